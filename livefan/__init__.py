@@ -1,0 +1,3 @@
+"""Real-time face landmarks with MobileFAN."""
+
+__version__ = "0.1.0"

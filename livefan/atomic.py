@@ -1,0 +1,35 @@
+"""Output that appears whole or not at all: written beside its place, then renamed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from livefan.errors import LivefanError
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Yield a path beside ``path`` to write to; on success it takes the place of ``path``.
+
+    If the block raises, what it wrote is removed and ``path`` is left as it was. The yielded name
+    keeps the suffix, so writers that choose a format by it work.
+
+    Raises:
+        LivefanError: if the folder does not exist or cannot be written to.
+    """
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise LivefanError(f"{path.parent}: no such folder; create it first")
+    if not os.access(path.parent, os.W_OK):
+        raise LivefanError(f"{path.parent}: folder is not writable; choose another place for the output")
+    if path.is_dir():
+        raise LivefanError(f"{path}: is a folder; name a file for the output")
+    partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    try:
+        yield partial
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)

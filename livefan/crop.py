@@ -1,0 +1,125 @@
+"""The square cut out of an image around a face: one similarity transform, there and back.
+
+Training, evaluation and the live application all cut faces through :class:`Crop`, so the network
+sees the same framing everywhere. Pixel centres lie at integer coordinates in every space: an image
+of width ``w`` spans ``[-0.5, w - 0.5]``.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from livefan.scheme import LandmarkScheme
+
+CROP_MARGIN = 1.25
+"""Side of a crop as a multiple of the longer side of the landmark box (MobileFAN, arXiv 1908.03839)."""
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A rotated square in an image and the similarity transform that maps it to ``size x size`` pixels.
+
+    Attributes:
+        centre_px: centre of the square, ``(x, y)`` in image pixels.
+        side_px: length of its side in image pixels.
+        angle: clockwise rotation of the square on the screen, in radians; a head that leans by this
+            angle is upright in the crop.
+        size: side of the output in pixels.
+    """
+
+    centre_px: tuple[float, float]
+    side_px: float
+    angle: float = 0.0
+    size: int = 256
+
+    def to_crop(self, points_px: np.ndarray) -> np.ndarray:
+        """Map ``(..., 2)`` image points to crop pixels, float64."""
+        return np.asarray(points_px, np.float64) @ self.matrix[:, :2].T + self.matrix[:, 2]
+
+    def to_image(self, points_crop: np.ndarray) -> np.ndarray:
+        """Map ``(..., 2)`` crop points back to image pixels, float64; the inverse of :meth:`to_crop`."""
+        return (np.asarray(points_crop, np.float64) - self.matrix[:, 2]) @ np.linalg.inv(self.matrix[:, :2]).T
+
+    @property
+    def matrix(self) -> np.ndarray:
+        """The ``(2, 3)`` affine matrix from image pixels to crop pixels."""
+        scale = self.size / self.side_px
+        cos, sin = scale * math.cos(self.angle), scale * math.sin(self.angle)
+        linear = np.array([[cos, sin], [-sin, cos]])
+        middle = (self.size - 1) / 2
+        return np.column_stack([linear, middle - linear @ np.asarray(self.centre_px)])
+
+    def cut(self, image: np.ndarray) -> np.ndarray:
+        """Resample the square into a ``(size, size, channels)`` image; outside the image is black.
+
+        Args:
+            image: ``(height, width, channels)`` uint8, any colour order, which is kept.
+        """
+        # A strong reduction by bilinear taps alone would alias, so shrink by averaging first.
+        reduction = int(self.side_px / self.size)
+        if reduction >= 2:
+            return self._cut_reduced(image, reduction)
+        return cv2.warpAffine(image, self.matrix, (self.size, self.size), flags=cv2.INTER_LINEAR)
+
+    def _cut_reduced(self, image: np.ndarray, reduction: int) -> np.ndarray:
+        """Cut from the neighbourhood of the square, area-averaged by an integer factor."""
+        reach = self.side_px * 0.75
+        height, width = image.shape[:2]
+        x0, y0 = (max(0, int(centre - reach)) for centre in self.centre_px)
+        x1 = min(width, int(self.centre_px[0] + reach) + 1)
+        y1 = min(height, int(self.centre_px[1] + reach) + 1)
+        x1, y1 = x1 - (x1 - x0) % reduction, y1 - (y1 - y0) % reduction
+        if x1 <= x0 or y1 <= y0:
+            return np.zeros((self.size, self.size, *image.shape[2:]), image.dtype)
+        small = cv2.resize(
+            image[y0:y1, x0:x1],
+            ((x1 - x0) // reduction, (y1 - y0) // reduction),
+            interpolation=cv2.INTER_AREA,
+        )
+        # Averaged pixel k covers image pixels x0 + k * r ... x0 + k * r + r - 1.
+        centre = tuple(
+            (c - origin - (reduction - 1) / 2) / reduction
+            for c, origin in zip(self.centre_px, (x0, y0), strict=True)
+        )
+        inner = Crop((centre[0], centre[1]), self.side_px / reduction, self.angle, self.size)
+        return cv2.warpAffine(small, inner.matrix, (self.size, self.size), flags=cv2.INTER_LINEAR)
+
+
+def roll_angle(right_eye: np.ndarray, left_eye: np.ndarray, mouth: np.ndarray) -> float:
+    """How far a head leans, in radians, clockwise on the screen, from three ``(2,)`` points.
+
+    The line between the eyes and the line from the eyes to the mouth both vote, weighted by their
+    length, so that the angle stays defined in profile, where the eyes fall together.
+    """
+    across = left_eye - right_eye
+    down = mouth - (left_eye + right_eye) / 2
+    return math.atan2(across[1] - down[0], across[0] + down[1])
+
+
+def crop_from_landmarks(points_px: np.ndarray, *, angle: float = 0.0, size: int = 256) -> Crop:
+    """The crop around a face's landmark box: its centre, and 1.25 times its longer side.
+
+    Args:
+        points_px: ``(n, 2)`` landmarks in image pixels.
+        angle: rotation of the crop in radians; the box is taken in the rotated frame.
+        size: side of the output in pixels.
+    """
+    cos, sin = math.cos(angle), math.sin(angle)
+    turn = np.array([[cos, sin], [-sin, cos]])
+    turned = np.asarray(points_px, np.float64) @ turn.T
+    low, high = turned.min(axis=0), turned.max(axis=0)
+    centre = (low + high) / 2 @ turn
+    side = max(float((high - low).max()) * CROP_MARGIN, 1.0)
+    return Crop((float(centre[0]), float(centre[1])), side, angle, size)
+
+
+def upright_crop(points_px: np.ndarray, scheme: LandmarkScheme, size: int = 256) -> Crop:
+    """The crop around a face's landmarks in which its head stands upright."""
+    right, left, mouth = (
+        points_px[list(part)].mean(axis=0) for part in (scheme.right_eye, scheme.left_eye, scheme.mouth)
+    )
+    return crop_from_landmarks(points_px, angle=roll_angle(right, left, mouth), size=size)

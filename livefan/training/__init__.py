@@ -1,0 +1,1 @@
+"""Training: from labelled faces to the weight files that the application loads."""

@@ -1,0 +1,171 @@
+"""Training crops: labelled faces cut out with random framing, light, blur and covering."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from livefan.crop import CROP_MARGIN, Crop, crop_from_landmarks
+from livefan.datasets import LabelledFace
+from livefan.errors import LivefanError
+from livefan.scheme import LandmarkScheme
+from livefan.training.config import TrainConfig
+
+_KEPT_BOX_PX = 220
+"""Longer side of a face's landmark box, at most, in the images kept in memory."""
+_KEPT_MARGIN = 2.4
+
+
+class TrainingFaces(Dataset[tuple[Tensor, Tensor]]):
+    """Augmented crops of labelled faces, all kept in memory.
+
+    Every augmentation follows from ``(seed, epoch, index)`` alone, so a run taken up again goes on
+    exactly as it would have.
+    """
+
+    def __init__(self, faces: list[LabelledFace], scheme: LandmarkScheme, config: TrainConfig) -> None:
+        self.scheme = scheme
+        self.config = config
+        self.skipped: list[str] = []
+        self._kept: list[tuple[np.ndarray, np.ndarray]] = []
+        for face in faces:
+            try:
+                self._kept.append(_keep(face))
+            except LivefanError as error:
+                self.skipped.append(str(error))
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def __getitem__(self, key: int) -> tuple[Tensor, Tensor]:
+        """A ``(256, 256, 3)`` uint8 BGR crop and its ``(n, 2)`` float32 points in crop pixels.
+
+        Args:
+            key: ``epoch * len(self) + index``; the epoch travels in the key because the loader's
+                processes do not see later changes to this object.
+        """
+        epoch, index = divmod(key, len(self))
+        rng = np.random.default_rng((self.config.seed, epoch, index))
+        image, points_px = self._kept[index]
+        crop = _random_framing(points_px, rng, self.config)
+        pixels, points_crop = crop.cut(image), crop.to_crop(points_px)
+        if rng.random() < 0.5:
+            pixels = pixels[:, ::-1]
+            points_crop = points_crop[self.scheme.mirror_order]
+            points_crop[:, 0] = crop.size - 1 - points_crop[:, 0]
+        for probability, change in _PHOTOMETRIC:
+            if rng.random() < probability:
+                pixels = change(pixels, rng)
+        return torch.from_numpy(np.ascontiguousarray(pixels)), torch.from_numpy(points_crop).float()
+
+
+class EvaluationFaces(Dataset[tuple[Tensor, Tensor, Tensor]]):
+    """Plain landmark-box crops of labelled faces, kept in memory, to validate on."""
+
+    def __init__(self, faces: list[LabelledFace]) -> None:
+        self.skipped: list[str] = []
+        self._kept: list[tuple[Tensor, Tensor, Tensor]] = []
+        for face in faces:
+            try:
+                image = face.read_image()
+            except LivefanError as error:
+                self.skipped.append(str(error))
+                continue
+            crop = crop_from_landmarks(face.points_px)
+            self._kept.append(
+                (
+                    torch.from_numpy(crop.cut(image)),
+                    torch.from_numpy(crop.to_crop(face.points_px)),
+                    torch.tensor(crop.side_px / crop.size),
+                )
+            )
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
+        """A ``(256, 256, 3)`` uint8 BGR crop, ``(n, 2)`` points in it, and image pixels per crop pixel."""
+        return self._kept[index]
+
+
+def _keep(face: LabelledFace) -> tuple[np.ndarray, np.ndarray]:
+    """The neighbourhood of a face, at most so large that cutting it loses nothing, and its points."""
+    image = face.read_image()
+    crop = crop_from_landmarks(face.points_px)
+    box_px = crop.side_px / CROP_MARGIN
+    size = round(min(box_px, _KEPT_BOX_PX) * _KEPT_MARGIN)
+    wide = replace(crop, side_px=box_px * _KEPT_MARGIN, size=size)
+    return wide.cut(image), wide.to_crop(face.points_px)
+
+
+def _random_framing(points_px: np.ndarray, rng: np.random.Generator, config: TrainConfig) -> Crop:
+    angle = 0.0
+    if rng.random() < config.rotation_probability:
+        angle = math.radians(rng.uniform(-config.rotation, config.rotation))
+    crop = crop_from_landmarks(points_px, angle=angle)
+    # The box is that of the upright data set framing, not of the turned points, as in evaluation.
+    side = crop_from_landmarks(points_px).side_px if angle else crop.side_px
+    side *= config.scale ** rng.uniform(-1.0, 1.0)
+    shift = rng.uniform(-config.shift, config.shift, 2) * side
+    centre = (crop.centre_px[0] + shift[0], crop.centre_px[1] + shift[1])
+    return Crop(centre, side, angle, crop.size)
+
+
+def _light(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    contrast, brightness = rng.uniform(0.6, 1.4), rng.uniform(-40, 40)
+    gain = rng.uniform(0.85, 1.15, 3) * contrast
+    return np.clip(pixels * gain + brightness, 0, 255).astype(np.uint8)
+
+
+def _gamma(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Gamma far from one: a dark room, or a face against the light."""
+    table = 255 * (np.arange(256) / 255) ** math.exp(rng.uniform(-0.7, 1.1))
+    return cv2.LUT(np.ascontiguousarray(pixels), table.round().astype(np.uint8))
+
+
+def _grey(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return np.repeat(cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_BGR2GRAY)[..., None], 3, axis=2)
+
+
+def _blur(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return cv2.GaussianBlur(np.ascontiguousarray(pixels), (0, 0), rng.uniform(0.6, 3.0))
+
+
+def _low_resolution(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    size = int(rng.uniform(40, 128))
+    small = cv2.resize(np.ascontiguousarray(pixels), (size, size), interpolation=cv2.INTER_AREA)
+    return cv2.resize(small, pixels.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+
+
+def _noise(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    noise = rng.normal(0, rng.uniform(3, 15), pixels.shape)
+    return np.clip(pixels + noise, 0, 255).astype(np.uint8)
+
+
+def _cover(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A filled rectangle over part of the face: a hand, a cup, the edge of the picture."""
+    covered = pixels.copy()
+    height, width = (rng.uniform(0.1, 0.45, 2) * pixels.shape[0]).astype(int)
+    y, x = int(rng.integers(0, pixels.shape[0] - height)), int(rng.integers(0, pixels.shape[1] - width))
+    covered[y : y + height, x : x + width] = rng.integers(0, 256, 3)
+    return covered
+
+
+_PHOTOMETRIC: tuple[tuple[float, Callable[[np.ndarray, np.random.Generator], np.ndarray]], ...] = (
+    (0.7, _light),
+    (0.2, _gamma),
+    (0.1, _grey),
+    (0.2, _blur),
+    (0.1, _low_resolution),
+    (0.15, _noise),
+    (0.4, _cover),
+)
+"""How often each change of the pixels is made, in the order in which they are made."""

@@ -1,0 +1,189 @@
+"""Weight files: safetensors that carry what is needed to use them, and are checked against it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+import livefan
+from livefan.atomic import whole_file
+from livefan.errors import LivefanError
+from livefan.model import IMAGENET_MEAN, IMAGENET_STD, INPUT_SIZE, MobileFAN
+from livefan.scheme import LandmarkScheme, scheme_by_name
+
+DEFAULT_WEIGHTS = "mobilefan-300w"
+IMAGENET_ENCODER = "mobilenetv2-imagenet"
+_PICKLE_SUFFIXES = {".pth", ".pt", ".pkl", ".pickle", ".ckpt", ".bin"}
+
+
+@dataclass(frozen=True)
+class WeightsInfo:
+    """What a weight file says of itself.
+
+    Attributes:
+        architecture: network family; ``"mobilefan"`` is the one this version builds.
+        width: width multiplier of the encoder.
+        scheme: name of the landmark scheme the network was trained for.
+        decoder: decoder its validation numbers were measured with.
+        input_size, colour_order, mean, std: what the network expects as input.
+        training: free text by key: data, terms of use, command, seed, commit, validation numbers.
+    """
+
+    scheme: str
+    width: float = 1.0
+    architecture: str = "mobilefan"
+    decoder: str = "soft-argmax"
+    input_size: int = INPUT_SIZE
+    colour_order: str = "RGB"
+    mean: tuple[float, ...] = IMAGENET_MEAN
+    std: tuple[float, ...] = IMAGENET_STD
+    training: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A network ready for inference (evaluation mode, no gradients) and what its file says of it."""
+
+    path: Path
+    model: MobileFAN
+    scheme: LandmarkScheme
+    info: WeightsInfo
+
+
+def bundled_folder(name: str) -> Path:
+    """The folder of files that ship with livefan: ``"weights"`` or ``"assets"``.
+
+    In a checkout it lies beside the package, in an installation inside it.
+    """
+    package = Path(livefan.__file__).parent
+    installed = package / name
+    return installed if installed.is_dir() else package.parent / name
+
+
+def find_weights(name_or_path: str | Path) -> Path:
+    """A weight file by path, or by the name of one that ships with livefan.
+
+    Raises:
+        LivefanError: if there is neither.
+    """
+    path = Path(name_or_path)
+    if path.is_file():
+        return path
+    bundled = bundled_folder("weights") / f"{name_or_path}.safetensors"
+    if path.name == str(name_or_path) and bundled.is_file():
+        return bundled
+    shipped = sorted(file.stem for file in bundled_folder("weights").glob("*.safetensors"))
+    raise LivefanError(
+        f"{name_or_path}: no such weight file; give a path, or one of: {', '.join(shipped) or 'none shipped'}"
+    )
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """All tensors of a safetensors file, and its metadata.
+
+    Raises:
+        LivefanError: if the file is missing, a pickle, or damaged.
+    """
+    if not path.is_file():
+        raise LivefanError(f"{path}: no such weight file")
+    with path.open("rb") as file:
+        head = file.read(2)
+    if head == b"PK" or head[:1] == b"\x80" or path.suffix in _PICKLE_SUFFIXES:
+        raise LivefanError(
+            f"{path}: pickled weights are refused, since loading them can run code; "
+            "convert them to safetensors first (weights/README.md says how)"
+        )
+    try:
+        with safe_open(path, framework="pt") as opened:
+            tensors = {key: opened.get_tensor(key) for key in opened.keys()}  # noqa: SIM118
+            return tensors, opened.metadata() or {}
+    except (SafetensorError, OSError, ValueError) as error:
+        raise LivefanError(f"{path}: not a whole safetensors file ({error}); copy it again") from error
+
+
+def save_weights(path: Path, model: MobileFAN, info: WeightsInfo) -> None:
+    """Write a network's weights with what they say of themselves; whole or not at all."""
+    tensors = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
+    with whole_file(path) as partial:
+        save_file(tensors, partial, metadata={"livefan": json.dumps(asdict(info))})
+
+
+def read_info(path: Path, metadata: Mapping[str, str]) -> WeightsInfo:
+    """What a weight file's metadata says; ``path`` is named in errors.
+
+    Raises:
+        LivefanError: if livefan's entry is absent or unreadable.
+    """
+    try:
+        values = json.loads(metadata["livefan"])
+        values["mean"], values["std"] = tuple(values["mean"]), tuple(values["std"])
+        return WeightsInfo(**values)
+    except (KeyError, TypeError, ValueError) as error:
+        raise LivefanError(
+            f"{path}: carries no livefan metadata; use weights written by 'livefan train'"
+        ) from error
+
+
+def load_weights(
+    name_or_path: str | Path = DEFAULT_WEIGHTS,
+    *,
+    scheme: str | None = None,
+    device: torch.device | str = "cpu",
+) -> Weights:
+    """Load a network by the path of its weight file or the name of a bundled one.
+
+    Args:
+        scheme: the landmark scheme the caller needs, if only one will do.
+        device: where the network goes.
+
+    Raises:
+        LivefanError: if the file is missing, a pickle, damaged, of another architecture or scheme.
+    """
+    path = find_weights(name_or_path)
+    tensors, metadata = read_tensors(path)
+    info = read_info(path, metadata)
+    if info.architecture != "mobilefan":
+        raise LivefanError(f"{path}: holds a {info.architecture!r} network; this command needs a mobilefan")
+    if scheme is not None and info.scheme != scheme:
+        raise LivefanError(f"{path}: was trained for scheme {info.scheme}, but {scheme} is needed here")
+    if (info.input_size, info.colour_order, info.mean, info.std) != (
+        *(INPUT_SIZE, "RGB"),
+        *(IMAGENET_MEAN, IMAGENET_STD),
+    ):
+        raise LivefanError(f"{path}: expects another input than 256 x 256 RGB with ImageNet normalisation")
+    landmarks = scheme_by_name(info.scheme)
+    model = MobileFAN(landmarks.n_points, info.width)
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise LivefanError(
+            f"{path}: its tensors do not fit a mobilefan of width {info.width} with "
+            f"{landmarks.n_points} points; the file is damaged or of another model"
+        ) from error
+    model.requires_grad_(False).eval().to(device, memory_format=torch.channels_last)
+    return Weights(path, model, landmarks, info)
+
+
+def load_encoder(model: MobileFAN, name_or_path: str | Path) -> None:
+    """Start a network's encoder from a torchvision-named MobileNetV2 or from livefan weights.
+
+    Raises:
+        LivefanError: if a tensor the encoder needs is absent or of another shape.
+    """
+    path = find_weights(name_or_path)
+    tensors, _ = read_tensors(path)
+    wanted = model.encoder.state_dict()
+    found = {key.removeprefix("encoder."): value for key, value in tensors.items()}
+    for key, value in wanted.items():
+        if key not in found or found[key].shape != value.shape:
+            raise LivefanError(
+                f"{path}: no encoder weights for width {model.width}: {key!r} is absent or of another shape"
+            )
+    model.encoder.load_state_dict({key: found[key] for key in wanted})
