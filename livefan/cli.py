@@ -7,12 +7,154 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import livefan
+from livefan.bundled import DEFAULT_WEIGHTS, bundled_clip, find_weights
 from livefan.errors import LivefanError
 
+_Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
-def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+
+def _add_live(commands: _Commands) -> None:
+    parser = commands.add_parser(
+        "live",
+        help="watch a camera, recording or stream in a window (the default)",
+        description="Open the window. Without SOURCE it shows the first webcam; with no webcam it says so "
+        "and plays the bundled clip.",
+    )
+    parser.add_argument(
+        "source",
+        nargs="?",
+        help="webcam number, device path, video, image, folder of images, or stream address "
+        "(rtsp://, http://)",
+    )
+    _add_pipeline_options(parser)
+    parser.set_defaults(run=_live)
+
+
+def _add_annotate(commands: _Commands) -> None:
+    parser = commands.add_parser(
+        "annotate",
+        help="write a recording with its landmarks drawn, and the landmarks as CSV",
+        description="Annotate a video, an image or a folder of images. The CSV has a row for every face of "
+        "every frame, and a row for a frame without a face. Sound is not copied.",
+    )
+    parser.add_argument("recording", metavar="IN", help="video, image or folder of images")
+    parser.add_argument(
+        "-o", "--out", metavar="OUT", type=Path, required=True, help="video (.mp4, .mov, .mkv) or image"
+    )
+    parser.add_argument("--csv", metavar="FILE", type=Path, help="the table (default: OUT with .csv)")
+    parser.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    _add_pipeline_options(parser)
+    parser.set_defaults(run=_annotate)
+
+
+def _add_pipeline_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--weights",
+        default=DEFAULT_WEIGHTS,
+        help="weight file, or name of a bundled one (default: %(default)s)",
+    )
+    parser.add_argument("--no-smoothing", action="store_true", help="show landmarks as measured")
+    parser.add_argument(
+        "--max-faces", type=int, default=5, metavar="N", help="follow at most N faces (default: %(default)s)"
+    )
+
+
+def _add_evaluate(commands: _Commands) -> None:
+    parser = commands.add_parser(
+        "evaluate",
+        help="measure weights on labelled faces",
+        description="Measure weights on a data set in its official layout. Image sets that are absent are "
+        "named and skipped.",
+    )
+    parser.add_argument("--dataset", choices=["300w"], default="300w")
+    parser.add_argument("--root", type=Path, required=True, help="folder that holds the data set's folders")
+    parser.add_argument(
+        "--split", choices=["validation", "common", "challenging", "full"], default="validation"
+    )
+    parser.add_argument(
+        "--crop",
+        choices=["landmarks", "detector"],
+        default="landmarks",
+        help="cut around the true landmarks, or find each face as the application does",
+    )
+    parser.add_argument(
+        "--decoder", choices=["soft-argmax", "argmax"], default="soft-argmax", help="default: %(default)s"
+    )
+    parser.add_argument("--weights", default=DEFAULT_WEIGHTS, help="weight file, or name of a bundled one")
+    parser.add_argument("--json", metavar="FILE", type=Path, help="write the numbers here too")
+    parser.set_defaults(run=_evaluate)
+
+
+def _live(arguments: argparse.Namespace) -> int:
+    from livefan.capture import list_cameras
+    from livefan.gui.app import run_window
+
+    find_weights(arguments.weights)
+    source = arguments.source
+    if source is None:
+        cameras = list_cameras()
+        source = cameras[0].index if cameras else str(bundled_clip())
+        if not cameras:
+            print("no webcam found; playing the bundled clip", file=sys.stderr)
+    return run_window(
+        arguments.weights,
+        source,
+        smoothing=not arguments.no_smoothing,
+        max_faces=arguments.max_faces,
+    )
+
+
+def _annotate(arguments: argparse.Namespace) -> int:
+    from livefan.annotate import annotate
+    from livefan.pipeline import Pipeline
+
+    table = arguments.csv or arguments.out.with_suffix(".csv")
+    pipeline = Pipeline(
+        arguments.weights, smoothing=not arguments.no_smoothing, max_faces=arguments.max_faces
+    )
+    done = annotate(
+        arguments.recording,
+        arguments.out,
+        table,
+        pipeline,
+        overwrite=arguments.overwrite,
+        quiet=arguments.quiet,
+    )
+    print(f"{arguments.out} and {table}: {done.n_frames} frames, {done.n_with_face} with a face")
+    for problem in done.problems:
+        print(f"livefan: {problem}", file=sys.stderr)
+    return 2 if done.problems else 0
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    import json
+
+    from livefan.atomic import whole_file
+    from livefan.datasets import load_300w
+    from livefan.evaluate import evaluate
+    from livefan.weights import load_weights
+
+    weights = load_weights(arguments.weights)
+    faces = load_300w(arguments.root, arguments.split)
+    for folder in faces.absent:
+        print(f"absent, measured without: {folder}", file=sys.stderr)
+    result = evaluate(weights, faces, crop=arguments.crop, decoder=arguments.decoder)
+    for line in result.skipped:
+        print(f"skipped: {line}", file=sys.stderr)
+    numbers = result.numbers()
+    for name, value in numbers.items():
+        print(f"{name:18} {'-' if value is None else f'{value:.4g}'}")
+    if arguments.json:
+        with whole_file(arguments.json) as partial:
+            partial.write_text(json.dumps(numbers, indent=1) + "\n")
+    return 0
+
+
+def _add_train(commands: _Commands) -> None:
     parser = commands.add_parser(
         "train",
         help="train a network on labelled faces",
@@ -24,7 +166,7 @@ def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--config", type=Path, help="TOML file of settings; see livefan/training/config.py")
     parser.add_argument("--width", type=float, help="width multiplier of the network (1.0 or 0.5)")
     parser.add_argument("--epochs", type=int, help="passes over the training faces")
-    parser.add_argument("--init", help="encoder weights to start from; '' for random ones")
+    parser.add_argument("--init", help="weights to start from, a path or a bundled name; '' for random ones")
     parser.add_argument("--seed", type=int, help="decides initial weights, order and augmentations")
     parser.add_argument("--threads", type=int, help="CPU threads (default: all cores)")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
@@ -41,9 +183,7 @@ def _train(arguments: argparse.Namespace) -> int:
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     given = {key: getattr(arguments, key) for key in ("width", "epochs", "init", "seed")}
-    config = read_config(
-        arguments.config, {key: value for key, value in given.items() if value is not None}
-    )
+    config = read_config(arguments.config, {key: value for key, value in given.items() if value is not None})
     training, validation = (load_300w(arguments.root, split) for split in ("train", "validation"))
     for folder in training.absent:
         print(f"absent, trained without: {folder}", file=sys.stderr)
@@ -52,18 +192,45 @@ def _train(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _add_calibrate(commands: _Commands) -> None:
+    parser = commands.add_parser(
+        "calibrate",
+        help="fit the map from detections to landmark crops",
+        description="Fit the linear map from the face detector's key points to the crop that a face's "
+        "landmarks would give, on 300W's training images, and print what it leaves on validation.",
+    )
+    parser.add_argument("--root", type=Path, required=True, help="folder that holds 300W's image sets")
+    parser.add_argument("-o", "--out", type=Path, required=True, help="JSON file to write")
+    parser.set_defaults(run=_calibrate)
+
+
+def _calibrate(arguments: argparse.Namespace) -> int:
+    from livefan.datasets import load_300w
+    from livefan.training.framing import calibrate
+
+    training, validation = (load_300w(arguments.root, split) for split in ("train", "validation"))
+    for model, figures in calibrate(training, validation, arguments.out).items():
+        print(f"{model}: " + ", ".join(f"{name} {value:g}" for name, value in figures.items()))
+    return 0
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
     parser = argparse.ArgumentParser(prog="livefan", description=livefan.__doc__)
     parser.add_argument("--version", action="version", version=f"livefan {livefan.__version__}")
     commands = parser.add_subparsers(title="commands", dest="command")
+    _add_live(commands)
+    _add_annotate(commands)
+    _add_evaluate(commands)
     _add_train(commands)
+    _add_calibrate(commands)
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code: 0 for success, 2 for what the user can put right."""
-    arguments = build_parser().parse_args(argv)
+    given = list(sys.argv[1:] if argv is None else argv)
+    arguments = build_parser().parse_args(given or ["live"])
     try:
         return int(arguments.run(arguments))
     except LivefanError as error:

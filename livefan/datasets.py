@@ -89,8 +89,8 @@ def load_300w(root: Path, split: str) -> FaceSet:
 
     ``train`` and ``validation`` divide the official training images: a tenth of each image set is
     held out, by photograph and a fixed seed. ``common``, ``challenging`` and ``full`` are the
-    official test sets. An image set that is not there is named in :attr:`FaceSet.absent`, a file that cannot be used in
-    :attr:`FaceSet.skipped`.
+    official test sets. An image set that is not there is named in :attr:`FaceSet.absent`, a file that cannot
+    be used in :attr:`FaceSet.skipped`.
 
     Raises:
         LivefanError: if none of the split's image sets is there.

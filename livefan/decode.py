@@ -32,7 +32,7 @@ def soft_argmax(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
         probabilities, each map summing to one.
     """
     height, width = heatmaps.shape[-2:]
-    probability = heatmaps.float().flatten(2).softmax(-1).unflatten(2, (height, width))
+    probability = heatmaps.float().flatten(2).softmax(-1).view_as(heatmaps)
     xs = torch.arange(width, device=heatmaps.device, dtype=torch.float32)
     ys = torch.arange(height, device=heatmaps.device, dtype=torch.float32)
     x = (probability.sum(2) * xs).sum(-1)

@@ -71,9 +71,7 @@ class MobileNetV2Encoder(nn.Module):
         for expansion, base, blocks, first_stride in _INVERTED_RESIDUALS:
             out = _scaled(base, width)
             for block in range(blocks):
-                features.append(
-                    InvertedResidual(channels, out, first_stride if block == 0 else 1, expansion)
-                )
+                features.append(InvertedResidual(channels, out, first_stride if block == 0 else 1, expansion))
                 channels = out
         self.features = nn.Sequential(*features)
         self.out_channels = channels

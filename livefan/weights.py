@@ -12,14 +12,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-import livefan
 from livefan.atomic import whole_file
+from livefan.bundled import DEFAULT_WEIGHTS, find_weights
 from livefan.errors import LivefanError
 from livefan.model import IMAGENET_MEAN, IMAGENET_STD, INPUT_SIZE, MobileFAN
 from livefan.scheme import LandmarkScheme, scheme_by_name
 
-DEFAULT_WEIGHTS = "mobilefan-300w"
-IMAGENET_ENCODER = "mobilenetv2-imagenet"
 _PICKLE_SUFFIXES = {".pth", ".pt", ".pkl", ".pickle", ".ckpt", ".bin"}
 
 
@@ -55,34 +53,6 @@ class Weights:
     model: MobileFAN
     scheme: LandmarkScheme
     info: WeightsInfo
-
-
-def bundled_folder(name: str) -> Path:
-    """The folder of files that ship with livefan: ``"weights"`` or ``"assets"``.
-
-    In a checkout it lies beside the package, in an installation inside it.
-    """
-    package = Path(livefan.__file__).parent
-    installed = package / name
-    return installed if installed.is_dir() else package.parent / name
-
-
-def find_weights(name_or_path: str | Path) -> Path:
-    """A weight file by path, or by the name of one that ships with livefan.
-
-    Raises:
-        LivefanError: if there is neither.
-    """
-    path = Path(name_or_path)
-    if path.is_file():
-        return path
-    bundled = bundled_folder("weights") / f"{name_or_path}.safetensors"
-    if path.name == str(name_or_path) and bundled.is_file():
-        return bundled
-    shipped = sorted(file.stem for file in bundled_folder("weights").glob("*.safetensors"))
-    raise LivefanError(
-        f"{name_or_path}: no such weight file; give a path, or one of: {', '.join(shipped) or 'none shipped'}"
-    )
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -167,18 +137,26 @@ def load_weights(
             f"{path}: its tensors do not fit a mobilefan of width {info.width} with "
             f"{landmarks.n_points} points; the file is damaged or of another model"
         ) from error
-    model.requires_grad_(False).eval().to(device, memory_format=torch.channels_last)
+    model.requires_grad_(False).eval().to(device)
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return Weights(path, model, landmarks, info)
 
 
-def load_encoder(model: MobileFAN, name_or_path: str | Path) -> None:
-    """Start a network's encoder from a torchvision-named MobileNetV2 or from livefan weights.
+def load_initial(model: MobileFAN, name_or_path: str | Path) -> None:
+    """Start a network from a weight file: all of it if it fits, else its encoder alone.
+
+    Args:
+        name_or_path: livefan weights, or a MobileNetV2 with torchvision's names.
 
     Raises:
         LivefanError: if a tensor the encoder needs is absent or of another shape.
     """
     path = find_weights(name_or_path)
     tensors, _ = read_tensors(path)
+    whole = model.state_dict()
+    if all(key in tensors and tensors[key].shape == value.shape for key, value in whole.items()):
+        model.load_state_dict({key: tensors[key] for key in whole})
+        return
     wanted = model.encoder.state_dict()
     found = {key.removeprefix("encoder."): value for key, value in tensors.items()}
     for key, value in wanted.items():

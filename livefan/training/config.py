@@ -6,8 +6,8 @@ import tomllib
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from livefan.bundled import IMAGENET_ENCODER
 from livefan.errors import LivefanError
-from livefan.weights import IMAGENET_ENCODER
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,8 @@ class TrainConfig:
 
     Attributes:
         width: width multiplier of MobileFAN.
-        init: encoder weights to start from, a bundled name or a path; empty for random ones.
+        init: weights to start from, a bundled name or a path: a whole network where it fits, else its
+            encoder; empty for random ones.
         epochs: passes over the training faces.
         batch_size: faces a step.
         learning_rate, weight_decay: of AdamW, at the peak of the schedule.

@@ -29,7 +29,7 @@ from livefan.scheme import LandmarkScheme
 from livefan.training.augment import EvaluationFaces, TrainingFaces
 from livefan.training.config import TrainConfig, to_toml
 from livefan.training.losses import LandmarkCriterion
-from livefan.weights import WeightsInfo, load_encoder, read_tensors, save_weights
+from livefan.weights import WeightsInfo, load_initial, read_tensors, save_weights
 
 BEST_NAME = "best.safetensors"
 STATE_NAME = "state.safetensors"
@@ -92,7 +92,7 @@ def train(
     scheme = training.scheme
     model = MobileFAN(scheme.n_points, config.width)
     if config.init:
-        load_encoder(model, config.init)
+        load_initial(model, config.init)
     model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(
         model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
@@ -104,9 +104,7 @@ def train(
     for line in (*training.skipped, *validation.skipped, *faces.skipped, *held_out.skipped):
         print(f"skipped: {line}", file=sys.stderr)
     if len(faces) < config.batch_size or not len(held_out):
-        raise LivefanError(
-            f"{len(faces)} training and {len(held_out)} validation faces: too few to train on"
-        )
+        raise LivefanError(f"{len(faces)} training and {len(held_out)} validation faces: too few to train on")
     order = _EpochOrder(len(faces), config.seed)
     loader = DataLoader(
         faces,
@@ -124,7 +122,7 @@ def train(
         bar = tqdm(
             loader,
             f"epoch {progress.epoch + 1}/{config.epochs}",
-            disable=quiet,
+            disable=True if quiet else None,
             leave=False,
             mininterval=1.0,
         )
@@ -174,7 +172,7 @@ def _train_epoch(
         if not all(map(math.isfinite, values.values())):
             raise LivefanError(f"training stopped at step {step}: a loss is not finite: {values}")
         optimiser.zero_grad(set_to_none=True)
-        total.backward()
+        torch.autograd.backward(total)
         torch.nn.utils.clip_grad_norm_(model.parameters(), config.gradient_clip)
         optimiser.step()
         for name, value in values.items():
@@ -184,9 +182,7 @@ def _train_epoch(
 
 
 @torch.inference_mode()
-def validate(
-    model: MobileFAN, faces: EvaluationFaces, scheme: LandmarkScheme, device: torch.device
-) -> float:
+def validate(model: MobileFAN, faces: EvaluationFaces, scheme: LandmarkScheme, device: torch.device) -> float:
     """Mean inter-ocular NME in percent over landmark-box crops, in float32."""
     model.eval()
     predicted, truth = [], []
@@ -245,9 +241,7 @@ def _open_run(
         return Progress()
     tensors, metadata = read_tensors(state)
     progress = Progress(**json.loads(metadata["progress"]))
-    model.load_state_dict(
-        {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
-    )
+    model.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")})
     for index, parameter in enumerate(model.parameters()):
         prefix = f"optimiser.{index}."
         optimiser.state[parameter] = {
@@ -258,9 +252,7 @@ def _open_run(
     return progress
 
 
-def _save_state(
-    folder: Path, model: MobileFAN, optimiser: torch.optim.Optimizer, progress: Progress
-) -> None:
+def _save_state(folder: Path, model: MobileFAN, optimiser: torch.optim.Optimizer, progress: Progress) -> None:
     """Write all that :func:`_open_run` needs to go on, and the history for people to read."""
     tensors = {f"model.{key}": value for key, value in model.state_dict().items()}
     for index, parameter in enumerate(model.parameters()):

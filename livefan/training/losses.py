@@ -40,7 +40,7 @@ class LandmarkCriterion(nn.Module):
         count = inside.sum().clamp(min=1.0)
         points, _ = soft_argmax(heatmaps)
         coordinate = ((points - target).abs().mean(-1) * inside).sum() / count
-        log_probability = heatmaps.flatten(2).log_softmax(-1).unflatten(2, (height, width))
+        log_probability = heatmaps.flatten(2).log_softmax(-1).view_as(heatmaps)
         x_weight = self._gaussian(target[..., 0], width)
         y_weight = self._gaussian(target[..., 1], height)
         cross_entropy = -torch.einsum("bnhw,bnh,bnw->bn", log_probability, y_weight, x_weight)

@@ -1,0 +1,105 @@
+"""Measure weights on labelled faces, by the protocol of their data set."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from tqdm import tqdm
+
+from livefan.crop import Crop, crop_from_landmarks, upright_crop
+from livefan.datasets import FaceSet, LabelledFace
+from livefan.detect import Detection, FaceDetector
+from livefan.errors import LivefanError
+from livefan.framing import load_framing
+from livefan.inference import locate
+from livefan.metrics import Accuracy, measure
+from livefan.weights import Weights
+
+_FARTHEST = 0.4
+"""A detection this many crop sides from the labelled face is of somebody else."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Accuracy over a set of faces.
+
+    Attributes:
+        accuracy: errors of all faces; those missed have no NME but count as failures.
+        n_missed: faces that the detector did not find.
+        skipped: files that could not be read, passed over.
+    """
+
+    accuracy: Accuracy
+    n_missed: int
+    skipped: list[str]
+
+    def numbers(self) -> dict[str, float | None]:
+        """The figures by name, NMEs and failure rate in percent; one that is undefined is None."""
+        figures = asdict(self.accuracy) | {"n_missed": self.n_missed}
+        return {name: None if math.isnan(value) else value for name, value in figures.items()}
+
+
+def match_detection(face: LabelledFace, detections: list[Detection]) -> Detection | None:
+    """The detection that belongs to a labelled face, if any: the nearest, when near enough."""
+    crop = crop_from_landmarks(face.points_px)
+
+    def distance(detection: Detection) -> float:
+        centre = (detection.box_px[:2] + detection.box_px[2:]) / 2
+        return float(np.linalg.norm(centre - crop.centre_px)) / crop.side_px
+
+    nearest = min(detections, key=distance, default=None)
+    return nearest if nearest is not None and distance(nearest) < _FARTHEST else None
+
+
+def evaluate(
+    weights: Weights, faces: FaceSet, *, crop: str = "landmarks", decoder: str = "soft-argmax"
+) -> Evaluation:
+    """Measure a network on labelled faces.
+
+    Args:
+        crop: ``"landmarks"`` cuts around the true landmark box, as papers do; ``"detector"`` finds
+            each face and looks twice, as the live application does.
+        decoder: a key of :data:`livefan.decode.DECODERS`.
+
+    Raises:
+        LivefanError: if the weights are of another scheme, or no face could be read.
+    """
+    if weights.scheme != faces.scheme:
+        raise LivefanError(
+            f"{weights.path}: of scheme {weights.scheme.name}, the faces are of {faces.scheme.name}"
+        )
+    predicted, truth, skipped = [], [], list(faces.skipped)
+    n_missed = 0
+    with FaceDetector() as detector:
+        framing = load_framing()
+
+        def first_crop(face: LabelledFace, image: np.ndarray) -> Crop | None:
+            if crop == "landmarks":
+                return crop_from_landmarks(face.points_px)
+            found = match_detection(face, detector.detect(image))
+            return framing.crop(found) if found else None
+
+        for face in tqdm(faces.faces, "evaluating", leave=False, disable=None):
+            try:
+                image = face.read_image()
+            except LivefanError as error:
+                skipped.append(str(error))
+                continue
+            first = first_crop(face, image)
+            if first is None:
+                n_missed += 1
+                continue
+            points, _ = locate(weights, image, [first], decoder)
+            if crop == "detector":
+                points, _ = locate(weights, image, [upright_crop(points[0], faces.scheme)], decoder)
+            predicted.append(points[0])
+            truth.append(face.points_px)
+    if not predicted and not n_missed:
+        raise LivefanError("no image of the split could be read; see the list of skipped files")
+    shape = (-1, faces.scheme.n_points, 2)
+    accuracy = measure(
+        np.array(predicted).reshape(shape), np.array(truth).reshape(shape), faces.scheme, n_missed
+    )
+    return Evaluation(accuracy, n_missed, skipped)

@@ -1,0 +1,198 @@
+"""A frame's way from image to faces: follow, detect, crop, infer, decode, smooth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from livefan.bundled import DEFAULT_WEIGHTS
+from livefan.crop import Crop, upright_crop
+from livefan.detect import Detection, FaceDetector, iou
+from livefan.frame import Face, Frame, as_bgr
+from livefan.framing import load_framing
+from livefan.inference import locate
+from livefan.scheme import LandmarkScheme
+from livefan.smooth import KalmanSmoother, SmootherSettings
+from livefan.weights import Weights, load_weights
+
+PRESENCE = 0.5
+"""Mean confidence of the landmarks below which a crop holds no face."""
+
+_SAME_FACE_IOU = 0.4
+_REMEMBERED_SECONDS = 2.0
+
+
+def bounding_box(points_px: np.ndarray) -> np.ndarray:
+    """``(4,)`` left, top, right, bottom of ``(n, 2)`` points."""
+    return np.concatenate([points_px.min(axis=0), points_px.max(axis=0)])
+
+
+@dataclass
+class Track:
+    """A face being followed: its last measured landmarks, and the filter over all of them."""
+
+    track_id: int
+    points_px: np.ndarray
+    confidence: np.ndarray
+    smoother: KalmanSmoother
+    seen_at: float
+    box_px: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.box_px = bounding_box(self.points_px)
+
+    def see(self, points_px: np.ndarray, confidence: np.ndarray, time: float) -> None:
+        """Take in where the face is now."""
+        self.points_px, self.confidence, self.seen_at = points_px, confidence, time
+        self.box_px = bounding_box(points_px)
+
+
+class Pipeline:
+    """Finds faces and follows them from frame to frame.
+
+    A face is followed by its own landmarks: those of one frame frame the crop of the next. The
+    detector runs while no face is followed, after one was lost, and once in a while for new ones.
+    Use one pipeline a source and from one thread.
+
+    Args:
+        weights: the network, or the name or path of its weight file.
+        smoothing: Kalman filtering of the landmarks; may be changed at any time.
+        max_faces: follow at most this many.
+        detect_every: seconds between looks for further faces while some are followed.
+        smoother: the noise model of the filter.
+
+    Raises:
+        LivefanError: if the weights cannot be loaded.
+    """
+
+    def __init__(
+        self,
+        weights: Weights | str | Path = DEFAULT_WEIGHTS,
+        *,
+        smoothing: bool = True,
+        max_faces: int = 5,
+        detect_every: float = 1.0,
+        smoother: SmootherSettings | None = None,
+    ) -> None:
+        self.weights = weights if isinstance(weights, Weights) else load_weights(weights)
+        self.smoothing = smoothing
+        self.max_faces = max_faces
+        self.detect_every = detect_every
+        self._smoother = smoother
+        self._framing = load_framing()
+        self._detector = FaceDetector()
+        self._next_id = 1
+        self.reset()
+
+    @property
+    def scheme(self) -> LandmarkScheme:
+        """The landmark scheme of the faces that :meth:`process` returns."""
+        return self.weights.scheme
+
+    def reset(self) -> None:
+        """Forget all faces, as for a new source; ids go on."""
+        self._tracks: list[Track] = []
+        self._lost: list[Track] = []
+        self._time = float("-inf")
+        self._detected_at = float("-inf")
+
+    def close(self) -> None:
+        """Release the detector."""
+        self._detector.close()
+
+    def process(self, frame: Frame) -> list[Face]:
+        """The faces of the next frame of a source, in the order of their ids.
+
+        Raises:
+            LivefanError: if the frame's image is empty or of an unusable type.
+        """
+        image = as_bgr(frame.image, f"frame {frame.index}")
+        if frame.source_time < self._time:
+            self.reset()
+        self._time = frame.source_time
+        self._follow(image)
+        if self._search_due():
+            self._detected_at = self._time
+            self._begin_tracks(image)
+        return [self._face(track) for track in sorted(self._tracks, key=lambda track: track.track_id)]
+
+    def process_image(self, image: np.ndarray) -> list[Face]:
+        """The faces of a single ``(height, width, 3)`` uint8 BGR image, unsmoothed."""
+        self.reset()
+        return self.process(Frame(image, 0, 0.0, 0.0))
+
+    def _follow(self, image: np.ndarray) -> None:
+        """Move every track to this frame; those that no longer hold a face of their own are lost."""
+        crops = [upright_crop(track.points_px, self.scheme) for track in self._tracks]
+        points_px, confidence = locate(self.weights, image, crops)
+        followed: list[Track] = []
+        for track, points, sureness in zip(self._tracks, points_px, confidence, strict=True):
+            box = bounding_box(points)
+            taken = any(iou(box, other.box_px) > _SAME_FACE_IOU for other in followed)
+            if sureness.mean() < PRESENCE or taken:
+                self._lost.append(track)
+            else:
+                track.see(points, sureness, self._time)
+                followed.append(track)
+        self._tracks = followed
+        self._lost = [track for track in self._lost if self._time - track.seen_at < _REMEMBERED_SECONDS]
+
+    def _search_due(self) -> bool:
+        if not self._tracks or self._lost:
+            return True
+        waited = self._time - self._detected_at
+        return len(self._tracks) < self.max_faces and waited >= self.detect_every
+
+    def _begin_tracks(self, image: np.ndarray) -> None:
+        """Detect, look at what is new, and follow it from here on."""
+        free = self.max_faces - len(self._tracks)
+        new = [found for found in self._detector.detect(image) if self._is_new(found)][:free]
+        points_px, confidence = self._look_twice(image, [self._framing.crop(found) for found in new])
+        for points, sureness in zip(points_px, confidence, strict=True):
+            box = bounding_box(points)
+            taken = any(iou(box, track.box_px) > _SAME_FACE_IOU for track in self._tracks)
+            if sureness.mean() >= PRESENCE and not taken:
+                self._tracks.append(self._recall(box) or self._new_track(points, sureness))
+                self._tracks[-1].see(points, sureness, self._time)
+
+    def _look_twice(self, image: np.ndarray, crops: list[Crop]) -> tuple[np.ndarray, np.ndarray]:
+        """Landmarks from detector crops, then from the crops that those landmarks give."""
+        points_px, _ = locate(self.weights, image, crops)
+        closer = [upright_crop(points, self.scheme) for points in points_px]
+        return locate(self.weights, image, closer)
+
+    def _is_new(self, found: Detection) -> bool:
+        """Whether a detection is of a face that is not followed yet."""
+        centre = (found.box_px[:2] + found.box_px[2:]) / 2
+        return not any(
+            (track.box_px[:2] < centre).all() and (centre < track.box_px[2:]).all() for track in self._tracks
+        )
+
+    def _recall(self, box_px: np.ndarray) -> Track | None:
+        """A face lost a moment ago about where one is found now: the same one, with its id."""
+        centre, size = (box_px[:2] + box_px[2:]) / 2, float((box_px[2:] - box_px[:2]).max())
+
+        def distance(track: Track) -> float:
+            return float(np.linalg.norm((track.box_px[:2] + track.box_px[2:]) / 2 - centre))
+
+        nearest = min(self._lost, key=distance, default=None)
+        if nearest is None or distance(nearest) > size:
+            return None
+        self._lost.remove(nearest)
+        return nearest
+
+    def _new_track(self, points_px: np.ndarray, confidence: np.ndarray) -> Track:
+        track = Track(self._next_id, points_px, confidence, KalmanSmoother(self._smoother), self._time)
+        self._next_id += 1
+        return track
+
+    def _face(self, track: Track) -> Face:
+        """What is shown of a track: its landmarks, filtered where smoothing is on."""
+        if self.smoothing:
+            points_px = track.smoother.update(track.points_px, track.confidence, self._time)
+        else:
+            track.smoother.reset()
+            points_px = track.points_px
+        return Face(track.track_id, bounding_box(points_px), points_px, track.confidence)

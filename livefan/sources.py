@@ -1,0 +1,389 @@
+"""What can be read, and the recorded kinds of it: video files, images and folders of images.
+
+Cameras and network streams are in :mod:`livefan.live_sources`. Every source is an iterator of
+:class:`~livefan.frame.Frame` and a context manager::
+
+    with open_source("clip.mp4") as source:
+        for frame in source:
+            ...
+    for line in source.warnings:
+        print(line)
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import av
+import av.error
+import cv2
+import numpy as np
+from av.container import InputContainer
+from av.sidedata.sidedata import Type
+from av.stream import Disposition
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from livefan.errors import LivefanError
+from livefan.frame import Frame, as_bgr
+
+IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".pgm", ".ppm", ".tif", ".tiff", ".webp"})
+IMAGES_PER_SECOND = 25.0
+"""Rate given to a folder of images, which has none of its own: an assumption, that of most test sets."""
+
+_DEMUX_ERRORS_IN_A_ROW = 10
+
+
+class Source(ABC):
+    """A sequence of frames; iterate over it once, and close it.
+
+    Attributes:
+        name: what to call it before a user.
+        live: whether it goes on by itself, whoever reads it (a camera, a stream).
+        fps: average frames per second, where known.
+        n_frames: how many frames it has, where known; an estimate if the file tells only its length.
+        size: width and height of its first frame in pixels, as shown (after rotation).
+        warnings: what went wrong without stopping it, one line each; complete after the end.
+        status: what a user should know now, one line; empty while all is well.
+    """
+
+    def __init__(self, name: str, *, live: bool = False) -> None:
+        """Name it."""
+        self.name = name
+        self.live = live
+        self.fps: float | None = None
+        self.n_frames: int | None = None
+        self.size = (0, 0)
+        self.warnings: list[str] = []
+        self.status = ""
+        self._closing = threading.Event()
+        self._in_use = threading.Lock()
+
+    def read(self) -> Frame | None:
+        """The next frame, or None at the end or once closed; one thread at a time.
+
+        Raises:
+            LivefanError: if it fails for good.
+        """
+        with self._in_use:
+            frame = None if self._closing.is_set() else self._next()
+        if self._closing.is_set():
+            self.close()
+            return None
+        return frame
+
+    def close(self) -> None:
+        """End it, from any thread and any number of times, without waiting.
+
+        A device is never taken from under a read: a read in progress releases it when it returns.
+        """
+        self._closing.set()
+        if self._in_use.acquire(blocking=False):
+            try:
+                self._release()
+            finally:
+                self._in_use.release()
+
+    @abstractmethod
+    def _next(self) -> Frame | None:
+        """The next frame or None at the end; never runs at the same time as ``_release``."""
+
+    def _release(self) -> None:  # noqa: B027  # a source may hold nothing
+        """Let go of files and devices; may be called more than once."""
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Frames until the end."""
+        while (frame := self.read()) is not None:
+            yield frame
+
+    def __enter__(self) -> Source:
+        """The source itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self.close()
+
+
+def natural_key(path: Path) -> list[tuple[int, str]]:
+    """Sorts ``frame2`` before ``frame10``."""
+    return [
+        (int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", path.name.lower())
+    ]
+
+
+def images_in(folder: Path) -> list[Path]:
+    """The images of a folder (not of folders in it) in natural order.
+
+    Raises:
+        LivefanError: if there is none, or the folder cannot be read.
+    """
+    try:
+        paths = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
+    except OSError as error:
+        raise LivefanError(f"{folder}: {error.strerror}; check its permissions") from error
+    # Names that begin with a dot are what systems leave beside images (._frame1.png), not images.
+    paths = sorted((path for path in paths if not path.name.startswith(".")), key=natural_key)
+    if not paths:
+        kinds = ", ".join(sorted(suffix[1:] for suffix in IMAGE_SUFFIXES))
+        raise LivefanError(f"{folder}: no images in this folder; it should hold files of type {kinds}")
+    return paths
+
+
+def read_image(path: Path) -> np.ndarray:
+    """An image file as ``(height, width, 3)`` uint8 BGR, upright as its EXIF orientation says.
+
+    Raises:
+        LivefanError: if it cannot be read, or is not an image.
+    """
+    try:
+        # Through numpy, since cv2.imread fails on names outside the code page of Windows.
+        data = np.fromfile(path, np.uint8)
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    except OSError as error:
+        raise LivefanError(f"{path}: {error.strerror}; check its permissions") from error
+    except cv2.error as error:
+        raise LivefanError(f"{path}: image cannot be read ({error.err}); save it again") from error
+    if image is None:
+        raise LivefanError(f"{path}: not an image, or damaged; save it again as PNG or JPEG")
+    return as_bgr(image, str(path))
+
+
+class ImageSource(Source):
+    """One frame for each image, ``1 / IMAGES_PER_SECOND`` apart.
+
+    ``paths[frame.index]`` is the file of a frame: an image that cannot be read is skipped with a
+    warning, and its index with it.
+    """
+
+    def __init__(self, paths: Sequence[Path], name: str) -> None:
+        """Read the first image that can be read."""
+        super().__init__(name)
+        self.paths = list(paths)
+        self.n_frames = len(self.paths)
+        self.fps = IMAGES_PER_SECOND if len(self.paths) > 1 else None
+        self._position = 0
+        self._ahead = self._load()
+        if self._ahead is None:
+            raise LivefanError(
+                self.warnings[0] if len(self.paths) == 1 else f"{name}: none of its images can be read"
+            )
+        self.size = (self._ahead.image.shape[1], self._ahead.image.shape[0])
+
+    def _load(self) -> Frame | None:
+        while self._position < len(self.paths):
+            index, self._position = self._position, self._position + 1
+            try:
+                image = read_image(self.paths[index])
+            except LivefanError as error:
+                self.warnings.append(str(error))
+                continue
+            return Frame(image, index, time.perf_counter(), index / IMAGES_PER_SECOND)
+        return None
+
+    def _next(self) -> Frame | None:
+        frame, self._ahead = (self._ahead or self._load()), None
+        return frame
+
+
+class VideoSource(Source):
+    """Every frame of a recording in order, at its presentation time after the first, upright.
+
+    Damaged packets are skipped and counted; what is missing is told in ``warnings`` after the end.
+
+    Args:
+        location: what FFmpeg opens: ``file:`` and a path, or an address.
+        name: what to call it.
+        container: the location, if it has been opened already.
+
+    Raises:
+        LivefanError: if no video can be read from it.
+    """
+
+    def __init__(self, location: str, name: str, container: InputContainer | None = None) -> None:
+        """Decode the first frame."""
+        super().__init__(name)
+        self._container = container or _open_recording(location, name)
+        try:
+            self._stream = video_stream(self._container, name)
+            self._stream.thread_type = "AUTO"
+            rate = self._stream.average_rate or self._stream.guessed_rate
+            self.fps = float(rate) if rate else None
+            self._seconds = _stated_seconds(self._container, self._stream)
+            self.n_frames = self._stream.frames or None
+            if self.n_frames is None and self._seconds and self.fps:
+                self.n_frames = round(self._seconds * self.fps)
+            self._packets = self._errors = self._concealed = self._yielded = 0
+            self._frames = self._decode()
+            self._ahead = next(self._frames, None)
+        except BaseException:
+            self._container.close()
+            raise
+        if self._ahead is None:
+            self._container.close()
+            raise LivefanError(f"{name}: no frame can be read; the file is damaged, get it anew")
+        self.size = (self._ahead.image.shape[1], self._ahead.image.shape[0])
+
+    def _next(self) -> Frame | None:
+        frame, self._ahead = (self._ahead or next(self._frames, None)), None
+        return frame
+
+    def _release(self) -> None:
+        self._ahead = None
+        self._frames.close()
+        self._container.close()
+
+    def _decode(self) -> Generator[Frame, None, None]:
+        period = 1 / self.fps if self.fps else 1 / IMAGES_PER_SECOND
+        clock = _Clock(period)
+        end = 0.0
+        for picture in self._pictures():
+            seconds = clock.seconds(picture)
+            lasting = (
+                float(picture.duration * picture.time_base)
+                if picture.duration and picture.time_base
+                else period
+            )
+            end = seconds + lasting
+            self._concealed += picture.is_corrupt
+            index, self._yielded = self._yielded, self._yielded + 1
+            yield Frame(upright_bgr(picture), index, time.perf_counter(), seconds)
+        self._report(end, period)
+
+    def _pictures(self) -> Iterator[VideoFrame]:
+        errors_in_a_row = 0
+        while errors_in_a_row < _DEMUX_ERRORS_IN_A_ROW:
+            try:
+                for packet in self._container.demux(self._stream):
+                    errors_in_a_row = 0
+                    self._packets += packet.size > 0
+                    if packet.is_corrupt:  # cut off by the end of the file: half a picture at best
+                        self._errors += 1
+                        continue
+                    yield from self._decoded(packet)
+                return
+            except av.error.FFmpegError:
+                errors_in_a_row += 1
+                self._errors += 1
+        yield from self._decoded(None)
+
+    def _decoded(self, packet: av.Packet | None) -> list[VideoFrame]:
+        try:
+            return self._stream.decode(packet)
+        except av.error.FFmpegError:
+            self._errors += 1
+            return []
+
+    def _report(self, end: float, period: float) -> None:
+        """Tell what is missing, given the second at which the last frame ended."""
+        # One and a half frames of doubt: containers round lengths, and some leave out the last frame's.
+        if self._seconds is not None and self._seconds - end > 1.5 * period:
+            of = f"{self._yielded} of {self.n_frames} frames" if self.n_frames else f"{self._yielded} frames"
+            self.warnings.append(f"{self.name}: ends early, {of} could be read")
+        elif self._errors or self._concealed:
+            lost = max(self._errors, max(self._packets, self.n_frames or 0) - self._yielded)
+            self.warnings.append(
+                f"{self.name}: damaged (frames lost: {lost}, shown with errors: {self._concealed})"
+            )
+
+
+class _Clock:
+    """Seconds since the first picture, by presentation timestamps; they never stand still or go back."""
+
+    def __init__(self, period: float) -> None:
+        """Take the seconds from a picture to the next where no timestamp tells them."""
+        self._period = period
+        self._start: Fraction | None = None
+        self._last: float | None = None
+
+    def seconds(self, picture: VideoFrame) -> float:
+        """The time of the next picture."""
+        self._last = self._after(self._last, picture)
+        return self._last
+
+    def _after(self, last: float | None, picture: VideoFrame) -> float:
+        if picture.pts is None or picture.time_base is None:
+            return 0.0 if last is None else last + self._period
+        stamp = picture.pts * picture.time_base
+        if self._start is None:
+            self._start = stamp - Fraction(0 if last is None else last + self._period)
+        at = float(stamp - self._start)
+        if last is None or at > last:
+            return at
+        if last - at < 1:
+            return last + 0.001  # pictures in disorder, as damage leaves them
+        self._start = stamp - Fraction(last + self._period)  # a clock that starts anew: joined recordings
+        return last + self._period
+
+
+def _open_recording(location: str, name: str) -> InputContainer:
+    try:
+        return av.open(location, mode="r", metadata_errors="replace")
+    except av.error.PermissionError as error:
+        raise LivefanError(f"{name}: no permission to read it; change the file's permissions") from error
+    except av.error.FFmpegError as error:
+        raise LivefanError(
+            f"{name}: not a video, or cut off before it was complete; choose a file that plays elsewhere"
+        ) from error
+
+
+def video_stream(container: InputContainer, name: str) -> VideoStream:
+    """The first stream of moving pictures; to FFmpeg cover art is a video stream too, and so is some text."""
+    if container.format.name == "tty":
+        raise LivefanError(f"{name}: a text file, not a video; choose a video or an image")
+    for stream in container.streams.video:
+        if not stream.disposition & Disposition.attached_pic:
+            if stream.codec_context is None:
+                raise LivefanError(
+                    f"{name}: cut off, or its video codec is not known; get it anew or convert it to H.264"
+                )
+            return stream
+    raise LivefanError(f"{name}: has no video in it; choose a file with pictures")
+
+
+def _stated_seconds(container: InputContainer, stream: VideoStream) -> float | None:
+    """How long the file says its video is, in seconds; None if it does not tell."""
+    rate = stream.average_rate
+    # MP4 counts frames that its edit list hides; there the duration is the better witness. AVI's
+    # duration is made to fit what is left of a cut file, but its count is not.
+    if container.format.name == "avi" and stream.frames and rate:
+        return float(stream.frames / rate)
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    tag = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", ""))  # Matroska's
+    if tag:
+        hours, minutes, seconds = (float(part) for part in tag.groups())
+        return hours * 3600 + minutes * 60 + seconds
+    if container.duration and len(container.streams) == 1:
+        return container.duration / av.time_base
+    return None
+
+
+def upright_bgr(picture: VideoFrame) -> np.ndarray:
+    """A decoded picture as ``(height, width, 3)`` uint8 BGR, turned and mirrored as its display matrix says.
+
+    The matrix maps a stored pixel (x, y) to (a x + c y, b x + d y), in 16.16 fixed point
+    (ISO/IEC 14496-12, 8.3.2); turns between right angles are taken as the nearest right angle.
+    """
+    image: np.ndarray = picture.to_ndarray(format="bgr24")
+    side_data: Any = picture.side_data  # PyAV's stub has its keys as strings
+    if Type.DISPLAYMATRIX in side_data:
+        data = side_data[Type.DISPLAYMATRIX]
+        a, b, _, c, d = (int(value) for value in np.frombuffer(bytes(data), np.int32)[:5])
+        if abs(a) < abs(b):
+            image, a, d = cv2.transpose(image), c, b
+        if a < 0:
+            image = cv2.flip(image, 1)
+        if d < 0:
+            image = cv2.flip(image, 0)
+    return as_bgr(image)
