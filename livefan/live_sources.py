@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sys
@@ -27,12 +28,19 @@ OPEN_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 5.0
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 5.0
+_LOW_LATENCY = {
+    "fflags": "nobuffer",
+    "flags": "low_delay",
+    "analyzeduration": "1000000",
+    "probesize": "1000000",
+}
 
 # OpenCV's own choice on Windows (MSMF) takes many seconds to open a camera.
 _CAMERA_BACKEND = {"linux": cv2.CAP_V4L2, "win32": cv2.CAP_DSHOW, "darwin": cv2.CAP_AVFOUNDATION}.get(
     sys.platform, cv2.CAP_ANY
 )
 _PROBED_CAMERAS = 4
+_LONGEST_WITHOUT_PICTURE = 300  # packets: some ten seconds, more than cameras leave between key frames
 _DEVICES = Path("/dev")
 _DEVICE_FACTS = Path("/sys/class/video4linux")
 
@@ -251,58 +259,88 @@ class Stream(LiveSource):
 
     Args:
         url: its address; a password in it is not shown.
-        container: the stream, if it has been opened already.
 
     Raises:
-        LivefanError: if it cannot be opened.
+        LivefanError: if it cannot be opened, or gives no picture.
+
+    Attributes:
+        ends: whether what the address leads to has a length: then it is a recording.
     """
 
-    def __init__(self, url: str, container: InputContainer | None = None) -> None:
-        """Connect."""
+    def __init__(self, url: str) -> None:
+        """Connect, and wait for the first picture."""
         super().__init__(public_name(url))
+        self.ends = False
         self._url = url
         self._container: InputContainer | None = None
         self._shots: Iterator[Shot] = iter(())
-        self._take(container or _open_stream(url))
+        self._ahead: Shot | None = None  # the picture that showed that it works
+        self._connect()
 
     def _connect(self) -> None:
-        self._take(_open_stream(self._url))
+        # Many cameras send motion JPEG not quite as FFmpeg expects it ("image/jpg", no length, a wrong
+        # type); it is then found by the marks of JPEG itself, at the cost of a frame's delay.
+        formats = (None, "mjpeg") if self._url.lower().startswith("http") else (None,)
+        reason = "gives no picture"
+        for form in formats:
+            try:
+                self._begin(open_stream(self._url, form))
+                return
+            except (StopIteration, av.error.InvalidDataError):
+                continue
+            except av.error.ExitError:
+                reason = "no answer"
+                break
+            except av.error.FFmpegError as error:
+                reason = error.strerror or type(error).__name__
+                if error.errno != errno.EIO:  # which also stands for data it makes no sense of
+                    break
+            finally:
+                if self._ahead is None:
+                    self._disconnect()
+        raise LivefanError(
+            f"{self.name}: cannot be opened ({reason}); check the address and that the stream is running"
+        )
 
-    def _take(self, container: InputContainer) -> None:
+    def _begin(self, container: InputContainer) -> None:
         self._container = container
-        try:
-            stream = video_stream(container, self.name)
-        except LivefanError:
-            self._disconnect()
-            raise
+        stream = video_stream(container, self.name)
         # Frames in several threads would each wait for the next; slices of one frame do not.
         stream.thread_type = "SLICE"
-        self.size = (stream.width, stream.height)
         # Motion JPEG states no rate, and FFmpeg makes up 25.
         stated = "jpeg" not in container.format.name and stream.average_rate
         self.fps = float(stated) if stated else None
+        self.ends = bool(container.duration)
         self._shots = _shots(container, stream)
+        self._ahead = next(self._shots)
+        self.size = (self._ahead.image.shape[1], self._ahead.image.shape[0])
 
     def _shoot(self) -> Shot | None:
+        shot, self._ahead = self._ahead, None
         try:
-            return next(self._shots, None)
+            return shot or next(self._shots, None)
         except av.error.FFmpegError:
             return None
 
     def _disconnect(self) -> None:
-        self._shots = iter(())
+        self._ahead, self._shots = None, iter(())
         if self._container is not None:
             self._container.close()
             self._container = None
 
 
 def _shots(container: InputContainer, stream: av.VideoStream) -> Iterator[Shot]:
+    undecodable = 0
     for packet in container.demux(stream):
         captured_at = time.perf_counter()
         try:
             pictures = stream.decode(packet)
         except av.error.FFmpegError:
-            continue  # usual at the start of a stream, until its first key frame
+            undecodable += 1  # usual at the start of a stream, until its first key frame
+            if undecodable > _LONGEST_WITHOUT_PICTURE:
+                return
+            continue
+        undecodable = 0
         for picture in pictures:
             yield Shot(upright_bgr(picture), captured_at)
 
@@ -329,12 +367,14 @@ def open_url(url: str) -> Source:
     Raises:
         LivefanError: if it cannot be opened.
     """
-    container = _open_stream(url)
-    if url.lower().startswith("http") and container.duration:
-        # Without buffers, FFmpeg drops the packets by which it learnt what the stream is.
-        container.close()
-        return VideoSource(url, public_name(url), _open_stream(url, buffered=True))
-    return Stream(url, container)
+    stream = Stream(url)
+    if not (stream.ends and url.lower().startswith("http")):
+        return stream
+    stream.close()
+    try:
+        return VideoSource(url, stream.name, open_stream(url, buffered=True))
+    except av.error.FFmpegError as error:
+        raise LivefanError(f"{stream.name}: cannot be read ({error.strerror}); try again") from error
 
 
 def public_name(url: str) -> str:
@@ -347,31 +387,15 @@ def public_name(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def _open_stream(url: str, *, buffered: bool = False) -> InputContainer:
-    low_delay = {"fflags": "nobuffer", "flags": "low_delay", "analyzeduration": "1000000"}
-    options = {} if buffered else low_delay
+def open_stream(url: str, form: str | None = None, *, buffered: bool = False) -> InputContainer:
+    """What FFmpeg finds at an address; raises its errors.
+
+    Args:
+        form: FFmpeg's name of the format; None to detect it.
+        buffered: keep every packet. Without, those by which the stream is recognised are dropped.
+    """
+    options = {} if buffered else dict(_LOW_LATENCY)
     if url.lower().startswith("rtsp"):
         options["rtsp_transport"] = "tcp"  # UDP loses packets, and firewalls keep it out
-    # Some cameras send motion JPEG under a wrong content type; then its two forms are tried by name.
-    formats = (None, "mpjpeg", "mjpeg") if url.lower().startswith("http") else (None,)
-    reason = "not a video"
-    for form in formats:
-        try:
-            return av.open(
-                url,
-                mode="r",
-                format=form,
-                options=options,
-                metadata_errors="replace",
-                timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S),
-            )
-        except av.error.InvalidDataError:
-            continue
-        except av.error.ExitError:
-            reason = "no answer"
-        except av.error.FFmpegError as error:
-            reason = error.strerror or type(error).__name__
-        break
-    raise LivefanError(
-        f"{public_name(url)}: cannot be opened ({reason}); check the address and that the stream is running"
-    )
+    timeout = (OPEN_TIMEOUT_S, READ_TIMEOUT_S)
+    return av.open(url, mode="r", format=form, options=options, metadata_errors="replace", timeout=timeout)

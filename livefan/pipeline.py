@@ -17,7 +17,7 @@ from livefan.scheme import LandmarkScheme
 from livefan.smooth import KalmanSmoother, SmootherSettings
 from livefan.weights import Weights, load_weights
 
-PRESENCE = 0.5
+PRESENCE = 0.4
 """Mean confidence of the landmarks below which a crop holds no face."""
 
 _SAME_FACE_IOU = 0.4

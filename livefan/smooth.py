@@ -27,7 +27,7 @@ class SmootherSettings:
     """
 
     measurement_std: float = 0.004
-    acceleration_std: float = 1.0
+    acceleration_std: float = 0.2
     surprise: float = 9.0
     jump: float = 0.25
     longest_gap: float = 0.5

@@ -12,7 +12,7 @@ import cv2
 from livefan.errors import LivefanError
 
 
-def _leave_qt_to_pyqt() -> None:
+def leave_qt_to_pyqt() -> None:
     """Undo what importing OpenCV does to Qt's environment.
 
     OpenCV's wheels for Linux bring a Qt 5 of their own and point these variables at it; PyQt6's
@@ -44,7 +44,7 @@ def run_window(
         raise LivefanError(
             "no screen to open a window on; 'livefan annotate IN -o OUT' writes a video instead"
         )
-    _leave_qt_to_pyqt()
+    leave_qt_to_pyqt()
     try:
         from PyQt6.QtCore import QTimer
         from PyQt6.QtWidgets import QApplication

@@ -40,7 +40,6 @@ class TrainingFaces(Dataset[tuple[Tensor, Tensor]]):
                 self._kept.append(_keep(face))
             except LivefanError as error:
                 self.skipped.append(str(error))
-        self.epoch = 0
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -49,8 +48,7 @@ class TrainingFaces(Dataset[tuple[Tensor, Tensor]]):
         """A ``(256, 256, 3)`` uint8 BGR crop and its ``(n, 2)`` float32 points in crop pixels.
 
         Args:
-            key: ``epoch * len(self) + index``; the epoch travels in the key because the loader's
-                processes do not see later changes to this object.
+            key: ``epoch * len(self) + index``.
         """
         epoch, index = divmod(key, len(self))
         rng = np.random.default_rng((self.config.seed, epoch, index))

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import subprocess
 import sys
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from livefan.atomic import whole_file
@@ -51,18 +54,40 @@ class Progress:
     history: list[dict[str, float]] = field(default_factory=list)
 
 
-class _EpochOrder(Sampler[int]):
-    """A seeded shuffle for every epoch, as ``epoch * count + index``."""
+class Loader:
+    """Augments batches ahead of the training step, in threads.
 
-    def __init__(self, count: int, seed: int) -> None:
-        self.count, self.seed, self.epoch = count, seed, 0
+    Threads share the faces in memory, where processes would copy them (or, forked beside OpenCV's
+    and OpenMP's threads, hang); the work is done in code that releases the interpreter's lock.
 
-    def __iter__(self) -> Iterator[int]:
-        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.count)
-        return iter((self.epoch * self.count + order).tolist())
+    Args:
+        faces: what to draw from.
+        batch_size: faces a batch; a rest that fills none is left out of the epoch.
+        seed: decides the order.
+        threads: how many augment.
+    """
+
+    def __init__(self, faces: TrainingFaces, batch_size: int, seed: int, threads: int) -> None:
+        self._faces, self._batch_size, self._seed = faces, batch_size, seed
+        self._threads = threads
 
     def __len__(self) -> int:
-        return self.count
+        return len(self._faces) // self._batch_size
+
+    def epoch(self, number: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """The batches of one epoch: ``(batch, 256, 256, 3)`` uint8 BGR and ``(batch, n, 2)`` points."""
+        count = len(self._faces)
+        order = np.random.default_rng((self._seed, number)).permutation(count) + number * count
+        keys = iter(order[: len(self) * self._batch_size].reshape(len(self), -1).tolist())
+        with ThreadPoolExecutor(self._threads) as pool:
+            ahead = deque(pool.submit(self._batch, batch) for batch in islice(keys, 4 * self._threads))
+            while ahead:
+                yield ahead.popleft().result()
+                ahead.extend(pool.submit(self._batch, batch) for batch in islice(keys, 1))
+
+    def _batch(self, keys: list[int]) -> tuple[Tensor, Tensor]:
+        crops, points = zip(*map(self._faces.__getitem__, keys), strict=True)
+        return torch.stack(crops), torch.stack(points)
 
 
 def learning_rate_factor(step: int, warmup_steps: int, total_steps: int) -> float:
@@ -105,24 +130,16 @@ def train(
         print(f"skipped: {line}", file=sys.stderr)
     if len(faces) < config.batch_size or not len(held_out):
         raise LivefanError(f"{len(faces)} training and {len(held_out)} validation faces: too few to train on")
-    order = _EpochOrder(len(faces), config.seed)
-    loader = DataLoader(
-        faces,
-        config.batch_size,
-        sampler=order,
-        num_workers=1,
-        drop_last=True,
-        persistent_workers=True,
-        prefetch_factor=4,
-    )
+    threads = 1 if device.type == "cpu" else os.cpu_count() or 1
+    loader = Loader(faces, config.batch_size, config.seed, threads)
     criterion = LandmarkCriterion(config.heatmap_weight, config.heatmap_sigma)
     started, first_epoch = time.monotonic(), progress.epoch
     while progress.epoch < config.epochs:
-        order.epoch = progress.epoch
         bar = tqdm(
-            loader,
+            loader.epoch(progress.epoch),
             f"epoch {progress.epoch + 1}/{config.epochs}",
             disable=True if quiet else None,
+            total=len(loader),
             leave=False,
             mininterval=1.0,
         )
@@ -158,7 +175,7 @@ def _train_epoch(
     """One pass over the training faces; returns the mean of each loss term and of their total."""
     model.train()
     sums: dict[str, float] = defaultdict(float)
-    per_epoch = len(batches)
+    per_epoch = batches.total
     for batch, (crops, points_crop) in enumerate(batches):
         step = epoch * per_epoch + batch
         factor = learning_rate_factor(step, config.warmup_steps, config.epochs * per_epoch)

@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from livefan.decode import (
+    crop_to_heatmap,
+    decode_argmax,
+    decode_soft_argmax,
+    heatmap_to_crop,
+)
+
+
+def gaussian_logits(x: float, y: float, sigma: float = 1.2) -> torch.Tensor:
+    """``(1, 1, 64, 64)`` logits whose softmax is a Gaussian about a place in crop pixels."""
+    column, row = (crop_to_heatmap(torch.tensor(value)).item() for value in (x, y))
+    rows, columns = np.mgrid[0:64, 0:64]
+    logits = -((columns - column) ** 2 + (rows - row) ** 2) / (2 * sigma**2)
+    return torch.from_numpy(logits)[None, None].float()
+
+
+inside = st.floats(30, 225)
+
+
+@given(inside, inside)
+def test_the_soft_argmax_finds_a_gaussian_to_a_hundredth_of_a_pixel(x: float, y: float):
+    points, confidence = decode_soft_argmax(gaussian_logits(x, y))
+    assert points[0, 0].tolist() == pytest.approx([x, y], abs=0.01)
+    # The share of a Gaussian within 2.5 sigma is 0.956; cells make it coarse.
+    assert confidence.item() == pytest.approx(0.956, abs=0.03)
+
+
+@given(inside, inside)
+def test_the_quarter_step_finds_a_gaussian_to_a_quarter_cell(x: float, y: float):
+    points, confidence = decode_argmax(gaussian_logits(x, y))
+    assert points[0, 0].tolist() == pytest.approx([x, y], abs=1.01)
+    assert 0 < confidence.item() <= 1
+
+
+def test_the_quarter_step_goes_towards_the_higher_neighbour_and_not_off_the_map():
+    heatmap = torch.zeros(1, 2, 64, 64)
+    heatmap[0, 0, 10, 20], heatmap[0, 0, 10, 21], heatmap[0, 0, 9, 20] = 9, 5, 5
+    heatmap[0, 1, 0, 63] = 9
+    points, _ = decode_argmax(heatmap)
+    assert points[0, 0].tolist() == heatmap_to_crop(torch.tensor([20.25, 9.75])).tolist()
+    assert points[0, 1].tolist() == heatmap_to_crop(torch.tensor([63.0, 0.0])).tolist()
+
+
+def test_a_smear_and_two_far_peaks_are_unsure():
+    smear = torch.zeros(1, 1, 64, 64)
+    two_peaks = torch.zeros(1, 1, 64, 64)
+    two_peaks[0, 0, 30, 10] = two_peaks[0, 0, 30, 50] = 20
+    for heatmap in (smear, two_peaks):
+        assert decode_soft_argmax(heatmap)[1].item() < 0.02
+
+
+def test_a_cells_centre_is_the_middle_of_the_four_by_four_pixels_it_covers():
+    assert heatmap_to_crop(torch.tensor([0.0, 63.0])).tolist() == [1.5, 253.5]
+
+
+def test_decoding_works_in_bfloat16_to_the_precision_of_its_logits():
+    points, _ = decode_soft_argmax(gaussian_logits(100.0, 80.0).bfloat16())
+    assert points[0, 0].tolist() == pytest.approx([100.0, 80.0], abs=0.2)

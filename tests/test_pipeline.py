@@ -1,0 +1,193 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from livefan.detect import FaceDetector, iou
+from livefan.errors import LivefanError
+from livefan.frame import Frame, as_bgr
+from livefan.framing import load_framing
+from livefan.pipeline import Pipeline
+from livefan.sources import VideoSource
+
+FRAME = 1 / 24
+
+
+def frames(pictures: list[np.ndarray], start: float = 0.0) -> list[Frame]:
+    return [Frame(picture, i, 0.0, start + i * FRAME) for i, picture in enumerate(pictures)]
+
+
+def blank(like: np.ndarray) -> np.ndarray:
+    return np.full_like(like, 90)
+
+
+def moved(photo: np.ndarray, right: float, down: float = 0.0) -> np.ndarray:
+    matrix = np.array([[1, 0, right], [0, 1, down]], np.float64)
+    return cv2.warpAffine(photo, matrix, photo.shape[1::-1], borderMode=cv2.BORDER_REPLICATE)
+
+
+def two_faces(photo: np.ndarray) -> np.ndarray:
+    """The photograph beside its mirror image."""
+    return np.hstack([photo, photo[:, ::-1]])
+
+
+def test_the_landmarks_agree_with_the_detectors_key_points(pipeline: Pipeline, photo: np.ndarray):
+    """Two independent models see the eyes and the mouth at one place, to a tenth of the face's size."""
+    (face,) = pipeline.process_image(photo)
+    with FaceDetector() as detector:
+        (seen,) = detector.detect(photo)
+    scheme, size = pipeline.scheme, np.ptp(face.points_px, axis=0).max()
+    for part, keypoint in ((scheme.right_eye, 0), (scheme.left_eye, 1), (scheme.mouth, 3)):
+        centre = face.points_px[list(part)].mean(axis=0)
+        assert np.linalg.norm(centre - seen.keypoints_px[keypoint]) < 0.08 * size
+    assert face.confidence.shape == (68,)
+    assert face.confidence.min() >= 0
+    assert face.confidence.max() <= 1
+    assert np.allclose(face.box_px, [*face.points_px.min(axis=0), *face.points_px.max(axis=0)])
+
+
+def test_the_crop_from_a_detection_is_near_that_of_the_landmarks(pipeline: Pipeline, photo: np.ndarray):
+    (face,) = pipeline.process_image(photo)
+    with FaceDetector() as detector:
+        crop = load_framing().crop(detector.detect(photo)[0])
+    box = face.points_px.min(axis=0), face.points_px.max(axis=0)
+    side = 1.25 * (box[1] - box[0]).max()
+    assert np.linalg.norm((box[0] + box[1]) / 2 - crop.centre_px) < 0.1 * side
+    assert crop.side_px == pytest.approx(side, rel=0.2)
+
+
+def test_a_mirrored_photo_gives_mirrored_landmarks(pipeline: Pipeline, photo: np.ndarray):
+    (face,) = pipeline.process_image(photo)
+    (mirrored,) = pipeline.process_image(photo[:, ::-1])
+    back = mirrored.points_px[pipeline.scheme.mirror_order]
+    back[:, 0] = photo.shape[1] - 1 - back[:, 0]
+    size = np.ptp(face.points_px, axis=0).max()
+    assert np.linalg.norm(back - face.points_px, axis=1).mean() < 0.03 * size
+
+
+def test_a_face_is_followed_through_the_bundled_clip_under_one_id(pipeline: Pipeline, clip: Path):
+    seen = []
+    with VideoSource(str(clip), clip.name) as source:
+        for frame, _ in zip(source, range(120), strict=False):
+            seen.append([face.track_id for face in pipeline.process(frame)])
+    assert sum(ids == [1] for ids in seen) >= 118
+    assert {track for ids in seen for track in ids} == {1}
+
+
+def test_while_a_face_is_followed_the_detector_rests(
+    pipeline: Pipeline, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
+):
+    calls = []
+    detect = FaceDetector.detect
+    monkeypatch.setattr(FaceDetector, "detect", lambda self, image: calls.append(1) or detect(self, image))
+    for frame in frames([moved(photo, 2 * i) for i in range(48)]):
+        assert len(pipeline.process(frame)) == 1
+    assert len(calls) <= 3  # the first frame, and one look a second for further faces
+
+
+def test_two_faces_keep_their_ids_while_they_move(pipeline: Pipeline, photo: np.ndarray):
+    both = two_faces(photo)
+    ids = []
+    for frame in frames([moved(both, 3 * i) for i in range(10)]):
+        faces = pipeline.process(frame)
+        ids.append([face.track_id for face in sorted(faces, key=lambda face: face.box_px[0])])
+    assert len(ids[0]) == 2
+    assert ids == [ids[0]] * 10
+
+
+def test_no_more_faces_are_followed_than_asked_for(weights, photo: np.ndarray):
+    pipeline = Pipeline(weights, max_faces=1)
+    for frame in frames([two_faces(photo)] * 3):
+        assert len(pipeline.process(frame)) == 1
+    pipeline.close()
+
+
+def test_a_face_that_leaves_is_lost_and_has_its_id_again_when_it_returns_soon(
+    pipeline: Pipeline, photo: np.ndarray
+):
+    pictures = [photo] * 3 + [blank(photo)] * 5 + [moved(photo, 10)] * 3
+    ids = [[face.track_id for face in pipeline.process(frame)] for frame in frames(pictures)]
+    assert ids == [[1]] * 3 + [[]] * 5 + [[1]] * 3
+
+
+def test_a_face_that_comes_after_a_long_time_is_a_new_one(pipeline: Pipeline, photo: np.ndarray):
+    pictures = [photo] * 2 + [blank(photo)] * 60 + [photo]
+    ids = [[face.track_id for face in pipeline.process(frame)] for frame in frames(pictures)]
+    assert ids[0] == [1]
+    assert ids[-1] == [2]
+
+
+def test_a_second_face_is_noticed_within_a_second(pipeline: Pipeline, photo: np.ndarray):
+    alone = np.hstack([photo, blank(photo)])
+    counts = [len(pipeline.process(frame)) for frame in frames([alone] * 5 + [two_faces(photo)] * 26)]
+    assert counts[:5] == [1] * 5
+    assert counts[-1] == 2
+
+
+def test_an_earlier_time_means_a_new_source(pipeline: Pipeline, photo: np.ndarray):
+    pipeline.process(Frame(photo, 0, 0.0, 100.0))
+    (face,) = pipeline.process(Frame(photo, 0, 0.0, 0.0))
+    assert face.track_id == 2
+
+
+def test_smoothing_can_be_switched_off_and_on(pipeline: Pipeline, photo: np.ndarray):
+    rng = np.random.default_rng(0)
+    noisy = [np.clip(photo + rng.normal(0, 12, photo.shape), 0, 255).astype(np.uint8) for _ in range(24)]
+
+    def jitter(smoothing: bool) -> float:
+        pipeline.smoothing = smoothing
+        points = [pipeline.process(frame)[0].points_px for frame in frames(noisy)]
+        return float(np.std(points[8:], axis=0).mean())
+
+    raw, smooth = jitter(False), jitter(True)
+    assert smooth < 0.8 * raw
+
+
+def test_a_picture_without_a_face_has_none(pipeline: Pipeline, photo: np.ndarray):
+    assert pipeline.process_image(blank(photo)) == []
+    assert pipeline.process_image(np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8)) == []
+
+
+@pytest.mark.parametrize(
+    "unusual",
+    [
+        lambda photo: photo[..., 0],
+        lambda photo: photo[..., :1],
+        lambda photo: cv2.cvtColor(photo, cv2.COLOR_BGR2BGRA),
+        lambda photo: photo.astype(np.uint16) * 257,
+        lambda photo: np.asfortranarray(photo),
+        lambda photo: photo[:, ::-1],
+    ],
+    ids=["grey", "one channel", "alpha", "16 bits", "column order", "negative stride"],
+)
+def test_unusual_images_are_handled(pipeline: Pipeline, photo: np.ndarray, unusual):
+    assert len(pipeline.process_image(unusual(photo))) == 1
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 400), (16, 16)])
+def test_tiny_images_hold_no_face(pipeline: Pipeline, size: tuple[int, int]):
+    assert pipeline.process_image(np.zeros((*size, 3), np.uint8)) == []
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((0, 0, 3), np.uint8),
+        np.zeros((4, 4, 3), np.float32),
+        np.zeros((4, 4, 2), np.uint8),
+        np.zeros(4, np.uint8),
+        None,
+    ],
+    ids=["empty", "float", "two channels", "flat", "none"],
+)
+def test_what_is_no_image_is_refused_by_name(image: np.ndarray):
+    with pytest.raises(LivefanError, match="frame 7"):
+        as_bgr(image, "frame 7")
+
+
+def test_intersection_over_union_of_hand_computed_boxes():
+    box = np.array([0.0, 0.0, 10.0, 10.0])
+    assert iou(box, box) == 1.0
+    assert iou(box, box + np.array([5, 0, 5, 0])) == pytest.approx(50 / 150)
+    assert iou(box, box + 10) == 0.0
