@@ -12,7 +12,7 @@ from livefan.crop import Crop, upright_crop
 from livefan.detect import Detection, FaceDetector, iou
 from livefan.frame import Face, Frame, as_bgr
 from livefan.framing import load_framing
-from livefan.inference import locate
+from livefan.inference import locate, use_threads
 from livefan.scheme import LandmarkScheme
 from livefan.smooth import KalmanSmoother, SmootherSettings
 from livefan.weights import Weights, load_weights
@@ -62,6 +62,7 @@ class Pipeline:
         max_faces: follow at most this many.
         detect_every: seconds between looks for further faces while some are followed.
         smoother: the noise model of the filter.
+        threads: torch's threads, in the whole process; see :func:`livefan.inference.use_threads`.
 
     Raises:
         LivefanError: if the weights cannot be loaded.
@@ -75,7 +76,9 @@ class Pipeline:
         max_faces: int = 5,
         detect_every: float = 1.0,
         smoother: SmootherSettings | None = None,
+        threads: int = 1,
     ) -> None:
+        use_threads(threads)
         self.weights = weights if isinstance(weights, Weights) else load_weights(weights)
         self.smoothing = smoothing
         self.max_faces = max_faces

@@ -12,6 +12,7 @@ from typing import Any, Protocol, Self
 import av
 import cv2
 import numpy as np
+from av.video.reformatter import Interpolation
 
 from livefan.atomic import whole_file
 from livefan.errors import LivefanError
@@ -20,6 +21,7 @@ from livefan.scheme import LandmarkScheme
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+_EXACT = int(Interpolation.BICUBIC) | int(Interpolation.ACCURATE_RND)
 _TICKS = 90_000
 """Ticks a second of a video's timestamps; 24, 25, 30 and 60 frames a second are whole numbers of them."""
 
@@ -93,6 +95,8 @@ class VideoSink(_Whole):
         tick = max(round(source_time * _TICKS), self._last_tick + 1)
         self._last_tick = tick
         picture = av.VideoFrame.from_ndarray(_fit(image, self._size), format="bgr24")
+        # The default conversion rounds down, and darkens every picture by some levels.
+        picture = picture.reformat(format="yuv420p", interpolation=_EXACT)
         picture.pts, picture.time_base = tick, Fraction(1, _TICKS)
         self._container.mux(self._stream.encode(picture))
 

@@ -182,7 +182,7 @@ def test_a_camera_that_is_not_there_is_one_line(capsys: pytest.CaptureFixture[st
 
 
 def test_without_a_screen_the_window_says_so(tmp_path: Path):
-    environment = {key: "" for key in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")}
+    environment = dict.fromkeys(("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"), "")
     done = call(**environment)
     if sys.platform == "linux":
         assert done.returncode == 2

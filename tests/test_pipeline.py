@@ -156,7 +156,7 @@ def test_a_picture_without_a_face_has_none(pipeline: Pipeline, photo: np.ndarray
         lambda photo: photo[..., :1],
         lambda photo: cv2.cvtColor(photo, cv2.COLOR_BGR2BGRA),
         lambda photo: photo.astype(np.uint16) * 257,
-        lambda photo: np.asfortranarray(photo),
+        np.asfortranarray,
         lambda photo: photo[:, ::-1],
     ],
     ids=["grey", "one channel", "alpha", "16 bits", "column order", "negative stride"],
