@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "open_source": "sources",
+    "open_source": "capture",
     "CaptureThread": "capture",
     "LivefanError": "errors",
     "Face": "frame",

@@ -60,7 +60,7 @@ class TrainingFaces(Dataset[tuple[Tensor, Tensor]]):
             points_crop = points_crop[self.scheme.mirror_order]
             points_crop[:, 0] = crop.size - 1 - points_crop[:, 0]
         for probability, change in _PHOTOMETRIC:
-            if rng.random() < probability:
+            if rng.random() < probability * self.config.photometric:
                 pixels = change(pixels, rng)
         return torch.from_numpy(np.ascontiguousarray(pixels)), torch.from_numpy(points_crop).float()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -29,6 +30,7 @@ class TrainConfig:
         rotation: largest rotation in degrees, and ``rotation_probability`` how often.
         scale: crop side is multiplied by ``1 / scale ... scale``.
         shift: crop centre moves by up to this share of its side, each way.
+        photometric: factor of how often light, blur, noise and covering are changed.
     """
 
     width: float = 1.0
@@ -39,13 +41,14 @@ class TrainConfig:
     weight_decay: float = 1e-4
     warmup_steps: int = 100
     gradient_clip: float = 10.0
-    heatmap_weight: float = 0.1
+    heatmap_weight: float = 1.0
     heatmap_sigma: float = 1.2
     seed: int = 0
     rotation: float = 30.0
     rotation_probability: float = 0.6
     scale: float = 1.28
     shift: float = 0.06
+    photometric: float = 1.0
 
 
 def read_config(path: Path | None, overrides: dict[str, object]) -> TrainConfig:
@@ -80,7 +83,5 @@ def read_config(path: Path | None, overrides: dict[str, object]) -> TrainConfig:
 def to_toml(config: TrainConfig) -> str:
     """The settings as TOML that :func:`read_config` reads back."""
 
-    def literal(value: object) -> str:
-        return f'"{value}"' if isinstance(value, str) else repr(value)
-
-    return "".join(f"{key} = {literal(value)}\n" for key, value in asdict(config).items())
+    # For strings and numbers, JSON's notation is TOML's too.
+    return "".join(f"{key} = {json.dumps(value)}\n" for key, value in asdict(config).items())

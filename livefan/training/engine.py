@@ -129,7 +129,10 @@ def train(
     for line in (*training.skipped, *validation.skipped, *faces.skipped, *held_out.skipped):
         print(f"skipped: {line}", file=sys.stderr)
     if len(faces) < config.batch_size or not len(held_out):
-        raise LivefanError(f"{len(faces)} training and {len(held_out)} validation faces: too few to train on")
+        raise LivefanError(
+            f"{len(faces)} training and {len(held_out)} validation faces are too few for batches of "
+            f"{config.batch_size}; check --root, or lower batch_size"
+        )
     threads = 1 if device.type == "cpu" else os.cpu_count() or 1
     loader = Loader(faces, config.batch_size, config.seed, threads)
     criterion = LandmarkCriterion(config.heatmap_weight, config.heatmap_sigma)
@@ -187,7 +190,9 @@ def _train_epoch(
         total = criterion.total(terms)
         values = {name: value.item() for name, value in terms.items()} | {"loss": total.item()}
         if not all(map(math.isfinite, values.values())):
-            raise LivefanError(f"training stopped at step {step}: a loss is not finite: {values}")
+            raise LivefanError(
+                f"training stopped at step {step}: a loss is not finite: {values}; lower learning_rate"
+            )
         optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(total)
         torch.nn.utils.clip_grad_norm_(model.parameters(), config.gradient_clip)
@@ -214,13 +219,6 @@ def validate(model: MobileFAN, faces: EvaluationFaces, scheme: LandmarkScheme, d
 
 def _describe(config: TrainConfig, scheme: LandmarkScheme, progress: Progress, n_faces: int) -> WeightsInfo:
     """What the weight file says of the run that made it."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=Path(__file__).parent,
-    ).stdout.strip()
     return WeightsInfo(
         scheme=scheme.name,
         width=config.width,
@@ -230,13 +228,28 @@ def _describe(config: TrainConfig, scheme: LandmarkScheme, progress: Progress, n
             "settings": to_toml(config),
             "command": " ".join(["livefan", *sys.argv[1:]]),
             "seed": str(config.seed),
-            "commit": commit or "unknown",
+            "commit": _commit(),
             "torch": torch.__version__,
             "epoch": f"{progress.epoch} of {config.epochs}",
             "validation": f"{progress.best_nme:.3f} % NME, inter-ocular, landmark-box crops, "
             f"a tenth of the training faces held out with seed {VALIDATION_SEED}",
         },
     )
+
+
+def _commit() -> str:
+    """The commit of the checkout this runs from, marked where it was edited; "unknown" outside one."""
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--exclude=*"],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=Path(__file__).parent,
+        )
+    except OSError:
+        return "unknown"
+    return described.stdout.strip() or "unknown"
 
 
 def _open_run(
@@ -250,13 +263,16 @@ def _open_run(
     folder.mkdir(parents=True, exist_ok=True)
     settings, state = folder / CONFIG_NAME, folder / STATE_NAME
     if not settings.exists():
-        settings.write_text(to_toml(config))
+        with whole_file(settings) as partial:
+            partial.write_text(to_toml(config))
         return Progress()
     if settings.read_text() != to_toml(config):
         raise LivefanError(f"{settings}: this folder holds a run with other settings; choose another --out")
     if not state.exists():
         return Progress()
     tensors, metadata = read_tensors(state)
+    if "progress" not in metadata:
+        raise LivefanError(f"{state}: not the state of a run; remove it to begin anew")
     progress = Progress(**json.loads(metadata["progress"]))
     model.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")})
     for index, parameter in enumerate(model.parameters()):

@@ -20,7 +20,7 @@ class LandmarkCriterion(nn.Module):
         sigma: standard deviation of the Gaussian, in heatmap cells.
     """
 
-    def __init__(self, heatmap_weight: float = 0.1, sigma: float = 1.2) -> None:
+    def __init__(self, heatmap_weight: float = 1.0, sigma: float = 1.2) -> None:
         super().__init__()
         self.weights = {"coordinate": 1.0, "heatmap": heatmap_weight}
         self.sigma = sigma
