@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from livefan.capture import Source, open_source
+from livefan.capture import Source, display_name, open_source
 from livefan.errors import LivefanError
 from livefan.frame import Frame
 from livefan.overlay import OverlayStyle, draw_faces
@@ -41,7 +41,7 @@ def annotate(
     overwrite: bool = False,
     quiet: bool = False,
 ) -> Annotated:
-    """Write a recording with its landmarks drawn, and the landmarks as CSV; both whole or not at all.
+    """Write a recording with its landmarks drawn, and the landmarks as CSV; each whole or not at all.
 
     Args:
         recording: a video, an image, or a folder of images.
@@ -57,8 +57,9 @@ def annotate(
     n_frames = n_with_face = 0
     with open_source(recording) as source:
         if source.live:
-            raise LivefanError(f"{recording}: is a live source; annotate takes a recording")
-        with _picture_sink(output) as pictures, CsvSink(table, pipeline.scheme) as rows:
+            raise LivefanError(f"{display_name(recording)}: is a live source; annotate takes a recording")
+        # The last to open is the first to finish: the video's end is what a full disk would spoil.
+        with CsvSink(table, pipeline.scheme) as rows, _picture_sink(output) as pictures:
             for frame in _with_progress(source, quiet=quiet):
                 faces = pipeline.process(frame)
                 rows.write(frame, faces)
@@ -68,7 +69,7 @@ def annotate(
                 n_with_face += bool(faces)
         problems = list(source.warnings)
     if not n_with_face:
-        problems.append(f"{recording}: no face was found on any of its {n_frames} frames")
+        problems.append(f"{display_name(recording)}: no face was found on any of its {n_frames} frames")
     return Annotated(n_frames, n_with_face, problems)
 
 

@@ -12,10 +12,27 @@ from types import TracebackType
 
 from livefan.errors import LivefanError
 from livefan.frame import Frame
-from livefan.live_sources import Camera, CameraInfo, LiveSource, camera_index, is_url, list_cameras, open_url
+from livefan.live_sources import (
+    Camera,
+    CameraInfo,
+    LiveSource,
+    camera_index,
+    is_url,
+    list_cameras,
+    open_url,
+    public_name,
+)
 from livefan.sources import IMAGE_SUFFIXES, ImageSource, Source, VideoSource, images_in
 
-__all__ = ["CameraInfo", "CaptureThread", "Source", "list_cameras", "open_source"]
+__all__ = [
+    "CameraInfo",
+    "CaptureThread",
+    "Source",
+    "camera_index",
+    "display_name",
+    "list_cameras",
+    "open_source",
+]
 
 AHEAD = 8
 """How many frames of a recording are decoded ahead of the reader."""
@@ -55,6 +72,11 @@ def open_source(spec: str | int | Path, *, size: tuple[int, int] | None = None) 
     if path.suffix.lower() in IMAGE_SUFFIXES:
         return ImageSource([path], path.name)
     return VideoSource(f"file:{path}", path.name)
+
+
+def display_name(spec: str | int | Path) -> str:
+    """What to call a source before a user: an address without its password, else as it was given."""
+    return public_name(spec) if isinstance(spec, str) and is_url(spec) else str(spec)
 
 
 class CaptureThread:

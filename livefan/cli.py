@@ -51,6 +51,20 @@ def _add_annotate(commands: _Commands) -> None:
     parser.set_defaults(run=_annotate)
 
 
+def _whole(text: str) -> int:
+    """A whole number from 0 up."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 up")
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    """A whole number from 1 up."""
+    if _whole(text) == 0:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return int(text)
+
+
 def _add_pipeline_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--weights",
@@ -59,7 +73,11 @@ def _add_pipeline_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--no-smoothing", action="store_true", help="show landmarks as measured")
     parser.add_argument(
-        "--max-faces", type=int, default=5, metavar="N", help="follow at most N faces (default: %(default)s)"
+        "--max-faces",
+        type=_positive,
+        default=5,
+        metavar="N",
+        help="follow at most N faces (default: %(default)s)",
     )
 
 
@@ -82,7 +100,7 @@ def _add_evaluate(commands: _Commands) -> None:
         help="cut around the true landmarks, or find each face as the application does",
     )
     parser.add_argument(
-        "--decoder", choices=["soft-argmax", "argmax"], default="soft-argmax", help="default: %(default)s"
+        "--decoder", choices=["soft-argmax", "argmax"], help="default: the one the weights name"
     )
     parser.add_argument("--weights", default=DEFAULT_WEIGHTS, help="weight file, or name of a bundled one")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the numbers here too")
@@ -90,11 +108,13 @@ def _add_evaluate(commands: _Commands) -> None:
 
 
 def _live(arguments: argparse.Namespace) -> int:
-    from livefan.capture import list_cameras
+    from livefan.capture import camera_index, list_cameras
     from livefan.gui.app import run_window
 
     find_weights(arguments.weights)
-    source = arguments.source
+    source: str | int | None = arguments.source
+    if isinstance(source, str) and (camera := camera_index(source)) is not None:
+        source = camera
     if source is None:
         cameras = list_cameras()
         source = cameras[0].index if cameras else str(bundled_clip())
@@ -112,6 +132,8 @@ def _annotate(arguments: argparse.Namespace) -> int:
     from livefan.annotate import annotate
     from livefan.pipeline import Pipeline
 
+    if not arguments.out.suffix:
+        raise LivefanError(f"{arguments.out}: name a file for the output, such as out.mp4 or out.png")
     table = arguments.csv or arguments.out.with_suffix(".csv")
     pipeline = Pipeline(
         arguments.weights, smoothing=not arguments.no_smoothing, max_faces=arguments.max_faces
@@ -165,10 +187,10 @@ def _add_train(commands: _Commands) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--config", type=Path, help="TOML file of settings; see livefan/training/config.py")
     parser.add_argument("--width", type=float, help="width multiplier of the network (1.0 or 0.5)")
-    parser.add_argument("--epochs", type=int, help="passes over the training faces")
+    parser.add_argument("--epochs", type=_positive, help="passes over the training faces")
     parser.add_argument("--init", help="weights to start from, a path or a bundled name; '' for random ones")
-    parser.add_argument("--seed", type=int, help="decides initial weights, order and augmentations")
-    parser.add_argument("--threads", type=int, help="CPU threads (default: all cores)")
+    parser.add_argument("--seed", type=_whole, help="decides initial weights, order and augmentations")
+    parser.add_argument("--threads", type=_positive, help="CPU threads (default: all cores)")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     parser.set_defaults(run=_train)
 
@@ -236,9 +258,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except LivefanError as error:
         print(f"livefan: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("livefan: stopped", file=sys.stderr)
-        return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        place = error.filename or "input or output"
+        print(
+            f"livefan: {place}: {error.strerror or error}; check the place, its permissions and free space",
+            file=sys.stderr,
+        )
+        return 2
+    except KeyboardInterrupt:
+        print("livefan: stopped", file=sys.stderr)
+        return 130

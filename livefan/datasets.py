@@ -49,7 +49,7 @@ class LabelledFace:
         """
         image = cv2.imread(str(self.image_path), cv2.IMREAD_COLOR)
         if image is None:
-            raise LivefanError(f"{self.image_path}: cannot be read as an image")
+            raise LivefanError(f"{self.image_path}: cannot be read as an image; copy it again or remove it")
         return image
 
 

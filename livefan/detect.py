@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ SHORT_RANGE, FULL_RANGE = "short-range", "full-range"
 """BlazeFace's two models: faces within about two metres, and smaller ones."""
 
 _DUPLICATE_IOU = 0.3
+_STDERR = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,12 @@ def _read(detections: list[Any], model: str, shape: tuple[int, ...]) -> Iterator
 
 @contextmanager
 def _silent_stderr() -> Iterator[None]:
-    """Send what native code writes to standard error to nowhere."""
+    """Send what native code writes to standard error to nowhere; one thread at a time."""
+    with _STDERR:
+        yield from _redirected_stderr()
+
+
+def _redirected_stderr() -> Iterator[None]:
     sys.stderr.flush()
     try:
         saved = os.dup(2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -54,14 +55,14 @@ def match_detection(face: LabelledFace, detections: list[Detection]) -> Detectio
 
 
 def evaluate(
-    weights: Weights, faces: FaceSet, *, crop: str = "landmarks", decoder: str = "soft-argmax"
+    weights: Weights, faces: FaceSet, *, crop: str = "landmarks", decoder: str | None = None
 ) -> Evaluation:
     """Measure a network on labelled faces.
 
     Args:
         crop: ``"landmarks"`` cuts around the true landmark box, as papers do; ``"detector"`` finds
             each face and looks twice, as the live application does.
-        decoder: a key of :data:`livefan.decode.DECODERS`.
+        decoder: a key of :data:`livefan.decode.DECODERS`; by default the one the weights name.
 
     Raises:
         LivefanError: if the weights are of another scheme, or no face could be read.
@@ -72,27 +73,23 @@ def evaluate(
         )
     predicted, truth, skipped = [], [], list(faces.skipped)
     n_missed = 0
-    with FaceDetector() as detector:
+    with FaceDetector() if crop == "detector" else nullcontext() as detector:
         framing = load_framing()
-
-        def first_crop(face: LabelledFace, image: np.ndarray) -> Crop | None:
-            if crop == "landmarks":
-                return crop_from_landmarks(face.points_px)
-            found = match_detection(face, detector.detect(image))
-            return framing.crop(found) if found else None
-
         for face in tqdm(faces.faces, "evaluating", leave=False, disable=None):
             try:
                 image = face.read_image()
             except LivefanError as error:
                 skipped.append(str(error))
                 continue
-            first = first_crop(face, image)
+            first: Crop | None = crop_from_landmarks(face.points_px)
+            if detector is not None:
+                found = match_detection(face, detector.detect(image))
+                first = framing.crop(found) if found else None
             if first is None:
                 n_missed += 1
                 continue
             points, _ = locate(weights, image, [first], decoder)
-            if crop == "detector":
+            if detector is not None:
                 points, _ = locate(weights, image, [upright_crop(points[0], faces.scheme)], decoder)
             predicted.append(points[0])
             truth.append(face.points_px)

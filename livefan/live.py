@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from livefan.capture import CaptureThread, open_source
+from livefan.capture import CaptureThread, display_name, open_source
 from livefan.errors import LivefanError
 from livefan.frame import Face, Frame
 from livefan.pipeline import Pipeline
@@ -136,8 +136,11 @@ class LiveSession:
         self._on_end(error)
 
     def _work(self) -> None:
-        self._on_status(f"opening {self._source}")
+        self._on_status(f"opening {display_name(self._source)}")
         source = open_source(self._source)
+        if self._stopping.is_set():
+            source.close()
+            return
         capture = self._capture = CaptureThread(source, on_status=self._on_status)
         pipeline: Pipeline | None = None
         try:

@@ -29,7 +29,7 @@ def bounding_box(points_px: np.ndarray) -> np.ndarray:
     return np.concatenate([points_px.min(axis=0), points_px.max(axis=0)])
 
 
-@dataclass
+@dataclass(eq=False)
 class Track:
     """A face being followed: its last measured landmarks, and the filter over all of them."""
 
@@ -135,6 +135,7 @@ class Pipeline:
             box = bounding_box(points)
             taken = any(iou(box, other.box_px) > _SAME_FACE_IOU for other in followed)
             if sureness.mean() < PRESENCE or taken:
+                track.smoother.reset()
                 self._lost.append(track)
             else:
                 track.see(points, sureness, self._time)
@@ -143,10 +144,10 @@ class Pipeline:
         self._lost = [track for track in self._lost if self._time - track.seen_at < _REMEMBERED_SECONDS]
 
     def _search_due(self) -> bool:
-        if not self._tracks or self._lost:
-            return True
+        if len(self._tracks) >= self.max_faces:
+            return False
         waited = self._time - self._detected_at
-        return len(self._tracks) < self.max_faces and waited >= self.detect_every
+        return not self._tracks or bool(self._lost) or waited >= self.detect_every
 
     def _begin_tracks(self, image: np.ndarray) -> None:
         """Detect, look at what is new, and follow it from here on."""

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from livefan.atomic import whole_file
 from livefan.bundled import DEFAULT_WEIGHTS, find_weights
+from livefan.decode import DECODERS
 from livefan.errors import LivefanError
 from livefan.model import IMAGENET_MEAN, IMAGENET_STD, INPUT_SIZE, MobileFAN
 from livefan.scheme import LandmarkScheme, scheme_by_name
@@ -62,9 +63,12 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         LivefanError: if the file is missing, a pickle, or damaged.
     """
     if not path.is_file():
-        raise LivefanError(f"{path}: no such weight file")
-    with path.open("rb") as file:
-        head = file.read(2)
+        raise LivefanError(f"{path}: no such weight file; check the path")
+    try:
+        with path.open("rb") as file:
+            head = file.read(2)
+    except OSError as error:
+        raise LivefanError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
     if head == b"PK" or head[:1] == b"\x80" or path.suffix in _PICKLE_SUFFIXES:
         raise LivefanError(
             f"{path}: pickled weights are refused, since loading them can run code; "
@@ -94,6 +98,7 @@ def read_info(path: Path, metadata: Mapping[str, str]) -> WeightsInfo:
     try:
         values = json.loads(metadata["livefan"])
         values["mean"], values["std"] = tuple(values["mean"]), tuple(values["std"])
+        values["width"] = float(values["width"])
         return WeightsInfo(**values)
     except (KeyError, TypeError, ValueError) as error:
         raise LivefanError(
@@ -128,7 +133,12 @@ def load_weights(
         *(IMAGENET_MEAN, IMAGENET_STD),
     ):
         raise LivefanError(f"{path}: expects another input than 256 x 256 RGB with ImageNet normalisation")
-    landmarks = scheme_by_name(info.scheme)
+    if info.decoder not in DECODERS:
+        raise LivefanError(f"{path}: wants the decoder {info.decoder!r}; known are {', '.join(DECODERS)}")
+    try:
+        landmarks = scheme_by_name(info.scheme)
+    except LivefanError as error:
+        raise LivefanError(f"{path}: {error}; use weights of a known scheme") from error
     model = MobileFAN(landmarks.n_points, info.width)
     try:
         model.load_state_dict(tensors)

@@ -64,6 +64,29 @@ def test_help_answers_without_loading_the_heavy_libraries():
     assert done.stdout.strip() == "[]"
 
 
+def test_every_public_name_is_there():
+    for name in livefan._HOMES:
+        assert getattr(livefan, name) is not None
+    with pytest.raises(AttributeError, match="nonsense"):
+        livefan.nonsense  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["live", "--max-faces", "0"], ["train", "--root", ".", "--out", "x", "--seed", "-1"], ["annotate", "x"]],
+)
+def test_wrong_arguments_are_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as done:
+        main(arguments)
+    assert done.value.code == 2
+    assert "usage: livefan" in capsys.readouterr().err
+
+
+def test_an_output_without_a_kind_is_one_line(picture: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["annotate", str(picture), "-o", "."]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
 def test_annotate_writes_a_picture_and_a_table(tmp_path: Path, picture: Path):
     done = call("annotate", picture, "-o", tmp_path / "out.jpg")
     assert (done.returncode, done.stderr) == (0, "")
@@ -187,6 +210,9 @@ def test_without_a_screen_the_window_says_so(tmp_path: Path):
     if sys.platform == "linux":
         assert done.returncode == 2
         assert "no screen" in done.stderr.splitlines()[-1]
+        gone = call(**(environment | {"DISPLAY": ":987"}))
+        assert gone.returncode == 2
+        assert "Qt cannot open a window" in gone.stderr.splitlines()[-1]
 
 
 def test_missing_weights_are_named(tmp_path: Path, picture: Path, capsys: pytest.CaptureFixture[str]):

@@ -144,6 +144,7 @@ def test_the_interface_answers_while_the_worker_is_slow(
 
 def test_smoothing_reaches_the_running_session(window: MainWindow, clip: Path, qtbot: QtBot):
     window.watch(str(clip))
+    assert window._session is not None
     session = window._session.session
     assert session.smoothing
     window.smoothing.click()

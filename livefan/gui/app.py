@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -28,8 +29,21 @@ def has_screen() -> bool:
     """Whether there is a screen to open a window on."""
     if sys.platform != "linux":
         return True
-    wanted = os.environ.get("QT_QPA_PLATFORM", "")
-    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or wanted == "offscreen")
+    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
+
+
+def _check_qt_starts() -> None:
+    """Where Qt cannot open a display it ends the whole process, so let another process try first."""
+    if sys.platform != "linux":
+        return
+    trial = "from PyQt6.QtWidgets import QApplication; QApplication([])"
+    done = subprocess.run([sys.executable, "-c", trial], capture_output=True, text=True, check=False)
+    if done.returncode:
+        reason = next(iter(done.stderr.strip().splitlines()), "no reason given")
+        raise LivefanError(
+            f"Qt cannot open a window ({reason}); 'python3 bootstrap.py setup' names missing libraries, "
+            "and 'livefan annotate' works without a window"
+        )
 
 
 def run_window(
@@ -45,6 +59,7 @@ def run_window(
             "no screen to open a window on; 'livefan annotate IN -o OUT' writes a video instead"
         )
     leave_qt_to_pyqt()
+    _check_qt_starts()
     try:
         from PyQt6.QtCore import QTimer
         from PyQt6.QtWidgets import QApplication

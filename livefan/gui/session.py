@@ -24,8 +24,8 @@ class QtSession(QObject):
 
     result_ready = pyqtSignal()
     status = pyqtSignal(str)
-    ended = pyqtSignal(str)
-    """Emitted when the source has ended; with the error in words, or empty."""
+    ended = pyqtSignal(object, str)
+    """Emitted once, last, with this session and the error in words, or empty."""
 
     def __init__(
         self, source: str | int | Path, weights: str | Path, *, smoothing: bool = True, max_faces: int = 5
@@ -39,7 +39,7 @@ class QtSession(QObject):
             lambda: Pipeline(weights, max_faces=max_faces),
             on_result=self._keep,
             on_status=self.status.emit,
-            on_end=lambda error: self.ended.emit(error or ""),
+            on_end=lambda error: self.ended.emit(self, error or ""),
         )
         self.session.smoothing = smoothing
 

@@ -22,7 +22,7 @@ from PyQt6.QtWidgets import (
 )
 
 from livefan.atomic import whole_file
-from livefan.capture import list_cameras
+from livefan.capture import display_name, list_cameras
 from livefan.errors import LivefanError
 from livefan.gui.session import QtSession
 from livefan.gui.view import FrameView
@@ -58,6 +58,8 @@ class MainWindow(QMainWindow):
         self._snapshots = snapshots
         self._source: str | int | None = source
         self._session: QtSession | None = None
+        self._ending: QtSession | None = None
+        self._start_next = False
         self.view = FrameView()
         self.setCentralWidget(self.view)
         self.sources = QComboBox()
@@ -80,14 +82,19 @@ class MainWindow(QMainWindow):
 
     @property
     def running(self) -> bool:
-        """Whether a source is being watched."""
-        return self._session is not None
+        """Whether a source is being watched, or about to be."""
+        return self._session is not None or self._start_next
 
     def start(self) -> None:
         """Watch the chosen source from its beginning."""
         self.stop()
         if self._source is None:
             self._say(self.tr("Nothing to watch: choose a camera or a file first."))
+            return
+        if self._ending is not None:
+            # It may still hold the camera that is wanted now.
+            self._start_next = True
+            self._show_state()
             return
         self.view.clear()
         session = QtSession(
@@ -103,11 +110,12 @@ class MainWindow(QMainWindow):
     def stop(self) -> None:
         """Stop watching; the last frame stays."""
         session, self._session = self._session, None
+        self._start_next = False
         if session is not None:
             session.result_ready.disconnect()
             session.status.disconnect()
-            session.ended.disconnect()
-            session.session.stop()
+            self._ending = session
+            session.session.stop(timeout=0.0)
             self._say("")
         self._show_state()
 
@@ -139,6 +147,8 @@ class MainWindow(QMainWindow):
     def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802
         """End the session's threads with the window."""
         self.stop()
+        if self._ending is not None:
+            self._ending.session.stop(timeout=1.0)
         super().closeEvent(event)
 
     def _build_toolbar(self) -> None:
@@ -198,7 +208,7 @@ class MainWindow(QMainWindow):
         """Show a source as the chosen one, adding it to the list if it is new."""
         index = self.sources.findData(source)
         if index < 0:
-            name = self.tr("Camera {}").format(source) if isinstance(source, int) else Path(source).name
+            name = self.tr("Camera {}").format(source) if isinstance(source, int) else display_name(source)
             self.sources.insertItem(0, name, source)
             index = 0
         self.sources.setCurrentIndex(index)
@@ -236,8 +246,15 @@ class MainWindow(QMainWindow):
         self.view.show_frame(pixels, result.frame.captured_at)
         self.snapshot_action.setEnabled(True)
 
-    def _ended(self, error: str) -> None:
-        self.stop()
+    def _ended(self, session: QtSession, error: str) -> None:
+        """A session has let go of its source: one that was stopped, or the current one by itself."""
+        if session is self._ending:
+            self._ending = None
+            if self._start_next:
+                self.start()
+            return
+        self._session = None
+        self._show_state()
         if error:
             self._say(error)
             if self.view.pixels is None:

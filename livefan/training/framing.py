@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from livefan.atomic import whole_file
 from livefan.crop import crop_from_landmarks
 from livefan.datasets import FaceSet, LabelledFace
 from livefan.detect import FULL_RANGE, SHORT_RANGE, Detection, FaceDetector
+from livefan.errors import LivefanError
 from livefan.evaluate import match_detection
 from livefan.framing import face_frame, features
 
@@ -31,7 +33,12 @@ def _pairs(
     """Each labelled face with its detection, by the detector's model."""
     pairs: dict[str, list[tuple[LabelledFace, Detection]]] = {SHORT_RANGE: [], FULL_RANGE: []}
     for face in tqdm(faces.faces, label, leave=False, disable=None):
-        for model, found in detector.detect_by_model(face.read_image()).items():
+        try:
+            image = face.read_image()
+        except LivefanError as error:
+            print(f"skipped: {error}", file=sys.stderr)
+            continue
+        for model, found in detector.detect_by_model(image).items():
             detection = match_detection(face, found)
             if detection is not None:
                 pairs[model].append((face, detection))
