@@ -191,6 +191,7 @@ def _add_train(commands: _Commands) -> None:
     parser.add_argument("--init", help="weights to start from, a path or a bundled name; '' for random ones")
     parser.add_argument("--seed", type=_whole, help="decides initial weights, order and augmentations")
     parser.add_argument("--threads", type=_positive, help="CPU threads (default: all cores)")
+    parser.add_argument("--keep-epochs", action="store_true", help="write the weights of every epoch too")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     parser.set_defaults(run=_train)
 
@@ -209,8 +210,40 @@ def _train(arguments: argparse.Namespace) -> int:
     training, validation = (load_300w(arguments.root, split) for split in ("train", "validation"))
     for folder in training.absent:
         print(f"absent, trained without: {folder}", file=sys.stderr)
-    progress = train(training, validation, config, arguments.out, quiet=arguments.quiet)
+    progress = train(
+        training,
+        validation,
+        config,
+        arguments.out,
+        keep_epochs=arguments.keep_epochs,
+        quiet=arguments.quiet,
+    )
     print(f"{arguments.out / BEST_NAME}: validation NME {progress.best_nme:.3f} %")
+    return 0
+
+
+def _add_average(commands: _Commands) -> None:
+    parser = commands.add_parser(
+        "average",
+        help="average the weights of several epochs where that helps",
+        description="Average weight files greedily: from the best on, each further one goes in if the "
+        "validation NME falls. Made for the epochs that 'train --keep-epochs' writes.",
+    )
+    parser.add_argument(
+        "candidates", type=Path, nargs="+", metavar="FILE", help="weight files of one network"
+    )
+    parser.add_argument("--root", type=Path, required=True, help="folder that holds 300W's image sets")
+    parser.add_argument("-o", "--out", type=Path, required=True, help="weight file to write")
+    parser.set_defaults(run=_average)
+
+
+def _average(arguments: argparse.Namespace) -> int:
+    from livefan.datasets import load_300w
+    from livefan.training.average import greedy_soup
+
+    validation = load_300w(arguments.root, "validation")
+    chosen, error = greedy_soup(arguments.candidates, validation, arguments.out)
+    print(f"{arguments.out}: mean of {len(chosen)}, validation NME {error:.3f} %")
     return 0
 
 
@@ -245,6 +278,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_annotate(commands)
     _add_evaluate(commands)
     _add_train(commands)
+    _add_average(commands)
     _add_calibrate(commands)
     return parser
 

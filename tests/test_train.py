@@ -11,6 +11,7 @@ from livefan.decode import crop_to_heatmap
 from livefan.errors import LivefanError
 from livefan.scheme import IBUG_68
 from livefan.training.augment import EvaluationFaces, TrainingFaces
+from livefan.training.average import greedy_soup
 from livefan.training.config import TrainConfig, read_config, to_toml
 from livefan.training.engine import learning_rate_factor, train
 from livefan.training.losses import LandmarkCriterion
@@ -183,3 +184,15 @@ def test_training_on_a_folder_without_faces_is_one_line(tmp_path: Path, capsys: 
     assert main(["train", "--root", str(tmp_path), "--out", str(tmp_path / "run")]) == 2
     assert "lfpw/trainset" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_averaging_keeps_what_helps_and_says_what_went_in(tmp_path: Path):
+    training, validation = (marked_faces(_folder(tmp_path / name), 8) for name in ("t", "v"))
+    progress = train(training, validation, SMALL, tmp_path / "run", keep_epochs=True, quiet=True)
+    epochs = [tmp_path / f"run/epoch-{number}.safetensors" for number in (1, 2)]
+    chosen, error = greedy_soup(epochs, validation, tmp_path / "mean.safetensors")
+    assert error <= progress.best_nme + 1e-6
+    mean = load_weights(tmp_path / "mean.safetensors")
+    assert mean.info.training["averaged"] == ", ".join(path.stem for path in chosen)
+    parts = [load_weights(path).model.head.weight for path in chosen]
+    assert torch.allclose(mean.model.head.weight, torch.stack(parts).mean(0), atol=1e-7)

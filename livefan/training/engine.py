@@ -98,7 +98,13 @@ def learning_rate_factor(step: int, warmup_steps: int, total_steps: int) -> floa
 
 
 def train(
-    training: FaceSet, validation: FaceSet, config: TrainConfig, run_folder: Path, *, quiet: bool = False
+    training: FaceSet,
+    validation: FaceSet,
+    config: TrainConfig,
+    run_folder: Path,
+    *,
+    keep_epochs: bool = False,
+    quiet: bool = False,
 ) -> Progress:
     """Train a MobileFAN and keep the best weights by validation NME in ``run_folder``.
 
@@ -107,6 +113,7 @@ def train(
     Args:
         training, validation: labelled faces of one scheme.
         run_folder: gets ``best.safetensors``, ``state.safetensors``, ``run.toml`` and ``history.json``.
+        keep_epochs: write every epoch's weights too, as ``epoch-N.safetensors``.
         quiet: no progress bar.
 
     Raises:
@@ -150,9 +157,12 @@ def train(
         error = validate(model, held_out, scheme, device)
         progress.epoch += 1
         progress.history.append({"epoch": progress.epoch, **means, "validation_nme": error})
+        info = _describe(config, scheme, progress, len(faces))
+        if keep_epochs:
+            save_weights(run_folder / f"epoch-{progress.epoch}.safetensors", model, info)
         if error < progress.best_nme:
             progress.best_nme = error
-            save_weights(run_folder / BEST_NAME, model, _describe(config, scheme, progress, len(faces)))
+            save_weights(run_folder / BEST_NAME, model, info)
         _save_state(run_folder, model, optimiser, progress)
         if not quiet:
             per_epoch = (time.monotonic() - started) / (progress.epoch - first_epoch)
@@ -219,6 +229,7 @@ def validate(model: MobileFAN, faces: EvaluationFaces, scheme: LandmarkScheme, d
 
 def _describe(config: TrainConfig, scheme: LandmarkScheme, progress: Progress, n_faces: int) -> WeightsInfo:
     """What the weight file says of the run that made it."""
+    error = progress.history[-1]["validation_nme"]
     return WeightsInfo(
         scheme=scheme.name,
         width=config.width,
@@ -231,7 +242,7 @@ def _describe(config: TrainConfig, scheme: LandmarkScheme, progress: Progress, n
             "commit": _commit(),
             "torch": torch.__version__,
             "epoch": f"{progress.epoch} of {config.epochs}",
-            "validation": f"{progress.best_nme:.3f} % NME, inter-ocular, landmark-box crops, "
+            "validation": f"{error:.3f} % NME, inter-ocular, landmark-box crops, "
             f"a tenth of the training faces held out with seed {VALIDATION_SEED}",
         },
     )

@@ -1,0 +1,71 @@
+"""Average the weights of several networks of one descent where that helps on the validation faces.
+
+Greedy soup (Wortsman et al., "Model soups", arXiv 2203.05482): beginning with the best network, each
+further one is averaged in if the validation error falls, in the order of their own errors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from livefan.datasets import FaceSet
+from livefan.errors import LivefanError
+from livefan.model import MobileFAN
+from livefan.training.augment import EvaluationFaces
+from livefan.training.engine import validate
+from livefan.weights import load_weights, save_weights
+
+
+def mean_state(states: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """The mean of state dicts, tensor by tensor, batch-norm statistics included."""
+    return {
+        key: torch.stack([state[key].double() for state in states]).mean(0).to(first.dtype)
+        for key, first in states[0].items()
+    }
+
+
+def greedy_soup(candidates: list[Path], validation: FaceSet, output: Path) -> tuple[list[Path], float]:
+    """Average weight files greedily and write the result.
+
+    Args:
+        candidates: weight files of one architecture, as from the epochs of one run.
+        validation: labelled faces to choose by.
+        output: the weight file to write.
+
+    Returns:
+        The files that went in, and the validation NME of their mean in percent.
+
+    Raises:
+        LivefanError: if the candidates are not of one architecture and scheme.
+    """
+    loaded = [load_weights(path, scheme=validation.scheme.name) for path in candidates]
+    for other in loaded[1:]:
+        if other.info.width != loaded[0].info.width:
+            raise LivefanError(f"{other.path}: of another width than {loaded[0].path}; average one kind only")
+    faces = EvaluationFaces(validation.faces)
+    mean = MobileFAN(validation.scheme.n_points, loaded[0].info.width)
+
+    def error_of(states: list[dict[str, Tensor]]) -> float:
+        mean.load_state_dict(mean_state(states))
+        return validate(mean, faces, validation.scheme, torch.device("cpu"))
+
+    states = {weights.path: weights.model.state_dict() for weights in loaded}
+    alone = {path: error_of([state]) for path, state in states.items()}
+    chosen: list[Path] = []
+    best = float("inf")
+    for path in sorted(states, key=lambda path: alone[path]):
+        error = error_of([states[each] for each in (*chosen, path)])
+        print(f"{path}: alone {alone[path]:.3f} %, with it {error:.3f} %")
+        if error < best:
+            chosen, best = [*chosen, path], error
+    first = next(weights for weights in loaded if weights.path == chosen[0])
+    mean.load_state_dict(mean_state([states[path] for path in chosen]))
+    training = dict(first.info.training)
+    training["averaged"] = ", ".join(path.stem for path in chosen)
+    training["validation"] = f"{best:.3f} %" + training.get("validation", "").partition("%")[2]
+    save_weights(output, mean, replace(first.info, training=training))
+    return chosen, best
