@@ -109,11 +109,12 @@ def test_everything_works_without_a_network(tmp_path: Path, picture: Path):
 
 @pytest.fixture
 def labelled(tmp_path: Path, photo: np.ndarray, pipeline: Pipeline) -> Path:
-    """A 300W challenging set of two: a face labelled by the network itself, and no face at all."""
+    """A 300W challenging set of two: a face labelled by the network itself to a pixel, and no face at all."""
     (face,) = pipeline.process_image(photo)
     folder = tmp_path / "300w/ibug"
     folder.mkdir(parents=True)
-    lines = "\n".join(f"{x + 1} {y + 1}" for x, y in face.points_px)
+    points = face.points_px + np.random.default_rng(0).normal(0, 1, (68, 2))
+    lines = "\n".join(f"{x + 1} {y + 1}" for x, y in points)
     for name, image in (("face", photo), ("nobody", np.full_like(photo, 90))):
         cv2.imwrite(str(folder / f"{name}.png"), image)
         (folder / f"{name}.pts").write_text(f"version: 1\nn_points: 68\n{{\n{lines}\n}}\n")
@@ -131,7 +132,7 @@ def test_evaluate_measures_by_landmark_boxes_and_by_detector(labelled: Path, tmp
     assert sorted(numbers["detector"]) == sorted(keys)
     assert (numbers["landmarks"]["n_faces"], numbers["landmarks"]["n_missed"]) == (2, 0)
     assert (numbers["detector"]["n_faces"], numbers["detector"]["n_missed"]) == (2, 1)
-    assert numbers["detector"]["nme_inter_ocular"] < 1.5  # against its own labels
+    assert numbers["detector"]["nme_inter_ocular"] < 3  # against its own labels, moved by a pixel
     assert numbers["detector"]["nme_inter_pupil"] > numbers["detector"]["nme_inter_ocular"]
     assert numbers["detector"]["failure_rate"] == 50.0
 

@@ -208,7 +208,10 @@ class MainWindow(QMainWindow):
         """Show a source as the chosen one, adding it to the list if it is new."""
         index = self.sources.findData(source)
         if index < 0:
-            name = self.tr("Camera {}").format(source) if isinstance(source, int) else display_name(source)
+            if isinstance(source, int):
+                name = self.tr("Camera {}").format(source)
+            else:
+                name = (Path(source).name if Path(source).exists() else "") or display_name(source)
             self.sources.insertItem(0, name, source)
             index = 0
         self.sources.setCurrentIndex(index)
