@@ -66,10 +66,12 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise LivefanError(f"{path}: no such weight file; check the path")
     try:
         with path.open("rb") as file:
-            head = file.read(2)
+            head = file.read(9)
     except OSError as error:
         raise LivefanError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
-    if head == b"PK" or head[:1] == b"\x80" or path.suffix in _PICKLE_SUFFIXES:
+    # A safetensors file begins with eight bytes of header length, any of which may look like a pickle's.
+    is_pickle = head[8:] != b"{" and (head[:2] == b"PK" or head[:1] == b"\x80")
+    if is_pickle or path.suffix in _PICKLE_SUFFIXES:
         raise LivefanError(
             f"{path}: pickled weights are refused, since loading them can run code; "
             "convert them to safetensors first (weights/README.md says how)"

@@ -11,7 +11,7 @@ from livefan.bundled import IMAGENET_ENCODER, bundled_folder, find_weights
 from livefan.errors import LivefanError
 from livefan.model import MobileFAN
 from livefan.scheme import COFW_29
-from livefan.weights import Weights, WeightsInfo, load_initial, load_weights, save_weights
+from livefan.weights import Weights, WeightsInfo, load_initial, load_weights, read_tensors, save_weights
 
 
 @pytest.fixture
@@ -93,6 +93,17 @@ def test_a_pickle_is_refused_and_never_run(tmp_path: Path, name: str, writer: st
         load_weights(path)
     one_line(error, path)
     assert not trap.exists()
+
+
+def test_a_header_whose_length_looks_like_a_pickle_is_none(tmp_path: Path):
+    """The length stands in the first bytes; 0x80 is a pickle's first byte."""
+    path = tmp_path / "weights.safetensors"
+    for filler in range(0, 256, 8):
+        save_file({"a": torch.zeros(1)}, path, metadata={"filler": "x" * filler})
+        if path.read_bytes()[0] == 0x80:
+            break
+    assert path.read_bytes()[0] == 0x80
+    assert read_tensors(path)[0].keys() == {"a"}
 
 
 def test_a_cut_or_garbled_file_is_refused(small: Path):
