@@ -7,11 +7,14 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import livefan
 from livefan.bundled import DEFAULT_WEIGHTS, bundled_clip, find_weights
 from livefan.errors import LivefanError
+
+if TYPE_CHECKING:
+    from livefan.datasets import FaceSet
 
 _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -81,6 +84,26 @@ def _add_pipeline_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_dataset_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--dataset",
+        choices=["300w", "wflw", "cofw", "pts"],
+        default="300w",
+        help="layout of the folder; pts is any folder of images with .pts beside them (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--root", type=Path, required=True, help="folder that holds the data set's folders or files"
+    )
+
+
+def _print_left_out(faces: FaceSet) -> None:
+    """Say on standard error what of a set of faces is absent or left out."""
+    for folder in faces.absent:
+        print(f"absent, done without: {folder}", file=sys.stderr)
+    for line in faces.duplicates:
+        print(f"left out: {line}", file=sys.stderr)
+
+
 def _add_evaluate(commands: _Commands) -> None:
     parser = commands.add_parser(
         "evaluate",
@@ -88,10 +111,12 @@ def _add_evaluate(commands: _Commands) -> None:
         description="Measure weights on a data set in its official layout. Image sets that are absent are "
         "named and skipped.",
     )
-    parser.add_argument("--dataset", choices=["300w"], default="300w")
-    parser.add_argument("--root", type=Path, required=True, help="folder that holds the data set's folders")
+    _add_dataset_options(parser)
     parser.add_argument(
-        "--split", choices=["validation", "common", "challenging", "full"], default="validation"
+        "--split",
+        default="validation",
+        help="train, validation (held out of the training faces), or of 300w common, challenging, full; "
+        "of wflw and cofw test; of pts all (default: %(default)s)",
     )
     parser.add_argument(
         "--crop",
@@ -156,14 +181,13 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     import json
 
     from livefan.atomic import whole_file
-    from livefan.datasets import load_300w
+    from livefan.datasets import load
     from livefan.evaluate import evaluate
     from livefan.weights import load_weights
 
     weights = load_weights(arguments.weights)
-    faces = load_300w(arguments.root, arguments.split)
-    for folder in faces.absent:
-        print(f"absent, measured without: {folder}", file=sys.stderr)
+    faces = load(arguments.dataset, arguments.root, arguments.split)
+    _print_left_out(faces)
     result = evaluate(weights, faces, crop=arguments.crop, decoder=arguments.decoder)
     for line in result.skipped:
         print(f"skipped: {line}", file=sys.stderr)
@@ -180,10 +204,10 @@ def _add_train(commands: _Commands) -> None:
     parser = commands.add_parser(
         "train",
         help="train a network on labelled faces",
-        description="Train a MobileFAN on 300W's training images. The same command takes up a run that "
+        description="Train a MobileFAN on a data set's training faces. The same command takes up a run that "
         "was stopped. The best weights by validation NME are OUT/best.safetensors.",
     )
-    parser.add_argument("--root", type=Path, required=True, help="folder that holds 300W's image sets")
+    _add_dataset_options(parser)
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--config", type=Path, help="TOML file of settings; see livefan/training/config.py")
     parser.add_argument("--width", type=float, help="width multiplier of the network (1.0 or 0.5)")
@@ -199,7 +223,7 @@ def _add_train(commands: _Commands) -> None:
 def _train(arguments: argparse.Namespace) -> int:
     import torch
 
-    from livefan.datasets import load_300w
+    from livefan.datasets import load_training
     from livefan.training.config import read_config
     from livefan.training.engine import BEST_NAME, train
 
@@ -207,9 +231,8 @@ def _train(arguments: argparse.Namespace) -> int:
         torch.set_num_threads(arguments.threads)
     given = {key: getattr(arguments, key) for key in ("width", "epochs", "init", "seed")}
     config = read_config(arguments.config, {key: value for key, value in given.items() if value is not None})
-    training, validation = (load_300w(arguments.root, split) for split in ("train", "validation"))
-    for folder in training.absent:
-        print(f"absent, trained without: {folder}", file=sys.stderr)
+    training, validation = load_training(arguments.dataset, arguments.root)
+    _print_left_out(training)
     progress = train(
         training,
         validation,
@@ -232,16 +255,16 @@ def _add_average(commands: _Commands) -> None:
     parser.add_argument(
         "candidates", type=Path, nargs="+", metavar="FILE", help="weight files of one network"
     )
-    parser.add_argument("--root", type=Path, required=True, help="folder that holds 300W's image sets")
+    _add_dataset_options(parser)
     parser.add_argument("-o", "--out", type=Path, required=True, help="weight file to write")
     parser.set_defaults(run=_average)
 
 
 def _average(arguments: argparse.Namespace) -> int:
-    from livefan.datasets import load_300w
+    from livefan.datasets import load
     from livefan.training.average import greedy_soup
 
-    validation = load_300w(arguments.root, "validation")
+    validation = load(arguments.dataset, arguments.root, "validation")
     chosen, error = greedy_soup(arguments.candidates, validation, arguments.out)
     print(f"{arguments.out}: mean of {len(chosen)}, validation NME {error:.3f} %")
     return 0
@@ -252,18 +275,19 @@ def _add_calibrate(commands: _Commands) -> None:
         "calibrate",
         help="fit the map from detections to landmark crops",
         description="Fit the linear map from the face detector's key points to the crop that a face's "
-        "landmarks would give, on 300W's training images, and print what it leaves on validation.",
+        "landmarks would give, on a data set's training faces, and print what it leaves on validation.",
     )
-    parser.add_argument("--root", type=Path, required=True, help="folder that holds 300W's image sets")
+    _add_dataset_options(parser)
     parser.add_argument("-o", "--out", type=Path, required=True, help="JSON file to write")
     parser.set_defaults(run=_calibrate)
 
 
 def _calibrate(arguments: argparse.Namespace) -> int:
-    from livefan.datasets import load_300w
+    from livefan.datasets import load_training
     from livefan.training.framing import calibrate
 
-    training, validation = (load_300w(arguments.root, split) for split in ("train", "validation"))
+    training, validation = load_training(arguments.dataset, arguments.root)
+    _print_left_out(training)
     for model, figures in calibrate(training, validation, arguments.out).items():
         print(f"{model}: " + ", ".join(f"{name} {value:g}" for name, value in figures.items()))
     return 0

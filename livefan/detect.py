@@ -13,10 +13,14 @@ from typing import Any
 import cv2
 import numpy as np
 
+from livefan.crop import crop_from_landmarks
+
 SHORT_RANGE, FULL_RANGE = "short-range", "full-range"
 """BlazeFace's two models: faces within about two metres, and smaller ones."""
 
 _DUPLICATE_IOU = 0.3
+_FARTHEST = 0.4
+"""A detection this many crop sides from the landmarks of a face is of somebody else."""
 _STDERR = threading.Lock()
 
 
@@ -36,6 +40,18 @@ class Detection:
     box_px: np.ndarray
     keypoints_px: np.ndarray
     score: float
+
+
+def match_detection(points_px: np.ndarray, detections: list[Detection]) -> Detection | None:
+    """The detection that belongs to the face of ``(n, 2)`` landmarks: the nearest, when near enough."""
+    crop = crop_from_landmarks(points_px)
+
+    def distance(detection: Detection) -> float:
+        centre = (detection.box_px[:2] + detection.box_px[2:]) / 2
+        return float(np.linalg.norm(centre - crop.centre_px)) / crop.side_px
+
+    nearest = min(detections, key=distance, default=None)
+    return nearest if nearest is not None and distance(nearest) < _FARTHEST else None
 
 
 def iou(box: np.ndarray, other: np.ndarray) -> float:

@@ -10,16 +10,13 @@ import numpy as np
 from tqdm import tqdm
 
 from livefan.crop import Crop, crop_from_landmarks, upright_crop
-from livefan.datasets import FaceSet, LabelledFace
-from livefan.detect import Detection, FaceDetector
+from livefan.datasets import FaceSet
+from livefan.detect import FaceDetector, match_detection
 from livefan.errors import LivefanError
 from livefan.framing import load_framing
 from livefan.inference import locate
 from livefan.metrics import Accuracy, measure
 from livefan.weights import Weights
-
-_FARTHEST = 0.4
-"""A detection this many crop sides from the labelled face is of somebody else."""
 
 
 @dataclass(frozen=True)
@@ -40,18 +37,6 @@ class Evaluation:
         """The figures by name, NMEs and failure rate in percent; one that is undefined is None."""
         figures = asdict(self.accuracy) | {"n_missed": self.n_missed}
         return {name: None if math.isnan(value) else value for name, value in figures.items()}
-
-
-def match_detection(face: LabelledFace, detections: list[Detection]) -> Detection | None:
-    """The detection that belongs to a labelled face, if any: the nearest, when near enough."""
-    crop = crop_from_landmarks(face.points_px)
-
-    def distance(detection: Detection) -> float:
-        centre = (detection.box_px[:2] + detection.box_px[2:]) / 2
-        return float(np.linalg.norm(centre - crop.centre_px)) / crop.side_px
-
-    nearest = min(detections, key=distance, default=None)
-    return nearest if nearest is not None and distance(nearest) < _FARTHEST else None
 
 
 def evaluate(
@@ -83,7 +68,7 @@ def evaluate(
                 continue
             first: Crop | None = crop_from_landmarks(face.points_px)
             if detector is not None:
-                found = match_detection(face, detector.detect(image))
+                found = match_detection(face.points_px, detector.detect(image))
                 first = framing.crop(found) if found else None
             if first is None:
                 n_missed += 1

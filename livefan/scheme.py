@@ -185,6 +185,20 @@ COFW_29 = LandmarkScheme(
     mouth=(22, 23, 24, 27),
 )
 
+WFLW_TO_IBUG: tuple[int, ...] = (
+    *range(0, 33, 2),
+    *_run(33, 37),
+    *_run(42, 46),
+    *_run(51, 59),
+    *(60, 61, 63, 64, 65, 67),
+    *(68, 69, 71, 72, 73, 75),
+    *_run(76, 95),
+)
+"""For each landmark of :data:`IBUG_68` the one of :data:`WFLW_98` on the same place of the face.
+
+Jaw and nose are spaced alike, eye corners and lips are the same points. Of brows WFLW marks the edges, 300W
+about the middle line: the upper edge stands in, so an error measured there is partly one of definition."""
+
 SCHEMES: dict[str, LandmarkScheme] = {scheme.name: scheme for scheme in (IBUG_68, WFLW_98, COFW_29)}
 
 

@@ -1,17 +1,15 @@
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
+import h5py
 import numpy as np
 import pytest
 
-from livefan.datasets import load_300w, read_pts
+from livefan.datasets import load, load_300w, load_training, read_pts, write_pts
 from livefan.errors import LivefanError
-
-
-def write_pts(path: Path, points_px: np.ndarray) -> None:
-    """Write points in the official form, which counts pixels from one."""
-    lines = "\n".join(f"{x + 1:.3f} {y + 1:.3f}" for x, y in points_px)
-    path.write_text(f"version: 1\nn_points: {len(points_px)}\n{{\n{lines}\n}}\n")
+from livefan.scheme import COFW_29, IBUG_68, WFLW_98, WFLW_TO_IBUG
 
 
 def add_face(folder: Path, name: str, suffix: str = ".jpg") -> np.ndarray:
@@ -117,8 +115,206 @@ def test_unusable_files_are_passed_over_and_listed(root: Path):
     assert len(faces.skipped) == 2
 
 
+def test_points_of_another_image_are_told_when_it_is_read_but_a_face_cut_off_by_the_edge_is_used(root: Path):
+    face = load("300w", root, "common").faces[0]
+    hanging_over = replace(face, points_px=face.points_px - (30, 0))  # by 10 of a box of about 60
+    assert hanging_over.points_px.min() < 0
+    assert hanging_over.read_image().shape == (100, 100, 3)
+    far_out = face.points_px.copy()
+    far_out[7] = (900, 50)
+    with pytest.raises(LivefanError, match=r"100 x 100 pixels, but a landmark lies 801 pixels outside"):
+        replace(face, points_px=far_out).read_image()
+
+
 def test_an_unreadable_image_is_one_line(root: Path):
     face = load_300w(root, "common").faces[0]
     face.image_path.write_bytes(b"not an image")
     with pytest.raises(LivefanError, match="cannot be read"):
         face.read_image()
+
+
+def test_common_and_challenging_faces_of_the_full_set_say_which_they_are(root: Path):
+    add_face(root / "helen/testset", "77_1")
+    add_face(root / "ibug", "image_003_1")
+    faces = load("300w", root, "full").faces
+    assert [face.attributes for face in faces] == [("common",)] * 6 + [("challenging",)]
+
+
+def wflw_line(points: np.ndarray, flags: str, image: str) -> str:
+    """A face as WFLW's lists hold it: coordinates, box, attribute flags, image."""
+    return " ".join(f"{value:.6f}" for value in points.ravel()) + f" 1 2 3 4 {flags} {image}\n"
+
+
+@pytest.fixture
+def wflw(tmp_path: Path) -> Path:
+    """WFLW's layout with two events; one image of the test list holds two faces, and one is missing."""
+    points = np.random.default_rng(0).uniform(20, 80, (98, 2)).round(6)
+    for event in ("0--Parade", "1--Handshaking"):
+        (tmp_path / "WFLW_images" / event).mkdir(parents=True)
+        for index in range(10):
+            picture = np.full((100, 100, 3), 10 * index, np.uint8)
+            cv2.imwrite(str(tmp_path / "WFLW_images" / event / f"{index}.jpg"), picture)
+    lists = tmp_path / "WFLW_annotations/list_98pt_rect_attr_train_test"
+    lists.mkdir(parents=True)
+    (lists / "list_98pt_rect_attr_test.txt").write_text(
+        wflw_line(points, "1 0 0 0 0 1", "0--Parade/1.jpg")
+        + wflw_line(points + 1, "0 0 0 0 0 0", "0--Parade/1.jpg")
+        + wflw_line(points, "0 0 1 0 0 0", "0--Parade/gone.jpg")
+        + "1.0 2.0 3.0\n"
+    )
+    (lists / "list_98pt_rect_attr_train.txt").write_text(
+        "".join(
+            wflw_line(points, "0 1 0 1 1 0", f"{event}/{index}.jpg")
+            for event in ("0--Parade", "1--Handshaking")
+            for index in range(10)
+        )
+    )
+    return tmp_path
+
+
+def test_wflw_faces_come_with_their_attributes_and_unusable_lines_are_listed(wflw: Path):
+    faces = load("wflw", wflw, "test")
+    assert faces.scheme == WFLW_98
+    assert [face.attributes for face in faces.faces] == [("pose", "blur"), ()]
+    assert np.allclose(faces.faces[1].points_px - faces.faces[0].points_px, 1.0)
+    assert faces.faces[0].points_px[0] == pytest.approx(np.random.default_rng(0).uniform(20, 80, 2), abs=1e-6)
+    assert faces.faces[0].read_image().shape == (100, 100, 3)
+    assert len(faces.skipped) == 2
+    assert "line 3" in faces.skipped[0]
+    assert "gone.jpg" in faces.skipped[0]
+    assert "line 4: holds 3 fields, expected 207" in faces.skipped[1]
+
+
+def test_wflw_is_divided_by_photograph_of_both_events(wflw: Path):
+    train, validation = (load("wflw", wflw, split).faces for split in ("train", "validation"))
+    assert (len(train), len(validation)) == (18, 2)
+    assert train[0].attributes == ("expression", "make-up", "occlusion")
+
+
+@pytest.mark.parametrize("missing", ["list_98pt_rect_attr_test.txt", "WFLW_images"])
+def test_wflw_without_its_list_or_images_names_the_path(wflw: Path, missing: str):
+    next(wflw.rglob(missing)).rename(wflw / "elsewhere")
+    with pytest.raises(LivefanError, match=f"{missing}: not there"):
+        load("wflw", wflw, "test")
+
+
+def test_wflw_points_in_the_order_of_300w_keep_their_part_of_the_face():
+    """Mirroring must mean the same before and after, and eyes, jaw and lips stay what they are."""
+    order = np.array(WFLW_TO_IBUG)
+    assert np.array_equal(WFLW_98.mirror_order[order], order[IBUG_68.mirror_order])
+    for index, name in enumerate(IBUG_68.point_names):
+        assert WFLW_98.point_names[order[index]].rpartition("_")[0] == name.rpartition("_")[0]
+    assert tuple(order[list(IBUG_68.normaliser)]) == WFLW_98.normaliser
+
+
+def write_cofw(path: Path, images: str, labels: str, count: int) -> np.ndarray:
+    """A file as MATLAB writes COFW's: arrays transposed, images behind references, every third grey."""
+    rng = np.random.default_rng(7)
+    phis = np.hstack([rng.uniform(20, 60, (count, 58)), np.zeros((count, 29))])
+    phis[:, 58 + 28] = 1.0  # the chin is covered
+    with h5py.File(path, "w", userblock_size=512) as file:
+        file[labels] = phis.T
+        cells = file.create_dataset(images, (1, count), dtype=h5py.ref_dtype)
+        for index in range(count):
+            pixels = np.zeros((80, 90), np.uint8) if index % 3 == 2 else np.zeros((80, 90, 3), np.uint8)
+            pixels[5, 70] = 200  # row 5, column 70
+            if pixels.ndim == 3:
+                pixels[6, 70] = (255, 0, 0)  # red
+            file[f"#refs#/{index}"] = pixels.T
+            cells[0, index] = file[f"#refs#/{index}"].ref
+    return phis
+
+
+def test_cofw_gives_points_occlusion_and_images_in_colour_or_grey(tmp_path: Path):
+    phis = write_cofw(tmp_path / "COFW_test_color.mat", "IsT", "phisT", 4)
+    faces = load("cofw", tmp_path, "test")
+    assert faces.scheme == COFW_29
+    assert len(faces.faces) == 4
+    face = faces.faces[1]
+    assert np.allclose(face.points_px, np.column_stack([phis[1, :29], phis[1, 29:58]]) - 1)
+    assert face.occluded is not None
+    assert np.flatnonzero(face.occluded).tolist() == [28]
+    colour, grey = face.read_image(), faces.faces[2].read_image()
+    assert colour.shape == grey.shape == (80, 90, 3)
+    assert colour[6, 70].tolist() == [0, 0, 255]
+    assert grey[5, 70].tolist() == [200, 200, 200]
+    assert len({face.name for face in faces.faces}) == 4
+
+
+def test_cofw_is_divided_and_its_faults_are_named(tmp_path: Path):
+    with pytest.raises(LivefanError, match=r"COFW_train_color\.mat: not there"):
+        load("cofw", tmp_path, "train")
+    path = tmp_path / "COFW_train_color.mat"
+    write_cofw(path, "IsTr", "phisTr", 20)
+    assert [len(load("cofw", tmp_path, split).faces) for split in ("train", "validation")] == [18, 2]
+    write_cofw(path, "IsTr", "other", 2)
+    with pytest.raises(LivefanError, match="holds no phisTr"):
+        load("cofw", tmp_path, "train")
+    path.write_bytes(b"not a MATLAB file")
+    with pytest.raises(LivefanError, match=r"not a MATLAB v7\.3 file"):
+        load("cofw", tmp_path, "train")
+
+
+def test_without_h5py_cofw_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "COFW_test_color.mat").touch()
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(LivefanError, match="pip install h5py"):
+        load("cofw", tmp_path, "test")
+
+
+def test_a_folder_of_peoples_own_is_of_the_scheme_that_most_files_hold(tmp_path: Path):
+    for index in range(3):
+        picture = np.full((100, 100, 3), 128, np.uint8)
+        for folder, count in ((tmp_path, 29), (tmp_path / "day two", 29)):
+            folder.mkdir(exist_ok=True)
+            cv2.imwrite(str(folder / f"{index}.png"), picture)
+            points = np.random.default_rng(index).uniform(20, 80, (count, 2))
+            write_pts(folder / f"{index}.pts", points)
+    write_pts(tmp_path / "0.pts", np.ones((68, 2)))
+    faces = load("pts", tmp_path, "all")
+    assert faces.scheme == COFW_29
+    assert [face.subset for face in faces.faces] == [".", ".", "day two", "day two", "day two"]
+    assert faces.skipped == [f"{tmp_path / '0.pts'}: holds 68 points, expected 29"]
+
+
+@pytest.mark.parametrize(
+    ("points", "said"), [(None, "holds no .pts"), (5, "holds 5 points a face; known are 68 ")]
+)
+def test_a_folder_without_usable_pts_is_one_line(tmp_path: Path, points: int | None, said: str):
+    if points:
+        write_pts(tmp_path / "a.pts", np.ones((points, 2)))
+    with pytest.raises(LivefanError, match=said):
+        load("pts", tmp_path, "all")
+
+
+def test_an_unknown_split_names_the_known(tmp_path: Path):
+    with pytest.raises(LivefanError, match="wflw has no split 'full': choose from train, validation, test"):
+        load("wflw", tmp_path, "full")
+    with pytest.raises(LivefanError, match="no such folder"):
+        load("wflw", tmp_path / "gone", "test")
+
+
+def test_photographs_that_a_test_set_holds_too_are_not_trained_on(tmp_path: Path, photo: np.ndarray):
+    """A copy that is smaller, darker and compressed is found; another face, and another crop, is not."""
+    points = np.random.default_rng(0).uniform((200, 60), (420, 300), (68, 2))
+    half = (points + 0.5) / 2 - 0.5
+    darker = cv2.convertScaleAbs(photo, alpha=0.8, beta=-10)
+    pictures = {
+        "lfpw/trainset/same": (cv2.resize(darker, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), half),
+        "lfpw/trainset/other": (
+            photo[:, ::-1],
+            photo.shape[1] - 1 - points * (1, -1) - (0, photo.shape[1] - 1),
+        ),
+        "lfpw/trainset/elsewhere": (photo, points * 0.6),
+        "ibug/test": (photo, points),
+    }
+    for name, (picture, marks) in pictures.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(tmp_path / f"{name}.jpg"), picture)
+        write_pts(tmp_path / f"{name}.pts", marks)
+    training, validation = load_training("300w", tmp_path)
+    assert [face.image_path.stem for face in training.faces] == ["elsewhere", "other"]
+    assert validation.faces == []
+    (line,) = training.duplicates
+    assert "same.jpg" in line
+    assert "ibug/test.jpg" in line

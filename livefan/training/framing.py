@@ -13,9 +13,8 @@ from tqdm import tqdm
 from livefan.atomic import whole_file
 from livefan.crop import crop_from_landmarks
 from livefan.datasets import FaceSet, LabelledFace
-from livefan.detect import FULL_RANGE, SHORT_RANGE, Detection, FaceDetector
+from livefan.detect import FULL_RANGE, SHORT_RANGE, Detection, FaceDetector, match_detection
 from livefan.errors import LivefanError
-from livefan.evaluate import match_detection
 from livefan.framing import face_frame, features
 
 _RIDGE = 1e-2
@@ -39,7 +38,7 @@ def _pairs(
             print(f"skipped: {error}", file=sys.stderr)
             continue
         for model, found in detector.detect_by_model(image).items():
-            detection = match_detection(face, found)
+            detection = match_detection(face.points_px, found)
             if detection is not None:
                 pairs[model].append((face, detection))
     return pairs
@@ -65,7 +64,7 @@ def calibrate(training: FaceSet, validation: FaceSet, output: Path) -> dict[str,
         coefficients = np.linalg.solve(inputs.T @ inputs + ridge, inputs.T @ targets)
         report[model] = _residuals(measured_on[model], coefficients, targets.mean(axis=0))
         models[model] = {"coefficients": coefficients.round(6).tolist(), "validation": report[model]}
-    source = f"{len(training.faces)} faces of the 300W training set, ridge {_RIDGE}"
+    source = f"{len(training.faces)} faces of {training.title}, ridge {_RIDGE}"
     with whole_file(output) as partial:
         partial.write_text(json.dumps({"fitted_on": source, "models": models}, indent=1) + "\n")
     return report

@@ -1,0 +1,101 @@
+"""A labelled face, and a set of them: what every loader gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from livefan.errors import LivefanError
+from livefan.scheme import LandmarkScheme
+
+_LARGEST_OVERHANG = 0.25
+"""A landmark may lie outside its image by this share of the landmark box's longer side: data sets place
+those of faces cut off by the picture's edge by guess. Farther out, the labels are of another image."""
+
+
+@dataclass(frozen=True)
+class LabelledFace:
+    """One face with its true landmarks.
+
+    Attributes:
+        image_path: the image that holds it.
+        points_px: ``(n, 2)`` float64 landmarks in image pixels, pixel centres at integers.
+        subset: the image set it belongs to, e.g. ``"helen/trainset"``.
+        attributes: parts of the protocol's report that it counts in, e.g. ``("pose", "blur")``.
+        occluded: ``(n,)`` bool, the landmarks that are covered, where the data set tells.
+    """
+
+    image_path: Path
+    points_px: np.ndarray
+    subset: str
+    attributes: tuple[str, ...] = ()
+    occluded: np.ndarray | None = None
+
+    @property
+    def name(self) -> str:
+        """What to call it in lists and under pictures."""
+        return f"{self.subset}/{self.image_path.name}"
+
+    @property
+    def photograph(self) -> str:
+        """The photograph it was cut from: its faces are never divided between training and validation."""
+        return self.image_path.stem
+
+    def read_image(self) -> np.ndarray:
+        """The image, ``(height, width, 3)`` uint8 BGR.
+
+        Raises:
+            LivefanError: if it cannot be read, or the landmarks lie outside it.
+        """
+        image = self._pixels()
+        last = np.array(image.shape[1::-1]) - 1
+        overhang = max(float(-self.points_px.min()), float((self.points_px - last).max()))
+        if overhang > _LARGEST_OVERHANG * float(np.ptp(self.points_px, axis=0).max()):
+            raise LivefanError(
+                f"{self.image_path}: of {image.shape[1]} x {image.shape[0]} pixels, but a landmark lies "
+                f"{overhang:.0f} pixels outside; the labels are of another image"
+            )
+        return image
+
+    def _pixels(self) -> np.ndarray:
+        image = cv2.imread(str(self.image_path), cv2.IMREAD_COLOR)
+        if image is None:
+            raise LivefanError(f"{self.image_path}: cannot be read as an image; copy it again or remove it")
+        return image
+
+
+@dataclass(frozen=True)
+class FaceSet:
+    """Labelled faces of one scheme, and what was left out of them.
+
+    Attributes:
+        scheme: the landmarks that every face has.
+        faces: the faces.
+        absent: image sets of the split that are not there.
+        skipped: files passed over, each with the reason.
+        duplicates: faces left out because another set holds them too, each with its double.
+        title: data set and split, e.g. ``"300w train"``.
+    """
+
+    scheme: LandmarkScheme
+    faces: list[LabelledFace]
+    absent: list[Path] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    duplicates: list[str] = field(default_factory=list)
+    title: str = ""
+
+    def in_scheme(self, scheme: LandmarkScheme, indices: tuple[int, ...]) -> FaceSet:
+        """The same faces with the landmarks of another scheme, picked from theirs by index."""
+        order = list(indices)
+        faces = [
+            replace(
+                face,
+                points_px=face.points_px[order],
+                occluded=None if face.occluded is None else face.occluded[order],
+            )
+            for face in self.faces
+        ]
+        return replace(self, scheme=scheme, faces=faces)

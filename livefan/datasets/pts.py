@@ -1,0 +1,112 @@
+"""iBUG's ``.pts`` files, and folders of images that each have one beside them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from livefan.datasets.faces import FaceSet, LabelledFace
+from livefan.datasets.holdout import divide
+from livefan.errors import LivefanError
+from livefan.scheme import SCHEMES, LandmarkScheme
+
+SPLITS = ("train", "validation", "all")
+_IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
+
+
+def read_pts(path: Path, n_points: int) -> np.ndarray:
+    """Read an iBUG ``.pts`` file: ``(n_points, 2)`` float64, moved from 1-based to 0-based pixels.
+
+    Raises:
+        LivefanError: if the file is damaged or holds another number of points.
+    """
+    points = _points(path)
+    if len(points) != n_points:
+        raise LivefanError(f"{path}: holds {len(points)} points, expected {n_points}")
+    return points
+
+
+def _points(path: Path) -> np.ndarray:
+    try:
+        text = path.read_text(errors="replace")
+    except OSError as error:
+        raise LivefanError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
+    opening, closing = text.find("{"), text.rfind("}")
+    try:
+        if opening < 0 or closing < opening:
+            raise ValueError("no { } block")
+        points = np.array(text[opening + 1 : closing].split(), np.float64).reshape(-1, 2)
+        if not np.isfinite(points).all():
+            raise ValueError("a coordinate is not finite")
+    except ValueError as error:
+        raise LivefanError(f"{path}: not a .pts file ({error})") from error
+    return points - 1.0
+
+
+def write_pts(path: Path, points_px: np.ndarray) -> None:
+    """Write ``(n, 2)`` points in image pixels as an iBUG ``.pts`` file, which counts pixels from one."""
+    lines = "\n".join(f"{x + 1:.3f} {y + 1:.3f}" for x, y in points_px)
+    path.write_text(f"version: 1\nn_points: {len(points_px)}\n{{\n{lines}\n}}\n")
+
+
+def add_folder(
+    folder: Path,
+    subset: str,
+    attributes: tuple[str, ...],
+    into: FaceSet,
+    kind: type[LabelledFace] = LabelledFace,
+) -> None:
+    """Add every image of a folder that has a usable ``.pts`` beside it, as a face of class ``kind``."""
+    for pts in sorted(folder.glob("*.pts")):
+        image = _image_beside(pts)
+        if image is None:
+            into.skipped.append(f"{pts}: no image beside it")
+            continue
+        try:
+            points = read_pts(pts, into.scheme.n_points)
+        except LivefanError as error:
+            into.skipped.append(str(error))
+            continue
+        into.faces.append(kind(image, points, subset, attributes))
+
+
+def _image_beside(pts: Path) -> Path | None:
+    return next((path for s in _IMAGE_SUFFIXES if (path := pts.with_suffix(s)).is_file()), None)
+
+
+def load_pts_folder(root: Path, split: str) -> FaceSet:
+    """Load a folder of images with ``.pts`` files, and the folders in it.
+
+    The number of points that most files hold decides the scheme; files with another are listed as skipped.
+    ``all`` takes every face, ``train`` and ``validation`` divide them by photograph.
+
+    Raises:
+        LivefanError: if there is no ``.pts`` file, or no scheme has that number of points.
+    """
+    files = sorted(root.rglob("*.pts"))
+    if not files:
+        raise LivefanError(f"{root}: holds no .pts file; --root must hold images with .pts beside them")
+    result = FaceSet(_scheme_of(files), [])
+    for folder in sorted({path.parent for path in files}):
+        add_folder(folder, folder.relative_to(root).as_posix(), (), result)
+    if not result.faces:
+        raise LivefanError(f"{result.skipped[0]} (and no other face under {root} can be used)")
+    return result if split == "all" else divide(result, split)
+
+
+def _scheme_of(files: list[Path]) -> LandmarkScheme:
+    counts: Counter[int] = Counter()
+    for path in files:
+        try:
+            counts[len(_points(path))] += 1
+        except LivefanError:
+            continue  # add_folder meets the file again, and lists it
+    by_count = {scheme.n_points: scheme for scheme in SCHEMES.values()}
+    count = counts.most_common(1)[0][0] if counts else 0
+    if count not in by_count:
+        known = ", ".join(f"{n} ({scheme.name})" for n, scheme in by_count.items())
+        found = f"holds {count} points a face" if counts else "is not a .pts file"
+        raise LivefanError(f"{files[0]}: {found}; known are {known}")
+    return by_count[count]

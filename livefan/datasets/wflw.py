@@ -1,0 +1,82 @@
+"""WFLW in its official layout: one list of faces for training and one for testing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from livefan.datasets.faces import FaceSet, LabelledFace
+from livefan.datasets.holdout import divide
+from livefan.errors import LivefanError
+from livefan.scheme import WFLW_98
+
+SPLITS = ("train", "validation", "test")
+ATTRIBUTES = ("pose", "expression", "illumination", "make-up", "occlusion", "blur")
+"""The flags of a face, in the order of its line; a face may have several, or none."""
+
+_IMAGES = "WFLW_images"
+_LIST = "WFLW_annotations/list_98pt_rect_attr_train_test/list_98pt_rect_attr_{}.txt"
+_N_COORDINATES = 2 * 98
+_N_VALUES = _N_COORDINATES + 4 + len(ATTRIBUTES)
+
+
+@dataclass(frozen=True)
+class _FaceWFLW(LabelledFace):
+    """An image belongs to an event, and may hold several faces."""
+
+    @property
+    def name(self) -> str:
+        x, y = self.points_px.mean(axis=0)
+        return f"{self.image_path.parent.name}/{self.image_path.name} at {x:.0f}, {y:.0f}"
+
+    @property
+    def photograph(self) -> str:
+        return f"{self.image_path.parent.name}/{self.image_path.name}"
+
+
+def load_wflw(root: Path, split: str) -> FaceSet:
+    """Load a split of WFLW from its official layout.
+
+    ``train`` and ``validation`` divide the training list by photograph and a fixed seed; ``test`` is the
+    official test list. Coordinates are taken as they are, counted from zero.
+
+    Raises:
+        LivefanError: if the list or the folder of images is not there, or no line can be used.
+    """
+    part = "test" if split == "test" else "train"
+    path, images = root / _LIST.format(part), root / _IMAGES
+    for needed, is_there in ((path, path.is_file()), (images, images.is_dir())):
+        if not is_there:
+            raise LivefanError(f"{needed}: not there; --root must hold WFLW's folders")
+    result = FaceSet(WFLW_98, [])
+    for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            result.faces.append(_face(line, images, part))
+        except LivefanError as error:
+            result.skipped.append(f"{path}, line {number}: {error}")
+    if not result.faces:
+        reason = result.skipped[0] if result.skipped else f"{path}: holds no line"
+        raise LivefanError(f"{reason}; no face of the {split} split can be used")
+    return result if split == "test" else divide(result, split)
+
+
+def _face(line: str, images: Path, part: str) -> LabelledFace:
+    fields = line.split(maxsplit=_N_VALUES)
+    if len(fields) != _N_VALUES + 1:
+        raise LivefanError(f"holds {len(fields)} fields, expected {_N_VALUES + 1}")
+    try:
+        values = np.array(fields[:_N_VALUES], np.float64)
+    except ValueError as error:
+        raise LivefanError(f"not numbers ({error})") from error
+    if not np.isfinite(values).all():
+        raise LivefanError("a coordinate is not finite")
+    image = images / fields[-1].strip()
+    if not image.is_file():
+        raise LivefanError(f"{image}: no such image")
+    flags = values[_N_COORDINATES + 4 :] > 0.5
+    attributes = tuple(name for name, flag in zip(ATTRIBUTES, flags, strict=True) if flag)
+    return _FaceWFLW(image, values[:_N_COORDINATES].reshape(-1, 2), part, attributes)
