@@ -1,8 +1,7 @@
-"""MobileFAN: a MobileNetV2 encoder and three deconvolutions that draw one heatmap per landmark.
+"""MobileFAN and its teachers: an encoder and three deconvolutions that draw one heatmap per landmark.
 
 Zhao et al., "MobileFAN: Transferring Deep Hidden Representation for Face Alignment",
-arXiv 1908.03839. The encoder is MobileNetV2 (Sandler et al., arXiv 1801.04381) up to its
-320-channel block; its state-dict names are torchvision's, so public ImageNet weights load directly.
+arXiv 1908.03839.
 """
 
 from __future__ import annotations
@@ -10,105 +9,71 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from livefan.encoders import EfficientNetLite2Encoder, Encoder, MobileNetV2Encoder, ResNet50Encoder
+from livefan.errors import LivefanError
+
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 INPUT_SIZE = 256
 HEATMAP_SIZE = 64
 
-# Expansion, output channels, blocks, stride of the first block (arXiv 1801.04381, table 2).
-_INVERTED_RESIDUALS = (
-    (1, 16, 1, 1),
-    (6, 24, 2, 2),
-    (6, 32, 3, 2),
-    (6, 64, 4, 2),
-    (6, 96, 3, 1),
-    (6, 160, 3, 2),
-    (6, 320, 1, 1),
-)
 
-
-def _scaled(channels: int, width: float) -> int:
-    """Channels times the width multiplier, rounded to a multiple of 8 without losing over a tenth."""
-    rounded = max(8, int(channels * width + 4) // 8 * 8)
-    return rounded + 8 if rounded < 0.9 * channels * width else rounded
-
-
-def _conv_bn_relu6(inp: int, out: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inp, out, kernel, stride, kernel // 2, groups=groups, bias=False),
-        nn.BatchNorm2d(out),
-        nn.ReLU6(inplace=True),
-    )
-
-
-class InvertedResidual(nn.Module):
-    """MobileNetV2's block: widen, filter each channel by itself, narrow without a nonlinearity."""
-
-    def __init__(self, inp: int, out: int, stride: int, expansion: int) -> None:
-        super().__init__()
-        hidden = inp * expansion
-        layers: list[nn.Module] = [] if expansion == 1 else [_conv_bn_relu6(inp, hidden, 1)]
-        layers += [
-            _conv_bn_relu6(hidden, hidden, 3, stride, groups=hidden),
-            nn.Conv2d(hidden, out, 1, bias=False),
-            nn.BatchNorm2d(out),
-        ]
-        self.conv = nn.Sequential(*layers)
-        self.residual = stride == 1 and inp == out
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map ``(batch, inp, h, w)`` to ``(batch, out, h / stride, w / stride)``."""
-        return x + self.conv(x) if self.residual else self.conv(x)
-
-
-class MobileNetV2Encoder(nn.Module):
-    """MobileNetV2 without its 1280-channel convolution and classifier; stride 32."""
-
-    def __init__(self, width: float = 1.0) -> None:
-        super().__init__()
-        channels = _scaled(32, width)
-        features: list[nn.Module] = [_conv_bn_relu6(3, channels, 3, stride=2)]
-        for expansion, base, blocks, first_stride in _INVERTED_RESIDUALS:
-            out = _scaled(base, width)
-            for block in range(blocks):
-                features.append(InvertedResidual(channels, out, first_stride if block == 0 else 1, expansion))
-                channels = out
-        self.features = nn.Sequential(*features)
-        self.out_channels = channels
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map ``(batch, 3, h, w)`` normalised RGB to ``(batch, out_channels, h / 32, w / 32)``."""
-        return self.features(x)
-
-
-class MobileFAN(nn.Module):
-    """The student network: ``(batch, 3, 256, 256)`` normalised RGB to ``(batch, n, 64, 64)`` heatmaps.
-
-    The heatmaps are logits: a softmax over the 64 x 64 cells of one map is the distribution of
-    that landmark's place. Cell ``(0, 0)``'s centre lies at crop pixel ``(1.5, 1.5)``.
+class Deconvolution(nn.Sequential):
+    """A stage of the decoder: doubles the resolution.
 
     Args:
-        n_points: number of landmarks.
-        width: MobileNetV2's width multiplier; 1.0 and 0.5 are the paper's two models.
+        inp, out: channels.
+        kernel: side of the transposed convolution, 2 or 4.
     """
 
-    def __init__(self, n_points: int, width: float = 1.0) -> None:
+    def __init__(self, inp: int, out: int, kernel: int) -> None:
+        super().__init__(
+            nn.ConvTranspose2d(inp, out, kernel, stride=2, padding=(kernel - 2) // 2, bias=False),
+            nn.BatchNorm2d(out),
+            nn.ReLU(inplace=True),
+        )
+
+    def forward(self, x: Tensor, lateral: Tensor | None = None) -> Tensor:
+        """Map ``(batch, inp, h, w)`` to ``(batch, out, 2h, 2w)``; ``lateral`` is added before the ReLU."""
+        convolution, norm, relu = self
+        x = norm(convolution(x))
+        return relu(x if lateral is None else x + lateral)
+
+
+class HeatmapNetwork(nn.Module):
+    """An encoder, three deconvolutions and a head: what student and teacher have in common.
+
+    ``(batch, 3, 256, 256)`` normalised RGB becomes ``(batch, n, 64, 64)`` heatmaps. These are logits:
+    a softmax over the 64 x 64 cells of one map is the distribution of that landmark's place. Cell
+    ``(0, 0)``'s centre lies at crop pixel ``(1.5, 1.5)``.
+
+    Args:
+        encoder: returns maps of strides 4, 8, 16 and 32 and tells their ``channels``.
+        n_points: number of landmarks.
+        channels: of the decoder's stages.
+        kernel: side of the deconvolutions, 2 or 4.
+        laterals: add the encoder's finer maps, through 1 x 1 convolutions, to the decoder's stages.
+    """
+
+    architecture: str
+    """Name of the network family, as in weight files."""
+    width: float
+    """Width multiplier of the encoder."""
+
+    def __init__(
+        self, encoder: Encoder, n_points: int, *, channels: int, kernel: int, laterals: bool = False
+    ) -> None:
         super().__init__()
         self.n_points = n_points
-        self.width = width
-        self.encoder = MobileNetV2Encoder(width)
-        channels = self.encoder.out_channels
-        stages: list[nn.Module] = []
-        for _ in range(3):
-            stages.append(
-                nn.Sequential(
-                    nn.ConvTranspose2d(channels, 128, 2, stride=2, bias=False),
-                    nn.BatchNorm2d(128),
-                    nn.ReLU(inplace=True),
-                )
-            )
-            channels = 128
-        self.decoder = nn.ModuleList(stages)
+        self.channels = channels
+        self.encoder = encoder
+        *finer, coarsest = encoder.channels
+        inputs = (coarsest, channels, channels)
+        self.decoder = nn.ModuleList(Deconvolution(inp, channels, kernel) for inp in inputs)
+        self.laterals = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(inp, channels, 1, bias=False), nn.BatchNorm2d(channels))
+            for inp in (reversed(finer) if laterals else ())
+        )
         self.head = nn.Conv2d(channels, n_points, 1)
         self._initialise()
 
@@ -120,12 +85,78 @@ class MobileFAN(nn.Module):
         assert self.head.bias is not None
         nn.init.zeros_(self.head.bias)
 
+    def stages(self, x: Tensor) -> list[Tensor]:
+        """The decoder's three maps, ``(batch, channels, s, s)`` with s = 16, 32 and 64."""
+        *finer, x = self.encoder(x)
+        maps = []
+        for number, stage in enumerate(self.decoder):
+            lateral = self.laterals[number](finer[-1 - number]) if self.laterals else None
+            x = stage(x, lateral)
+            maps.append(x)
+        return maps
+
     def forward(self, x: Tensor) -> Tensor:
         """Map normalised RGB crops to heatmap logits; see the class for shapes."""
-        x = self.encoder(x)
-        for stage in self.decoder:
-            x = stage(x)
-        return self.head(x)
+        return self.head(self.stages(x)[-1])
+
+    def with_stages(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """The heatmaps, and the decoder's maps that distillation compares."""
+        stages = self.stages(x)
+        return self.head(stages[-1]), stages
+
+
+class MobileFAN(HeatmapNetwork):
+    """The student: MobileNetV2 and three 2 x 2 deconvolutions of 128 channels.
+
+    Args:
+        n_points: number of landmarks.
+        width: MobileNetV2's width multiplier; 1.0 and 0.5 are the paper's two models.
+    """
+
+    architecture = "mobilefan"
+
+    def __init__(self, n_points: int, width: float = 1.0) -> None:
+        super().__init__(MobileNetV2Encoder(width), n_points, channels=128, kernel=2)
+        self.width = width
+
+
+class ResNet50Teacher(HeatmapNetwork):
+    """The paper's teacher: ResNet-50 and three 4 x 4 deconvolutions of 256 channels."""
+
+    architecture = "resnet50"
+    width = 1.0
+
+    def __init__(self, n_points: int) -> None:
+        super().__init__(ResNet50Encoder(), n_points, channels=256, kernel=4)
+
+
+class Lite2Teacher(HeatmapNetwork):
+    """A teacher of 8 million parameters: EfficientNet-Lite2, laterals, and the paper's teacher's decoder."""
+
+    architecture = "efficientnet-lite2"
+    width = 1.0
+
+    def __init__(self, n_points: int) -> None:
+        super().__init__(EfficientNetLite2Encoder(), n_points, channels=256, kernel=4, laterals=True)
+
+
+ARCHITECTURES = (MobileFAN.architecture, ResNet50Teacher.architecture, Lite2Teacher.architecture)
+
+
+def build_network(architecture: str, n_points: int, width: float = 1.0) -> HeatmapNetwork:
+    """A network of one of :data:`ARCHITECTURES` with random weights.
+
+    Raises:
+        LivefanError: if the architecture is unknown, or comes in no other width than 1.
+    """
+    if architecture == MobileFAN.architecture:
+        return MobileFAN(n_points, width)
+    for teacher in (ResNet50Teacher, Lite2Teacher):
+        if teacher.architecture == architecture:
+            if width != 1.0:
+                raise LivefanError(f"{architecture} comes in width 1.0 only, not {width}")
+            return teacher(n_points)
+    raise LivefanError(f"unknown architecture {architecture!r}: known are {', '.join(ARCHITECTURES)}")
 
 
 def normalise(crops_bgr: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from livefan.atomic import whole_file
 from livefan.bundled import DEFAULT_WEIGHTS, find_weights
 from livefan.decode import DECODERS
 from livefan.errors import LivefanError
-from livefan.model import IMAGENET_MEAN, IMAGENET_STD, INPUT_SIZE, MobileFAN
+from livefan.model import IMAGENET_MEAN, IMAGENET_STD, INPUT_SIZE, HeatmapNetwork, build_network
 from livefan.scheme import LandmarkScheme, scheme_by_name
 
 _PICKLE_SUFFIXES = {".pth", ".pt", ".pkl", ".pickle", ".ckpt", ".bin"}
@@ -27,7 +27,7 @@ class WeightsInfo:
     """What a weight file says of itself.
 
     Attributes:
-        architecture: network family; ``"mobilefan"`` is the one this version builds.
+        architecture: network family, one of :data:`livefan.model.ARCHITECTURES`.
         width: width multiplier of the encoder.
         scheme: name of the landmark scheme the network was trained for.
         decoder: decoder its validation numbers were measured with.
@@ -51,7 +51,7 @@ class Weights:
     """A network ready for inference (evaluation mode, no gradients) and what its file says of it."""
 
     path: Path
-    model: MobileFAN
+    model: HeatmapNetwork
     scheme: LandmarkScheme
     info: WeightsInfo
 
@@ -84,7 +84,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise LivefanError(f"{path}: not a whole safetensors file ({error}); copy it again") from error
 
 
-def save_weights(path: Path, model: MobileFAN, info: WeightsInfo) -> None:
+def save_weights(path: Path, model: HeatmapNetwork, info: WeightsInfo) -> None:
     """Write a network's weights with what they say of themselves; whole or not at all."""
     tensors = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
     with whole_file(path) as partial:
@@ -126,8 +126,6 @@ def load_weights(
     path = find_weights(name_or_path)
     tensors, metadata = read_tensors(path)
     info = read_info(path, metadata)
-    if info.architecture != "mobilefan":
-        raise LivefanError(f"{path}: holds a {info.architecture!r} network; this command needs a mobilefan")
     if scheme is not None and info.scheme != scheme:
         raise LivefanError(f"{path}: was trained for scheme {info.scheme}, but {scheme} is needed here")
     if (info.input_size, info.colour_order, info.mean, info.std) != (
@@ -141,12 +139,15 @@ def load_weights(
         landmarks = scheme_by_name(info.scheme)
     except LivefanError as error:
         raise LivefanError(f"{path}: {error}; use weights of a known scheme") from error
-    model = MobileFAN(landmarks.n_points, info.width)
+    try:
+        model = build_network(info.architecture, landmarks.n_points, info.width)
+    except LivefanError as error:
+        raise LivefanError(f"{path}: {error}; use weights of a known architecture") from error
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:
         raise LivefanError(
-            f"{path}: its tensors do not fit a mobilefan of width {info.width} with "
+            f"{path}: its tensors do not fit a {info.architecture} of width {info.width} with "
             f"{landmarks.n_points} points; the file is damaged or of another model"
         ) from error
     model.requires_grad_(False).eval().to(device)
@@ -154,11 +155,11 @@ def load_weights(
     return Weights(path, model, landmarks, info)
 
 
-def load_initial(model: MobileFAN, name_or_path: str | Path) -> None:
+def load_initial(model: HeatmapNetwork, name_or_path: str | Path) -> None:
     """Start a network from a weight file: all of it if it fits, else its encoder alone.
 
     Args:
-        name_or_path: livefan weights, or a MobileNetV2 with torchvision's names.
+        name_or_path: livefan weights, or those of the encoder alone with their public names.
 
     Raises:
         LivefanError: if a tensor the encoder needs is absent or of another shape.
@@ -174,6 +175,7 @@ def load_initial(model: MobileFAN, name_or_path: str | Path) -> None:
     for key, value in wanted.items():
         if key not in found or found[key].shape != value.shape:
             raise LivefanError(
-                f"{path}: no encoder weights for width {model.width}: {key!r} is absent or of another shape"
+                f"{path}: no encoder weights for {model.architecture} of width {model.width}: "
+                f"{key!r} is absent or of another shape"
             )
     model.encoder.load_state_dict({key: found[key] for key in wanted})

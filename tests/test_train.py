@@ -1,4 +1,10 @@
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -6,16 +12,20 @@ import pytest
 import torch
 
 from livefan.cli import main
-from livefan.datasets import FaceSet, LabelledFace
+from livefan.datasets import FaceSet, LabelledFace, write_pts
 from livefan.decode import crop_to_heatmap
 from livefan.errors import LivefanError
+from livefan.model import MobileFAN
 from livefan.scheme import IBUG_68
 from livefan.training.augment import EvaluationFaces, TrainingFaces
 from livefan.training.average import greedy_soup
 from livefan.training.config import TrainConfig, read_config, to_toml
 from livefan.training.engine import learning_rate_factor, train
-from livefan.training.losses import LandmarkCriterion
-from livefan.weights import load_weights
+from livefan.training.learner import MovingAverage
+from livefan.training.loader import Loader
+from livefan.training.losses import LandmarkCriterion, weighted_total
+from livefan.training.run import Run
+from livefan.weights import WeightsInfo, load_weights, save_weights
 
 SMALL = TrainConfig(width=0.5, init="", epochs=2, batch_size=4, warmup_steps=1)
 
@@ -93,7 +103,7 @@ def test_the_loss_is_least_at_the_target_and_its_terms_are_named():
     # The entropy of a Gaussian of sigma 1.2: log(2 pi e sigma^2).
     assert perfect["heatmap"].item() == pytest.approx(3.20, abs=0.02)
     assert shifted["heatmap"] > perfect["heatmap"]
-    assert criterion.total(perfect).item() == pytest.approx(
+    assert weighted_total(perfect, criterion.weights).item() == pytest.approx(
         (perfect["coordinate"] + 0.5 * perfect["heatmap"]).item()
     )
 
@@ -108,25 +118,29 @@ def test_landmarks_outside_the_crop_do_not_count():
 
 
 def test_the_learning_rate_warms_up_and_falls_to_zero():
-    factors = [learning_rate_factor(step, 10, 110) for step in range(110)]
+    config = TrainConfig(epochs=11, warmup_steps=10)
+    factors = [learning_rate_factor(step, 10, config) for step in range(110)]
     assert factors[0] == 0.1
     assert factors[9] == factors[10] == 1.0
     assert factors[60] == pytest.approx(0.5)
     assert factors[-1] < 0.001
     assert factors[10:] == sorted(factors[10:], reverse=True)
+    steps = replace(config, schedule="steps", milestones=(3, 5))
+    falls = [learning_rate_factor(step, 10, steps) for step in (29, 30, 49, 50)]
+    assert falls == pytest.approx([1.0, 0.1, 0.1, 0.01])
 
 
 def test_a_run_resumed_equals_one_never_stopped(tmp_path: Path):
     training, validation = (marked_faces(_folder(tmp_path / name), 8) for name in ("t", "v"))
     whole = train(training, validation, SMALL, tmp_path / "whole", quiet=True)
     with pytest.MonkeyPatch.context() as patch:
-        save = __import__("livefan.training.engine", fromlist=["_save_state"])._save_state
+        save = Run.save
 
-        def killed(*arguments: object) -> None:
-            save(*arguments)
+        def killed(*arguments: Any, **options: Any) -> None:
+            save(*arguments, **options)
             raise KeyboardInterrupt
 
-        patch.setattr("livefan.training.engine._save_state", killed)
+        patch.setattr(Run, "save", killed)
         with pytest.raises(KeyboardInterrupt):
             train(training, validation, SMALL, tmp_path / "cut", quiet=True)
     resumed = train(training, validation, SMALL, tmp_path / "cut", quiet=True)
@@ -146,6 +160,85 @@ def test_other_settings_do_not_continue_a_run(tmp_path: Path):
     train(faces, faces, TrainConfig(width=0.5, init="", epochs=1, batch_size=4), tmp_path / "r", quiet=True)
     with pytest.raises(LivefanError, match="other settings"):
         train(faces, faces, SMALL, tmp_path / "r", quiet=True)
+
+
+def test_a_run_writes_down_what_it_began_with(tmp_path: Path):
+    faces = marked_faces(_folder(tmp_path / "f"), 4)
+    train(faces, faces, replace(SMALL, epochs=1), tmp_path / "r", quiet=True)
+    environment = json.loads((tmp_path / "r/environment.json").read_text())
+    assert environment["torch"] == torch.__version__
+    assert environment["commit"]
+    listed = (tmp_path / "r/faces.txt").read_text().splitlines()
+    assert sum(line.startswith("train ") for line in listed) == 4
+    assert str(faces.faces[0].image_path) in listed[0]
+    assert list((tmp_path / "r").glob("events.out.tfevents.*")), "no TensorBoard log"
+
+
+def test_a_student_learns_from_its_teacher_and_can_be_stopped_on_the_way(tmp_path: Path):
+    faces = marked_faces(_folder(tmp_path / "f"), 4)
+    train(faces, faces, replace(SMALL, width=1.0, epochs=1), tmp_path / "teacher", quiet=True)
+    teacher = str(tmp_path / "teacher/best.safetensors")
+    config = replace(SMALL, teacher=teacher, aligned_weight=0.5, similarity_weight=2.0, response_weight=0.25)
+    whole = train(faces, faces, config, tmp_path / "whole", quiet=True)
+    first = whole.history[0]
+    parts = first["coordinate"] + first["heatmap"]
+    parts += 0.5 * first["aligned"] + 2.0 * first["similarity"] + 0.25 * first["response"]
+    assert first["loss"] == pytest.approx(parts, rel=1e-5)
+    assert min(first.values()) > 0
+    state = load_weights(tmp_path / "whole/best.safetensors").model.state_dict()
+    assert not [name for name in state if "adapter" in name]
+
+
+def test_a_teacher_of_another_scheme_is_one_line(tmp_path: Path):
+    faces = marked_faces(_folder(tmp_path / "f"), 4)
+    save_weights(tmp_path / "w.safetensors", MobileFAN(98, 0.5), WeightsInfo("wflw-98", 0.5))
+    config = replace(SMALL, teacher=str(tmp_path / "w.safetensors"), response_weight=1.0)
+    with pytest.raises(LivefanError, match="wflw-98"):
+        train(faces, faces, config, tmp_path / "r", quiet=True)
+    assert not (tmp_path / "r").exists()
+
+
+def test_two_processes_share_a_run(tmp_path: Path):
+    for name in ("lfpw/trainset", "helen/trainset", "afw"):
+        folder = tmp_path / name
+        folder.mkdir(parents=True)
+        # Of each set one of eight faces is held out.
+        for face in marked_faces(folder, 8).faces:
+            write_pts(face.image_path.with_suffix(".pts"), face.points_px)
+    (tmp_path / "run.toml").write_text("width = 0.5\ninit = ''\nbatch_size = 4\nwarmup_steps = 1\n")
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    command += ["main.py", "train", "--root", str(tmp_path), "--config", str(tmp_path / "run.toml")]
+    command += ["--out", str(tmp_path / "run"), "--epochs", "2", "--threads", "1", "--quiet"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("validation NME") == 1, "only one process reports"
+    history = json.loads((tmp_path / "run/history.json").read_text())
+    assert [entry["epoch"] for entry in history] == [1, 2]
+    # Taken up by a single process: nothing is left to do, and nothing changes.
+    assert main(["train", *command[command.index("--root") :]]) == 0
+    assert json.loads((tmp_path / "run/history.json").read_text()) == history
+
+
+def test_a_batch_is_divided_among_processes(tmp_path: Path):
+    faces = TrainingFaces(marked_faces(tmp_path, 8).faces, IBUG_68, SMALL)
+    (whole,) = islice(Loader(faces, 8, 0, 1).epoch(0), 1)
+    halves = [next(iter(Loader(faces, 8, 0, 1, rank=rank, processes=2).epoch(0))) for rank in (0, 1)]
+    assert torch.equal(whole[0][0::2], halves[0][0])
+    assert torch.equal(whole[1][1::2], halves[1][1])
+
+
+def test_the_moving_average_forgets_its_beginning():
+    network = MobileFAN(5, 0.5)
+    average = MovingAverage(network, 0.9)
+    beginning = average.network.head.weight.clone()
+    with torch.no_grad():
+        network.head.weight.fill_(1.0)
+        network.encoder.features[0][1].num_batches_tracked.fill_(7)
+    average.update(network, 0)
+    assert torch.allclose(average.network.head.weight, beginning * 0.1 + 0.9)
+    average.update(network, 10**6)
+    assert torch.allclose(average.network.head.weight, (beginning * 0.1 + 0.9) * 0.9 + 0.1)
+    assert average.network.encoder.features[0][1].num_batches_tracked == 7
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_terms(
@@ -174,10 +267,19 @@ def test_settings_survive_toml_and_wrong_ones_are_named(tmp_path: Path):
         ("epochs = 'many'", "epochs must be a int"),
         ("epochs = 0", "at least 1"),
         ("epochs = ", "cannot be read"),
+        ("milestones = ['a']", "list of whole numbers"),
+        ("schedule = 'often'", "one of cosine, steps"),
+        ("heatmap_loss = 'mse'", "coordinate_weight = 0"),
+        ("response_weight = 1.0", "needs both a teacher"),
     ):
         path.write_text(text)
         with pytest.raises(LivefanError, match=said):
             read_config(path, {})
+
+
+@pytest.mark.parametrize("recipe", sorted(Path("weights/recipes").glob("*.toml")), ids=lambda path: path.stem)
+def test_every_recipe_can_be_read(recipe: Path):
+    read_config(recipe, {})
 
 
 def test_training_on_a_folder_without_faces_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

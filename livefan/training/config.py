@@ -9,6 +9,14 @@ from pathlib import Path
 
 from livefan.bundled import IMAGENET_ENCODER
 from livefan.errors import LivefanError
+from livefan.model import ARCHITECTURES, MobileFAN
+
+_CHOICES = {
+    "architecture": ARCHITECTURES,
+    "heatmap_loss": ("cross-entropy", "mse", "adaptive-wing"),
+    "optimiser": ("adamw", "adam"),
+    "schedule": ("cosine", "steps"),
+}
 
 
 @dataclass(frozen=True)
@@ -16,16 +24,27 @@ class TrainConfig:
     """Everything that decides the outcome of a run but the data and the machine.
 
     Attributes:
-        width: width multiplier of MobileFAN.
+        architecture: the network to train, one of :data:`livefan.model.ARCHITECTURES`.
+        width: width multiplier of its encoder.
         init: weights to start from, a bundled name or a path: a whole network where it fits, else its
             encoder; empty for random ones.
+        teacher: weights of the network to learn from, a bundled name or a path; empty for none.
         epochs: passes over the training faces.
-        batch_size: faces a step.
-        learning_rate, weight_decay: of AdamW, at the peak of the schedule.
-        warmup_steps: steps of linear warm-up before the cosine to zero.
-        gradient_clip: largest norm of a step's gradient.
-        heatmap_weight: weight of the heatmap term; the coordinate term has weight one.
+        batch_size: faces a step, over all processes.
+        optimiser: ``"adamw"`` or ``"adam"``.
+        learning_rate, weight_decay: of the optimiser, the rate at the peak of the schedule.
+        schedule: ``"cosine"`` to zero, or ``"steps"``: a tenth from each of ``milestones`` on.
+        milestones: epochs at which the steps schedule falls.
+        warmup_steps: steps of linear warm-up before the schedule.
+        average_decay: decay a step of the moving average of the weights, which is what is validated and
+            kept; 0 keeps the weights themselves.
+        gradient_clip: largest norm of a step's gradient; 0 for no limit.
+        coordinate_weight: weight of the mean absolute error of the soft-argmax positions.
+        heatmap_weight, heatmap_loss: weight and kind of the heatmap term: ``"cross-entropy"``, ``"mse"``
+            or ``"adaptive-wing"``, the latter two without the coordinate term.
         heatmap_sigma: standard deviation of the target Gaussian, in heatmap cells.
+        aligned_weight, similarity_weight, response_weight: weights of the distillation terms; see
+            :class:`livefan.training.losses.DistillationCriterion`.
         seed: decides initial weights, the order of faces and every augmentation.
         rotation: largest rotation in degrees, and ``rotation_probability`` how often.
         scale: crop side is multiplied by ``1 / scale ... scale``.
@@ -33,22 +52,51 @@ class TrainConfig:
         photometric: factor of how often light, blur, noise and covering are changed.
     """
 
+    architecture: str = MobileFAN.architecture
     width: float = 1.0
     init: str = IMAGENET_ENCODER
+    teacher: str = ""
     epochs: int = 45
     batch_size: int = 16
+    optimiser: str = "adamw"
     learning_rate: float = 1e-3
     weight_decay: float = 1e-4
+    schedule: str = "cosine"
+    milestones: tuple[int, ...] = ()
     warmup_steps: int = 100
+    average_decay: float = 0.998
     gradient_clip: float = 10.0
+    coordinate_weight: float = 1.0
     heatmap_weight: float = 1.0
+    heatmap_loss: str = "cross-entropy"
     heatmap_sigma: float = 1.2
+    aligned_weight: float = 0.0
+    similarity_weight: float = 0.0
+    response_weight: float = 0.0
     seed: int = 0
     rotation: float = 30.0
     rotation_probability: float = 0.6
     scale: float = 1.28
     shift: float = 0.06
     photometric: float = 1.0
+
+    def check(self) -> None:
+        """Raise a ValueError that says what is wrong, if the settings contradict each other."""
+        for name, known in _CHOICES.items():
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} must be one of {', '.join(known)}, not {getattr(self, name)!r}")
+        if self.epochs < 1 or self.batch_size < 2:
+            raise ValueError("epochs must be at least 1 and batch_size at least 2")
+        if self.heatmap_loss != "cross-entropy" and self.coordinate_weight:
+            raise ValueError(f"heatmap_loss {self.heatmap_loss!r} needs coordinate_weight = 0")
+        if not self.coordinate_weight and not self.heatmap_weight:
+            raise ValueError("coordinate_weight and heatmap_weight cannot both be 0")
+        distils = self.aligned_weight or self.similarity_weight or self.response_weight
+        if bool(self.teacher) != bool(distils):
+            raise ValueError(
+                "distillation needs both a teacher and one of aligned_weight, similarity_weight and "
+                "response_weight"
+            )
 
 
 def read_config(path: Path | None, overrides: dict[str, object]) -> TrainConfig:
@@ -64,24 +112,30 @@ def read_config(path: Path | None, overrides: dict[str, object]) -> TrainConfig:
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise LivefanError(f"{path}: cannot be read as TOML settings ({error})") from error
     values |= overrides
+    place = path or "settings"
     defaults = asdict(TrainConfig())
     for key, value in values.items():
         if key not in defaults:
             known = ", ".join(field.name for field in fields(TrainConfig))
-            raise LivefanError(f"{path or 'settings'}: unknown setting {key!r}; known are {known}")
+            raise LivefanError(f"{place}: unknown setting {key!r}; known are {known}")
         wanted = type(defaults[key])
         if isinstance(value, int) and not isinstance(value, bool) and wanted is float:
             values[key] = float(value)
+        elif isinstance(value, list) and wanted is tuple and all(type(each) is int for each in value):
+            values[key] = tuple(value)
         elif type(value) is not wanted:
-            raise LivefanError(f"{path or 'settings'}: {key} must be a {wanted.__name__}, not {value!r}")
+            name = "list of whole numbers" if wanted is tuple else wanted.__name__
+            raise LivefanError(f"{place}: {key} must be a {name}, not {value!r}")
     config = TrainConfig(**values)  # type: ignore[arg-type]
-    if config.epochs < 1 or config.batch_size < 2:
-        raise LivefanError(f"{path or 'settings'}: epochs must be at least 1 and batch_size at least 2")
+    try:
+        config.check()
+    except ValueError as error:
+        raise LivefanError(f"{place}: {error}") from error
     return config
 
 
 def to_toml(config: TrainConfig) -> str:
     """The settings as TOML that :func:`read_config` reads back."""
 
-    # For strings and numbers, JSON's notation is TOML's too.
+    # For strings, numbers and lists of them, JSON's notation is TOML's too.
     return "".join(f"{key} = {json.dumps(value)}\n" for key, value in asdict(config).items())

@@ -2,99 +2,47 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
-import subprocess
 import sys
 import time
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from itertools import islice
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from livefan.atomic import whole_file
-from livefan.datasets import VALIDATION_SEED, FaceSet
-from livefan.decode import decode_soft_argmax
+from livefan.datasets import FaceSet
+from livefan.decode import DECODERS
 from livefan.errors import LivefanError
 from livefan.metrics import inter_ocular, nme
-from livefan.model import MobileFAN, normalise
+from livefan.model import HeatmapNetwork, build_network, normalise
 from livefan.scheme import LandmarkScheme
 from livefan.training.augment import EvaluationFaces, TrainingFaces
-from livefan.training.config import TrainConfig, to_toml
-from livefan.training.losses import LandmarkCriterion
-from livefan.weights import WeightsInfo, load_initial, read_tensors, save_weights
-
-BEST_NAME = "best.safetensors"
-STATE_NAME = "state.safetensors"
-CONFIG_NAME = "run.toml"
-
-
-@dataclass
-class Progress:
-    """How far a run has come.
-
-    Attributes:
-        epoch: epochs finished.
-        best_nme: lowest validation NME so far, in percent.
-        history: one entry an epoch: mean loss terms and validation NME.
-    """
-
-    epoch: int = 0
-    best_nme: float = math.inf
-    history: list[dict[str, float]] = field(default_factory=list)
+from livefan.training.config import TrainConfig
+from livefan.training.learner import Learner, MovingAverage
+from livefan.training.loader import Loader
+from livefan.training.losses import DistillationCriterion, LandmarkCriterion, weighted_total
+from livefan.training.processes import Processes, join
+from livefan.training.run import Progress, Run, State
+from livefan.weights import load_initial, load_weights
 
 
-class Loader:
-    """Augments batches ahead of the training step, in threads.
-
-    Threads share the faces in memory, where processes would copy them (or, forked beside OpenCV's
-    and OpenMP's threads, hang); the work is done in code that releases the interpreter's lock.
-
-    Args:
-        faces: what to draw from.
-        batch_size: faces a batch; a rest that fills none is left out of the epoch.
-        seed: decides the order.
-        threads: how many augment.
-    """
-
-    def __init__(self, faces: TrainingFaces, batch_size: int, seed: int, threads: int) -> None:
-        self._faces, self._batch_size, self._seed = faces, batch_size, seed
-        self._threads = threads
-
-    def __len__(self) -> int:
-        return len(self._faces) // self._batch_size
-
-    def epoch(self, number: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """The batches of one epoch: ``(batch, 256, 256, 3)`` uint8 BGR and ``(batch, n, 2)`` points."""
-        count = len(self._faces)
-        order = np.random.default_rng((self._seed, number)).permutation(count) + number * count
-        keys = iter(order[: len(self) * self._batch_size].reshape(len(self), -1).tolist())
-        with ThreadPoolExecutor(self._threads) as pool:
-            ahead = deque(pool.submit(self._batch, batch) for batch in islice(keys, 4 * self._threads))
-            while ahead:
-                yield ahead.popleft().result()
-                ahead.extend(pool.submit(self._batch, batch) for batch in islice(keys, 1))
-
-    def _batch(self, keys: list[int]) -> tuple[Tensor, Tensor]:
-        crops, points = zip(*map(self._faces.__getitem__, keys), strict=True)
-        return torch.stack(crops), torch.stack(points)
-
-
-def learning_rate_factor(step: int, warmup_steps: int, total_steps: int) -> float:
-    """Linear warm-up, then a cosine to zero; a factor of the peak learning rate."""
-    if step < warmup_steps:
-        return (step + 1) / warmup_steps
-    return 0.5 * (1 + math.cos(math.pi * (step - warmup_steps) / max(1, total_steps - warmup_steps)))
+def learning_rate_factor(step: int, steps_per_epoch: int, config: TrainConfig) -> float:
+    """Linear warm-up, then a cosine to zero or falls to a tenth; a factor of the peak learning rate."""
+    if step < config.warmup_steps:
+        return (step + 1) / config.warmup_steps
+    if config.schedule == "steps":
+        return float(0.1 ** sum(step >= epoch * steps_per_epoch for epoch in config.milestones))
+    left = config.epochs * steps_per_epoch - config.warmup_steps
+    return 0.5 * (1 + math.cos(math.pi * (step - config.warmup_steps) / max(1, left)))
 
 
 def train(
@@ -104,122 +52,186 @@ def train(
     run_folder: Path,
     *,
     keep_epochs: bool = False,
+    compiled: bool = False,
     quiet: bool = False,
 ) -> Progress:
-    """Train a MobileFAN and keep the best weights by validation NME in ``run_folder``.
+    """Train a network and keep the best weights by validation NME in ``run_folder``.
 
-    A folder that holds the state of an unfinished run with the same settings is resumed.
+    A folder that holds the state of an unfinished run with the same settings is resumed. Under torchrun
+    all processes share every batch.
 
     Args:
         training, validation: labelled faces of one scheme.
-        run_folder: gets ``best.safetensors``, ``state.safetensors``, ``run.toml`` and ``history.json``.
+        run_folder: gets ``best.safetensors``, ``history.json`` and what :class:`Run` writes.
         keep_epochs: write every epoch's weights too, as ``epoch-N.safetensors``.
+        compiled: let torch.compile make the training step faster, which takes some minutes first.
         quiet: no progress bar.
 
     Raises:
-        LivefanError: if the folder holds a run with other settings, or a loss is not finite.
+        LivefanError: if the folder holds a run with other settings, the teacher is of another scheme,
+            or a loss is not finite.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    torch.manual_seed(config.seed)
-    scheme = training.scheme
-    model = MobileFAN(scheme.n_points, config.width)
-    if config.init:
-        load_initial(model, config.init)
-    model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimiser = torch.optim.AdamW(
-        model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
-    )
-    progress = _open_run(run_folder, config, model, optimiser, device)
-
-    faces = TrainingFaces(training.faces, scheme, config)
-    held_out = EvaluationFaces(validation.faces)
-    for line in (*training.skipped, *validation.skipped, *faces.skipped, *held_out.skipped):
-        print(f"skipped: {line}", file=sys.stderr)
-    if len(faces) < config.batch_size or not len(held_out):
-        raise LivefanError(
-            f"{len(faces)} training and {len(held_out)} validation faces are too few for batches of "
-            f"{config.batch_size}; check --root, or lower batch_size"
+    run = Run(run_folder, config)
+    with join() as processes:
+        torch.manual_seed(config.seed)
+        faces = TrainingFaces(training.faces, training.scheme, config)
+        held_out = EvaluationFaces(validation.faces)
+        _check_faces(faces, held_out, config, processes)
+        trainer = _Trainer(training.scheme, config, processes)
+        if processes.first:
+            for line in (*faces.skipped, *held_out.skipped):
+                print(f"skipped: {line}", file=sys.stderr)
+            run.begin(training, validation)
+        processes.wait()
+        progress = run.resume(trainer.state)
+        trainer.prepare(compiled=compiled)
+        threads = 1 if processes.device.type == "cpu" else max(1, (os.cpu_count() or 1) // processes.count)
+        loader = Loader(
+            faces, config.batch_size, config.seed, threads, rank=processes.rank, processes=processes.count
         )
-    threads = 1 if device.type == "cpu" else os.cpu_count() or 1
-    loader = Loader(faces, config.batch_size, config.seed, threads)
-    criterion = LandmarkCriterion(config.heatmap_weight, config.heatmap_sigma)
-    started, first_epoch = time.monotonic(), progress.epoch
-    while progress.epoch < config.epochs:
+        reporter = _Reporter(config, progress, quiet=quiet)
+        with _tensorboard(run_folder, wanted=processes.first) as board:
+            while progress.epoch < config.epochs:
+                means = trainer.train_epoch(loader, progress.epoch, quiet=quiet or not processes.first)
+                progress.epoch += 1
+                if processes.first:
+                    means["validation_nme"] = trainer.validate(held_out, training.scheme)
+                    progress.history.append({"epoch": progress.epoch, **means})
+                    info = run.describe(training, progress, len(faces), trainer.decoder)
+                    run.save(trainer.state, progress, info, keep_epoch=keep_epochs)
+                    for name, value in means.items():
+                        board.add_scalar(name, value, progress.epoch)
+                    reporter.say()
+                processes.wait()
+    return progress
+
+
+class _Trainer:
+    """The parts of a run that change with every step, and the step itself."""
+
+    def __init__(self, scheme: LandmarkScheme, config: TrainConfig, processes: Processes) -> None:
+        self.config, self.processes = config, processes
+        network = build_network(config.architecture, scheme.n_points, config.width)
+        if config.init:
+            load_initial(network, config.init)
+        self.teacher: HeatmapNetwork | None = None
+        if config.teacher:
+            self.teacher = load_weights(config.teacher, scheme=scheme.name, device=processes.device).model
+        # Adapters that no term uses would have no gradients, which several processes cannot share.
+        lifts = self.teacher is not None and config.aligned_weight > 0
+        learner = Learner(network, self.teacher.channels if self.teacher and lifts else 0)
+        learner.to(processes.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.state = State(learner, MovingAverage(network, config.average_decay), _optimiser(learner, config))
+        self.landmarks = LandmarkCriterion(
+            config.coordinate_weight, config.heatmap_weight, config.heatmap_loss, config.heatmap_sigma
+        )
+        self.distillation = DistillationCriterion(
+            config.aligned_weight, config.similarity_weight, config.response_weight
+        )
+        self.weights = self.landmarks.weights | self.distillation.weights
+        self._forward: nn.Module = learner
+
+    @property
+    def decoder(self) -> str:
+        """The decoder that fits what the heatmap term makes of the heatmaps."""
+        return "soft-argmax" if self.config.coordinate_weight else "argmax"
+
+    def prepare(self, *, compiled: bool) -> None:
+        """Compile, and join the processes; after a run's state was loaded."""
+        if compiled:
+            self.state.learner.compile()
+        if self.processes.count > 1:
+            self._forward = DistributedDataParallel(self.state.learner)
+
+    def validate(self, faces: EvaluationFaces, scheme: LandmarkScheme) -> float:
+        """The validation NME in percent of the averaged weights."""
+        return validate(self.state.average.network, faces, scheme, self.processes.device, self.decoder)
+
+    def train_epoch(self, loader: Loader, epoch: int, *, quiet: bool) -> dict[str, float]:
+        """One pass over the training faces; returns the mean of each loss term and of their total."""
         bar = tqdm(
-            loader.epoch(progress.epoch),
-            f"epoch {progress.epoch + 1}/{config.epochs}",
+            loader.epoch(epoch),
+            f"epoch {epoch + 1}/{self.config.epochs}",
             disable=True if quiet else None,
             total=len(loader),
             leave=False,
             mininterval=1.0,
         )
-        means = _train_epoch(model, criterion, optimiser, bar, config, progress.epoch, device)
-        error = validate(model, held_out, scheme, device)
-        progress.epoch += 1
-        progress.history.append({"epoch": progress.epoch, **means, "validation_nme": error})
-        info = _describe(config, scheme, progress, len(faces))
-        if keep_epochs:
-            save_weights(run_folder / f"epoch-{progress.epoch}.safetensors", model, info)
-        if error < progress.best_nme:
-            progress.best_nme = error
-            save_weights(run_folder / BEST_NAME, model, info)
-        _save_state(run_folder, model, optimiser, progress)
-        if not quiet:
-            per_epoch = (time.monotonic() - started) / (progress.epoch - first_epoch)
-            left = per_epoch * (config.epochs - progress.epoch)
-            terms = "  ".join(f"{name} {value:.4f}" for name, value in means.items())
-            print(
-                f"epoch {progress.epoch:3d}/{config.epochs}  {terms}  validation NME {error:.3f} %"
-                f"  best {progress.best_nme:.3f} %  {per_epoch:.0f} s/epoch, {left / 60:.0f} min left",
-                flush=True,
-            )
-    return progress
+        self.state.learner.train()
+        sums: dict[str, float] = defaultdict(float)
+        for batch, (crops, points_crop) in enumerate(bar):
+            step = epoch * len(loader) + batch
+            factor = learning_rate_factor(step, len(loader), self.config)
+            for group in self.state.optimiser.param_groups:
+                group["lr"] = self.config.learning_rate * factor
+            values = self._step(crops, points_crop, step)
+            for name, value in values.items():
+                sums[name] += value
+            bar.set_postfix(loss=f"{values['loss']:.3f}", refresh=False)
+        return self.processes.mean({name: value / len(loader) for name, value in sums.items()})
 
-
-def _train_epoch(
-    model: MobileFAN,
-    criterion: LandmarkCriterion,
-    optimiser: torch.optim.Optimizer,
-    batches: "tqdm[tuple[Tensor, Tensor]]",
-    config: TrainConfig,
-    epoch: int,
-    device: torch.device,
-) -> dict[str, float]:
-    """One pass over the training faces; returns the mean of each loss term and of their total."""
-    model.train()
-    sums: dict[str, float] = defaultdict(float)
-    per_epoch = batches.total
-    for batch, (crops, points_crop) in enumerate(batches):
-        step = epoch * per_epoch + batch
-        factor = learning_rate_factor(step, config.warmup_steps, config.epochs * per_epoch)
-        for group in optimiser.param_groups:
-            group["lr"] = config.learning_rate * factor
-        with torch.autocast(device.type, torch.bfloat16):
-            heatmaps = model(normalise(crops.to(device, non_blocking=True)))
-        terms = criterion(heatmaps, points_crop.to(device, non_blocking=True))
-        total = criterion.total(terms)
+    def _step(self, crops: Tensor, points_crop: Tensor, step: int) -> dict[str, float]:
+        device = self.processes.device
+        x = normalise(crops.to(device, non_blocking=True))
+        terms = self._terms(x, points_crop.to(device, non_blocking=True))
+        total = weighted_total(terms, self.weights)
         values = {name: value.item() for name, value in terms.items()} | {"loss": total.item()}
         if not all(map(math.isfinite, values.values())):
             raise LivefanError(
                 f"training stopped at step {step}: a loss is not finite: {values}; lower learning_rate"
             )
-        optimiser.zero_grad(set_to_none=True)
+        self.state.optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(total)
-        torch.nn.utils.clip_grad_norm_(model.parameters(), config.gradient_clip)
-        optimiser.step()
-        for name, value in values.items():
-            sums[name] += value
-        batches.set_postfix(loss=f"{values['loss']:.3f}", refresh=False)
-    return {name: value / per_epoch for name, value in sums.items()}
+        if self.config.gradient_clip:
+            nn.utils.clip_grad_norm_(self.state.learner.parameters(), self.config.gradient_clip)
+        self.state.optimiser.step()
+        self.state.average.update(self.state.learner.network, step)
+        return values
+
+    def _terms(self, x: Tensor, points_crop: Tensor) -> dict[str, Tensor]:
+        with torch.autocast(self.processes.device.type, torch.bfloat16):
+            heatmaps, stages, lifted = self._forward(x)
+            terms = self.landmarks(heatmaps, points_crop)
+            if self.teacher is None:
+                return terms
+            with torch.no_grad():
+                theirs, their_stages = self.teacher.with_stages(x)
+        return terms | self.distillation(heatmaps, stages, lifted, theirs, their_stages)
+
+
+def _optimiser(learner: Learner, config: TrainConfig) -> torch.optim.Optimizer:
+    kind = torch.optim.Adam if config.optimiser == "adam" else torch.optim.AdamW
+    return kind(learner.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+
+
+def _check_faces(
+    faces: TrainingFaces, held_out: EvaluationFaces, config: TrainConfig, processes: Processes
+) -> None:
+    if len(faces) < config.batch_size or not len(held_out):
+        raise LivefanError(
+            f"{len(faces)} training and {len(held_out)} validation faces are too few for batches of "
+            f"{config.batch_size}; check --root, or lower batch_size"
+        )
+    if config.batch_size % processes.count or config.batch_size < 2 * processes.count:
+        raise LivefanError(
+            f"batch_size {config.batch_size} cannot be shared by {processes.count} processes; "
+            "choose a multiple of their number, with two faces or more for each"
+        )
 
 
 @torch.inference_mode()
-def validate(model: MobileFAN, faces: EvaluationFaces, scheme: LandmarkScheme, device: torch.device) -> float:
+def validate(
+    network: HeatmapNetwork,
+    faces: EvaluationFaces,
+    scheme: LandmarkScheme,
+    device: torch.device,
+    decoder: str = "soft-argmax",
+) -> float:
     """Mean inter-ocular NME in percent over landmark-box crops, in float32."""
-    model.eval()
+    network.eval()
     predicted, truth = [], []
     for crops, points_crop, pixels_per_crop_pixel in DataLoader(faces, 32):
-        points, _ = decode_soft_argmax(model(normalise(crops.to(device))))
+        points, _ = DECODERS[decoder](network(normalise(crops.to(device))))
         scale = pixels_per_crop_pixel[:, None, None]
         predicted.append((points.cpu() * scale).numpy())
         truth.append((points_crop * scale).numpy())
@@ -227,83 +239,45 @@ def validate(model: MobileFAN, faces: EvaluationFaces, scheme: LandmarkScheme, d
     return float(nme(np.concatenate(predicted), true_px, inter_ocular(true_px, scheme)).mean())
 
 
-def _describe(config: TrainConfig, scheme: LandmarkScheme, progress: Progress, n_faces: int) -> WeightsInfo:
-    """What the weight file says of the run that made it."""
-    error = progress.history[-1]["validation_nme"]
-    return WeightsInfo(
-        scheme=scheme.name,
-        width=config.width,
-        training={
-            "data": f"{n_faces} faces of the 300W training set",
-            "terms": "300W's annotations are for research use; so are weights trained on them",
-            "settings": to_toml(config),
-            "command": " ".join(["livefan", *sys.argv[1:]]),
-            "seed": str(config.seed),
-            "commit": _commit(),
-            "torch": torch.__version__,
-            "epoch": f"{progress.epoch} of {config.epochs}",
-            "validation": f"{error:.3f} % NME, inter-ocular, landmark-box crops, "
-            f"a tenth of the training faces held out with seed {VALIDATION_SEED}",
-        },
-    )
+class _NoBoard:
+    """Stands where TensorBoard is not installed."""
+
+    def add_scalar(self, name: str, value: float, step: int) -> None:
+        """Do nothing."""
 
 
-def _commit() -> str:
-    """The commit of the checkout this runs from, marked where it was edited; "unknown" outside one."""
+@contextmanager
+def _tensorboard(folder: Path, *, wanted: bool) -> Iterator[Any]:
+    """A TensorBoard writer into the run's folder, where the package is installed."""
     try:
-        described = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--exclude=*"],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=Path(__file__).parent,
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        wanted = False
+    if not wanted:
+        yield _NoBoard()
+        return
+    with SummaryWriter(str(folder)) as writer:
+        yield writer
+
+
+class _Reporter:
+    """Prints a line an epoch: losses, validation error, and the time that is left."""
+
+    def __init__(self, config: TrainConfig, progress: Progress, *, quiet: bool) -> None:
+        self._epochs, self._progress, self._quiet = config.epochs, progress, quiet
+        self._started, self._first_epoch = time.monotonic(), progress.epoch
+
+    def say(self) -> None:
+        """Tell of the epoch just finished."""
+        if self._quiet:
+            return
+        progress, latest = self._progress, self._progress.history[-1]
+        seconds = (time.monotonic() - self._started) / (progress.epoch - self._first_epoch)
+        left = seconds * (self._epochs - progress.epoch) / 60
+        terms = "  ".join(f"{k} {v:.4f}" for k, v in latest.items() if k not in ("epoch", "validation_nme"))
+        print(
+            f"epoch {progress.epoch:3d}/{self._epochs}  {terms}"
+            f"  validation NME {latest['validation_nme']:.3f} %  best {progress.best_nme:.3f} %"
+            f"  {seconds:.0f} s/epoch, {left:.0f} min left",
+            flush=True,
         )
-    except OSError:
-        return "unknown"
-    return described.stdout.strip() or "unknown"
-
-
-def _open_run(
-    folder: Path,
-    config: TrainConfig,
-    model: MobileFAN,
-    optimiser: torch.optim.Optimizer,
-    device: torch.device,
-) -> Progress:
-    """Begin a run in an empty folder, or take up the one that is there."""
-    folder.mkdir(parents=True, exist_ok=True)
-    settings, state = folder / CONFIG_NAME, folder / STATE_NAME
-    if not settings.exists():
-        with whole_file(settings) as partial:
-            partial.write_text(to_toml(config))
-        return Progress()
-    if settings.read_text() != to_toml(config):
-        raise LivefanError(f"{settings}: this folder holds a run with other settings; choose another --out")
-    if not state.exists():
-        return Progress()
-    tensors, metadata = read_tensors(state)
-    if "progress" not in metadata:
-        raise LivefanError(f"{state}: not the state of a run; remove it to begin anew")
-    progress = Progress(**json.loads(metadata["progress"]))
-    model.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")})
-    for index, parameter in enumerate(model.parameters()):
-        prefix = f"optimiser.{index}."
-        optimiser.state[parameter] = {
-            key.removeprefix(prefix): value.to("cpu" if key.endswith("step") else device)
-            for key, value in tensors.items()
-            if key.startswith(prefix)
-        }
-    return progress
-
-
-def _save_state(folder: Path, model: MobileFAN, optimiser: torch.optim.Optimizer, progress: Progress) -> None:
-    """Write all that :func:`_open_run` needs to go on, and the history for people to read."""
-    tensors = {f"model.{key}": value for key, value in model.state_dict().items()}
-    for index, parameter in enumerate(model.parameters()):
-        for key, value in optimiser.state[parameter].items():
-            tensors[f"optimiser.{index}.{key}"] = value
-    tensors = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
-    with whole_file(folder / STATE_NAME) as partial:
-        save_file(tensors, partial, metadata={"progress": json.dumps(vars(progress))})
-    with whole_file(folder / "history.json") as partial:
-        partial.write_text(json.dumps(progress.history, indent=1) + "\n")

@@ -1,0 +1,204 @@
+"""The folder of a training run: what it began with, how far it came, and what it made."""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from livefan.atomic import whole_file
+from livefan.datasets import VALIDATION_SEED, FaceSet
+from livefan.errors import LivefanError
+from livefan.training.config import TrainConfig, to_toml
+from livefan.training.learner import Learner, MovingAverage
+from livefan.weights import WeightsInfo, read_tensors, save_weights
+
+BEST_NAME = "best.safetensors"
+STATE_NAME = "state.safetensors"
+CONFIG_NAME = "run.toml"
+_PACKAGES = ("torch", "numpy", "opencv-python", "safetensors")
+
+
+@dataclass
+class Progress:
+    """How far a run has come.
+
+    Attributes:
+        epoch: epochs finished.
+        best_nme: lowest validation NME so far, in percent.
+        history: one entry an epoch: mean loss terms and validation NME.
+    """
+
+    epoch: int = 0
+    best_nme: float = math.inf
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class State:
+    """What changes with every step of a run, and what is saved to take it up again."""
+
+    learner: Learner
+    average: MovingAverage
+    optimiser: torch.optim.Optimizer
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Copies of all tensors on the CPU, by name."""
+        named = {
+            f"{prefix}{key}": value
+            for prefix, module in self._modules()
+            for key, value in module.state_dict().items()
+        }
+        for index, parameter in enumerate(self.learner.parameters()):
+            for key, value in self.optimiser.state[parameter].items():
+                named[f"optimiser.{index}.{key}"] = value
+        return {key: value.detach().cpu().contiguous() for key, value in named.items()}
+
+    def load(self, tensors: dict[str, Tensor]) -> None:
+        """Take over what :meth:`tensors` gave.
+
+        Raises:
+            RuntimeError: if the tensors are those of other networks.
+        """
+        for prefix, module in self._modules():
+            module.load_state_dict(_under(prefix, tensors))
+        for index, parameter in enumerate(self.learner.parameters()):
+            self.optimiser.state[parameter] = {
+                key: value.to("cpu" if key == "step" else parameter.device)
+                for key, value in _under(f"optimiser.{index}.", tensors).items()
+            }
+
+    def _modules(self) -> tuple[tuple[str, nn.Module], ...]:
+        return ("learner.", self.learner), ("average.", self.average.network)
+
+
+class Run:
+    """A run's folder: ``run.toml``, ``environment.json``, ``faces.txt``, weights, state and history.
+
+    Args:
+        folder: is made if it is absent. One that holds an unfinished run of the same settings is
+            taken up by :meth:`resume`.
+        config: the settings.
+
+    Raises:
+        LivefanError: if the folder holds a run with other settings.
+    """
+
+    def __init__(self, folder: Path, config: TrainConfig) -> None:
+        self.folder, self.config = folder, config
+        settings = folder / CONFIG_NAME
+        if settings.exists() and settings.read_text() != to_toml(config):
+            raise LivefanError(
+                f"{settings}: this folder holds a run with other settings; choose another --out"
+            )
+
+    def begin(self, training: FaceSet, validation: FaceSet) -> None:
+        """Write down what the run begins with: settings, versions, command, commit and faces."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if (self.folder / CONFIG_NAME).exists():
+            return
+        lines = [f"train {face.image_path}" for face in training.faces]
+        lines += [f"validation {face.image_path}" for face in validation.faces]
+        self._write("environment.json", json.dumps(_environment(), indent=1) + "\n")
+        self._write("faces.txt", "\n".join(lines) + "\n")
+        self._write(CONFIG_NAME, to_toml(self.config))
+
+    def resume(self, state: State) -> Progress:
+        """Load the state of the last finished epoch, if there is one.
+
+        Raises:
+            LivefanError: if the state is damaged or not one of this kind of run.
+        """
+        path = self.folder / STATE_NAME
+        if not path.exists():
+            return Progress()
+        tensors, metadata = read_tensors(path)
+        try:
+            state.load(tensors)
+            return Progress(**json.loads(metadata["progress"]))
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise LivefanError(f"{path}: not the state of this run; remove it to begin anew") from error
+
+    def save(self, state: State, progress: Progress, info: WeightsInfo, *, keep_epoch: bool = False) -> None:
+        """Write the best weights if these are, all that :meth:`resume` needs, and the history."""
+        if keep_epoch:
+            save_weights(self.folder / f"epoch-{progress.epoch}.safetensors", state.average.network, info)
+        error = progress.history[-1]["validation_nme"]
+        if error < progress.best_nme:
+            progress.best_nme = error
+            save_weights(self.folder / BEST_NAME, state.average.network, info)
+        with whole_file(self.folder / STATE_NAME) as partial:
+            save_file(state.tensors(), partial, metadata={"progress": json.dumps(vars(progress))})
+        self._write("history.json", json.dumps(progress.history, indent=1) + "\n")
+
+    def describe(self, training: FaceSet, progress: Progress, n_faces: int, decoder: str) -> WeightsInfo:
+        """What a weight file says of the run that made it."""
+        error = progress.history[-1]["validation_nme"]
+        environment = _environment()
+        return WeightsInfo(
+            scheme=training.scheme.name,
+            architecture=self.config.architecture,
+            width=self.config.width,
+            decoder=decoder,
+            training={
+                "data": f"{n_faces} faces: {training.title or 'a set of labelled faces'}",
+                "terms": "the annotations of 300W, WFLW and COFW are for research use; so are weights "
+                "trained on them",
+                "settings": to_toml(self.config),
+                "seed": str(self.config.seed),
+                "epoch": f"{progress.epoch} of {self.config.epochs}",
+                "validation": f"{error:.3f} % NME, inter-ocular, landmark-box crops, "
+                f"a tenth of the training faces held out with seed {VALIDATION_SEED}",
+                **{name: environment[name] for name in ("command", "commit", "torch")},
+            },
+        )
+
+    def _write(self, name: str, text: str) -> None:
+        with whole_file(self.folder / name) as partial:
+            partial.write_text(text)
+
+
+def _environment() -> dict[str, str]:
+    """Command, commit, and the versions of what the outcome may depend on."""
+    return {
+        "command": " ".join(["livefan", *sys.argv[1:]]),
+        "commit": _commit(),
+        "python": platform.python_version(),
+        "machine": platform.platform(),
+        **{package: _version(package) for package in _PACKAGES},
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "absent"
+
+
+def _commit() -> str:
+    """The commit of the checkout this runs from, marked where it was edited; "unknown" outside one."""
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--exclude=*"],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=Path(__file__).parent,
+        )
+    except OSError:
+        return "unknown"
+    return described.stdout.strip() or "unknown"
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
