@@ -153,29 +153,3 @@ def load_weights(
     model.requires_grad_(False).eval().to(device)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return Weights(path, model, landmarks, info)
-
-
-def load_initial(model: HeatmapNetwork, name_or_path: str | Path) -> None:
-    """Start a network from a weight file: all of it if it fits, else its encoder alone.
-
-    Args:
-        name_or_path: livefan weights, or those of the encoder alone with their public names.
-
-    Raises:
-        LivefanError: if a tensor the encoder needs is absent or of another shape.
-    """
-    path = find_weights(name_or_path)
-    tensors, _ = read_tensors(path)
-    whole = model.state_dict()
-    if all(key in tensors and tensors[key].shape == value.shape for key, value in whole.items()):
-        model.load_state_dict({key: tensors[key] for key in whole})
-        return
-    wanted = model.encoder.state_dict()
-    found = {key.removeprefix("encoder."): value for key, value in tensors.items()}
-    for key, value in wanted.items():
-        if key not in found or found[key].shape != value.shape:
-            raise LivefanError(
-                f"{path}: no encoder weights for {model.architecture} of width {model.width}: "
-                f"{key!r} is absent or of another shape"
-            )
-    model.encoder.load_state_dict({key: found[key] for key in wanted})

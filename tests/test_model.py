@@ -5,8 +5,10 @@ import torch
 from safetensors.torch import save_file
 
 from livefan.errors import LivefanError
-from livefan.model import ARCHITECTURES, HeatmapNetwork, build_network
-from livefan.weights import WeightsInfo, load_initial, load_weights, save_weights
+from livefan.model import ARCHITECTURES, HeatmapNetwork, MobileFAN, build_network
+from livefan.training.initial import load_initial
+from livefan.training.slicing import slice_mobilefan
+from livefan.weights import WeightsInfo, load_weights, save_weights
 
 PARAMETERS = {"mobilefan": 2.12, "resnet50": 34.01, "efficientnet-lite2": 7.97}
 
@@ -83,3 +85,71 @@ def test_an_unknown_architecture_or_width_is_one_line():
         build_network("vgg", 68)
     with pytest.raises(LivefanError, match=r"width 1\.0 only"):
         build_network("resnet50", 68, 0.5)
+
+
+def test_slices_of_a_network_are_a_network_whose_channels_mattered_most():
+    torch.manual_seed(0)
+    wide = MobileFAN(5)
+    for module in wide.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.weight, 0.5, 1.5)
+    crop = torch.randn(2, 3, 256, 256)
+    with torch.inference_mode():
+        # As wide as before, so that nothing is cut away: the same network.
+        assert torch.allclose(slice_mobilefan(wide.eval(), 0.9999).eval()(crop), wide(crop), atol=1e-4)
+        assert slice_mobilefan(wide, 0.5).eval()(crop).isfinite().all()
+    stem, narrow = wide.encoder.features[0], slice_mobilefan(wide, 0.5).encoder.features[0]
+    kept = stem[1].weight.topk(16).indices.sort().values
+    assert torch.equal(narrow[0].weight, stem[0].weight[kept])
+    with pytest.raises(LivefanError, match="cannot cut width 1"):
+        slice_mobilefan(wide, 1.0)
+
+
+def test_a_channel_that_is_always_zero_is_what_slicing_leaves_out():
+    """A half-width network hidden in a wide one, the rest of whose channels are dead, is found again."""
+    torch.manual_seed(0)
+    wide = MobileFAN(5).eval()
+    narrow = MobileFAN(5, 0.5)
+    shapes = narrow.state_dict()
+    for name, module in wide.named_modules():
+        if isinstance(module, torch.nn.BatchNorm2d) and name.startswith("encoder"):
+            alive = torch.randperm(module.num_features)[: len(shapes[f"{name}.weight"])]
+            _only(module, alive)
+    with torch.no_grad():
+        for stage in _residual_stages(wide):
+            alive = stage[0].conv[-1].weight.nonzero().flatten()
+            for block in stage:
+                _only(block.conv[-1], alive)
+    crop = torch.randn(1, 3, 256, 256)
+    with torch.inference_mode():
+        expected = wide(crop)
+        found = slice_mobilefan(wide, 0.5).eval()(crop)
+    largest = expected.abs().max().item()
+    assert largest > 0
+    assert torch.allclose(found, expected, rtol=0, atol=1e-3 * largest)
+
+
+@torch.no_grad()
+def _only(norm: torch.nn.BatchNorm2d, alive: torch.Tensor) -> None:
+    norm.weight.zero_()
+    norm.weight[alive] = torch.rand(len(alive)) + 0.5
+
+
+def _residual_stages(network: MobileFAN) -> list[list[torch.nn.Module]]:
+    stages: list[list[torch.nn.Module]] = []
+    for block in list(network.encoder.features)[1:]:
+        if not block.residual:
+            stages.append([])
+        stages[-1].append(block)
+    return stages
+
+
+def test_a_narrow_network_starts_from_slices_of_a_wide_one(tmp_path: Path):
+    wide = MobileFAN(68)
+    save_weights(tmp_path / "wide.safetensors", wide, WeightsInfo("300w-68"))
+    narrow = MobileFAN(68, 0.5)
+    load_initial(narrow, tmp_path / "wide.safetensors")
+    assert torch.equal(narrow.head.weight, wide.head.weight)
+    assert torch.equal(
+        narrow.encoder.features[0][0].weight, slice_mobilefan(wide, 0.5).encoder.features[0][0].weight
+    )

@@ -11,7 +11,8 @@ from livefan.bundled import IMAGENET_ENCODER, bundled_folder, find_weights
 from livefan.errors import LivefanError
 from livefan.model import MobileFAN
 from livefan.scheme import COFW_29
-from livefan.weights import Weights, WeightsInfo, load_initial, load_weights, read_tensors, save_weights
+from livefan.training.initial import load_initial
+from livefan.weights import Weights, WeightsInfo, load_weights, read_tensors, save_weights
 
 
 @pytest.fixture

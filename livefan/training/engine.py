@@ -27,12 +27,13 @@ from livefan.model import HeatmapNetwork, build_network, normalise
 from livefan.scheme import LandmarkScheme
 from livefan.training.augment import EvaluationFaces, TrainingFaces
 from livefan.training.config import TrainConfig
+from livefan.training.initial import load_initial
 from livefan.training.learner import Learner, MovingAverage
 from livefan.training.loader import Loader
 from livefan.training.losses import DistillationCriterion, LandmarkCriterion, weighted_total
 from livefan.training.processes import Processes, join
 from livefan.training.run import Progress, Run, State
-from livefan.weights import load_initial, load_weights
+from livefan.weights import load_weights
 
 
 def learning_rate_factor(step: int, steps_per_epoch: int, config: TrainConfig) -> float:

@@ -1,0 +1,46 @@
+"""What a network's training starts from: a whole network, its encoder, or slices of a wider one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from livefan.bundled import find_weights
+from livefan.errors import LivefanError
+from livefan.model import HeatmapNetwork, MobileFAN
+from livefan.training.slicing import slice_mobilefan
+from livefan.weights import load_weights, read_info, read_tensors
+
+
+def load_initial(model: HeatmapNetwork, name_or_path: str | Path) -> None:
+    """Start a network from a weight file: all of it if it fits, else slices of it, else its encoder alone.
+
+    Args:
+        name_or_path: livefan weights, those of a wider MobileFAN too; or the encoder's alone, with
+            their public names.
+
+    Raises:
+        LivefanError: if a tensor the encoder needs is absent or of another shape.
+    """
+    path = find_weights(name_or_path)
+    tensors, metadata = read_tensors(path)
+    whole = model.state_dict()
+    if all(key in tensors and tensors[key].shape == value.shape for key, value in whole.items()):
+        model.load_state_dict({key: tensors[key] for key in whole})
+        return
+    if isinstance(model, MobileFAN) and "livefan" in metadata:
+        info = read_info(path, metadata)
+        if info.architecture == MobileFAN.architecture and info.width > model.width:
+            wide = load_weights(path).model
+            assert isinstance(wide, MobileFAN)
+            if wide.n_points == model.n_points:
+                model.load_state_dict(slice_mobilefan(wide, model.width).state_dict())
+                return
+    wanted = model.encoder.state_dict()
+    found = {key.removeprefix("encoder."): value for key, value in tensors.items()}
+    for key, value in wanted.items():
+        if key not in found or found[key].shape != value.shape:
+            raise LivefanError(
+                f"{path}: no encoder weights for {model.architecture} of width {model.width}: "
+                f"{key!r} is absent or of another shape"
+            )
+    model.encoder.load_state_dict({key: found[key] for key in wanted})
