@@ -208,6 +208,15 @@ def _add_train(commands: _Commands) -> None:
         "was stopped. The best weights by validation NME are OUT/best.safetensors.",
     )
     _add_dataset_options(parser)
+    parser.add_argument(
+        "--extra",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="train on this folder of images with .pts too, such as 'label' and 'synthesise-profiles' "
+        "write; may be given several times",
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--config", type=Path, help="TOML file of settings; see livefan/training/config.py")
     parser.add_argument("--width", type=float, help="width multiplier of the network (1.0 or 0.5)")
@@ -237,7 +246,7 @@ def _train(arguments: argparse.Namespace) -> int:
         torch.set_num_threads(arguments.threads)
     given = {key: getattr(arguments, key) for key in ("width", "epochs", "init", "seed")}
     config = read_config(arguments.config, {key: value for key, value in given.items() if value is not None})
-    training, validation = load_training(arguments.dataset, arguments.root)
+    training, validation = load_training(arguments.dataset, arguments.root, arguments.extra)
     first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun may have started
     if first:
         _print_left_out(training)
@@ -267,6 +276,7 @@ def _add_average(commands: _Commands) -> None:
     )
     _add_dataset_options(parser)
     parser.add_argument("-o", "--out", type=Path, required=True, help="weight file to write")
+    parser.add_argument("--half", action="store_true", help="write 16-bit floats, half the size")
     parser.set_defaults(run=_average)
 
 
@@ -275,7 +285,7 @@ def _average(arguments: argparse.Namespace) -> int:
     from livefan.training.average import greedy_soup
 
     validation = load(arguments.dataset, arguments.root, "validation")
-    chosen, error = greedy_soup(arguments.candidates, validation, arguments.out)
+    chosen, error = greedy_soup(arguments.candidates, validation, arguments.out, half=arguments.half)
     print(f"{arguments.out}: mean of {len(chosen)}, validation NME {error:.3f} %")
     return 0
 

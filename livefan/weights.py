@@ -84,9 +84,15 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise LivefanError(f"{path}: not a whole safetensors file ({error}); copy it again") from error
 
 
-def save_weights(path: Path, model: HeatmapNetwork, info: WeightsInfo) -> None:
-    """Write a network's weights with what they say of themselves; whole or not at all."""
+def save_weights(path: Path, model: HeatmapNetwork, info: WeightsInfo, *, half: bool = False) -> None:
+    """Write a network's weights with what they say of themselves; whole or not at all.
+
+    Args:
+        half: round to float16, for half the size; a network loaded from it computes in float32.
+    """
     tensors = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
+    if half:
+        tensors = {key: v.half() if v.is_floating_point() else v for key, v in tensors.items()}
     with whole_file(path) as partial:
         save_file(tensors, partial, metadata={"livefan": json.dumps(asdict(info))})
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from livefan.cli import main
-from livefan.datasets import FaceSet, LabelledFace, write_pts
+from livefan.datasets import FaceSet, LabelledFace, load_training, write_pts
 from livefan.decode import crop_to_heatmap
 from livefan.errors import LivefanError
 from livefan.model import MobileFAN
@@ -200,11 +200,7 @@ def test_a_teacher_of_another_scheme_is_one_line(tmp_path: Path):
 
 def test_two_processes_share_a_run(tmp_path: Path):
     for name in ("lfpw/trainset", "helen/trainset", "afw"):
-        folder = tmp_path / name
-        folder.mkdir(parents=True)
-        # Of each set one of eight faces is held out.
-        for face in marked_faces(folder, 8).faces:
-            write_pts(face.image_path.with_suffix(".pts"), face.points_px)
+        _write_faces(tmp_path / name, 8)  # one of them is held out
     (tmp_path / "run.toml").write_text("width = 0.5\ninit = ''\nbatch_size = 4\nwarmup_steps = 1\n")
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     command += ["main.py", "train", "--root", str(tmp_path), "--config", str(tmp_path / "run.toml")]
@@ -288,6 +284,27 @@ def test_training_on_a_folder_without_faces_is_one_line(tmp_path: Path, capsys: 
     assert not (tmp_path / "run").exists()
 
 
+def test_further_faces_are_trained_on_too(tmp_path: Path):
+    for name in ("lfpw/trainset", "helen/trainset", "afw"):
+        _write_faces(tmp_path / "root" / name, 8)
+    _write_faces(tmp_path / "more", 5)
+    training, validation = load_training("300w", tmp_path / "root")
+    with_more, same = load_training("300w", tmp_path / "root", [tmp_path / "more"])
+    assert len(with_more.faces) == len(training.faces) + 5
+    assert [face.name for face in same.faces] == [face.name for face in validation.faces]
+    assert with_more.title == "300w train; more"
+    for pts in (tmp_path / "more").glob("*.pts"):
+        write_pts(pts, np.zeros((98, 2)) + 50)
+    with pytest.raises(LivefanError, match="wflw-98"):
+        load_training("300w", tmp_path / "root", [tmp_path / "more"])
+
+
+def _write_faces(folder: Path, count: int) -> None:
+    folder.mkdir(parents=True)
+    for face in marked_faces(folder, count).faces:
+        write_pts(face.image_path.with_suffix(".pts"), face.points_px)
+
+
 def test_averaging_keeps_what_helps_and_says_what_went_in(tmp_path: Path):
     training, validation = (marked_faces(_folder(tmp_path / name), 8) for name in ("t", "v"))
     progress = train(training, validation, SMALL, tmp_path / "run", keep_epochs=True, quiet=True)
@@ -298,3 +315,17 @@ def test_averaging_keeps_what_helps_and_says_what_went_in(tmp_path: Path):
     assert mean.info.training["averaged"] == ", ".join(path.stem for path in chosen)
     parts = [load_weights(path).model.head.weight for path in chosen]
     assert torch.allclose(mean.model.head.weight, torch.stack(parts).mean(0), atol=1e-7)
+    greedy_soup(epochs, validation, tmp_path / "half.safetensors", half=True)
+    half = load_weights(tmp_path / "half.safetensors").model.head.weight
+    assert half.dtype == torch.float32
+    assert torch.allclose(half, mean.model.head.weight, rtol=1e-3, atol=1e-5)
+    assert (tmp_path / "half.safetensors").stat().st_size < 0.6 * epochs[0].stat().st_size
+
+
+def test_only_networks_of_one_kind_are_averaged(tmp_path: Path):
+    faces = marked_faces(_folder(tmp_path / "f"), 4)
+    paths = [tmp_path / "a.safetensors", tmp_path / "b.safetensors"]
+    for path, width in zip(paths, (0.5, 1.0), strict=True):
+        save_weights(path, MobileFAN(68, width), WeightsInfo("300w-68", width))
+    with pytest.raises(LivefanError, match=r"b\.safetensors: a mobilefan of width 1\.0, but"):
+        greedy_soup(paths, faces, tmp_path / "mean.safetensors")

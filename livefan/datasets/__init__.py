@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -71,13 +71,25 @@ def load(dataset: str, root: Path, split: str) -> FaceSet:
     return replace(known.load(root, split), title=f"{dataset} {split}")
 
 
-def load_training(dataset: str, root: Path) -> tuple[FaceSet, FaceSet]:
+def load_training(dataset: str, root: Path, extra: Sequence[Path] = ()) -> tuple[FaceSet, FaceSet]:
     """The faces to train on and those to validate on.
+
+    Args:
+        dataset: a key of :data:`DATASETS`.
+        root: the data set's folder.
+        extra: folders of images with ``.pts`` beside them, all of whose faces are trained on too.
 
     Of a published data set, training faces whose photograph is also among the validation faces, or
     among those test faces that are there, are left out. People's own folders are taken as they are:
     the frames of a recording resemble each other by nature.
     """
+    training, validation = _divided(dataset, root)
+    for folder in extra:
+        training = training.joined(replace(load("pts", folder, "all"), title=folder.name))
+    return training, validation
+
+
+def _divided(dataset: str, root: Path) -> tuple[FaceSet, FaceSet]:
     training, validation = (load(dataset, root, split) for split in ("train", "validation"))
     others = [validation]
     test_splits = DATASETS[dataset].test_splits

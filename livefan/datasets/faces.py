@@ -87,6 +87,26 @@ class FaceSet:
     duplicates: list[str] = field(default_factory=list)
     title: str = ""
 
+    def joined(self, other: FaceSet) -> FaceSet:
+        """The faces of both sets.
+
+        Raises:
+            LivefanError: if they are of different schemes.
+        """
+        if other.scheme != self.scheme:
+            raise LivefanError(
+                f"{other.title} is of scheme {other.scheme.name}, {self.title} of {self.scheme.name}; "
+                "faces of one run must be of one scheme"
+            )
+        return FaceSet(
+            self.scheme,
+            self.faces + other.faces,
+            self.absent + other.absent,
+            self.skipped + other.skipped,
+            self.duplicates + other.duplicates,
+            f"{self.title}; {other.title}",
+        )
+
     def in_scheme(self, scheme: LandmarkScheme, indices: tuple[int, ...]) -> FaceSet:
         """The same faces with the landmarks of another scheme, picked from theirs by index."""
         order = list(indices)

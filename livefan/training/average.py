@@ -14,10 +14,10 @@ from torch import Tensor
 
 from livefan.datasets import FaceSet
 from livefan.errors import LivefanError
-from livefan.model import MobileFAN
+from livefan.model import build_network
 from livefan.training.augment import EvaluationFaces
 from livefan.training.engine import validate
-from livefan.weights import load_weights, save_weights
+from livefan.weights import Weights, load_weights, save_weights
 
 
 def mean_state(states: list[dict[str, Tensor]]) -> dict[str, Tensor]:
@@ -28,13 +28,16 @@ def mean_state(states: list[dict[str, Tensor]]) -> dict[str, Tensor]:
     }
 
 
-def greedy_soup(candidates: list[Path], validation: FaceSet, output: Path) -> tuple[list[Path], float]:
+def greedy_soup(
+    candidates: list[Path], validation: FaceSet, output: Path, *, half: bool = False
+) -> tuple[list[Path], float]:
     """Average weight files greedily and write the result.
 
     Args:
         candidates: weight files of one architecture, as from the epochs of one run.
         validation: labelled faces to choose by.
         output: the weight file to write.
+        half: write it as float16.
 
     Returns:
         The files that went in, and the validation NME of their mean in percent.
@@ -44,10 +47,13 @@ def greedy_soup(candidates: list[Path], validation: FaceSet, output: Path) -> tu
     """
     loaded = [load_weights(path, scheme=validation.scheme.name) for path in candidates]
     for other in loaded[1:]:
-        if other.info.width != loaded[0].info.width:
-            raise LivefanError(f"{other.path}: of another width than {loaded[0].path}; average one kind only")
+        if _kind(other) != _kind(loaded[0]):
+            raise LivefanError(
+                f"{other.path}: a {' of width '.join(_kind(other))}, but {loaded[0].path} a "
+                f"{' of width '.join(_kind(loaded[0]))}; average one kind only"
+            )
     faces = EvaluationFaces(validation.faces)
-    mean = MobileFAN(validation.scheme.n_points, loaded[0].info.width)
+    mean = build_network(loaded[0].info.architecture, validation.scheme.n_points, loaded[0].info.width)
 
     def error_of(states: list[dict[str, Tensor]]) -> float:
         mean.load_state_dict(mean_state(states))
@@ -67,5 +73,9 @@ def greedy_soup(candidates: list[Path], validation: FaceSet, output: Path) -> tu
     training = dict(first.info.training)
     training["averaged"] = ", ".join(path.stem for path in chosen)
     training["validation"] = f"{best:.3f} %" + training.get("validation", "").partition("%")[2]
-    save_weights(output, mean, replace(first.info, training=training))
+    save_weights(output, mean, replace(first.info, training=training), half=half)
     return chosen, best
+
+
+def _kind(weights: Weights) -> tuple[str, str]:
+    return weights.info.architecture, str(weights.info.width)
