@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from livefan.annotation.reader import load_annotations as load_annotations
     from livefan.capture import CaptureThread as CaptureThread
     from livefan.capture import open_source as open_source
     from livefan.errors import LivefanError as LivefanError
@@ -31,6 +32,7 @@ _HOMES = {
     "draw_faces": "overlay",
     "Pipeline": "pipeline",
     "SCHEMES": "scheme",
+    "load_annotations": "annotation.reader",
     "load_weights": "weights",
 }
 

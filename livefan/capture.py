@@ -22,7 +22,15 @@ from livefan.live_sources import (
     open_url,
     public_name,
 )
-from livefan.sources import IMAGE_SUFFIXES, ImageSource, Source, VideoSource, images_in
+from livefan.sources import (
+    IMAGE_SUFFIXES,
+    ImageSource,
+    Source,
+    VideoSource,
+    images_in,
+    images_numbered,
+    is_image_pattern,
+)
 
 __all__ = [
     "CameraInfo",
@@ -65,8 +73,14 @@ def open_source(spec: str | int | Path, *, size: tuple[int, int] | None = None) 
     if not str(spec).strip():
         raise LivefanError("no source given; name a camera, a stream, a video, an image or a folder")
     path = Path(spec).expanduser()
+    return _open_recorded(path)
+
+
+def _open_recorded(path: Path) -> Source:
     if path.is_dir():
         return ImageSource(images_in(path), path.name or str(path))
+    if not path.exists() and is_image_pattern(path):
+        return ImageSource(images_numbered(path), path.name)
     if not path.exists():
         raise LivefanError(f"{path}: no such file or folder; check the path")
     if path.suffix.lower() in IMAGE_SUFFIXES:

@@ -37,21 +37,16 @@ def _add_live(commands: _Commands) -> None:
 
 
 def _add_annotate(commands: _Commands) -> None:
+    from livefan.annotation import command
+
     parser = commands.add_parser(
         "annotate",
-        help="write a recording with its landmarks drawn, and the landmarks as CSV",
-        description="Annotate a video, an image or a folder of images. The CSV has a row for every face of "
-        "every frame, and a row for a frame without a face. Sound is not copied.",
+        help="write recordings with their landmarks drawn, and the landmarks as data",
+        description=command.DESCRIPTION,
     )
-    parser.add_argument("recording", metavar="IN", help="video, image or folder of images")
-    parser.add_argument(
-        "-o", "--out", metavar="OUT", type=Path, required=True, help="video (.mp4, .mov, .mkv) or image"
-    )
-    parser.add_argument("--csv", metavar="FILE", type=Path, help="the table (default: OUT with .csv)")
-    parser.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    command.add_arguments(parser)
     _add_pipeline_options(parser)
-    parser.set_defaults(run=_annotate)
+    parser.set_defaults(run=command.run)
 
 
 def _whole(text: str) -> int:
@@ -151,30 +146,6 @@ def _live(arguments: argparse.Namespace) -> int:
         smoothing=not arguments.no_smoothing,
         max_faces=arguments.max_faces,
     )
-
-
-def _annotate(arguments: argparse.Namespace) -> int:
-    from livefan.annotate import annotate
-    from livefan.pipeline import Pipeline
-
-    if not arguments.out.suffix:
-        raise LivefanError(f"{arguments.out}: name a file for the output, such as out.mp4 or out.png")
-    table = arguments.csv or arguments.out.with_suffix(".csv")
-    pipeline = Pipeline(
-        arguments.weights, smoothing=not arguments.no_smoothing, max_faces=arguments.max_faces
-    )
-    done = annotate(
-        arguments.recording,
-        arguments.out,
-        table,
-        pipeline,
-        overwrite=arguments.overwrite,
-        quiet=arguments.quiet,
-    )
-    print(f"{arguments.out} and {table}: {done.n_frames} frames, {done.n_with_face} with a face")
-    for problem in done.problems:
-        print(f"livefan: {problem}", file=sys.stderr)
-    return 2 if done.problems else 0
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:

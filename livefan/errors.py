@@ -7,3 +7,7 @@ class LivefanError(Exception):
     The message is one line that names the file or device and what to do about it. Commands print
     it without a traceback and exit with code 2; the window shows it in its status line.
     """
+
+
+class StoppedError(LivefanError):
+    """The work ended early, but what was done is kept, and the same command goes on with it."""

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
 
 import numpy as np
 
 from livefan.errors import LivefanError
+
+Damage = Literal["", "gap", "errors"]
+"""What is wrong with a frame of a recording: nothing, frames lost right before it, or shown with errors."""
 
 
 @dataclass(frozen=True)
@@ -20,12 +25,17 @@ class Frame:
         captured_at: when it was captured, in seconds of :func:`time.perf_counter`.
         source_time: its place on the source's own clock in seconds: the presentation timestamp of a
             recording, the time since the first frame of a live source.
+        timestamp: of a recording, the exact presentation timestamp in seconds of the file's own
+            clock; a whole number of its source's ``time_base``.
+        damage: of a recording, what could not be read at this place.
     """
 
     image: np.ndarray
     index: int
     captured_at: float
     source_time: float
+    timestamp: Fraction | None = None
+    damage: Damage = ""
 
 
 @dataclass(frozen=True)

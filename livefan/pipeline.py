@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -47,6 +49,16 @@ class Track:
         """Take in where the face is now."""
         self.points_px, self.confidence, self.seen_at = points_px, confidence, time
         self.box_px = bounding_box(points_px)
+
+
+def _plain(track: Track) -> dict[str, Any]:
+    """A track as JSON can hold it; its numbers are exact."""
+    return {
+        "track_id": track.track_id,
+        "points_px": track.points_px.tolist(),
+        "confidence": track.confidence.tolist(),
+        "seen_at": track.seen_at,
+    }
 
 
 class Pipeline:
@@ -100,6 +112,31 @@ class Pipeline:
         self._lost: list[Track] = []
         self._time = float("-inf")
         self._detected_at = float("-inf")
+
+    def state(self) -> str:
+        """All that decides what is found next, exact, as JSON; but not the filters, which begin anew."""
+        return json.dumps(
+            {
+                "time": self._time,
+                "detected_at": self._detected_at,
+                "next_id": self._next_id,
+                "tracks": [_plain(track) for track in self._tracks],
+                "lost": [_plain(track) for track in self._lost],
+            }
+        )
+
+    def restore(self, state: str) -> None:
+        """Go on as the pipeline did whose :meth:`state` this is, if weights and settings are the same."""
+        values = json.loads(state)
+        self._time, self._detected_at = values["time"], values["detected_at"]
+        self._next_id = values["next_id"]
+        self._tracks = [self._restored(track) for track in values["tracks"]]
+        self._lost = [self._restored(track) for track in values["lost"]]
+
+    def _restored(self, values: dict[str, Any]) -> Track:
+        points_px, confidence = np.array(values["points_px"]), np.array(values["confidence"])
+        smoother = KalmanSmoother(self._smoother)
+        return Track(values["track_id"], points_px, confidence, smoother, values["seen_at"])
 
     def close(self) -> None:
         """Release the detector."""

@@ -1,8 +1,7 @@
-"""Where annotated frames go: a video, an image, a table. Each appears whole or not at all."""
+"""Where pictures go: a video or an image. Each appears whole or not at all."""
 
 from __future__ import annotations
 
-import csv
 from contextlib import AbstractContextManager, ExitStack
 from fractions import Fraction
 from pathlib import Path
@@ -16,8 +15,6 @@ from av.video.reformatter import Interpolation
 
 from livefan.atomic import whole_file
 from livefan.errors import LivefanError
-from livefan.frame import Face, Frame
-from livefan.scheme import LandmarkScheme
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
@@ -94,7 +91,7 @@ class VideoSink(_Whole):
             self._begin(image)
         tick = max(round(source_time * _TICKS), self._last_tick + 1)
         self._last_tick = tick
-        picture = av.VideoFrame.from_ndarray(_fit(image, self._size), format="bgr24")
+        picture = av.VideoFrame.from_ndarray(fit_image(image, self._size), format="bgr24")
         # The default conversion rounds down, and darkens every picture by some levels.
         picture = picture.reformat(format="yuv420p", interpolation=_EXACT)
         picture.pts, picture.time_base = tick, Fraction(1, _TICKS)
@@ -118,7 +115,7 @@ class VideoSink(_Whole):
             self._container.close()
 
 
-def _fit(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def fit_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """The image on a black canvas of ``(width, height)``; at its own size where it fits exactly."""
     height, width = image.shape[:2]
     if (width, height) == size:
@@ -157,38 +154,3 @@ class ImageSink(_Whole):
     def _finish(self, *, complete: bool) -> None:
         if complete and not self._written:
             raise LivefanError(f"{self.path}: nothing to write, the source had no frames")
-
-
-class CsvSink(_Whole):
-    """Landmarks as a table: a row for every face of every frame, and one for a frame without a face.
-
-    Columns: ``frame`` (from 0), ``time_s``, ``face_id`` (empty without a face), ``left``, ``top``,
-    ``right``, ``bottom`` and for every landmark ``<name>_x``, ``<name>_y`` in image pixels and
-    ``<name>_confidence``.
-    """
-
-    def __init__(self, path: Path, scheme: LandmarkScheme) -> None:
-        super().__init__(path)
-        self._scheme = scheme
-
-    def _open(self, partial: Path) -> None:
-        self._file = partial.open("w", newline="", encoding="utf-8")
-        self._writer = csv.writer(self._file)
-        landmarks = [
-            f"{name}_{part}" for name in self._scheme.point_names for part in ("x", "y", "confidence")
-        ]
-        self._writer.writerow(["frame", "time_s", "face_id", "left", "top", "right", "bottom", *landmarks])
-        self._empty = [""] * (5 + len(landmarks))
-
-    def write(self, frame: Frame, faces: list[Face]) -> None:
-        """Add the rows of one frame."""
-        moment = [frame.index, f"{frame.source_time:.6f}"]
-        if not faces:
-            self._writer.writerow(moment + self._empty)
-        for face in faces:
-            landmarks = np.column_stack([face.points_px, face.confidence]).ravel()
-            numbers = [f"{value:.3f}" for value in (*face.box_px, *landmarks)]
-            self._writer.writerow([*moment, face.track_id, *numbers])
-
-    def _finish(self, *, complete: bool) -> None:
-        self._file.close()

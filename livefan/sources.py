@@ -18,6 +18,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Sequence
 from fractions import Fraction
+from math import floor
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -33,13 +34,18 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from livefan.errors import LivefanError
-from livefan.frame import Frame, as_bgr
+from livefan.frame import Damage, Frame, as_bgr
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".pgm", ".ppm", ".tif", ".tiff", ".webp"})
 IMAGES_PER_SECOND = 25.0
 """Rate given to a folder of images, which has none of its own: an assumption, that of most test sets."""
 
+_NUMBER = r"%0?[0-9]*d"
 _DEMUX_ERRORS_IN_A_ROW = 10
+_TICKS = 90_000  # a second, where a recording does not tell its own unit
+_ANY_START = frozenset({"mpegts", "mpeg", "mpegvideo"})
+_COLOUR_UNKNOWN = 2  # ISO/IEC 23091-2, MatrixCoefficients
+_SOON = 64  # frames: an error shows this late at most, after the decoder's threads and reordering
 
 
 class Source(ABC):
@@ -51,6 +57,11 @@ class Source(ABC):
         fps: average frames per second, where known.
         n_frames: how many frames it has, where known; an estimate if the file tells only its length.
         size: width and height of its first frame in pixels, as shown (after rotation).
+        time_base: of a recording, the unit of its timestamps in seconds.
+        clock_start: of a recording, what its timestamps are counted from on the file's own clock, in
+            seconds. Zero but for MPEG streams, whose clocks begin anywhere.
+        pixel_aspect: width of a pixel over its height, as shown (after rotation).
+        colour_tagged: whether a recording says how its colours are coded.
         warnings: what went wrong without stopping it, one line each; complete after the end.
         status: what a user should know now, one line; empty while all is well.
     """
@@ -62,6 +73,10 @@ class Source(ABC):
         self.fps: float | None = None
         self.n_frames: int | None = None
         self.size = (0, 0)
+        self.time_base = Fraction(1, round(IMAGES_PER_SECOND))
+        self.clock_start = Fraction(0)
+        self.pixel_aspect = Fraction(1)
+        self.colour_tagged = False
         self.warnings: list[str] = []
         self.status = ""
         self._closing = threading.Event()
@@ -140,6 +155,26 @@ def images_in(folder: Path) -> list[Path]:
     return paths
 
 
+def is_image_pattern(spec: str | Path) -> bool:
+    """Whether a path names numbered images as FFmpeg does, such as ``frame_%04d.png``."""
+    path = Path(spec)
+    return bool(re.search(_NUMBER, path.name)) and path.suffix.lower() in IMAGE_SUFFIXES
+
+
+def images_numbered(pattern: Path) -> list[Path]:
+    """The images that a path with a number in it names, in the order of the number.
+
+    Raises:
+        LivefanError: if there is none, or the folder cannot be read.
+    """
+    before, after = re.split(_NUMBER, pattern.name, maxsplit=1)
+    shape = re.compile(re.escape(before) + "([0-9]+)" + re.escape(after))
+    paths = [path for path in images_in(pattern.parent) if shape.fullmatch(path.name)]
+    if not paths:
+        raise LivefanError(f"{pattern}: no images of such names; check the path")
+    return paths
+
+
 def read_image(path: Path) -> np.ndarray:
     """An image file as ``(height, width, 3)`` uint8 BGR, upright as its EXIF orientation says.
 
@@ -173,6 +208,7 @@ class ImageSource(Source):
         self.n_frames = len(self.paths)
         self.fps = IMAGES_PER_SECOND if len(self.paths) > 1 else None
         self._position = 0
+        self._skipped = False
         self._ahead = self._load()
         if self._ahead is None:
             raise LivefanError(
@@ -187,8 +223,12 @@ class ImageSource(Source):
                 image = read_image(self.paths[index])
             except LivefanError as error:
                 self.warnings.append(str(error))
+                self._skipped = True
                 continue
-            return Frame(image, index, time.perf_counter(), index / IMAGES_PER_SECOND)
+            damage: Damage = "gap" if self._skipped else ""
+            self._skipped = False
+            timestamp = index * self.time_base
+            return Frame(image, index, time.perf_counter(), float(timestamp), timestamp, damage)
         return None
 
     def _next(self) -> Frame | None:
@@ -217,6 +257,9 @@ class VideoSource(Source):
         try:
             self._stream = video_stream(self._container, name)
             self._stream.thread_type = "AUTO"
+            self.time_base = self._stream.time_base or Fraction(1, _TICKS)
+            self.clock_start = _clock_start(self._container, self.time_base)
+            self.colour_tagged = self._stream.codec_context.colorspace != _COLOUR_UNKNOWN
             rate = self._stream.average_rate or self._stream.guessed_rate
             self.fps = float(rate) if rate else None
             self._seconds = _stated_seconds(self._container, self._stream)
@@ -224,6 +267,7 @@ class VideoSource(Source):
             if self.n_frames is None and self._seconds and self.fps:
                 self.n_frames = round(self._seconds * self.fps)
             self._packets = self._errors = self._concealed = self._yielded = 0
+            self._errors_seen = self._look_for_gap = 0
             self._frames = self._decode()
             self._ahead = next(self._frames, None)
         except BaseException:
@@ -233,6 +277,9 @@ class VideoSource(Source):
             self._container.close()
             raise LivefanError(f"{name}: no frame can be read; the file is damaged, get it anew")
         self.size = (self._ahead.image.shape[1], self._ahead.image.shape[0])
+        self.pixel_aspect = self._stream.codec_context.sample_aspect_ratio or Fraction(1)
+        if self._stream.codec_context.width != self._stream.codec_context.height != self.size[1]:
+            self.pixel_aspect = 1 / self.pixel_aspect  # a quarter turn
 
     def _next(self) -> Frame | None:
         frame, self._ahead = (self._ahead or next(self._frames, None)), None
@@ -245,20 +292,36 @@ class VideoSource(Source):
 
     def _decode(self) -> Generator[Frame, None, None]:
         period = 1 / self.fps if self.fps else 1 / IMAGES_PER_SECOND
-        clock = _Clock(period)
+        clock = _Clock(self.time_base, period, round(self.clock_start / self.time_base))
+        first: int | None = None
         end = 0.0
         for picture in self._pictures():
-            seconds = clock.seconds(picture)
+            tick = clock.tick(picture)
+            first = tick if first is None else first
+            seconds = float((tick - first) * self.time_base)
+            damage = self._damage(picture, seconds - end, period)
             lasting = (
                 float(picture.duration * picture.time_base)
                 if picture.duration and picture.time_base
                 else period
             )
             end = seconds + lasting
-            self._concealed += picture.is_corrupt
             index, self._yielded = self._yielded, self._yielded + 1
-            yield Frame(upright_bgr(picture), index, time.perf_counter(), seconds)
-        self._report(end, period)
+            image = upright_bgr(picture)
+            yield Frame(image, index, time.perf_counter(), seconds, tick * self.time_base, damage)
+        self._report(end, period, clock.jumps)
+
+    def _damage(self, picture: VideoFrame, idle: float, period: float) -> Damage:
+        """What is wrong with a picture that begins ``idle`` seconds after the one before it ended."""
+        self._concealed += picture.is_corrupt
+        if self._errors > self._errors_seen:
+            self._errors_seen, self._look_for_gap = self._errors, _SOON
+        if self._look_for_gap:
+            self._look_for_gap -= 1
+            if idle > 0.5 * period:
+                self._look_for_gap = 0
+                return "gap"
+        return "errors" if picture.is_corrupt else ""
 
     def _pictures(self) -> Iterator[VideoFrame]:
         errors_in_a_row = 0
@@ -284,8 +347,12 @@ class VideoSource(Source):
             self._errors += 1
             return []
 
-    def _report(self, end: float, period: float) -> None:
+    def _report(self, end: float, period: float, jumps: int) -> None:
         """Tell what is missing, given the second at which the last frame ended."""
+        if jumps:
+            self.warnings.append(
+                f"{self.name}: its timestamps jump back {jumps} times; what follows was moved on"
+            )
         # One and a half frames of doubt: containers round lengths, and some leave out the last frame's.
         if self._seconds is not None and self._seconds - end > 1.5 * period:
             of = f"{self._yielded} of {self.n_frames} frames" if self.n_frames else f"{self._yielded} frames"
@@ -298,32 +365,37 @@ class VideoSource(Source):
 
 
 class _Clock:
-    """Seconds since the first picture, by presentation timestamps; they never stand still or go back."""
+    """Presentation timestamps in ticks of a time base; they never stand still or go back.
 
-    def __init__(self, period: float) -> None:
-        """Take the seconds from a picture to the next where no timestamp tells them."""
-        self._period = period
-        self._start: Fraction | None = None
-        self._last: float | None = None
+    Attributes:
+        jumps: how often a timestamp lay a second or more before the last.
+    """
 
-    def seconds(self, picture: VideoFrame) -> float:
-        """The time of the next picture."""
+    def __init__(self, time_base: Fraction, period: float, start: int) -> None:
+        """Take the seconds from a picture to the next where no timestamp tells them, and the first tick."""
+        self.jumps = 0
+        self._time_base = time_base
+        self._step = max(1, round(period / time_base))
+        self._second = max(1, round(1 / time_base))
+        self._shift = -start
+        self._last: int | None = None
+
+    def tick(self, picture: VideoFrame) -> int:
+        """The timestamp of the next picture."""
         self._last = self._after(self._last, picture)
         return self._last
 
-    def _after(self, last: float | None, picture: VideoFrame) -> float:
+    def _after(self, last: int | None, picture: VideoFrame) -> int:
         if picture.pts is None or picture.time_base is None:
-            return 0.0 if last is None else last + self._period
-        stamp = picture.pts * picture.time_base
-        if self._start is None:
-            self._start = stamp - Fraction(0 if last is None else last + self._period)
-        at = float(stamp - self._start)
+            return 0 if last is None else last + self._step
+        at = round(picture.pts * picture.time_base / self._time_base) + self._shift
         if last is None or at > last:
             return at
-        if last - at < 1:
-            return last + 0.001  # pictures in disorder, as damage leaves them
-        self._start = stamp - Fraction(last + self._period)  # a clock that starts anew: joined recordings
-        return last + self._period
+        if last - at < self._second:  # pictures in disorder, as damage leaves them
+            return last + max(1, self._second // 1000)
+        self.jumps += 1  # a clock that starts anew: joined recordings
+        self._shift += last + self._step - at
+        return last + self._step
 
 
 def _open_recording(location: str, name: str) -> InputContainer:
@@ -351,6 +423,18 @@ def video_stream(container: InputContainer, name: str) -> VideoStream:
     raise LivefanError(f"{name}: has no video in it; choose a file with pictures")
 
 
+def _clock_start(container: InputContainer, time_base: Fraction) -> Fraction:
+    """Where a recording's clock begins, in whole ticks, if its format lets it begin anywhere."""
+    if container.format.name not in _ANY_START:
+        return Fraction(0)
+    starts = [
+        stream.start_time * stream.time_base
+        for stream in container.streams
+        if stream.start_time is not None and stream.time_base
+    ]
+    return floor(min(starts, default=Fraction(0)) / time_base) * time_base
+
+
 def _stated_seconds(container: InputContainer, stream: VideoStream) -> float | None:
     """How long the file says its video is, in seconds; None if it does not tell."""
     rate = stream.average_rate
@@ -358,12 +442,13 @@ def _stated_seconds(container: InputContainer, stream: VideoStream) -> float | N
     # duration is made to fit what is left of a cut file, but its count is not.
     if container.format.name == "avi" and stream.frames and rate:
         return float(stream.frames / rate)
-    if stream.duration and stream.time_base:
-        return float(stream.duration * stream.time_base)
-    tag = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", ""))  # Matroska's
+    # In Matroska only the tag is the stream's own; FFmpeg gives it the longest stream's duration.
+    tag = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
     if tag:
         hours, minutes, seconds = (float(part) for part in tag.groups())
         return hours * 3600 + minutes * 60 + seconds
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
     if container.duration and len(container.streams) == 1:
         return container.duration / av.time_base
     return None

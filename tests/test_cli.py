@@ -83,7 +83,7 @@ def test_wrong_arguments_are_refused(arguments: list[str], capsys: pytest.Captur
 
 
 def test_an_output_without_a_kind_is_one_line(picture: Path, capsys: pytest.CaptureFixture[str]):
-    assert main(["annotate", str(picture), "-o", "."]) == 2
+    assert main(["annotate", str(picture), "-o", str(picture.with_name("out"))]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 
 

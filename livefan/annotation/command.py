@@ -1,0 +1,263 @@
+"""The command ``annotate``: its arguments, its progress, and what it says at the end."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from livefan.errors import LivefanError
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+    from livefan.annotation.batch import Outcome, Task
+    from livefan.annotation.recording import Annotated, AnnotationSettings
+
+FORMATS = {"csv": ".csv", "jsonl": ".jsonl", "parquet": ".parquet", "coco": ".coco.json", "pts": ".pts"}
+"""The formats of data by their names on the command line, and the ends of their files' names."""
+CODECS = ("h264", "hevc", "vp9", "av1")
+OVERLAY_PARTS = ("outlines", "points", "boxes", "ids")
+DESCRIPTION = """\
+Annotate recordings: what FFmpeg reads, an image, a folder of images, numbered images (frame_%04d.png), or -
+for standard input. Several, a glob, or a folder of recordings make a batch, whose OUT is a folder. Every
+frame has a row in the data, faces or none, and its own timestamp; sound and subtitles are copied. If it is
+stopped, the same command goes on where it was."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what is the command's own."""
+    parser.add_argument("recordings", metavar="IN", nargs="+", help="video, image, folder, glob, or -")
+    parser.add_argument(
+        "-o",
+        "--out",
+        metavar="OUT",
+        required=True,
+        help="video (.mp4, .mov, .mkv, .webm), image, data alone (.csv, .jsonl, .parquet, .coco.json, .pts), "
+        "or a folder",
+    )
+    data = parser.add_argument_group("data")
+    data.add_argument(
+        "--data",
+        metavar="FORMATS",
+        type=_formats,
+        help=f"which to write beside the video: {', '.join(FORMATS)}, or none (default: csv)",
+    )
+    data.add_argument(
+        "--longest-gap",
+        type=_seconds,
+        default=0.5,
+        metavar="S",
+        help="fill gaps of up to S seconds (default: %(default)s)",
+    )
+    video = parser.add_argument_group("video")
+    video.add_argument("--no-video", action="store_true", help="write data only")
+    video.add_argument("--codec", choices=CODECS, help="default: h264, or vp9 for .webm")
+    video.add_argument(
+        "--quality",
+        type=int,
+        metavar="CRF",
+        help="constant rate factor, less is better and larger (default: h264 20, hevc 24, vp9 31, av1 32)",
+    )
+    video.add_argument(
+        "--hide",
+        type=_parts,
+        default=(),
+        metavar="PARTS",
+        help=f"leave out of the drawing: {', '.join(OVERLAY_PARTS)}",
+    )
+    work = parser.add_argument_group("work")
+    work.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
+    work.add_argument(
+        "--jobs",
+        type=int,
+        default=1,
+        metavar="N",
+        help="recordings of a batch at a time (0: one for each core)",
+    )
+    work.add_argument(
+        "--scheduler", metavar="ADDRESS", help="do a batch on a Dask cluster, which sees the same files"
+    )
+    work.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def _formats(text: str) -> tuple[str, ...]:
+    return () if text == "none" else _listed(text, tuple(FORMATS))
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    return _listed(text, OVERLAY_PARTS)
+
+
+def _listed(text: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    for name in names:
+        if name not in known:
+            raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(known)}")
+    return names
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= 60:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0 to 60")
+    return seconds
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do what the arguments say; returns the exit code."""
+    from livefan.annotation.batch import find_recordings
+
+    recordings, many = find_recordings(arguments.recordings)
+    folder = Path(arguments.out)
+    many = many or folder.is_dir() or arguments.out.endswith(("/", os.sep))
+    settings = _settings(arguments, Path("out.mp4") if many else folder)
+    if many:
+        return _run_batch(_tasks(arguments, recordings, folder, settings), arguments)
+    if arguments.scheduler:
+        raise LivefanError("--scheduler does batches; name a folder for OUT")
+    return _run_one(arguments, recordings[0], folder, settings)
+
+
+def _settings(arguments: argparse.Namespace, out: Path) -> AnnotationSettings:
+    from livefan.annotation.recording import AnnotationSettings
+    from livefan.annotation.video import CODECS as KNOWN
+    from livefan.annotation.video import VideoFormat
+    from livefan.overlay import OverlayStyle
+
+    codec = arguments.codec or ("vp9" if out.suffix.lower() == ".webm" else "h264")
+    worst = KNOWN[codec].worst
+    if arguments.quality is not None and not 0 <= arguments.quality <= worst:
+        raise LivefanError(f"--quality {arguments.quality}: {codec} takes 0 to {worst}")
+    if arguments.jobs < 0:
+        raise LivefanError(f"--jobs {arguments.jobs}: give a number of processes, or 0 for one on each core")
+    return AnnotationSettings(
+        weights=arguments.weights,
+        smoothing=not arguments.no_smoothing,
+        max_faces=arguments.max_faces,
+        longest_gap=arguments.longest_gap,
+        style=OverlayStyle(
+            outlines="outlines" not in arguments.hide,
+            points="points" not in arguments.hide,
+            boxes="boxes" not in arguments.hide,
+            ids="ids" not in arguments.hide,
+        ),
+        video=VideoFormat(codec, arguments.quality),
+    )
+
+
+def _run_one(arguments: argparse.Namespace, recording: str, out: Path, settings: AnnotationSettings) -> int:
+    from livefan.annotation.outputs import Outputs
+    from livefan.annotation.recording import annotate
+
+    suffix = next((end for end in FORMATS.values() if out.name.lower().endswith(end)), out.suffix)
+    if not suffix:
+        raise LivefanError(f"{out}: name a file for the output, such as out.mp4, or an existing folder")
+    formats = () if arguments.data is None else tuple(FORMATS[name] for name in arguments.data)
+    if suffix in FORMATS.values():
+        outputs = Outputs(_without(out, suffix), None, tuple(dict.fromkeys((suffix, *formats))))
+    else:
+        formats = (".csv",) if arguments.data is None else formats
+        outputs = Outputs(_without(out, suffix), None if arguments.no_video else suffix, formats)
+    with _FrameProgress(quiet=arguments.quiet) as progress:
+        done = annotate(
+            recording, outputs, settings, overwrite=arguments.overwrite, on_progress=progress.update
+        )
+    written = " and ".join(str(path) for path in list(outputs)[:-1])
+    print(f"{written}: {_told(done)}")
+    return _tell(done.problems)
+
+
+def _without(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name[: -len(suffix)])
+
+
+def _told(done: Annotated) -> str:
+    faces = f", {done.n_faces} faces" if done.n_faces > 1 else ""
+    return f"{done.n_frames} frames, {done.n_with_face} with a face{faces}"
+
+
+def _tell(problems: Iterable[str]) -> int:
+    """Print what is wrong, and return the exit code that says so."""
+    told = [print(f"livefan: {problem}", file=sys.stderr) for problem in problems]
+    return 2 if told else 0
+
+
+def _tasks(
+    arguments: argparse.Namespace, recordings: Sequence[str], folder: Path, settings: AnnotationSettings
+) -> list[Task]:
+    from livefan.annotation.batch import Task, name_outputs
+
+    if not folder.is_dir():
+        raise LivefanError(f"{folder}: no such folder; create it first")
+    if not os.access(folder, os.W_OK):
+        raise LivefanError(f"{folder}: folder is not writable; choose another place for the output")
+    suffix = None if arguments.no_video else ".webm" if settings.video.codec == "vp9" else ".mp4"
+    ends = tuple(FORMATS[name] for name in (("csv",) if arguments.data is None else arguments.data))
+    return [
+        Task(recording, outputs, settings, arguments.overwrite)
+        for recording, outputs in zip(recordings, name_outputs(recordings, folder, suffix, ends), strict=True)
+    ]
+
+
+def _run_batch(tasks: Sequence[Task], arguments: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from livefan.annotation.batch import run_batch, summary
+    from livefan.annotation.cluster import run_on_cluster
+
+    outcomes: list[Outcome] = []
+    if arguments.scheduler:
+        ready = run_on_cluster(tasks, arguments.scheduler)
+    else:
+        ready = run_batch(tasks, arguments.jobs or os.cpu_count() or 1)
+    bar: tqdm[Outcome]
+    with tqdm(
+        total=len(tasks), unit="recording", disable=True if arguments.quiet else None, leave=False
+    ) as bar:
+        for outcome in ready:
+            outcomes.append(outcome)
+            bar.update()
+    given = [task.recording for task in tasks]
+    outcomes.sort(key=lambda outcome: given.index(outcome.recording))
+    print(summary(outcomes))
+    problems = []
+    for outcome in outcomes:
+        problems += [outcome.problem] if outcome.failed else []
+        problems += outcome.annotated.problems if outcome.annotated else []
+    return _tell(problems)
+
+
+class _FrameProgress:
+    """A bar with the share done, the time left, and the speed against the recording's own."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._begun: tuple[float, float] | None = None
+
+    def __enter__(self) -> _FrameProgress:
+        from tqdm import tqdm
+
+        self._bar = tqdm(desc="annotating", unit="frame", disable=True if self._quiet else None, leave=False)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.close()
+
+    def update(self, done: int, seconds: float, total: int | None) -> None:
+        """Take in how far it is."""
+        now = time.perf_counter()
+        if self._begun is None:
+            self._begun = (now, seconds)
+            self._bar.total = total
+        elif now - self._begun[0] > 1:
+            speed = (seconds - self._begun[1]) / (now - self._begun[0])
+            self._bar.set_postfix_str(f"{speed:.1f} x real time", refresh=False)
+        self._bar.update(done - self._bar.n)

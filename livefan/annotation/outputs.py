@@ -1,0 +1,126 @@
+"""The files of an annotation: which there are, whether they may be written, and how they get into place."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from livefan.annotation.reader import HEADER_SUFFIX
+from livefan.annotation.tables import table_suffix
+from livefan.annotation.video import CODECS
+from livefan.errors import LivefanError
+from livefan.sinks import IMAGE_SUFFIXES
+
+VIDEO_SUFFIXES = tuple(dict.fromkeys(suffix for codec in CODECS.values() for suffix in codec.suffixes))
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where an annotation goes: files of one name, which differ in how it ends.
+
+    Attributes:
+        base: folder and name without ending.
+        picture_suffix: ending of the video or image with the faces drawn; None for data only.
+        formats: endings of the data, keys of :data:`livefan.annotation.tables.TABLES`.
+    """
+
+    base: Path
+    picture_suffix: str | None = ".mp4"
+    formats: tuple[str, ...] = (".csv",)
+
+    @property
+    def picture(self) -> Path | None:
+        """The video or image with the faces drawn."""
+        return None if self.picture_suffix is None else self._ending(self.picture_suffix)
+
+    @property
+    def tables(self) -> list[Path]:
+        """The files of data."""
+        return [self._ending(end) for end in self.formats]
+
+    @property
+    def main(self) -> Path:
+        """The one that the annotation is known by."""
+        return self.picture or self.tables[0]
+
+    @property
+    def header(self) -> Path:
+        """The file that says what is in the tables."""
+        return self._ending(HEADER_SUFFIX)
+
+    def _ending(self, end: str) -> Path:
+        return self.base.with_name(self.base.name + end)
+
+    @property
+    def work(self) -> Path:
+        """The folder of what is not finished yet; beside the output, and gone at the end."""
+        return self.main.with_name(f".{self.main.name}.partial")
+
+    @property
+    def image(self) -> bool:
+        """Whether the picture is a single image."""
+        return self.picture is not None and self.picture.suffix.lower() in IMAGE_SUFFIXES
+
+    def __iter__(self) -> Iterator[Path]:
+        """All of them, the header last."""
+        if self.picture is not None:
+            yield self.picture
+        yield from self.tables
+        yield self.header
+
+    def check(self, recording: Path | None, codec: str, *, overwrite: bool) -> None:
+        """Refuse what cannot be written, or must not be.
+
+        Args:
+            recording: the file or folder that is read, if it is one.
+            overwrite: whether what exists may be replaced.
+
+        Raises:
+            LivefanError: naming the first output at fault.
+        """
+        self._check_names(codec)
+        for path in self:
+            if path.exists() and recording is not None and path.samefile(recording):
+                raise LivefanError(f"{path}: is the input; choose another name for the output")
+            if not path.parent.is_dir():
+                raise LivefanError(f"{path.parent}: no such folder; create it first")
+            if not os.access(path.parent, os.W_OK):
+                raise LivefanError(
+                    f"{path.parent}: folder is not writable; choose another place for the output"
+                )
+            if path.is_dir() and path.suffix.lower() != ".pts":
+                raise LivefanError(f"{path}: is a folder; name a file for the output")
+            if path.exists() and not overwrite:
+                raise LivefanError(f"{path}: exists already; add --overwrite to replace it")
+
+    def _check_names(self, codec: str) -> None:
+        if self.picture is None and not self.formats:
+            raise LivefanError(f"{self.base}: nothing to write; name a video or a format of data")
+        if self.picture is not None and not self.image:
+            suffix = self.picture.suffix.lower()
+            if suffix not in VIDEO_SUFFIXES:
+                raise LivefanError(
+                    f"{self.picture}: end the name in {', '.join(VIDEO_SUFFIXES)} for a video "
+                    f"or {', '.join(IMAGE_SUFFIXES)} for an image"
+                )
+            if suffix not in CODECS[codec].suffixes:
+                raise LivefanError(
+                    f"{self.picture}: {suffix} does not hold {codec}; end the name in "
+                    f"{', '.join(CODECS[codec].suffixes)} or choose another --codec"
+                )
+        for table in self.tables:
+            table_suffix(table)
+
+    def place(self) -> None:
+        """Move everything from the work folder to where it belongs, the header last."""
+        for path in self:
+            finished = self.work / path.name
+            if not finished.exists():
+                continue  # moved by a run that was stopped here
+            if path.is_dir():
+                shutil.rmtree(path)
+            os.replace(finished, path)
+        shutil.rmtree(self.work)
