@@ -75,7 +75,7 @@ class FaceDetector:
 
     def __init__(self, min_score: float = 0.5) -> None:
         # MediaPipe logs its start-up from C++, past Python's logging, on the first frame too.
-        with _silent_stderr():
+        with silent_stderr():
             os.environ.setdefault("GLOG_minloglevel", "3")
             os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
             from mediapipe.python.solutions.face_detection import FaceDetection
@@ -138,7 +138,7 @@ def _read(detections: list[Any], model: str, shape: tuple[int, ...]) -> Iterator
 
 
 @contextmanager
-def _silent_stderr() -> Iterator[None]:
+def silent_stderr() -> Iterator[None]:
     """Send what native code writes to standard error to nowhere; one thread at a time."""
     with _STDERR:
         yield from _redirected_stderr()

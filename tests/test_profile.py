@@ -1,0 +1,129 @@
+"""Faces turned in depth: the picture and the landmarks must agree, and MediaPipe must see the new side."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from livefan.cli import main
+from livefan.datasets import FaceSet, LabelledFace, load, load_training, write_pts
+from livefan.errors import LivefanError
+from livefan.pipeline import Pipeline
+from livefan.scheme import WFLW_98
+from livefan.training.profile import draw_views, synthesise, turn
+from livefan.training.surface import FaceMesh, Portrait
+from livefan.weights import Weights
+
+INNER = [30, 33, 36, 39, 42, 45, 48, 54]
+MESH = [1, 2, 33, 133, 362, 263, 61, 291]
+
+
+@pytest.fixture(scope="module")
+def face(tmp_path_factory: pytest.TempPathFactory, photo: np.ndarray, weights: Weights) -> LabelledFace:
+    """A frame of the clip, labelled by the network: good to a few pixels, which is all that is asked here."""
+    path = tmp_path_factory.mktemp("faces") / "photo.png"
+    cv2.imwrite(str(path), photo)
+    pipeline = Pipeline(weights)
+    (found,) = pipeline.process_image(photo)
+    pipeline.close()
+    return LabelledFace(path, found.points_px, "clip")
+
+
+@pytest.fixture(scope="module")
+def mesh() -> Iterator[FaceMesh]:
+    with FaceMesh() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def portrait(mesh: FaceMesh, face: LabelledFace) -> Portrait:
+    made = mesh.portrait(face)
+    assert made is not None
+    return made
+
+
+def box_px(points_px: np.ndarray) -> float:
+    return float(np.ptp(points_px, axis=0).max())
+
+
+def test_a_face_that_is_not_turned_stays_as_it_is(portrait: Portrait):
+    same = turn(portrait, 0.0)
+    on_face = portrait.relief.outside == 0
+    apart = np.abs(same.pixels.astype(int) - portrait.pixels)[on_face]
+    assert np.median(apart) <= 2
+    moved = np.linalg.norm(same.points_px - portrait.points_px, axis=1)
+    assert moved.max() < 0.01 * box_px(portrait.points_px)
+
+
+@pytest.mark.parametrize("degrees", [-40, -20, 20, 40])
+def test_the_mesh_finds_the_turned_face_at_the_new_angle_and_its_features_where_the_points_say(
+    mesh: FaceMesh, portrait: Portrait, tmp_path: Path, degrees: float
+):
+    turned = turn(portrait, math.radians(degrees) - portrait.surface.yaw)
+    path = tmp_path / "turned.png"
+    cv2.imwrite(str(path), turned.pixels)
+    seen = mesh.portrait(LabelledFace(path, turned.points_px, "turned"))
+    assert seen is not None
+    assert math.degrees(seen.surface.yaw) == pytest.approx(degrees, abs=12)
+    apart = np.linalg.norm(seen.surface.vertices_px[MESH, :2] - seen.points_px[INNER], axis=1)
+    assert apart.mean() < 0.05 * box_px(seen.points_px)
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+def test_the_averted_jaw_lies_on_the_cheeks_outline_and_nothing_beyond_the_head(
+    portrait: Portrait, side: int
+):
+    """At 65 degrees the averted ear is behind the face: its jaw points must be near the nose, not there."""
+    turned = turn(portrait, side * math.radians(65) - portrait.surface.yaw)
+    x = turned.points_px[:, 0] * side
+    averted, near = (range(10, 17), range(7)) if side > 0 else (range(7), range(10, 17))
+    assert x[list(averted)].min() > np.median(x[48:68]) - 0.1 * box_px(turned.points_px)
+    assert x[list(near)].max() < x[[39, 42]].min() + 0.1 * box_px(turned.points_px)
+    assert x[27:31].max() >= x.max() - 1  # the nose comes first of all
+    blank = turn(replace(portrait, pixels=np.full_like(portrait.pixels, 128)), 0.6)
+    assert np.abs(blank.pixels.astype(int) - 128).max() <= 1  # nothing is drawn that the picture lacks
+
+
+def test_views_spread_over_the_angles_on_the_side_the_face_looks_to(portrait: Portrait):
+    for seed in range(20):
+        views = draw_views(portrait, 3, np.random.default_rng(seed))
+        angles = [math.degrees(yaw + portrait.surface.yaw) for yaw, _ in views]
+        assert len({math.copysign(1, angle) for angle in angles}) == 1
+        assert [abs(angle) for angle in angles] == sorted(abs(angle) for angle in angles)
+        assert all(9 < abs(angle) < 80 for angle in angles)
+        assert all(abs(math.degrees(pitch)) <= 15 for _, pitch in views)
+
+
+def test_a_folder_of_views_is_written_once_and_is_faces_to_train_on(
+    face: LabelledFace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    root, out = tmp_path / "own", tmp_path / "views"
+    root.mkdir()
+    for name, picture in (("a", face.read_image()), ("empty", np.zeros((300, 300, 3), np.uint8))):
+        cv2.imwrite(str(root / f"{name}.png"), picture)
+        write_pts(root / f"{name}.pts", face.points_px if name == "a" else np.full((68, 2), 100.0))
+    arguments = ["synthesise-profiles", "--dataset", "pts", "--root", root, "--split", "all", "-o", out]
+    arguments += ["--views", "2"]
+    assert main([str(argument) for argument in arguments]) == 0
+    said = capsys.readouterr()
+    assert "2 views of 1 faces" in said.out
+    assert "empty.png: the face mesh does not find the labelled face" in said.err
+    before = {path: path.stat().st_mtime_ns for path in out.iterdir()}
+    assert len(before) == 4
+    assert main([str(argument) for argument in arguments]) == 0
+    assert {path: path.stat().st_mtime_ns for path in out.iterdir()} == before
+    views = load("pts", out, "all")
+    assert len(views.faces) == 2
+    assert all(view.read_image().shape[2] == 3 for view in views.faces)
+    training, _ = load_training("pts", root, [out])
+    assert len(training.faces) == 2 + 2
+
+
+def test_faces_of_another_scheme_are_refused(tmp_path: Path):
+    wrong = FaceSet(WFLW_98, [], title="wflw train")
+    with pytest.raises(LivefanError, match="300w-68"):
+        synthesise(wrong, tmp_path)
