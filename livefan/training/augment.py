@@ -16,6 +16,7 @@ from livefan.crop import CROP_MARGIN, Crop, crop_from_landmarks
 from livefan.datasets import LabelledFace
 from livefan.errors import LivefanError
 from livefan.scheme import LandmarkScheme
+from livefan.training import distortions
 from livefan.training.config import TrainConfig
 
 _KEPT_BOX_PX = 220
@@ -62,6 +63,11 @@ class TrainingFaces(Dataset[tuple[Tensor, Tensor]]):
         for probability, change in _PHOTOMETRIC:
             if rng.random() < probability * self.config.photometric:
                 pixels = change(pixels, rng)
+        for setting, distort in _DISTORTIONS.items():
+            # One that is never made draws no number, so runs without it stay what they were.
+            probability = getattr(self.config, setting)
+            if probability > 0 and rng.random() < probability:
+                pixels = distort(pixels, rng)
         return torch.from_numpy(np.ascontiguousarray(pixels)), torch.from_numpy(points_crop).float()
 
 
@@ -167,3 +173,13 @@ _PHOTOMETRIC: tuple[tuple[float, Callable[[np.ndarray, np.random.Generator], np.
     (0.4, _cover),
 )
 """How often each change of the pixels is made, in the order in which they are made."""
+
+_DISTORTIONS: dict[str, distortions.Distortion] = {
+    "covering": distortions.cover,
+    "side_light": distortions.side_light,
+    "darkness": distortions.darken,
+    "defocus": distortions.defocus,
+    "motion_blur": distortions.motion_blur,
+    "compression": distortions.compress,
+}
+"""The settings that name how often a distortion is made, in the order of a picture's way to the file."""

@@ -50,6 +50,8 @@ class TrainConfig:
         scale: crop side is multiplied by ``1 / scale ... scale``.
         shift: crop centre moves by up to this share of its side, each way.
         photometric: factor of how often light, blur, noise and covering are changed.
+        motion_blur, defocus, compression, side_light, darkness, covering: how often each of these changes
+            of :mod:`livefan.training.distortions` is made too, from 0 to 1.
     """
 
     architecture: str = MobileFAN.architecture
@@ -79,6 +81,12 @@ class TrainConfig:
     scale: float = 1.28
     shift: float = 0.06
     photometric: float = 1.0
+    motion_blur: float = 0.0
+    defocus: float = 0.0
+    compression: float = 0.0
+    side_light: float = 0.0
+    darkness: float = 0.0
+    covering: float = 0.0
 
     def check(self) -> None:
         """Raise a ValueError that says what is wrong, if the settings contradict each other."""
