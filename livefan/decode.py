@@ -1,6 +1,8 @@
-"""From heatmaps to landmarks: sub-pixel positions and a confidence for each."""
+"""From heatmaps to landmarks: a sub-pixel position, a confidence and a spread for each."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -9,6 +11,23 @@ from livefan.model import HEATMAP_SIZE, INPUT_SIZE
 
 _STRIDE = INPUT_SIZE / HEATMAP_SIZE
 _CONFIDENCE_RADIUS = 3.0
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What the heatmaps of a batch of crops say.
+
+    Attributes:
+        points_crop: ``(batch, n, 2)`` float32 positions ``(x, y)`` in crop pixels.
+        confidence: ``(batch, n)`` float32 in [0, 1].
+        spread_crop: ``(batch, n)`` float32 standard deviations of the heatmaps' softmax in crop pixels, root
+            of the mean of the variances along x and y: small where one sharp peak stands, large for a blurred
+            or hidden landmark.
+    """
+
+    points_crop: Tensor
+    confidence: Tensor
+    spread_crop: Tensor
 
 
 def heatmap_to_crop(points_heatmap: Tensor) -> Tensor:
@@ -40,36 +59,45 @@ def soft_argmax(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
     return torch.stack([x, y], -1), probability
 
 
-def decode_soft_argmax(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
+def _squared_distances(points: Tensor, probability: Tensor) -> tuple[Tensor, Tensor]:
+    """``(batch, n, w)`` and ``(batch, n, h)`` squared distances of columns and rows from points, in cells."""
+    height, width = probability.shape[-2:]
+    xs = torch.arange(width, device=points.device, dtype=torch.float32)
+    ys = torch.arange(height, device=points.device, dtype=torch.float32)
+    return (xs - points[..., :1]).square(), (ys - points[..., 1:]).square()
+
+
+def _spread_crop(mean: Tensor, probability: Tensor) -> Tensor:
+    """``(batch, n)`` standard deviations of distributions about their means; see :class:`Decoded`."""
+    from_x, from_y = _squared_distances(mean, probability)
+    variance_x = (probability.sum(2) * from_x).sum(-1)
+    variance_y = (probability.sum(3) * from_y).sum(-1)
+    return ((variance_x + variance_y) / 2).sqrt() * _STRIDE
+
+
+def decode_soft_argmax(heatmaps: Tensor) -> Decoded:
     """Landmarks as the mean of each heatmap's distribution.
 
+    The confidence is the share of the distribution within three cells (twelve crop pixels) of the
+    position. A sharp single peak scores near one; a smear, or two peaks far apart, scores low.
+
     Args:
         heatmaps: ``(batch, n, 64, 64)`` logits.
-
-    Returns:
-        ``(batch, n, 2)`` positions ``(x, y)`` in crop pixels, and ``(batch, n)`` confidences in
-        [0, 1]: the share of the distribution within three cells (twelve crop pixels) of the position.
-        A sharp single peak scores near one; a smear, or two peaks far apart, scores low.
     """
     points, probability = soft_argmax(heatmaps)
-    height, width = heatmaps.shape[-2:]
-    xs = torch.arange(width, device=heatmaps.device, dtype=torch.float32)
-    ys = torch.arange(height, device=heatmaps.device, dtype=torch.float32)
-    near_x = (xs - points[..., :1]).square()
-    near_y = (ys - points[..., 1:]).square()
+    near_x, near_y = _squared_distances(points, probability)
     near = near_y[..., :, None] + near_x[..., None, :] <= _CONFIDENCE_RADIUS**2
     confidence = (probability * near).sum((2, 3))
-    return heatmap_to_crop(points), confidence
+    return Decoded(heatmap_to_crop(points), confidence, _spread_crop(points, probability))
 
 
-def decode_argmax(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
+def decode_argmax(heatmaps: Tensor) -> Decoded:
     """Landmarks as MobileFAN's authors decode them: the peak, a quarter cell towards the higher side.
+
+    The confidence is the softmax probability of the peak's cell.
 
     Args:
         heatmaps: ``(batch, n, 64, 64)`` logits.
-
-    Returns:
-        As :func:`decode_soft_argmax`; the confidence is the softmax probability of the peak's cell.
     """
     height, width = heatmaps.shape[-2:]
     flat = heatmaps.float().flatten(2)
@@ -84,7 +112,7 @@ def decode_argmax(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
     step_y = torch.sign(value(x, y + 1) - value(x, y - 1)) * ((y > 0) & (y < height - 1))
     points = torch.stack([x + 0.25 * step_x, y + 0.25 * step_y], -1)
     confidence = (peak - flat.logsumexp(-1)).exp()
-    return heatmap_to_crop(points), confidence
+    return Decoded(heatmap_to_crop(points), confidence, _spread_crop(*soft_argmax(heatmaps)))
 
 
 DECODERS = {"soft-argmax": decode_soft_argmax, "argmax": decode_argmax}

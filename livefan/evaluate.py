@@ -73,10 +73,10 @@ def evaluate(
             if first is None:
                 n_missed += 1
                 continue
-            points, _ = locate(weights, image, [first], decoder)
+            (seen,) = locate(weights, image, [first], decoder)
             if detector is not None:
-                points, _ = locate(weights, image, [upright_crop(points[0], faces.scheme)], decoder)
-            predicted.append(points[0])
+                (seen,) = locate(weights, image, [upright_crop(seen.points_px, faces.scheme)], decoder)
+            predicted.append(seen.points_px)
             truth.append(face.points_px)
     if not predicted and not n_missed:
         raise LivefanError("no image of the split could be read; see the list of skipped files")

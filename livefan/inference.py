@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 
@@ -20,28 +22,42 @@ def use_threads(count: int) -> None:
     torch.set_num_threads(count)
 
 
+@dataclass(frozen=True)
+class Located:
+    """The landmarks of the face in one crop, in the image it was cut from.
+
+    Attributes:
+        points_px: ``(n, 2)`` float64 ``(x, y)`` in image pixels.
+        confidence: ``(n,)`` float64 in [0, 1].
+        spread_px: ``(n,)`` float64, how far each landmark's heatmap is smeared, in image pixels; see
+            :class:`livefan.decode.Decoded`.
+    """
+
+    points_px: np.ndarray
+    confidence: np.ndarray
+    spread_px: np.ndarray
+
+
 @torch.inference_mode()
 def locate(
     weights: Weights, image: np.ndarray, crops: list[Crop], decoder: str | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+) -> list[Located]:
     """Landmarks of the faces in some crops of one image, all in one batch.
 
     Args:
         image: ``(height, width, 3)`` uint8 BGR.
         crops: where the faces are.
         decoder: a key of :data:`livefan.decode.DECODERS`; by default the one the weights name.
-
-    Returns:
-        ``(faces, n, 2)`` float64 points in image pixels and ``(faces, n)`` float64 confidences.
     """
-    n_points = weights.scheme.n_points
     if not crops:
-        return np.empty((0, n_points, 2)), np.empty((0, n_points))
+        return []
     pixels = torch.from_numpy(np.stack([crop.cut(image) for crop in crops]))
     device = next(weights.model.parameters()).device
-    points_crop, confidence = DECODERS[decoder or weights.info.decoder](
-        weights.model(normalise(pixels.to(device)))
+    decoded = DECODERS[decoder or weights.info.decoder](weights.model(normalise(pixels.to(device))))
+    points_crop, confidence, spread_crop = (
+        part.cpu().double().numpy() for part in (decoded.points_crop, decoded.confidence, decoded.spread_crop)
     )
-    in_crops = points_crop.cpu().double().numpy()
-    points_px = np.stack([crop.to_image(points) for crop, points in zip(crops, in_crops, strict=True)])
-    return points_px, confidence.cpu().double().numpy()
+    return [
+        Located(crop.to_image(points), sureness, spread * crop.side_px / crop.size)
+        for crop, points, sureness, spread in zip(crops, points_crop, confidence, spread_crop, strict=True)
+    ]

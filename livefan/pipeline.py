@@ -14,7 +14,7 @@ from livefan.crop import Crop, upright_crop
 from livefan.detect import Detection, FaceDetector, iou
 from livefan.frame import Face, Frame, as_bgr
 from livefan.framing import load_framing
-from livefan.inference import locate, use_threads
+from livefan.inference import Located, locate, use_threads
 from livefan.scheme import LandmarkScheme
 from livefan.smooth import KalmanSmoother, SmootherSettings
 from livefan.weights import Weights, load_weights
@@ -36,19 +36,18 @@ class Track:
     """A face being followed: its last measured landmarks, and the filter over all of them."""
 
     track_id: int
-    points_px: np.ndarray
-    confidence: np.ndarray
+    located: Located
     smoother: KalmanSmoother
     seen_at: float
     box_px: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
-        self.box_px = bounding_box(self.points_px)
+        self.box_px = bounding_box(self.located.points_px)
 
-    def see(self, points_px: np.ndarray, confidence: np.ndarray, time: float) -> None:
+    def see(self, located: Located, time: float) -> None:
         """Take in where the face is now."""
-        self.points_px, self.confidence, self.seen_at = points_px, confidence, time
-        self.box_px = bounding_box(points_px)
+        self.located, self.seen_at = located, time
+        self.box_px = bounding_box(located.points_px)
 
 
 def _plain(track: Track) -> dict[str, Any]:
@@ -165,17 +164,16 @@ class Pipeline:
 
     def _follow(self, image: np.ndarray) -> None:
         """Move every track to this frame; those that no longer hold a face of their own are lost."""
-        crops = [upright_crop(track.points_px, self.scheme) for track in self._tracks]
-        points_px, confidence = locate(self.weights, image, crops)
+        crops = [upright_crop(track.located.points_px, self.scheme) for track in self._tracks]
         followed: list[Track] = []
-        for track, points, sureness in zip(self._tracks, points_px, confidence, strict=True):
-            box = bounding_box(points)
+        for track, located in zip(self._tracks, locate(self.weights, image, crops), strict=True):
+            box = bounding_box(located.points_px)
             taken = any(iou(box, other.box_px) > _SAME_FACE_IOU for other in followed)
-            if sureness.mean() < PRESENCE or taken:
+            if located.confidence.mean() < PRESENCE or taken:
                 track.smoother.reset()
                 self._lost.append(track)
             else:
-                track.see(points, sureness, self._time)
+                track.see(located, self._time)
                 followed.append(track)
         self._tracks = followed
         self._lost = [track for track in self._lost if self._time - track.seen_at < _REMEMBERED_SECONDS]
@@ -190,18 +188,17 @@ class Pipeline:
         """Detect, look at what is new, and follow it from here on."""
         free = self.max_faces - len(self._tracks)
         new = [found for found in self._detector.detect(image) if self._is_new(found)][:free]
-        points_px, confidence = self._look_twice(image, [self._framing.crop(found) for found in new])
-        for points, sureness in zip(points_px, confidence, strict=True):
-            box = bounding_box(points)
+        for located in self._look_twice(image, [self._framing.crop(found) for found in new]):
+            box = bounding_box(located.points_px)
             taken = any(iou(box, track.box_px) > _SAME_FACE_IOU for track in self._tracks)
-            if sureness.mean() >= PRESENCE and not taken:
-                self._tracks.append(self._recall(box) or self._new_track(points, sureness))
-                self._tracks[-1].see(points, sureness, self._time)
+            if located.confidence.mean() >= PRESENCE and not taken:
+                self._tracks.append(self._recall(box) or self._new_track(located))
+                self._tracks[-1].see(located, self._time)
 
-    def _look_twice(self, image: np.ndarray, crops: list[Crop]) -> tuple[np.ndarray, np.ndarray]:
+    def _look_twice(self, image: np.ndarray, crops: list[Crop]) -> list[Located]:
         """Landmarks from detector crops, then from the crops that those landmarks give."""
-        points_px, _ = locate(self.weights, image, crops)
-        closer = [upright_crop(points, self.scheme) for points in points_px]
+        first = locate(self.weights, image, crops)
+        closer = [upright_crop(located.points_px, self.scheme) for located in first]
         return locate(self.weights, image, closer)
 
     def _is_new(self, found: Detection) -> bool:
@@ -224,16 +221,17 @@ class Pipeline:
         self._lost.remove(nearest)
         return nearest
 
-    def _new_track(self, points_px: np.ndarray, confidence: np.ndarray) -> Track:
-        track = Track(self._next_id, points_px, confidence, KalmanSmoother(self._smoother), self._time)
+    def _new_track(self, located: Located) -> Track:
+        track = Track(self._next_id, located, KalmanSmoother(self._smoother), self._time)
         self._next_id += 1
         return track
 
     def _face(self, track: Track) -> Face:
         """What is shown of a track: its landmarks, filtered where smoothing is on."""
+        located = track.located
         if self.smoothing:
-            points_px = track.smoother.update(track.points_px, track.confidence, self._time)
+            points_px = track.smoother.update(located.points_px, located.confidence, self._time)
         else:
             track.smoother.reset()
-            points_px = track.points_px
-        return Face(track.track_id, bounding_box(points_px), points_px, track.confidence)
+            points_px = located.points_px
+        return Face(track.track_id, bounding_box(points_px), points_px, located.confidence)

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livefan.decode import (
+    DECODERS,
     crop_to_heatmap,
     decode_argmax,
     decode_soft_argmax,
@@ -25,24 +26,38 @@ inside = st.floats(30, 225)
 
 @given(inside, inside)
 def test_the_soft_argmax_finds_a_gaussian_to_a_hundredth_of_a_pixel(x: float, y: float):
-    points, confidence = decode_soft_argmax(gaussian_logits(x, y))
-    assert points[0, 0].tolist() == pytest.approx([x, y], abs=0.01)
+    decoded = decode_soft_argmax(gaussian_logits(x, y))
+    assert decoded.points_crop[0, 0].tolist() == pytest.approx([x, y], abs=0.01)
     # The share of a Gaussian within 2.5 sigma is 0.956; cells make it coarse.
-    assert confidence.item() == pytest.approx(0.956, abs=0.03)
+    assert decoded.confidence.item() == pytest.approx(0.956, abs=0.03)
 
 
 @given(inside, inside)
 def test_the_quarter_step_finds_a_gaussian_to_a_quarter_cell(x: float, y: float):
-    points, confidence = decode_argmax(gaussian_logits(x, y))
-    assert points[0, 0].tolist() == pytest.approx([x, y], abs=1.01)
-    assert 0 < confidence.item() <= 1
+    decoded = decode_argmax(gaussian_logits(x, y))
+    assert decoded.points_crop[0, 0].tolist() == pytest.approx([x, y], abs=1.01)
+    assert 0 < decoded.confidence.item() <= 1
+
+
+@pytest.mark.parametrize("decode", DECODERS.values(), ids=DECODERS)
+@given(inside, inside, st.floats(0.7, 4.0))
+def test_the_spread_is_the_standard_deviation_along_an_axis(decode, x: float, y: float, sigma: float):
+    """A Gaussian of ``sigma`` cells is one of ``4 * sigma`` crop pixels."""
+    spread = decode(gaussian_logits(x, y, sigma)).spread_crop.item()
+    assert spread == pytest.approx(4 * sigma, rel=0.08)  # wide ones are cut off by the map's edge
+
+
+def test_the_spread_of_two_peaks_is_the_root_of_the_mean_of_both_variances():
+    heatmap = torch.zeros(1, 1, 64, 64)
+    heatmap[0, 0, 30, 10] = heatmap[0, 0, 30, 50] = 40
+    assert decode_soft_argmax(heatmap).spread_crop.item() == pytest.approx(4 * 20 / 2**0.5, rel=1e-4)
 
 
 def test_the_quarter_step_goes_towards_the_higher_neighbour_and_not_off_the_map():
     heatmap = torch.zeros(1, 2, 64, 64)
     heatmap[0, 0, 10, 20], heatmap[0, 0, 10, 21], heatmap[0, 0, 9, 20] = 9, 5, 5
     heatmap[0, 1, 0, 63] = 9
-    points, _ = decode_argmax(heatmap)
+    points = decode_argmax(heatmap).points_crop
     assert points[0, 0].tolist() == heatmap_to_crop(torch.tensor([20.25, 9.75])).tolist()
     assert points[0, 1].tolist() == heatmap_to_crop(torch.tensor([63.0, 0.0])).tolist()
 
@@ -52,7 +67,7 @@ def test_a_smear_and_two_far_peaks_are_unsure():
     two_peaks = torch.zeros(1, 1, 64, 64)
     two_peaks[0, 0, 30, 10] = two_peaks[0, 0, 30, 50] = 20
     for heatmap in (smear, two_peaks):
-        assert decode_soft_argmax(heatmap)[1].item() < 0.02
+        assert decode_soft_argmax(heatmap).confidence.item() < 0.02
 
 
 def test_a_cells_centre_is_the_middle_of_the_four_by_four_pixels_it_covers():
@@ -60,5 +75,5 @@ def test_a_cells_centre_is_the_middle_of_the_four_by_four_pixels_it_covers():
 
 
 def test_decoding_works_in_bfloat16_to_the_precision_of_its_logits():
-    points, _ = decode_soft_argmax(gaussian_logits(100.0, 80.0).bfloat16())
+    points = decode_soft_argmax(gaussian_logits(100.0, 80.0).bfloat16()).points_crop
     assert points[0, 0].tolist() == pytest.approx([100.0, 80.0], abs=0.2)

@@ -4,12 +4,15 @@ import cv2
 import numpy as np
 import pytest
 
+from livefan.crop import Crop, upright_crop
 from livefan.detect import FaceDetector, iou
 from livefan.errors import LivefanError
 from livefan.frame import Frame, as_bgr
 from livefan.framing import load_framing
+from livefan.inference import locate
 from livefan.pipeline import Pipeline
 from livefan.sources import VideoSource
+from livefan.weights import Weights
 
 FRAME = 1 / 24
 
@@ -184,6 +187,19 @@ def test_tiny_images_hold_no_face(pipeline: Pipeline, size: tuple[int, int]):
 def test_what_is_no_image_is_refused_by_name(image: np.ndarray):
     with pytest.raises(LivefanError, match="frame 7"):
         as_bgr(image, "frame 7")
+
+
+def test_a_blurred_face_has_a_wider_spread_in_image_pixels(weights: Weights, photo: np.ndarray):
+    pipeline = Pipeline(weights)
+    (face,) = pipeline.process_image(photo)
+    pipeline.close()
+    crop = upright_crop(face.points_px, weights.scheme)
+    (sharp,) = locate(weights, photo, [crop])
+    (blurred,) = locate(weights, cv2.GaussianBlur(photo, (0, 0), crop.side_px / 20), [crop])
+    assert np.median(blurred.spread_px / sharp.spread_px) > 1.2
+    doubled = Crop(tuple(2 * c + 0.5 for c in crop.centre_px), 2 * crop.side_px, crop.angle)
+    (larger,) = locate(weights, cv2.resize(photo, None, fx=2, fy=2), [doubled])
+    assert np.median(larger.spread_px / sharp.spread_px) == pytest.approx(2, rel=0.1)
 
 
 def test_intersection_over_union_of_hand_computed_boxes():

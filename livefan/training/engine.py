@@ -232,7 +232,7 @@ def validate(
     network.eval()
     predicted, truth = [], []
     for crops, points_crop, pixels_per_crop_pixel in DataLoader(faces, 32):
-        points, _ = DECODERS[decoder](network(normalise(crops.to(device))))
+        points = DECODERS[decoder](network(normalise(crops.to(device)))).points_crop
         scale = pixels_per_crop_pixel[:, None, None]
         predicted.append((points.cpu() * scale).numpy())
         truth.append((points_crop * scale).numpy())
