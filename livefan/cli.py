@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from livefan.datasets import FaceSet
 
 _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+DEFAULT_SMOOTHING = 0.5
+"""As :data:`livefan.smooth.DEFAULT_STRENGTH`, which would bring numpy in before it is needed."""
 
 
 def _add_live(commands: _Commands) -> None:
@@ -63,13 +68,33 @@ def _positive(text: str) -> int:
     return int(text)
 
 
+def _share(text: str) -> float:
+    """A number from 0 to 1."""
+    try:
+        share = float(text)
+    except ValueError:
+        share = math.nan
+    if not 0.0 <= share <= 1.0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1")
+    return share
+
+
 def _add_pipeline_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--weights",
         default=DEFAULT_WEIGHTS,
         help="weight file, or name of a bundled one (default: %(default)s)",
     )
-    parser.add_argument("--no-smoothing", action="store_true", help="show landmarks as measured")
+    parser.add_argument(
+        "--smoothing",
+        type=_share,
+        default=DEFAULT_SMOOTHING,
+        metavar="S",
+        help="how strongly landmarks are filtered over time, from 0, not at all, to 1 (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--no-smoothing", dest="smoothing", action="store_const", const=0.0, help="the same as --smoothing 0"
+    )
     parser.add_argument(
         "--max-faces",
         type=_positive,
@@ -143,7 +168,7 @@ def _live(arguments: argparse.Namespace) -> int:
     return run_window(
         arguments.weights,
         source,
-        smoothing=not arguments.no_smoothing,
+        smoothing=arguments.smoothing,
         max_faces=arguments.max_faces,
     )
 

@@ -47,12 +47,15 @@ class Face:
         box_px: ``(4,)`` float64: left, top, right, bottom of the landmarks in image pixels.
         points_px: ``(n, 2)`` float64 landmarks ``(x, y)`` in image pixels, pixel centres at integers.
         confidence: ``(n,)`` float64 in [0, 1], one a landmark.
+        spread_px: ``(n,)`` float64, how far the heatmap of each is spread, in image pixels; None where
+            that is not known.
     """
 
     track_id: int
     box_px: np.ndarray
     points_px: np.ndarray
     confidence: np.ndarray
+    spread_px: np.ndarray | None = None
 
 
 def as_bgr(image: np.ndarray, name: str = "image") -> np.ndarray:

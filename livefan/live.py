@@ -14,6 +14,7 @@ from livefan.errors import LivefanError
 from livefan.frame import Face, Frame
 from livefan.pipeline import Pipeline
 from livefan.scheme import LandmarkScheme
+from livefan.smooth import DEFAULT_STRENGTH
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class LiveSession:
         self._stopping = threading.Event()
         self._capture: CaptureThread | None = None
         self._worked = RateMeter()
-        self._smoothing = True
+        self._smoothing = DEFAULT_STRENGTH
         self._thread = threading.Thread(target=self._run, name="livefan-worker", daemon=True)
 
     def start(self) -> None:
@@ -101,12 +102,12 @@ class LiveSession:
         return not self._thread.is_alive()
 
     @property
-    def smoothing(self) -> bool:
-        """Whether landmarks are filtered; takes effect from the next frame on."""
+    def smoothing(self) -> float:
+        """How strongly landmarks are filtered, from 0 to 1; takes effect from the next frame on."""
         return self._smoothing
 
     @smoothing.setter
-    def smoothing(self, wanted: bool) -> None:
+    def smoothing(self, wanted: float) -> None:
         self._smoothing = wanted
 
     @property

@@ -16,7 +16,7 @@ from livefan.frame import Face, Frame, as_bgr
 from livefan.framing import load_framing
 from livefan.inference import Located, locate, use_threads
 from livefan.scheme import LandmarkScheme
-from livefan.smooth import KalmanSmoother, SmootherSettings
+from livefan.smooth import DEFAULT_STRENGTH, KalmanSmoother, SmootherSettings
 from livefan.weights import Weights, load_weights
 
 PRESENCE = 0.4
@@ -54,8 +54,9 @@ def _plain(track: Track) -> dict[str, Any]:
     """A track as JSON can hold it; its numbers are exact."""
     return {
         "track_id": track.track_id,
-        "points_px": track.points_px.tolist(),
-        "confidence": track.confidence.tolist(),
+        "points_px": track.located.points_px.tolist(),
+        "confidence": track.located.confidence.tolist(),
+        "spread_px": track.located.spread_px.tolist(),
         "seen_at": track.seen_at,
     }
 
@@ -69,7 +70,8 @@ class Pipeline:
 
     Args:
         weights: the network, or the name or path of its weight file.
-        smoothing: Kalman filtering of the landmarks; may be changed at any time.
+        smoothing: strength of the Kalman filtering of the landmarks, from 0, none, to 1; may be changed
+            at any time.
         max_faces: follow at most this many.
         detect_every: seconds between looks for further faces while some are followed.
         smoother: the noise model of the filter.
@@ -83,7 +85,7 @@ class Pipeline:
         self,
         weights: Weights | str | Path = DEFAULT_WEIGHTS,
         *,
-        smoothing: bool = True,
+        smoothing: float = DEFAULT_STRENGTH,
         max_faces: int = 5,
         detect_every: float = 1.0,
         smoother: SmootherSettings | None = None,
@@ -133,9 +135,8 @@ class Pipeline:
         self._lost = [self._restored(track) for track in values["lost"]]
 
     def _restored(self, values: dict[str, Any]) -> Track:
-        points_px, confidence = np.array(values["points_px"]), np.array(values["confidence"])
-        smoother = KalmanSmoother(self._smoother)
-        return Track(values["track_id"], points_px, confidence, smoother, values["seen_at"])
+        located = Located(*(np.array(values[name]) for name in ("points_px", "confidence", "spread_px")))
+        return Track(values["track_id"], located, KalmanSmoother(self._smoother), values["seen_at"])
 
     def close(self) -> None:
         """Release the detector."""
@@ -229,9 +230,10 @@ class Pipeline:
     def _face(self, track: Track) -> Face:
         """What is shown of a track: its landmarks, filtered where smoothing is on."""
         located = track.located
-        if self.smoothing:
-            points_px = track.smoother.update(located.points_px, located.confidence, self._time)
+        if self.smoothing > 0:
+            track.smoother.strength = self.smoothing
+            points_px = track.smoother.update(located.points_px, located.spread_px, self._time)
         else:
             track.smoother.reset()
             points_px = located.points_px
-        return Face(track.track_id, bounding_box(points_px), points_px, located.confidence)
+        return Face(track.track_id, bounding_box(points_px), points_px, located.confidence, located.spread_px)

@@ -1,36 +1,156 @@
 """Kalman filtering of a face's landmarks over time.
 
-Every coordinate follows a constant-velocity model driven by white acceleration noise (Bar-Shalom,
-"Estimation with Applications to Tracking and Navigation", section 6.2; filterpy's discretisation),
-and all coordinates of a face are filtered in one step.
+A face moves in two ways, and each has its own filter. As a whole it is shifted, turned and scaled: the
+similarity transform that carries its shape to where its landmarks are measured is estimated from all
+of them at once, so its noise is small, and is followed with a velocity. Its parts, such as lids and
+lips, move within the face: each landmark has a place in a frame fixed to the face and is followed
+there on its own, undisturbed by the head.
+
+Points of the plane are complex numbers here, ``x + 1j * y``: a similarity transform is then
+``z -> shift + turn * z``, and its least-squares estimate a single complex regression.
+
+How noisy a measurement is, the spread of its heatmap says, times a factor that follows the camera. How
+much a face moves is learned while it does: while the innovations of the filter are as large as noise
+explains, it hardly moves; where they are larger, or lean to one side for several frames, the predicted
+covariance is raised to what they show (the strong tracking filter of Zhou and Frank, "Strong tracking
+filtering of nonlinear time-varying stochastic systems with coloured noise", Int. J. Control 65, 1996),
+and process noise stays raised for a moment. The velocity fades as in Singer's model (IEEE Trans.
+AES-6, 1970), but within a fraction of a second, so that a face at rest stays there.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
-from filterpy.common import Q_discrete_white_noise, kinematic_state_transition
+
+DEFAULT_STRENGTH = 0.5
+
+_SHORTEST_STEP = 1e-4
+"""Seconds; below it a clock counts as standing."""
 
 
 @dataclass(frozen=True)
 class SmootherSettings:
     """How the filter weighs measurement against motion; lengths are shares of the face's size.
 
+    The noise of measurement was fitted to faces at rest before a noisy camera, the rest chosen on the
+    motions of ``benchmarks/smoothing.py``.
+
     Attributes:
-        measurement_std: noise of a landmark seen with full confidence.
-        acceleration_std: how much a landmark's velocity changes, a second.
-        surprise: a landmark whose squared innovation is this many times its variance is believed
-            rather than smoothed, as when an eye closes.
-        jump: when landmarks are on average this far from where they were expected, begin anew.
+        noise_std: measurement noise along an axis of a landmark whose heatmap is spread by ``usual_spread``.
+        usual_spread: see there.
+        noise_growth: the power of the spread with which noise grows.
+        noise_seconds: how fast the estimate of the camera's noise follows.
+        pose_noise: the noise of shift and turn is this many times what independent landmarks would give.
+        pose_drift: spectral density of the acceleration of a face at rest, in 1 / s^3.
+        velocity_seconds: time in which a velocity fades.
+        part_drift: how far a landmark at rest wanders within the face: variance a second, in ``noise_std``
+            squared.
+        trend_weight: weight of the past in the running mean of innovations.
+        pose_trend, part_trend: how many times its variance under noise the squared mean innovation must be
+            to count as motion of the face, or of a part.
+        surprise: likewise of a single squared innovation.
+        pose_response, part_response: then innovations are expected to be larger by as much as this limit is
+            exceeded, times this.
+        pose_unrest, pose_unrest_seconds, part_unrest, part_unrest_seconds: what share of such a rise
+            stays as process noise, and how fast it fades.
+        neighbours: landmarks that a landmark shares its motion with.
+        jump_acceleration: an innovation of the face's shift larger than this many sizes / s^2 times the
+            squared step of time is a jump, not a motion; its velocity begins anew.
+        jump: when the face is this far from where it was expected, everything does.
         longest_gap: likewise after this many seconds without a measurement.
     """
 
-    measurement_std: float = 0.004
-    acceleration_std: float = 0.2
-    surprise: float = 9.0
+    noise_std: float = 0.0014
+    usual_spread: float = 0.033
+    noise_growth: float = 1.66
+    noise_seconds: float = 0.5
+    pose_noise: float = 3.0
+    pose_drift: float = 2.5e-6
+    velocity_seconds: float = 0.15
+    part_drift: float = 0.036
+    trend_weight: float = 0.56
+    pose_trend: float = 12.5
+    part_trend: float = 8.5
+    surprise: float = 18.9
+    pose_response: float = 2.1
+    part_response: float = 6.0
+    pose_unrest: float = 0.6
+    pose_unrest_seconds: float = 0.4
+    part_unrest: float = 1.55
+    part_unrest_seconds: float = 0.134
+    neighbours: int = 6
+    jump_acceleration: float = 100.0
     jump: float = 0.25
     longest_gap: float = 0.5
+
+
+@dataclass(frozen=True)
+class State:
+    """What the filter knows of a face at a moment; points are complex.
+
+    Attributes:
+        pose: ``(2, 2)`` complex: shift in image pixels and logarithm of the turn (scale and angle), each with
+            its velocity.
+        pose_covariance: ``(2, 2, 2)``: of shift and of turn, over position and velocity, along one axis.
+        shape: ``(n,)`` complex landmarks in the frame of the face.
+        shape_variance: ``(n,)`` variance of each along one axis.
+    """
+
+    pose: np.ndarray
+    pose_covariance: np.ndarray
+    shape: np.ndarray
+    shape_variance: np.ndarray
+
+    @property
+    def turn(self) -> complex:
+        """Scale and rotation from the face's frame to image pixels."""
+        return complex(np.exp(self.pose[1, 0]))
+
+    @property
+    def points(self) -> np.ndarray:
+        """``(n,)`` complex landmarks in image pixels."""
+        return self.pose[0, 0] + self.turn * self.shape
+
+
+@dataclass(frozen=True)
+class Step:
+    """One update: from the state before it to ``predicted`` and on to ``state``.
+
+    Attributes:
+        predicted: the state expected, with all process noise, before the measurement.
+        state: the state after it.
+        transition: ``(2, 2)`` from shift or turn and its velocity to theirs a step later; the shape's is one.
+        begins: whether the filter began anew here, so that nothing before it counts.
+    """
+
+    predicted: State
+    state: State
+    transition: np.ndarray
+    begins: bool = False
+
+
+class _Unrest:
+    """Tells motion from noise in the innovations of some channels, and keeps how much there was lately."""
+
+    def __init__(self, n_channels: int) -> None:
+        self._trend = np.zeros(n_channels, complex)
+        self.density = np.zeros(n_channels)
+
+    def squares(self, normalised: np.ndarray, weight: float) -> tuple[np.ndarray, np.ndarray]:
+        """Squared trend and squared innovation of each channel, both one on average under noise alone."""
+        self._trend = weight * self._trend + (1 - weight) * normalised
+        return _squared(self._trend) * (0.5 * (1 + weight) / (1 - weight)), _squared(normalised) * 0.5
+
+    def fade(self, share: float) -> None:
+        """Keep this share of the process noise remembered."""
+        self.density *= share
+
+    def remember(self, density: np.ndarray) -> None:
+        """Take in the process noise that a rise of the covariance amounts to."""
+        np.maximum(self.density, density, out=self.density)
 
 
 class KalmanSmoother:
@@ -38,67 +158,274 @@ class KalmanSmoother:
 
     Args:
         settings: the noise model.
+        strength: see the attribute.
+
+    Attributes:
+        strength: from 0, landmarks as measured, to 1; 0.5 is what the settings were chosen for. May be
+            changed at any time.
+        step: the last update, for whoever smooths backwards.
     """
 
-    def __init__(self, settings: SmootherSettings | None = None) -> None:
+    def __init__(self, settings: SmootherSettings | None = None, strength: float = DEFAULT_STRENGTH) -> None:
         self.settings = settings or SmootherSettings()
+        self.strength = strength
         self.reset()
 
     def reset(self) -> None:
         """Forget the face; the next measurement is taken as it is."""
-        self._state = np.empty((0, 2, 2))  # landmark, x or y, position and velocity
-        self._covariance = np.empty((0, 2, 2))  # landmark, then of position and velocity
+        self.step: Step | None = None
         self._time = 0.0
 
-    def update(self, points_px: np.ndarray, confidence: np.ndarray, time: float) -> np.ndarray:
+    def update(self, points_px: np.ndarray, spread_px: np.ndarray, time: float) -> np.ndarray:
         """Take in a measurement and return the filtered landmarks.
 
         Args:
             points_px: ``(n, 2)`` measured landmarks in image pixels.
-            confidence: ``(n,)`` in [0, 1]; an unsure landmark moves less.
+            spread_px: ``(n,)`` how far the heatmap of each is spread, in image pixels; one more spread is
+                noisier and moves less.
             time: when the frame was taken, in seconds; uneven steps are fine.
 
         Returns:
             ``(n, 2)`` float64 landmarks in image pixels.
         """
+        measured = points_px[:, 0] + 1j * points_px[:, 1]
+        size = max(float(np.ptp(points_px, axis=0).max()), 1e-6)
+        usual = self._usual_noise(spread_px, size)
+        elapsed, self._time = time - self._time, time
+        step = None if self._must_begin(len(measured), elapsed) else self._advance(measured, usual, elapsed)
+        self.step = step or self._begin(measured, usual, size)
+        return _as_pairs(self.step.state.points) if step else np.array(points_px, np.float64)
+
+    def _usual_noise(self, spread_px: np.ndarray, size: float) -> np.ndarray:
+        """``(n,)`` variances along one axis, as the camera that the settings were fitted to has them."""
         settings = self.settings
-        size = float(np.ptp(points_px, axis=0).max()) or 1.0
-        noise = (settings.measurement_std * size / np.clip(confidence, 0.1, 1.0)) ** 2
-        elapsed = time - self._time
-        if len(self._state) != len(points_px) or not 0.0 < elapsed <= settings.longest_gap:
-            return self._begin(points_px, noise, size, time)
+        spread = np.clip(spread_px / (size * settings.usual_spread), 0.5, 10.0)
+        return (settings.noise_std * size * spread**settings.noise_growth) ** 2
 
-        transition = kinematic_state_transition(1, elapsed)
-        process = Q_discrete_white_noise(2, elapsed, (settings.acceleration_std * size) ** 2)
-        state = self._state @ transition.T
-        covariance = transition @ self._covariance @ transition.T + process
-        innovation = points_px - state[..., 0]
-        if np.linalg.norm(innovation, axis=-1).mean() > settings.jump * size:
-            return self._begin(points_px, noise, size, time)
+    def _must_begin(self, n_points: int, elapsed: float) -> bool:
+        return (
+            self.step is None
+            or len(self.step.state.shape) != n_points
+            or not _SHORTEST_STEP <= elapsed <= self.settings.longest_gap
+            or self.strength <= 0.0
+        )
 
-        covariance *= self._inflation(innovation, covariance[:, 0, 0] + noise)[:, None, None]
-        gain = covariance[:, :, 0] / (covariance[:, 0, 0] + noise)[:, None]
-        self._state = state + innovation[..., None] * gain[:, None, :]
-        covariance -= gain[:, :, None] * covariance[:, None, 0, :]
-        self._covariance = (covariance + covariance.swapaxes(1, 2)) / 2
-        self._time = time
-        return self._state[..., 0].copy()
+    def _begin(self, measured: np.ndarray, noise: np.ndarray, size: float) -> Step:
+        centre = measured.mean()
+        shape, variance = (measured - centre) / size, noise / size**2
+        n_points = len(shape)
+        covariance = np.zeros((2, 2, 2))
+        covariance[:, 0, 0] = np.array([size**2, 1.0]) * variance.mean() * 10 / n_points
+        covariance[:, 1, 1] = size**2, 1.0
+        state = State(np.array([[centre, 0], [np.log(size), 0]], complex), covariance, shape, variance)
+        self._camera_noise = 1.0
+        self._in_face: np.ndarray | None = None
+        self._pose_unrest, self._part_unrest = _Unrest(2), _Unrest(n_points)
+        distance = np.abs(shape[:, None] - shape)
+        nearest = np.argsort(distance, axis=1, kind="stable")[:, : self.settings.neighbours]
+        self._near = np.zeros((n_points, n_points))
+        np.put_along_axis(self._near, nearest, 1 / nearest.shape[1], axis=1)
+        return Step(state, state, np.eye(2), begins=True)
 
-    def _begin(self, points_px: np.ndarray, noise: np.ndarray, size: float, time: float) -> np.ndarray:
-        self._state = np.stack([points_px, np.zeros_like(points_px)], -1).astype(np.float64)
-        self._covariance = np.zeros((len(points_px), 2, 2))
-        self._covariance[:, 0, 0] = noise
-        self._covariance[:, 1, 1] = size**2
-        self._time = time
-        return np.array(points_px, np.float64)
+    def _advance(self, measured: np.ndarray, usual: np.ndarray, elapsed: float) -> Step | None:
+        """Predict, correct the pose, then the shape; None where the face is somewhere else altogether."""
+        assert self.step is not None
+        caution = self.strength / max(1.0 - self.strength, 0.05)
+        noise = usual * (self._camera_noise * caution**2)
+        transition, predicted = self._predict(self.step.state, elapsed)
+        turn, scale = predicted.turn, abs(predicted.turn)
+        weight = 1 / (noise + predicted.shape_variance * scale**2)
+        moved, turned, independent = _fit_similarity(predicted, measured, weight)
+        pose_noise = independent * self.settings.pose_noise**2
+        if abs(moved) > self.settings.jump * scale:
+            return None
+        in_face = (measured - predicted.pose[0, 0] - moved) / (turned * turn)
+        innovation = np.array([moved, np.log(turned)])
+        if abs(moved) > self.settings.jump_acceleration * elapsed**2 * scale:
+            predicted = _after_jump(predicted, abs(moved))
+        predicted = self._raise_pose(predicted, innovation, pose_noise, elapsed)
+        predicted = self._raise_shape(predicted, in_face - predicted.shape, noise / scale**2, elapsed)
+        self._learn_noise(in_face, usual / scale**2, elapsed)
+        state = _correct(predicted, innovation, pose_noise, in_face, noise / scale**2)
+        return Step(predicted, state, transition)
 
-    def _inflation(self, innovation: np.ndarray, variance: np.ndarray) -> np.ndarray:
-        """``(n,)`` factors, at least one, by which the prediction is trusted less.
+    def _predict(self, before: State, elapsed: float) -> tuple[np.ndarray, State]:
+        """The transition, and the state to expect ``elapsed`` seconds later."""
+        settings = self.settings
+        scale = abs(before.turn)
+        fade = math.exp(-elapsed / settings.velocity_seconds)
+        transition = np.array([[1.0, settings.velocity_seconds * (1.0 - fade)], [0.0, fade]])
+        acceleration = np.array([[elapsed**3 / 3, elapsed**2 / 2], [elapsed**2 / 2, elapsed]])
+        density = settings.pose_drift * np.array([scale**2, 1.0]) + self._pose_unrest.density
+        drift = settings.part_drift * settings.noise_std**2 + self._part_unrest.density
+        predicted = State(
+            before.pose @ transition.T,
+            transition @ before.pose_covariance @ transition.T + density[:, None, None] * acceleration,
+            before.shape,
+            before.shape_variance + drift * elapsed,
+        )
+        self._pose_unrest.fade(math.exp(-elapsed / settings.pose_unrest_seconds))
+        self._part_unrest.fade(math.exp(-elapsed / settings.part_unrest_seconds))
+        return transition, predicted
 
-        Innovations larger than the model explains mean that the face, or one part of it, has begun
-        to move in another way. Over all landmarks the mean says so early, since noise averages out;
-        of a single landmark only a clear surprise does.
+    def _raise_pose(
+        self, predicted: State, innovation: np.ndarray, noise: np.ndarray, elapsed: float
+    ) -> State:
+        """Trust the prediction of the pose less where its innovations show motion."""
+        settings = self.settings
+        variance = predicted.pose_covariance[:, 0, 0]
+        expected = variance + noise
+        trend, square = self._pose_unrest.squares(innovation / np.sqrt(expected), settings.trend_weight)
+        excess = np.maximum(trend / settings.pose_trend, square / settings.surprise)
+        factor = _rise(excess, settings.pose_response * expected, variance, noise)
+        # White acceleration of density q moves a position by a variance of q t^3 / 3.
+        self._pose_unrest.remember(settings.pose_unrest * (factor - 1) * variance * 3 / elapsed**3)
+        return replace(predicted, pose_covariance=predicted.pose_covariance * factor[:, None, None])
+
+    def _raise_shape(
+        self, predicted: State, innovation: np.ndarray, noise: np.ndarray, elapsed: float
+    ) -> State:
+        """Trust the predicted places of landmarks less where they and their neighbours show motion."""
+        settings = self.settings
+        variance = predicted.shape_variance
+        expected = variance + noise
+        trend, square = self._part_unrest.squares(innovation / np.sqrt(expected), settings.trend_weight)
+        around_trend, around = self._near @ trend, self._near @ square
+        excess = np.maximum(
+            around_trend / settings.part_trend, np.maximum(around, square) / settings.surprise
+        )
+        factor = _rise(excess, settings.part_response * expected, variance, noise)
+        self._part_unrest.remember(settings.part_unrest * (factor - 1) * variance / elapsed)
+        return replace(predicted, shape_variance=variance * factor)
+
+    def _learn_noise(self, in_face: np.ndarray, usual: np.ndarray, elapsed: float) -> None:
+        """Follow how noisy the camera is, by what landmarks in the face's frame differ from the last frame's.
+
+        The median over the landmarks leaves parts that move out. A squared difference of two points is,
+        over four variances along an axis, exponentially distributed with mean one and median ln 2.
         """
-        squared = (innovation**2).mean(axis=-1) / variance
-        alone = np.where(squared > self.settings.surprise, squared, 1.0)
-        return np.clip(np.maximum(alone, squared.mean()), 1.0, 1e3)
+        if self._in_face is not None:
+            squares = _squared(in_face - self._in_face) / usual
+            seen = float(np.partition(squares, len(squares) // 2)[len(squares) // 2]) / (4 * math.log(2))
+            share = 1 - math.exp(-elapsed / self.settings.noise_seconds)
+            self._camera_noise += share * (min(max(seen, 0.1), 16.0) - self._camera_noise)
+        self._in_face = in_face
+
+
+def smooth_recording(
+    points_px: np.ndarray,
+    spread_px: np.ndarray,
+    times: np.ndarray,
+    settings: SmootherSettings | None = None,
+    strength: float = DEFAULT_STRENGTH,
+) -> np.ndarray:
+    """Smooth a face's whole track with what came after as well as what came before.
+
+    The filter runs forwards, then the smoother of Rauch, Tung and Striebel ("Maximum likelihood
+    estimates of linear dynamic systems", AIAA Journal 3, 1965) backwards over what it recorded. Where the
+    filter began anew, after a jump or a long gap, the parts before and after are smoothed apart.
+
+    Args:
+        points_px: ``(frames, n, 2)`` measured landmarks in image pixels, of the frames that show the face.
+        spread_px: ``(frames, n)`` how far the heatmap of each is spread, in image pixels.
+        times: ``(frames,)`` when the frames were taken, in seconds, rising; where the face was not seen,
+            frames are simply left out.
+        settings: the noise model.
+        strength: as :attr:`KalmanSmoother.strength`.
+
+    Returns:
+        ``(frames, n, 2)`` float64 landmarks in image pixels.
+    """
+    smoother = KalmanSmoother(settings, strength)
+    steps: list[Step] = []
+    smoothed = np.array(points_px, np.float64)
+    for points, spread, time in zip(points_px, spread_px, times, strict=True):
+        smoother.update(points, spread, float(time))
+        assert smoother.step is not None
+        steps.append(smoother.step)
+    if strength <= 0.0:
+        return smoothed
+    later: State | None = None
+    for frame in range(len(steps) - 1, -1, -1):
+        state = steps[frame].state
+        later = _look_back(state, steps[frame + 1], later) if later is not None else state
+        smoothed[frame] = _as_pairs(later.points)
+        if steps[frame].begins:
+            later = None
+    return smoothed
+
+
+def _look_back(state: State, step: Step, smoothed: State) -> State:
+    """A filtered state in the light of the smoothed one a ``step`` later."""
+    predicted = step.predicted
+    gain = state.pose_covariance @ step.transition.T @ np.linalg.inv(predicted.pose_covariance)
+    pose = state.pose + (gain @ (smoothed.pose - predicted.pose)[..., None])[..., 0]
+    pose_covariance = state.pose_covariance + gain @ (
+        smoothed.pose_covariance - predicted.pose_covariance
+    ) @ gain.swapaxes(1, 2)
+    shape_gain = state.shape_variance / predicted.shape_variance
+    return State(
+        pose,
+        pose_covariance,
+        state.shape + shape_gain * (smoothed.shape - predicted.shape),
+        state.shape_variance + shape_gain**2 * (smoothed.shape_variance - predicted.shape_variance),
+    )
+
+
+def _fit_similarity(
+    predicted: State, measured: np.ndarray, weight: np.ndarray
+) -> tuple[complex, complex, np.ndarray]:
+    """How the predicted landmarks must be moved to lie on the measured ones, in weighted least squares.
+
+    Returns:
+        By how much the origin of the face's frame moves, the factor by which its turn changes, and
+        ``(2,)`` the variances of both along one axis, were the landmarks' errors independent.
+    """
+    points = predicted.points
+    total = weight.sum()
+    centre = weight @ points / total
+    from_centre = points - centre
+    weighted = weight * from_centre.conj()
+    inertia = float((weighted @ from_centre).real)
+    turned = complex(weighted @ measured / inertia)
+    origin = weight @ measured / total + turned * (predicted.pose[0, 0] - centre)
+    return complex(origin - predicted.pose[0, 0]), turned, np.array([1 / total, 1 / inertia])
+
+
+def _after_jump(predicted: State, distance: float) -> State:
+    """The prediction of a face that was put elsewhere: its shift is anybody's guess, its velocity none."""
+    pose, covariance = predicted.pose.copy(), predicted.pose_covariance.copy()
+    pose[0, 1] = 0.0
+    covariance[0] = np.diag([100 * distance**2, (0.3 * abs(predicted.turn)) ** 2])
+    return replace(predicted, pose=pose, pose_covariance=covariance)
+
+
+def _correct(
+    predicted: State, innovation: np.ndarray, pose_noise: np.ndarray, in_face: np.ndarray, noise: np.ndarray
+) -> State:
+    """The Kalman update of the pose by its innovation, and of the shape by landmarks in the face's frame."""
+    covariance = predicted.pose_covariance
+    gain = covariance[:, :, 0] / (covariance[:, 0, 0] + pose_noise)[:, None]
+    shape_gain = predicted.shape_variance / (predicted.shape_variance + noise)
+    return State(
+        predicted.pose + gain * innovation[:, None],
+        covariance - gain[:, :, None] * covariance[:, None, 0, :],
+        predicted.shape + shape_gain * (in_face - predicted.shape),
+        predicted.shape_variance * (1 - shape_gain),
+    )
+
+
+def _rise(excess: np.ndarray, expected: np.ndarray, variance: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """Factors, at least one, by which variances rise where innovations exceed what noise explains."""
+    wanted = np.clip((excess * expected - noise) / variance, 1.0, 1e4)
+    return np.where(excess > 1.0, wanted, 1.0)
+
+
+def _squared(points: np.ndarray) -> np.ndarray:
+    """Squared absolute values of complex numbers."""
+    return points.real**2 + points.imag**2
+
+
+def _as_pairs(points: np.ndarray) -> np.ndarray:
+    """``(n, 2)`` real coordinates of ``(n,)`` complex points."""
+    return np.column_stack([points.real, points.imag])

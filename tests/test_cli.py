@@ -11,8 +11,9 @@ import pytest
 
 import livefan
 from livefan.bundled import bundled_clip
-from livefan.cli import main
+from livefan.cli import build_parser, main
 from livefan.pipeline import Pipeline
+from livefan.smooth import DEFAULT_STRENGTH
 
 MAIN = Path(__file__).parent.parent / "main.py"
 
@@ -53,6 +54,16 @@ def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]):
     assert capsys.readouterr().out.strip() == f"livefan {livefan.__version__}"
 
 
+@pytest.mark.parametrize(
+    ("options", "strength"),
+    [([], DEFAULT_STRENGTH), (["--smoothing", "0.8"], 0.8), (["--no-smoothing"], 0.0)],
+    ids=["default", "chosen", "none"],
+)
+def test_the_strength_of_smoothing_is_an_option(options: list[str], strength: float):
+    arguments = build_parser().parse_args(["live", *options])
+    assert arguments.smoothing == strength
+
+
 def test_help_answers_without_loading_the_heavy_libraries():
     code = (
         "import sys, livefan.cli; livefan.cli.build_parser(); "
@@ -73,7 +84,13 @@ def test_every_public_name_is_there():
 
 @pytest.mark.parametrize(
     "arguments",
-    [["live", "--max-faces", "0"], ["train", "--root", ".", "--out", "x", "--seed", "-1"], ["annotate", "x"]],
+    [
+        ["live", "--max-faces", "0"],
+        ["train", "--root", ".", "--out", "x", "--seed", "-1"],
+        ["annotate", "x"],
+        ["live", "--smoothing", "1.1"],
+        ["live", "--smoothing", "much"],
+    ],
 )
 def test_wrong_arguments_are_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit) as done:

@@ -140,7 +140,7 @@ def _settings(arguments: argparse.Namespace, out: Path) -> AnnotationSettings:
         raise LivefanError(f"--jobs {arguments.jobs}: give a number of processes, or 0 for one on each core")
     return AnnotationSettings(
         weights=arguments.weights,
-        smoothing=not arguments.no_smoothing,
+        smoothing=arguments.smoothing > 0,
         max_faces=arguments.max_faces,
         longest_gap=arguments.longest_gap,
         style=OverlayStyle(

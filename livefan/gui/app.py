@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 
 from livefan.errors import LivefanError
+from livefan.smooth import DEFAULT_STRENGTH
 
 
 def leave_qt_to_pyqt() -> None:
@@ -47,7 +48,7 @@ def _check_qt_starts() -> None:
 
 
 def run_window(
-    weights: str | Path, source: str | int | None, *, smoothing: bool = True, max_faces: int = 5
+    weights: str | Path, source: str | int | None, *, smoothing: float = DEFAULT_STRENGTH, max_faces: int = 5
 ) -> int:
     """Open the window and run until it is closed; returns the exit code.
 

@@ -9,6 +9,7 @@ from PyQt6.QtCore import QObject, pyqtSignal
 
 from livefan.live import LiveSession, Result
 from livefan.pipeline import Pipeline
+from livefan.smooth import DEFAULT_STRENGTH
 
 
 class QtSession(QObject):
@@ -28,7 +29,12 @@ class QtSession(QObject):
     """Emitted once, last, with this session and the error in words, or empty."""
 
     def __init__(
-        self, source: str | int | Path, weights: str | Path, *, smoothing: bool = True, max_faces: int = 5
+        self,
+        source: str | int | Path,
+        weights: str | Path,
+        *,
+        smoothing: float = DEFAULT_STRENGTH,
+        max_faces: int = 5,
     ) -> None:
         super().__init__()
         self._lock = threading.Lock()

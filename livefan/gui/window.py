@@ -27,6 +27,7 @@ from livefan.errors import LivefanError
 from livefan.gui.session import QtSession
 from livefan.gui.view import FrameView
 from livefan.overlay import draw_faces
+from livefan.smooth import DEFAULT_STRENGTH
 
 _OPEN_FILE, _OPEN_FOLDER, _OPEN_STREAM = "file", "folder", "stream"
 
@@ -37,7 +38,7 @@ class MainWindow(QMainWindow):
     Args:
         weights: name or path of the weight file.
         source: what to watch first; without one the window waits.
-        smoothing: whether landmarks are filtered at first.
+        smoothing: how strongly landmarks are filtered, from 0 to 1; 0 leaves the box unticked.
         max_faces: follow at most this many faces.
         snapshots: folder for snapshots; by default the user's folder of pictures.
     """
@@ -47,7 +48,7 @@ class MainWindow(QMainWindow):
         weights: str | Path,
         source: str | int | None = None,
         *,
-        smoothing: bool = True,
+        smoothing: float = DEFAULT_STRENGTH,
         max_faces: int = 5,
         snapshots: Path | None = None,
     ) -> None:
@@ -64,7 +65,8 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(self.view)
         self.sources = QComboBox()
         self.smoothing = QCheckBox(self.tr("Smoothing"))
-        self.smoothing.setChecked(smoothing)
+        self.smoothing.setChecked(smoothing > 0)
+        self._strength = smoothing or DEFAULT_STRENGTH
         self._build_toolbar()
         self.figures = QLabel()
         self.message = QLabel()
@@ -98,7 +100,7 @@ class MainWindow(QMainWindow):
             return
         self.view.clear()
         session = QtSession(
-            self._source, self._weights, smoothing=self.smoothing.isChecked(), max_faces=self._max_faces
+            self._source, self._weights, smoothing=self._wanted_smoothing(), max_faces=self._max_faces
         )
         session.result_ready.connect(self._show_result)
         session.status.connect(self._say)
@@ -236,9 +238,12 @@ class MainWindow(QMainWindow):
             return QFileDialog.getExistingDirectory(self, self.tr("Open a folder of images"))
         return QInputDialog.getText(self, self.tr("Open stream"), self.tr("Address (rtsp:// or http://):"))[0]
 
-    def _smoothing_toggled(self, wanted: bool) -> None:
+    def _wanted_smoothing(self) -> float:
+        return self._strength if self.smoothing.isChecked() else 0.0
+
+    def _smoothing_toggled(self) -> None:
         if self._session is not None:
-            self._session.session.smoothing = wanted
+            self._session.session.smoothing = self._wanted_smoothing()
 
     def _show_result(self) -> None:
         result = self._session.take() if self._session else None
