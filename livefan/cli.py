@@ -6,7 +6,7 @@ import argparse
 import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -16,6 +16,7 @@ from livefan.errors import LivefanError
 
 if TYPE_CHECKING:
     from livefan.datasets import FaceSet
+    from livefan.runtimes.base import Runtime, RuntimeChoice
 
 _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -38,6 +39,7 @@ def _add_live(commands: _Commands) -> None:
         "(rtsp://, http://)",
     )
     _add_pipeline_options(parser)
+    _add_runtime_options(parser)
     parser.set_defaults(run=_live)
 
 
@@ -51,6 +53,7 @@ def _add_annotate(commands: _Commands) -> None:
     )
     command.add_arguments(parser)
     _add_pipeline_options(parser)
+    _add_runtime_options(parser)
     parser.set_defaults(run=command.run)
 
 
@@ -104,7 +107,7 @@ def _add_pipeline_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_dataset_options(parser: argparse.ArgumentParser) -> None:
+def _add_dataset_options(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
     parser.add_argument(
         "--dataset",
         choices=["300w", "wflw", "cofw", "pts"],
@@ -112,7 +115,7 @@ def _add_dataset_options(parser: argparse.ArgumentParser) -> None:
         help="layout of the folder; pts is any folder of images with .pts beside them (default: %(default)s)",
     )
     parser.add_argument(
-        "--root", type=Path, required=True, help="folder that holds the data set's folders or files"
+        "--root", type=Path, required=required, help="folder that holds the data set's folders or files"
     )
 
 
@@ -122,6 +125,45 @@ def _print_left_out(faces: FaceSet) -> None:
         print(f"absent, done without: {folder}", file=sys.stderr)
     for line in faces.duplicates:
         print(f"left out: {line}", file=sys.stderr)
+
+
+def _add_runtime_options(parser: argparse.ArgumentParser, runtime: str = "auto") -> None:
+    parser.add_argument(
+        "--runtime",
+        choices=["auto", "openvino", "onnxruntime", "torch"],
+        default=runtime,
+        help="what runs the network; auto: the fastest that agrees with torch (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=["auto", "float32", "bfloat16", "int8"],
+        default="auto",
+        help="numbers to compute in; auto: the fastest of those that are as accurate as float32, within 1 %% "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
+        "--threads",
+        type=_positive,
+        default=1,
+        metavar="N",
+        help="CPU threads for the network (default: %(default)s)",
+    )
+
+
+def _runtime_choice(arguments: argparse.Namespace) -> RuntimeChoice:
+    from livefan.runtimes.base import RuntimeChoice
+
+    return RuntimeChoice(arguments.runtime, arguments.precision, arguments.threads)
+
+
+def _notice(*, quiet: bool) -> Callable[[str], None]:
+    """Prints what takes long to a person who waits at a terminal."""
+
+    def say(text: str) -> None:
+        if not quiet and sys.stderr.isatty():
+            print(text, file=sys.stderr)
+
+    return say
 
 
 def _add_evaluate(commands: _Commands) -> None:
@@ -149,6 +191,7 @@ def _add_evaluate(commands: _Commands) -> None:
     )
     parser.add_argument("--weights", default=DEFAULT_WEIGHTS, help="weight file, or name of a bundled one")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the numbers here too")
+    _add_runtime_options(parser, "torch")
     parser.set_defaults(run=_evaluate)
 
 
@@ -170,7 +213,22 @@ def _live(arguments: argparse.Namespace) -> int:
         source,
         smoothing=arguments.smoothing,
         max_faces=arguments.max_faces,
+        runtime=_runtime_choice(arguments),
     )
+
+
+def _evaluated_runtime(arguments: argparse.Namespace) -> Runtime:
+    """What runs the weights that are measured; another decoder than their own is there in torch only."""
+    from livefan.runtimes.select import open_runtime
+
+    if arguments.decoder is None:
+        return open_runtime(arguments.weights, _runtime_choice(arguments), say=_notice(quiet=False))
+    if arguments.runtime != "torch" or arguments.precision not in ("auto", "float32"):
+        raise LivefanError("--decoder needs --runtime torch and float32; leave one of them out")
+    from livefan.runtimes.pytorch import TorchRuntime
+    from livefan.weights import load_weights
+
+    return TorchRuntime(load_weights(arguments.weights), arguments.decoder, arguments.threads)
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
@@ -179,12 +237,11 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     from livefan.atomic import whole_file
     from livefan.datasets import load
     from livefan.evaluate import evaluate
-    from livefan.weights import load_weights
 
-    weights = load_weights(arguments.weights)
+    runtime = _evaluated_runtime(arguments)
     faces = load(arguments.dataset, arguments.root, arguments.split)
     _print_left_out(faces)
-    result = evaluate(weights, faces, crop=arguments.crop, decoder=arguments.decoder)
+    result = evaluate(runtime, faces, crop=arguments.crop)
     for line in result.skipped:
         print(f"skipped: {line}", file=sys.stderr)
     numbers = result.numbers()
@@ -342,6 +399,129 @@ def _synthesise_profiles(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _add_export(commands: _Commands) -> None:
+    parser = commands.add_parser(
+        "export",
+        help="write a network as ONNX or OpenVINO, for use elsewhere",
+        description="Write a network with its preprocessing and decoder: BGR crops in, landmarks out. The "
+        "file says what it expects and gives, and appears only after it was checked against torch.",
+    )
+    parser.add_argument("weights", metavar="WEIGHTS", help="weight file, or name of a bundled one")
+    parser.add_argument(
+        "-o", "--out", type=Path, required=True, help="file to write; openvino writes .bin beside its .xml"
+    )
+    parser.add_argument("--format", choices=["onnx", "openvino"], required=True)
+    parser.set_defaults(run=_export)
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from livefan.export import export
+
+    apart = export(arguments.weights, arguments.out, arguments.format)
+    print(f"{arguments.out}: agrees with torch to {apart:.2g} pixels of a 256 pixel crop")
+    return 0
+
+
+def _add_quantise(commands: _Commands) -> None:
+    parser = commands.add_parser(
+        "quantise",
+        help="make int8 weights, which run faster",
+        description="Quantise a network by the range of its activations on real faces, and write the result "
+        "beside its weight file, where it is found by itself. With a data set, what int8 costs in accuracy "
+        "is measured on its validation faces; only what was measured is ever chosen by itself.",
+    )
+    parser.add_argument("weights", metavar="WEIGHTS", help="weight file, or name of a bundled one")
+    _add_dataset_options(parser, required=False)
+    parser.add_argument("--faces", type=Path, help="any folder with pictures of faces, instead of a data set")
+    parser.set_defaults(run=_quantise)
+
+
+def _quantise(arguments: argparse.Namespace) -> int:
+    from livefan.datasets import load_training
+    from livefan.quantise import found_crops, labelled_crops, quantise
+
+    if (arguments.root is None) == (arguments.faces is None):
+        raise LivefanError("name either a data set (--root) or a folder of faces (--faces)")
+    if arguments.root is None:
+        done = quantise(arguments.weights, found_crops(arguments.faces, arguments.weights))
+    else:
+        training, validation = load_training(arguments.dataset, arguments.root)
+        _print_left_out(training)
+        done = quantise(arguments.weights, labelled_crops(training), validation)
+    print(f"{done.path}: by {done.faces} faces")
+    for precision, error in done.nme.items():
+        print(f"{precision:9} validation NME {error:.3f} %")
+    if not done.nme:
+        print("not measured on labelled faces, so used only where --precision int8 asks for it")
+    return 0
+
+
+def _add_benchmark(commands: _Commands) -> None:
+    parser = commands.add_parser(
+        "benchmark",
+        help="measure how fast it runs here, beside MediaPipe's face mesh",
+        description="Measure every stage, frames a second against faces and frame size, memory and start-up, "
+        "and the whole way in turn with MediaPipe's face mesh. Other programs disturb the times; the ratios "
+        "less.",
+    )
+    parser.add_argument(
+        "clip", nargs="?", help="a recording that begins with a face (default: the bundled clip)"
+    )
+    parser.add_argument("--weights", default=DEFAULT_WEIGHTS, help="weight file, or name of a bundled one")
+    parser.add_argument(
+        "--frames", type=_positive, default=100, help="frames to measure on (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--dlib", metavar="MODEL", type=Path, help="measure dlib too, with its 68 point model"
+    )
+    parser.add_argument("--json", metavar="FILE", type=Path, help="write the numbers here too")
+    parser.add_argument("--plot", metavar="FILE", type=Path, help="write a picture of them (.png)")
+    parser.add_argument(
+        "--minutes",
+        type=_positive,
+        metavar="N",
+        help="instead, follow the clip's faces in a loop for N minutes and show whether memory or times grow",
+    )
+    _add_runtime_options(parser)
+    parser.set_defaults(run=_benchmark)
+
+
+def _benchmark(arguments: argparse.Namespace) -> int:
+    from livefan.benchmark.report import as_table, write_json, write_plot
+    from livefan.benchmark.run import benchmark
+
+    clip = arguments.clip or str(bundled_clip())
+    choice = _runtime_choice(arguments)
+    if arguments.minutes:
+        return _soak(clip, arguments.weights, choice, arguments.minutes)
+    say = _notice(quiet=False)
+    report = benchmark(
+        clip, arguments.weights, choice, count=arguments.frames, dlib_model=arguments.dlib, say=say
+    )
+    print("\n".join(as_table(report)))
+    if arguments.json:
+        write_json(report, arguments.json)
+    if arguments.plot:
+        write_plot(report, arguments.plot)
+    return 0
+
+
+def _soak(clip: str, weights: str, choice: RuntimeChoice, minutes: int) -> int:
+    from livefan.benchmark.soak import Sample, soak
+
+    def show(sample: Sample) -> None:
+        memory = "-" if sample.mebibytes is None else f"{sample.mebibytes:.1f}"
+        print(
+            f"{sample.minutes:8.1f} {memory:>10} {sample.frame.median:10.2f} {sample.frame.p95:10.2f} "
+            f"{sample.frame.n:8}",
+            flush=True,
+        )
+
+    print(f"{'minute':>8} {'MiB':>10} {'median ms':>10} {'p95 ms':>10} {'frames':>8}")
+    soak(clip, weights, choice, minutes, say=show)
+    return 0
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
     parser = argparse.ArgumentParser(prog="livefan", description=livefan.__doc__)
@@ -354,6 +534,9 @@ def build_parser() -> argparse.ArgumentParser:
     _add_average(commands)
     _add_calibrate(commands)
     _add_synthesise_profiles(commands)
+    _add_export(commands)
+    _add_quantise(commands)
+    _add_benchmark(commands)
     return parser
 
 

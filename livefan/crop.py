@@ -53,40 +53,49 @@ class Crop:
         middle = (self.size - 1) / 2
         return np.column_stack([linear, middle - linear @ np.asarray(self.centre_px)])
 
-    def cut(self, image: np.ndarray) -> np.ndarray:
+    def cut(self, image: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """Resample the square into a ``(size, size, channels)`` image; outside the image is black.
 
         Args:
             image: ``(height, width, channels)`` uint8, any colour order, which is kept.
+            out: ``(size, size, channels)`` uint8, contiguous, to write to and return.
         """
         # A strong reduction by bilinear taps alone would alias, so shrink by averaging first.
-        reduction = int(self.side_px / self.size)
-        if reduction >= 2:
-            return self._cut_reduced(image, reduction)
-        return cv2.warpAffine(image, self.matrix, (self.size, self.size), flags=cv2.INTER_LINEAR)
+        if self.side_px >= 2 * self.size:
+            return self._cut_reduced(image, out)
+        return self._warp(image, out)
 
-    def _cut_reduced(self, image: np.ndarray, reduction: int) -> np.ndarray:
-        """Cut from the neighbourhood of the square, area-averaged by an integer factor."""
-        reach = self.side_px * 0.75
+    def _warp(self, image: np.ndarray, out: np.ndarray | None) -> np.ndarray:
+        return cv2.warpAffine(image, self.matrix, (self.size, self.size), dst=out, flags=cv2.INTER_LINEAR)
+
+    def _cut_reduced(self, image: np.ndarray, out: np.ndarray | None) -> np.ndarray:
+        """Cut from the neighbourhood of the square, halved until bilinear taps reach every pixel.
+
+        Only pixels under the square are touched. Halving is the one reduction that OpenCV has a fast way
+        for: twice by two takes a third of the time of once by four.
+        """
+        halvings = int(math.log2(self.side_px / self.size))
+        reduction = 2**halvings
+        reach = self.side_px / 2 * (abs(math.cos(self.angle)) + abs(math.sin(self.angle))) + reduction
         height, width = image.shape[:2]
         x0, y0 = (max(0, int(centre - reach)) for centre in self.centre_px)
         x1 = min(width, int(self.centre_px[0] + reach) + 1)
         y1 = min(height, int(self.centre_px[1] + reach) + 1)
         x1, y1 = x1 - (x1 - x0) % reduction, y1 - (y1 - y0) % reduction
         if x1 <= x0 or y1 <= y0:
-            return np.zeros((self.size, self.size, *image.shape[2:]), image.dtype)
-        small = cv2.resize(
-            image[y0:y1, x0:x1],
-            ((x1 - x0) // reduction, (y1 - y0) // reduction),
-            interpolation=cv2.INTER_AREA,
-        )
+            out = np.empty((self.size, self.size, *image.shape[2:]), image.dtype) if out is None else out
+            out.fill(0)
+            return out
+        small = image[y0:y1, x0:x1]
+        for _ in range(halvings):
+            half = small.shape[1] // 2, small.shape[0] // 2
+            small = cv2.resize(small, half, interpolation=cv2.INTER_AREA)
         # Averaged pixel k covers image pixels x0 + k * r ... x0 + k * r + r - 1.
-        centre = tuple(
-            (c - origin - (reduction - 1) / 2) / reduction
-            for c, origin in zip(self.centre_px, (x0, y0), strict=True)
+        x, y = (
+            (centre - origin - (reduction - 1) / 2) / reduction
+            for centre, origin in zip(self.centre_px, (x0, y0), strict=True)
         )
-        inner = Crop((centre[0], centre[1]), self.side_px / reduction, self.angle, self.size)
-        return cv2.warpAffine(small, inner.matrix, (self.size, self.size), flags=cv2.INTER_LINEAR)
+        return Crop((x, y), self.side_px / reduction, self.angle, self.size)._warp(small, out)
 
 
 def roll_angle(right_eye: np.ndarray, left_eye: np.ndarray, mouth: np.ndarray) -> float:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from livefan.model import HEATMAP_SIZE, INPUT_SIZE
+from livefan.model import HEATMAP_SIZE
+from livefan.weights_info import INPUT_SIZE
 
 _STRIDE = INPUT_SIZE / HEATMAP_SIZE
 _CONFIDENCE_RADIUS = 3.0
@@ -28,6 +29,10 @@ class Decoded:
     points_crop: Tensor
     confidence: Tensor
     spread_crop: Tensor
+
+    def stacked(self) -> Tensor:
+        """``(batch, n, 4)``: x, y, confidence and spread, as runtimes hand them over."""
+        return torch.cat([self.points_crop, self.confidence[..., None], self.spread_crop[..., None]], -1)
 
 
 def heatmap_to_crop(points_heatmap: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from livefan.errors import LivefanError
 from livefan.framing import load_framing
 from livefan.inference import locate
 from livefan.metrics import Accuracy, measure
-from livefan.weights import Weights
+from livefan.runtimes.base import Runtime
 
 
 @dataclass(frozen=True)
@@ -39,22 +39,19 @@ class Evaluation:
         return {name: None if math.isnan(value) else value for name, value in figures.items()}
 
 
-def evaluate(
-    weights: Weights, faces: FaceSet, *, crop: str = "landmarks", decoder: str | None = None
-) -> Evaluation:
+def evaluate(runtime: Runtime, faces: FaceSet, *, crop: str = "landmarks") -> Evaluation:
     """Measure a network on labelled faces.
 
     Args:
         crop: ``"landmarks"`` cuts around the true landmark box, as papers do; ``"detector"`` finds
             each face and looks twice, as the live application does.
-        decoder: a key of :data:`livefan.decode.DECODERS`; by default the one the weights name.
 
     Raises:
         LivefanError: if the weights are of another scheme, or no face could be read.
     """
-    if weights.scheme != faces.scheme:
+    if runtime.scheme != faces.scheme:
         raise LivefanError(
-            f"{weights.path}: of scheme {weights.scheme.name}, the faces are of {faces.scheme.name}"
+            f"the weights are of scheme {runtime.scheme.name}, the faces of {faces.scheme.name}"
         )
     predicted, truth, skipped = [], [], list(faces.skipped)
     n_missed = 0
@@ -73,9 +70,9 @@ def evaluate(
             if first is None:
                 n_missed += 1
                 continue
-            (seen,) = locate(weights, image, [first], decoder)
+            (seen,) = locate(runtime, image, [first])
             if detector is not None:
-                (seen,) = locate(weights, image, [upright_crop(seen.points_px, faces.scheme)], decoder)
+                (seen,) = locate(runtime, image, [upright_crop(seen.points_px, faces.scheme)])
             predicted.append(seen.points_px)
             truth.append(face.points_px)
     if not predicted and not n_missed:

@@ -11,10 +11,8 @@ from torch import Tensor, nn
 
 from livefan.encoders import EfficientNetLite2Encoder, Encoder, MobileNetV2Encoder, ResNet50Encoder
 from livefan.errors import LivefanError
+from livefan.weights_info import IMAGENET_MEAN, IMAGENET_STD
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
-INPUT_SIZE = 256
 HEATMAP_SIZE = 64
 
 

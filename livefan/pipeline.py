@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,10 +15,14 @@ from livefan.crop import Crop, upright_crop
 from livefan.detect import Detection, FaceDetector, iou
 from livefan.frame import Face, Frame, as_bgr
 from livefan.framing import load_framing
-from livefan.inference import Located, locate, use_threads
+from livefan.inference import Located, locate
+from livefan.runtimes.base import Runtime, RuntimeChoice
+from livefan.runtimes.select import open_runtime
 from livefan.scheme import LandmarkScheme
 from livefan.smooth import DEFAULT_STRENGTH, KalmanSmoother, SmootherSettings
-from livefan.weights import Weights, load_weights
+
+if TYPE_CHECKING:
+    from livefan.weights import Weights
 
 PRESENCE = 0.4
 """Mean confidence of the landmarks below which a crop holds no face."""
@@ -69,13 +74,14 @@ class Pipeline:
     Use one pipeline a source and from one thread.
 
     Args:
-        weights: the network, or the name or path of its weight file.
+        weights: the name or path of a weight file; or a network, as torch or another runtime runs it.
         smoothing: strength of the Kalman filtering of the landmarks, from 0, none, to 1; may be changed
             at any time.
         max_faces: follow at most this many.
         detect_every: seconds between looks for further faces while some are followed.
         smoother: the noise model of the filter.
-        threads: torch's threads, in the whole process; see :func:`livefan.inference.use_threads`.
+        runtime: what runs a weight file; by default the fastest that agrees with torch.
+        say: told in words when choosing that takes seconds, the first time.
 
     Raises:
         LivefanError: if the weights cannot be loaded.
@@ -83,16 +89,16 @@ class Pipeline:
 
     def __init__(
         self,
-        weights: Weights | str | Path = DEFAULT_WEIGHTS,
+        weights: Weights | Runtime | str | Path = DEFAULT_WEIGHTS,
         *,
         smoothing: float = DEFAULT_STRENGTH,
         max_faces: int = 5,
         detect_every: float = 1.0,
         smoother: SmootherSettings | None = None,
-        threads: int = 1,
+        runtime: RuntimeChoice | None = None,
+        say: Callable[[str], None] = lambda text: None,
     ) -> None:
-        use_threads(threads)
-        self.weights = weights if isinstance(weights, Weights) else load_weights(weights)
+        self.runtime = weights if isinstance(weights, Runtime) else open_runtime(weights, runtime, say=say)
         self.smoothing = smoothing
         self.max_faces = max_faces
         self.detect_every = detect_every
@@ -105,7 +111,7 @@ class Pipeline:
     @property
     def scheme(self) -> LandmarkScheme:
         """The landmark scheme of the faces that :meth:`process` returns."""
-        return self.weights.scheme
+        return self.runtime.scheme
 
     def reset(self) -> None:
         """Forget all faces, as for a new source; ids go on."""
@@ -167,7 +173,7 @@ class Pipeline:
         """Move every track to this frame; those that no longer hold a face of their own are lost."""
         crops = [upright_crop(track.located.points_px, self.scheme) for track in self._tracks]
         followed: list[Track] = []
-        for track, located in zip(self._tracks, locate(self.weights, image, crops), strict=True):
+        for track, located in zip(self._tracks, locate(self.runtime, image, crops), strict=True):
             box = bounding_box(located.points_px)
             taken = any(iou(box, other.box_px) > _SAME_FACE_IOU for other in followed)
             if located.confidence.mean() < PRESENCE or taken:
@@ -198,9 +204,9 @@ class Pipeline:
 
     def _look_twice(self, image: np.ndarray, crops: list[Crop]) -> list[Located]:
         """Landmarks from detector crops, then from the crops that those landmarks give."""
-        first = locate(self.weights, image, crops)
+        first = locate(self.runtime, image, crops)
         closer = [upright_crop(located.points_px, self.scheme) for located in first]
-        return locate(self.weights, image, closer)
+        return locate(self.runtime, image, closer)
 
     def _is_new(self, found: Detection) -> bool:
         """Whether a detection is of a face that is not followed yet."""

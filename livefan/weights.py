@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -13,37 +12,14 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from livefan.atomic import whole_file
-from livefan.bundled import DEFAULT_WEIGHTS, find_weights
+from livefan.bundled import DEFAULT_WEIGHTS
 from livefan.decode import DECODERS
 from livefan.errors import LivefanError
-from livefan.model import IMAGENET_MEAN, IMAGENET_STD, INPUT_SIZE, HeatmapNetwork, build_network
-from livefan.scheme import LandmarkScheme, scheme_by_name
+from livefan.model import HeatmapNetwork, build_network
+from livefan.scheme import LandmarkScheme
+from livefan.weights_info import WeightsInfo, read_weight_file, refuse_pickle
 
-_PICKLE_SUFFIXES = {".pth", ".pt", ".pkl", ".pickle", ".ckpt", ".bin"}
-
-
-@dataclass(frozen=True)
-class WeightsInfo:
-    """What a weight file says of itself.
-
-    Attributes:
-        architecture: network family, one of :data:`livefan.model.ARCHITECTURES`.
-        width: width multiplier of the encoder.
-        scheme: name of the landmark scheme the network was trained for.
-        decoder: decoder its validation numbers were measured with.
-        input_size, colour_order, mean, std: what the network expects as input.
-        training: free text by key: data, terms of use, command, seed, commit, validation numbers.
-    """
-
-    scheme: str
-    width: float = 1.0
-    architecture: str = "mobilefan"
-    decoder: str = "soft-argmax"
-    input_size: int = INPUT_SIZE
-    colour_order: str = "RGB"
-    mean: tuple[float, ...] = IMAGENET_MEAN
-    std: tuple[float, ...] = IMAGENET_STD
-    training: Mapping[str, str] = field(default_factory=dict)
+__all__ = ["Weights", "WeightsInfo", "load_weights", "read_tensors", "save_weights"]
 
 
 @dataclass(frozen=True)
@@ -62,20 +38,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     Raises:
         LivefanError: if the file is missing, a pickle, or damaged.
     """
-    if not path.is_file():
-        raise LivefanError(f"{path}: no such weight file; check the path")
-    try:
-        with path.open("rb") as file:
-            head = file.read(9)
-    except OSError as error:
-        raise LivefanError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
-    # A safetensors file begins with eight bytes of header length, any of which may look like a pickle's.
-    is_pickle = head[8:] != b"{" and (head[:2] == b"PK" or head[:1] == b"\x80")
-    if is_pickle or path.suffix in _PICKLE_SUFFIXES:
-        raise LivefanError(
-            f"{path}: pickled weights are refused, since loading them can run code; "
-            "convert them to safetensors first (weights/README.md says how)"
-        )
+    refuse_pickle(path)
     try:
         with safe_open(path, framework="pt") as opened:
             tensors = {key: opened.get_tensor(key) for key in opened.keys()}  # noqa: SIM118
@@ -97,23 +60,6 @@ def save_weights(path: Path, model: HeatmapNetwork, info: WeightsInfo, *, half: 
         save_file(tensors, partial, metadata={"livefan": json.dumps(asdict(info))})
 
 
-def read_info(path: Path, metadata: Mapping[str, str]) -> WeightsInfo:
-    """What a weight file's metadata says; ``path`` is named in errors.
-
-    Raises:
-        LivefanError: if livefan's entry is absent or unreadable.
-    """
-    try:
-        values = json.loads(metadata["livefan"])
-        values["mean"], values["std"] = tuple(values["mean"]), tuple(values["std"])
-        values["width"] = float(values["width"])
-        return WeightsInfo(**values)
-    except (KeyError, TypeError, ValueError) as error:
-        raise LivefanError(
-            f"{path}: carries no livefan metadata; use weights written by 'livefan train'"
-        ) from error
-
-
 def load_weights(
     name_or_path: str | Path = DEFAULT_WEIGHTS,
     *,
@@ -129,26 +75,17 @@ def load_weights(
     Raises:
         LivefanError: if the file is missing, a pickle, damaged, of another architecture or scheme.
     """
-    path = find_weights(name_or_path)
-    tensors, metadata = read_tensors(path)
-    info = read_info(path, metadata)
+    file = read_weight_file(name_or_path)
+    path, info, landmarks = file.path, file.info, file.scheme
     if scheme is not None and info.scheme != scheme:
         raise LivefanError(f"{path}: was trained for scheme {info.scheme}, but {scheme} is needed here")
-    if (info.input_size, info.colour_order, info.mean, info.std) != (
-        *(INPUT_SIZE, "RGB"),
-        *(IMAGENET_MEAN, IMAGENET_STD),
-    ):
-        raise LivefanError(f"{path}: expects another input than 256 x 256 RGB with ImageNet normalisation")
     if info.decoder not in DECODERS:
         raise LivefanError(f"{path}: wants the decoder {info.decoder!r}; known are {', '.join(DECODERS)}")
-    try:
-        landmarks = scheme_by_name(info.scheme)
-    except LivefanError as error:
-        raise LivefanError(f"{path}: {error}; use weights of a known scheme") from error
     try:
         model = build_network(info.architecture, landmarks.n_points, info.width)
     except LivefanError as error:
         raise LivefanError(f"{path}: {error}; use weights of a known architecture") from error
+    tensors, _ = read_tensors(path)
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:

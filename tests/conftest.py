@@ -1,4 +1,5 @@
 import os
+import tempfile
 
 # Before anything imports Qt: the suite runs on machines without a screen.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -9,13 +10,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from livefan.bundled import bundled_clip
+from livefan.bundled import DEFAULT_WEIGHTS, bundled_clip
 from livefan.gui.app import leave_qt_to_pyqt
 from livefan.pipeline import Pipeline
+from livefan.runtimes.base import Runtime
+from livefan.runtimes.select import open_runtime
 from livefan.sources import VideoSource
 from livefan.weights import Weights, load_weights
 
 leave_qt_to_pyqt()
+
+# The suite leaves the user's cache alone, and finds nothing in it.
+_CACHE = tempfile.TemporaryDirectory(prefix="livefan-cache-")
+os.environ["LIVEFAN_CACHE"] = _CACHE.name
 
 
 @pytest.fixture(scope="session")
@@ -35,8 +42,14 @@ def weights() -> Weights:
     return load_weights()
 
 
+@pytest.fixture(scope="session")
+def runtime() -> Runtime:
+    """What the bundled weights run on by default."""
+    return open_runtime(DEFAULT_WEIGHTS)
+
+
 @pytest.fixture
-def pipeline(weights: Weights) -> Iterator[Pipeline]:
-    made = Pipeline(weights)
+def pipeline(runtime: Runtime) -> Iterator[Pipeline]:
+    made = Pipeline(runtime)
     yield made
     made.close()

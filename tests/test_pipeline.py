@@ -11,8 +11,8 @@ from livefan.frame import Frame, as_bgr
 from livefan.framing import load_framing
 from livefan.inference import locate
 from livefan.pipeline import Pipeline
+from livefan.runtimes.base import Runtime
 from livefan.sources import VideoSource
-from livefan.weights import Weights
 
 FRAME = 1 / 24
 
@@ -190,16 +190,16 @@ def test_what_is_no_image_is_refused_by_name(image: np.ndarray):
         as_bgr(image, "frame 7")
 
 
-def test_a_blurred_face_has_a_wider_spread_in_image_pixels(weights: Weights, photo: np.ndarray):
-    pipeline = Pipeline(weights)
+def test_a_blurred_face_has_a_wider_spread_in_image_pixels(
+    pipeline: Pipeline, runtime: Runtime, photo: np.ndarray
+):
     (face,) = pipeline.process_image(photo)
-    pipeline.close()
-    crop = upright_crop(face.points_px, weights.scheme)
-    (sharp,) = locate(weights, photo, [crop])
-    (blurred,) = locate(weights, cv2.GaussianBlur(photo, (0, 0), crop.side_px / 20), [crop])
+    crop = upright_crop(face.points_px, runtime.scheme)
+    (sharp,) = locate(runtime, photo, [crop])
+    (blurred,) = locate(runtime, cv2.GaussianBlur(photo, (0, 0), crop.side_px / 20), [crop])
     assert np.median(blurred.spread_px / sharp.spread_px) > 1.2
     doubled = Crop(tuple(2 * c + 0.5 for c in crop.centre_px), 2 * crop.side_px, crop.angle)
-    (larger,) = locate(weights, cv2.resize(photo, None, fx=2, fy=2), [doubled])
+    (larger,) = locate(runtime, cv2.resize(photo, None, fx=2, fy=2), [doubled])
     assert np.median(larger.spread_px / sharp.spread_px) == pytest.approx(2, rel=0.1)
 
 

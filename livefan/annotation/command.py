@@ -131,6 +131,7 @@ def _settings(arguments: argparse.Namespace, out: Path) -> AnnotationSettings:
     from livefan.annotation.video import CODECS as KNOWN
     from livefan.annotation.video import VideoFormat
     from livefan.overlay import OverlayStyle
+    from livefan.runtimes.base import RuntimeChoice
 
     codec = arguments.codec or ("vp9" if out.suffix.lower() == ".webm" else "h264")
     worst = KNOWN[codec].worst
@@ -140,6 +141,7 @@ def _settings(arguments: argparse.Namespace, out: Path) -> AnnotationSettings:
         raise LivefanError(f"--jobs {arguments.jobs}: give a number of processes, or 0 for one on each core")
     return AnnotationSettings(
         weights=arguments.weights,
+        runtime=RuntimeChoice(arguments.runtime, arguments.precision, arguments.threads),
         smoothing=arguments.smoothing > 0,
         max_faces=arguments.max_faces,
         longest_gap=arguments.longest_gap,

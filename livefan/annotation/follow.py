@@ -101,8 +101,7 @@ def _follow_back(face: Face, recent: deque[_Recent], pipeline: Pipeline) -> list
     for earlier in reversed(recent):
         if face.track_id in earlier.faces:
             break
-        crop = upright_crop(points_px, pipeline.scheme)
-        (located,) = locate(pipeline.weights, earlier.image, [crop])
+        (located,) = locate(pipeline.runtime, earlier.image, [upright_crop(points_px, pipeline.scheme)])
         points_px, confidence = located.points_px, located.confidence
         box = bounding_box(points_px)
         taken = any(iou(box, bounding_box(other)) > _SAME_FACE_IOU for other in earlier.faces.values())

@@ -24,13 +24,15 @@ from livefan.annotation.outputs import Outputs
 from livefan.annotation.records import AnnotatedFrame
 from livefan.annotation.tables import TABLES, table_suffix
 from livefan.annotation.video import VideoFormat, VideoStage, as_face, mux
-from livefan.bundled import DEFAULT_WEIGHTS, find_weights
+from livefan.bundled import DEFAULT_WEIGHTS
 from livefan.capture import display_name, open_source
 from livefan.errors import LivefanError, StoppedError
 from livefan.overlay import OverlayStyle, draw_faces
 from livefan.pipeline import Pipeline
+from livefan.runtimes.base import RuntimeChoice
+from livefan.runtimes.select import open_runtime
 from livefan.sources import ImageSource, Source
-from livefan.weights import Weights, load_weights
+from livefan.weights_info import WeightFile, read_weight_file
 
 STANDARD_INPUT = "-"
 _JOURNAL = "journal.sqlite"
@@ -42,6 +44,7 @@ class AnnotationSettings:
 
     Attributes:
         weights: of the network, a path or a bundled name.
+        runtime: what runs it.
         smoothing: smooth the landmarks over time.
         max_faces: follow at most so many.
         longest_gap: fill gaps up to so many seconds.
@@ -50,6 +53,7 @@ class AnnotationSettings:
     """
 
     weights: str = DEFAULT_WEIGHTS
+    runtime: RuntimeChoice = field(default_factory=RuntimeChoice)
     smoothing: bool = True
     max_faces: int = 5
     longest_gap: float = 0.5
@@ -110,7 +114,7 @@ def annotate(
         settings.video.codec,
         overwrite=overwrite or _placing(outputs),
     )
-    weights = load_weights(settings.weights)
+    weights = read_weight_file(settings.weights)
     try:
         return _Annotation(recording, outputs, settings, weights, on_progress).run()
     except (KeyboardInterrupt, StoppedError):
@@ -145,7 +149,8 @@ def _measuring(recording: str | Path, fingerprint: str, settings: AnnotationSett
         {
             "livefan": livefan.__version__,
             "recording": fingerprint or state or str(recording),
-            "weights": _sha256(find_weights(settings.weights)),
+            "weights": read_weight_file(settings.weights).sha256,
+            "runtime": asdict(settings.runtime),
             "max_faces": settings.max_faces,
         }
     )
@@ -205,7 +210,7 @@ class _Annotation:
         recording: str | Path,
         outputs: Outputs,
         settings: AnnotationSettings,
-        weights: Weights,
+        weights: WeightFile,
         on_progress: OnProgress,
     ) -> None:
         self.recording, self.outputs, self.settings = recording, outputs, settings
@@ -246,7 +251,8 @@ class _Annotation:
         return source
 
     def _annotate(self, recording: str | Path, name: str, journal: Journal) -> list[str]:
-        pipeline = Pipeline(self.weights, smoothing=False, max_faces=self.settings.max_faces)
+        runtime = open_runtime(self.weights, self.settings.runtime)
+        pipeline = Pipeline(runtime, smoothing=False, max_faces=self.settings.max_faces)
         with ExitStack() as open_things:
             open_things.callback(pipeline.close)
             source = open_things.enter_context(self._open(recording))
@@ -333,9 +339,9 @@ class _Annotation:
             scheme=pipeline.scheme.name,
             model=Model(
                 self.weights.path.stem,
-                _sha256(self.weights.path),
+                self.weights.sha256,
                 f"{info.architecture} {info.width:g}",
-                "torch",
+                f"{pipeline.runtime.name} {pipeline.runtime.precision}",
             ),
             smoothing={"method": "Rauch-Tung-Striebel"} if self.settings.smoothing else {"method": "none"},
             longest_gap_s=self.settings.longest_gap,
@@ -353,11 +359,6 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _spool(stream: IO[bytes], path: Path) -> str:

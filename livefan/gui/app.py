@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 
 from livefan.errors import LivefanError
+from livefan.runtimes.base import RuntimeChoice
 from livefan.smooth import DEFAULT_STRENGTH
 
 
@@ -48,7 +49,12 @@ def _check_qt_starts() -> None:
 
 
 def run_window(
-    weights: str | Path, source: str | int | None, *, smoothing: float = DEFAULT_STRENGTH, max_faces: int = 5
+    weights: str | Path,
+    source: str | int | None,
+    *,
+    smoothing: float = DEFAULT_STRENGTH,
+    max_faces: int = 5,
+    runtime: RuntimeChoice | None = None,
 ) -> int:
     """Open the window and run until it is closed; returns the exit code.
 
@@ -73,7 +79,7 @@ def run_window(
     application = QApplication.instance() or QApplication(sys.argv[:1])
     assert isinstance(application, QApplication)
     application.setApplicationName("livefan")
-    window = MainWindow(weights, source, smoothing=smoothing, max_faces=max_faces)
+    window = MainWindow(weights, source, smoothing=smoothing, max_faces=max_faces, runtime=runtime)
     window.resize(1024, 680)
     window.show()
     # Python handles signals only between its own instructions, so give it some while Qt waits.

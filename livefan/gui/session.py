@@ -9,6 +9,7 @@ from PyQt6.QtCore import QObject, pyqtSignal
 
 from livefan.live import LiveSession, Result
 from livefan.pipeline import Pipeline
+from livefan.runtimes.base import RuntimeChoice
 from livefan.smooth import DEFAULT_STRENGTH
 
 
@@ -21,6 +22,7 @@ class QtSession(QObject):
     Args:
         weights: name or path of the weight file.
         max_faces: follow at most this many faces.
+        runtime: what runs the network; by default the fastest.
     """
 
     result_ready = pyqtSignal()
@@ -35,6 +37,7 @@ class QtSession(QObject):
         *,
         smoothing: float = DEFAULT_STRENGTH,
         max_faces: int = 5,
+        runtime: RuntimeChoice | None = None,
     ) -> None:
         super().__init__()
         self._lock = threading.Lock()
@@ -42,7 +45,7 @@ class QtSession(QObject):
 
         self.session = LiveSession(
             source,
-            lambda: Pipeline(weights, max_faces=max_faces),
+            lambda: Pipeline(weights, max_faces=max_faces, runtime=runtime, say=self.status.emit),
             on_result=self._keep,
             on_status=self.status.emit,
             on_end=lambda error: self.ended.emit(self, error or ""),

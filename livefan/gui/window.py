@@ -27,6 +27,7 @@ from livefan.errors import LivefanError
 from livefan.gui.session import QtSession
 from livefan.gui.view import FrameView
 from livefan.overlay import draw_faces
+from livefan.runtimes.base import RuntimeChoice
 from livefan.smooth import DEFAULT_STRENGTH
 
 _OPEN_FILE, _OPEN_FOLDER, _OPEN_STREAM = "file", "folder", "stream"
@@ -40,6 +41,7 @@ class MainWindow(QMainWindow):
         source: what to watch first; without one the window waits.
         smoothing: how strongly landmarks are filtered, from 0 to 1; 0 leaves the box unticked.
         max_faces: follow at most this many faces.
+        runtime: what runs the network; by default the fastest.
         snapshots: folder for snapshots; by default the user's folder of pictures.
     """
 
@@ -50,12 +52,14 @@ class MainWindow(QMainWindow):
         *,
         smoothing: float = DEFAULT_STRENGTH,
         max_faces: int = 5,
+        runtime: RuntimeChoice | None = None,
         snapshots: Path | None = None,
     ) -> None:
         super().__init__()
         self.setWindowTitle("livefan")
         self._weights = weights
         self._max_faces = max_faces
+        self._runtime = runtime
         self._snapshots = snapshots
         self._source: str | int | None = source
         self._session: QtSession | None = None
@@ -100,7 +104,11 @@ class MainWindow(QMainWindow):
             return
         self.view.clear()
         session = QtSession(
-            self._source, self._weights, smoothing=self._wanted_smoothing(), max_faces=self._max_faces
+            self._source,
+            self._weights,
+            smoothing=self._wanted_smoothing(),
+            max_faces=self._max_faces,
+            runtime=self._runtime,
         )
         session.result_ready.connect(self._show_result)
         session.status.connect(self._say)

@@ -8,7 +8,8 @@ from livefan.bundled import find_weights
 from livefan.errors import LivefanError
 from livefan.model import HeatmapNetwork, MobileFAN
 from livefan.training.slicing import slice_mobilefan
-from livefan.weights import load_weights, read_info, read_tensors
+from livefan.weights import load_weights, read_tensors
+from livefan.weights_info import read_info
 
 
 def load_initial(model: HeatmapNetwork, name_or_path: str | Path) -> None:

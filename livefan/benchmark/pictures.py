@@ -1,0 +1,71 @@
+"""The frames that are measured on: a clip's own, scaled, and with several faces."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from livefan.capture import open_source
+from livefan.errors import LivefanError
+from livefan.frame import Frame, as_bgr
+
+_TILE = 216
+_CANVAS = (720, 1280)
+_COLUMNS = 5
+
+
+def read_frames(clip: str | Path, count: int) -> list[Frame]:
+    """The first frames of a recording.
+
+    Raises:
+        LivefanError: if it cannot be read or holds too few.
+    """
+    with open_source(str(clip)) as source:
+        frames = list(itertools.islice(source, count))
+    if len(frames) < 20:
+        raise LivefanError(f"{clip}: has only {len(frames)} frames; at least 20 are needed to measure")
+    return frames
+
+
+def scaled(frames: Sequence[Frame], width: int, height: int) -> list[Frame]:
+    """Frames of another size: the picture scaled to fit, centred on black."""
+    return [_with_image(frame, fit(as_bgr(frame.image), width, height)) for frame in frames]
+
+
+def fit(image: np.ndarray, width: int, height: int) -> np.ndarray:
+    """An image scaled to fit, centred on black."""
+    scale = min(width / image.shape[1], height / image.shape[0])
+    size = round(image.shape[1] * scale), round(image.shape[0] * scale)
+    canvas = np.zeros((height, width, 3), np.uint8)
+    x, y = (width - size[0]) // 2, (height - size[1]) // 2
+    canvas[y : y + size[1], x : x + size[0]] = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return canvas
+
+
+def crowd(frames: Sequence[Frame], centre_px: np.ndarray, side_px: float, faces: int) -> list[Frame]:
+    """Frames of 1280 x 720 that show the neighbourhood of one face so many times, in rows of five.
+
+    Args:
+        centre_px, side_px: the square that is repeated.
+    """
+    left, top = (round(float(value)) for value in centre_px - side_px / 2)
+    matrix = np.array([[_TILE / side_px, 0, 0], [0, _TILE / side_px, 0]])
+    matrix[:, 2] = -matrix[:, :2] @ (left, top)
+    made = []
+    for frame in frames:
+        tile = cv2.warpAffine(as_bgr(frame.image), matrix, (_TILE, _TILE), borderMode=cv2.BORDER_REPLICATE)
+        canvas = np.full((*_CANVAS, 3), 90, np.uint8)
+        for place in range(faces):
+            row, column = divmod(place, _COLUMNS)
+            y, x = 60 + row * (_TILE + 60), 40 + column * (_TILE + 30)
+            canvas[y : y + _TILE, x : x + _TILE] = tile
+        made.append(_with_image(frame, canvas))
+    return made
+
+
+def _with_image(frame: Frame, image: np.ndarray) -> Frame:
+    return Frame(image, frame.index, frame.captured_at, frame.source_time)

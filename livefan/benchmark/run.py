@@ -1,0 +1,265 @@
+"""Everything that is measured, in one report."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+import livefan
+from livefan.benchmark.peers import DLIB, MEDIAPIPE, dlib_landmarks, mediapipe_face_mesh
+from livefan.benchmark.pictures import crowd, read_frames, scaled
+from livefan.benchmark.processes import Footprint, footprints
+from livefan.benchmark.timing import Timing, summarise, time_in_turn
+from livefan.capture import open_source
+from livefan.crop import upright_crop
+from livefan.detect import FaceDetector
+from livefan.errors import LivefanError
+from livefan.frame import Face, Frame
+from livefan.inference import locate
+from livefan.overlay import draw_faces
+from livefan.pipeline import Pipeline
+from livefan.runtimes.base import Runtime, RuntimeChoice
+from livefan.runtimes.select import open_runtime
+from livefan.runtimes.store import installed_version
+from livefan.smooth import KalmanSmoother
+
+WHOLE_WAY = "livefan"
+SIZES = ((640, 480), (1280, 720), (1920, 1080), (3840, 2160))
+FACES = (1, 2, 5, 10)
+_SURROUNDINGS = 2.0
+
+
+@dataclass(frozen=True)
+class FaceCount:
+    """How long a frame takes with so many faces on it; ``found`` is how many were followed, on average."""
+
+    faces: int
+    found: float
+    frame: Timing
+
+
+@dataclass(frozen=True)
+class FrameSize:
+    """How long a frame of a size takes while its one face is followed."""
+
+    width: int
+    height: int
+    frame: Timing
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was measured.
+
+    Attributes:
+        machine, versions, commit: where and with what.
+        clip: what was watched.
+        runtime, precision, threads: what ran the network. All programs were held to so many cores, where the
+            system can do that.
+        in_turn: the whole way from a 640 x 480 frame to smoothed landmarks, and the peers, run in turn.
+        stages: one step at a time, on the same frames.
+        faces: by the number of faces, on 1280 x 720.
+        sizes: by the size of the frame.
+        footprints: memory and start-up, in processes of their own.
+    """
+
+    machine: str
+    versions: dict[str, str]
+    commit: str
+    clip: str
+    runtime: str
+    precision: str
+    threads: int
+    in_turn: dict[str, Timing]
+    stages: dict[str, Timing]
+    faces: list[FaceCount]
+    sizes: list[FrameSize]
+    footprints: list[Footprint]
+    notes: list[str] = field(default_factory=list)
+
+    def ratio(self, peer: str) -> float:
+        """Livefan's median time as a multiple of a peer's."""
+        return self.in_turn[WHOLE_WAY].median / self.in_turn[peer].median
+
+
+def benchmark(
+    clip: str | Path,
+    weights: str | Path,
+    choice: RuntimeChoice,
+    *,
+    count: int = 100,
+    dlib_model: Path | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> Report:
+    """Measure everything.
+
+    Args:
+        clip: a recording that shows one face from its first frame on.
+        weights: name or path of a weight file.
+        choice: what runs the network.
+        count: frames to measure on.
+        dlib_model: dlib's shape predictor, to measure dlib too.
+        say: told in words what is being measured.
+
+    Raises:
+        LivefanError: if the clip is too short or shows no face, or a peer cannot be loaded.
+    """
+    say("start-up and memory")
+    open_runtime(weights, choice)  # a first use is not what start-up is about
+    sizes_of_processes = footprints(clip, weights, choice)
+    notes = _hold_to_cores(choice.threads)
+    frames = read_frames(clip, count)
+    runtime = open_runtime(weights, choice)
+    face, standard = _first_face(runtime, frames, clip), scaled(frames, 640, 480)
+    say("in turn with its peers")
+    in_turn = _in_turn(runtime, standard, dlib_model)
+    say("stages")
+    stages = {"capture": _time_capture(clip, count)} | _stages(runtime, standard)
+    say("numbers of faces")
+    centre, side = (face.box_px[:2] + face.box_px[2:]) / 2, float((face.box_px[2:] - face.box_px[:2]).max())
+    faces = [
+        _count_faces(runtime, crowd(frames, centre, _SURROUNDINGS * side, number), number) for number in FACES
+    ]
+    say("frame sizes")
+    sizes = [FrameSize(*size, _follow(runtime, scaled(frames[:40], *size))) for size in SIZES]
+    return Report(
+        machine=_machine(),
+        versions={
+            name: installed_version(name) for name in ("openvino", "onnxruntime", "torch", "mediapipe")
+        },
+        commit=_commit(),
+        clip=Path(clip).name,
+        runtime=runtime.name,
+        precision=runtime.precision,
+        threads=choice.threads,
+        in_turn=in_turn,
+        stages=stages,
+        faces=faces,
+        sizes=sizes,
+        footprints=sizes_of_processes,
+        notes=notes,
+    )
+
+
+def _hold_to_cores(threads: int) -> list[str]:
+    """Hold this process to as many cores as threads were asked for; what cannot be is noted."""
+    if not hasattr(os, "sched_setaffinity"):
+        return ["programs could not be held to the same number of cores on this system"]
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, cores[:threads])
+    if len(cores) < threads:
+        return [f"{threads} threads were asked for, but there are {len(cores)} cores"]
+    return []
+
+
+def _first_face(runtime: Runtime, frames: list[Frame], clip: str | Path) -> Face:
+    pipeline = Pipeline(runtime, max_faces=1)
+    faces = pipeline.process_image(frames[0].image)
+    pipeline.close()
+    if not faces:
+        raise LivefanError(f"{clip}: no face on its first frame; choose a recording that begins with one")
+    return faces[0]
+
+
+def _in_turn(runtime: Runtime, frames: list[Frame], dlib_model: Path | None) -> dict[str, Timing]:
+    pipeline = Pipeline(runtime, max_faces=1)
+    mesh = mediapipe_face_mesh()
+    tasks: dict[str, Callable[[Frame], object]] = {
+        WHOLE_WAY: pipeline.process,
+        MEDIAPIPE: lambda frame: mesh(frame.image),
+    }
+    if dlib_model is not None:
+        find = dlib_landmarks(dlib_model)
+        tasks[DLIB] = lambda frame: find(frame.image)
+    timings = time_in_turn(tasks, frames)
+    pipeline.close()
+    return timings
+
+
+def _stages(runtime: Runtime, frames: list[Frame]) -> dict[str, Timing]:
+    """Every step by itself, on frames where the face is known."""
+    pipeline = Pipeline(runtime, smoothing=False, max_faces=1)
+    faces = [(frame, pipeline.process(frame)) for frame in frames]
+    pipeline.close()
+    known = [(frame, found[0]) for frame, found in faces if found]
+    smoother, scheme = KalmanSmoother(), runtime.scheme
+    pixels = runtime.buffer(1)
+    with FaceDetector() as detector:
+        return time_in_turn(
+            {
+                "detect": lambda item: detector.detect(item[0].image),
+                "crop": lambda item: upright_crop(item[1].points_px, scheme).cut(item[0].image, pixels[0]),
+                "model and decode": lambda item: runtime.run(pixels),
+                "crop, model, decode, map back": lambda item: locate(
+                    runtime, item[0].image, [upright_crop(item[1].points_px, scheme)]
+                ),
+                "smooth": lambda item: smoother.update(
+                    item[1].points_px, _spread(item[1]), item[0].source_time
+                ),
+                "draw": lambda item: draw_faces(item[0].image, [item[1]], scheme),
+            },
+            known,
+        )
+
+
+def _spread(face: Face) -> np.ndarray:
+    assert face.spread_px is not None  # every measured face has it
+    return face.spread_px
+
+
+def _time_capture(clip: str | Path, count: int) -> Timing:
+    """Decoding a frame, as the clip holds it."""
+    seconds = []
+    with open_source(str(clip)) as source:
+        begun = time.perf_counter()
+        for _ in itertools.islice(source, count):
+            now = time.perf_counter()
+            seconds.append(now - begun)
+            begun = now
+    return summarise(seconds[5:])
+
+
+def _count_faces(runtime: Runtime, frames: list[Frame], number: int) -> FaceCount:
+    pipeline = Pipeline(runtime, max_faces=number)
+    found: list[int] = []
+    timing = time_in_turn({"frame": lambda frame: found.append(len(pipeline.process(frame)))}, frames)[
+        "frame"
+    ]
+    pipeline.close()
+    return FaceCount(number, float(np.mean(found)), timing)
+
+
+def _follow(runtime: Runtime, frames: list[Frame]) -> Timing:
+    pipeline = Pipeline(runtime, max_faces=1)
+    timing = time_in_turn({"frame": pipeline.process}, frames)["frame"]
+    pipeline.close()
+    return timing
+
+
+def _machine() -> str:
+    """The processor, its cores, the system and Python."""
+    processor = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        processor = next(line.split(": ", 1)[1] for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration, IndexError):
+        pass
+    return f"{processor}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
+
+
+def _commit() -> str:
+    """The commit of the checkout that runs, or livefan's version."""
+    git = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
+    try:
+        done = subprocess.run(git, capture_output=True, text=True, check=False)
+    except OSError:
+        return livefan.__version__
+    return done.stdout.strip() or livefan.__version__

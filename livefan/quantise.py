@@ -1,0 +1,151 @@
+"""Make int8 weights: quantise a network after training, by the range of its activations on real faces.
+
+Post-training quantisation as NNCF does it for OpenVINO: weights per output channel, activations per tensor,
+with fast bias correction. The decoder stays in float32.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from livefan.atomic import whole_file
+from livefan.crop import crop_from_landmarks
+from livefan.datasets import FaceSet
+from livefan.errors import LivefanError
+from livefan.evaluate import evaluate
+from livefan.pipeline import Pipeline
+from livefan.runtimes.base import RuntimeChoice
+from livefan.runtimes.graph import as_onnx
+from livefan.runtimes.open_vino import from_onnx, has_bfloat16, openvino, save_model
+from livefan.runtimes.select import int8_path, open_runtime, precisions_path
+from livefan.sinks import IMAGE_SUFFIXES
+from livefan.weights import load_weights
+from livefan.weights_info import WeightFile, read_weight_file
+
+FACES = 300
+"""How many faces the ranges are measured on."""
+_SEED = 0
+_FEWEST = 10
+
+
+@dataclass(frozen=True)
+class Quantised:
+    """What was made.
+
+    Attributes:
+        path: the OpenVINO model; its numbers lie beside it as ``.bin``.
+        faces: how many faces the ranges were measured on.
+        nme: validation NME in percent by precision; empty where there were no labelled faces.
+    """
+
+    path: Path
+    faces: int
+    nme: dict[str, float]
+
+
+def labelled_crops(faces: FaceSet, count: int = FACES) -> list[np.ndarray]:
+    """Crops of labelled faces drawn at random with a fixed seed, ``(size, size, 3)`` uint8 BGR each."""
+    order = np.random.default_rng(_SEED).permutation(len(faces.faces))
+    crops: list[np.ndarray] = []
+    for number in order:
+        face = faces.faces[number]
+        try:
+            crops.append(crop_from_landmarks(face.points_px).cut(face.read_image()))
+        except LivefanError:
+            continue
+        if len(crops) == count:
+            break
+    return crops
+
+
+def found_crops(folder: Path, weights: str | Path, count: int = FACES) -> list[np.ndarray]:
+    """Crops of the faces that livefan finds in a folder of images, ``(size, size, 3)`` uint8 BGR each.
+
+    Raises:
+        LivefanError: if there is no such folder.
+    """
+    if not folder.is_dir():
+        raise LivefanError(f"{folder}: no such folder; name one with pictures of faces")
+    pipeline = Pipeline(weights, smoothing=False, runtime=RuntimeChoice("openvino", "float32"))
+    crops: list[np.ndarray] = []
+    for image in _images(folder):
+        crops += [crop_from_landmarks(face.points_px).cut(image) for face in pipeline.process_image(image)]
+        if len(crops) >= count:
+            break
+    pipeline.close()
+    return crops[:count]
+
+
+def _images(folder: Path) -> Iterator[np.ndarray]:
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in IMAGE_SUFFIXES and (image := cv2.imread(str(path))) is not None:
+            yield image
+
+
+def quantise(
+    name_or_path: str | Path, crops: list[np.ndarray], validation: FaceSet | None = None
+) -> Quantised:
+    """Write int8 weights beside a weight file, and what they are worth.
+
+    Args:
+        name_or_path: the weight file, or the name of a bundled one.
+        crops: faces to measure ranges on, ``(size, size, 3)`` uint8 BGR each.
+        validation: labelled faces that were not trained on; what is measured on them decides whether int8 and
+            bfloat16 are chosen by themselves.
+
+    Raises:
+        LivefanError: if NNCF is not installed or there are too few faces.
+    """
+    weights = read_weight_file(name_or_path)
+    if len(crops) < _FEWEST:
+        raise LivefanError(f"only {len(crops)} faces to measure ranges on; give at least {_FEWEST}")
+    model = _quantised(from_onnx(as_onnx(load_weights(weights.path))), crops)
+    metadata = {"weights_sha256": weights.sha256, "precision": "int8", "calibration_faces": str(len(crops))}
+    save_model(model, int8_path(weights), metadata)
+    nme = _measure(weights, validation) if validation else {}
+    if validation:
+        kept = {"weights_sha256": weights.sha256, "validation": validation.title}
+        with whole_file(precisions_path(weights)) as partial:
+            partial.write_text(
+                json.dumps(kept | {"faces": len(validation.faces), "nme": nme}, indent=1) + "\n"
+            )
+    return Quantised(int8_path(weights), len(crops), nme)
+
+
+def _quantised(model: Any, crops: list[np.ndarray]) -> Any:
+    openvino()  # NNCF reports nothing either, where this has switched it off
+    try:
+        import nncf
+    except ImportError as error:
+        raise LivefanError(
+            f"NNCF cannot be loaded ({error}); run: pip install -r requirements-quantise.txt"
+        ) from error
+    nncf.set_log_level(logging.ERROR)
+    ordered = model.get_ordered_ops()
+    last = max(number for number, op in enumerate(ordered) if op.get_type_name() == "Convolution")
+    decoder = [op.get_friendly_name() for op in ordered[last + 1 :] if op.get_type_name() != "Constant"]
+    return nncf.quantize(
+        model,
+        nncf.Dataset([crop[None] for crop in crops]),
+        preset=nncf.QuantizationPreset.MIXED,
+        subset_size=len(crops),
+        ignored_scope=nncf.IgnoredScope(names=decoder, validate=False),
+    )
+
+
+def _measure(weights: WeightFile, validation: FaceSet) -> dict[str, float]:
+    """Validation NME in percent of every precision that runs here."""
+    precisions = ["float32", *(["bfloat16"] if has_bfloat16() else []), "int8"]
+    measured = {}
+    for precision in precisions:
+        runtime = open_runtime(weights, RuntimeChoice("openvino", precision))
+        measured[precision] = round(evaluate(runtime, validation).accuracy.nme_inter_ocular, 4)
+    return measured

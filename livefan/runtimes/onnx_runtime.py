@@ -1,0 +1,41 @@
+"""ONNX Runtime on the CPU."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from livefan.errors import LivefanError
+from livefan.runtimes.base import Runtime
+from livefan.weights_info import WeightFile
+
+
+class OnnxRuntime(Runtime):
+    """What :func:`livefan.runtimes.graph.as_onnx` gives, run by ONNX Runtime.
+
+    Raises:
+        LivefanError: if ONNX Runtime is not installed.
+    """
+
+    name = "onnxruntime"
+
+    def __init__(self, weights: WeightFile, model: bytes, threads: int = 1) -> None:
+        super().__init__(weights.scheme, weights.info.input_size)
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise LivefanError(
+                f"ONNX Runtime cannot be loaded ({error}); run: pip install onnxruntime"
+            ) from error
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        # Threads that spin while they wait take the core from the capture and the window.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self._input = self._session.get_inputs()[0].name
+
+    def run(self, crops_bgr: np.ndarray) -> np.ndarray:
+        """See :meth:`livefan.runtimes.base.Runtime.run`."""
+        (landmarks,) = self._session.run(None, {self._input: crops_bgr})
+        return landmarks

@@ -1,0 +1,38 @@
+"""Eager torch: slow, and what every other runtime is checked against."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from livefan.decode import DECODERS
+from livefan.model import normalise
+from livefan.runtimes.base import Runtime
+from livefan.weights import Weights
+
+
+class TorchRuntime(Runtime):
+    """A loaded network, run as it is, on the device it is on.
+
+    Args:
+        decoder: a key of :data:`livefan.decode.DECODERS`; by default the one the weights name.
+        threads: torch's threads, in the whole process. One is nearly as fast as two for a single crop,
+            and where another program keeps a core busy, two that wait for each other at every layer can
+            take fifty times as long.
+    """
+
+    name = "torch"
+
+    def __init__(self, weights: Weights, decoder: str | None = None, threads: int | None = None) -> None:
+        super().__init__(weights.scheme, weights.info.input_size)
+        self._model = weights.model
+        self._device = next(weights.model.parameters()).device
+        self._decode = DECODERS[decoder or weights.info.decoder]
+        if threads is not None:
+            torch.set_num_threads(threads)
+
+    @torch.inference_mode()
+    def run(self, crops_bgr: np.ndarray) -> np.ndarray:
+        """See :meth:`livefan.runtimes.base.Runtime.run`."""
+        crops = torch.from_numpy(crops_bgr).to(self._device)
+        return self._decode(self._model(normalise(crops))).stacked().cpu().numpy()

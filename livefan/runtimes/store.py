@@ -1,0 +1,123 @@
+"""Compiled networks and choices in the user's cache folder; losing them costs the time to make them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_cache_path
+
+import livefan
+from livefan.atomic import whole_file
+from livefan.errors import LivefanError
+from livefan.weights_info import WeightFile
+
+_PACKAGES = ("openvino", "onnxruntime", "torch")
+_SOURCES = ("decode.py", "encoders.py", "model.py", "weights_info.py", "runtimes/graph.py")
+_KEPT = 8
+_MANIFEST = "livefan.json"
+
+
+def cache_folder() -> Path:
+    """Where livefan keeps what it can make again: ``LIVEFAN_CACHE``, or a folder in the user's cache."""
+    named = os.environ.get("LIVEFAN_CACHE")
+    return Path(named) if named else user_cache_path("livefan", appauthor=False)
+
+
+def cpu_name() -> str:
+    """What this machine's processor calls itself."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    # The flags tell apart what a virtual machine hides under one name.
+    wanted = [line for line in lines if line.startswith(("model name", "flags", "Features", "CPU part"))]
+    return "\n".join(dict.fromkeys(wanted)) or platform.machine()
+
+
+def installed_version(package: str) -> str:
+    """The version of a package, or ``"-"`` where it is not installed."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "-"
+
+
+def _key(weights: WeightFile, threads: int) -> str:
+    """A name that changes with everything that a compiled network or a choice depends on."""
+    code = Path(__file__).parent.parent
+    parts = [weights.sha256, cpu_name(), str(threads), livefan.__version__]
+    parts += [installed_version(package) for package in _PACKAGES]
+    parts += [(code / name).read_text() for name in _SOURCES if (code / name).is_file()]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
+
+
+class Store:
+    """The folder in the user's cache for one weight file, on this machine, with these library versions.
+
+    Args:
+        weights: the weight file.
+        threads: what the choice was measured with.
+        root: where the folders lie; by default the user's cache folder.
+    """
+
+    def __init__(self, weights: WeightFile, threads: int, root: Path | None = None) -> None:
+        self._root = root or cache_folder() / "runtimes"
+        self.folder = self._root / _key(weights, threads)
+
+    def read(self) -> dict[str, Any]:
+        """What was kept; empty where there is nothing or it is damaged."""
+        try:
+            kept = json.loads((self.folder / _MANIFEST).read_text())
+            os.utime(self.folder)
+        except (OSError, ValueError):
+            return {}
+        return kept if isinstance(kept, dict) else {}
+
+    def write(self, **entries: Any) -> None:
+        """Keep some entries, where the folder can be written to."""
+        try:
+            self._prepare()
+            with whole_file(self.folder / _MANIFEST) as partial:
+                partial.write_text(json.dumps(self.read() | entries, indent=1) + "\n")
+        except (OSError, LivefanError):
+            return
+
+    def _prepare(self) -> None:
+        """Make the folder, and remove those that were not used for longest."""
+        if self.folder.is_dir():
+            return
+        self.folder.mkdir(parents=True)
+        by_use = sorted(
+            (folder for folder in self._root.iterdir() if folder.is_dir()), key=lambda f: -f.stat().st_mtime
+        )
+        for folder in by_use[_KEPT:]:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def load(self, name: str) -> bytes | None:
+        """A file just as :meth:`save` wrote it, or None."""
+        hashes = self.read().get("files")
+        try:
+            data = (self.folder / name).read_bytes()
+        except OSError:
+            return None
+        known = isinstance(hashes, dict) and hashes.get(name) == hashlib.sha256(data).hexdigest()
+        return data if known else None
+
+    def save(self, name: str, data: bytes) -> None:
+        """Keep a file, where the folder can be written to."""
+        try:
+            self._prepare()
+            with whole_file(self.folder / name) as partial:
+                partial.write_bytes(data)
+        except (OSError, LivefanError):
+            return
+        kept = self.read().get("files")
+        hashes = kept if isinstance(kept, dict) else {}
+        self.write(files=hashes | {name: hashlib.sha256(data).hexdigest()})

@@ -1,0 +1,125 @@
+"""What a weight file says of itself, read without the network's tensors and without torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+
+from livefan.bundled import DEFAULT_WEIGHTS, find_weights
+from livefan.errors import LivefanError
+from livefan.scheme import LandmarkScheme, scheme_by_name
+
+INPUT_SIZE = 256
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+_PICKLE_SUFFIXES = {".pth", ".pt", ".pkl", ".pickle", ".ckpt", ".bin"}
+
+
+@dataclass(frozen=True)
+class WeightsInfo:
+    """What a weight file says of itself.
+
+    Attributes:
+        architecture: network family, one of :data:`livefan.model.ARCHITECTURES`.
+        width: width multiplier of the encoder.
+        scheme: name of the landmark scheme the network was trained for.
+        decoder: decoder its validation numbers were measured with.
+        input_size, colour_order, mean, std: what the network expects as input.
+        training: free text by key: data, terms of use, command, seed, commit, validation numbers.
+    """
+
+    scheme: str
+    width: float = 1.0
+    architecture: str = "mobilefan"
+    decoder: str = "soft-argmax"
+    input_size: int = INPUT_SIZE
+    colour_order: str = "RGB"
+    mean: tuple[float, ...] = IMAGENET_MEAN
+    std: tuple[float, ...] = IMAGENET_STD
+    training: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """A weight file whose metadata was read and is usable here."""
+
+    path: Path
+    info: WeightsInfo
+    scheme: LandmarkScheme
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of the whole file, in hexadecimal."""
+        return hashlib.sha256(self.path.read_bytes()).hexdigest()
+
+
+def refuse_pickle(path: Path) -> None:
+    """Pass only what is there and is no pickle.
+
+    Raises:
+        LivefanError: if the file is missing, unreadable or a pickle.
+    """
+    if not path.is_file():
+        raise LivefanError(f"{path}: no such weight file; check the path")
+    try:
+        with path.open("rb") as file:
+            head = file.read(9)
+    except OSError as error:
+        raise LivefanError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
+    # A safetensors file begins with eight bytes of header length, any of which may look like a pickle's.
+    is_pickle = head[8:] != b"{" and (head[:2] == b"PK" or head[:1] == b"\x80")
+    if is_pickle or path.suffix in _PICKLE_SUFFIXES:
+        raise LivefanError(
+            f"{path}: pickled weights are refused, since loading them can run code; "
+            "convert them to safetensors first (weights/README.md says how)"
+        )
+
+
+def read_info(path: Path, metadata: Mapping[str, str]) -> WeightsInfo:
+    """What a weight file's metadata says; ``path`` is named in errors.
+
+    Raises:
+        LivefanError: if livefan's entry is absent or unreadable.
+    """
+    try:
+        values = json.loads(metadata["livefan"])
+        values["mean"], values["std"] = tuple(values["mean"]), tuple(values["std"])
+        values["width"] = float(values["width"])
+        return WeightsInfo(**values)
+    except (KeyError, TypeError, ValueError) as error:
+        raise LivefanError(
+            f"{path}: carries no livefan metadata; use weights written by 'livefan train'"
+        ) from error
+
+
+def read_weight_file(name_or_path: str | Path = DEFAULT_WEIGHTS) -> WeightFile:
+    """What a weight file says of itself, by its path or the name of a bundled one.
+
+    Raises:
+        LivefanError: if the file is missing, a pickle, damaged, or of another input or scheme.
+    """
+    path = find_weights(name_or_path)
+    refuse_pickle(path)
+    try:
+        with safe_open(path, framework="np") as opened:
+            metadata = opened.metadata() or {}
+    except (SafetensorError, OSError, ValueError) as error:
+        raise LivefanError(f"{path}: not a whole safetensors file ({error}); copy it again") from error
+    info = read_info(path, metadata)
+    if (info.input_size, info.colour_order, info.mean, info.std) != (
+        *(INPUT_SIZE, "RGB"),
+        *(IMAGENET_MEAN, IMAGENET_STD),
+    ):
+        raise LivefanError(f"{path}: expects another input than 256 x 256 RGB with ImageNet normalisation")
+    try:
+        scheme = scheme_by_name(info.scheme)
+    except LivefanError as error:
+        raise LivefanError(f"{path}: {error}; use weights of a known scheme") from error
+    return WeightFile(path, info, scheme)

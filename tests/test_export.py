@@ -1,0 +1,68 @@
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from livefan import export as module
+from livefan.cli import main
+from livefan.runtimes.pytorch import TorchRuntime
+from livefan.runtimes.select import check_crops
+from livefan.weights import Weights
+
+
+def test_an_exported_onnx_file_runs_elsewhere_and_says_what_it_is(tmp_path: Path, weights: Weights):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    out = tmp_path / "face.onnx"
+    assert main(["export", "mobilefan-300w", "-o", str(out), "--format", "onnx"]) == 0
+    session = onnxruntime.InferenceSession(out, providers=["CPUExecutionProvider"])
+    said = session.get_modelmeta().custom_metadata_map
+    assert said["scheme"] == "300w-68"
+    assert len(json.loads(said["points"])) == 68
+    assert {"input", "output", "weights_sha256", "training", "decoder"} <= said.keys()
+    crops = check_crops(256)
+    (landmarks,) = session.run(["landmarks"], {"crops_bgr": crops})
+    assert np.abs(landmarks - TorchRuntime(weights).run(crops)).max() < 0.01
+
+
+def test_an_exported_openvino_model_runs_elsewhere_and_says_what_it_is(tmp_path: Path, weights: Weights):
+    from livefan.runtimes.open_vino import openvino, read_metadata
+
+    out = tmp_path / "face.xml"
+    assert main(["export", "mobilefan-300w", "-o", str(out), "--format", "openvino"]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["face.bin", "face.xml"]
+    model = openvino().Core().read_model(out)
+    assert read_metadata(model)["scheme"] == "300w-68"
+    crops = check_crops(256)
+    landmarks = openvino().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(crops)[0]
+    assert np.abs(landmarks - TorchRuntime(weights).run(crops)).max() < 0.01
+
+
+@pytest.mark.parametrize("kind", ["onnx", "openvino"])
+def test_a_network_that_disagrees_with_torch_is_not_written(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    if kind == "onnx":
+        pytest.importorskip("onnxruntime")
+    monkeypatch.setattr(module, "disagreement", lambda *arguments: float("nan"))
+    out = tmp_path / f"face{module.SUFFIXES[kind]}"
+    assert main(["export", "mobilefan-300w", "-o", str(out), "--format", kind]) == 2
+    assert "not written" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_that_does_not_fit_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["export", "mobilefan-300w", "-o", str(tmp_path / "face.pb"), "--format", "onnx"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_onnx_without_onnx_runtime_to_check_it_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    assert main(["export", "mobilefan-300w", "-o", str(tmp_path / "face.onnx"), "--format", "onnx"]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "pip install onnxruntime" in error
+    assert list(tmp_path.iterdir()) == []

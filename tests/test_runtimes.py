@@ -1,0 +1,245 @@
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from livefan.bundled import DEFAULT_WEIGHTS, find_weights
+from livefan.errors import LivefanError
+from livefan.model import build_network
+from livefan.pipeline import Pipeline
+from livefan.quantise import quantise
+from livefan.runtimes import select
+from livefan.runtimes.base import Runtime, RuntimeChoice
+from livefan.runtimes.open_vino import has_bfloat16
+from livefan.runtimes.pytorch import TorchRuntime
+from livefan.runtimes.select import check_crops, disagreement, open_runtime, read_precisions
+from livefan.runtimes.store import Store
+from livefan.scheme import SCHEMES
+from livefan.weights import Weights, WeightsInfo, load_weights, save_weights
+from livefan.weights_info import read_weight_file
+
+OPENVINO, ONNXRUNTIME = RuntimeChoice("openvino", "float32"), RuntimeChoice("onnxruntime", "float32")
+
+
+@pytest.fixture(scope="module")
+def crops() -> np.ndarray:
+    return check_crops(256)
+
+
+@pytest.fixture(scope="module")
+def reference(weights: Weights, crops: np.ndarray) -> np.ndarray:
+    return TorchRuntime(weights).run(crops)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Untrained weights of half width for 98 points, whose activations have a trained network's scale."""
+    path = tmp_path_factory.mktemp("small") / "small.safetensors"
+    torch.manual_seed(0)
+    network = build_network("mobilefan", 98, 0.5).train()
+    with torch.no_grad():
+        network.head.weight.mul_(100)
+        for _ in range(20):
+            network(torch.randn(2, 3, 64, 64))
+    save_weights(path, network.eval(), WeightsInfo(scheme="wflw-98", width=0.5))
+    return path
+
+
+@pytest.mark.parametrize("choice", [OPENVINO, ONNXRUNTIME], ids=["openvino", "onnxruntime"])
+def test_a_compiled_network_gives_torchs_landmarks_on_real_faces(
+    choice: RuntimeChoice, crops: np.ndarray, reference: np.ndarray
+):
+    """Positions and spreads to a hundredth of a crop's pixel, confidences to a thousandth."""
+    if choice.runtime == "onnxruntime":
+        pytest.importorskip("onnxruntime")
+    found = open_runtime(DEFAULT_WEIGHTS, choice).run(crops)
+    assert found.shape == (3, 68, 4)
+    assert np.abs(found - reference)[..., [0, 1, 3]].max() < 0.01
+    assert np.abs(found - reference)[..., 2].max() < 0.001
+
+
+@pytest.mark.parametrize("precision", ["int8", "bfloat16"])
+def test_fewer_bits_lie_within_half_a_pixel_of_torch_on_a_clear_face(
+    precision: str, crops: np.ndarray, reference: np.ndarray
+):
+    """Of a crop 256 pixels wide, on average; the network itself errs by some three pixels."""
+    if precision == "bfloat16" and not has_bfloat16():
+        pytest.skip("this CPU has no bfloat16")
+    runtime = open_runtime(DEFAULT_WEIGHTS, RuntimeChoice("openvino", precision))
+    assert 0 < disagreement(runtime, reference[:1], crops[:1]) < 0.5
+
+
+def test_a_batch_is_what_its_crops_are_one_by_one(crops: np.ndarray):
+    runtime = open_runtime(DEFAULT_WEIGHTS, OPENVINO)
+    together = runtime.run(crops).copy()
+    apart = np.concatenate([runtime.run(crop[None]).copy() for crop in crops])
+    assert np.array_equal(together, apart)
+
+
+@pytest.mark.parametrize("architecture", ["mobilefan", "efficientnet-lite2"])
+@pytest.mark.parametrize("runtime", ["openvino", "onnxruntime"])
+def test_other_widths_schemes_and_networks_compile_too(
+    architecture: str, runtime: str, tmp_path: Path, small: Path, crops: np.ndarray
+):
+    pytest.importorskip(runtime)
+    path = small
+    if architecture != "mobilefan":
+        path = tmp_path / "other.safetensors"
+        network = build_network(architecture, 29).eval()
+        save_weights(path, network, WeightsInfo(scheme="cofw-29", architecture=architecture))
+    reference = TorchRuntime(load_weights(path)).run(crops)
+    made = open_runtime(path, RuntimeChoice(runtime, "float32"), cache=tmp_path / "cache")
+    assert made.scheme in SCHEMES.values()
+    assert np.abs(made.run(crops) - reference).max() < 0.02
+
+
+def test_by_itself_the_shipped_weights_run_in_a_precision_that_was_measured(runtime: Runtime):
+    measured = read_precisions(read_weight_file(DEFAULT_WEIGHTS))
+    assert measured.faces > 100
+    assert measured.is_accurate(runtime.precision)
+    assert not measured.is_accurate("float16")
+
+
+def test_int8_that_was_measured_to_be_worse_is_not_chosen(tmp_path: Path):
+    shipped = find_weights(DEFAULT_WEIGHTS)
+    for file in shipped.parent.glob(f"{shipped.stem}.*"):
+        shutil.copy(file, tmp_path)
+    measured = tmp_path / f"{shipped.stem}.precisions.json"
+    kept = json.loads(measured.read_text())
+    kept["nme"]["int8"] = 1.011 * kept["nme"]["float32"]
+    measured.write_text(json.dumps(kept))
+    chosen = open_runtime(tmp_path / shipped.name, RuntimeChoice("openvino"), cache=tmp_path / "cache")
+    assert chosen.precision != "int8"
+
+
+def test_what_was_made_from_other_weights_is_not_used(tmp_path: Path, small: Path):
+    shipped = find_weights(DEFAULT_WEIGHTS)
+    for file in shipped.parent.glob(f"{shipped.stem}.*"):
+        shutil.copy(file, tmp_path / file.name.replace(shipped.stem, "other"))
+    shutil.copy(small, tmp_path / "other.safetensors")
+    assert read_precisions(read_weight_file(tmp_path / "other.safetensors")).nme == {}
+    with pytest.raises(LivefanError, match="made from other weights"):
+        open_runtime(tmp_path / "other.safetensors", RuntimeChoice("openvino", "int8"))
+
+
+def test_a_runtime_that_disagrees_with_torch_is_not_chosen(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    make = select._make
+
+    def broken(*arguments: object) -> Runtime:
+        made = make(*arguments)  # type: ignore[arg-type]
+        run = made.run
+        monkeypatch.setattr(made, "run", lambda crops: run(crops) + 1)
+        return made
+
+    monkeypatch.setattr(select, "_make", broken)
+    assert open_runtime(small, cache=tmp_path / "a").name == "torch"
+    with pytest.raises(LivefanError, match="pixels from torch"):
+        open_runtime(small, RuntimeChoice("openvino"), cache=tmp_path / "b")
+
+
+def test_a_choice_is_made_once_and_made_again_where_its_cache_is_damaged(small: Path, tmp_path: Path):
+    said: list[str] = []
+
+    def choose() -> Runtime:
+        return open_runtime(small, RuntimeChoice("openvino"), cache=tmp_path, say=said.append)
+
+    first = choose()
+    choose()
+    assert len(said) == 1
+    (folder,) = tmp_path.iterdir()
+    model = folder / "float32.onnx"
+    model.write_bytes(model.read_bytes()[:-1000])
+    crops = check_crops(256)
+    assert np.array_equal(choose().run(crops), first.run(crops))
+    (folder / "livefan.json").write_text('{"choices": 7')
+    choose()
+    assert len(said) == 2
+    (folder / "livefan.json").write_text('{"choices": {"a": []}, "files": 3}')
+    choose()
+
+
+def test_a_cache_that_cannot_be_written_to_does_no_harm(small: Path, tmp_path: Path):
+    (tmp_path / "file").touch()
+    made = open_runtime(small, OPENVINO, cache=tmp_path / "file")
+    assert made.run(check_crops(256)).shape == (3, 98, 4)
+
+
+def test_the_cache_forgets_what_was_not_used_for_longest(small: Path, tmp_path: Path):
+    for number in range(12):
+        Store(read_weight_file(small), number, tmp_path).write(number=number)
+    assert len(list(tmp_path.iterdir())) == 8
+
+
+@pytest.mark.parametrize("package", ["onnxruntime", "openvino"])
+def test_a_package_that_is_missing_is_named_in_one_line(
+    package: str, tmp_path: Path, small: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(select, "find_spec", lambda name: None if name == package else True)
+    for precision in ("auto", "float32"):
+        with pytest.raises(LivefanError, match=f"pip install {package}") as caught:
+            open_runtime(small, RuntimeChoice(package, precision), cache=tmp_path)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("choice", "said"),
+    [
+        (RuntimeChoice("tensorrt"), "tensorrt"),
+        (RuntimeChoice("openvino", "int8"), "livefan quantise"),
+        (RuntimeChoice("auto", "int8"), "livefan quantise"),
+        (RuntimeChoice("torch", "bfloat16"), "float32"),
+    ],
+)
+def test_what_cannot_be_had_is_refused_in_one_line(
+    choice: RuntimeChoice, said: str, small: Path, tmp_path: Path
+):
+    with pytest.raises(LivefanError, match=said) as caught:
+        open_runtime(small, choice, cache=tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_once_chosen_the_shipped_weights_find_faces_without_torch_and_without_reports(
+    runtime: Runtime, photo: np.ndarray, tmp_path: Path
+):
+    """In a process of its own, after the first use; OpenVINO's reporting package stays out too."""
+    cv2.imwrite(str(tmp_path / "photo.png"), photo)
+    code = (
+        "import sys, cv2; from livefan.pipeline import Pipeline; "
+        f"faces = Pipeline().process_image(cv2.imread({str(tmp_path / 'photo.png')!r})); "
+        "print(len(faces), 'torch' in sys.modules, sys.modules.get('openvino_telemetry'))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parent.parent,
+    )
+    assert done.stdout.split() == ["1", "False", "None"], done.stderr
+
+
+def test_a_loaded_network_is_run_by_torch(weights: Weights, photo: np.ndarray):
+    pipeline = Pipeline(weights)
+    assert pipeline.runtime.name == "torch"
+    assert len(pipeline.process_image(photo)) == 1
+    pipeline.close()
+
+
+def test_quantising_writes_what_the_pipeline_then_runs(small: Path, tmp_path: Path, crops: np.ndarray):
+    pytest.importorskip("nncf")
+    path = tmp_path / "small.safetensors"
+    shutil.copy(small, path)
+    with pytest.raises(LivefanError, match="only 3 faces"):
+        quantise(path, list(crops))
+    done = quantise(path, [np.roll(crop, shift, axis=1) for crop in crops for shift in (0, 8, -8, 16)])
+    assert (done.faces, done.nme) == (12, {})
+    runtime = open_runtime(path, RuntimeChoice("openvino", "int8"), cache=tmp_path)
+    assert disagreement(runtime, TorchRuntime(load_weights(path)).run(crops), crops) < 3
