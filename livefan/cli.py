@@ -399,6 +399,96 @@ def _synthesise_profiles(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _add_label(commands: _Commands) -> None:
+    parser = commands.add_parser(
+        "label",
+        help="label faces that have no labels, where the network agrees with itself",
+        description="Find the faces of a folder's images and write each with its landmarks, as an image with "
+        "a .pts file, if several views of it, shifted, scaled, turned and mirrored, give nearly the same. "
+        "'train --extra' takes the folder. Why others were left out is in its labels.json.",
+    )
+    parser.add_argument("folder", metavar="DIR", type=Path, help="images, in it and in the folders in it")
+    parser.add_argument("-o", "--out", type=Path, required=True, help="folder to make")
+    parser.add_argument("--weights", default=DEFAULT_WEIGHTS, help="the teacher (default: %(default)s)")
+    parser.add_argument(
+        "--disagreement",
+        type=_share,
+        default=0.02,
+        metavar="SHARE",
+        help="largest mean distance of the views from their mean, as a share of the distance between the "
+        "outer eye corners (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--confidence",
+        type=_share,
+        default=0.6,
+        metavar="C",
+        help="lowest mean confidence (default: %(default)s)",
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    _add_runtime_options(parser)
+    parser.set_defaults(run=_label)
+
+
+def _label(arguments: argparse.Namespace) -> int:
+    from livefan.runtimes.select import open_runtime
+    from livefan.training.label import Criteria, label
+
+    runtime = open_runtime(arguments.weights, _runtime_choice(arguments), say=_notice(quiet=arguments.quiet))
+    criteria = Criteria(disagreement=arguments.disagreement, confidence=arguments.confidence)
+    labels = label(runtime, arguments.folder, arguments.out, criteria, quiet=arguments.quiet)
+    print(f"{arguments.out}: {labels.kept} faces labelled, {len(labels.left_out)} left out")
+    return 0
+
+
+def _add_compare(commands: _Commands) -> None:
+    parser = commands.add_parser(
+        "compare",
+        help="compare two models over a recording or images: a side-by-side video and a report",
+        description="Run two models over the same frames. A model is a weight file or the name of a bundled "
+        "one; after an @ may follow, with commas between, a runtime, a precision, and raw for no smoothing: "
+        "mobilefan-300w@openvino,int8,raw. Where one is the other's teacher, name the teacher second: "
+        "lengths are in percent of its distance between the eyes.",
+    )
+    parser.add_argument("first", metavar="A", help="a model")
+    parser.add_argument("second", metavar="B", help="the model to compare it with")
+    parser.add_argument(
+        "--source", metavar="CLIP|DIR", help="video, image or folder of images (default: the bundled clip)"
+    )
+    parser.add_argument(
+        "--truth", metavar="DIR", type=Path, help="folder of .pts files with the true landmarks"
+    )
+    parser.add_argument(
+        "-o",
+        "--out",
+        type=Path,
+        required=True,
+        help="folder for side-by-side.mp4, report.html and report.json",
+    )
+    parser.add_argument("--max-faces", type=_positive, default=5, metavar="N", help="follow at most N faces")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.set_defaults(run=_compare)
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    from livefan.compare import REPORT_NAME, compare, contestant
+
+    models = [contestant(spec, max_faces=arguments.max_faces) for spec in (arguments.first, arguments.second)]
+    done = compare(
+        models[0],
+        models[1],
+        arguments.source or bundled_clip(),
+        arguments.out,
+        truth=arguments.truth,
+        quiet=arguments.quiet,
+    )
+    apart = sum(each.overall for each in done.disagreements) / len(done.disagreements)
+    print(f"{arguments.out / REPORT_NAME}: {done.n_frames} frames, {apart:.2f} % apart")
+    for side in done.sides:
+        print(f"  {side.label}: {side.latency_ms:.1f} ms a frame, jitter {side.jitter.median:.3f} %")
+    return 0
+
+
 def _add_export(commands: _Commands) -> None:
     parser = commands.add_parser(
         "export",
@@ -534,6 +624,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_average(commands)
     _add_calibrate(commands)
     _add_synthesise_profiles(commands)
+    _add_label(commands)
+    _add_compare(commands)
     _add_export(commands)
     _add_quantise(commands)
     _add_benchmark(commands)

@@ -1,0 +1,217 @@
+"""Labels for faces that have none: a teacher's landmarks, kept where it agrees with itself.
+
+A network that is sure of a face places its landmarks alike however the face is cut out; one that guesses
+does not. Each face is looked at through several crops, moved, scaled and turned a little, each plain and
+mirrored. Their mean is the label, and their disagreement decides whether it is kept.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from livefan.crop import CROP_MARGIN, Crop, crop_from_landmarks, upright_crop
+from livefan.datasets.pts import write_pts
+from livefan.detect import Detection, FaceDetector
+from livefan.errors import LivefanError
+from livefan.frame import as_bgr
+from livefan.framing import load_framing
+from livefan.inference import locate
+from livefan.metrics import inter_ocular
+from livefan.runtimes.base import Runtime
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+_KEPT_MARGIN = 2.2
+"""Side of a written image as a multiple of the landmark box, so that training can turn and shift it."""
+_BORDER = 0.4
+"""Share of an image's size added on each side where no face was found: faces cut too tightly."""
+_VIEWS = ((0.0, 0.0, 1.0, 0.0), (0.03, -0.02, 1.06, 6.0), (-0.03, 0.02, 0.95, -6.0))
+"""Shift along x and y in crop sides, factor of the side, and turn in degrees."""
+
+
+@dataclass(frozen=True)
+class Criteria:
+    """When a face's labels are kept.
+
+    Attributes:
+        disagreement: largest mean distance of the views from their mean, as a share of the distance
+            between the outer eye corners.
+        confidence: lowest mean confidence of the landmarks.
+        side_px: shortest side of the landmark box; what is smaller shows too little.
+    """
+
+    disagreement: float = 0.02
+    confidence: float = 0.6
+    side_px: float = 40.0
+
+
+@dataclass
+class Labels:
+    """What labelling came to.
+
+    Attributes:
+        kept: images written.
+        left_out: why faces or images were left out, one line each.
+    """
+
+    kept: int = 0
+    left_out: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """What several views of a face make of it.
+
+    Attributes:
+        points_px: ``(n, 2)`` mean landmarks in image pixels.
+        disagreement: mean distance from it, as a share of the inter-ocular distance.
+        confidence: mean confidence.
+    """
+
+    points_px: np.ndarray
+    disagreement: float
+    confidence: float
+
+    def objection(self, criteria: Criteria) -> str | None:
+        """Why the labels are not to be kept, if so."""
+        side = float(np.ptp(self.points_px, axis=0).max())
+        if side < criteria.side_px:
+            return f"a face of {side:.0f} pixels is too small"
+        if self.confidence < criteria.confidence:
+            return f"confidence {self.confidence:.2f}"
+        if self.disagreement > criteria.disagreement:
+            return f"views disagree by {100 * self.disagreement:.1f} %"
+        return None
+
+
+def look(runtime: Runtime, image: np.ndarray, crop: Crop) -> Opinion:
+    """The landmarks of a face as several views of it show them, and how far these agree.
+
+    Args:
+        image: ``(height, width, 3)`` uint8 BGR.
+        crop: where the face is, its head upright.
+    """
+    crops = [
+        replace(
+            crop,
+            centre_px=(crop.centre_px[0] + x * crop.side_px, crop.centre_px[1] + y * crop.side_px),
+            side_px=crop.side_px * factor,
+            angle=crop.angle + math.radians(turn),
+        )
+        for x, y, factor, turn in _VIEWS
+    ]
+    pixels = runtime.buffer(2 * len(crops))
+    for number, view in enumerate(crops):
+        pixels[2 * number] = view.cut(image)
+        pixels[2 * number + 1] = pixels[2 * number][:, ::-1]
+    seen = runtime.run(pixels).astype(np.float64)
+    mirrored = seen[1::2][:, list(runtime.scheme.mirror_order)]
+    mirrored[..., 0] = runtime.input_size - 1 - mirrored[..., 0]
+    seen = np.concatenate([seen[0::2], mirrored])
+    views = np.stack(
+        [view.to_image(points[:, :2]) for view, points in zip([*crops, *crops], seen, strict=True)]
+    )
+    mean = views.mean(axis=0)
+    apart = float(np.linalg.norm(views - mean, axis=-1).mean())
+    eyes = float(inter_ocular(mean[None], runtime.scheme)[0])
+    return Opinion(mean, apart / max(eyes, 1e-6), float(seen[..., 2].mean()))
+
+
+def label(
+    runtime: Runtime, folder: Path, output: Path, criteria: Criteria | None = None, *, quiet: bool = False
+) -> Labels:
+    """Find and label the faces of a folder's images; write each as an image with ``.pts`` beside it.
+
+    Args:
+        runtime: the teacher.
+        folder: images, in it and in the folders in it.
+        output: a new folder; it appears when all is done. ``labels.json`` in it says what was left out.
+        criteria: when labels are kept.
+        quiet: no progress bar.
+
+    Raises:
+        LivefanError: if the folder holds no image, or the output exists or cannot be made.
+    """
+    criteria = criteria or Criteria()
+    images = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+    if not images:
+        raise LivefanError(f"{folder}: holds no images; name a folder of pictures of faces")
+    if output.exists():
+        raise LivefanError(f"{output}: exists already; choose another --out")
+    if not output.parent.is_dir():
+        raise LivefanError(f"{output.parent}: no such folder; create it first")
+    partial = output.with_name(f".{output.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    labels = Labels()
+    try:
+        with FaceDetector() as detector:
+            for path in tqdm(images, "labelling", leave=False, disable=True if quiet else None):
+                _label_image(runtime, detector, path, partial, folder, criteria, labels)
+        report = {"criteria": asdict(criteria), "kept": labels.kept, "left out": labels.left_out}
+        (partial / "labels.json").write_text(json.dumps(report, indent=1) + "\n")
+        partial.rename(output)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return labels
+
+
+def _label_image(
+    runtime: Runtime,
+    detector: FaceDetector,
+    path: Path,
+    output: Path,
+    folder: Path,
+    criteria: Criteria,
+    labels: Labels,
+) -> None:
+    name = path.relative_to(folder)
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        labels.left_out.append(f"{name}: cannot be read as an image")
+        return
+    image, detections = _detect(detector, as_bgr(image, str(path)))
+    if not detections:
+        labels.left_out.append(f"{name}: no face found")
+    stem = "-".join(name.with_suffix("").parts)
+    for number, opinion in enumerate(_opinions(runtime, image, detections)):
+        objection = opinion.objection(criteria)
+        if objection:
+            labels.left_out.append(f"{name}: {objection}")
+            continue
+        _write(output / f"{stem}_{number}.jpg", image, opinion.points_px)
+        labels.kept += 1
+
+
+def _detect(detector: FaceDetector, image: np.ndarray) -> tuple[np.ndarray, list[Detection]]:
+    """The faces of an image; where none is found, of the image with a border, which is returned instead."""
+    found = detector.detect(image)
+    if found:
+        return image, found
+    rows, columns = (round(size * _BORDER) for size in image.shape[:2])
+    image = cv2.copyMakeBorder(image, rows, rows, columns, columns, cv2.BORDER_CONSTANT)
+    return image, detector.detect(image)
+
+
+def _opinions(runtime: Runtime, image: np.ndarray, detections: list[Detection]) -> Iterator[Opinion]:
+    framing = load_framing()
+    for detection in detections:
+        (seen,) = locate(runtime, image, [framing.crop(detection)])
+        yield look(runtime, image, upright_crop(seen.points_px, runtime.scheme))
+
+
+def _write(path: Path, image: np.ndarray, points_px: np.ndarray) -> None:
+    """Write the neighbourhood of a face, unturned and at its own scale, and its landmarks."""
+    box = crop_from_landmarks(points_px)
+    side = box.side_px / CROP_MARGIN * _KEPT_MARGIN
+    neighbourhood = replace(box, side_px=side, size=max(1, math.ceil(side)))
+    cv2.imwrite(str(path), neighbourhood.cut(image), [cv2.IMWRITE_JPEG_QUALITY, 95])
+    write_pts(path.with_suffix(".pts"), neighbourhood.to_crop(points_px))

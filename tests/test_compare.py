@@ -1,0 +1,135 @@
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from livefan.bundled import bundled_clip
+from livefan.capture import open_source
+from livefan.cli import main
+from livefan.compare import Contestant, Truth, compare, contestant
+from livefan.datasets import write_pts
+from livefan.errors import LivefanError
+from livefan.model import MobileFAN
+from livefan.pipeline import Pipeline
+from livefan.scheme import IBUG_68
+from livefan.weights import WeightsInfo, load_weights, save_weights
+
+
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight frames of the bundled clip as images."""
+    folder = tmp_path_factory.mktemp("frames")
+    with open_source(bundled_clip()) as source:
+        for frame, _ in zip(source, range(8), strict=False):
+            cv2.imwrite(str(folder / f"shot_{frame.index}.png"), frame.image)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def done(frames: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model compared with itself, smoothed with raw, and the raw one's landmarks as the truth."""
+    output = tmp_path_factory.mktemp("compared")
+    truth = output / "truth"
+    truth.mkdir()
+    weights = load_weights()
+    pipeline = Pipeline(weights, smoothing=0.0)
+    with open_source(frames) as source:
+        for frame in source:
+            (face,) = pipeline.process(frame)
+            write_pts(truth / f"shot_{frame.index}.pts", face.points_px)
+    models = [
+        Contestant(label, Pipeline(weights, smoothing=smoothing), 2_116_164, 8_600_000)
+        for label, smoothing in (("smoothed", 0.5), ("raw", 0.0))
+    ]
+    compare(models[0], models[1], frames, output / "out", truth=truth, quiet=True)
+    return output / "out"
+
+
+def test_the_numbers_tell_what_the_models_did(done: Path):
+    numbers = json.loads((done / "report.json").read_text())
+    assert numbers["n_frames"] == len(numbers["over_time"]) == 8
+    smoothed, raw = numbers["models"]
+    assert numbers["over_time"][0]["overall"] == 0  # the first frame is not smoothed
+    assert 0 < numbers["disagreement"]["mean"] < 3
+    assert raw["against_truth"]["nme"] == pytest.approx(0, abs=0.01)
+    assert smoothed["against_truth"]["nme"] == pytest.approx(numbers["disagreement"]["mean"], abs=0.01)
+    assert smoothed["jitter"] < raw["jitter"]
+    assert set(numbers["disagreement"]["by_region"]) == {"jaw", "brows", "nose", "eyes", "mouth"}
+
+
+def test_the_report_is_one_file_that_needs_no_other(done: Path):
+    page = (done / "report.html").read_text()
+    assert page.count("data:image/jpeg;base64,") >= 1
+    assert page.count("<svg") == 3
+    for outside in ('src="http', 'href="http', "<script", "<link"):
+        assert outside not in page
+
+
+def test_the_video_shows_both_side_by_side(done: Path):
+    with open_source(done / "side-by-side.mp4") as source:
+        shown = list(source)
+    assert len(shown) == 8
+    assert source.size == (2 * 640, 360 + 28)
+    left, right = shown[0].image[28:, :640], shown[0].image[28:, 640:]
+    assert 0.5 < np.abs(left.astype(int) - right).mean() < 20  # the same picture in two colours
+
+
+def test_truth_of_frames_and_of_images_with_several_faces(tmp_path: Path):
+    points = np.arange(136.0).reshape(68, 2)
+    for name in ("one", "two_0", "two_1", "frame_000012_face_1", "twofold_9"):
+        write_pts(tmp_path / f"{name}.pts", points)
+    (tmp_path / "frame_000013.pts").write_text("version: 1\nn_points: 0\n{\n}\n")
+    truth = Truth(tmp_path, IBUG_68)
+    counts = {name: len(truth.of(name)) for name in ("one", "two", "frame_000012", "frame_000013", "none")}
+    assert counts == {"one": 1, "two": 2, "frame_000012": 1, "frame_000013": 0, "none": 0}
+    assert np.allclose(truth.of("one")[0], points, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("words", "runtime", "smoothing"),
+    [("", None, 0.5), ("@torch", "torch", 0.5), ("@torch,float32,raw", "torch", 0.0)],
+)
+def test_a_model_can_be_named_with_runtime_and_raw(words: str, runtime: str | None, smoothing: float):
+    model = contestant(f"mobilefan-300w{words}" if words else "mobilefan-300w@torch")
+    assert model.n_parameters == 2_116_164
+    assert model.pipeline.smoothing == smoothing
+    if runtime:
+        assert model.pipeline.runtime.name == runtime
+    assert model.label.startswith("mobilefan-300w")
+
+
+def test_what_cannot_be_compared_is_one_line(
+    frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    save_weights(tmp_path / "wflw.safetensors", MobileFAN(98, 0.5), WeightsInfo("wflw-98", 0.5))
+    (tmp_path / "file").write_text("")
+    (tmp_path / "empty").mkdir()
+    for arguments, said in (
+        (["mobilefan-300w@torch", "mobilefan-300w@fast", "-o", str(tmp_path / "o")], "'fast' after the @"),
+        (["mobilefan-300w@torch", "missing", "-o", str(tmp_path / "o")], "missing"),
+        (
+            ["mobilefan-300w@torch", f"{tmp_path}/wflw.safetensors@torch", "-o", str(tmp_path / "o")],
+            "compare models of one scheme",
+        ),
+        (["mobilefan-300w@torch", "mobilefan-300w@torch", "-o", str(tmp_path / "file")], "is a file"),
+        (
+            ["mobilefan-300w@torch"] * 2 + ["-o", str(tmp_path / "o"), "--truth", str(tmp_path / "empty")],
+            "holds no .pts files",
+        ),
+    ):
+        assert main(["compare", *arguments, "--source", str(frames), "--quiet"]) == 2
+        error = capsys.readouterr().err
+        assert said in error
+        assert len(error.strip().splitlines()) == 1
+        assert not (tmp_path / "o").exists()
+
+
+def test_a_source_without_faces_has_nothing_to_compare(tmp_path: Path):
+    cv2.imwrite(str(tmp_path / "grey.png"), np.full((200, 200, 3), 127, np.uint8))
+    weights = load_weights()
+    models = [Contestant(label, Pipeline(weights), 1, 1) for label in "ab"]
+    with pytest.raises(LivefanError, match="no face in common"):
+        compare(models[0], models[1], tmp_path / "grey.png", tmp_path / "o", quiet=True)
+    assert list((tmp_path / "o").iterdir()) == []

@@ -1,0 +1,86 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from livefan.cli import main
+from livefan.crop import upright_crop
+from livefan.datasets import load
+from livefan.pipeline import Pipeline
+from livefan.runtimes.base import Runtime
+from livefan.training.label import Criteria, label, look
+
+
+def test_views_of_a_face_agree_and_those_of_noise_do_not(
+    pipeline: Pipeline, runtime: Runtime, photo: np.ndarray
+):
+    (face,) = pipeline.process_image(photo)
+    crop = upright_crop(face.points_px, runtime.scheme)
+    opinion = look(runtime, photo, crop)
+    assert opinion.disagreement < 0.02
+    assert np.linalg.norm(opinion.points_px - face.points_px, axis=1).mean() < 0.02 * crop.side_px
+    elsewhere = replace(crop, centre_px=(crop.centre_px[0], crop.centre_px[1] + crop.side_px))
+    assert look(runtime, photo, elsewhere).objection(Criteria()) is not None
+
+
+def test_a_mirrored_face_is_seen_mirrored(pipeline: Pipeline, runtime: Runtime, photo: np.ndarray):
+    (face,) = pipeline.process_image(photo)
+    crop = upright_crop(face.points_px, runtime.scheme)
+    mirrored = replace(
+        crop, centre_px=(photo.shape[1] - 1 - crop.centre_px[0], crop.centre_px[1]), angle=-crop.angle
+    )
+    there = look(runtime, photo, crop).points_px
+    here = look(runtime, np.ascontiguousarray(photo[:, ::-1]), mirrored).points_px
+    back = here[list(runtime.scheme.mirror_order)] * (-1, 1) + (photo.shape[1] - 1, 0)
+    assert np.abs(back - there).max() < 0.05 * crop.side_px
+    assert np.abs(back - there).mean() < 0.005 * crop.side_px
+
+
+def test_labelled_faces_can_be_trained_on_and_the_rest_is_explained(
+    runtime: Runtime, photo: np.ndarray, tmp_path: Path
+):
+    (tmp_path / "in/deep").mkdir(parents=True)
+    cv2.imwrite(str(tmp_path / "in/deep/face.png"), photo)
+    cv2.imwrite(str(tmp_path / "in/grey.png"), np.full((200, 200, 3), 127, np.uint8))
+    (tmp_path / "in/broken.jpg").write_bytes(b"no image")
+    labels = label(runtime, tmp_path / "in", tmp_path / "out", quiet=True)
+    assert labels.kept == 1
+    assert sorted(line.split(":")[0] for line in labels.left_out) == ["broken.jpg", "grey.png"]
+    report = json.loads((tmp_path / "out/labels.json").read_text())
+    assert report["kept"] == 1
+    (face,) = load("pts", tmp_path / "out", "all").faces
+    assert face.image_path.name == "deep-face_0.jpg"
+    assert face.read_image().shape[0] > 2 * np.ptp(face.points_px, axis=0).max()
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_strict_criteria_leave_everything_out_with_the_reason(
+    runtime: Runtime, photo: np.ndarray, tmp_path: Path
+):
+    (tmp_path / "in").mkdir()
+    cv2.imwrite(str(tmp_path / "in/face.png"), photo)
+    for criteria, said in (
+        (Criteria(disagreement=1e-6), "views disagree by"),
+        (Criteria(confidence=0.9999), "confidence 0."),
+        (Criteria(side_px=5000), "too small"),
+    ):
+        labels = label(runtime, tmp_path / "in", tmp_path / f"out-{said[:4]}", criteria, quiet=True)
+        assert labels.kept == 0
+        assert said in labels.left_out[0]
+
+
+def test_what_cannot_be_labelled_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full/a.png").write_bytes(b"")
+    for folder, output, said in (
+        ("empty", "out", "holds no images"),
+        ("full", "empty", "exists already"),
+        ("full", "missing/out", "no such folder"),
+    ):
+        command = ["label", str(tmp_path / folder), "-o", str(tmp_path / output), "--runtime", "torch"]
+        assert main(command) == 2
+        assert said in capsys.readouterr().err
