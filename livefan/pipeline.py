@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,6 +74,10 @@ class Pipeline:
     detector runs while no face is followed, after one was lost, and once in a while for new ones.
     Use one pipeline a source and from one thread.
 
+    With ``background``, looks for further faces while some are followed run in a thread of their own, and
+    what they find is taken up when it is there, some frames later. Without, the same frames always give the
+    same faces.
+
     Args:
         weights: the name or path of a weight file; or a network, as torch or another runtime runs it.
         smoothing: strength of the Kalman filtering of the landmarks, from 0, none, to 1; may be changed
@@ -80,6 +85,7 @@ class Pipeline:
         max_faces: follow at most this many.
         detect_every: seconds between looks for further faces while some are followed.
         smoother: the noise model of the filter.
+        background: look for further faces in a thread of its own.
         runtime: what runs a weight file; by default the fastest that agrees with torch.
         say: told in words when choosing that takes seconds, the first time.
 
@@ -95,6 +101,7 @@ class Pipeline:
         max_faces: int = 5,
         detect_every: float = 1.0,
         smoother: SmootherSettings | None = None,
+        background: bool = False,
         runtime: RuntimeChoice | None = None,
         say: Callable[[str], None] = lambda text: None,
     ) -> None:
@@ -105,6 +112,7 @@ class Pipeline:
         self._smoother = smoother
         self._framing = load_framing()
         self._detector = FaceDetector()
+        self._background = ThreadPoolExecutor(1, "livefan-detect") if background else None
         self._next_id = 1
         self.reset()
 
@@ -119,6 +127,7 @@ class Pipeline:
         self._lost: list[Track] = []
         self._time = float("-inf")
         self._detected_at = float("-inf")
+        self._look: Future[list[Detection]] | None = None
 
     def state(self) -> str:
         """All that decides what is found next, exact, as JSON; but not the filters, which begin anew."""
@@ -146,6 +155,8 @@ class Pipeline:
 
     def close(self) -> None:
         """Release the detector."""
+        if self._background is not None:
+            self._background.shutdown()
         self._detector.close()
 
     def process(self, frame: Frame) -> list[Face]:
@@ -159,9 +170,8 @@ class Pipeline:
             self.reset()
         self._time = frame.source_time
         self._follow(image)
-        if self._search_due():
-            self._detected_at = self._time
-            self._begin_tracks(image)
+        if self._look is not None or self._search_due():
+            self._search(image)
         return [self._face(track) for track in sorted(self._tracks, key=lambda track: track.track_id)]
 
     def process_image(self, image: np.ndarray) -> list[Face]:
@@ -191,10 +201,23 @@ class Pipeline:
         waited = self._time - self._detected_at
         return not self._tracks or bool(self._lost) or waited >= self.detect_every
 
-    def _begin_tracks(self, image: np.ndarray) -> None:
-        """Detect, look at what is new, and follow it from here on."""
+    def _search(self, image: np.ndarray) -> None:
+        """Look for faces, in the background where that is wanted and some face is followed meanwhile."""
+        if self._background is None:
+            self._detected_at = self._time
+            self._begin_tracks(image, self._detector.detect(image))
+            return
+        if self._look is None:
+            self._detected_at = self._time
+            self._look = self._background.submit(self._detector.detect, image)
+        if self._look.done() or not self._tracks:
+            found, self._look = self._look.result(), None
+            self._begin_tracks(image, found)
+
+    def _begin_tracks(self, image: np.ndarray, detections: list[Detection]) -> None:
+        """Look at what is new, and follow it from here on."""
         free = self.max_faces - len(self._tracks)
-        new = [found for found in self._detector.detect(image) if self._is_new(found)][:free]
+        new = [found for found in detections if self._is_new(found)][:free]
         for located in self._look_twice(image, [self._framing.crop(found) for found in new]):
             box = bounding_box(located.points_px)
             taken = any(iou(box, track.box_px) > _SAME_FACE_IOU for track in self._tracks)

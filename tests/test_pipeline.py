@@ -1,3 +1,4 @@
+import threading
 from pathlib import Path
 
 import cv2
@@ -5,7 +6,7 @@ import numpy as np
 import pytest
 
 from livefan.crop import Crop, upright_crop
-from livefan.detect import FaceDetector, iou
+from livefan.detect import Detection, FaceDetector, iou
 from livefan.errors import LivefanError
 from livefan.frame import Frame, as_bgr
 from livefan.framing import load_framing
@@ -126,6 +127,53 @@ def test_a_second_face_is_noticed_within_a_second(pipeline: Pipeline, photo: np.
     counts = [len(pipeline.process(frame)) for frame in frames([alone] * 5 + [two_faces(photo)] * 26)]
     assert counts[:5] == [1] * 5
     assert counts[-1] == 2
+
+
+def test_while_the_detector_looks_in_the_background_faces_are_followed_on(
+    runtime: Runtime, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
+):
+    pipeline = Pipeline(runtime, background=True, detect_every=0.2)
+    detect, go_on, done = FaceDetector.detect, threading.Event(), threading.Event()
+
+    def slow(self: FaceDetector, image: np.ndarray) -> list[Detection]:
+        found = detect(self, image)
+        go_on.wait(30)
+        done.set()
+        return found
+
+    alone, both = np.hstack([photo, blank(photo)]), two_faces(photo)
+    assert len(pipeline.process(Frame(alone, 0, 0.0, 0.0))) == 1
+    monkeypatch.setattr(FaceDetector, "detect", slow)
+    pictures = [moved(both, 2 * i) for i in range(12)]
+    before = [len(pipeline.process(frame)) for frame in frames(pictures, start=0.1)]
+    go_on.set()
+    assert done.wait(30)
+    pipeline._look.result(30)
+    after = [len(pipeline.process(frame)) for frame in frames([pictures[-1]] * 2, start=1.0)]
+    pipeline.close()
+    assert before == [1] * 12
+    assert after == [2, 2]
+
+
+def test_a_background_look_at_the_source_before_harms_no_new_one(runtime: Runtime, photo: np.ndarray):
+    pipeline = Pipeline(runtime, background=True, detect_every=0.0)
+    for frame in frames([photo] * 3):
+        pipeline.process(frame)
+    assert pipeline.process_image(blank(photo)) == []
+    assert len(pipeline.process_image(photo)) == 1
+    pipeline.close()
+
+
+@pytest.mark.parametrize("factor", [3, 6])
+def test_in_a_large_frame_a_face_is_found_where_it_is_in_a_small_one(
+    pipeline: Pipeline, photo: np.ndarray, factor: int
+):
+    """To a hundredth of its size: pixel centres lie at integers, so a factor moves them by half of it."""
+    (small,) = pipeline.process_image(photo)
+    (large,) = pipeline.process_image(cv2.resize(photo, None, fx=factor, fy=factor))
+    back = (large.points_px + 0.5) / factor - 0.5
+    size = np.ptp(small.points_px, axis=0).max()
+    assert np.linalg.norm(back - small.points_px, axis=1).mean() < 0.01 * size
 
 
 def test_an_earlier_time_means_a_new_source(pipeline: Pipeline, photo: np.ndarray):

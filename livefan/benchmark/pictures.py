@@ -13,6 +13,7 @@ from livefan.capture import open_source
 from livefan.errors import LivefanError
 from livefan.frame import Frame, as_bgr
 
+_RATE = 25
 _TILE = 216
 _CANVAS = (720, 1280)
 _COLUMNS = 5
@@ -34,6 +35,15 @@ def read_frames(clip: str | Path, count: int) -> list[Frame]:
 def scaled(frames: Sequence[Frame], width: int, height: int) -> list[Frame]:
     """Frames of another size: the picture scaled to fit, centred on black."""
     return [_with_image(frame, fit(as_bgr(frame.image), width, height)) for frame in frames]
+
+
+def there_and_back(frames: Sequence[Frame], count: int) -> list[Frame]:
+    """So many frames out of few: forwards, backwards, and so on, on a clock that runs on."""
+    turn = [*frames, *frames[-2:0:-1]]
+    return [
+        Frame(frame.image, frame.index, frame.captured_at, number / _RATE)
+        for number, frame in enumerate(itertools.islice(itertools.cycle(turn), count))
+    ]
 
 
 def fit(image: np.ndarray, width: int, height: int) -> np.ndarray:

@@ -15,7 +15,7 @@ import numpy as np
 
 import livefan
 from livefan.benchmark.peers import DLIB, MEDIAPIPE, dlib_landmarks, mediapipe_face_mesh
-from livefan.benchmark.pictures import crowd, read_frames, scaled
+from livefan.benchmark.pictures import crowd, read_frames, scaled, there_and_back
 from livefan.benchmark.processes import Footprint, footprints
 from livefan.benchmark.timing import Timing, summarise, time_in_turn
 from livefan.capture import open_source
@@ -129,7 +129,10 @@ def benchmark(
         _count_faces(runtime, crowd(frames, centre, _SURROUNDINGS * side, number), number) for number in FACES
     ]
     say("frame sizes")
-    sizes = [FrameSize(*size, _follow(runtime, scaled(frames[:40], *size))) for size in SIZES]
+    sizes = [
+        FrameSize(*size, _follow(runtime, there_and_back(scaled(frames[:12], *size), count)))
+        for size in SIZES
+    ]
     return Report(
         machine=_machine(),
         versions={

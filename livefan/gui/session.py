@@ -45,7 +45,9 @@ class QtSession(QObject):
 
         self.session = LiveSession(
             source,
-            lambda: Pipeline(weights, max_faces=max_faces, runtime=runtime, say=self.status.emit),
+            lambda: Pipeline(
+                weights, max_faces=max_faces, background=True, runtime=runtime, say=self.status.emit
+            ),
             on_result=self._keep,
             on_status=self.status.emit,
             on_end=lambda error: self.ended.emit(self, error or ""),

@@ -1,0 +1,132 @@
+import itertools
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from livefan.benchmark import peers
+from livefan.benchmark.pictures import crowd, fit, read_frames, there_and_back
+from livefan.benchmark.processes import Footprint, footprints
+from livefan.benchmark.report import as_table, write_json, write_plot
+from livefan.benchmark.run import WHOLE_WAY, FaceCount, FrameSize, Report
+from livefan.benchmark.soak import soak
+from livefan.benchmark.timing import Timing, summarise, time_in_turn
+from livefan.bundled import DEFAULT_WEIGHTS
+from livefan.cli import main
+from livefan.errors import LivefanError
+from livefan.frame import Frame
+from livefan.pipeline import Pipeline
+from livefan.runtimes.base import RuntimeChoice
+
+OPENVINO = RuntimeChoice("openvino", "int8")
+
+
+@pytest.fixture
+def report() -> Report:
+    timing = Timing(4.0, 5.0, 100)
+    return Report(
+        machine="a machine",
+        versions={"openvino": "1"},
+        commit="abc",
+        clip="clip.mp4",
+        runtime="openvino",
+        precision="int8",
+        threads=1,
+        in_turn={WHOLE_WAY: timing, peers.MEDIAPIPE: Timing(8.0, 9.0, 100)},
+        stages={"crop": Timing(0.5, 0.6, 100)},
+        faces=[FaceCount(1, 1.0, timing), FaceCount(2, 2.0, timing)],
+        sizes=[FrameSize(640, 480, timing)],
+        footprints=[Footprint("livefan", 1.5, 200.0), Footprint(peers.MEDIAPIPE, 1.0, None)],
+        notes=["a note"],
+    )
+
+
+def test_times_are_summarised_in_milliseconds():
+    timing = summarise([0.001, 0.002, 0.003, 0.004, 0.1])
+    assert timing.median == pytest.approx(3)
+    assert timing.p95 == pytest.approx(80.8)
+    assert timing.per_second == pytest.approx(1000 / 3)
+
+
+def test_tasks_are_run_in_turn_and_the_first_rounds_are_not_counted():
+    done: list[str] = []
+    timings = time_in_turn(
+        {"a": lambda item: done.append(f"a{item}"), "b": lambda item: done.append(f"b{item}")},
+        [0, 1, 2],
+        warm_up=1,
+    )
+    assert done == ["a0", "b0", "a1", "b1", "a2", "b2"]
+    assert timings["a"].n == timings["b"].n == 2
+
+
+def test_an_image_is_scaled_to_fit_and_centred():
+    fitted = fit(np.full((10, 20, 3), 200, np.uint8), 80, 80)
+    assert fitted.shape == (80, 80, 3)
+    assert (fitted[20:60] == 200).all()
+    assert not fitted[:20].any()
+    assert not fitted[60:].any()
+
+
+def test_frames_there_and_back_go_on_in_time(photo: np.ndarray):
+    frames = [Frame(photo, i, 0.0, i / 24) for i in range(3)]
+    long = there_and_back(frames, 8)
+    assert [frame.index for frame in long] == [0, 1, 2, 1, 0, 1, 2, 1]
+    assert (np.diff([frame.source_time for frame in long]) > 0).all()
+    assert long[3].image is frames[1].image
+
+
+def test_as_many_faces_as_a_crowd_shows_are_followed(pipeline: Pipeline, photo: np.ndarray):
+    (face,) = pipeline.process_image(photo)
+    side = 2 * float((face.box_px[2:] - face.box_px[:2]).max())
+    (frame,) = crowd([Frame(photo, 0, 0.0, 0.0)], face.points_px.mean(axis=0), side, 10)
+    pipeline.max_faces = 10
+    assert len(pipeline.process_image(frame.image)) == 10
+
+
+def test_a_report_is_a_table_json_and_a_plot(report: Report, tmp_path: Path):
+    table = "\n".join(as_table(report))
+    assert "livefan takes 0.50 x" in table
+    assert "640 x 480" in table
+    assert "200 MiB" in table
+    assert "note: a note" in table
+    write_json(report, tmp_path / "report.json")
+    read = json.loads((tmp_path / "report.json").read_text())
+    assert read["ratios"] == {peers.MEDIAPIPE: 0.5}
+    assert read["faces"][1]["frame"]["median"] == 4.0
+    write_plot(report, tmp_path / "report.png")
+    assert cv2.imread(str(tmp_path / "report.png")).shape[1] == 1200
+    with pytest.raises(LivefanError, match=r"report\.what"):
+        write_plot(report, tmp_path / "report.what")
+    assert not (tmp_path / "report.what").exists()
+
+
+def test_footprints_are_taken_in_processes_of_their_own(clip: Path):
+    own, peer = footprints(clip, DEFAULT_WEIGHTS, OPENVINO)
+    assert own.name == "livefan"
+    assert peer.name == peers.MEDIAPIPE
+    for footprint in (own, peer):
+        assert footprint.start_seconds > 0
+        assert footprint.peak_mebibytes is None or 30 < footprint.peak_mebibytes < 2000
+
+
+def test_a_soak_samples_memory_and_times_until_its_end(clip: Path):
+    samples = soak(clip, DEFAULT_WEIGHTS, OPENVINO, 0.02, every=0.4)
+    assert len(samples) >= 2
+    assert samples[-1].minutes >= 0.02
+    assert all(earlier.minutes < later.minutes for earlier, later in itertools.pairwise(samples))
+    assert all(sample.mebibytes and sample.frame.n for sample in samples)
+
+
+def test_what_cannot_be_measured_is_one_line(
+    tmp_path: Path, photo: np.ndarray, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(peers, "find_spec", lambda name: None)
+    with pytest.raises(LivefanError, match="dlib is not installed"):
+        peers.dlib_landmarks(tmp_path / "model.dat")
+    cv2.imwrite(str(tmp_path / "photo.png"), photo)
+    with pytest.raises(LivefanError, match="only 1 frames"):
+        read_frames(tmp_path / "photo.png", 100)
+    assert main(["benchmark", str(tmp_path / "none.mp4"), "--minutes", "1"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
