@@ -603,11 +603,11 @@ def _soak(clip: str, weights: str, choice: RuntimeChoice, minutes: int) -> int:
         memory = "-" if sample.mebibytes is None else f"{sample.mebibytes:.1f}"
         print(
             f"{sample.minutes:8.1f} {memory:>10} {sample.frame.median:10.2f} {sample.frame.p95:10.2f} "
-            f"{sample.frame.n:8}",
+            f"{sample.frame.processor:12.2f} {sample.frame.n:8}",
             flush=True,
         )
 
-    print(f"{'minute':>8} {'MiB':>10} {'median ms':>10} {'p95 ms':>10} {'frames':>8}")
+    print(f"{'minute':>8} {'MiB':>10} {'median ms':>10} {'p95 ms':>10} {'processor ms':>12} {'frames':>8}")
     soak(clip, weights, choice, minutes, say=show)
     return 0
 

@@ -25,7 +25,7 @@ OPENVINO = RuntimeChoice("openvino", "int8")
 
 @pytest.fixture
 def report() -> Report:
-    timing = Timing(4.0, 5.0, 100)
+    timing = Timing(4.0, 5.0, 100, 3.0)
     return Report(
         machine="a machine",
         versions={"openvino": "1"},
@@ -34,8 +34,8 @@ def report() -> Report:
         runtime="openvino",
         precision="int8",
         threads=1,
-        in_turn={WHOLE_WAY: timing, peers.MEDIAPIPE: Timing(8.0, 9.0, 100)},
-        stages={"crop": Timing(0.5, 0.6, 100)},
+        in_turn={WHOLE_WAY: timing, peers.MEDIAPIPE: Timing(8.0, 9.0, 100, 9.0)},
+        stages={"crop": Timing(0.5, 0.6, 100, 0.5)},
         faces=[FaceCount(1, 1.0, timing), FaceCount(2, 2.0, timing)],
         sizes=[FrameSize(640, 480, timing)],
         footprints=[Footprint("livefan", 1.5, 200.0), Footprint(peers.MEDIAPIPE, 1.0, None)],
@@ -44,7 +44,8 @@ def report() -> Report:
 
 
 def test_times_are_summarised_in_milliseconds():
-    timing = summarise([0.001, 0.002, 0.003, 0.004, 0.1])
+    timing = summarise([0.001, 0.002, 0.003, 0.004, 0.1], [0.0005] * 5)
+    assert timing.processor == pytest.approx(0.5)
     assert timing.median == pytest.approx(3)
     assert timing.p95 == pytest.approx(80.8)
     assert timing.per_second == pytest.approx(1000 / 3)
@@ -87,13 +88,13 @@ def test_as_many_faces_as_a_crowd_shows_are_followed(pipeline: Pipeline, photo: 
 
 def test_a_report_is_a_table_json_and_a_plot(report: Report, tmp_path: Path):
     table = "\n".join(as_table(report))
-    assert "livefan takes 0.50 x" in table
+    assert "livefan takes 0.50 x the time, 0.33 x the processor time" in table
     assert "640 x 480" in table
     assert "200 MiB" in table
     assert "note: a note" in table
     write_json(report, tmp_path / "report.json")
     read = json.loads((tmp_path / "report.json").read_text())
-    assert read["ratios"] == {peers.MEDIAPIPE: 0.5}
+    assert read["ratios"] == {peers.MEDIAPIPE: {"time": 0.5, "processor": pytest.approx(1 / 3)}}
     assert read["faces"][1]["frame"]["median"] == 4.0
     write_plot(report, tmp_path / "report.png")
     assert cv2.imread(str(tmp_path / "report.png")).shape[1] == 1200

@@ -14,18 +14,21 @@ from livefan.errors import LivefanError
 
 
 def _row(name: str, timing: Timing, rest: str = "") -> str:
-    return f"  {name:34} {timing.median:8.2f} ms {timing.p95:8.2f} ms {timing.per_second:8.1f} /s{rest}"
+    times = f"{timing.median:8.2f} ms {timing.p95:8.2f} ms {timing.processor:8.2f} ms"
+    return f"  {name:34} {times} {timing.per_second:8.1f} /s{rest}"
 
 
 def as_table(report: Report) -> Iterator[str]:
     """The report in lines of text."""
     yield f"{report.machine}; commit {report.commit}"
     yield f"{report.clip}; {report.runtime} {report.precision}, {report.threads} thread(s) and core(s)"
-    yield f"{'':36} {'median':>11} {'95th perc.':>11} {'rate':>11}"
+    yield f"{'':36} {'median':>11} {'95th perc.':>11} {'processor':>11} {'rate':>11}"
     yield "from frame to smoothed landmarks, 640 x 480, in turn"
     for name, timing in report.in_turn.items():
-        rest = "" if name == WHOLE_WAY else f"   livefan takes {report.ratio(name):.2f} x"
-        yield _row(name, timing, rest)
+        ratios = (
+            f"{report.ratio(name):.2f} x the time, {report.processor_ratio(name):.2f} x the processor time"
+        )
+        yield _row(name, timing, "" if name == WHOLE_WAY else f"   livefan takes {ratios}")
     yield "stages, 640 x 480"
     for name, timing in report.stages.items():
         yield _row(name, timing)
@@ -45,7 +48,11 @@ def as_table(report: Report) -> Iterator[str]:
 
 def write_json(report: Report, path: Path) -> None:
     """The report as JSON; times are in milliseconds."""
-    ratios = {name: report.ratio(name) for name in report.in_turn if name != WHOLE_WAY}
+    ratios = {
+        name: {"time": report.ratio(name), "processor": report.processor_ratio(name)}
+        for name in report.in_turn
+        if name != WHOLE_WAY
+    }
     with whole_file(path) as partial:
         partial.write_text(json.dumps(asdict(report) | {"ratios": ratios}, indent=1) + "\n")
 

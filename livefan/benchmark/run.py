@@ -6,7 +6,6 @@ import itertools
 import os
 import platform
 import subprocess
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +16,7 @@ import livefan
 from livefan.benchmark.peers import DLIB, MEDIAPIPE, dlib_landmarks, mediapipe_face_mesh
 from livefan.benchmark.pictures import crowd, read_frames, scaled, there_and_back
 from livefan.benchmark.processes import Footprint, footprints
-from livefan.benchmark.timing import Timing, summarise, time_in_turn
+from livefan.benchmark.timing import Stopwatch, Timing, time_in_turn
 from livefan.capture import open_source
 from livefan.crop import upright_crop
 from livefan.detect import FaceDetector
@@ -88,6 +87,10 @@ class Report:
     def ratio(self, peer: str) -> float:
         """Livefan's median time as a multiple of a peer's."""
         return self.in_turn[WHOLE_WAY].median / self.in_turn[peer].median
+
+    def processor_ratio(self, peer: str) -> float:
+        """Livefan's median processor time as a multiple of a peer's."""
+        return self.in_turn[WHOLE_WAY].processor / self.in_turn[peer].processor
 
 
 def benchmark(
@@ -220,14 +223,13 @@ def _spread(face: Face) -> np.ndarray:
 
 def _time_capture(clip: str | Path, count: int) -> Timing:
     """Decoding a frame, as the clip holds it."""
-    seconds = []
+    watch = Stopwatch()
     with open_source(str(clip)) as source:
-        begun = time.perf_counter()
+        watch.begin()
         for _ in itertools.islice(source, count):
-            now = time.perf_counter()
-            seconds.append(now - begun)
-            begun = now
-    return summarise(seconds[5:])
+            watch.end()
+            watch.begin()
+    return watch.timing(warm_up=5)
 
 
 def _count_faces(runtime: Runtime, frames: list[Frame], number: int) -> FaceCount:

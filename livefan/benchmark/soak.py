@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from livefan.benchmark.processes import peak_mebibytes
-from livefan.benchmark.timing import Timing, summarise
+from livefan.benchmark.timing import Stopwatch, Timing
 from livefan.capture import open_source
 from livefan.frame import Frame
 from livefan.pipeline import Pipeline
@@ -58,17 +58,18 @@ def soak(
     pipeline = Pipeline(weights, runtime=choice)
     samples: list[Sample] = []
     begun = since = time.perf_counter()
-    seconds: list[float] = []
+    watch = Stopwatch()
     for frame in _endless(clip):
-        before = time.perf_counter()
+        watch.begin()
         pipeline.process(frame)
+        watch.end()
         now = time.perf_counter()
-        seconds.append(now - before)
         over = now - begun >= 60 * minutes
         if now - since >= every or over:
-            samples.append(Sample((now - begun) / 60, held_mebibytes(), summarise(seconds)))
+            samples.append(Sample((now - begun) / 60, held_mebibytes(), watch.timing()))
             say(samples[-1])
-            seconds, since = [], now
+            watch.clear()
+            since = now
         if over:
             break
     pipeline.close()

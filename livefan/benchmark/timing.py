@@ -19,11 +19,14 @@ class Timing:
     Attributes:
         median, p95: median and 95th percentile.
         n: how many.
+        processor: median of the processor time that all threads of this process took. What else runs on the
+            machine hardly moves it; on one core left alone it is the time itself.
     """
 
     median: float
     p95: float
     n: int
+    processor: float
 
     @property
     def per_second(self) -> float:
@@ -31,9 +34,36 @@ class Timing:
         return 1000 / self.median
 
 
-def summarise(seconds: Sequence[float]) -> Timing:
-    """Median and 95th percentile of some times in seconds."""
-    return Timing(float(np.median(seconds)) * 1e3, float(np.percentile(seconds, 95)) * 1e3, len(seconds))
+def summarise(seconds: Sequence[float], processor_seconds: Sequence[float]) -> Timing:
+    """What is reported of some times, and of the processor times that go with them, in seconds."""
+    median, p95 = (float(np.percentile(seconds, share)) * 1e3 for share in (50, 95))
+    return Timing(median, p95, len(seconds), float(np.median(processor_seconds)) * 1e3)
+
+
+class Stopwatch:
+    """Takes wall and processor times of what runs between :meth:`begin` and :meth:`end`."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget what was taken."""
+        self._seconds: list[float] = []
+        self._processor_seconds: list[float] = []
+
+    def begin(self) -> None:
+        """Start."""
+        self._processor_begun = time.process_time()
+        self._begun = time.perf_counter()
+
+    def end(self) -> None:
+        """Stop, and keep the times."""
+        self._seconds.append(time.perf_counter() - self._begun)
+        self._processor_seconds.append(time.process_time() - self._processor_begun)
+
+    def timing(self, warm_up: int = 0) -> Timing:
+        """What was taken, without the first times."""
+        return summarise(self._seconds[warm_up:], self._processor_seconds[warm_up:])
 
 
 def time_in_turn(
@@ -46,10 +76,10 @@ def time_in_turn(
         items: given to the tasks in order.
         warm_up: so many items are not counted.
     """
-    seconds: dict[str, list[float]] = {name: [] for name in tasks}
+    watches = {name: Stopwatch() for name in tasks}
     for item in items:
         for name, task in tasks.items():
-            begun = time.perf_counter()
+            watches[name].begin()
             task(item)
-            seconds[name].append(time.perf_counter() - begun)
-    return {name: summarise(times[warm_up:]) for name, times in seconds.items()}
+            watches[name].end()
+    return {name: watch.timing(warm_up) for name, watch in watches.items()}
