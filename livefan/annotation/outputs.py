@@ -31,6 +31,10 @@ class Outputs:
     picture_suffix: str | None = ".mp4"
     formats: tuple[str, ...] = (".csv",)
 
+    def __post_init__(self) -> None:
+        if self.picture_suffix is None and not self.formats:
+            raise LivefanError(f"{self.base}: nothing to write; name a video or a format of data")
+
     @property
     def picture(self) -> Path | None:
         """The video or image with the faces drawn."""
@@ -97,8 +101,6 @@ class Outputs:
                 raise LivefanError(f"{path}: exists already; add --overwrite to replace it")
 
     def _check_names(self, codec: str) -> None:
-        if self.picture is None and not self.formats:
-            raise LivefanError(f"{self.base}: nothing to write; name a video or a format of data")
         if self.picture is not None and not self.image:
             suffix = self.picture.suffix.lower()
             if suffix not in VIDEO_SUFFIXES:
