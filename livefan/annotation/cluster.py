@@ -39,7 +39,8 @@ def run_on_cluster(tasks: Sequence[Task], address: str) -> Iterator[Outcome]:
         # Not pure: a recording that changed must not get the result of the last time.
         futures = client.map(run_task, list(tasks), pure=False)
         given: dict[Any, Task] = dict(zip(futures, tasks, strict=True))
-        for future in distributed.as_completed(futures):  # type: ignore[no-untyped-call]
+        ready = distributed.as_completed(futures, loop=client.loop)  # type: ignore[no-untyped-call]
+        for future in ready:
             try:
                 outcome = future.result()
             except Exception as error:  # several workers died of it, or one cannot run livefan
