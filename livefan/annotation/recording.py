@@ -19,11 +19,12 @@ import livefan
 from livefan.annotation.follow import follow
 from livefan.annotation.header import Header, Model
 from livefan.annotation.journal import Journal
+from livefan.annotation.mux import mux
 from livefan.annotation.offline import annotated_frames
 from livefan.annotation.outputs import Outputs
 from livefan.annotation.records import AnnotatedFrame
 from livefan.annotation.tables import TABLES, table_suffix
-from livefan.annotation.video import VideoFormat, VideoStage, as_face, mux
+from livefan.annotation.video import VideoFormat, VideoStage, as_face
 from livefan.bundled import DEFAULT_WEIGHTS
 from livefan.capture import display_name, open_source
 from livefan.errors import LivefanError, StoppedError
