@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from livefan.annotation.journal import Journal
-from livefan.annotation.records import Measured, Moment
+from livefan.annotation.looks import look_of
+from livefan.annotation.records import Look, Measured, Moment
 from livefan.capture import CaptureThread
 from livefan.crop import upright_crop
 from livefan.detect import iou
@@ -24,6 +25,8 @@ REACH = 60
 """How many frames back a face is followed at most from where it was found."""
 REACH_BYTES = 192 << 20
 """Memory that the frames within reach may take; of those larger than 720p fewer than ``REACH`` are kept."""
+LOOK_EVERY = 8
+"""Frames from one look at a face to the next."""
 _SAME_FACE_IOU = 0.4
 
 
@@ -55,6 +58,7 @@ def follow(
     recent: deque[_Recent] = deque()
     moments: list[Moment] = []
     faces: list[Measured] = []
+    looks: list[Look] = []
     with CaptureThread(source, paced=False) as frames:
         for number, frame in enumerate(frames):
             here = _Recent(number, frame.image)
@@ -67,16 +71,21 @@ def follow(
                 moments.append(_moment(number, frame, source))
                 faces += [Measured(number, face.track_id, face.points_px, face.confidence) for face in found]
                 before = recent[-1].faces if recent else {}
+                looks += [
+                    Look(number, face.track_id, look_of(frame.image, face.points_px, pipeline.scheme))
+                    for face in found
+                    if number % LOOK_EVERY == 0 or face.track_id not in before
+                ]
                 for face in found:
                     if face.track_id not in before:
                         faces += _follow_back(face, recent, pipeline)
             _remember(recent, here)
             if len(moments) == BATCH:
-                journal.add(moments, faces, pipeline.state())
-                moments, faces = [], []
+                journal.add(moments, faces, looks, pipeline.state())
+                moments, faces, looks = [], [], []
             on_frame(frame)
     if moments:
-        journal.add(moments, faces, pipeline.state())
+        journal.add(moments, faces, looks, pipeline.state())
     journal.finish(source.warnings)
 
 

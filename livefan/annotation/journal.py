@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from livefan.annotation.records import Measured, Moment
+from livefan.annotation.records import Look, Measured, Moment
 from livefan.errors import StoppedError
 
 _TABLES = """
@@ -25,6 +25,7 @@ create table frames (frame integer primary key, tick integer, seconds real, dama
                      width integer, height integer);
 create table faces (frame integer, track integer, points blob, confidence blob, backwards integer,
                     primary key (frame, track));
+create table looks (frame integer, track integer, colours blob, primary key (frame, track));
 create table packets (number integer primary key, tick integer, key integer, data blob);
 """
 
@@ -126,7 +127,9 @@ class Journal:
         with self._whole() as database:
             database.execute("insert or replace into notes values (?, ?)", (name, value))
 
-    def add(self, moments: Sequence[Moment], faces: Sequence[Measured], state: str) -> None:
+    def add(
+        self, moments: Sequence[Moment], faces: Sequence[Measured], looks: Sequence[Look], state: str
+    ) -> None:
         """Add the next frames, the faces on them and on earlier ones, and the follow's state after them."""
         with self._whole() as database:
             database.executemany(
@@ -139,6 +142,10 @@ class Journal:
                     (f.frame, f.track, f.points_px.tobytes(), f.confidence.tobytes(), f.backwards)
                     for f in faces
                 ],
+            )
+            database.executemany(
+                "insert into looks values (?, ?, ?)",
+                [(look.frame, look.track, look.colours.tobytes()) for look in looks],
             )
             database.execute("insert or replace into notes values ('state', ?)", (state,))
         with self._changed:
@@ -191,6 +198,13 @@ class Journal:
             )
             for frame, track, points, confidence, backwards in rows
         ]
+
+    def looks(self, first: int, end: int) -> list[Look]:
+        """The looks taken on the frames from ``first`` up to ``end``, by frame and then by track."""
+        rows = self._rows(
+            "select * from looks where frame >= ? and frame < ? order by frame, track", first, end
+        )
+        return [Look(frame, track, np.frombuffer(colours, np.float32)) for frame, track, colours in rows]
 
     def begin_encoding(self, coding: str) -> None:
         """Keep the encoded video if it is coded in this way, else begin it anew."""

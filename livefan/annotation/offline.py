@@ -64,7 +64,7 @@ def annotated_frames(
         first, end = max(0, start - CONTEXT), min(available, start + CHUNK + CONTEXT)
         moments = journal.moments(first, end)
         faces = journal.faces(first, end)
-        cast.meet(faces, moments)
+        cast.meet(faces, journal.looks(first, end), moments)
         core = range(start, min(available, start + CHUNK))
         found: dict[int, list[AnnotatedFace]] = {index: [] for index in core}
         for run in _runs(faces, moments, cast, longest_gap):

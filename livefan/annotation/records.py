@@ -56,6 +56,21 @@ class Measured:
 
 
 @dataclass(frozen=True)
+class Look:
+    """What a face looked like on a frame.
+
+    Attributes:
+        frame: index of the frame.
+        track: number of the follow.
+        colours: ``(192,)`` float32; see :func:`livefan.annotation.looks.look_of`.
+    """
+
+    frame: int
+    track: int
+    colours: np.ndarray
+
+
+@dataclass(frozen=True)
 class AnnotatedFace:
     """All that is said of a face on a frame.
 
