@@ -21,6 +21,7 @@ AES-6, 1970), but within a fraction of a second, so that a face at rest stays th
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -338,13 +339,25 @@ def smooth_recording(
     """
     smoother = KalmanSmoother(settings, strength)
     steps: list[Step] = []
-    smoothed = np.array(points_px, np.float64)
     for points, spread, time in zip(points_px, spread_px, times, strict=True):
         smoother.update(points, spread, float(time))
         assert smoother.step is not None
         steps.append(smoother.step)
-    if strength <= 0.0:
-        return smoothed
+    if strength <= 0.0 or not steps:
+        return np.array(points_px, np.float64)
+    return smooth_steps(steps)
+
+
+def smooth_steps(steps: Sequence[Step]) -> np.ndarray:
+    """Smooth what the filter of one face recorded, by what it recorded later.
+
+    Args:
+        steps: of consecutive updates of a :class:`KalmanSmoother`; they may be the last ones of many.
+
+    Returns:
+        ``(steps, n, 2)`` float64 landmarks in image pixels.
+    """
+    smoothed = np.empty((len(steps), len(steps[0].state.shape), 2))
     later: State | None = None
     for frame in range(len(steps) - 1, -1, -1):
         state = steps[frame].state

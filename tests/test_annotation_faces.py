@@ -10,12 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import livefan
+from livefan.annotation import offline
 from livefan.annotation.looks import SAME_LOOK, difference, look_of
 from livefan.annotation.openings import openings
 from livefan.annotation.outputs import Outputs
 from livefan.annotation.pose import _INDICES, _PLACES_MM, head_pose
 from livefan.annotation.recording import annotate
 from livefan.scheme import COFW_29, IBUG_68, SCHEMES, WFLW_98, LandmarkScheme
+from livefan.sources import VideoSource
 
 
 def seen(scheme: LandmarkScheme, yaw: float, pitch: float, roll: float, place: np.ndarray) -> np.ndarray:
@@ -141,3 +143,25 @@ def test_a_face_that_comes_back_elsewhere_is_known_again_and_another_is_not(
     assert annotate(clip, outputs).n_faces == 2
     ids = livefan.load_annotations(outputs.tables[0])["track_id"].to_pylist()
     assert ids == [1] * 8 + [None] + [1] * 8 + [None] + [2] * 8
+
+
+def test_smoothing_sees_what_comes_after_and_chunks_leave_no_seams(
+    tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A recording annotated in chunks, with context on either side, is as good as smoothed in one piece."""
+    part = tmp_path / "part.mkv"
+    with VideoSource(str(clip), clip.name) as source:
+        pictures = [shrunk(frame.image, 320, 180) for frame, _ in zip(source, range(120), strict=False)]
+    write_recording(part, pictures)
+    whole = Outputs(tmp_path / "whole", None, (".parquet",))
+    with monkeypatch.context() as patch:
+        patch.setattr(offline, "CHUNK", 1000)
+        annotate(part, whole)
+    monkeypatch.setattr(offline, "CHUNK", 16)
+    chunked = Outputs(tmp_path / "chunked", None, (".parquet",))
+    annotate(part, chunked)
+    one, other = (livefan.load_annotations(outputs.tables[0]) for outputs in (whole, chunked))
+    for name in ("nose_bridge_3_x", "inner_lip_6_y", "right_eye_1_y"):
+        np.testing.assert_allclose(other[name].to_numpy(), one[name].to_numpy(), atol=0.05)
+    raw, smooth = (one[f"jaw_4{part}"].to_numpy() for part in ("_raw_x", "_x"))
+    assert np.abs(np.diff(smooth, 2)).mean() < 0.8 * np.abs(np.diff(raw, 2)).mean()

@@ -69,7 +69,7 @@ def follow(
                 found = pipeline.process(frame)
                 here.faces = {face.track_id: face.points_px for face in found}
                 moments.append(_moment(number, frame, source))
-                faces += [Measured(number, face.track_id, face.points_px, face.confidence) for face in found]
+                faces += [_measured(number, face) for face in found]
                 before = recent[-1].faces if recent else {}
                 looks += [
                     Look(number, face.track_id, look_of(frame.image, face.points_px, pipeline.scheme))
@@ -87,6 +87,11 @@ def follow(
     if moments:
         journal.add(moments, faces, looks, pipeline.state())
     journal.finish(source.warnings)
+
+
+def _measured(number: int, face: Face) -> Measured:
+    spread_px = np.zeros(len(face.points_px)) if face.spread_px is None else face.spread_px
+    return Measured(number, face.track_id, face.points_px, face.confidence, spread_px)
 
 
 def _moment(number: int, frame: Frame, source: Source) -> Moment:
@@ -117,5 +122,7 @@ def _follow_back(face: Face, recent: deque[_Recent], pipeline: Pipeline) -> list
         if confidence.mean() < PRESENCE or taken:
             break
         earlier.faces[face.track_id] = points_px
-        measured.append(Measured(earlier.index, face.track_id, points_px, confidence, backwards=True))
+        measured.append(
+            Measured(earlier.index, face.track_id, points_px, confidence, located.spread_px, backwards=True)
+        )
     return measured

@@ -23,8 +23,8 @@ _TABLES = """
 create table notes (name text primary key, value text);
 create table frames (frame integer primary key, tick integer, seconds real, damage text,
                      width integer, height integer);
-create table faces (frame integer, track integer, points blob, confidence blob, backwards integer,
-                    primary key (frame, track));
+create table faces (frame integer, track integer, points blob, confidence blob, spread blob,
+                    backwards integer, primary key (frame, track));
 create table looks (frame integer, track integer, colours blob, primary key (frame, track));
 create table packets (number integer primary key, tick integer, key integer, data blob);
 """
@@ -137,10 +137,17 @@ class Journal:
                 [(m.index, m.tick, m.seconds, m.damage, m.width, m.height) for m in moments],
             )
             database.executemany(
-                "insert into faces values (?, ?, ?, ?, ?)",
+                "insert into faces values (?, ?, ?, ?, ?, ?)",
                 [
-                    (f.frame, f.track, f.points_px.tobytes(), f.confidence.tobytes(), f.backwards)
-                    for f in faces
+                    (
+                        face.frame,
+                        face.track,
+                        face.points_px.tobytes(),
+                        face.confidence.tobytes(),
+                        face.spread_px.tobytes(),
+                        face.backwards,
+                    )
+                    for face in faces
                 ],
             )
             database.executemany(
@@ -194,9 +201,10 @@ class Journal:
                 track,
                 np.frombuffer(points, np.float64).reshape(-1, 2),
                 np.frombuffer(confidence, np.float64),
+                np.frombuffer(spread, np.float64),
                 bool(backwards),
             )
-            for frame, track, points, confidence, backwards in rows
+            for frame, track, points, confidence, spread, backwards in rows
         ]
 
     def looks(self, first: int, end: int) -> list[Look]:

@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 
 import cv2
 
@@ -32,6 +32,7 @@ from livefan.overlay import OverlayStyle, draw_faces
 from livefan.pipeline import Pipeline
 from livefan.runtimes.base import RuntimeChoice
 from livefan.runtimes.select import open_runtime
+from livefan.smooth import DEFAULT_STRENGTH, SmootherSettings
 from livefan.sources import ImageSource, Source
 from livefan.weights_info import WeightFile, read_weight_file
 
@@ -46,7 +47,7 @@ class AnnotationSettings:
     Attributes:
         weights: of the network, a path or a bundled name.
         runtime: what runs it.
-        smoothing: smooth the landmarks over time.
+        smoothing: strength of the smoothing, from 0, none, to 1.
         max_faces: follow at most so many.
         longest_gap: fill gaps up to so many seconds.
         style: what is drawn.
@@ -55,7 +56,7 @@ class AnnotationSettings:
 
     weights: str = DEFAULT_WEIGHTS
     runtime: RuntimeChoice = field(default_factory=RuntimeChoice)
-    smoothing: bool = True
+    smoothing: float = DEFAULT_STRENGTH
     max_faces: int = 5
     longest_gap: float = 0.5
     style: OverlayStyle = field(default_factory=OverlayStyle)
@@ -253,7 +254,7 @@ class _Annotation:
 
     def _annotate(self, recording: str | Path, name: str, journal: Journal) -> list[str]:
         runtime = open_runtime(self.weights, self.settings.runtime)
-        pipeline = Pipeline(runtime, smoothing=False, max_faces=self.settings.max_faces)
+        pipeline = Pipeline(runtime, smoothing=0.0, max_faces=self.settings.max_faces)
         with ExitStack() as open_things:
             open_things.callback(pipeline.close)
             source = open_things.enter_context(self._open(recording))
@@ -306,7 +307,7 @@ class _Annotation:
                 _remove(work / path.name)
                 sinks.append(tables.enter_context(TABLES[table_suffix(path)](work / path.name, header)))
             chunks = annotated_frames(
-                journal, pipeline.scheme, smoothing=settings.smoothing, longest_gap=settings.longest_gap
+                journal, pipeline.scheme, strength=settings.smoothing, longest_gap=settings.longest_gap
             )
             for chunk in chunks:
                 for sink in sinks:
@@ -344,9 +345,20 @@ class _Annotation:
                 f"{info.architecture} {info.width:g}",
                 f"{pipeline.runtime.name} {pipeline.runtime.precision}",
             ),
-            smoothing={"method": "Rauch-Tung-Striebel"} if self.settings.smoothing else {"method": "none"},
+            smoothing=_smoothing(self.settings.smoothing),
             longest_gap_s=self.settings.longest_gap,
         )
+
+
+def _smoothing(strength: float) -> dict[str, Any]:
+    """What the header says of the smoothing."""
+    if strength <= 0:
+        return {"method": "none"}
+    return {
+        "method": "Kalman filter of the face and of its parts, and Rauch-Tung-Striebel smoother",
+        "strength": strength,
+        **asdict(SmootherSettings()),
+    }
 
 
 def _raise_if_failed(writing: Future[None]) -> None:

@@ -45,6 +45,7 @@ class Measured:
         track: number of the follow that measured it; a face may be met by several, one after another.
         points_px: ``(n, 2)`` float64 landmarks in image pixels.
         confidence: ``(n,)`` float64 in [0, 1].
+        spread_px: ``(n,)`` float64, how far the heatmap of each is smeared, in image pixels.
         backwards: whether it was followed back from a later frame.
     """
 
@@ -52,6 +53,7 @@ class Measured:
     track: int
     points_px: np.ndarray
     confidence: np.ndarray
+    spread_px: np.ndarray
     backwards: bool = False
 
 
