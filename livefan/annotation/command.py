@@ -142,7 +142,7 @@ def _settings(arguments: argparse.Namespace, out: Path) -> AnnotationSettings:
     return AnnotationSettings(
         weights=arguments.weights,
         runtime=RuntimeChoice(arguments.runtime, arguments.precision, arguments.threads),
-        smoothing=arguments.smoothing > 0,
+        smoothing=arguments.smoothing,
         max_faces=arguments.max_faces,
         longest_gap=arguments.longest_gap,
         style=OverlayStyle(
