@@ -572,8 +572,18 @@ def _add_benchmark(commands: _Commands) -> None:
         metavar="N",
         help="instead, follow the clip's faces in a loop for N minutes and show whether memory or times grow",
     )
+    parser.add_argument(
+        "--annotate", action="store_true", help="instead, measure how fast the clip is annotated as a whole"
+    )
     _add_runtime_options(parser)
     parser.set_defaults(run=_benchmark)
+
+
+def _benchmark_annotate(clip: str, weights: str, choice: RuntimeChoice) -> int:
+    from livefan.benchmark.annotating import as_lines, benchmark_annotate
+
+    print("\n".join(as_lines(benchmark_annotate(clip, weights, choice))))
+    return 0
 
 
 def _benchmark(arguments: argparse.Namespace) -> int:
@@ -582,6 +592,8 @@ def _benchmark(arguments: argparse.Namespace) -> int:
 
     clip = arguments.clip or str(bundled_clip())
     choice = _runtime_choice(arguments)
+    if arguments.annotate:
+        return _benchmark_annotate(clip, arguments.weights, choice)
     if arguments.minutes:
         return _soak(clip, arguments.weights, choice, arguments.minutes)
     say = _notice(quiet=False)
