@@ -4,8 +4,13 @@ The names below are imported when first used, so that ``import livefan`` and the
 ``--help`` answer at once.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING
+
+# The matrices here are as small as a face's landmarks. numpy's threads gain nothing on them, but would spin
+# on a second core while they wait for the next one.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 if TYPE_CHECKING:
     from livefan.annotation.reader import load_annotations as load_annotations
