@@ -30,7 +30,7 @@ from livefan.capture import display_name, open_source
 from livefan.errors import LivefanError, StoppedError
 from livefan.overlay import OverlayStyle, draw_faces
 from livefan.pipeline import Pipeline
-from livefan.runtimes.base import RuntimeChoice
+from livefan.runtimes.base import Runtime, RuntimeChoice
 from livefan.runtimes.select import open_runtime
 from livefan.smooth import DEFAULT_STRENGTH, SmootherSettings
 from livefan.sources import ImageSource, Source
@@ -235,9 +235,10 @@ class _Annotation:
             name, recording = "standard input", self.outputs.work / "standard-input"
             fingerprint = _spool(sys.stdin.buffer, recording)
         self.request = _request(recording, fingerprint, self.outputs, self.settings)
-        identity = _measuring(recording, fingerprint, self.settings)
+        runtime = open_runtime(self.weights, self.settings.runtime)
+        identity = _measuring(recording, fingerprint, self.settings) + f"{runtime.name} {runtime.precision}"
         with Journal(self.outputs.work / _JOURNAL, identity) as journal:
-            problems = self._annotate(recording, name, journal)
+            problems = self._annotate(recording, name, journal, runtime)
             n_frames = journal.n_frames
         self.outputs.work.joinpath("placing").touch()
         self.outputs.place()
@@ -252,8 +253,7 @@ class _Annotation:
             raise LivefanError(f"{display_name(recording)}: is a live source; annotate takes a recording")
         return source
 
-    def _annotate(self, recording: str | Path, name: str, journal: Journal) -> list[str]:
-        runtime = open_runtime(self.weights, self.settings.runtime)
+    def _annotate(self, recording: str | Path, name: str, journal: Journal, runtime: Runtime) -> list[str]:
         pipeline = Pipeline(runtime, smoothing=0.0, max_faces=self.settings.max_faces)
         with ExitStack() as open_things:
             open_things.callback(pipeline.close)
