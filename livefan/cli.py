@@ -182,16 +182,35 @@ def _add_evaluate(commands: _Commands) -> None:
     )
     parser.add_argument(
         "--crop",
-        choices=["landmarks", "detector"],
+        choices=["landmarks", "detector", "all"],
         default="landmarks",
-        help="cut around the true landmarks, or find each face as the application does",
+        help="cut around the true landmarks, or find each face as the application does, or both",
     )
     parser.add_argument(
-        "--decoder", choices=["soft-argmax", "argmax"], help="default: the one the weights name"
+        "--decoder", choices=["soft-argmax", "argmax", "all"], help="default: the one the weights name"
+    )
+    parser.add_argument("--flip", action="store_true", help="average with the mirrored picture")
+    parser.add_argument(
+        "--hard",
+        action="store_true",
+        help="measure on the split's faces rotated, in profile, covered, blurred, dark, compressed and small",
+    )
+    parser.add_argument(
+        "--as-68",
+        action="store_true",
+        help="take of WFLW's 98 landmarks those that stand for 300W's 68, to look at weights of that scheme; "
+        "not a published protocol",
     )
     parser.add_argument("--weights", default=DEFAULT_WEIGHTS, help="weight file, or name of a bundled one")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the numbers here too")
     _add_runtime_options(parser, "torch")
+    parser.add_argument("--ced", metavar="FILE", type=Path, help="plot the cumulative error curve, a PNG")
+    parser.add_argument(
+        "--worst",
+        nargs=2,
+        metavar=("N", "FILE"),
+        help="draw the N faces with the largest errors side by side, a PNG",
+    )
     parser.set_defaults(run=_evaluate)
 
 
@@ -217,40 +236,91 @@ def _live(arguments: argparse.Namespace) -> int:
     )
 
 
-def _evaluated_runtime(arguments: argparse.Namespace) -> Runtime:
+def _evaluated_runtime(arguments: argparse.Namespace, decoder: str | None) -> Runtime:
     """What runs the weights that are measured; another decoder than their own is there in torch only."""
     from livefan.runtimes.select import open_runtime
 
-    if arguments.decoder is None:
+    if decoder is None:
         return open_runtime(arguments.weights, _runtime_choice(arguments), say=_notice(quiet=False))
     if arguments.runtime != "torch" or arguments.precision not in ("auto", "float32"):
         raise LivefanError("--decoder needs --runtime torch and float32; leave one of them out")
     from livefan.runtimes.pytorch import TorchRuntime
     from livefan.weights import load_weights
 
-    return TorchRuntime(load_weights(arguments.weights), arguments.decoder, arguments.threads)
+    return TorchRuntime(load_weights(arguments.weights), decoder, arguments.threads)
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
     import json
+    from contextlib import ExitStack
 
+    from livefan import report
     from livefan.atomic import whole_file
-    from livefan.datasets import load
-    from livefan.evaluate import evaluate
+    from livefan.decode import DECODERS
+    from livefan.evaluate import CROPS, evaluate
 
-    runtime = _evaluated_runtime(arguments)
+    n_worst, worst_path = _worst(arguments)
+    decoders = list(DECODERS) if arguments.decoder == "all" else [arguments.decoder]
+    runtimes = [_evaluated_runtime(arguments, decoder) for decoder in decoders]
+    with ExitStack() as outputs:
+        # Entered before the work, so that a place that cannot be written to is told of at once.
+        wanted = (arguments.json, arguments.ced, worst_path)
+        as_json, ced, worst = (path and outputs.enter_context(whole_file(path)) for path in wanted)
+        faces = _faces_to_measure(arguments)
+        results = [
+            evaluate(runtime, faces, crop=crop, flip=arguments.flip, decoder=decoder or "own")
+            for crop in (CROPS if arguments.crop == "all" else [arguments.crop])
+            for decoder, runtime in zip(decoders, runtimes, strict=True)
+        ]
+        skipped = results[0].skipped
+        for line in skipped:
+            print(f"skipped: {line}", file=sys.stderr)
+        if skipped:
+            print(f"skipped in all: {len(skipped)}", file=sys.stderr)
+        print(report.table(results))
+        if as_json:
+            numbers = {
+                "weights": arguments.weights,
+                "faces": faces.title,
+                "flip": arguments.flip,
+                **results[0].numbers(),
+                "results": report.rows(results),
+            }
+            as_json.write_text(json.dumps(numbers, indent=1) + "\n")
+        if ced:
+            report.draw_ced(results, ced)
+        if worst:
+            chosen = results[0].worst(n_worst)
+            report.draw_faces_sheet(chosen, worst)
+            for measured in chosen:
+                print(f"{measured.nme:7.2f} %  {measured.face.name}")
+    return 0
+
+
+def _worst(arguments: argparse.Namespace) -> tuple[int, Path | None]:
+    if not arguments.worst:
+        return 0, None
+    count, path = arguments.worst
+    if not count.isdecimal() or int(count) == 0:
+        raise LivefanError(f"--worst {count}: not a number of faces from 1 up")
+    return int(count), Path(path)
+
+
+def _faces_to_measure(arguments: argparse.Namespace) -> FaceSet:
+    from livefan.datasets import load
+    from livefan.scheme import IBUG_68, WFLW_98, WFLW_TO_IBUG
+
     faces = load(arguments.dataset, arguments.root, arguments.split)
     _print_left_out(faces)
-    result = evaluate(runtime, faces, crop=arguments.crop)
-    for line in result.skipped:
-        print(f"skipped: {line}", file=sys.stderr)
-    numbers = result.numbers()
-    for name, value in numbers.items():
-        print(f"{name:18} {'-' if value is None else f'{value:.4g}'}")
-    if arguments.json:
-        with whole_file(arguments.json) as partial:
-            partial.write_text(json.dumps(numbers, indent=1) + "\n")
-    return 0
+    if arguments.as_68:
+        if faces.scheme != WFLW_98:
+            raise LivefanError(f"--as-68 is for faces of scheme {WFLW_98.name}, not {faces.scheme.name}")
+        faces = faces.in_scheme(IBUG_68, WFLW_TO_IBUG)
+    if arguments.hard:
+        from livefan.training.hard import hard_faces
+
+        faces = hard_faces(faces)
+    return faces
 
 
 def _add_train(commands: _Commands) -> None:

@@ -4,47 +4,115 @@ from __future__ import annotations
 
 import math
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from tqdm import tqdm
 
 from livefan.crop import Crop, crop_from_landmarks, upright_crop
-from livefan.datasets import FaceSet
+from livefan.datasets import FaceSet, LabelledFace
 from livefan.detect import FaceDetector, match_detection
 from livefan.errors import LivefanError
-from livefan.framing import load_framing
+from livefan.framing import Framing, load_framing
 from livefan.inference import locate
-from livefan.metrics import Accuracy, measure
+from livefan.metrics import Accuracy, inter_ocular, measure, nme
 from livefan.runtimes.base import Runtime
+from livefan.scheme import LandmarkScheme
+
+CROPS = ("landmarks", "detector")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A face and what a network made of it.
+
+    Attributes:
+        face: the face with its true landmarks.
+        predicted_px: ``(n, 2)`` landmarks in image pixels; None if the detector did not find the face.
+        nme: inter-ocular error in percent; infinite if it was not found.
+    """
+
+    face: LabelledFace
+    predicted_px: np.ndarray | None
+    nme: float
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Accuracy over a set of faces.
+    """A network measured over a set of faces in one way.
 
     Attributes:
-        accuracy: errors of all faces; those missed have no NME but count as failures.
-        n_missed: faces that the detector did not find.
+        scheme: the landmarks.
+        crop, decoder: how the faces were cut and the heatmaps read.
+        measured: each face that could be read.
         skipped: files that could not be read, passed over.
     """
 
-    accuracy: Accuracy
-    n_missed: int
+    scheme: LandmarkScheme
+    crop: str
+    decoder: str
+    measured: list[Measured]
     skipped: list[str]
+
+    @property
+    def n_missed(self) -> int:
+        """Faces that the detector did not find."""
+        return sum(each.predicted_px is None for each in self.measured)
+
+    @property
+    def errors(self) -> np.ndarray:
+        """``(faces,)`` inter-ocular NMEs in percent, infinite for a face that was missed."""
+        return np.array([each.nme for each in self.measured])
+
+    @property
+    def accuracy(self) -> Accuracy:
+        """Errors of all faces; those missed have no NME but count as failures."""
+        found = [each for each in self.measured if each.predicted_px is not None]
+        shape = (-1, self.scheme.n_points, 2)
+        return measure(
+            np.array([each.predicted_px for each in found], np.float64).reshape(shape),
+            np.array([each.face.points_px for each in found], np.float64).reshape(shape),
+            self.scheme,
+            self.n_missed,
+        )
 
     def numbers(self) -> dict[str, float | None]:
         """The figures by name, NMEs and failure rate in percent; one that is undefined is None."""
         figures = asdict(self.accuracy) | {"n_missed": self.n_missed}
         return {name: None if math.isnan(value) else value for name, value in figures.items()}
 
+    def subsets(self) -> dict[str, Evaluation]:
+        """The same over each part of the protocol's report, and each image set where there are several.
 
-def evaluate(runtime: Runtime, faces: FaceSet, *, crop: str = "landmarks") -> Evaluation:
+        A face may be in several parts, as in WFLW's.
+        """
+        attributes = list(dict.fromkeys(name for each in self.measured for name in each.face.attributes))
+        image_sets = list(dict.fromkeys(each.face.subset for each in self.measured))
+        parts = {name: [m for m in self.measured if name in m.face.attributes] for name in attributes}
+        if len(image_sets) > 1:
+            parts |= {name: [m for m in self.measured if m.face.subset == name] for name in image_sets}
+        return {name: replace(self, measured=part, skipped=[]) for name, part in parts.items()}
+
+    def worst(self, count: int) -> list[Measured]:
+        """The faces with the largest errors, the worst first; those missed before all."""
+        return sorted(self.measured, key=lambda each: -each.nme)[:count]
+
+
+def evaluate(
+    runtime: Runtime,
+    faces: FaceSet,
+    *,
+    crop: str = "landmarks",
+    flip: bool = False,
+    decoder: str = "own",
+) -> Evaluation:
     """Measure a network on labelled faces.
 
     Args:
         crop: ``"landmarks"`` cuts around the true landmark box, as papers do; ``"detector"`` finds
             each face and looks twice, as the live application does.
+        flip: average each prediction with that for the mirrored image.
+        decoder: what to call the runtime's decoder in reports.
 
     Raises:
         LivefanError: if the weights are of another scheme, or no face could be read.
@@ -53,8 +121,7 @@ def evaluate(runtime: Runtime, faces: FaceSet, *, crop: str = "landmarks") -> Ev
         raise LivefanError(
             f"the weights are of scheme {runtime.scheme.name}, the faces of {faces.scheme.name}"
         )
-    predicted, truth, skipped = [], [], list(faces.skipped)
-    n_missed = 0
+    measured, skipped = [], list(faces.skipped)
     with FaceDetector() if crop == "detector" else nullcontext() as detector:
         framing = load_framing()
         for face in tqdm(faces.faces, "evaluating", leave=False, disable=None):
@@ -63,22 +130,41 @@ def evaluate(runtime: Runtime, faces: FaceSet, *, crop: str = "landmarks") -> Ev
             except LivefanError as error:
                 skipped.append(str(error))
                 continue
-            first: Crop | None = crop_from_landmarks(face.points_px)
-            if detector is not None:
-                found = match_detection(face.points_px, detector.detect(image))
-                first = framing.crop(found) if found else None
+            first = _first_crop(face, image, detector, framing)
             if first is None:
-                n_missed += 1
+                measured.append(Measured(face, None, math.inf))
                 continue
-            (seen,) = locate(runtime, image, [first])
+            points_px = _predict(runtime, image, first, flip)
             if detector is not None:
-                (seen,) = locate(runtime, image, [upright_crop(seen.points_px, faces.scheme)])
-            predicted.append(seen.points_px)
-            truth.append(face.points_px)
-    if not predicted and not n_missed:
+                again = upright_crop(points_px, faces.scheme)
+                points_px = _predict(runtime, image, again, flip)
+            measured.append(Measured(face, points_px, _error(points_px, face.points_px, faces.scheme)))
+    if not measured:
         raise LivefanError("no image of the split could be read; see the list of skipped files")
-    shape = (-1, faces.scheme.n_points, 2)
-    accuracy = measure(
-        np.array(predicted).reshape(shape), np.array(truth).reshape(shape), faces.scheme, n_missed
-    )
-    return Evaluation(accuracy, n_missed, skipped)
+    return Evaluation(faces.scheme, crop, decoder, measured, skipped)
+
+
+def _first_crop(
+    face: LabelledFace, image: np.ndarray, detector: FaceDetector | None, framing: Framing
+) -> Crop | None:
+    if detector is None:
+        return crop_from_landmarks(face.points_px)
+    found = match_detection(face.points_px, detector.detect(image))
+    return framing.crop(found) if found else None
+
+
+def _predict(runtime: Runtime, image: np.ndarray, crop: Crop, flip: bool) -> np.ndarray:
+    """Landmarks of the face in a crop, ``(n, 2)`` image pixels."""
+    (seen,) = locate(runtime, image, [crop])
+    if not flip:
+        return seen.points_px
+    last = image.shape[1] - 1
+    mirrored = replace(crop, centre_px=(last - crop.centre_px[0], crop.centre_px[1]), angle=-crop.angle)
+    (other,) = locate(runtime, np.ascontiguousarray(image[:, ::-1]), [mirrored])
+    back = other.points_px[runtime.scheme.mirror_order] * (-1, 1) + (last, 0)
+    return (seen.points_px + back) / 2
+
+
+def _error(predicted_px: np.ndarray, truth_px: np.ndarray, scheme: LandmarkScheme) -> float:
+    truth = truth_px[None]
+    return float(nme(predicted_px[None], truth, inter_ocular(truth, scheme))[0])

@@ -146,7 +146,7 @@ def test_evaluate_measures_by_landmark_boxes_and_by_detector(labelled: Path, tmp
         assert main(["evaluate", *map(str, arguments)]) == 0
         numbers[crop] = json.loads(output.read_text())
     keys = ["n_faces", "nme_inter_ocular", "nme_inter_pupil", "failure_rate", "auc", "n_missed"]
-    assert sorted(numbers["detector"]) == sorted(keys)
+    assert set(keys) < set(numbers["detector"])
     assert (numbers["landmarks"]["n_faces"], numbers["landmarks"]["n_missed"]) == (2, 0)
     assert (numbers["detector"]["n_faces"], numbers["detector"]["n_missed"]) == (2, 1)
     assert numbers["detector"]["nme_inter_ocular"] < 3  # against its own labels, moved by a pixel
