@@ -260,6 +260,8 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     from livefan.evaluate import CROPS, evaluate
 
     n_worst, worst_path = _worst(arguments)
+    for picture in (arguments.ced, worst_path):
+        _check_picture(picture)
     decoders = list(DECODERS) if arguments.decoder == "all" else [arguments.decoder]
     runtimes = [_evaluated_runtime(arguments, decoder) for decoder in decoders]
     with ExitStack() as outputs:
@@ -433,6 +435,51 @@ def _calibrate(arguments: argparse.Namespace) -> int:
     _print_left_out(training)
     for model, figures in calibrate(training, validation, arguments.out).items():
         print(f"{model}: " + ", ".join(f"{name} {value:g}" for name, value in figures.items()))
+    return 0
+
+
+def _check_picture(path: Path | None) -> None:
+    """Say so before the work if a picture is to be written to a file of another kind."""
+    if path is not None and path.suffix.lower() != ".png":
+        raise LivefanError(f"{path}: name a .png file for the picture")
+
+
+def _add_preview(commands: _Commands) -> None:
+    parser = commands.add_parser(
+        "preview",
+        help="draw a sheet of augmented faces with their points, to look at",
+        description="Draw training faces as a run's settings would change them, each beside its plain crop.",
+    )
+    _add_dataset_options(parser)
+    parser.add_argument("--config", type=Path, help="TOML file of settings; see livefan/training/config.py")
+    parser.add_argument("-o", "--out", metavar="FILE", type=Path, required=True, help="PNG file to write")
+    parser.add_argument(
+        "--faces", type=_positive, default=6, metavar="N", help="rows of the sheet (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--samples",
+        type=_positive,
+        default=5,
+        metavar="N",
+        help="samples of each face (default: %(default)s)",
+    )
+    parser.add_argument("--seed", type=_whole, help="decides the faces and what is done to them")
+    parser.set_defaults(run=_preview)
+
+
+def _preview(arguments: argparse.Namespace) -> int:
+    from livefan.atomic import whole_file
+    from livefan.datasets import load
+    from livefan.training.config import read_config
+    from livefan.training.preview import draw_preview
+
+    _check_picture(arguments.out)
+    given = {} if arguments.seed is None else {"seed": arguments.seed}
+    config = read_config(arguments.config, given)
+    with whole_file(arguments.out) as partial:
+        faces = load(arguments.dataset, arguments.root, "train")
+        _print_left_out(faces)
+        draw_preview(faces, config, partial, rows=arguments.faces, samples=arguments.samples)
     return 0
 
 
@@ -705,6 +752,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_train(commands)
     _add_average(commands)
     _add_calibrate(commands)
+    _add_preview(commands)
     _add_synthesise_profiles(commands)
     _add_label(commands)
     _add_compare(commands)

@@ -329,3 +329,27 @@ def test_only_networks_of_one_kind_are_averaged(tmp_path: Path):
         save_weights(path, MobileFAN(68, width), WeightsInfo("300w-68", width))
     with pytest.raises(LivefanError, match=r"b\.safetensors: a mobilefan of width 1\.0, but"):
         greedy_soup(paths, faces, tmp_path / "mean.safetensors")
+
+
+def test_preview_draws_each_face_plain_and_as_it_is_trained_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    root = _folder(tmp_path / "own")
+    for face in marked_faces(root, 3).faces:
+        write_pts(face.image_path.with_suffix(".pts"), face.points_px)
+    sheet, settings = tmp_path / "sheet.png", tmp_path / "run.toml"
+    settings.write_text("covering = 1.0\nrotation_probability = 1.0\n")
+    arguments = ["preview", "--dataset", "pts", "--root", root, "--config", settings, "--faces", 2]
+    arguments += ["--samples", 3, "-o", sheet]
+    assert main([str(argument) for argument in arguments]) == 0
+    drawn = cv2.imread(str(sheet))
+    assert drawn.shape == (2 * 256, 4 * 256, 3)
+    tiles = drawn.reshape(2, 256, 4, 256, 3).swapaxes(1, 2).reshape(8, -1)
+    assert len(np.unique(tiles, axis=0)) == 8  # no two are the same
+    before = sheet.read_bytes()
+    assert main([str(argument) for argument in arguments]) == 0
+    assert sheet.read_bytes() == before
+    assert main([str(argument) for argument in (*arguments[:-1], tmp_path / "gone/sheet.png")]) == 2
+    assert "gone: no such folder" in capsys.readouterr().err
+    assert main([str(argument) for argument in (*arguments[:-1], tmp_path / "sheet.txt")]) == 2
+    assert "name a .png" in capsys.readouterr().err

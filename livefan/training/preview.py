@@ -1,0 +1,71 @@
+"""A sheet of augmented faces with their points, to look at before a run is trusted with them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from livefan.crop import crop_from_landmarks
+from livefan.datasets import FaceSet, LabelledFace
+from livefan.errors import LivefanError
+from livefan.scheme import LandmarkScheme
+from livefan.training.augment import TrainingFaces
+from livefan.training.config import TrainConfig
+
+_TILE_PX = 256
+_COLOURS = ((80, 80, 255), (255, 160, 60), (80, 220, 80), (40, 220, 255), (255, 120, 255))
+"""Of the outlines in turn, BGR: left and right differ, so that a wrong flip would show."""
+
+
+def draw_preview(faces: FaceSet, config: TrainConfig, path: Path, *, rows: int = 6, samples: int = 5) -> None:
+    """Write a PNG with a row for each of some faces: its plain crop, then as it is trained on.
+
+    Args:
+        faces: faces to draw from, by the seed of the settings.
+        config: settings of the augmentation.
+        rows: faces to show.
+        samples: augmented crops of each, those of its first epochs.
+
+    Raises:
+        LivefanError: if no image can be read.
+    """
+    chosen: list[LabelledFace] = []
+    for index in np.random.default_rng(config.seed).permutation(len(faces.faces)):
+        try:
+            faces.faces[index].read_image()
+        except LivefanError:
+            continue
+        chosen.append(faces.faces[index])
+        if len(chosen) == rows:
+            break
+    if not chosen:
+        raise LivefanError(f"{faces.title}: no image of these faces can be read; check --root")
+    trained = TrainingFaces(chosen, faces.scheme, config)
+    tiles = [
+        np.hstack([_plain(face, faces.scheme), *_augmented(trained, row, samples)])
+        for row, face in enumerate(chosen)
+    ]
+    cv2.imwrite(str(path), np.vstack(tiles))
+
+
+def _plain(face: LabelledFace, scheme: LandmarkScheme) -> np.ndarray:
+    crop = replace(crop_from_landmarks(face.points_px), size=_TILE_PX)
+    return _with_points(crop.cut(face.read_image()), crop.to_crop(face.points_px), scheme)
+
+
+def _augmented(trained: TrainingFaces, row: int, samples: int) -> list[np.ndarray]:
+    crops = [trained[epoch * len(trained) + row] for epoch in range(samples)]
+    return [_with_points(pixels.numpy(), points.numpy(), trained.scheme) for pixels, points in crops]
+
+
+def _with_points(pixels: np.ndarray, points_crop: np.ndarray, scheme: LandmarkScheme) -> np.ndarray:
+    tile = pixels.copy()
+    for outline, colour in zip(scheme.outlines, _COLOURS * len(scheme.outlines), strict=False):
+        line = np.round(points_crop[list(outline.points)] * 16).astype(np.int32)
+        cv2.polylines(tile, [line], outline.closed, colour, 1, cv2.LINE_AA, 4)
+    for x, y in np.round(points_crop * 16).astype(int).tolist():
+        cv2.circle(tile, (x, y), 20, (255, 255, 255), -1, cv2.LINE_AA, 4)
+    return tile
