@@ -192,7 +192,7 @@ def _carry(
     width = surface.width_px
     grid = np.stack(np.meshgrid(*[np.arange(len(view.drawn))] * 2), -1)
     level, down = _level(surface.axes[1], side)
-    overhang = np.maximum(-_outline(grid[relief.outside < 1], points, level, down), 0)
+    overhang = np.clip(-_outline(grid[relief.outside < 1], points, level, down), 0, _OVERHANG * width)
     level, down = _level(rotation @ surface.axes[1], side)
     before = np.dstack([grid, relief.depth]) - surface.origin
     across = before @ surface.axes[0] * side / (width / 2)
@@ -246,7 +246,8 @@ _RIGHT_JAW, _LEFT_JAW = np.arange(7), np.arange(10, 17)
 """Without the chin, where the outline runs level."""
 _CHEEK = 0.3
 """Where the cheek begins, in half widths from the middle: farther in are nose and lips."""
-_HIDDEN = 0.05
+_HIDDEN, _OVERHANG = 0.05, 0.04
+"""In face widths: so far behind what is seen a landmark is hidden; so far it may stand out over the edge."""
 _FOLDS = np.isin(np.arange(68), [*range(17, 27), *range(36, 68)])
 """Brows, eyes and mouth: what of them goes behind the nose or the cheek is marked on the outline."""
 
