@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from livefan.bundled import DEFAULT_WEIGHTS, bundled_clip
 from livefan.gui.app import leave_qt_to_pyqt
@@ -19,6 +20,10 @@ from livefan.sources import VideoSource
 from livefan.weights import Weights, load_weights
 
 leave_qt_to_pyqt()
+
+# How long an example takes says nothing on a busy machine.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 # The suite leaves the user's cache alone, and finds nothing in it.
 _CACHE = tempfile.TemporaryDirectory(prefix="livefan-cache-")

@@ -41,7 +41,7 @@ def seen(scheme: LandmarkScheme, yaw: float, pitch: float, roll: float, place: n
     st.floats(-80, 80),
     st.tuples(st.floats(-100, 100), st.floats(-80, 80), st.floats(300, 1500)),
 )
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_the_pose_of_a_known_head_is_found(
     scheme: LandmarkScheme, yaw: float, pitch: float, roll: float, place: tuple[float, float, float]
 ):

@@ -23,7 +23,7 @@ def gaussians(target: torch.Tensor, sigma: float, size: int = 64) -> torch.Tenso
     return torch.exp(-(rows[..., :, None] + columns[..., None, :]) / (2 * sigma**2))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(2, 9), st.integers(1, 6), st.integers(1, 6), st.integers(0, 1000))
 def test_the_distance_of_two_graphs_is_that_of_their_matrices(size: int, c: int, d: int, seed: int):
     generator = torch.Generator().manual_seed(seed)
