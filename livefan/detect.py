@@ -1,18 +1,13 @@
-"""Face detection with MediaPipe's bundled BlazeFace models; no download, nothing leaves the machine."""
+"""Face detection with the two BlazeFace models that MediaPipe's wheel has; nothing leaves the machine."""
 
 from __future__ import annotations
 
-import os
-import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
 
+from livefan.blazeface import FULL_RANGE_MODEL, SHORT_RANGE_MODEL, BlazeFace, FoundBox
 from livefan.crop import crop_from_landmarks
 
 SHORT_RANGE, FULL_RANGE = "short-range", "full-range"
@@ -23,7 +18,6 @@ _LARGEST = 1280
 """Longer images are halved until they are not: the models see 128 and 192 pixels of them anyway."""
 _FARTHEST = 0.4
 """A detection this many crop sides from the landmarks of a face is of somebody else."""
-_STDERR = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -71,23 +65,12 @@ class FaceDetector:
 
     Not safe to share between threads.
 
-    Args:
-        min_score: detections below it are not reported.
+    Raises:
+        LivefanError: if MediaPipe's models are not there, or OpenVINO is not installed.
     """
 
-    def __init__(self, min_score: float = 0.5) -> None:
-        # MediaPipe logs its start-up from C++, past Python's logging, on the first frame too.
-        with silent_stderr():
-            os.environ.setdefault("GLOG_minloglevel", "3")
-            os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-            from mediapipe.python.solutions.face_detection import FaceDetection
-
-            self._graphs: dict[str, Any] = {
-                model: FaceDetection(model_selection=selection, min_detection_confidence=min_score)
-                for selection, model in enumerate((SHORT_RANGE, FULL_RANGE))
-            }
-            for graph in self._graphs.values():
-                graph.process(np.zeros((64, 64, 3), np.uint8))
+    def __init__(self) -> None:
+        self._models = {SHORT_RANGE: BlazeFace(SHORT_RANGE_MODEL), FULL_RANGE: BlazeFace(FULL_RANGE_MODEL)}
 
     def detect(self, image: np.ndarray) -> list[Detection]:
         """All faces of a ``(height, width, 3)`` uint8 BGR image, the surest first."""
@@ -101,20 +84,16 @@ class FaceDetector:
 
     def detect_by_model(self, image: np.ndarray) -> dict[str, list[Detection]]:
         """What each of the two models finds on its own, the surest first."""
-        rgb = cv2.cvtColor(_reduced(image), cv2.COLOR_BGR2RGB)
+        small = _reduced(image)
+        scale = np.array([image.shape[1] / small.shape[1], image.shape[0] / small.shape[0]])
         return {
-            model: sorted(
-                _read(graph.process(rgb).detections or [], model, image.shape),
-                key=lambda detection: -detection.score,
-            )
-            for model, graph in self._graphs.items()
+            name: [_in_pixels(found, name, scale) for found in model.find(small)]
+            for name, model in self._models.items()
         }
 
     def close(self) -> None:
-        """Release MediaPipe's graphs."""
-        for graph in self._graphs.values():
-            graph.close()
-        self._graphs = {}
+        """Release the models."""
+        self._models = {}
 
     def __enter__(self) -> FaceDetector:
         return self
@@ -134,41 +113,7 @@ def _reduced(image: np.ndarray) -> np.ndarray:
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
-def _read(detections: list[Any], model: str, shape: tuple[int, ...]) -> Iterator[Detection]:
-    """MediaPipe's relative coordinates, whose origin is the image's corner, in pixel centres."""
-    size = np.array([shape[1], shape[0]], np.float64)
-    for detection in detections:
-        location = detection.location_data
-        box = location.relative_bounding_box
-        corners = np.array([(box.xmin, box.ymin), (box.xmin + box.width, box.ymin + box.height)])
-        keypoints = np.array([(point.x, point.y) for point in location.relative_keypoints])
-        yield Detection(
-            model=model,
-            box_px=(corners * size).ravel() - 0.5,
-            keypoints_px=keypoints * size - 0.5,
-            score=float(detection.score[0]),
-        )
-
-
-@contextmanager
-def silent_stderr() -> Iterator[None]:
-    """Send what native code writes to standard error to nowhere; one thread at a time."""
-    with _STDERR:
-        yield from _redirected_stderr()
-
-
-def _redirected_stderr() -> Iterator[None]:
-    sys.stderr.flush()
-    try:
-        saved = os.dup(2)
-    except OSError:  # no standard error, as under pythonw
-        yield
-        return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(nowhere)
+def _in_pixels(found: FoundBox, model: str, scale: np.ndarray) -> Detection:
+    """What was found on an image, ``scale`` times larger and with pixel centres at integers."""
+    points = found.points * scale - 0.5
+    return Detection(model, points[:2].ravel(), points[2:], found.score)

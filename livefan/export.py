@@ -79,7 +79,15 @@ def _write_onnx(weights: WeightFile, graph: bytes, path: Path) -> Runtime:
 
 
 def _write_openvino(weights: WeightFile, graph: bytes, path: Path) -> Runtime:
-    from livefan.runtimes.open_vino import OpenVinoRuntime, from_onnx, read_model, save_model
+    from livefan.runtimes.open_vino import (
+        OpenVinoRuntime,
+        for_one_crop,
+        from_onnx,
+        load_network,
+        read_model,
+        save_model,
+    )
 
     save_model(from_onnx(graph), path, describe(weights))
-    return OpenVinoRuntime(weights, read_model(path), "float32")
+    request = load_network(path.name, lambda: for_one_crop(read_model(path), weights), "float32", 1)
+    return OpenVinoRuntime(weights, request, "float32")

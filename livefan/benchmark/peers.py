@@ -10,15 +10,14 @@ import cv2
 import numpy as np
 
 from livefan.errors import LivefanError
+from livefan.quiet import quiet_mediapipe
 
 MEDIAPIPE, DLIB = "MediaPipe face mesh", "dlib 68"
 
 
 def mediapipe_face_mesh() -> Callable[[np.ndarray], object]:
     """MediaPipe's face mesh as it follows one face through a video, without its refined eyes."""
-    from livefan.detect import silent_stderr
-
-    with silent_stderr():
+    with quiet_mediapipe():
         from mediapipe.python.solutions.face_mesh import FaceMesh
 
         mesh = FaceMesh(static_image_mode=False, max_num_faces=1, refine_landmarks=False)

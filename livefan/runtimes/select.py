@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -117,7 +118,7 @@ def open_runtime(
     for value, known in ((choice.runtime, RUNTIMES), (choice.precision, PRECISIONS)):
         if value not in (AUTO, *known):
             raise LivefanError(f"unknown runtime or precision {value!r}: choose from {', '.join(known)}")
-    store = Store(file, choice.threads, cache)
+    store = Store(file.sha256, choice.threads, cache)
     if AUTO not in (choice.runtime, choice.precision):
         return _make(file, Candidate(choice.runtime, choice.precision), choice.threads, store)
     question = f"{choice.runtime} {choice.precision} {sorted(read_precisions(file).nme.items())}"
@@ -158,7 +159,8 @@ def _is_there(weights: WeightFile, candidate: Candidate) -> bool:
     if candidate.runtime != "openvino":
         return candidate.precision == "float32"
     if candidate.precision == "int8":
-        return int8_path(weights).is_file()
+        path = int8_path(weights)
+        return path.is_file() and path.with_suffix(".bin").is_file()
     if candidate.precision == "bfloat16":
         from livefan.runtimes.open_vino import has_bfloat16
 
@@ -198,17 +200,32 @@ def _make(weights: WeightFile, candidate: Candidate, threads: int, store: Store)
 
 
 def _openvino(weights: WeightFile, precision: str, threads: int, store: Store) -> Runtime:
-    from livefan.runtimes.open_vino import OpenVinoRuntime, from_onnx, read_metadata, read_model
+    from livefan.runtimes.open_vino import OpenVinoRuntime, for_one_crop, from_onnx, load_network
 
-    if precision != "int8":
-        return OpenVinoRuntime(weights, from_onnx(_as_onnx(weights, store)), precision, threads)
+    name = f"{precision}.blob"
+    if precision == "int8":
+        # Its numbers may be made anew from the same weights.
+        path = int8_path(weights)
+        digest = hashlib.sha256(path.read_bytes() + path.with_suffix(".bin").read_bytes())
+        name = f"int8-{digest.hexdigest()[:16]}.blob"
+
+    def read() -> Any:
+        model = _int8_model(weights) if precision == "int8" else from_onnx(_as_onnx(weights, store))
+        return for_one_crop(model, weights)
+
+    return OpenVinoRuntime(weights, load_network(name, read, precision, threads, store), precision)
+
+
+def _int8_model(weights: WeightFile) -> Any:
+    from livefan.runtimes.open_vino import read_metadata, read_model
+
     model = read_model(int8_path(weights))
     if read_metadata(model).get("weights_sha256") != weights.sha256:
         raise LivefanError(
             f"{int8_path(weights)}: was made from other weights than {weights.path.name}; "
             "make it again with 'livefan quantise'"
         )
-    return OpenVinoRuntime(weights, model, precision, threads)
+    return model
 
 
 def _as_onnx(weights: WeightFile, store: Store) -> bytes:

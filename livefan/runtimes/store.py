@@ -16,7 +16,6 @@ from platformdirs import user_cache_path
 import livefan
 from livefan.atomic import whole_file
 from livefan.errors import LivefanError
-from livefan.weights_info import WeightFile
 
 _PACKAGES = ("openvino", "onnxruntime", "torch")
 _SOURCES = ("decode.py", "encoders.py", "model.py", "weights_info.py", "runtimes/graph.py")
@@ -49,10 +48,10 @@ def installed_version(package: str) -> str:
         return "-"
 
 
-def _key(weights: WeightFile, threads: int) -> str:
+def _key(subject: str, threads: int) -> str:
     """A name that changes with everything that a compiled network or a choice depends on."""
     code = Path(__file__).parent.parent
-    parts = [weights.sha256, cpu_name(), str(threads), livefan.__version__]
+    parts = [subject, cpu_name(), str(threads), livefan.__version__]
     parts += [installed_version(package) for package in _PACKAGES]
     parts += [(code / name).read_text() for name in _SOURCES if (code / name).is_file()]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
@@ -62,14 +61,14 @@ class Store:
     """The folder in the user's cache for one weight file, on this machine, with these library versions.
 
     Args:
-        weights: the weight file.
+        subject: the hash of the weight file, or a name for what is no weight file.
         threads: what the choice was measured with.
         root: where the folders lie; by default the user's cache folder.
     """
 
-    def __init__(self, weights: WeightFile, threads: int, root: Path | None = None) -> None:
+    def __init__(self, subject: str, threads: int, root: Path | None = None) -> None:
         self._root = root or cache_folder() / "runtimes"
-        self.folder = self._root / _key(weights, threads)
+        self.folder = self._root / _key(subject, threads)
 
     def read(self) -> dict[str, Any]:
         """What was kept; empty where there is nothing or it is damaged."""

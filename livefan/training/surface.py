@@ -14,7 +14,7 @@ from scipy.spatial import cKDTree
 
 from livefan.crop import CROP_MARGIN, Crop, crop_from_landmarks
 from livefan.datasets import LabelledFace
-from livefan.detect import silent_stderr
+from livefan.quiet import quiet_mediapipe
 
 CANVAS_MARGIN = 2.2
 _LARGEST_BOX_PX = 200
@@ -106,7 +106,7 @@ class FaceMesh:
     """MediaPipe's face mesh and portrait segmentation, both from its wheel; not to share between threads."""
 
     def __init__(self) -> None:
-        with silent_stderr():
+        with quiet_mediapipe():
             from mediapipe.python.solutions import face_mesh, selfie_segmentation
 
             self._mesh: Any = face_mesh.FaceMesh(
