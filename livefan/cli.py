@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import livefan
-from livefan.bundled import DEFAULT_WEIGHTS, bundled_clip, find_weights
+from livefan.bundled import DEFAULT_WEIGHTS, bundled_clip
 from livefan.errors import LivefanError
 
 if TYPE_CHECKING:
@@ -26,21 +26,18 @@ DEFAULT_SMOOTHING = 0.5
 
 
 def _add_live(commands: _Commands) -> None:
+    from livefan.live import command
+
     parser = commands.add_parser(
         "live",
         help="watch a camera, recording or stream in a window (the default)",
-        description="Open the window. Without SOURCE it shows the first webcam; with no webcam it says so "
-        "and plays the bundled clip.",
+        description=command.DESCRIPTION,
     )
-    parser.add_argument(
-        "source",
-        nargs="?",
-        help="webcam number, device path, video, image, folder of images, or stream address "
-        "(rtsp://, http://)",
-    )
+    command.add_arguments(parser)
     _add_pipeline_options(parser)
     _add_runtime_options(parser)
-    parser.set_defaults(run=_live)
+    # Not given, it is as the window was left.
+    parser.set_defaults(run=command.run, smoothing=None)
 
 
 def _add_annotate(commands: _Commands) -> None:
@@ -212,28 +209,6 @@ def _add_evaluate(commands: _Commands) -> None:
         help="draw the N faces with the largest errors side by side, a PNG",
     )
     parser.set_defaults(run=_evaluate)
-
-
-def _live(arguments: argparse.Namespace) -> int:
-    from livefan.capture import camera_index, list_cameras
-    from livefan.gui.app import run_window
-
-    find_weights(arguments.weights)
-    source: str | int | None = arguments.source
-    if isinstance(source, str) and (camera := camera_index(source)) is not None:
-        source = camera
-    if source is None:
-        cameras = list_cameras()
-        source = cameras[0].index if cameras else str(bundled_clip())
-        if not cameras:
-            print("no webcam found; playing the bundled clip", file=sys.stderr)
-    return run_window(
-        arguments.weights,
-        source,
-        smoothing=arguments.smoothing,
-        max_faces=arguments.max_faces,
-        runtime=_runtime_choice(arguments),
-    )
 
 
 def _evaluated_runtime(arguments: argparse.Namespace, decoder: str | None) -> Runtime:
@@ -580,7 +555,13 @@ def _add_compare(commands: _Commands) -> None:
         "--out",
         type=Path,
         required=True,
-        help="folder for side-by-side.mp4, report.html and report.json",
+        help="folder for the video, report.html and report.json",
+    )
+    parser.add_argument(
+        "--layout",
+        choices=["side-by-side", "overlaid", "wipe", "difference"],
+        default="side-by-side",
+        help="how the video shows the two (default: %(default)s)",
     )
     parser.add_argument("--max-faces", type=_positive, default=5, metavar="N", help="follow at most N faces")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
@@ -588,15 +569,18 @@ def _add_compare(commands: _Commands) -> None:
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    from livefan.compare import REPORT_NAME, compare, contestant
+    from livefan.compare import REPORT_NAME, compare
+    from livefan.live.scene import Layout
+    from livefan.model_choice import ModelChoice
 
-    models = [contestant(spec, max_faces=arguments.max_faces) for spec in (arguments.first, arguments.second)]
     done = compare(
-        models[0],
-        models[1],
+        ModelChoice.parse(arguments.first),
+        ModelChoice.parse(arguments.second),
         arguments.source or bundled_clip(),
         arguments.out,
+        layout=Layout(arguments.layout),
         truth=arguments.truth,
+        max_faces=arguments.max_faces,
         quiet=arguments.quiet,
     )
     apart = sum(each.overall for each in done.disagreements) / len(done.disagreements)
@@ -692,8 +676,24 @@ def _add_benchmark(commands: _Commands) -> None:
     parser.add_argument(
         "--annotate", action="store_true", help="instead, measure how fast the clip is annotated as a whole"
     )
+    parser.add_argument(
+        "--gui",
+        action="store_true",
+        help="instead, open the window, use it by script, and measure start, capture to paint, every "
+        "handling of an event, and closing",
+    )
     _add_runtime_options(parser)
     parser.set_defaults(run=_benchmark)
+
+
+def _benchmark_gui(clip: str, weights: str, choice: RuntimeChoice, json_path: Path | None) -> int:
+    from livefan.benchmark.window import as_lines, benchmark_window, write_json
+
+    report = benchmark_window(clip, weights, choice)
+    print("\n".join(as_lines(report)))
+    if json_path is not None:
+        write_json(report, json_path)
+    return 0
 
 
 def _benchmark_annotate(clip: str, weights: str, choice: RuntimeChoice) -> int:
@@ -711,6 +711,8 @@ def _benchmark(arguments: argparse.Namespace) -> int:
     choice = _runtime_choice(arguments)
     if arguments.annotate:
         return _benchmark_annotate(clip, arguments.weights, choice)
+    if arguments.gui:
+        return _benchmark_gui(clip, arguments.weights, choice, arguments.json)
     if arguments.minutes:
         return _soak(clip, arguments.weights, choice, arguments.minutes)
     say = _notice(quiet=False)

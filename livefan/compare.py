@@ -6,7 +6,6 @@ import base64
 import io
 import json
 import math
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -15,91 +14,41 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-from safetensors import safe_open
 from tqdm import tqdm
 
 from livefan.atomic import whole_file
 from livefan.bundled import bundled_folder
 from livefan.capture import display_name, open_source
-from livefan.comparison import REGIONS, Comparison, Disagreement, Seen, Side, check_schemes, pair_faces
+from livefan.comparison import REGIONS, Comparison, Disagreement, Seen, Side, check_schemes
 from livefan.datasets import read_pts
 from livefan.errors import LivefanError
-from livefan.frame import Face, Frame
+from livefan.frame import Frame
+from livefan.live.model import Model
+from livefan.live.pairing import pair
+from livefan.live.result import Pair
+from livefan.live.scene import (
+    FIRST_COLOUR,
+    SECOND_COLOUR,
+    Layout,
+    Shown,
+    View,
+    natural_size,
+    render,
+)
 from livefan.metrics import FAILURE_THRESHOLD, auc, failure_rate
-from livefan.overlay import OverlayStyle, draw_faces
-from livefan.pipeline import Pipeline
-from livefan.runtimes.base import AUTO, PRECISIONS, RUNTIMES, RuntimeChoice
+from livefan.model_choice import ModelChoice
+from livefan.overlay import OverlayStyle
 from livefan.scheme import LandmarkScheme
 from livefan.sinks import VideoSink
-from livefan.smooth import DEFAULT_STRENGTH
-from livefan.weights_info import read_weight_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-VIDEO_NAME, REPORT_NAME, NUMBERS_NAME = "side-by-side.mp4", "report.html", "report.json"
+REPORT_NAME, NUMBERS_NAME = "report.html", "report.json"
 _TEMPLATE = "comparison.html.j2"
 _WORST = 8
-_BANNER_PX = 28
-OURS = OverlayStyle(ids=False, boxes=False, outline_colour=(230, 160, 60))
-THEIRS = OverlayStyle(ids=False, boxes=False, outline_colour=(60, 140, 240))
-"""How the first and the second model are drawn; colours are BGR: blue, and orange."""
-
-
-@dataclass(frozen=True)
-class Contestant:
-    """A model to compare.
-
-    Attributes:
-        label: what to call it in pictures and tables.
-        pipeline: the model at work; this contestant's own.
-        n_parameters: of the network.
-        n_bytes: size of its weight file.
-    """
-
-    label: str
-    pipeline: Pipeline
-    n_parameters: int
-    n_bytes: int
-
-
-def contestant(spec: str, *, smoothing: float = DEFAULT_STRENGTH, max_faces: int = 5) -> Contestant:
-    """A model from what a user types: ``WEIGHTS`` or ``WEIGHTS@WORD,WORD``.
-
-    Args:
-        spec: a weight file or the name of a bundled one; the words may name a runtime, a precision, and
-            ``raw`` for no smoothing, e.g. ``mobilefan-300w@openvino,int8,raw``.
-        smoothing: strength of the filter where the words do not say ``raw``.
-        max_faces: follow at most this many.
-
-    Raises:
-        LivefanError: if the weights cannot be loaded, or a word is none of these.
-    """
-    name, _, words = spec.partition("@")
-    runtime, precision = AUTO, AUTO
-    for word in filter(None, words.split(",")):
-        if word in RUNTIMES:
-            runtime = word
-        elif word in PRECISIONS:
-            precision = word
-        elif word == "raw":
-            smoothing = 0.0
-        else:
-            known = ", ".join((*RUNTIMES, *PRECISIONS, "raw"))
-            raise LivefanError(f"{spec}: {word!r} after the @ is none of {known}")
-    file = read_weight_file(name)
-    pipeline = Pipeline(
-        name, smoothing=smoothing, max_faces=max_faces, runtime=RuntimeChoice(runtime, precision)
-    )
-    label = f"{file.path.stem}@{words}" if words else file.path.stem
-    return Contestant(label, pipeline, _count_parameters(file.path), file.path.stat().st_size)
-
-
-def _count_parameters(path: Path) -> int:
-    """The numbers that were trained; the statistics of batch norm are not."""
-    with safe_open(path, framework="np") as tensors:
-        names = [name for name in tensors.keys() if "running_" not in name and "num_batches" not in name]  # noqa: SIM118
-        return sum(math.prod(tensors.get_slice(name).get_shape()) for name in names)
+_CLOSEUP_PX = 420
+_CLOSEUP_MARGIN = 1.4
 
 
 class Truth:
@@ -136,41 +85,50 @@ def _holds_points(path: Path) -> bool:
 
 
 def compare(
-    ours: Contestant,
-    theirs: Contestant,
+    first: ModelChoice,
+    second: ModelChoice,
     source: str | Path,
     output: Path,
     *,
+    layout: Layout = Layout.SIDE_BY_SIDE,
     truth: Path | None = None,
+    max_faces: int = 5,
     quiet: bool = False,
 ) -> Comparison:
     """Run two models over a recording or images, and write what tells them apart into a folder.
 
-    Both see every frame, one after the other; each follows faces by its own landmarks. ``output`` gets
-    ``side-by-side.mp4``, ``report.html`` (one file, with its pictures) and ``report.json``.
+    Both see every frame, one after the other; each follows faces by its own landmarks. ``output`` gets a
+    video named after its layout, ``report.html`` (one file, with its pictures) and ``report.json``.
 
     Args:
+        first, second: the models; the second is the reference.
         source: a video, an image, or a folder of images.
         output: a folder, made if it is absent; results of the same names are replaced.
+        layout: how the video shows the two.
         truth: a folder of ``.pts`` files with the true landmarks, see :class:`Truth`.
+        max_faces: follow at most this many.
         quiet: no progress bar.
 
     Raises:
         LivefanError: if the models' landmarks differ, or the source cannot be read.
     """
-    scheme = ours.pipeline.scheme
-    check_schemes(scheme, theirs.pipeline.scheme)
+    scheme = first.file.scheme
+    check_schemes(scheme, second.file.scheme)
     known = Truth(truth, scheme) if truth else None
     if output.exists() and not output.is_dir():
         raise LivefanError(f"{output}: is a file; name a folder for the comparison")
-    comparison = Comparison(scheme, (ours.label, theirs.label))
-    gallery = _Gallery(scheme)
+    comparison = Comparison(scheme, _labels(first, second))
+    gallery = _Gallery()
     with ExitStack() as stack:
+        models = [Model(choice, max_faces, _ignore, background=False) for choice in (first, second)]
+        for model in models:
+            stack.callback(model.close)
+            model.prepare()
         frames = stack.enter_context(open_source(source))
         if frames.live:
             raise LivefanError(f"{display_name(source)}: is a live source; compare takes a recording")
         output.mkdir(parents=True, exist_ok=True)
-        video = stack.enter_context(VideoSink(output / VIDEO_NAME))
+        video = stack.enter_context(VideoSink(output / f"{layout}.mp4"))
         paths = getattr(frames, "paths", None)
         for frame in tqdm(
             frames,
@@ -180,16 +138,21 @@ def compare(
             disable=True if quiet else None,
             leave=False,
         ):
-            seen = _process_both(ours.pipeline, theirs.pipeline, frame)
+            both = _process_both(models[0], models[1], frame)
             name = paths[frame.index].stem if paths else f"frame_{frame.index:06}"
-            new = comparison.add(frame, *seen, known.of(name) if known else None)
-            gallery.offer(frame, seen, new)
-            video.write(_side_by_side(frame, seen, comparison, new), frame.source_time)
+            comparison.add(
+                frame,
+                Seen(both.first.faces, both.first.seconds),
+                Seen(both.second.faces, both.second.seconds),
+                known.of(name) if known else None,
+            )
+            gallery.offer(both)
+            video.write(_picture(both, layout), frame.source_time)
         if not comparison.disagreements:
             raise LivefanError(
                 f"{display_name(source)}: the models found no face in common; nothing to compare"
             )
-    numbers = _numbers(comparison, (ours, theirs), display_name(source))
+    numbers = _numbers(comparison, (first, second), display_name(source))
     with whole_file(output / NUMBERS_NAME) as partial:
         partial.write_text(json.dumps(numbers, indent=1) + "\n")
     with whole_file(output / REPORT_NAME) as partial:
@@ -197,48 +160,30 @@ def compare(
     return comparison
 
 
-def _process_both(ours: Pipeline, theirs: Pipeline, frame: Frame) -> tuple[Seen, Seen]:
+def _ignore(text: str) -> None:
+    """Nobody waits to be told."""
+
+
+def _labels(first: ModelChoice, second: ModelChoice) -> tuple[str, str]:
+    """What to call the models; a model compared with itself is told apart by its place."""
+    if first.label != second.label:
+        return first.label, second.label
+    return f"{first.label} (A)", f"{second.label} (B)"
+
+
+def _process_both(ours: Model, theirs: Model, frame: Frame) -> Pair:
     """What both make of a frame; they take turns at being first, when caches are cold."""
     if frame.index % 2:
-        second = _process(theirs, frame)
-        return _process(ours, frame), second
-    first = _process(ours, frame)
-    return first, _process(theirs, frame)
+        second = theirs.process(frame, 0)
+        return pair(ours.process(frame, 0), second)
+    first = ours.process(frame, 0)
+    return pair(first, theirs.process(frame, 0))
 
 
-def _process(pipeline: Pipeline, frame: Frame) -> Seen:
-    begun = time.perf_counter()
-    faces = pipeline.process(frame)
-    return Seen(faces, time.perf_counter() - begun)
-
-
-def _side_by_side(
-    frame: Frame, seen: tuple[Seen, Seen], comparison: Comparison, new: list[Disagreement]
-) -> np.ndarray:
-    """The frame twice, each with one model's landmarks, under a line that names them."""
-    halves = []
-    for side, one, style in zip(comparison.sides, seen, (OURS, THEIRS), strict=True):
-        image = frame.image.copy()
-        draw_faces(image, one.faces, comparison.scheme, style)
-        halves.append(
-            _under_banner(image, f"{side.label}  {1000 * one.seconds:.0f} ms", style.outline_colour)
-        )
-    if new:
-        apart = f"apart {np.mean([each.overall for each in new]):.2f} %"
-        _write(halves[1], apart, (240, 240, 240), right=True)
-    return np.hstack(halves)
-
-
-def _under_banner(image: np.ndarray, text: str, colour: tuple[int, int, int]) -> np.ndarray:
-    framed = cv2.copyMakeBorder(image, _BANNER_PX, 0, 0, 0, cv2.BORDER_CONSTANT)
-    _write(framed, text, colour)
-    return framed
-
-
-def _write(image: np.ndarray, text: str, colour: tuple[int, int, int], *, right: bool = False) -> None:
-    (width, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.5, 1)
-    x = max(6, image.shape[1] - width - 6) if right else 6
-    cv2.putText(image, text, (x, 19), cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, 1, cv2.LINE_AA)
+def _picture(both: Pair, layout: Layout) -> np.ndarray:
+    shown = Shown(both.first, both.second, both)
+    style = OverlayStyle(ids=False, boxes=False)
+    return render(shown, View(layout=layout, style=style), natural_size(shown, layout)).image
 
 
 @dataclass(frozen=True)
@@ -252,15 +197,14 @@ class Picture:
 class _Gallery:
     """Keeps pictures of the greatest disagreements, one for each half second at most."""
 
-    def __init__(self, scheme: LandmarkScheme) -> None:
-        self._scheme = scheme
+    def __init__(self) -> None:
         self._by_moment: dict[int, Picture] = {}
 
-    def offer(self, frame: Frame, seen: tuple[Seen, Seen], new: list[Disagreement]) -> None:
+    def offer(self, both: Pair) -> None:
         """Keep a picture of the frame's greatest disagreement if it is among the greatest."""
-        if not new:
+        if not both.disagreements:
             return
-        greatest = max(new, key=lambda each: each.overall)
+        greatest = max(both.disagreements, key=lambda each: each.overall)
         moment = int(greatest.time_s * 2)
         kept = self._by_moment.get(moment)
         if kept is not None and kept.disagreement.overall >= greatest.overall:
@@ -270,9 +214,7 @@ class _Gallery:
             if least.disagreement.overall >= greatest.overall:
                 return
             del self._by_moment[int(least.disagreement.time_s * 2)]
-        for a, b in pair_faces(seen[0].faces, seen[1].faces):
-            if a.track_id == greatest.track_id:
-                self._by_moment[moment] = Picture(greatest, _overlaid(frame.image, a, b, self._scheme))
+        self._by_moment[moment] = Picture(greatest, _closeup(both, greatest.track_id))
 
     @property
     def pictures(self) -> list[Picture]:
@@ -280,28 +222,22 @@ class _Gallery:
         return sorted(self._by_moment.values(), key=lambda each: -each.disagreement.overall)
 
 
-def _overlaid(image: np.ndarray, ours: Face, theirs: Face, scheme: LandmarkScheme) -> np.ndarray:
-    """The neighbourhood of a face, enlarged, with both models' landmarks and arrows between them."""
-    low, high = theirs.box_px[:2], theirs.box_px[2:]
-    side = float((high - low).max()) * 1.4
-    scale = 420 / max(side, 1.0)
-    origin = (low + high) / 2 - side / 2
-    matrix = np.array([[scale, 0, -scale * origin[0]], [0, scale, -scale * origin[1]]])
-    canvas = cv2.warpAffine(image, matrix, (420, 420), flags=cv2.INTER_LINEAR)
-    places = [(face.points_px - origin) * scale for face in (ours, theirs)]
-    for points, style in zip(places, (OURS, THEIRS), strict=True):
-        for outline in scheme.outlines:
-            line = np.round(points[list(outline.points)] * 16).astype(np.int32)
-            cv2.polylines(canvas, [line], outline.closed, style.outline_colour, 1, cv2.LINE_AA, 4)
-    for a, b in zip(*places, strict=True):
-        start, end = (tuple(np.round(point * 16).astype(int).tolist()) for point in (b, a))
-        cv2.line(canvas, start, end, (80, 80, 255), 1, cv2.LINE_AA, 4)
-    return canvas
+def _closeup(both: Pair, track_id: int) -> np.ndarray:
+    """The neighbourhood of a face, enlarged, with both models' landmarks and the arrows between them."""
+    face = next(face for face in both.first.faces if face.track_id == track_id)
+    height, width = both.frame.image.shape[:2]
+    middle = (face.box_px[:2] + face.box_px[2:]) / 2 + 0.5
+    side = float((face.box_px[2:] - face.box_px[:2]).max()) * _CLOSEUP_MARGIN
+    view = View(
+        layout=Layout.DIFFERENCE,
+        style=OverlayStyle(ids=False, boxes=False),
+        zoom=max(1.0, max(width, height) / max(side, 1.0)),
+        centre=(float(middle[0] / width), float(middle[1] / height)),
+    )
+    return render(Shown(both.first, both.second, both), view, (_CLOSEUP_PX, _CLOSEUP_PX)).image
 
 
-def _numbers(
-    comparison: Comparison, contestants: tuple[Contestant, Contestant], source: str
-) -> dict[str, Any]:
+def _numbers(comparison: Comparison, choices: tuple[ModelChoice, ModelChoice], source: str) -> dict[str, Any]:
     """Everything the report says, as JSON takes it."""
     overall = np.array([each.overall for each in comparison.disagreements])
     return {
@@ -316,8 +252,8 @@ def _numbers(
             "by_region": comparison.by_region(),
         },
         "models": [
-            _side_numbers(side, contestant, alone, comparison.scheme)
-            for side, contestant, alone in zip(comparison.sides, contestants, comparison.n_alone, strict=True)
+            _side_numbers(side, choice, alone, comparison.scheme)
+            for side, choice, alone in zip(comparison.sides, choices, comparison.n_alone, strict=True)
         ],
         "over_time": [
             {
@@ -332,7 +268,7 @@ def _numbers(
     }
 
 
-def _side_numbers(side: Side, contestant: Contestant, n_alone: int, scheme: LandmarkScheme) -> dict[str, Any]:
+def _side_numbers(side: Side, choice: ModelChoice, n_alone: int, scheme: LandmarkScheme) -> dict[str, Any]:
     errors = np.array([each.overall for each in side.errors])
     threshold = FAILURE_THRESHOLD[scheme.name]
     truth = None
@@ -345,8 +281,8 @@ def _side_numbers(side: Side, contestant: Contestant, n_alone: int, scheme: Land
         }
     return {
         "label": side.label,
-        "parameters": contestant.n_parameters,
-        "bytes": contestant.n_bytes,
+        "parameters": choice.n_parameters,
+        "bytes": choice.n_bytes,
         "latency_ms": side.latency_ms,
         "latency_p95_ms": 1000.0 * float(np.percentile(side.seconds, 95)),
         "jitter": None if math.isnan(side.jitter.median) else side.jitter.median,
@@ -375,7 +311,7 @@ def _render(comparison: Comparison, numbers: dict[str, Any], gallery: _Gallery) 
 def _plots(comparison: Comparison) -> Iterator[tuple[str, "Figure"]]:
     from matplotlib.figure import Figure
 
-    colours = tuple(_hex(style.outline_colour) for style in (OURS, THEIRS))
+    colours = tuple(_hex(colour) for colour in (FIRST_COLOUR, SECOND_COLOUR))
     times = [each.time_s for each in comparison.disagreements]
     by_region = [each.by_region(comparison.scheme) for each in comparison.disagreements]
     figure = Figure((9, 3), layout="constrained")

@@ -49,6 +49,8 @@ class Face:
         confidence: ``(n,)`` float64 in [0, 1], one a landmark.
         spread_px: ``(n,)`` float64, how far the heatmap of each is spread, in image pixels; None where
             that is not known.
+        raw_points_px: ``(n, 2)`` float64 landmarks as they were measured, before any filter; None where
+            that is not known.
     """
 
     track_id: int
@@ -56,6 +58,7 @@ class Face:
     points_px: np.ndarray
     confidence: np.ndarray
     spread_px: np.ndarray | None = None
+    raw_points_px: np.ndarray | None = None
 
 
 def as_bgr(image: np.ndarray, name: str = "image") -> np.ndarray:

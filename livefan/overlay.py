@@ -1,16 +1,21 @@
-"""Draw faces on an image: outlines, points, boxes and ids."""
+"""Draw faces on an image: outlines, mesh, points, numbers, boxes and ids."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
+from scipy.spatial import Delaunay, QhullError
 
 from livefan.frame import Face
 from livefan.scheme import LandmarkScheme
 
 Colour = tuple[int, int, int]
+
+STYLE_PARTS = ("outlines", "mesh", "points", "numbers", "boxes", "ids", "confidence")
+"""What of :class:`OverlayStyle` can be switched on and off."""
 
 # OpenCV draws at sub-pixel places when coordinates are given in 1/16 pixels.
 _SHIFT = 4
@@ -22,6 +27,9 @@ class OverlayStyle:
 
     Attributes:
         outlines, points, boxes, ids: each can be left out.
+        mesh: the Delaunay triangles between the landmarks.
+        numbers: the index of each landmark beside it.
+        confidence: colour each point by its confidence, else all are ``sure``.
         sure, unsure: colours of points with confidence one and zero; between them they are mixed.
     """
 
@@ -29,10 +37,18 @@ class OverlayStyle:
     points: bool = True
     boxes: bool = True
     ids: bool = True
+    mesh: bool = False
+    numbers: bool = False
+    confidence: bool = True
     outline_colour: Colour = (230, 200, 80)
     box_colour: Colour = (120, 120, 120)
     sure: Colour = (90, 255, 120)
     unsure: Colour = (40, 60, 255)
+
+    def having(self, **parts: bool) -> OverlayStyle:
+        """This style with some of :data:`STYLE_PARTS` drawn or left out."""
+        changes: dict[str, Any] = dict(parts)
+        return replace(self, **changes)
 
 
 def draw_faces(
@@ -46,23 +62,54 @@ def draw_faces(
     """
     style = style or OverlayStyle()
     for face in faces:
-        size = float((face.box_px[2:] - face.box_px[:2]).max())
+        size = min(float((face.box_px[2:] - face.box_px[:2]).max()), float(image.shape[0]))
         thickness = max(1, round(size / 220))
         if style.boxes:
             corners = _fixed(face.box_px.reshape(2, 2))
             cv2.rectangle(image, corners[0], corners[1], style.box_colour, thickness, cv2.LINE_AA, _SHIFT)
+        if style.mesh:
+            _draw_mesh(image, face.points_px, style.box_colour)
         if style.outlines:
             for outline in scheme.outlines:
                 line = _fixed(face.points_px[list(outline.points)])
                 colour = style.outline_colour
                 cv2.polylines(image, [line], outline.closed, colour, thickness, cv2.LINE_AA, _SHIFT)
         if style.points:
-            radius = max(1.2, size / 110) * (1 << _SHIFT)
-            colours = _mix(style.unsure, style.sure, face.confidence)
-            for point, colour in zip(_fixed(face.points_px), colours, strict=True):
-                cv2.circle(image, point, round(radius), colour, -1, cv2.LINE_AA, _SHIFT)
+            certainty = face.confidence if style.confidence else np.ones(len(face.points_px))
+            draw_points(image, face.points_px, mix(style.unsure, style.sure, certainty), size)
+        if style.numbers:
+            _draw_numbers(image, face.points_px, size)
         if style.ids:
             _label(image, f"face {face.track_id}", face.box_px, thickness, style.sure)
+
+
+def draw_points(image: np.ndarray, points_px: np.ndarray, colours: list[Colour], size: float) -> None:
+    """Draw ``(n, 2)`` points, each in its BGR colour, as large as suits a face of that size in pixels."""
+    radius = max(1.2, size / 110) * (1 << _SHIFT)
+    for point, colour in zip(_fixed(points_px), colours, strict=True):
+        cv2.circle(image, point, round(radius), colour, -1, cv2.LINE_AA, _SHIFT)
+
+
+def draw_lines(image: np.ndarray, starts_px: np.ndarray, ends_px: np.ndarray, colours: list[Colour]) -> None:
+    """Draw ``n`` thin straight lines between ``(n, 2)`` points, each in its BGR colour."""
+    for start, end, colour in zip(_fixed(starts_px), _fixed(ends_px), colours, strict=True):
+        cv2.line(image, start, end, colour, 1, cv2.LINE_AA, _SHIFT)
+
+
+def _draw_mesh(image: np.ndarray, points_px: np.ndarray, colour: Colour) -> None:
+    try:
+        triangles = Delaunay(points_px).simplices
+    except (QhullError, ValueError):  # all on one line, or beyond numbers
+        return
+    cv2.polylines(image, list(_fixed(points_px)[triangles]), True, colour, 1, cv2.LINE_AA, _SHIFT)
+
+
+def _draw_numbers(image: np.ndarray, points_px: np.ndarray, size: float) -> None:
+    scale = float(np.clip(size / 900, 0.28, 0.6))
+    for index, (x, y) in enumerate(np.clip(points_px, -(2**15), 2**15)):
+        place = (round(x + 3), round(y - 3))
+        for stroke, ink in ((2, (0, 0, 0)), (1, (255, 255, 255))):
+            cv2.putText(image, str(index), place, cv2.FONT_HERSHEY_SIMPLEX, scale, ink, stroke, cv2.LINE_AA)
 
 
 def _fixed(points_px: np.ndarray) -> np.ndarray:
@@ -70,7 +117,7 @@ def _fixed(points_px: np.ndarray) -> np.ndarray:
     return np.clip(np.round(points_px * (1 << _SHIFT)), -(2**27), 2**27).astype(np.int32)
 
 
-def _mix(low: Colour, high: Colour, share: np.ndarray) -> list[Colour]:
+def mix(low: Colour, high: Colour, share: np.ndarray) -> list[Colour]:
     """A colour between two for each share in [0, 1]."""
     mixed = np.outer(1 - share, low) + np.outer(share, high)
     return [(int(blue), int(green), int(red)) for blue, green, red in mixed]

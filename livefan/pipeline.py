@@ -121,6 +121,11 @@ class Pipeline:
         """The landmark scheme of the faces that :meth:`process` returns."""
         return self.runtime.scheme
 
+    @property
+    def ran_by(self) -> str:
+        """What runs the network, e.g. ``openvino int8``."""
+        return f"{self.runtime.name} {self.runtime.precision}"
+
     def reset(self) -> None:
         """Forget all faces, as for a new source; ids go on."""
         self._tracks: list[Track] = []
@@ -265,4 +270,11 @@ class Pipeline:
         else:
             track.smoother.reset()
             points_px = located.points_px
-        return Face(track.track_id, bounding_box(points_px), points_px, located.confidence, located.spread_px)
+        return Face(
+            track.track_id,
+            bounding_box(points_px),
+            points_px,
+            located.confidence,
+            located.spread_px,
+            located.points_px,
+        )

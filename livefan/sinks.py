@@ -19,7 +19,7 @@ from livefan.errors import LivefanError
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 _EXACT = int(Interpolation.BICUBIC) | int(Interpolation.ACCURATE_RND)
-_TICKS = 90_000
+TICKS = 90_000
 """Ticks a second of a video's timestamps; 24, 25, 30 and 60 frames a second are whole numbers of them."""
 
 
@@ -73,14 +73,28 @@ class VideoSink(_Whole):
 
     A width or height that is odd grows by a row of black, since the codec's colours come in pairs.
     Frames of another size than the first are scaled to fit and centred on black.
+
+    Args:
+        path: the video; .mp4, .mov or .mkv.
+        fragmented: write what is needed for playing along with the frames, rather than at the end; what
+            there is of a video that was never finished can then be played.
     """
+
+    def __init__(self, path: Path, *, fragmented: bool = False) -> None:
+        super().__init__(path)
+        self._fragmented = fragmented
 
     def _open(self, partial: Path) -> None:
         if self.path.suffix.lower() not in VIDEO_SUFFIXES:
             raise LivefanError(
                 f"{self.path}: cannot write this kind of video; end the name in {', '.join(VIDEO_SUFFIXES)}"
             )
-        self._container = av.open(str(partial), "w")
+        options = (
+            {"movflags": "frag_keyframe+empty_moov+default_base_moof", "flush_packets": "1"}
+            if self._fragmented
+            else {}
+        )
+        self._container = av.open(str(partial), "w", options=options)
         self._stream: Any = None
         self._size = (0, 0)
         self._last_tick = -1
@@ -89,21 +103,24 @@ class VideoSink(_Whole):
         """Add a ``(height, width, 3)`` uint8 BGR frame shown from ``source_time`` seconds on."""
         if self._stream is None:
             self._begin(image)
-        tick = max(round(source_time * _TICKS), self._last_tick + 1)
+        tick = max(round(source_time * TICKS), self._last_tick + 1)
         self._last_tick = tick
         picture = av.VideoFrame.from_ndarray(fit_image(image, self._size), format="bgr24")
         # The default conversion rounds down, and darkens every picture by some levels.
         picture = picture.reformat(format="yuv420p", interpolation=_EXACT)
-        picture.pts, picture.time_base = tick, Fraction(1, _TICKS)
+        picture.pts, picture.time_base = tick, Fraction(1, TICKS)
         self._container.mux(self._stream.encode(picture))
 
     def _begin(self, image: np.ndarray) -> None:
         height, width = image.shape[:2]
         self._size = (width + width % 2, height + height % 2)
-        self._stream = self._container.add_stream("libx264", options={"crf": "20", "preset": "veryfast"})
+        # The header of a fragmented file cannot tell of the delay that pictures out of order bring.
+        order = {"bf": "0"} if self._fragmented else {}
+        options = {"crf": "20", "preset": "veryfast", **order}
+        self._stream = self._container.add_stream("libx264", options=options)
         self._stream.width, self._stream.height = self._size
         self._stream.pix_fmt = "yuv420p"
-        self._stream.codec_context.time_base = Fraction(1, _TICKS)
+        self._stream.codec_context.time_base = Fraction(1, TICKS)
 
     def _finish(self, *, complete: bool) -> None:
         try:

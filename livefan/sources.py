@@ -12,13 +12,15 @@ Cameras and network streams are in :mod:`livefan.live_sources`. Every source is 
 
 from __future__ import annotations
 
+import itertools
 import re
 import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
-from math import floor
+from math import ceil, floor
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -28,7 +30,7 @@ import av.error
 import cv2
 import numpy as np
 from av.container import InputContainer
-from av.sidedata.sidedata import Type
+from av.sidedata.sidedata import SideDataContainer, Type
 from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -45,6 +47,8 @@ _DEMUX_ERRORS_IN_A_ROW = 10
 _TICKS = 90_000  # a second, where a recording does not tell its own unit
 _ANY_START = frozenset({"mpegts", "mpeg", "mpegvideo"})
 _COLOUR_UNKNOWN = 2  # ISO/IEC 23091-2, MatrixCoefficients
+_SAME_INSTANT = 1e-6
+"""Two times nearer than this, in seconds or frames, are one."""
 _SOON = 64  # frames: an error shows this late at most, after the decoder's threads and reordering
 
 
@@ -57,6 +61,8 @@ class Source(ABC):
         fps: average frames per second, where known.
         n_frames: how many frames it has, where known; an estimate if the file tells only its length.
         size: width and height of its first frame in pixels, as shown (after rotation).
+        duration: length in seconds, where known.
+        seekable: whether :meth:`seek` may be called.
         time_base: of a recording, the unit of its timestamps in seconds.
         clock_start: of a recording, what its timestamps are counted from on the file's own clock, in
             seconds. Zero but for MPEG streams, whose clocks begin anywhere.
@@ -73,6 +79,8 @@ class Source(ABC):
         self.fps: float | None = None
         self.n_frames: int | None = None
         self.size = (0, 0)
+        self.duration: float | None = None
+        self.seekable = False
         self.time_base = Fraction(1, round(IMAGES_PER_SECOND))
         self.clock_start = Fraction(0)
         self.pixel_aspect = Fraction(1)
@@ -94,6 +102,30 @@ class Source(ABC):
             self.close()
             return None
         return frame
+
+    def seek(self, seconds: float) -> None:
+        """Go to the frame that is shown at a time: the last one whose ``source_time`` is not after it.
+
+        Raises:
+            LivefanError: if the source cannot be read any more.
+        """
+        with self._in_use:
+            if self.seekable and not self._closing.is_set():
+                self._go(seconds, before=False)
+
+    def seek_before(self, seconds: float) -> None:
+        """Go to the last frame whose ``source_time`` is before a time; the first, if there is none.
+
+        Raises:
+            LivefanError: if the source cannot be read any more.
+        """
+        with self._in_use:
+            if self.seekable and not self._closing.is_set():
+                self._go(seconds, before=True)
+
+    def _go(self, seconds: float, *, before: bool) -> None:
+        """What :meth:`seek` does, and with ``before`` :meth:`seek_before`."""
+        raise NotImplementedError
 
     def close(self) -> None:
         """End it, from any thread and any number of times, without waiting.
@@ -207,6 +239,8 @@ class ImageSource(Source):
         self.paths = list(paths)
         self.n_frames = len(self.paths)
         self.fps = IMAGES_PER_SECOND if len(self.paths) > 1 else None
+        self.duration = self.n_frames / IMAGES_PER_SECOND
+        self.seekable = len(self.paths) > 1
         self._position = 0
         self._skipped = False
         self._ahead = self._load()
@@ -235,6 +269,17 @@ class ImageSource(Source):
         frame, self._ahead = (self._ahead or self._load()), None
         return frame
 
+    def _go(self, seconds: float, *, before: bool) -> None:
+        place = seconds * IMAGES_PER_SECOND
+        index = ceil(place - _SAME_INSTANT) - 1 if before else floor(place + _SAME_INSTANT)
+        index = min(max(index, 0), len(self.paths) - 1)
+        told = len(self.warnings)
+        for self._position in range(index, -1, -1):  # over images that cannot be read, backwards
+            self._ahead = self._load()
+            del self.warnings[told:]
+            if self._ahead is not None:
+                return
+
 
 class VideoSource(Source):
     """Every frame of a recording in order, at its presentation time after the first, upright.
@@ -254,6 +299,7 @@ class VideoSource(Source):
         """Decode the first frame."""
         super().__init__(name)
         self._container = container or _open_recording(location, name)
+        self._location = location
         try:
             self._stream = video_stream(self._container, name)
             self._stream.thread_type = "AUTO"
@@ -268,6 +314,8 @@ class VideoSource(Source):
                 self.n_frames = round(self._seconds * self.fps)
             self._packets = self._errors = self._concealed = self._yielded = 0
             self._errors_seen = self._look_for_gap = 0
+            self._sought = False
+            self._first_tick: int | None = None
             self._frames = self._decode()
             self._ahead = next(self._frames, None)
         except BaseException:
@@ -277,6 +325,8 @@ class VideoSource(Source):
             self._container.close()
             raise LivefanError(f"{name}: no frame can be read; the file is damaged, get it anew")
         self.size = (self._ahead.image.shape[1], self._ahead.image.shape[0])
+        self.duration = self._seconds or (self.n_frames / self.fps if self.n_frames and self.fps else None)
+        self.seekable = location.startswith("file:")
         self.pixel_aspect = self._stream.codec_context.sample_aspect_ratio or Fraction(1)
         if self._stream.codec_context.width != self._stream.codec_context.height != self.size[1]:
             self.pixel_aspect = 1 / self.pixel_aspect  # a quarter turn
@@ -291,25 +341,91 @@ class VideoSource(Source):
         self._container.close()
 
     def _decode(self) -> Generator[Frame, None, None]:
+        for timed in self._timed():
+            yield self._frame(timed)
+
+    def _timed(self) -> Iterator[_Timed]:
+        """The pictures from where the container is, with their times."""
         period = 1 / self.fps if self.fps else 1 / IMAGES_PER_SECOND
         clock = _Clock(self.time_base, period, round(self.clock_start / self.time_base))
-        first: int | None = None
-        end = 0.0
+        end: float | None = 0.0 if self._first_tick is None else None
         for picture in self._pictures():
             tick = clock.tick(picture)
-            first = tick if first is None else first
-            seconds = float((tick - first) * self.time_base)
-            damage = self._damage(picture, seconds - end, period)
+            if self._first_tick is None:
+                self._first_tick = tick
+            seconds = float((tick - self._first_tick) * self.time_base)
+            damage = self._damage(picture, 0.0 if end is None else seconds - end, period)
             lasting = (
                 float(picture.duration * picture.time_base)
                 if picture.duration and picture.time_base
                 else period
             )
             end = seconds + lasting
-            index, self._yielded = self._yielded, self._yielded + 1
-            image = upright_bgr(picture)
-            yield Frame(image, index, time.perf_counter(), seconds, tick * self.time_base, damage)
-        self._report(end, period, clock.jumps)
+            yield _Timed(picture, tick, seconds, damage)
+        if clock.jumps:
+            self.seekable = False
+        if not self._sought:
+            self._report(end or 0.0, period, clock.jumps)
+
+    def _frame(self, timed: _Timed) -> Frame:
+        if self._sought:
+            self._yielded = round(timed.seconds * (self.fps or IMAGES_PER_SECOND))
+        index, self._yielded = self._yielded, self._yielded + 1
+        image = upright_bgr(timed.picture)
+        timestamp = timed.tick * self.time_base
+        return Frame(image, index, time.perf_counter(), timed.seconds, timestamp, timed.damage)
+
+    def _go(self, seconds: float, *, before: bool) -> None:
+        """Decode from the key frame before the place; ``index`` is then counted at the average rate.
+
+        A file whose index leads astray is tried from ever further back, at last from its beginning.
+        """
+        self._sought = True
+        back = 0.0
+        while True:
+            start = max(0.0, seconds - back)
+            pictures = self._from(start)
+            held = next(pictures, None)
+            if start == 0.0 or (held is not None and not _is_past(held.seconds, seconds, before)):
+                break
+            back = 2 * back + 1.0
+        following = None
+        for timed in pictures:
+            if _is_past(timed.seconds, seconds, before):
+                following = timed
+                break
+            held = timed
+        self._ahead = None
+        self._frames = self._rest([each for each in (held, following) if each is not None], pictures)
+
+    def _from(self, seconds: float) -> Iterator[_Timed]:
+        """The pictures from the key frame at or before a time."""
+        self._frames.close()
+        first = self._first_tick or 0
+        tick = first + round(seconds / self.time_base) + round(self.clock_start / self.time_base)
+        try:
+            self._container.seek(tick, stream=self._stream, backward=True)
+        except av.error.FFmpegError:
+            return self._from_the_beginning()
+        pictures = self._timed()
+        if seconds > 0.0:
+            return pictures
+        held = next(pictures, None)
+        if held is None or held.tick != first:
+            return self._from_the_beginning()
+        return itertools.chain([held], pictures)
+
+    def _from_the_beginning(self) -> Iterator[_Timed]:
+        """All pictures; only a file opened anew is sure to begin with its first."""
+        self._container.close()
+        self._container = _open_recording(self._location, self.name)
+        self._stream = video_stream(self._container, self.name)
+        self._stream.thread_type = "AUTO"
+        return self._timed()
+
+    def _rest(self, held: list[_Timed], pictures: Iterator[_Timed]) -> Generator[Frame, None, None]:
+        for timed in itertools.chain(held, pictures):
+            yield self._frame(timed)
 
     def _damage(self, picture: VideoFrame, idle: float, period: float) -> Damage:
         """What is wrong with a picture that begins ``idle`` seconds after the one before it ended."""
@@ -362,6 +478,21 @@ class VideoSource(Source):
             self.warnings.append(
                 f"{self.name}: damaged (frames lost: {lost}, shown with errors: {self._concealed})"
             )
+
+
+@dataclass(frozen=True)
+class _Timed:
+    """A decoded picture with its time: in ticks, and in seconds after the first."""
+
+    picture: VideoFrame
+    tick: int
+    seconds: float
+    damage: Damage
+
+
+def _is_past(at: float, seconds: float, before: bool) -> bool:
+    """Whether a frame comes too late for a place, or for the one right before it."""
+    return at > seconds - _SAME_INSTANT if before else at > seconds + _SAME_INSTANT
 
 
 class _Clock:
@@ -461,7 +592,9 @@ def upright_bgr(picture: VideoFrame) -> np.ndarray:
     (ISO/IEC 14496-12, 8.3.2); turns between right angles are taken as the nearest right angle.
     """
     image: np.ndarray = picture.to_ndarray(format="bgr24")
-    side_data: Any = picture.side_data  # PyAV's stub has its keys as strings
+    # Not picture.side_data: the picture would keep it, and it the picture and its decoder, in a cycle that
+    # only the garbage collector ends.
+    side_data: Any = SideDataContainer(picture)  # type: ignore[call-arg]  # not in PyAV's stub
     if Type.DISPLAYMATRIX in side_data:
         data = side_data[Type.DISPLAYMATRIX]
         a, b, _, c, d = (int(value) for value in np.frombuffer(bytes(data), np.int32)[:5])

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from livefan.benchmark import peers
+from livefan.benchmark import peers, window
 from livefan.benchmark.pictures import crowd, fit, read_frames, there_and_back
 from livefan.benchmark.processes import Footprint, footprints
 from livefan.benchmark.report import as_table, write_json, write_plot
@@ -131,3 +131,20 @@ def test_what_cannot_be_measured_is_one_line(
         read_frames(tmp_path / "photo.png", 100)
     assert main(["benchmark", str(tmp_path / "none.mp4"), "--minutes", "1"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_the_window_is_used_and_measured(clip: Path, tmp_path: Path):
+    report = window.benchmark_window(clip, DEFAULT_WEIGHTS, RuntimeChoice(), pace=12.0)
+    assert report.start > 0
+    assert 0 < report.latency <= report.latency_p95
+    assert report.threads_left == 0
+    assert len(report.handlers) > 20
+    assert all(longest > 0 for longest in report.handlers.values())
+    assert "start to first picture" in "\n".join(window.as_lines(report))
+    window.write_json(report, tmp_path / "report.json")
+    assert window.WindowReport(**json.loads((tmp_path / "report.json").read_text())) == report
+
+
+def test_what_the_window_fails_by_is_one_line(tmp_path: Path, clip: Path):
+    with pytest.raises(LivefanError, match=r"none\.safetensors"):
+        window.benchmark_window(clip, str(tmp_path / "none.safetensors"), RuntimeChoice())

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import http.server
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from fractions import Fraction
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar
@@ -15,67 +15,25 @@ import av
 import cv2
 import numpy as np
 import pytest
+from numbered import (
+    BLUE,
+    GREEN,
+    HEIGHT,
+    RED,
+    WHITE,
+    WIDTH,
+    Numbered,
+    corners,
+    number_of,
+    picture_of,
+    write_clip,
+)
 
 from livefan import capture, live_sources
-from livefan.capture import CaptureThread, Source, list_cameras, open_source
+from livefan.capture import CaptureThread, list_cameras, open_source
 from livefan.errors import LivefanError
 from livefan.frame import Frame
 from livefan.live_sources import CameraInfo, is_url, public_name
-
-WIDTH, HEIGHT, RATE = 96, 64, 25
-BLUE, GREEN, RED, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
-
-
-def picture_of(number: int) -> np.ndarray:
-    """A picture that tells its number by its grey, with a noisy strip so that a packet has some bytes."""
-    image = np.full((HEIGHT, WIDTH, 3), 4 * number, np.uint8)
-    image[-16:] = np.random.default_rng(number).integers(0, 255, (16, WIDTH, 3))
-    return image
-
-
-def number_of(image: np.ndarray) -> int:
-    return round(float(image[8:32, 8:-8].mean()) / 4)
-
-
-def corners() -> np.ndarray:
-    """Blue, green, red, white: from the top left, by rows."""
-    image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
-    image[:32, :48], image[:32, 48:], image[32:, :48], image[32:, 48:] = BLUE, GREEN, RED, WHITE
-    return image
-
-
-def write_clip(
-    path: Path,
-    pictures: Sequence[np.ndarray],
-    *,
-    milliseconds: Sequence[int] | None = None,
-    turn: Callable[[av.VideoStream], None] = lambda stream: None,
-    muxing: dict[str, str] | None = None,
-    silence: float = 0.0,
-    codec: str = "libx264",
-) -> Path:
-    with av.open(str(path), "w", options=muxing or {}) as container:
-        stream = container.add_stream(codec, rate=RATE, options={"crf": "12"} if codec == "libx264" else {})
-        stream.width, stream.height, stream.pix_fmt, stream.gop_size = WIDTH, HEIGHT, "yuv420p", 5
-        if milliseconds is not None:
-            stream.time_base = stream.codec_context.time_base = Fraction(1, 1000)
-        turn(stream)
-        if silence:
-            sound = container.add_stream("pcm_s16le", rate=8000, layout="mono")
-            quiet = av.AudioFrame.from_ndarray(
-                np.zeros((1, int(8000 * silence)), np.int16), format="s16", layout="mono"
-            )
-            quiet.sample_rate = 8000
-        for number, image in enumerate(pictures):
-            # By OpenCV: FFmpeg's own conversion rounds down, and would shift the greys.
-            frame = av.VideoFrame.from_ndarray(cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420), format="yuv420p")
-            frame.time_base = Fraction(1, RATE) if milliseconds is None else Fraction(1, 1000)
-            frame.pts = number if milliseconds is None else milliseconds[number]
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-        if silence:
-            container.mux(sound.encode(quiet))
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -83,29 +41,6 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """60 numbered frames at 25 a second, its index at the front."""
     path = tmp_path_factory.mktemp("clips") / "clip.mp4"
     return write_clip(path, [picture_of(n) for n in range(60)], muxing={"movflags": "faststart"})
-
-
-class Numbered(Source):
-    """``count`` frames, each valued by its number; a live one gives one each time it is told to."""
-
-    def __init__(self, count: int, *, live: bool = False, fail: Exception | None = None) -> None:
-        super().__init__("numbers", live=live)
-        self.count, self.fail, self.given, self.released = count, fail, 0, 0
-        self.turns = threading.Semaphore(0)
-
-    def _next(self) -> Frame | None:
-        if self.live:
-            self.turns.acquire()
-        if self.given == self.count:
-            if self.fail is not None:
-                raise self.fail
-            return None
-        self.given += 1
-        image = np.full((2, 2, 3), self.given - 1, np.uint8)
-        return Frame(image, self.given - 1, time.perf_counter(), (self.given - 1) * 0.02)
-
-    def _release(self) -> None:
-        self.released += 1
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 10.0) -> None:
@@ -716,7 +651,7 @@ class TestLiveCapture:
                 source.turns.release(burst)
                 sent += burst
                 newest = sent - 1
-                wait_for(lambda: [frame.index for frame in thread._frames] == [newest])  # noqa: B023
+                wait_for(lambda: [frame.index for frame, _ in thread._frames] == [newest])  # noqa: B023
                 frame = thread.get(1)
                 assert frame is not None
                 taken.append(frame.index)
@@ -842,3 +777,18 @@ class TestRecordedCapture:
             assert not thread._thread.is_alive()
             assert thread.get() is None
             assert source.released > 0
+
+
+def test_a_source_that_is_closed_leaves_no_picture_and_no_decoder(clip: Path) -> None:
+    """Without the garbage collector: what waits for it holds a decoder's threads and memory until then."""
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(3):
+            with open_source(clip) as source:
+                assert sum(1 for _ in source) == 60
+        del source
+        left = [each for each in gc.get_objects() if isinstance(each, av.VideoFrame)]
+    finally:
+        gc.enable()
+    assert not left

@@ -13,7 +13,6 @@ import livefan
 from livefan.bundled import bundled_clip
 from livefan.cli import build_parser, main
 from livefan.pipeline import Pipeline
-from livefan.smooth import DEFAULT_STRENGTH
 
 MAIN = Path(__file__).parent.parent / "main.py"
 
@@ -56,7 +55,7 @@ def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]):
 
 @pytest.mark.parametrize(
     ("options", "strength"),
-    [([], DEFAULT_STRENGTH), (["--smoothing", "0.8"], 0.8), (["--no-smoothing"], 0.0)],
+    [([], None), (["--smoothing", "0.8"], 0.8), (["--no-smoothing"], 0.0)],
     ids=["default", "chosen", "none"],
 )
 def test_the_strength_of_smoothing_is_an_option(options: list[str], strength: float):

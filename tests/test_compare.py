@@ -8,10 +8,12 @@ import pytest
 from livefan.bundled import bundled_clip
 from livefan.capture import open_source
 from livefan.cli import main
-from livefan.compare import Contestant, Truth, compare, contestant
+from livefan.compare import Truth, compare
 from livefan.datasets import write_pts
 from livefan.errors import LivefanError
+from livefan.live.scene import Layout
 from livefan.model import MobileFAN
+from livefan.model_choice import ModelChoice
 from livefan.pipeline import Pipeline
 from livefan.scheme import IBUG_68
 from livefan.weights import WeightsInfo, load_weights, save_weights
@@ -39,11 +41,8 @@ def done(frames: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         for frame in source:
             (face,) = pipeline.process(frame)
             write_pts(truth / f"shot_{frame.index}.pts", face.points_px)
-    models = [
-        Contestant(label, Pipeline(weights, smoothing=smoothing), 2_116_164, 8_600_000)
-        for label, smoothing in (("smoothed", 0.5), ("raw", 0.0))
-    ]
-    compare(models[0], models[1], frames, output / "out", truth=truth, quiet=True)
+    smoothed, raw = (ModelChoice.parse(f"mobilefan-300w@torch{word}") for word in ("", ",raw"))
+    compare(smoothed, raw, frames, output / "out", truth=truth, quiet=True)
     return output / "out"
 
 
@@ -71,8 +70,8 @@ def test_the_video_shows_both_side_by_side(done: Path):
     with open_source(done / "side-by-side.mp4") as source:
         shown = list(source)
     assert len(shown) == 8
-    assert source.size == (2 * 640, 360 + 28)
-    left, right = shown[0].image[28:, :640], shown[0].image[28:, 640:]
+    assert source.size == (2 * 640 + 4, 360)
+    left, right = shown[0].image[:, :640], shown[0].image[:, 644:]
     assert 0.5 < np.abs(left.astype(int) - right).mean() < 20  # the same picture in two colours
 
 
@@ -92,12 +91,15 @@ def test_truth_of_frames_and_of_images_with_several_faces(tmp_path: Path):
     [("", None, 0.5), ("@torch", "torch", 0.5), ("@torch,float32,raw", "torch", 0.0)],
 )
 def test_a_model_can_be_named_with_runtime_and_raw(words: str, runtime: str | None, smoothing: float):
-    model = contestant(f"mobilefan-300w{words}" if words else "mobilefan-300w@torch")
+    model = ModelChoice.parse(f"mobilefan-300w{words}" if words else "mobilefan-300w@torch")
     assert model.n_parameters == 2_116_164
-    assert model.pipeline.smoothing == smoothing
-    if runtime:
-        assert model.pipeline.runtime.name == runtime
     assert model.label.startswith("mobilefan-300w")
+    assert ModelChoice.parse(model.spec) == model
+    pipeline = model.pipeline()
+    assert pipeline.smoothing == smoothing
+    if runtime:
+        assert pipeline.runtime.name == runtime
+    pipeline.close()
 
 
 def test_what_cannot_be_compared_is_one_line(
@@ -128,8 +130,15 @@ def test_what_cannot_be_compared_is_one_line(
 
 def test_a_source_without_faces_has_nothing_to_compare(tmp_path: Path):
     cv2.imwrite(str(tmp_path / "grey.png"), np.full((200, 200, 3), 127, np.uint8))
-    weights = load_weights()
-    models = [Contestant(label, Pipeline(weights), 1, 1) for label in "ab"]
+    model = ModelChoice.parse("mobilefan-300w@torch")
     with pytest.raises(LivefanError, match="no face in common"):
-        compare(models[0], models[1], tmp_path / "grey.png", tmp_path / "o", quiet=True)
+        compare(model, model, tmp_path / "grey.png", tmp_path / "o", quiet=True)
     assert list((tmp_path / "o").iterdir()) == []
+
+
+@pytest.mark.parametrize("layout", [Layout.OVERLAID, Layout.WIPE, Layout.DIFFERENCE])
+def test_the_video_may_have_another_layout(frames: Path, tmp_path: Path, layout: Layout):
+    smoothed, raw = (ModelChoice.parse(f"mobilefan-300w@torch{word}") for word in ("", ",raw"))
+    compare(smoothed, raw, sorted(frames.iterdir())[0], tmp_path, layout=layout, quiet=True)
+    with open_source(tmp_path / f"{layout}.mp4") as source:
+        assert source.size == (640, 360)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 from livefan.scheme import LandmarkScheme, scheme_by_name
+from livefan.weights_info import WeightFile
 
 UNITS = {
     "pts": "presentation timestamp in units of time_base, exact",
@@ -45,6 +48,12 @@ class Model:
     sha256: str
     architecture: str
     runtime: str
+
+    @classmethod
+    def of(cls, file: WeightFile, runtime: str) -> Model:
+        """A weight file, and what ran it."""
+        architecture = f"{file.info.architecture} {file.info.width:g}"
+        return cls(file.path.stem, file.sha256, architecture, runtime)
 
 
 @dataclass(frozen=True)
@@ -94,3 +103,7 @@ class Header:
             "clock_start": str(self.clock_start),
             "landmarks": list(self.landmark_scheme.point_names),
         }
+
+    def write(self, path: Path, **further: Any) -> None:
+        """Write it as JSON, with what else is to be said."""
+        path.write_text(json.dumps({**self.as_json(), **further}, indent=1) + "\n", encoding="utf-8")

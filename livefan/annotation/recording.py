@@ -320,8 +320,7 @@ class _Annotation:
             if stage is not None:
                 stage.finish(journal.n_frames)
         path = work / self.outputs.header.name
-        content = {**header.as_json(), "n_frames": journal.n_frames, "request": self.request}
-        path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        header.write(path, n_frames=journal.n_frames, request=self.request)
 
     def _count(self, frame: AnnotatedFrame) -> None:
         self.n_with_face += bool(frame.faces)
@@ -329,7 +328,6 @@ class _Annotation:
         self.seconds = frame.moment.seconds
 
     def _header(self, source: Source, name: str, pipeline: Pipeline) -> Header:
-        info = self.weights.info
         return Header(
             livefan=livefan.__version__,
             recording=Path(name).name,
@@ -339,12 +337,7 @@ class _Annotation:
             time_base=source.time_base,
             clock_start=source.clock_start,
             scheme=pipeline.scheme.name,
-            model=Model(
-                self.weights.path.stem,
-                self.weights.sha256,
-                f"{info.architecture} {info.width:g}",
-                f"{pipeline.runtime.name} {pipeline.runtime.precision}",
-            ),
+            model=Model.of(self.weights, pipeline.ran_by),
             smoothing=_smoothing(self.settings.smoothing),
             longest_gap_s=self.settings.longest_gap,
         )

@@ -7,12 +7,18 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 
 from livefan.errors import LivefanError
-from livefan.runtimes.base import RuntimeChoice
-from livefan.smooth import DEFAULT_STRENGTH
+
+if TYPE_CHECKING:
+    from PyQt6.QtWidgets import QApplication
+
+    from livefan.gui.settings import Asked
+
+_SWITCH_S = 0.0005
 
 
 def leave_qt_to_pyqt() -> None:
@@ -34,6 +40,14 @@ def has_screen() -> bool:
     return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
 
 
+def check_screen() -> None:
+    """Raise a LivefanError if there is no screen to open a window on."""
+    if not has_screen():
+        raise LivefanError(
+            "no screen to open a window on; 'livefan annotate IN -o OUT' writes a video instead"
+        )
+
+
 def _check_qt_starts() -> None:
     """Where Qt cannot open a display it ends the whole process, so let another process try first."""
     if sys.platform != "linux":
@@ -48,39 +62,21 @@ def _check_qt_starts() -> None:
         )
 
 
-def run_window(
-    weights: str | Path,
-    source: str | int | None,
-    *,
-    smoothing: float = DEFAULT_STRENGTH,
-    max_faces: int = 5,
-    runtime: RuntimeChoice | None = None,
-) -> int:
+def run_window(asked: Asked) -> int:
     """Open the window and run until it is closed; returns the exit code.
 
     Raises:
         LivefanError: if there is no screen or Qt cannot be loaded.
     """
-    if not has_screen():
-        raise LivefanError(
-            "no screen to open a window on; 'livefan annotate IN -o OUT' writes a video instead"
-        )
+    check_screen()
     leave_qt_to_pyqt()
     _check_qt_starts()
-    try:
-        from PyQt6.QtCore import QTimer
-        from PyQt6.QtWidgets import QApplication
+    application = make_application()
+    from PyQt6.QtCore import QTimer
 
-        from livefan.gui.window import MainWindow
-    except ImportError as error:
-        raise LivefanError(
-            f"Qt cannot be loaded ({error}); 'python3 bootstrap.py setup' says what is missing"
-        ) from error
-    application = QApplication.instance() or QApplication(sys.argv[:1])
-    assert isinstance(application, QApplication)
-    application.setApplicationName("livefan")
-    window = MainWindow(weights, source, smoothing=smoothing, max_faces=max_faces, runtime=runtime)
-    window.resize(1024, 680)
+    from livefan.gui.window import MainWindow
+
+    window = MainWindow(asked)
     window.show()
     # Python handles signals only between its own instructions, so give it some while Qt waits.
     signal.signal(signal.SIGINT, lambda *_: window.close())
@@ -89,3 +85,23 @@ def run_window(
     heartbeat.timeout.connect(lambda: None)
     heartbeat.start()
     return application.exec()
+
+
+def make_application() -> QApplication:
+    """Qt's application object, with livefan's name.
+
+    Raises:
+        LivefanError: if Qt cannot be loaded.
+    """
+    try:
+        from PyQt6.QtWidgets import QApplication
+    except ImportError as error:
+        raise LivefanError(
+            f"Qt cannot be loaded ({error}); 'python3 bootstrap.py setup' says what is missing"
+        ) from error
+    # The window's thread waits at most this long for another to let go of the interpreter.
+    sys.setswitchinterval(_SWITCH_S)
+    application = QApplication.instance() or QApplication(sys.argv[:1])
+    assert isinstance(application, QApplication)
+    application.setApplicationName("livefan")
+    return application

@@ -1,33 +1,45 @@
-"""The picture in the window."""
+"""The picture in the window, and what the mouse does on it."""
 
 from __future__ import annotations
 
 import time
-from collections import deque
 
 import numpy as np
-from PyQt6.QtCore import QRectF, QSize, Qt
-from PyQt6.QtGui import QImage, QPainter, QPaintEvent
+from PyQt6.QtCore import QPointF, QRectF, QSize, Qt
+from PyQt6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent, QResizeEvent, QWheelEvent
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
-from livefan.live import RateMeter
+from livefan.gui.player import Player
+from livefan.live.painter import Painted
+from livefan.live.scene import LARGEST_ZOOM, Layout, Pane
+from livefan.rates import RateMeter
+
+_GRIP_PX = 14
+_WHEEL_STEP = 1.25
+_WHEEL_NOTCH = 120.0
 
 
 class FrameView(QWidget):
-    """Shows one image at a time, scaled to fit, and measures how old it was when painted."""
+    """Shows a player's pictures; the wheel magnifies, dragging moves, and a wipe is taken by its edge."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, player: Player, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._player = player
+        self._painted: Painted | None = None
         self._image = QImage()
-        self._pixels: np.ndarray | None = None
-        self._captured_at = 0.0
-        self._painted = True
+        self._on_screen = True
         self._message = ""
-        self._latencies: deque[float] = deque(maxlen=60)
         self._rate = RateMeter()
+        self._dragged: QPointF | None = None
+        self._wiping = False
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setMinimumSize(320, 240)
-        self.setAccessibleName("video")
+        self.setMinimumSize(320, 200)
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self.setAccessibleName(self.tr("video"))
+        player.painted.connect(self._take)
+        self._take()  # a picture that was there before, which is not told of again
 
     @property
     def fps(self) -> float:
@@ -35,23 +47,26 @@ class FrameView(QWidget):
         return self._rate.rate()
 
     @property
-    def latency(self) -> float:
-        """Median seconds from capture to paint over the last frames; 0.0 before the first."""
-        return float(np.median(self._latencies)) if self._latencies else 0.0
-
-    @property
-    def pixels(self) -> np.ndarray | None:
-        """The ``(height, width, 3)`` uint8 BGR image that is shown, or None."""
-        return self._pixels
+    def painted(self) -> Painted | None:
+        """What is shown, or None."""
+        return self._painted
 
     def sizeHint(self) -> QSize:  # noqa: N802
         """Large enough for a webcam's picture."""
         return QSize(960, 540)
 
-    def show_frame(self, pixels: np.ndarray, captured_at: float) -> None:
-        """Show a contiguous ``(height, width, 3)`` uint8 BGR image, captured at that perf_counter time."""
+    def show_message(self, text: str) -> None:
+        """Say something over the picture, or in its place; empty for nothing."""
+        self._message = text
+        self.update()
+
+    def _take(self) -> None:
+        painted = self._player.take()
+        if painted is None:
+            return
+        pixels = painted.picture.image
         height, width = pixels.shape[:2]
-        self._pixels = pixels  # QImage does not own its memory
+        # QImage does not own its memory; self._painted keeps it.
         self._image = QImage(
             pixels.data,  # type: ignore[call-overload]  # any buffer will do
             width,
@@ -59,41 +74,26 @@ class FrameView(QWidget):
             3 * width,
             QImage.Format.Format_BGR888,
         )
-        self._captured_at, self._painted, self._message = captured_at, False, ""
-        self.update()
-
-    def show_message(self, text: str) -> None:
-        """Say something over the picture, or in its place."""
-        self._message = text
-        self.update()
-
-    def clear(self) -> None:
-        """Show nothing, and forget what was measured."""
-        self._image, self._pixels = QImage(), None
-        self._latencies.clear()
-        self._message = ""
+        self._image.setDevicePixelRatio(self.devicePixelRatioF())
+        self._painted, self._on_screen = painted, False
+        if painted.picture.panes:
+            self._message = ""
         self.update()
 
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802
-        """Draw the image, then the message."""
+        """Draw the picture, then the message."""
         painter = QPainter(self)
         painter.fillRect(self.rect(), Qt.GlobalColor.black)
         if not self._image.isNull():
-            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-            painter.drawImage(self._target(), self._image)
+            painter.drawImage(QPointF(0, 0), self._image)
         if self._message:
             self._draw_message(painter)
         painter.end()
-        if not self._painted:
-            self._painted = True
-            self._rate.tick()
-            self._latencies.append(time.perf_counter() - self._captured_at)
-
-    def _target(self) -> QRectF:
-        """Where the image goes: as large as fits, centred."""
-        size = self._image.size().scaled(self.size(), Qt.AspectRatioMode.KeepAspectRatio)
-        x, y = (self.width() - size.width()) / 2, (self.height() - size.height()) / 2
-        return QRectF(x, y, size.width(), size.height())
+        if not self._on_screen and self._painted is not None:
+            self._on_screen = True
+            if self._painted.is_new:
+                self._rate.tick()
+            self._player.gauges.see_painted(self._painted, time.perf_counter())
 
     def _draw_message(self, painter: QPainter) -> None:
         font = painter.font()
@@ -105,3 +105,84 @@ class FrameView(QWidget):
         painter.fillRect(text.adjusted(-18, -12, 18, 12), Qt.GlobalColor.black)
         painter.setPen(Qt.GlobalColor.white)
         painter.drawText(area, flags, self._message)
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802
+        """Have pictures of the new size."""
+        ratio = self.devicePixelRatioF()
+        self._player.resize(round(self.width() * ratio), round(self.height() * ratio))
+
+    # The mouse.
+
+    def wheelEvent(self, event: QWheelEvent | None) -> None:  # noqa: N802
+        """Magnify about the place under the mouse."""
+        if event is not None and event.angleDelta().y():
+            self.magnify(_WHEEL_STEP ** (event.angleDelta().y() / _WHEEL_NOTCH), event.position())
+            event.accept()
+
+    def magnify(self, factor: float, about: QPointF | None = None) -> None:
+        """Change the magnification, keeping what is under a place, or else the middle, where it is."""
+        place = self._pixels(about or QPointF(self.width() / 2, self.height() / 2))
+        pane = self._pane(place)
+        if pane is None:
+            return
+        zoom = float(np.clip(self._player.view.zoom * factor, 1.0, LARGEST_ZOOM))
+        factor = zoom / self._player.view.zoom
+        middle = np.array([pane.left + pane.width / 2, pane.height / 2])
+        kept = pane.to_image(*place)
+        centre = kept + np.linalg.solve(pane.matrix[:, :2] * factor, middle - place)
+        self._centre_on(pane, centre, zoom)
+
+    def mousePressEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
+        """Take hold of the picture, or of the wipe's edge."""
+        if event is not None and event.button() == Qt.MouseButton.LeftButton:
+            self._dragged = event.position()
+            self._wiping = self._is_on_edge(event.position())
+
+    def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
+        """Let go."""
+        self._dragged, self._wiping = None, False
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
+        """Show the whole picture again."""
+        self._player.look(zoom=1.0, centre=(0.5, 0.5))
+
+    def mouseMoveEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
+        """Move what is held, or point at a landmark."""
+        if event is None:
+            return
+        place = event.position()
+        if self._wiping:
+            self._player.look(wipe=float(np.clip(place.x() / max(1, self.width()), 0.0, 1.0)))
+        elif self._dragged is not None:
+            self._drag(place - self._dragged)
+            self._dragged = place
+        else:
+            on_edge = self._is_on_edge(place)
+            self.setCursor(Qt.CursorShape.SplitHCursor if on_edge else Qt.CursorShape.ArrowCursor)
+            pixels = self._pixels(place)
+            pane = self._pane(pixels)
+            self._player.look(spot=pane.spot_at(*pixels) if pane else None)
+
+    def _drag(self, moved: QPointF) -> None:
+        pane = self._pane(self._pixels(self._dragged or QPointF()))
+        if pane is not None and self._player.view.zoom > 1:
+            middle = np.array([pane.left + pane.width / 2, pane.height / 2])
+            self._centre_on(pane, pane.to_image(*(middle - self._pixels(moved))), self._player.view.zoom)
+
+    def _centre_on(self, pane: Pane, centre_px: np.ndarray, zoom: float) -> None:
+        height, width = pane.result.frame.image.shape[:2]
+        share = np.clip((centre_px + 0.5) / (width, height), 0.0, 1.0)
+        self._player.look(zoom=zoom, centre=(float(share[0]), float(share[1])))
+
+    def _is_on_edge(self, place: QPointF) -> bool:
+        if self._painted is None or self._painted.picture.layout is not Layout.WIPE:
+            return False
+        return abs(place.x() - self._player.view.wipe * self.width()) <= _GRIP_PX
+
+    def _pixels(self, place: QPointF) -> np.ndarray:
+        """``(2,)`` the picture's pixels of a place of the widget."""
+        return np.array([place.x(), place.y()]) * self.devicePixelRatioF()
+
+    def _pane(self, pixels: np.ndarray) -> Pane | None:
+        panes = self._painted.picture.panes if self._painted else ()
+        return next((pane for pane in panes if pane.left <= pixels[0] < pane.left + pane.width), None)

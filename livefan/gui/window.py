@@ -2,198 +2,199 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
 import cv2
-from PyQt6.QtCore import QStandardPaths, Qt, QTimer
-from PyQt6.QtGui import QAction, QCloseEvent, QKeySequence
+import numpy as np
+from PyQt6.QtCore import QEvent, QSettings, QStandardPaths, Qt, QTimer, pyqtSignal
+from PyQt6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QImage
 from PyQt6.QtWidgets import (
-    QCheckBox,
+    QApplication,
     QComboBox,
+    QDockWidget,
     QFileDialog,
-    QInputDialog,
     QLabel,
     QMainWindow,
-    QStyle,
+    QMenu,
+    QMessageBox,
+    QSlider,
     QToolBar,
+    QVBoxLayout,
     QWidget,
 )
 
 from livefan.atomic import whole_file
-from livefan.capture import display_name, list_cameras
 from livefan.errors import LivefanError
-from livefan.gui.session import QtSession
+from livefan.gui import help as help_texts
+from livefan.gui.actions import Actions
+from livefan.gui.models import ModelsPanel
+from livefan.gui.player import CLEAN, SEEN, Player
+from livefan.gui.plots import PlotsPanel
+from livefan.gui.settings import Asked, Memory
+from livefan.gui.source_picker import SourcePicker
+from livefan.gui.theme import apply_theme
+from livefan.gui.transport import Transport
 from livefan.gui.view import FrameView
-from livefan.overlay import draw_faces
-from livefan.runtimes.base import RuntimeChoice
-from livefan.smooth import DEFAULT_STRENGTH
+from livefan.live.scene import Layout
+from livefan.model_choice import ModelChoice, rival
 
-_OPEN_FILE, _OPEN_FOLDER, _OPEN_STREAM = "file", "folder", "stream"
+_FIGURES_MS = 250
+_PLOT_MS = 70
+_PLACE_MS = 50
 
 
 class MainWindow(QMainWindow):
     """Shows one source live.
 
     Args:
-        weights: name or path of the weight file.
-        source: what to watch first; without one the window waits.
-        smoothing: how strongly landmarks are filtered, from 0 to 1; 0 leaves the box unticked.
-        max_faces: follow at most this many faces.
-        runtime: what runs the network; by default the fastest.
-        snapshots: folder for snapshots; by default the user's folder of pictures.
+        asked: what to watch first and how; without a source the window waits.
+        settings: where to remember how things are; by default the user's settings.
+        pictures: folder for snapshots and recordings; by default the user's folder of pictures.
     """
+
+    _drawn = pyqtSignal(QImage)
 
     def __init__(
         self,
-        weights: str | Path,
-        source: str | int | None = None,
+        asked: Asked | None = None,
         *,
-        smoothing: float = DEFAULT_STRENGTH,
-        max_faces: int = 5,
-        runtime: RuntimeChoice | None = None,
-        snapshots: Path | None = None,
+        settings: QSettings | None = None,
+        pictures: Path | None = None,
     ) -> None:
         super().__init__()
+        asked = asked or Asked()
         self.setWindowTitle("livefan")
-        self._weights = weights
-        self._max_faces = max_faces
-        self._runtime = runtime
-        self._snapshots = snapshots
-        self._source: str | int | None = source
-        self._session: QtSession | None = None
-        self._ending: QtSession | None = None
-        self._start_next = False
-        self.view = FrameView()
-        self.setCentralWidget(self.view)
-        self.sources = QComboBox()
-        self.smoothing = QCheckBox(self.tr("Smoothing"))
-        self.smoothing.setChecked(smoothing > 0)
-        self._strength = smoothing or DEFAULT_STRENGTH
-        self._build_toolbar()
-        self.figures = QLabel()
-        self.message = QLabel()
-        self._build_status_bar()
-        self._fill_sources()
-        self._refresh = QTimer(self)
-        self._refresh.setInterval(250)
-        self._refresh.timeout.connect(self._show_figures)
-        self._refresh.start()
-        self._show_state()
-        if source is not None:
-            self.start()
-        else:
-            self.view.show_message(self.tr("Choose a camera or a file above, then press Start."))
-
-    @property
-    def running(self) -> bool:
-        """Whether a source is being watched, or about to be."""
-        return self._session is not None or self._start_next
-
-    def start(self) -> None:
-        """Watch the chosen source from its beginning."""
-        self.stop()
-        if self._source is None:
-            self._say(self.tr("Nothing to watch: choose a camera or a file first."))
-            return
-        if self._ending is not None:
-            # It may still hold the camera that is wanted now.
-            self._start_next = True
-            self._show_state()
-            return
-        self.view.clear()
-        session = QtSession(
-            self._source,
-            self._weights,
-            smoothing=self._wanted_smoothing(),
-            max_faces=self._max_faces,
-            runtime=self._runtime,
-        )
-        session.result_ready.connect(self._show_result)
-        session.status.connect(self._say)
-        session.ended.connect(self._ended)
-        self._session = session
-        session.session.start()
-        self._show_state()
-
-    def stop(self) -> None:
-        """Stop watching; the last frame stays."""
-        session, self._session = self._session, None
-        self._start_next = False
-        if session is not None:
-            session.result_ready.disconnect()
-            session.status.disconnect()
-            self._ending = session
-            session.session.stop(timeout=0.0)
-            self._say("")
-        self._show_state()
-
-    def watch(self, source: str | int) -> None:
-        """Watch another source: a camera's index, a path or an address."""
-        self._source = source
-        self._select(source)
-        self.start()
-
-    def snapshot(self) -> Path | None:
-        """Save the picture as it is shown, with its overlay; returns where."""
-        if self.view.pixels is None:
-            self._say(self.tr("Nothing to save: no picture is shown."))
-            return None
-        folder = self._snapshots or Path(
+        self.setAcceptDrops(True)
+        self._pictures = pictures or Path(
             QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
         )
-        path = folder / f"livefan-{datetime.now():%Y-%m-%d-%H%M%S-%f}.png"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with whole_file(path) as partial:
-                partial.write_bytes(cv2.imencode(".png", self.view.pixels)[1].tobytes())
-        except (OSError, LivefanError) as error:
-            self._say(self.tr("Snapshot not saved: {}").format(error))
-            return None
-        self._say(self.tr("Saved {}").format(path))
-        return path
+        self._memory = Memory(settings or QSettings("livefan", "livefan"))
+        self.player = Player(self._memory.wanted(asked), self._memory.view(asked))
+        self.view = FrameView(self.player)
+        self.acts = Actions(self, self.player)
+        self.sources = SourcePicker(asked.source, asked.size)
+        self.transport = Transport(
+            [self.acts.home, self.acts.back, self.acts.play, self.acts.forward, self.acts.loop]
+        )
+        self.models = ModelsPanel(self.player)
+        self.plots = PlotsPanel(self.player)
+        self.layout_box = QComboBox()
+        self.smoothing = QSlider(Qt.Orientation.Horizontal)
+        self.figures = QLabel()
+        self.message = QLabel()
+        self._theme = self._memory.theme(asked)
+        self._docked: list[QDockWidget] = []
+        self._build_centre()
+        self._build_docks()
+        self._build_menus()
+        self._build_toolbar()
+        self._build_status_bar()
+        self._connect()
+        self._begin_timers()
+        self._restore()
+        self._choose_theme(self._theme)
+        self._show_state()
+        self._begin(asked)
 
-    def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802
-        """End the session's threads with the window."""
-        self.stop()
-        if self._ending is not None:
-            self._ending.session.stop(timeout=1.0)
-        super().closeEvent(event)
+    # How it is built.
+
+    def _build_centre(self) -> None:
+        centre = QWidget()
+        column = QVBoxLayout(centre)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.view, stretch=1)
+        column.addWidget(self.transport)
+        self.setCentralWidget(centre)
+
+    def _build_docks(self) -> None:
+        self.models_dock = self._dock(
+            self.tr("Models"), "models", self.models, Qt.DockWidgetArea.RightDockWidgetArea
+        )
+        self.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
+        self.plots_dock = self._dock(
+            self.tr("Plots"), "plots", self.plots, Qt.DockWidgetArea.BottomDockWidgetArea
+        )
+
+    def _dock(self, title: str, name: str, inside: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
+        dock = QDockWidget(title, self)
+        dock.setObjectName(name)
+        dock.setWidget(inside)
+        self.addDockWidget(area, dock)
+        dock.hide()
+        return dock
+
+    def _build_menus(self) -> None:
+        bar = self.menuBar()
+        assert bar is not None
+        acts = self.acts
+        self._menu(
+            self.tr("&File"),
+            [
+                *(acts.open_file, acts.open_folder, acts.open_stream, None, acts.start, acts.stop, None),
+                *(acts.snapshot, acts.copy, acts.record_seen, acts.record_clean, None, acts.quit),
+            ],
+        )
+        self._menu(self.tr("&Play"), [acts.play, acts.home, acts.back, acts.forward, acts.loop])
+        view = self._menu(
+            self.tr("&View"),
+            [
+                *(acts.overlay, *acts.parts.values(), acts.heatmaps, None),
+                *(acts.mirror, acts.zoom_in, acts.zoom_out, acts.fit, acts.full_screen, None),
+            ],
+        )
+        for dock, keys in ((self.models_dock, "F2"), (self.plots_dock, "F3")):
+            toggle = dock.toggleViewAction()
+            assert toggle is not None
+            toggle.setShortcut(keys)
+            self.addAction(toggle)
+            view.addAction(toggle)
+        themes = view.addMenu(self.tr("&Theme"))
+        assert themes is not None
+        themes.addActions(list(acts.themes.values()))
+        self._menu(self.tr("&Compare"), [acts.compare, None, *acts.layouts.values()])
+        self._menu(self.tr("&Help"), [acts.shortcuts, acts.about])
+
+    def _menu(self, title: str, entries: list[QAction | None]) -> QMenu:
+        bar = self.menuBar()
+        assert bar is not None
+        menu = bar.addMenu(title)
+        assert menu is not None
+        for entry in entries:
+            if entry is None:
+                menu.addSeparator()
+            else:
+                menu.addAction(entry)
+        return menu
 
     def _build_toolbar(self) -> None:
         bar = QToolBar(self.tr("Controls"))
+        bar.setObjectName("controls")
         bar.setMovable(False)
-        bar.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.addToolBar(bar)
-        self.sources.setMinimumWidth(260)
-        self.sources.setToolTip(self.tr("What to watch"))
-        self.sources.activated.connect(self._source_chosen)
+        self.toolbar = bar
         bar.addWidget(self.sources)
-        icons = QStyle.StandardPixmap
-        self.start_action = self._action("Start", icons.SP_MediaPlay, "Ctrl+R", self.start)
-        self.stop_action = self._action("Stop", icons.SP_MediaStop, "Ctrl+.", self.stop)
-        self.snapshot_action = self._action("Snapshot", icons.SP_DialogSaveButton, "Ctrl+S", self.snapshot)
-        bar.addActions([self.start_action, self.stop_action])
+        bar.addActions([self.acts.start, self.acts.stop])
         bar.addSeparator()
-        self.smoothing.setToolTip(self.tr("Kalman filtering of the landmarks over time"))
-        self.smoothing.toggled.connect(self._smoothing_toggled)
+        bar.addAction(self.acts.compare)
+        self.layout_box.setToolTip(self.tr("How two models are shown"))
+        self.layout_box.setAccessibleName(self.tr("layout"))
+        for layout, action in self.acts.layouts.items():
+            self.layout_box.addItem(action.text().replace("&", ""), layout)
+        bar.addWidget(self.layout_box)
+        bar.addSeparator()
+        bar.addWidget(QLabel(self.tr(" Smoothing ")))
+        self.smoothing.setRange(0, 100)
+        self.smoothing.setValue(round(100 * self.player.wanted.smoothing))
+        self.smoothing.setMinimumWidth(60)
+        self.smoothing.setMaximumWidth(110)
+        self.smoothing.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.smoothing.setAccessibleName(self.tr("smoothing"))
+        self.smoothing.setToolTip(self.tr("How strongly landmarks are filtered over time; left: not at all"))
         bar.addWidget(self.smoothing)
-        spacer = QWidget()
-        spacer.setSizePolicy(self.view.sizePolicy().horizontalPolicy(), spacer.sizePolicy().verticalPolicy())
-        bar.addWidget(spacer)
-        bar.addAction(self.snapshot_action)
-
-    def _action(
-        self, text: str, icon: QStyle.StandardPixmap, keys: str, effect: Callable[[], object]
-    ) -> QAction:
-        style = self.style()
-        assert style is not None
-        action = QAction(style.standardIcon(icon), self.tr(text), self)
-        action.setShortcut(QKeySequence(keys))
-        action.setToolTip(f"{self.tr(text)} ({keys})")
-        action.triggered.connect(lambda checked: effect())
-        return action
+        bar.addSeparator()
+        bar.addActions([self.acts.snapshot, self.acts.record_seen])
 
     def _build_status_bar(self) -> None:
         bar = self.statusBar()
@@ -202,105 +203,296 @@ class MainWindow(QMainWindow):
         bar.addWidget(self.message, stretch=1)
         bar.addPermanentWidget(self.figures)
 
-    def _fill_sources(self) -> None:
-        for camera in list_cameras():
-            self.sources.addItem(camera.name, camera.index)
-        self.sources.insertSeparator(self.sources.count())
-        self.sources.addItem(self.tr("Open file …"), _OPEN_FILE)
-        self.sources.addItem(self.tr("Open folder of images …"), _OPEN_FOLDER)
-        self.sources.addItem(self.tr("Open stream …"), _OPEN_STREAM)
-        self.sources.setCurrentIndex(-1)
-        self.sources.setPlaceholderText(self.tr("Camera or file"))
-        if self._source is not None:
-            self._select(self._source)
+    def _connect(self) -> None:
+        acts = self.acts
+        self.player.status.connect(self._say)
+        self.player.changed.connect(self._show_state)
+        self.sources.chosen.connect(self.player.watch)
+        self.transport.sought.connect(self.player.seek)
+        self.smoothing.valueChanged.connect(lambda value: self.player.smooth(value / 100))
+        self.layout_box.activated.connect(
+            lambda index: acts.layouts[self.layout_box.itemData(index)].trigger()
+        )
+        acts.open_file.triggered.connect(self.sources.open_file)
+        acts.open_folder.triggered.connect(self.sources.open_folder)
+        acts.open_stream.triggered.connect(self.sources.open_stream)
+        acts.snapshot.triggered.connect(self.snapshot)
+        acts.copy.triggered.connect(self.copy)
+        self._drawn.connect(self._put_on_clipboard)
+        acts.record_seen.triggered.connect(lambda on: self._record(on, SEEN))
+        acts.record_clean.triggered.connect(lambda on: self._record(on, CLEAN))
+        acts.play.triggered.connect(self._play_or_pause)
+        acts.compare.triggered.connect(self.compare)
+        for action in acts.layouts.values():
+            action.triggered.connect(self._show_state)
+        acts.zoom_in.triggered.connect(lambda: self.view.magnify(1.25))
+        acts.zoom_out.triggered.connect(lambda: self.view.magnify(0.8))
+        acts.full_screen.triggered.connect(self._full_screen)
+        for theme, action in acts.themes.items():
+            action.triggered.connect(lambda checked, theme=theme: self._choose_theme(theme))
+        acts.shortcuts.triggered.connect(self.show_shortcuts)
+        acts.about.triggered.connect(
+            lambda: QMessageBox.about(self, self.tr("About livefan"), help_texts.about())
+        )
 
-    def _select(self, source: str | int) -> None:
-        """Show a source as the chosen one, adding it to the list if it is new."""
-        index = self.sources.findData(source)
-        if index < 0:
-            if isinstance(source, int):
-                name = self.tr("Camera {}").format(source)
-            else:
-                name = (Path(source).name if Path(source).exists() else "") or display_name(source)
-            self.sources.insertItem(0, name, source)
-            index = 0
-        self.sources.setCurrentIndex(index)
+    def _begin_timers(self) -> None:
+        for interval, effect in (
+            (_FIGURES_MS, self._show_figures),
+            (_PLOT_MS, self._show_plots),
+            (_PLACE_MS, self._show_place),
+        ):
+            timer = QTimer(self)
+            timer.setInterval(interval)
+            timer.timeout.connect(effect)
+            timer.start()
 
-    def _source_chosen(self, index: int) -> None:
-        chosen = self.sources.itemData(index)
-        if chosen not in (_OPEN_FILE, _OPEN_FOLDER, _OPEN_STREAM):
-            self.watch(chosen)
+    def _restore(self) -> None:
+        self.resize(1100, 720)
+        if (geometry := self._memory.geometry) is not None:
+            self.restoreGeometry(geometry)
+        if (docks := self._memory.docks) is not None:
+            self.restoreState(docks)
+
+    def _begin(self, asked: Asked) -> None:
+        if asked.second is not None:
+            self.models_dock.show()
+        if asked.full_screen:
+            self.acts.full_screen.trigger()
+        if asked.source is None:
+            self.view.show_message(
+                self.tr("Choose a camera or a file above, or drop a video here. F1 shows all keys.")
+            )
             return
-        if self._source is not None:
-            self._select(self._source)
+        self.player.start()
+        if asked.notice:
+            self._say(asked.notice)
+        for path, what in ((asked.record, SEEN), (asked.record_clean, CLEAN)):
+            if path is not None:
+                self._begin_recording(path, what)
+
+    # What it does.
+
+    def compare(self, on: bool) -> None:
+        """Compare the model with another, as last time, or stop doing so."""
+        if on:
+            first = self.player.wanted.first
+            remembered = self._memory.second
+            second = remembered if remembered not in (None, first) else rival(first)
+            self.player.choose_second(second)
+            self.player.look(layout=self._memory.layout)
+            QTimer.singleShot(0, self.models_dock.show)
         else:
-            self.sources.setCurrentIndex(-1)
-        if picked := self._ask(chosen):
-            self.watch(picked)
-
-    def _ask(self, kind: str) -> str:
-        """Let the user name a file, folder or stream; empty if they think better of it."""
-        if kind == _OPEN_FILE:
-            return QFileDialog.getOpenFileName(self, self.tr("Open a video or an image"))[0]
-        if kind == _OPEN_FOLDER:
-            return QFileDialog.getExistingDirectory(self, self.tr("Open a folder of images"))
-        return QInputDialog.getText(self, self.tr("Open stream"), self.tr("Address (rtsp:// or http://):"))[0]
-
-    def _wanted_smoothing(self) -> float:
-        return self._strength if self.smoothing.isChecked() else 0.0
-
-    def _smoothing_toggled(self) -> None:
-        if self._session is not None:
-            self._session.session.smoothing = self._wanted_smoothing()
-
-    def _show_result(self) -> None:
-        result = self._session.take() if self._session else None
-        if result is None:
-            return
-        pixels = result.frame.image.copy()
-        draw_faces(pixels, result.faces, result.scheme)
-        self.view.show_frame(pixels, result.frame.captured_at)
-        self.snapshot_action.setEnabled(True)
-
-    def _ended(self, session: QtSession, error: str) -> None:
-        """A session has let go of its source: one that was stopped, or the current one by itself."""
-        if session is self._ending:
-            self._ending = None
-            if self._start_next:
-                self.start()
-            return
-        self._session = None
+            self._memory.keep(self.player.wanted, self.player.view, self._theme)
+            self.player.look(layout=Layout.SINGLE)
+            self.player.choose_second(None)
         self._show_state()
-        if error:
-            self._say(error)
-            if self.view.pixels is None:
-                self.view.show_message(error)
+
+    def snapshot(self) -> Path | None:
+        """Save the picture as it is shown, at the frame's own size; returns where it will be."""
+        path = self._new_file(".png")
+        if not self.player.draw_full_size(lambda pixels: self._save(pixels, path)):
+            self._say(self.tr("Nothing to save: no picture is shown."))
+            return None
+        return path
+
+    def _save(self, pixels: np.ndarray, path: Path) -> None:
+        """Write a picture, from any thread."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with whole_file(path) as partial:
+                partial.write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
+        except (OSError, LivefanError) as error:
+            self.player.status.emit(self.tr("Snapshot not saved: {}").format(error))
         else:
-            self._say(self.tr("The recording has ended; press Start to see it again."))
+            self.player.status.emit(self.tr("Saved {}").format(path))
+
+    def copy(self) -> None:
+        """Put the picture as it is shown on the clipboard."""
+        if not self.player.draw_full_size(lambda pixels: self._drawn.emit(_as_image(pixels))):
+            self._say(self.tr("Nothing to copy: no picture is shown."))
+
+    def _put_on_clipboard(self, image: QImage) -> None:
+        clipboard = QApplication.clipboard()
+        if clipboard is not None:
+            clipboard.setImage(image)
+            self._say(self.tr("Copied the picture."))
+
+    def show_shortcuts(self) -> None:
+        """Open the sheet of shortcuts."""
+        bar = self.menuBar()
+        assert bar is not None
+        sheet = QMessageBox(self)
+        sheet.setWindowTitle(self.tr("Keyboard and mouse"))
+        sheet.setTextFormat(Qt.TextFormat.RichText)
+        sheet.setText(help_texts.shortcut_sheet(bar))
+        sheet.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        sheet.open()
+
+    def _record(self, on: bool, what: str) -> None:
+        self.player.stop_recording()
+        if not on:
+            return
+        suggested = self._new_file(".mp4")
+        path, _ = QFileDialog.getSaveFileName(
+            self, self.tr("Record to"), str(suggested), self.tr("Video (*.mp4 *.mkv)")
+        )
+        if path:
+            self._begin_recording(Path(path), what, overwrite=True)  # as the dialog has asked
+        self._show_state()
+
+    def _begin_recording(self, path: Path, what: str, *, overwrite: bool = False) -> None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.player.record(path, what, overwrite=overwrite)
+        except (OSError, LivefanError) as error:
+            self._say(self.tr("Not recording: {}").format(error))
+        else:
+            self._say(self.tr("Recording to {}").format(path))
+        self._show_state()
+
+    def _new_file(self, suffix: str) -> Path:
+        return self._pictures / f"livefan-{datetime.now():%Y-%m-%d-%H%M%S-%f}{suffix}"
+
+    def _play_or_pause(self) -> None:
+        if self.player.session is None:
+            self.player.start()
+        else:
+            self.player.pause(not self.player.paused)
+
+    def _full_screen(self, on: bool) -> None:
+        bars: tuple[QWidget | None, ...] = (self.menuBar(), self.toolbar, self.statusBar(), self.transport)
+        if on:
+            self._docked = [dock for dock in (self.models_dock, self.plots_dock) if dock.isVisible()]
+            self.showFullScreen()
+        else:
+            self.showNormal()
+        for bar in bars:
+            if bar is not None:
+                bar.setVisible(not on)
+        for dock in self._docked:
+            dock.setVisible(not on)
+        self._show_state()
+
+    def _choose_theme(self, theme: str) -> None:
+        self._theme = theme
+        self.acts.themes[theme].setChecked(True)
+        application = QApplication.instance()
+        assert isinstance(application, QApplication)
+        apply_theme(application, theme)
+
+    # What it shows.
 
     def _say(self, text: str) -> None:
         self.message.setText(text)
         self.message.setToolTip(text)
+        painted = self.view.painted
+        if text and (painted is None or not painted.picture.panes):
+            self.view.show_message(text)
 
     def _show_state(self) -> None:
-        self.start_action.setEnabled(not self.running)
-        self.stop_action.setEnabled(self.running)
-        self.snapshot_action.setEnabled(self.view.pixels is not None)
-        self._show_figures()
+        player, acts = self.player, self.acts
+        session = player.session
+        self.sources.show_source(player.wanted.source)
+        acts.start.setEnabled(not player.running)
+        acts.stop.setEnabled(player.running)
+        recorded = session is not None and session.seekable
+        for action in (acts.home, acts.back, acts.forward):
+            action.setEnabled(recorded)
+        playing = player.running and not player.paused
+        acts.show_playing(playing)
+        comparing = player.wanted.second is not None
+        acts.compare.setChecked(comparing)
+        self.layout_box.setEnabled(comparing)
+        for layout, action in acts.layouts.items():
+            action.setEnabled(comparing)
+            action.setChecked(layout is player.view.layout)
+        self.layout_box.setCurrentIndex(self.layout_box.findData(player.view.layout))
+        for action, what in ((acts.record_seen, SEEN), (acts.record_clean, CLEAN)):
+            action.setEnabled(player.running)
+            action.setChecked(player.recording == what)
 
     def _show_figures(self) -> None:
-        if self._session is None:
+        session = self.player.session
+        shows = self.view.painted is not None and bool(self.view.painted.picture.panes)
+        self.acts.snapshot.setEnabled(shows)
+        self.acts.copy.setEnabled(shows)
+        if self.models.isVisible():
+            self.models.show_figures()
+        if session is None:
             self.figures.setText("")
             return
-        session = self._session.session
+        recording = self.tr("● recording    ") if self.player.recording else ""
         self.figures.setText(
-            self.tr(
+            recording
+            + self.tr(
                 "FPS: capture {:.0f}, worker {:.0f}, display {:.0f}    latency {:.0f} ms    dropped {}"
             ).format(
                 session.capture_fps,
                 session.worker_fps,
                 self.view.fps,
-                1000 * self.view.latency,
+                1000 * self.player.gauges.latency,
                 session.dropped,
             )
         )
+
+    def _show_plots(self) -> None:
+        if self.plots.isVisible():
+            self.plots.show_figures()
+
+    def _show_place(self) -> None:
+        session, painted = self.player.session, self.view.painted
+        recorded = session is not None and session.seekable
+        if not self.isFullScreen():
+            self.transport.setVisible(recorded)
+        if session is not None and recorded and painted is not None and painted.picture.panes:
+            self.transport.show_place(painted.picture.panes[0].result.frame.source_time, session.duration)
+
+    # Qt's own.
+
+    def changeEvent(self, event: QEvent | None) -> None:  # noqa: N802
+        """Follow the theme, the platform's too."""
+        super().changeEvent(event)
+        if event is not None and event.type() == QEvent.Type.PaletteChange:
+            self.plots.take_palette()
+            self.models.take_palette()
+            self.acts.take_palette()
+
+    def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:  # noqa: N802
+        """Take files and addresses."""
+        data = event.mimeData() if event is not None else None
+        if event is not None and data is not None and data.hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent | None) -> None:  # noqa: N802
+        """Watch what is dropped; a weight file becomes the model."""
+        data = event.mimeData() if event is not None else None
+        urls = data.urls() if data is not None else []
+        if not urls:
+            return
+        dropped = urls[0].toLocalFile() or urls[0].toString()
+        if dropped.endswith(".safetensors"):
+            self.player.choose_first(ModelChoice(dropped, threads=self.player.wanted.first.threads))
+            self.player.changed.emit()
+        else:
+            self.player.watch(dropped)
+
+    def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802
+        """End every thread, and remember how things are."""
+        self._memory.keep(self.player.wanted, self.player.view, self._theme)
+        if not self.isFullScreen():
+            self._memory.keep_window(self.saveGeometry(), self.saveState())
+        self.player.close()
+        super().closeEvent(event)
+
+
+def _as_image(pixels: np.ndarray) -> QImage:
+    """``(height, width, 3)`` uint8 BGR as an image that owns its memory."""
+    height, width = pixels.shape[:2]
+    image = QImage(
+        np.ascontiguousarray(pixels).data,  # type: ignore[call-overload]  # any buffer will do
+        width,
+        height,
+        3 * width,
+        QImage.Format.Format_BGR888,
+    )
+    return image.copy()

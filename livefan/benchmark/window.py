@@ -1,0 +1,137 @@
+"""The window under measurement: start, capture to paint, every event handler, and closing."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from livefan.atomic import whole_file
+from livefan.benchmark.pictures import read_frames, scaled, there_and_back
+from livefan.errors import LivefanError
+from livefan.gui.app import has_screen
+from livefan.runtimes.base import RuntimeChoice
+from livefan.sinks import VideoSink
+
+SIZE, RATE = (1280, 720), 30
+_CLIP_FRAMES = 150
+_TIME_LIMIT_S = 300
+
+
+@dataclass(frozen=True)
+class WindowReport:
+    """What a scripted run of the window took; times in milliseconds.
+
+    Attributes:
+        platform: Qt's name of what the window was shown on.
+        start: from starting the process to the first picture.
+        latency, latency_p95: from capture to paint, median and 95th percentile, with one model.
+        painted_per_second: pictures shown, of :data:`RATE` captured.
+        handlers: for what was done, the longest that the window took for one event meanwhile.
+        longest: what that event was, for the longest of all.
+        closing: from closing the window until every thread had ended.
+        threads_left: how many had not.
+    """
+
+    platform: str
+    start: float
+    latency: float
+    latency_p95: float
+    painted_per_second: float
+    handlers: dict[str, float]
+    longest: str
+    closing: float
+    threads_left: int
+
+    def as_json(self) -> dict[str, Any]:
+        """It as JSON can hold it."""
+        return asdict(self)
+
+
+def benchmark_window(
+    clip: str | Path, weights: str, choice: RuntimeChoice, *, pace: float = 1.0
+) -> WindowReport:
+    """Open the window on a clip of 1280 x 720 at 30 frames a second, use it as a user does, and close it.
+
+    A process of its own does so. The clip is the given one, scaled; its frames are played at their times,
+    and count as captured when they are due, as those of a camera do when they arrive. Without a screen, Qt
+    draws into memory.
+
+    Args:
+        pace: how many times faster than a user everything is done; the figures of a hasty run are rough.
+
+    Raises:
+        LivefanError: if the clip cannot be read, or the window fails.
+    """
+    environment = dict(os.environ)
+    if not has_screen():
+        environment["QT_QPA_PLATFORM"] = "offscreen"
+    with tempfile.TemporaryDirectory(prefix="livefan-benchmark-") as folder:
+        prepared = Path(folder) / "clip.mp4"
+        frames = there_and_back(scaled(read_frames(clip, _CLIP_FRAMES // 2), *SIZE), _CLIP_FRAMES)
+        with VideoSink(prepared) as video:
+            for number, frame in enumerate(frames):
+                video.write(frame.image, number / RATE)
+        _run(prepared, weights, choice, environment, pace)  # whatever is kept for later times is there then
+        return _run(prepared, weights, choice, environment, pace)
+
+
+def _run(
+    clip: Path, weights: str, choice: RuntimeChoice, environment: dict[str, str], pace: float
+) -> WindowReport:
+    package = str(Path(__file__).parent.parent.parent)
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [package, environment.get("PYTHONPATH")]))
+    model = [weights, choice.runtime, choice.precision, str(choice.threads)]
+    command = [
+        sys.executable,
+        "-m",
+        "livefan.benchmark.drive",
+        str(clip),
+        *model,
+        str(pace),
+        str(time.time()),
+    ]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, env=environment, timeout=_TIME_LIMIT_S
+        )
+    except subprocess.TimeoutExpired as error:
+        raise LivefanError(f"the window did not come to an end in {_TIME_LIMIT_S} s") from error
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise LivefanError(f"the window could not be measured: {reason}")
+    return WindowReport(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def write_json(report: WindowReport, path: Path) -> None:
+    """The report as JSON."""
+    with whole_file(path) as partial:
+        partial.write_text(json.dumps(report.as_json(), indent=1) + "\n")
+
+
+def as_lines(report: WindowReport) -> list[str]:
+    """The report as a table."""
+    rows = [
+        ("start to first picture", f"{report.start:.0f} ms"),
+        ("capture to paint, median", f"{report.latency:.1f} ms"),
+        ("capture to paint, 95th percentile", f"{report.latency_p95:.1f} ms"),
+        (f"pictures a second, of {RATE}", f"{report.painted_per_second:.1f}"),
+        ("closing until the last thread ended", f"{report.closing:.0f} ms"),
+        ("threads left", str(report.threads_left)),
+    ]
+    handlers = [(f"  {name}", f"{longest:.1f} ms") for name, longest in report.handlers.items()]
+    width = max(len(name) for name, _ in itertools.chain(rows, handlers)) + 2
+    return [
+        f"{SIZE[0]} x {SIZE[1]} at {RATE} frames a second, Qt on {report.platform}",
+        *(f"{name:<{width}}{value:>10}" for name, value in rows),
+        "longest handling of one event while",
+        *(f"{name:<{width}}{value:>10}" for name, value in handlers),
+        f"the longest: {report.longest}",
+    ]

@@ -1,0 +1,326 @@
+"""Which models are at work, and how far they are apart: pickers, a table, and where they disagree most."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from importlib.util import find_spec
+
+import pyqtgraph as pg
+from PyQt6.QtCore import QSize, Qt, pyqtSignal
+from PyQt6.QtGui import QPalette
+from PyQt6.QtWidgets import (
+    QAbstractItemView,
+    QApplication,
+    QCheckBox,
+    QComboBox,
+    QFileDialog,
+    QFrame,
+    QGridLayout,
+    QHeaderView,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QScrollArea,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from livefan.comparison import REGIONS
+from livefan.errors import LivefanError
+from livefan.gui.player import Player
+from livefan.gui.transport import in_words
+from livefan.live.gauges import Gauges
+from livefan.live.scene import FIRST_COLOUR, SECOND_COLOUR
+from livefan.model_choice import ModelChoice, shipped_models
+from livefan.runtimes.base import AUTO, PRECISIONS, RUNTIMES
+
+_BROWSE = object()
+_PACKAGES = {"openvino": "openvino", "onnxruntime": "onnxruntime", "torch": "torch"}
+
+
+def hex_colour(bgr: tuple[int, int, int]) -> str:
+    """A BGR colour as Qt and pyqtgraph read it."""
+    return "#{2:02x}{1:02x}{0:02x}".format(*bgr)
+
+
+def take_palette(plot: pg.PlotWidget) -> None:
+    """Give a plot the colours of the window's theme."""
+    palette = QApplication.palette()
+    plot.setBackground(palette.color(QPalette.ColorRole.Base))
+    for side in ("left", "bottom"):
+        plot.getAxis(side).setPen(palette.color(QPalette.ColorRole.Text))
+        plot.getAxis(side).setTextPen(palette.color(QPalette.ColorRole.Text))
+
+
+class ModelPicker(QFrame):
+    """Chooses a weight file, what runs it, in which numbers, and smoothed or raw."""
+
+    chosen = pyqtSignal(object)
+    """Emitted with a :class:`~livefan.model_choice.ModelChoice`."""
+
+    def __init__(self, title: str, choice: ModelChoice, colour: str) -> None:
+        super().__init__()
+        self._choice = choice
+        heading = QLabel(f'<b style="color: {colour}">{title}</b>')
+        self.weights = QComboBox()
+        self.weights.setAccessibleName(self.tr("weights"))
+        self.weights.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.weights.setMinimumContentsLength(12)
+        for name in shipped_models():
+            self.weights.addItem(name, name)
+        self.weights.insertSeparator(self.weights.count())
+        self.weights.addItem(self.tr("Open weights …"), _BROWSE)
+        self.runtime = QComboBox()
+        self.runtime.setAccessibleName(self.tr("runtime"))
+        self.runtime.addItem(self.tr("fastest runtime"), AUTO)
+        for name in RUNTIMES:
+            if find_spec(_PACKAGES[name]):
+                self.runtime.addItem(name, name)
+        self.precision = QComboBox()
+        self.precision.setAccessibleName(self.tr("precision"))
+        self.precision.addItem(self.tr("fastest precision"), AUTO)
+        for name in PRECISIONS:
+            self.precision.addItem(name, name)
+        self.raw = QCheckBox(self.tr("raw"))
+        self.raw.setToolTip(self.tr("Landmarks as they were measured, without smoothing"))
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setVerticalSpacing(3)
+        grid.addWidget(heading, 0, 0)
+        grid.addWidget(self.raw, 0, 1)
+        grid.addWidget(self.weights, 1, 0, 1, 2)
+        grid.addWidget(self.runtime, 2, 0)
+        grid.addWidget(self.precision, 2, 1)
+        self.weights.activated.connect(self._weights_chosen)
+        for box in (self.runtime, self.precision):
+            box.activated.connect(self._choose)
+        self.raw.clicked.connect(self._choose)
+        self.show_choice(choice)
+
+    def show_choice(self, choice: ModelChoice) -> None:
+        """Show a model as the chosen one."""
+        self._choice = choice
+        index = self.weights.findData(choice.weights)
+        if index < 0:
+            self.weights.insertItem(0, replace(choice, runtime=AUTO, precision=AUTO, raw=False).label)
+            self.weights.setItemData(0, choice.weights)
+            index = 0
+        self.weights.setCurrentIndex(index)
+        self.weights.setToolTip(choice.weights)
+        self.runtime.setCurrentIndex(max(0, self.runtime.findData(choice.runtime)))
+        self.precision.setCurrentIndex(max(0, self.precision.findData(choice.precision)))
+        self.raw.setChecked(choice.raw)
+
+    def _weights_chosen(self) -> None:
+        if self.weights.currentData() is not _BROWSE:
+            self._choose()
+            return
+        path, _ = QFileDialog.getOpenFileName(
+            self, self.tr("Open weights"), filter=self.tr("Weights (*.safetensors)")
+        )
+        self.show_choice(replace(self._choice, weights=path) if path else self._choice)
+        if path:
+            self.chosen.emit(self._choice)
+
+    def _choose(self) -> None:
+        self.show_choice(
+            replace(
+                self._choice,
+                weights=self.weights.currentData(),
+                runtime=self.runtime.currentData(),
+                precision=self.precision.currentData(),
+                raw=self.raw.isChecked(),
+            )
+        )
+        self.chosen.emit(self._choice)
+
+
+class ModelsPanel(QScrollArea):
+    """The models at work; with two of them, what tells them apart."""
+
+    def __init__(self, player: Player) -> None:
+        super().__init__()
+        self._player = player
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.first = ModelPicker(self.tr("Model"), player.wanted.first, hex_colour(FIRST_COLOUR))
+        self.first.chosen.connect(player.choose_first)
+        self.second = ModelPicker(
+            self.tr("Compared with"), player.wanted.second or player.wanted.first, hex_colour(SECOND_COLOUR)
+        )
+        self.second.chosen.connect(player.choose_second)
+        self.table = self._make_table()
+        self.apart = QLabel()
+        self.apart.setToolTip(
+            self.tr(
+                "Mean distance between the landmarks of both models on the same frame, in percent of the "
+                "distance between the outer eye corners"
+            )
+        )
+        self.regions = pg.PlotWidget()
+        self._bars = pg.BarGraphItem(x=range(len(REGIONS)), height=[0.0] * len(REGIONS), width=0.7)
+        self._prepare_regions()
+        self.worst = QListWidget()
+        self.worst.setAccessibleName(self.tr("greatest disagreements"))
+        self.worst.setToolTip(self.tr("Click to go there"))
+        self.worst.setMinimumHeight(90)
+        self.worst.itemClicked.connect(self._go_to)
+        self._compared = [
+            self.second,
+            self.apart,
+            self.regions,
+            QLabel(self.tr("Greatest disagreements")),
+            self.worst,
+        ]
+        inside = QWidget()
+        column = QVBoxLayout(inside)
+        for widget in (self.first, self.second, self.table, *self._compared[1:]):
+            column.addWidget(widget)
+        column.addStretch(1)
+        self.setWidget(inside)
+        self.setMinimumWidth(270)
+        player.changed.connect(self._show_choices)
+        self._show_choices()
+
+    def _make_table(self) -> QTableWidget:
+        table = QTableWidget(5, 2)
+        table.setVerticalHeaderLabels(
+            [
+                self.tr("parameters"),
+                self.tr("file"),
+                self.tr("time"),
+                self.tr("frames / s"),
+                self.tr("jitter"),
+            ]
+        )
+        table.setAccessibleName(self.tr("models in numbers"))
+        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        header = table.horizontalHeader()
+        assert header is not None
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft)
+        header.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        rows = table.verticalHeader()
+        assert rows is not None
+        rows.setDefaultSectionSize(22)
+        table.setSizeAdjustPolicy(QTableWidget.SizeAdjustPolicy.AdjustToContents)
+        table.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        for row in range(5):
+            for column in range(2):
+                table.setItem(row, column, QTableWidgetItem())
+        return table
+
+    def _prepare_regions(self) -> None:
+        self.regions.setMinimumHeight(110)
+        self.regions.setMaximumHeight(150)
+        self.regions.setMouseEnabled(False, False)
+        self.regions.setMenuEnabled(False)
+        self.regions.hideButtons()
+        self.regions.addItem(self._bars)
+        self.regions.getAxis("bottom").setTicks([list(enumerate(REGIONS))])
+        self.regions.setLabel("left", self.tr("apart in %"))
+        self.regions.setYRange(0, 5)
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        """Leaves room for the picture."""
+        return QSize(300, 400)
+
+    def take_palette(self) -> None:
+        """Use the colours of the window's theme."""
+        take_palette(self.regions)
+
+    def _show_choices(self) -> None:
+        wanted = self._player.wanted
+        self.first.show_choice(wanted.first)
+        if wanted.second is not None:
+            self.second.show_choice(wanted.second)
+        comparing = wanted.second is not None
+        for widget in self._compared:
+            widget.setVisible(comparing)
+        self.table.setColumnHidden(1, not comparing)
+        for column, choice in enumerate((wanted.first, wanted.second)):
+            self._show_size(column, choice)
+
+    def _show_size(self, column: int, choice: ModelChoice | None) -> None:
+        label, parameters, size = "", "", ""
+        if choice is not None:
+            label = choice.label
+            try:
+                parameters = f"{choice.n_parameters / 1e6:.2f} M"
+                size = f"{choice.n_bytes / 2**20:.1f} MiB"
+            except (LivefanError, OSError):
+                size = self.tr("unreadable")
+        header = QTableWidgetItem(label)
+        header.setToolTip(label)
+        self.table.setHorizontalHeaderItem(column, header)
+        self._put(0, column, parameters)
+        self._put(1, column, size)
+
+    def _put(self, row: int, column: int, text: str) -> None:
+        item = self.table.item(row, column)
+        if item is not None and item.text() != text:
+            item.setText(text)
+
+    def show_figures(self) -> None:
+        """Show what the gauges say now."""
+        gauges, session = self._player.gauges, self._player.session
+        rates = (session.worker_fps, session.second_fps) if session else (0.0, 0.0)
+        for column, (of_model, rate) in enumerate(zip(gauges.models, rates, strict=True)):
+            self._put(2, column, _number(1000 * of_model.seconds.median(), "{:.1f} ms"))
+            self._put(3, column, f"{rate:.0f}")
+            self._put(4, column, _number(of_model.jitter.median(), "{:.3f} %"))
+        if self._player.wanted.second is not None:
+            self._show_apart(gauges)
+            self._show_worst(gauges)
+
+    def _show_apart(self, gauges: Gauges) -> None:
+        newest = gauges.newest
+        if newest is None or not newest.disagreements:
+            differ = newest is not None and newest.first.scheme != newest.second.scheme
+            self.apart.setText(
+                self.tr("These models have different landmarks: look at them side by side.")
+                if differ
+                else self.tr("No face that both see.")
+            )
+            self.apart.setWordWrap(True)
+            self._bars.setOpts(height=[0.0] * len(REGIONS))
+            return
+        now = newest.disagreements[0]
+        self.apart.setText(
+            self.tr("Apart now {:.2f} %, median {:.2f} %").format(now.overall, gauges.apart.median())
+        )
+        by_region = now.by_region(newest.first.scheme)
+        heights = [by_region.get(region, 0.0) for region in REGIONS]
+        most = max(heights)
+        brushes = [hex_colour((60, 40, 255)) if height == most else "#8a8a8a" for height in heights]
+        self._bars.setOpts(height=heights, brushes=brushes)
+        self.regions.setYRange(0, max(5.0, 1.1 * most), padding=0)
+
+    def _show_worst(self, gauges: Gauges) -> None:
+        worst = gauges.worst
+        for row, each in enumerate(worst):
+            item = self.worst.item(row) or QListWidgetItem(self.worst)
+            newest = gauges.newest
+            region = ""
+            if newest is not None and len(each.points) == newest.first.scheme.n_points:
+                by_region = each.by_region(newest.first.scheme)
+                region = max(by_region, key=lambda name: by_region[name])
+            item.setText(f"{each.overall:5.2f} %   {in_words(each.time_s)}   {region}")
+            item.setData(Qt.ItemDataRole.UserRole, each.time_s)
+        while self.worst.count() > len(worst):
+            self.worst.takeItem(self.worst.count() - 1)
+
+    def _go_to(self, item: QListWidgetItem) -> None:
+        session = self._player.session
+        if session is not None and session.seekable:
+            self._player.pause(True)
+            self._player.seek(item.data(Qt.ItemDataRole.UserRole))
+
+
+def _number(value: float, form: str) -> str:
+    return "-" if math.isnan(value) else form.format(value)

@@ -1,0 +1,178 @@
+"""What is asked of the window when it opens, and what it remembers from the last time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from PyQt6.QtCore import QByteArray, QSettings
+
+from livefan.errors import LivefanError
+from livefan.gui.player import Wanted
+from livefan.gui.theme import THEMES
+from livefan.live.scene import Layout, View
+from livefan.model_choice import ModelChoice
+from livefan.overlay import STYLE_PARTS
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command line asks of the window; None leaves a thing as it is remembered.
+
+    Attributes:
+        source, first, second, max_faces, size, start_at: see :class:`~livefan.gui.player.Wanted`.
+        smoothing, loop: likewise.
+        layout, mirror, heatmaps: see :class:`~livefan.live.scene.View`.
+        hide, show: parts of the overlay style to leave out, and to draw.
+        theme: one of :data:`~livefan.gui.theme.THEMES`.
+        full_screen: begin without frame and controls.
+        record, record_clean: write what is seen, or the clean frames and their landmarks, from the start.
+        notice: what to tell the user first.
+    """
+
+    source: str | int | None = None
+    first: ModelChoice = field(default_factory=ModelChoice)
+    second: ModelChoice | None = None
+    max_faces: int = 5
+    size: tuple[int, int] | None = None
+    start_at: float = 0.0
+    smoothing: float | None = None
+    loop: bool | None = None
+    layout: Layout | None = None
+    mirror: bool | None = None
+    heatmaps: bool | None = None
+    hide: tuple[str, ...] = ()
+    show: tuple[str, ...] = ()
+    theme: str | None = None
+    full_screen: bool = False
+    record: Path | None = None
+    record_clean: Path | None = None
+    notice: str = ""
+
+
+class Memory:
+    """The window's settings from one time to the next.
+
+    Args:
+        settings: where they are kept; unreadable values count as absent.
+    """
+
+    def __init__(self, settings: QSettings) -> None:
+        self._settings = settings
+
+    def wanted(self, asked: Asked) -> Wanted:
+        """What to watch: as asked, else as remembered."""
+        remembered = Wanted()
+        return Wanted(
+            source=asked.source,
+            first=asked.first,
+            second=asked.second,
+            smoothing=_or(asked.smoothing, self._value("smoothing", _share, remembered.smoothing)),
+            max_faces=asked.max_faces,
+            size=asked.size,
+            start_at=asked.start_at,
+            loop=_or(asked.loop, self._value("loop", _flag, remembered.loop)),
+        )
+
+    def view(self, asked: Asked) -> View:
+        """How to look at it: as asked, else as remembered."""
+        default = View()
+        style = default.style.having(
+            **{
+                part: self._value(f"style/{part}", _flag, getattr(default.style, part))
+                for part in STYLE_PARTS
+            }
+        )
+        style = style.having(**dict.fromkeys(asked.hide, False), **dict.fromkeys(asked.show, True))
+        layout = asked.layout or self._value("layout", Layout, Layout.SIDE_BY_SIDE)
+        return View(
+            layout=layout if asked.second is not None else Layout.SINGLE,
+            style=style,
+            mirror=_or(asked.mirror, self._value("mirror", _flag, default.mirror)),
+            wipe=self._value("wipe", _share, default.wipe),
+            heatmaps=_or(asked.heatmaps, False),
+        )
+
+    def theme(self, asked: Asked) -> str:
+        """One of :data:`~livefan.gui.theme.THEMES`."""
+        return asked.theme or self._value("theme", _theme, THEMES[0])
+
+    @property
+    def second(self) -> ModelChoice | None:
+        """The model that another was compared with last."""
+        return self._value("second", _model, None)
+
+    @property
+    def layout(self) -> Layout:
+        """How two models were shown last."""
+        return self._value("layout", Layout, Layout.SIDE_BY_SIDE)
+
+    @property
+    def geometry(self) -> QByteArray | None:
+        """Where the window was."""
+        return self._value("geometry", QByteArray, None)
+
+    @property
+    def docks(self) -> QByteArray | None:
+        """Where its panels were."""
+        return self._value("docks", QByteArray, None)
+
+    def keep(self, wanted: Wanted, view: View, theme: str) -> None:
+        """Remember how things are."""
+        values: dict[str, Any] = {
+            "smoothing": wanted.smoothing,
+            "loop": wanted.loop,
+            "mirror": view.mirror,
+            "wipe": view.wipe,
+            "theme": theme,
+        }
+        values |= {f"style/{part}": getattr(view.style, part) for part in STYLE_PARTS}
+        if wanted.second is not None:
+            values |= {"second": wanted.second.spec, "layout": str(view.layout)}
+        for name, value in values.items():
+            self._settings.setValue(name, value)
+
+    def keep_window(self, geometry: QByteArray, docks: QByteArray) -> None:
+        """Remember where the window and its panels are."""
+        self._settings.setValue("geometry", geometry)
+        self._settings.setValue("docks", docks)
+        self._settings.sync()
+
+    def _value(self, name: str, read: Callable[[Any], Any], default: Any) -> Any:
+        kept = self._settings.value(name)
+        if kept is not None:
+            with suppress(ValueError, TypeError, LivefanError):
+                return read(kept)
+        return default
+
+
+def _or(asked: Any, remembered: Any) -> Any:
+    return remembered if asked is None else asked
+
+
+def _flag(kept: object) -> bool:
+    if str(kept).lower() not in ("true", "false"):
+        raise ValueError(kept)
+    return str(kept).lower() == "true"
+
+
+def _share(kept: Any) -> float:
+    share = float(kept)
+    if not 0.0 <= share <= 1.0:
+        raise ValueError(kept)
+    return share
+
+
+def _theme(kept: str) -> str:
+    if kept not in THEMES:
+        raise ValueError(kept)
+    return kept
+
+
+def _model(kept: str) -> ModelChoice:
+    choice = ModelChoice.parse(kept)
+    choice.file  # noqa: B018  # raises where the file is gone
+    return choice

@@ -1,0 +1,142 @@
+"""Chooses what to watch: a camera and its resolution, a file, a folder of images, or a stream."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PyQt6.QtCore import pyqtSignal
+from PyQt6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QInputDialog, QLineEdit, QWidget
+
+from livefan.capture import display_name, list_cameras
+
+_OPEN_FILE, _OPEN_FOLDER, _OPEN_STREAM = "file", "folder", "stream"
+SIZES = ((640, 480), (1280, 720), (1920, 1080), (3840, 2160))
+"""Widths and heights that a camera can be asked for; it gives the nearest it has."""
+
+
+class _Sources(QComboBox):
+    """A list that looks for cameras anew whenever it is opened."""
+
+    opened = pyqtSignal()
+
+    def showPopup(self) -> None:  # noqa: N802
+        """Open the list."""
+        self.opened.emit()
+        super().showPopup()
+
+
+class SourcePicker(QWidget):
+    """What is watched, and in which resolution a camera gives it."""
+
+    chosen = pyqtSignal(object, object)
+    """Emitted with a source and the size to ask a camera for, or None."""
+
+    def __init__(self, source: str | int | None, size: tuple[int, int] | None) -> None:
+        super().__init__()
+        self._source = source
+        self._recent: list[str | int] = []
+        self.sources = _Sources()
+        self.sources.setMinimumWidth(200)
+        self.sources.setToolTip(self.tr("What to watch"))
+        self.sources.setAccessibleName(self.tr("source"))
+        self.sources.setPlaceholderText(self.tr("Camera or file"))
+        self.sources.activated.connect(self._activated)
+        self.sources.opened.connect(self.refresh)
+        self.sizes = QComboBox()
+        self.sizes.setToolTip(self.tr("Resolution to ask the camera for; it gives the nearest it has"))
+        self.sizes.setAccessibleName(self.tr("resolution"))
+        self.sizes.addItem(self.tr("camera's own"), None)
+        for width, height in (*SIZES, *([size] if size and size not in SIZES else [])):
+            self.sizes.addItem(f"{width} x {height}", (width, height))
+        if size is not None:
+            self.sizes.setCurrentIndex(self.sizes.findData(size))
+        self.sizes.activated.connect(self._size_chosen)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.sources)
+        row.addWidget(self.sizes)
+        self.show_source(source)
+
+    @property
+    def wanted_size(self) -> tuple[int, int] | None:
+        """The resolution to ask a camera for; None for its own."""
+        return self.sizes.currentData() if isinstance(self._source, int) else None
+
+    def show_source(self, source: str | int | None) -> None:
+        """Show a source as the chosen one."""
+        if source == self._source and self.sources.count():
+            return
+        self._source = source
+        if source is not None and source not in self._recent:
+            self._recent.insert(0, source)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """List the cameras that are connected now, and what was watched before."""
+        self.sources.clear()
+        cameras = list_cameras()
+        for camera in cameras:
+            self.sources.addItem(camera.name, camera.index)
+        if not cameras:
+            self.sources.addItem(self.tr("no camera found"))
+            self._disable_last()
+        known = {camera.index for camera in cameras}
+        others = [source for source in self._recent if source not in known]
+        if others:
+            self.sources.insertSeparator(self.sources.count())
+        for source in others:
+            self.sources.addItem(self._name(source), source)
+        self.sources.insertSeparator(self.sources.count())
+        self.sources.addItem(self.tr("Open file …"), _OPEN_FILE)
+        self.sources.addItem(self.tr("Open folder of images …"), _OPEN_FOLDER)
+        self.sources.addItem(self.tr("Open stream …"), _OPEN_STREAM)
+        self._select()
+
+    def open_file(self) -> None:
+        """Let the user choose a video or an image."""
+        self._watch(QFileDialog.getOpenFileName(self, self.tr("Open a video or an image"))[0])
+
+    def open_folder(self) -> None:
+        """Let the user choose a folder of images."""
+        self._watch(QFileDialog.getExistingDirectory(self, self.tr("Open a folder of images")))
+
+    def open_stream(self) -> None:
+        """Let the user type an address."""
+        question = self.tr("Address (rtsp:// or http://):")
+        text, _ = QInputDialog.getText(self, self.tr("Open stream"), question, QLineEdit.EchoMode.Normal)
+        self._watch(text.strip())
+
+    def _watch(self, source: str | int) -> None:
+        if source == "":
+            return
+        self.show_source(source)
+        self.chosen.emit(source, self.wanted_size)
+
+    def _activated(self, index: int) -> None:
+        chosen = self.sources.itemData(index)
+        self._select()
+        ask = {_OPEN_FILE: self.open_file, _OPEN_FOLDER: self.open_folder, _OPEN_STREAM: self.open_stream}
+        if chosen in ask:
+            ask[chosen]()
+        elif chosen is not None:
+            self._watch(chosen)
+
+    def _size_chosen(self) -> None:
+        if isinstance(self._source, int):
+            self.chosen.emit(self._source, self.wanted_size)
+
+    def _select(self) -> None:
+        index = -1 if self._source is None else self.sources.findData(self._source)
+        self.sources.setCurrentIndex(index)
+        self.sizes.setEnabled(isinstance(self._source, int))
+
+    def _disable_last(self) -> None:
+        model = self.sources.model()
+        item = model.item(self.sources.count() - 1) if model is not None and hasattr(model, "item") else None
+        if item is not None:
+            item.setEnabled(False)
+
+    def _name(self, source: str | int) -> str:
+        if isinstance(source, int):
+            return self.tr("Camera {}").format(source)
+        return (Path(source).name if Path(source).exists() else "") or display_name(source)

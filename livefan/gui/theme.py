@@ -1,0 +1,44 @@
+"""Light and dark, on every platform."""
+
+from __future__ import annotations
+
+from PyQt6.QtCore import Qt
+from PyQt6.QtGui import QColor, QPalette
+from PyQt6.QtWidgets import QApplication
+
+THEMES = ("system", "light", "dark")
+_SCHEMES = {
+    "system": Qt.ColorScheme.Unknown,
+    "light": Qt.ColorScheme.Light,
+    "dark": Qt.ColorScheme.Dark,
+}
+
+
+def apply_theme(application: QApplication, theme: str) -> None:
+    """Give all windows one of :data:`THEMES`.
+
+    Where Qt knows of no light and dark of the platform, as on plain X11, its own style's palette does.
+    """
+    hints = application.styleHints()
+    assert hints is not None
+    hints.setColorScheme(_SCHEMES[theme])
+    if hints.colorScheme() == Qt.ColorScheme.Unknown:
+        application.setPalette(_dark() if theme == "dark" else QPalette())
+    else:
+        application.setPalette(QPalette())
+
+
+def _dark() -> QPalette:
+    palette = QPalette(QColor(53, 55, 58), QColor(43, 45, 48))
+    role, group = QPalette.ColorRole, QPalette.ColorGroup
+    palette.setColor(role.Base, QColor(30, 31, 33))
+    palette.setColor(role.AlternateBase, QColor(43, 45, 48))
+    for text in (role.WindowText, role.Text, role.ButtonText, role.ToolTipText, role.BrightText):
+        palette.setColor(text, QColor(226, 226, 226))
+        palette.setColor(group.Disabled, text, QColor(125, 125, 125))
+    palette.setColor(role.PlaceholderText, QColor(150, 150, 150))
+    palette.setColor(role.ToolTipBase, QColor(30, 31, 33))
+    palette.setColor(role.Highlight, QColor(47, 111, 176))
+    palette.setColor(role.HighlightedText, QColor(255, 255, 255))
+    palette.setColor(role.Link, QColor(110, 170, 230))
+    return palette

@@ -1,0 +1,81 @@
+"""Play, pause, step, loop and the scrubber, below a recording."""
+
+from __future__ import annotations
+
+from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtGui import QAction, QMouseEvent
+from PyQt6.QtWidgets import QHBoxLayout, QLabel, QSlider, QStyle, QStyleOptionSlider, QToolButton, QWidget
+
+_TICKS = 1000  # a second
+
+
+class Scrubber(QSlider):
+    """A slider that goes where it is clicked."""
+
+    def __init__(self) -> None:
+        super().__init__(Qt.Orientation.Horizontal)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+
+    def mousePressEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
+        """Go to the place, and take hold of the handle there."""
+        style = self.style()
+        if event is not None and style is not None and event.button() == Qt.MouseButton.LeftButton:
+            option = QStyleOptionSlider()
+            self.initStyleOption(option)
+            handle = style.pixelMetric(QStyle.PixelMetric.PM_SliderLength, option, self)
+            place = round(event.position().x()) - handle // 2
+            room = max(1, self.width() - handle)
+            value = QStyle.sliderValueFromPosition(self.minimum(), self.maximum(), place, room)
+            self.setSliderPosition(value)
+            self.sliderMoved.emit(value)
+        super().mousePressEvent(event)
+
+
+class Transport(QWidget):
+    """Moves through a recording.
+
+    Args:
+        actions: buttons to its left, such as play and step.
+    """
+
+    sought = pyqtSignal(float)
+    """Emitted with the seconds of the place that was asked for."""
+
+    def __init__(self, actions: list[QAction]) -> None:
+        super().__init__()
+        row = QHBoxLayout(self)
+        row.setContentsMargins(6, 2, 6, 2)
+        for action in actions:
+            button = QToolButton()
+            button.setDefaultAction(action)
+            button.setAutoRaise(True)
+            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
+            button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+            row.addWidget(button)
+        self.slider = Scrubber()
+        self.slider.setAccessibleName(self.tr("place in the recording"))
+        self.slider.sliderMoved.connect(lambda value: self.sought.emit(value / _TICKS))
+        row.addWidget(self.slider, stretch=1)
+        self.clock = QLabel()
+        row.addWidget(self.clock)
+
+    def show_place(self, seconds: float, duration: float | None) -> None:
+        """Show where the recording is."""
+        length = max(duration or 0.0, seconds)
+        self.slider.setMaximum(max(1, round(length * _TICKS)))
+        if not self.slider.isSliderDown():
+            self.slider.setValue(round(seconds * _TICKS))
+        self.clock.setText(f"{in_words(seconds)} / {in_words(length)}")
+
+
+def in_words(seconds: float) -> str:
+    """A time as ``1:02:03.4``.
+
+    >>> in_words(62.34)
+    '1:02.3'
+    """
+    tenths = int(seconds * 10)
+    minutes, rest = divmod(tenths, 600)
+    hours, minutes = divmod(minutes, 60)
+    clock = f"{hours}:{minutes:02}" if hours else f"{minutes}"
+    return f"{clock}:{rest // 10:02}.{rest % 10}"

@@ -1,0 +1,161 @@
+"""``livefan live``: everything that can be set in the window can be asked for here."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+from livefan.bundled import bundled_clip, find_weights
+from livefan.errors import LivefanError
+
+DESCRIPTION = (
+    "Open the window. Without SOURCE it shows the first webcam; with no webcam it says so and plays the "
+    "bundled clip. What is not given here is as it was left the last time."
+)
+LAYOUTS = ("single", "side-by-side", "overlaid", "wipe", "difference")
+PARTS = ("outlines", "mesh", "points", "numbers", "boxes", "ids", "confidence")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the window takes beside a model and its runtime."""
+    parser.add_argument(
+        "source",
+        nargs="?",
+        help="webcam number, device path, video, image, folder of images, or stream address "
+        "(rtsp://, http://)",
+    )
+    watching = parser.add_argument_group("watching")
+    watching.add_argument(
+        "--size", type=_size, metavar="WxH", help="resolution to ask a camera for, e.g. 1280x720"
+    )
+    watching.add_argument(
+        "--start-at", type=_seconds, default=0.0, metavar="S", help="begin S seconds into a recording"
+    )
+    watching.add_argument(
+        "--loop",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="begin a recording anew at its end",
+    )
+    comparing = parser.add_argument_group("comparing")
+    comparing.add_argument(
+        "--compare",
+        metavar="MODEL",
+        help="compare with this model: a weight file or a bundled name; after an @ may follow, with commas "
+        "between, a runtime, a precision, and raw for no smoothing, e.g. mobilefan-300w@torch,raw",
+    )
+    comparing.add_argument("--layout", choices=LAYOUTS, help="how two models are shown")
+    drawing = parser.add_argument_group("drawing")
+    for option, what in (("--hide", "leave out of the drawing"), ("--show", "draw too")):
+        drawing.add_argument(
+            option, type=_parts, default=(), metavar="PARTS", help=f"{what}: {', '.join(PARTS)}"
+        )
+    drawing.add_argument(
+        "--heatmaps", action="store_true", default=None, help="draw heatmaps too, which is slower"
+    )
+    drawing.add_argument(
+        "--mirror",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="left and right changed, as in a mirror",
+    )
+    drawing.add_argument("--theme", choices=["system", "light", "dark"], help="colours of the window")
+    drawing.add_argument("--full-screen", action="store_true", help="begin with the picture alone")
+    recording = parser.add_argument_group("recording")
+    recording.add_argument("--record", type=Path, metavar="FILE", help="write what is seen, as a video")
+    recording.add_argument(
+        "--record-clean",
+        type=Path,
+        metavar="FILE",
+        help="write the clean video, and the landmarks beside it",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Open the window as asked.
+
+    Raises:
+        LivefanError: if there is no screen, or what is asked for cannot be.
+    """
+    find_weights(arguments.weights)
+    from livefan.gui.app import check_screen
+
+    check_screen()
+    from livefan.gui.app import run_window
+    from livefan.gui.settings import Asked
+    from livefan.live.scene import Layout
+    from livefan.model_choice import ModelChoice, rival
+
+    first = ModelChoice(arguments.weights, arguments.runtime, arguments.precision, threads=arguments.threads)
+    second = ModelChoice.parse(arguments.compare, arguments.threads) if arguments.compare else None
+    if second is not None:
+        find_weights(second.weights)
+    elif arguments.layout not in (None, "single"):
+        second = rival(first)
+    if arguments.record and arguments.record_clean:
+        raise LivefanError("--record and --record-clean: one of them at a time; leave one out")
+    source, notice = _source(arguments.source)
+    return run_window(
+        Asked(
+            source=source,
+            first=first,
+            second=second,
+            max_faces=arguments.max_faces,
+            size=arguments.size,
+            start_at=arguments.start_at,
+            smoothing=arguments.smoothing,
+            loop=arguments.loop,
+            layout=Layout(arguments.layout) if arguments.layout else None,
+            mirror=arguments.mirror,
+            heatmaps=arguments.heatmaps,
+            hide=arguments.hide,
+            show=arguments.show,
+            theme=arguments.theme,
+            full_screen=arguments.full_screen,
+            record=arguments.record,
+            record_clean=arguments.record_clean,
+            notice=notice,
+        )
+    )
+
+
+def _source(given: str | None) -> tuple[str | int, str]:
+    """What to watch, and what to say of it."""
+    from livefan.capture import camera_index, list_cameras
+
+    if given is not None:
+        camera = camera_index(given)
+        return given if camera is None else camera, ""
+    cameras = list_cameras()
+    if cameras:
+        return cameras[0].index, ""
+    notice = "No webcam found; playing the bundled clip."
+    print(notice, file=sys.stderr)
+    return str(bundled_clip()), notice
+
+
+def _size(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"([1-9]\d{1,4})[xX]([1-9]\d{1,4})", text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a width and height such as 1280x720")
+    return int(found[1]), int(found[2])
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0.0 <= seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0 up")
+    return seconds
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    parts = tuple(filter(None, text.split(",")))
+    for part in parts:
+        if part not in PARTS:
+            raise argparse.ArgumentTypeError(f"{part!r} is none of {', '.join(PARTS)}")
+    return parts

@@ -1,0 +1,130 @@
+"""Renders what a session gives in a thread of its own, so that neither the models nor the window wait."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from livefan.live.result import Pair, Result
+from livefan.live.scene import Layout, Picture, Shown, View, render
+
+
+@dataclass(frozen=True)
+class Painted:
+    """A picture to show.
+
+    Attributes:
+        picture: what was rendered.
+        shown: what it shows.
+        captured_at: when the frame of it that came last was captured.
+        seconds: how long rendering took.
+        is_new: whether it shows a frame that the picture before did not.
+    """
+
+    picture: Picture
+    shown: Shown
+    captured_at: float
+    seconds: float
+    is_new: bool
+
+
+class Painter:
+    """Keeps the newest of what there is to show, and renders it whenever that or the view changes.
+
+    Args:
+        on_painted: gets every picture, from the painter's thread.
+    """
+
+    def __init__(self, on_painted: Callable[[Painted], None]) -> None:
+        self._on_painted = on_painted
+        self._shown = Shown()
+        self._view = View()
+        self._size = (960, 540)
+        self._changed = threading.Condition()
+        self._due = False
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="livefan-painter", daemon=True)
+        self._thread.start()
+
+    @property
+    def view(self) -> View:
+        """How the session is looked at."""
+        return self._view
+
+    @property
+    def shown(self) -> Shown:
+        """The newest of what there is to show."""
+        return self._shown
+
+    def look(self, view: View) -> None:
+        """Look in another way."""
+        with self._changed:
+            self._view = view
+            self._wake()
+
+    def resize(self, width: int, height: int) -> None:
+        """Render pictures of another size, in pixels."""
+        with self._changed:
+            self._size = (width, height)
+            self._wake()
+
+    def see_first(self, result: Result) -> None:
+        """Take in a result of the first model."""
+        with self._changed:
+            self._shown = replace(self._shown, first=result)
+            if self._view.layout in (Layout.SINGLE, Layout.SIDE_BY_SIDE) or self._shown.pair is None:
+                self._wake()
+
+    def see_second(self, result: Result) -> None:
+        """Take in a result of the second model."""
+        with self._changed:
+            self._shown = replace(self._shown, second=result)
+            if self._view.layout is Layout.SIDE_BY_SIDE:
+                self._wake()
+
+    def see_pair(self, pair: Pair) -> None:
+        """Take in what both models made of one frame."""
+        with self._changed:
+            self._shown = replace(self._shown, pair=pair)
+            if self._view.layout is not Layout.SINGLE:
+                self._wake()
+
+    def forget(self, *, all_of_it: bool = False) -> None:
+        """Forget the second model, or everything."""
+        with self._changed:
+            self._shown = Shown() if all_of_it else Shown(self._shown.first)
+            if self._shown.first is not None:
+                self._wake()
+
+    def stop(self, timeout: float | None = 1.0) -> None:
+        """End the thread."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        self._thread.join(timeout)
+
+    def _wake(self) -> None:
+        self._due = True
+        self._changed.notify_all()
+
+    def _run(self) -> None:
+        newest: float = -np.inf
+        while True:
+            with self._changed:
+                while not self._due and not self._stopping:
+                    self._changed.wait(0.5)
+                if self._stopping:
+                    return
+                self._due = False
+                shown, view, size = self._shown, self._view, self._size
+            begun = time.perf_counter()
+            picture = render(shown, view, size)
+            captured_at = max((pane.result.frame.captured_at for pane in picture.panes), default=newest)
+            is_new, newest = captured_at > newest, max(captured_at, newest)
+            seconds = time.perf_counter() - begun
+            if not self._stopping:
+                self._on_painted(Painted(picture, shown, captured_at, seconds, is_new))

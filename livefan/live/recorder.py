@@ -1,0 +1,212 @@
+"""Records a live session: what is seen, or the clean frames with their landmarks as data beside them."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+
+import livefan
+from livefan.annotation.header import Header
+from livefan.annotation.header import Model as MeasuredBy
+from livefan.annotation.openings import openings
+from livefan.annotation.outputs import Outputs
+from livefan.annotation.pose import head_pose
+from livefan.annotation.records import AnnotatedFace, AnnotatedFrame, Moment
+from livefan.annotation.tables import CsvTable
+from livefan.atomic import whole_file
+from livefan.errors import LivefanError
+from livefan.frame import Face
+from livefan.live.result import Result
+from livefan.model_choice import ModelChoice
+from livefan.scheme import LandmarkScheme
+from livefan.sinks import TICKS, VideoSink
+
+WAITING = 32
+"""Frames that wait for the encoder at most; while so many do, further ones are left out."""
+_CUT_S = 1 / 30
+"""From the last frame before a jump in a recording to the first one after it."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What a recording has become.
+
+    Attributes:
+        path: the video.
+        n_frames: how many frames it has.
+        seconds: from its first frame to its last.
+        left_out: frames that came while too many waited for the encoder.
+    """
+
+    path: Path
+    n_frames: int
+    seconds: float
+    left_out: int
+
+
+class Recorder:
+    """Encodes pictures in a thread of its own; whoever adds them never waits.
+
+    The video is H.264, its frames as far apart in time as they were captured; a jump in the recording that
+    is watched is cut out. With data, ``NAME.csv`` and ``NAME.livefan.json`` beside it are as ``annotate``
+    writes them, a row for each face of each frame of the video. All appear whole, at the end; of a crash the
+    hidden video with ``.partial`` in its name remains, and can be played up to the last seconds.
+
+    Args:
+        path: the video; .mp4, .mov or .mkv.
+        model: what measures the landmarks; None to write no data.
+        overwrite: whether files that exist may be replaced.
+        on_end: called once, from the thread: with what was recorded, or why nothing can be written; then
+            there are no files.
+
+    Raises:
+        LivefanError: if the files cannot be written.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        model: ModelChoice | None = None,
+        overwrite: bool = False,
+        on_end: Callable[[Recorded | LivefanError], None] = lambda end: None,
+    ) -> None:
+        self._outputs = Outputs(path.with_suffix(""), path.suffix, (".csv",))
+        self._outputs.check(None, "h264", overwrite=overwrite)
+        self._path = path
+        self._model = model
+        self._on_end = on_end
+        self._waiting: queue.Queue[tuple[Result, np.ndarray] | None] = queue.Queue(WAITING + 1)
+        self._stopping = False
+        self._left_out = 0
+        self._n_frames = 0
+        self._clock = _Clock()
+        self._smoothing: dict[str, Any] = {
+            "method": "Kalman filter of the face and of its parts, live",
+            "strengths": [],
+        }
+        self._thread = threading.Thread(target=self._run, name="livefan-recorder", daemon=True)
+        self._thread.start()
+
+    def add(self, result: Result, picture: np.ndarray) -> None:
+        """Take the next frame.
+
+        Args:
+            result: what is known of it.
+            picture: ``(height, width, 3)`` uint8 BGR, not to be changed afterwards.
+        """
+        if self._waiting.qsize() < WAITING:
+            self._waiting.put((result, picture))
+        else:
+            self._left_out += 1
+
+    def stop(self) -> None:
+        """Encode what waits and put the files in their places, in the thread; returns at once."""
+        if not self._stopping:
+            self._stopping = True
+            self._waiting.put(None)
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait until a recorder that was stopped has finished."""
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        try:
+            self._write_all()
+        except LivefanError as error:
+            self._on_end(error)
+        except (OSError, av.FFmpegError) as error:
+            reason = error.strerror or str(error)
+            self._on_end(LivefanError(f"{self._path}: cannot be written ({reason}); is the disk full?"))
+        else:
+            self._on_end(Recorded(self._path, self._n_frames, self._clock.tick / TICKS, self._left_out))
+
+    def _write_all(self) -> None:
+        with ExitStack() as files:
+            table = None
+            if self._model is not None:
+                header_file = files.enter_context(whole_file(self._outputs.header))
+                table_file = files.enter_context(whole_file(self._outputs.tables[0]))
+            video = files.enter_context(VideoSink(self._path, fragmented=True))
+            while (entry := self._waiting.get()) is not None:
+                result, picture = entry
+                tick = self._clock.at(result)
+                video.write(picture, tick / TICKS)
+                if self._model is not None:
+                    if table is None:
+                        table = files.enter_context(CsvTable(table_file, self._header(self._model, result)))
+                    table.write([_annotated(result, self._n_frames, tick)])
+                    self._note(result.smoothing)
+                self._n_frames += 1
+            if table is not None:
+                table.header.write(header_file, n_frames=self._n_frames)
+
+    def _note(self, strength: float) -> None:
+        strengths = self._smoothing["strengths"]
+        if strength not in strengths:
+            strengths.append(strength)
+
+    def _header(self, model: ModelChoice, result: Result) -> Header:
+        height, width = result.frame.image.shape[:2]
+        return Header(
+            livefan=livefan.__version__,
+            recording=self._path.name,
+            width=width,
+            height=height,
+            fps=None,
+            time_base=Fraction(1, TICKS),
+            clock_start=Fraction(0),
+            scheme=result.scheme.name,
+            model=MeasuredBy.of(model.file, result.runtime),
+            smoothing=self._smoothing,
+            longest_gap_s=0.0,
+        )
+
+
+class _Clock:
+    """Places in a recorded video, in ticks, each later than the one before."""
+
+    def __init__(self) -> None:
+        self.tick = 0
+        self._seconds: float | None = None
+        self._epoch = 0
+
+    def at(self, result: Result) -> int:
+        """The place of the next frame."""
+        seconds = result.frame.source_time
+        if self._seconds is not None:
+            passed = seconds - self._seconds if result.epoch == self._epoch else _CUT_S
+            self.tick += max(1, round(passed * TICKS))
+        self._seconds, self._epoch = seconds, result.epoch
+        return self.tick
+
+
+def _annotated(result: Result, index: int, tick: int) -> AnnotatedFrame:
+    height, width = result.frame.image.shape[:2]
+    moment = Moment(index, tick, tick / TICKS, result.frame.damage, width, height)
+    return AnnotatedFrame(
+        moment, tuple(_annotated_face(face, result.scheme, width, height) for face in result.faces)
+    )
+
+
+def _annotated_face(face: Face, scheme: LandmarkScheme, width: int, height: int) -> AnnotatedFace:
+    unknown = np.full_like(face.points_px, np.nan)
+    return AnnotatedFace(
+        track_id=face.track_id,
+        found="forwards",
+        box_px=face.box_px,
+        points_px=face.points_px,
+        raw_points_px=unknown if face.raw_points_px is None else face.raw_points_px,
+        confidence=face.confidence,
+        pose=head_pose(face.points_px, scheme, width, height),
+        openings=openings(face.points_px, scheme),
+    )

@@ -1,0 +1,60 @@
+"""What a live session hands to whoever shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from livefan.comparison import Disagreement
+from livefan.frame import Face, Frame
+from livefan.live.heatmaps import FaceHeatmaps
+from livefan.scheme import LandmarkScheme
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one model made of a frame.
+
+    Attributes:
+        frame: its image is the captured one, without any drawing.
+        faces: the faces found on it, with landmarks of ``scheme``.
+        scheme: the model's landmarks.
+        label: what to call the model.
+        runtime: what ran it, e.g. ``openvino int8``.
+        smoothing: strength of the filter on its landmarks, from 0 to 1.
+        waited: seconds from capture until the model began.
+        seconds: how long the model took, from detection to smoothing.
+        finished_at: when it had finished, in seconds of :func:`time.perf_counter`.
+        epoch: rises whenever frames do not follow on each other, as after a jump.
+        heatmaps: of each face, where they were asked for; else empty.
+    """
+
+    frame: Frame
+    faces: list[Face]
+    scheme: LandmarkScheme
+    label: str
+    runtime: str
+    smoothing: float
+    waited: float
+    seconds: float
+    finished_at: float
+    epoch: int = 0
+    heatmaps: tuple[FaceHeatmaps, ...] = ()
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What two models made of the same frame.
+
+    Attributes:
+        first, second: the two; the second is the reference.
+        disagreements: one for each face that both found; empty if their landmarks are of two schemes.
+    """
+
+    first: Result
+    second: Result
+    disagreements: tuple[Disagreement, ...]
+
+    @property
+    def frame(self) -> Frame:
+        """The frame that both saw."""
+        return self.first.frame

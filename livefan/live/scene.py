@@ -1,0 +1,380 @@
+"""The picture of a live session: one model, or two side by side, overlaid, under a wipe, or their difference.
+
+A pane shows a frame under one affine map, from image pixels to pane pixels, so that what is drawn on it stays
+sharp however far it is magnified, and a place under the mouse is found again in the image.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+import cv2
+import numpy as np
+
+from livefan.frame import Face
+from livefan.live.heatmaps import FaceHeatmaps
+from livefan.live.result import Pair, Result
+from livefan.overlay import Colour, OverlayStyle, draw_faces, draw_lines, draw_points, mix
+
+FIRST_COLOUR: Colour = (240, 170, 50)
+SECOND_COLOUR: Colour = (60, 140, 250)
+"""The first and the second model, BGR: blue and orange, which the colour-blind tell apart."""
+_NEAR: Colour = (120, 200, 60)
+_FAR: Colour = (60, 40, 255)
+_FAR_PERCENT = 8.0
+"""Disagreement of a landmark, in percent of the inter-ocular distance, that is drawn in the full colour."""
+_LONGER = 3.0
+"""Arrows of the difference are drawn this many times as long as they are."""
+_DIMMED = 0.55
+_GAP_PX = 4
+_LABEL_PX = 26
+LARGEST_ZOOM = 40.0
+_NEAREST_ZOOM = 6.0
+"""From this magnification on, pixels are shown as squares."""
+
+
+class Layout(StrEnum):
+    """How two models are shown; with one model it is always ``SINGLE``."""
+
+    SINGLE = "single"
+    SIDE_BY_SIDE = "side-by-side"
+    OVERLAID = "overlaid"
+    WIPE = "wipe"
+    DIFFERENCE = "difference"
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A landmark of a face, as pointed at."""
+
+    track_id: int
+    point: int
+
+
+@dataclass(frozen=True)
+class View:
+    """How to look at a session.
+
+    Attributes:
+        layout: see :class:`Layout`.
+        style: what is drawn of each face.
+        overlay: whether anything is drawn at all.
+        mirror: left and right changed, as in a mirror; what is written stays readable.
+        wipe: where the first model ends and the second begins, as a share of the width.
+        zoom: magnification over what fits the pane, from 1.
+        centre: what is at the centre of the pane, as shares of the image's width and height.
+        heatmaps: draw the heatmaps that a result carries.
+        spot: draw the heatmap of this landmark alone, and its number.
+    """
+
+    layout: Layout = Layout.SINGLE
+    style: OverlayStyle = field(default_factory=OverlayStyle)
+    overlay: bool = True
+    mirror: bool = False
+    wipe: float = 0.5
+    zoom: float = 1.0
+    centre: tuple[float, float] = (0.5, 0.5)
+    heatmaps: bool = False
+    spot: Spot | None = None
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What there is to show: the newest of each kind."""
+
+    first: Result | None = None
+    second: Result | None = None
+    pair: Pair | None = None
+
+
+@dataclass(frozen=True)
+class Pane:
+    """A part of the picture that shows one frame.
+
+    Attributes:
+        left, width, height: where it is in the picture, in pixels; every pane begins at its top.
+        matrix: ``(2, 3)`` from image pixels to the pane's pixels.
+        result: whose faces are on it.
+    """
+
+    left: int
+    width: int
+    height: int
+    matrix: np.ndarray
+    result: Result
+
+    def to_image(self, x: float, y: float) -> np.ndarray:
+        """``(2,)`` image pixels of a place in the whole picture."""
+        return np.linalg.solve(self.matrix[:, :2], np.array([x - self.left, y]) - self.matrix[:, 2])
+
+    def spot_at(self, x: float, y: float, reach_px: float = 14.0) -> Spot | None:
+        """The landmark nearest to a place in the whole picture, within ``reach_px`` of its pixels."""
+        nearest, distance = None, reach_px
+        for face in self.result.faces:
+            places = face.points_px @ self.matrix[:, :2].T + self.matrix[:, 2]
+            distances = np.hypot(*(places - (x - self.left, y)).T)
+            if distances.min() < distance:
+                distance = float(distances.min())
+                nearest = Spot(face.track_id, int(distances.argmin()))
+        return nearest
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A rendered view.
+
+    Attributes:
+        image: ``(height, width, 3)`` uint8 BGR, contiguous.
+        panes: what is where.
+        layout: what was shown, which is ``SINGLE`` while a second model has nothing to show.
+    """
+
+    image: np.ndarray
+    panes: tuple[Pane, ...]
+    layout: Layout
+
+
+def render(shown: Shown, view: View, size: tuple[int, int]) -> Picture:
+    """Draw a view.
+
+    Args:
+        shown: what there is; nothing at all gives a black picture.
+        size: width and height of the picture in pixels.
+    """
+    width, height = max(1, size[0]), max(1, size[1])
+    layout = _possible(shown, view.layout)
+    if layout is Layout.SINGLE:
+        if shown.first is None:
+            return Picture(np.zeros((height, width, 3), np.uint8), (), layout)
+        pane = _pane(shown.first, view, 0, width, height)
+        return Picture(_draw_pane(pane, view, view.style), (pane,), layout)
+    if layout is Layout.SIDE_BY_SIDE:
+        return _side_by_side(shown, view, width, height)
+    assert shown.pair is not None
+    draw = {Layout.OVERLAID: _overlaid, Layout.WIPE: _wiped, Layout.DIFFERENCE: _difference}[layout]
+    pane = _pane(shown.pair.first, view, 0, width, height)
+    return Picture(draw(shown.pair, pane, view), (pane,), layout)
+
+
+def natural_size(shown: Shown, layout: Layout) -> tuple[int, int]:
+    """Width and height of a picture that shows frames at their own size."""
+    if shown.first is None:
+        return 1, 1
+    height, width = shown.first.frame.image.shape[:2]
+    panes = 2 if _possible(shown, layout) is Layout.SIDE_BY_SIDE else 1
+    return panes * width + (panes - 1) * _GAP_PX, height
+
+
+def _possible(shown: Shown, layout: Layout) -> Layout:
+    if layout is Layout.SIDE_BY_SIDE:
+        return layout if shown.first and shown.second else Layout.SINGLE
+    return layout if shown.pair else Layout.SINGLE
+
+
+def in_colour(style: OverlayStyle, colour: Colour) -> OverlayStyle:
+    """A style that tells models apart by their colour, so points show no confidence."""
+    return replace(style, outline_colour=colour, box_colour=colour, sure=colour, confidence=False, ids=False)
+
+
+def _pane(result: Result, view: View, left: int, width: int, height: int) -> Pane:
+    return Pane(left, width, height, frame_to_pane(result.frame.image.shape, view, width, height), result)
+
+
+def frame_to_pane(shape: tuple[int, ...], view: View, width: int, height: int) -> np.ndarray:
+    """The ``(2, 3)`` matrix that fits an image of ``(height, width, ...)`` into a pane as a view has it.
+
+    The image is never moved further than its edge at the pane's, or, where it is smaller, than the middle.
+    """
+    image_height, image_width = shape[:2]
+    scale = min(width / image_width, height / image_height) * min(max(view.zoom, 1.0), LARGEST_ZOOM)
+    centre_x = 1 - view.centre[0] if view.mirror else view.centre[0]
+    shift = (
+        _shift(image_width * scale, width, centre_x),
+        _shift(image_height * scale, height, view.centre[1]),
+    )
+    # An image of width w spans -0.5 ... w - 0.5, and so does the pane.
+    to_corner = 0.5 * scale - 0.5
+    matrix = np.array([[scale, 0.0, shift[0] + to_corner], [0.0, scale, shift[1] + to_corner]])
+    if view.mirror:
+        matrix[0] = -scale, 0.0, shift[0] + scale * (image_width - 0.5) - 0.5
+    return matrix
+
+
+def _shift(length: float, room: float, centre: float) -> float:
+    if length <= room:
+        return (room - length) / 2
+    return float(np.clip(room / 2 - centre * length, room - length, 0.0))
+
+
+def _resample(pane: Pane, view: View) -> np.ndarray:
+    """The pane's picture: the visible part of the frame, resized; black around it."""
+    image, scale = pane.result.frame.image, abs(pane.matrix[0, 0])
+    target = (pane.width, pane.height)
+    if scale >= 1:
+        flags = cv2.INTER_NEAREST if scale >= _NEAREST_ZOOM else cv2.INTER_LINEAR
+        return cv2.warpAffine(image, pane.matrix, target, flags=flags)
+    if scale < 0.5:  # bilinear taps alone would alias
+        reduction = int(1 / scale)
+        small = cv2.resize(
+            image,
+            (max(1, image.shape[1] // reduction), max(1, image.shape[0] // reduction)),
+            interpolation=cv2.INTER_AREA,
+        )
+        factor = np.array([image.shape[1] / small.shape[1], image.shape[0] / small.shape[0]])
+        matrix = pane.matrix.copy()
+        matrix[:, 2] += matrix[:, :2] @ ((factor - 1) / 2)
+        matrix[:, :2] *= factor
+        return cv2.warpAffine(small, matrix, target, flags=cv2.INTER_LINEAR)
+    return cv2.warpAffine(image, pane.matrix, target, flags=cv2.INTER_LINEAR)
+
+
+def _on_pane(faces: list[Face], pane: Pane) -> list[Face]:
+    """Faces with their landmarks in the pane's pixels."""
+    moved = []
+    for face in faces:
+        points = face.points_px @ pane.matrix[:, :2].T + pane.matrix[:, 2]
+        box = np.concatenate([points.min(axis=0), points.max(axis=0)])
+        moved.append(replace(face, points_px=points, box_px=box))
+    return moved
+
+
+def _draw_pane(pane: Pane, view: View, style: OverlayStyle) -> np.ndarray:
+    canvas = _resample(pane, view)
+    _draw_result(canvas, pane, view, style)
+    return canvas
+
+
+def _draw_result(canvas: np.ndarray, pane: Pane, view: View, style: OverlayStyle) -> None:
+    result = pane.result
+    if view.heatmaps or view.spot:
+        for maps in result.heatmaps:
+            _blend_heatmap(canvas, pane, maps, view.spot)
+    faces = _on_pane(result.faces, pane)
+    if view.overlay:
+        draw_faces(canvas, faces, result.scheme, style)
+    if view.spot:
+        _mark(canvas, faces, result, view.spot)
+
+
+def _blend_heatmap(canvas: np.ndarray, pane: Pane, heatmaps: FaceHeatmaps, spot: Spot | None) -> None:
+    """Add the heatmap of one landmark, or the brightest of all, as light."""
+    if spot is None:
+        cells = heatmaps.maps.max(axis=0)
+    elif spot.track_id == heatmaps.track_id:
+        cells = heatmaps.maps[spot.point]
+    else:
+        return
+    stride = heatmaps.crop.size / cells.shape[0]
+    to_crop = np.array([[stride, 0, (stride - 1) / 2], [0, stride, (stride - 1) / 2], [0, 0, 1]])
+    from_crop = np.linalg.inv(np.vstack([heatmaps.crop.matrix, [0, 0, 1]]))
+    matrix = pane.matrix @ from_crop @ to_crop
+    light = cv2.applyColorMap(np.round(255 * cells).astype(np.uint8), cv2.COLORMAP_INFERNO)
+    light[cells < 0.02] = 0
+    warped = cv2.warpAffine(light, matrix, (pane.width, pane.height), flags=cv2.INTER_LINEAR)
+    cv2.addWeighted(canvas, 1.0, warped, 0.8, 0.0, dst=canvas)
+
+
+def _mark(canvas: np.ndarray, faces: list[Face], result: Result, spot: Spot) -> None:
+    """Name the landmark that is pointed at."""
+    for face in faces:
+        if face.track_id == spot.track_id and spot.point < len(face.points_px):
+            point = face.points_px[spot.point]
+            centre = (round(point[0]), round(point[1]))
+            cv2.circle(canvas, centre, 7, (255, 255, 255), 1, cv2.LINE_AA)
+            name = result.scheme.point_names[spot.point].replace("_", " ")
+            sure = f"{face.confidence[spot.point]:.2f}"
+            write(canvas, f"{spot.point}  {name}  {sure}", (centre[0] + 12, centre[1] - 8), (255, 255, 255))
+
+
+def write(canvas: np.ndarray, text: str, place: tuple[int, int], colour: Colour) -> None:
+    """Write a line with a dark rim, its lower left corner at a place, moved so that it can be read."""
+    (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.5, 1)
+    x = int(np.clip(place[0], 2, max(2, canvas.shape[1] - width - 4)))
+    y = int(np.clip(place[1], height + 2, max(height + 2, canvas.shape[0] - 4)))
+    for stroke, ink in ((3, (0, 0, 0)), (1, colour)):
+        cv2.putText(canvas, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, 0.5, ink, stroke, cv2.LINE_AA)
+
+
+def _label(canvas: np.ndarray, result: Result, colour: Colour, left: int) -> None:
+    write(canvas, f"{result.label}  {1000 * result.seconds:.0f} ms", (left + 8, _LABEL_PX - 6), colour)
+
+
+def _side_by_side(shown: Shown, view: View, width: int, height: int) -> Picture:
+    assert shown.first is not None
+    assert shown.second is not None
+    half = max(1, (width - _GAP_PX) // 2)
+    canvas = np.zeros((height, width, 3), np.uint8)
+    panes = []
+    for result, colour, left in (
+        (shown.first, FIRST_COLOUR, 0),
+        (shown.second, SECOND_COLOUR, width - half),
+    ):
+        pane = _pane(result, view, left, half, height)
+        canvas[:, left : left + half] = _draw_pane(pane, view, in_colour(view.style, colour))
+        _label(canvas, result, colour, left)
+        panes.append(pane)
+    return Picture(canvas, tuple(panes), Layout.SIDE_BY_SIDE)
+
+
+def _overlaid(pair: Pair, pane: Pane, view: View) -> np.ndarray:
+    canvas = _resample(pane, view)
+    second = replace(pane, result=pair.second)
+    _draw_result(canvas, second, replace(view, spot=None), in_colour(view.style, SECOND_COLOUR))
+    _draw_result(canvas, pane, view, in_colour(view.style, FIRST_COLOUR))
+    _legend(canvas, pair)
+    return canvas
+
+
+def _wiped(pair: Pair, pane: Pane, view: View) -> np.ndarray:
+    """The first model left of the wipe, the second right of it."""
+    canvas = _draw_pane(pane, view, in_colour(view.style, FIRST_COLOUR))
+    edge = int(np.clip(round(view.wipe * pane.width), 0, pane.width))
+    second = _draw_pane(replace(pane, result=pair.second), view, in_colour(view.style, SECOND_COLOUR))
+    canvas[:, edge:] = second[:, edge:]
+    cv2.line(canvas, (edge, 0), (edge, pane.height), (255, 255, 255), 2)
+    _legend(canvas, pair)
+    return canvas
+
+
+def _difference(pair: Pair, pane: Pane, view: View) -> np.ndarray:
+    """Arrows from the second model's landmarks towards the first's, on a dimmed frame, the far ones red."""
+    canvas = cv2.convertScaleAbs(_resample(pane, view), alpha=_DIMMED)
+    theirs = _on_pane(pair.second.faces, pane)
+    thin = replace(in_colour(view.style, (150, 150, 150)), points=False, boxes=False)
+    if view.overlay:
+        draw_faces(canvas, theirs, pair.second.scheme, thin)
+    ours = {face.track_id: face for face in _on_pane(pair.first.faces, pane)}
+    for apart in pair.disagreements:
+        face = ours.get(apart.track_id)
+        reference = _nearest(theirs, face)
+        if face is None or reference is None:
+            continue
+        colours = mix(_NEAR, _FAR, np.clip(apart.points / _FAR_PERCENT, 0, 1))
+        tips = reference.points_px + _LONGER * (face.points_px - reference.points_px)
+        draw_lines(canvas, reference.points_px, tips, colours)
+        size = float((face.box_px[2:] - face.box_px[:2]).max())
+        draw_points(canvas, reference.points_px, colours, size)
+    if view.spot:
+        _mark(canvas, list(ours.values()), pair.first, view.spot)
+    _legend(canvas, pair)
+    return canvas
+
+
+def _nearest(faces: list[Face], face: Face | None) -> Face | None:
+    if face is None:
+        return None
+    centre = face.points_px.mean(axis=0)
+    return min(
+        faces, key=lambda other: float(np.hypot(*(other.points_px.mean(axis=0) - centre))), default=None
+    )
+
+
+def _legend(canvas: np.ndarray, pair: Pair) -> None:
+    _label(canvas, pair.first, FIRST_COLOUR, 0)
+    text = f"{pair.second.label}  {1000 * pair.second.seconds:.0f} ms"
+    (width, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.5, 1)
+    write(canvas, text, (canvas.shape[1] - width - 8, _LABEL_PX - 6), SECOND_COLOUR)
+    if pair.disagreements:
+        apart = float(np.mean([each.overall for each in pair.disagreements]))
+        write(canvas, f"apart {apart:.2f} %", (8, canvas.shape[0] - 10), (240, 240, 240))

@@ -1,0 +1,130 @@
+"""A model as a user names it: a weight file, what runs it, and whether its landmarks are smoothed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from safetensors import safe_open
+
+from livefan.bundled import DEFAULT_WEIGHTS, IMAGENET_ENCODER, bundled_folder
+from livefan.errors import LivefanError
+from livefan.pipeline import Pipeline
+from livefan.runtimes.base import AUTO, PRECISIONS, RUNTIMES, RuntimeChoice
+from livefan.smooth import DEFAULT_STRENGTH
+from livefan.weights_info import WeightFile, read_weight_file
+
+RAW = "raw"
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """One of the models that are watched or compared.
+
+    Attributes:
+        weights: a weight file, or the name of a bundled one.
+        runtime, precision: what runs it; see :class:`livefan.runtimes.base.RuntimeChoice`.
+        raw: show landmarks as they were measured, whatever the strength of smoothing.
+        threads: CPU threads for one inference.
+    """
+
+    weights: str = DEFAULT_WEIGHTS
+    runtime: str = AUTO
+    precision: str = AUTO
+    raw: bool = False
+    threads: int = 1
+
+    @classmethod
+    def parse(cls, spec: str, threads: int = 1) -> ModelChoice:
+        """A model from what a user types: ``WEIGHTS`` or ``WEIGHTS@WORD,WORD``.
+
+        The words may name a runtime, a precision, and ``raw``, e.g. ``mobilefan-300w@openvino,int8,raw``.
+
+        Raises:
+            LivefanError: if a word is none of these.
+        """
+        weights, _, words = spec.partition("@")
+        runtime, precision, raw = AUTO, AUTO, False
+        for word in filter(None, words.split(",")):
+            if word in RUNTIMES:
+                runtime = word
+            elif word in PRECISIONS:
+                precision = word
+            elif word == RAW:
+                raw = True
+            else:
+                known = ", ".join((*RUNTIMES, *PRECISIONS, RAW))
+                raise LivefanError(f"{spec}: {word!r} after the @ is none of {known}")
+        return cls(weights, runtime, precision, raw, threads)
+
+    @property
+    def spec(self) -> str:
+        """What :meth:`parse` reads back."""
+        return f"{self.weights}@{self._words}" if self._words else self.weights
+
+    @property
+    def label(self) -> str:
+        """What to call it in pictures and tables: the spec, without folders."""
+        name = Path(self.weights).stem if Path(self.weights).suffix == ".safetensors" else self.weights
+        return f"{name}@{self._words}" if self._words else name
+
+    @property
+    def _words(self) -> str:
+        words = [word for word in (self.runtime, self.precision) if word != AUTO]
+        return ",".join([*words, RAW] if self.raw else words)
+
+    @cached_property
+    def file(self) -> WeightFile:
+        """The weight file; raises a LivefanError if it cannot be used."""
+        return read_weight_file(self.weights)
+
+    @property
+    def n_bytes(self) -> int:
+        """Size of the weight file."""
+        return self.file.path.stat().st_size
+
+    @cached_property
+    def n_parameters(self) -> int:
+        """The numbers that were trained; the statistics of batch norm are not."""
+        with safe_open(self.file.path, framework="np") as tensors:
+            names = [name for name in tensors.keys() if "running_" not in name and "num_batches" not in name]  # noqa: SIM118
+            return sum(math.prod(tensors.get_slice(name).get_shape()) for name in names)
+
+    def pipeline(
+        self,
+        *,
+        smoothing: float = DEFAULT_STRENGTH,
+        max_faces: int = 5,
+        background: bool = False,
+        say: Callable[[str], None] = lambda text: None,
+    ) -> Pipeline:
+        """The model at work; see :class:`livefan.pipeline.Pipeline`.
+
+        Raises:
+            LivefanError: if the weights or what should run them cannot be used.
+        """
+        return Pipeline(
+            self.weights,
+            smoothing=0.0 if self.raw else smoothing,
+            max_faces=max_faces,
+            background=background,
+            runtime=RuntimeChoice(self.runtime, self.precision, self.threads),
+            say=say,
+        )
+
+
+def shipped_models() -> list[str]:
+    """Names of the landmark networks that ship with livefan, the default first."""
+    names = {file.stem for file in bundled_folder("weights").glob("*.safetensors")} - {IMAGENET_ENCODER}
+    return sorted(names, key=lambda name: (name != DEFAULT_WEIGHTS, name))
+
+
+def rival(first: ModelChoice) -> ModelChoice:
+    """What a model is most usefully compared with: a shipped teacher, else itself without smoothing."""
+    teachers = [name for name in shipped_models() if name.startswith("teacher")]
+    if teachers and first.weights != teachers[0]:
+        return ModelChoice(teachers[0], threads=first.threads)
+    return ModelChoice(first.weights, first.runtime, first.precision, not first.raw, first.threads)

@@ -1,0 +1,713 @@
+"""The window, without a screen and on real frames: each control does what it says."""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+from PyQt6.QtCore import QEvent, QMimeData, QPointF, QSettings, Qt, QUrl
+from PyQt6.QtGui import QDropEvent, QMouseEvent, QWheelEvent
+from PyQt6.QtWidgets import QApplication, QFileDialog, QInputDialog, QMenu, QMessageBox
+from pytestqt.qtbot import QtBot
+
+import livefan
+from livefan.errors import LivefanError
+from livefan.frame import Frame
+from livefan.gui.help import shortcut_sheet
+from livefan.gui.settings import Asked
+from livefan.gui.window import MainWindow
+from livefan.live.scene import Layout, Pane, Spot
+from livefan.live_sources import CameraInfo
+from livefan.model_choice import ModelChoice
+from livefan.pipeline import Pipeline
+
+RAW = ModelChoice(raw=True)
+LONG = 20_000
+
+
+@pytest.fixture
+def images(tmp_path: Path, photo: np.ndarray) -> Path:
+    """A recording of six pictures, one face each."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for index in range(6):
+        cv2.imwrite(str(folder / f"{index}.png"), photo)
+    return folder
+
+
+@dataclass
+class Driven:
+    """A window under test, and what is needed to drive it."""
+
+    qtbot: QtBot
+    settings: QSettings
+    pictures: Path
+    windows: list[MainWindow]
+
+    def open(self, **asked) -> MainWindow:
+        window = MainWindow(Asked(**asked), settings=self.settings, pictures=self.pictures)
+        self.qtbot.addWidget(window)
+        self.windows.append(window)
+        window.show()
+        return window
+
+    def until(self, condition: Callable[[], object], timeout: int = LONG) -> None:
+        self.qtbot.waitUntil(lambda: bool(condition()), timeout=timeout)
+
+
+@pytest.fixture
+def drive(qtbot: QtBot, tmp_path: Path) -> Iterator[Driven]:
+    settings = QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat)
+    driven = Driven(qtbot, settings, tmp_path / "pictures", [])
+    yield driven
+    for window in driven.windows:
+        window.close()
+
+
+def pane(window: MainWindow) -> Pane:
+    assert window.view.painted is not None
+    return window.view.painted.picture.panes[0]
+
+
+def shows(window: MainWindow) -> bool:
+    return window.view.painted is not None and bool(window.view.painted.picture.panes)
+
+
+def index(window: MainWindow) -> int:
+    return pane(window).result.frame.index
+
+
+def place_of(window: MainWindow, point: int) -> QPointF:
+    """Where a landmark of the first face is in the picture, as the mouse has it."""
+    shown = pane(window)
+    x, y = shown.matrix @ [*shown.result.faces[0].points_px[point], 1.0]
+    ratio = window.view.devicePixelRatioF()
+    return QPointF((x + shown.left) / ratio, y / ratio)
+
+
+def mouse(window: MainWindow, kind: QEvent.Type, place: QPointF, button=Qt.MouseButton.LeftButton) -> None:
+    moving = kind is QEvent.Type.MouseMove
+    held = button if kind is not QEvent.Type.MouseButtonRelease else Qt.MouseButton.NoButton
+    event = QMouseEvent(
+        kind,
+        place,
+        window.view.mapToGlobal(place),
+        Qt.MouseButton.NoButton if moving else button,
+        held,
+        Qt.KeyboardModifier.NoModifier,
+    )
+    QApplication.sendEvent(window.view, event)
+
+
+def wheel(window: MainWindow, place: QPointF, notches: int) -> None:
+    from PyQt6.QtCore import QPoint
+
+    event = QWheelEvent(
+        place,
+        window.view.mapToGlobal(place),
+        QPoint(),
+        QPoint(0, 120 * notches),
+        Qt.MouseButton.NoButton,
+        Qt.KeyboardModifier.NoModifier,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    QApplication.sendEvent(window.view, event)
+
+
+def full_size(window: MainWindow) -> np.ndarray:
+    """What is shown, drawn at the frame's own size."""
+    drawn: queue.Queue[np.ndarray] = queue.Queue()
+    assert window.player.draw_full_size(drawn.put)
+    return drawn.get(timeout=30)
+
+
+def held_at_end(drive: Driven, images: Path, **asked) -> MainWindow:
+    window = drive.open(source=str(images), **asked)
+    drive.until(lambda: shows(window) and index(window) == 5 and window.player.paused)
+    return window
+
+
+class TestWatching:
+    def test_a_clip_is_shown_with_its_figures(self, drive: Driven, clip: Path):
+        window = drive.open(source=str(clip))
+        drive.until(lambda: shows(window) and window.view.fps > 0)
+        drive.until(lambda: "capture" in window.figures.text())
+        assert window.player.gauges.latency > 0
+        assert window.sources.sources.currentText() == clip.name
+        assert not window.acts.start.isEnabled()
+        window.acts.stop.trigger()
+        assert not window.player.running
+        assert window.acts.start.isEnabled()
+        assert shows(window)  # the last frame stays
+        window.acts.start.trigger()
+        drive.until(lambda: index(window) < 5)
+
+    def test_without_a_source_it_says_what_to_do(self, drive: Driven):
+        window = drive.open()
+        assert "drop a video" in window.view._message
+        window.acts.start.trigger()
+        assert "choose" in window.message.text()
+        window.acts.play.trigger()
+        assert not window.player.running
+
+    def test_a_recording_ends_and_can_be_played_again(self, drive: Driven, images: Path):
+        window = held_at_end(drive, images)
+        for _ in range(2):
+            drive.until(lambda: "ended" in window.message.text())
+            seen = window.player.session.worker_fps
+            assert seen >= 0
+            window.acts.play.trigger()
+            drive.until(lambda: not window.player.paused)
+            drive.until(lambda: window.player.paused and index(window) == 5)
+
+    def test_play_step_start_and_scrubber(self, drive: Driven, clip: Path):
+        window = drive.open(source=str(clip))
+        drive.until(lambda: shows(window) and index(window) > 2)
+        window.acts.play.trigger()
+        drive.qtbot.wait(400)
+        at = index(window)
+        window.acts.forward.trigger()
+        drive.until(lambda: index(window) == at + 1)
+        window.acts.back.trigger()
+        drive.until(lambda: index(window) == at)
+        window.acts.home.trigger()
+        drive.until(lambda: index(window) == 0)
+        assert window.player.paused
+        slider = window.transport.slider
+        drive.until(lambda: slider.isVisible() and slider.maximum() > 1000)
+        drive.qtbot.mouseClick(slider, Qt.MouseButton.LeftButton, pos=slider.rect().center())
+        middle = window.player.session.duration / 2
+        drive.until(lambda: abs(pane(window).result.frame.source_time - middle) < 0.2)
+        window.acts.play.trigger()
+        at = index(window)
+        drive.until(lambda: index(window) > at + 3)
+
+    def test_a_loop_goes_on_at_the_start(self, drive: Driven, images: Path):
+        window = drive.open(source=str(images))
+        window.acts.loop.trigger()
+        drive.until(lambda: shows(window) and index(window) >= 4)
+        drive.until(lambda: index(window) <= 1)
+        drive.until(lambda: index(window) >= 4)
+        assert not window.player.paused
+
+    def test_a_place_to_begin_at(self, drive: Driven, clip: Path):
+        window = drive.open(source=str(clip), start_at=2.0)
+        drive.until(lambda: shows(window))
+        assert pane(window).result.frame.source_time == pytest.approx(2.0, abs=0.05)
+
+    def test_files_are_dropped_on_it(self, drive: Driven, images: Path, clip: Path):
+        window = held_at_end(drive, images)
+        self.drop(window, clip)
+        drive.until(lambda: shows(window) and index(window) > 6)
+        assert window.player.wanted.source == str(clip)
+        self.drop(window, images / "3.png")
+        drive.until(lambda: "ended" in window.message.text())
+
+    def test_a_dropped_weight_file_becomes_the_model(self, drive: Driven, images: Path):
+        window = held_at_end(drive, images)
+        path = ModelChoice().file.path
+        self.drop(window, path)
+        drive.until(lambda: window.player.session.first.weights == str(path))
+        assert index(window) == 5
+
+    def drop(self, window: MainWindow, path: Path) -> None:
+        data = QMimeData()
+        data.setUrls([QUrl.fromLocalFile(str(path))])
+        event = QDropEvent(
+            QPointF(50, 50),
+            Qt.DropAction.CopyAction,
+            data,
+            Qt.MouseButton.LeftButton,
+            Qt.KeyboardModifier.NoModifier,
+        )
+        window.dropEvent(event)
+
+    def test_sources_are_picked(
+        self, drive: Driven, images: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        cameras = [CameraInfo(0, "Front camera"), CameraInfo(2, "USB camera")]
+        monkeypatch.setattr("livefan.gui.source_picker.list_cameras", lambda: cameras)
+        window = held_at_end(drive, images)
+        box = window.sources.sources
+        window.sources.refresh()
+        names = [box.itemText(row) for row in range(box.count())]
+        assert names[:2] == ["Front camera", "USB camera"]
+        assert box.currentText() == images.name
+        monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *args, **more: (str(clip), ""))
+        box.activated.emit(box.findText("Open file …"))
+        assert window.player.wanted.source == str(clip)
+        monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *args, **more: str(images))
+        window.acts.open_folder.trigger()
+        assert window.player.wanted.source == str(images)
+        monkeypatch.setattr(QInputDialog, "getText", lambda *args, **more: ("http://127.0.0.1:9/none", True))
+        window.acts.open_stream.trigger()
+        assert window.player.wanted.source == "http://127.0.0.1:9/none"
+        drive.until(lambda: "127.0.0.1" in window.message.text())
+        window.sources.sources.activated.emit(1)
+        assert window.player.wanted.source == 2
+        window.sources.sizes.activated.emit(window.sources.sizes.findText("1280 x 720"))
+        window.sources.sizes.setCurrentIndex(window.sources.sizes.findText("1280 x 720"))
+        window.sources.sizes.activated.emit(window.sources.sizes.currentIndex())
+        assert window.player.wanted.size == (1280, 720)
+
+    @pytest.mark.parametrize("name", ["missing.mp4", "text.mp4", "empty.mp4", "emptyfolder"])
+    def test_what_cannot_be_watched_is_said_and_the_window_stays(
+        self, drive: Driven, tmp_path: Path, name: str
+    ):
+        (tmp_path / "text.mp4").write_text("this is no video")
+        (tmp_path / "empty.mp4").touch()
+        (tmp_path / "emptyfolder").mkdir()
+        window = drive.open(source=str(tmp_path / name))
+        drive.until(lambda: not window.player.running)
+        assert name in window.message.text()
+        assert window.isVisible()
+        assert window.acts.start.isEnabled()
+
+    def test_missing_weights_are_said_and_the_window_stays(self, drive: Driven, clip: Path, tmp_path: Path):
+        window = drive.open(source=str(clip), first=ModelChoice(str(tmp_path / "none.safetensors")))
+        drive.until(lambda: not window.player.running)
+        assert "none.safetensors" in window.message.text()
+        assert window.isVisible()
+
+
+class TestACamera:
+    @pytest.fixture
+    def camera(self, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch):
+        """Stands for a device: it can be there, blocked by another program, or lost while it runs."""
+
+        class Device:
+            def __init__(self) -> None:
+                self.state = "there"
+
+            def open(self, spec, *, size=None):
+                from numbered import Numbered
+
+                device = self
+                if device.state == "taken":
+                    raise LivefanError("camera 0: is used by another program; close that one")
+
+                class Source(Numbered):
+                    def _next(self) -> Frame | None:
+                        while device.state == "lost":
+                            self._say("camera 0 is away; waiting for it")
+                            time.sleep(0.05)
+                        if self.status:
+                            self._say("")
+                        time.sleep(0.03)
+                        frame = super()._next()
+                        return frame and Frame(photo, frame.index, frame.captured_at, frame.captured_at)
+
+                    status = ""
+                    on_status = staticmethod(lambda text: None)
+
+                    def _say(self, text: str) -> None:
+                        if text != self.status:
+                            self.status = text
+                            self.on_status(text)
+
+                source = Source(1_000_000, live=True)
+                source.turns.release(1_000_000)
+                return source
+
+        device = Device()
+        monkeypatch.setattr("livefan.live.session.open_source", device.open)
+        monkeypatch.setattr("livefan.capture.LiveSource", object)
+        return device
+
+    def test_its_loss_and_return_are_said_and_it_goes_on(self, drive: Driven, camera):
+        window = drive.open(source=0)
+        drive.until(lambda: shows(window) and index(window) > 3)
+        assert not window.transport.isVisible()
+        camera.state = "lost"
+        drive.until(lambda: "away" in window.message.text())
+        at = index(window)
+        camera.state = "there"
+        drive.until(lambda: index(window) > at + 3)
+        drive.until(lambda: window.message.text() == "")
+
+    def test_one_that_is_taken_is_said_and_can_be_tried_again(self, drive: Driven, camera):
+        camera.state = "taken"
+        window = drive.open(source=0)
+        drive.until(lambda: not window.player.running)
+        assert "another program" in window.message.text()
+        camera.state = "there"
+        window.acts.start.trigger()
+        drive.until(lambda: shows(window))
+
+    def test_its_picture_can_be_held(self, drive: Driven, camera):
+        window = drive.open(source=0)
+        drive.until(lambda: shows(window) and index(window) > 3)
+        window.acts.play.trigger()
+        drive.qtbot.wait(400)
+        at = index(window)
+        drive.qtbot.wait(400)
+        assert index(window) == at
+        window.acts.play.trigger()
+        drive.until(lambda: index(window) > at)
+
+    def test_in_the_dark_it_says_so(self, drive: Driven, camera, photo: np.ndarray):
+        before = photo.copy()
+        try:
+            photo[:] = 0
+            window = drive.open(source=0)
+            drive.until(lambda: "dark" in window.message.text() or "No face" in window.message.text())
+        finally:
+            photo[:] = before
+
+
+class TestComparing:
+    def test_it_begins_and_ends(self, drive: Driven, images: Path):
+        window = held_at_end(drive, images)
+        assert not window.layout_box.isEnabled()
+        window.acts.compare.trigger()
+        assert window.player.wanted.second is not None
+        drive.until(window.models_dock.isVisible)
+        drive.until(lambda: window.view.painted.picture.layout is Layout.SIDE_BY_SIDE)
+        assert len(window.view.painted.picture.panes) == 2
+        window.acts.compare.trigger()
+        drive.until(lambda: window.view.painted.picture.layout is Layout.SINGLE)
+        assert window.player.session.second is None
+
+    @pytest.mark.parametrize("layout", list(Layout))
+    def test_every_layout_shows_both_models_on_one_frame(self, drive: Driven, images: Path, layout: Layout):
+        window = held_at_end(drive, images, second=RAW, layout=Layout.SINGLE)
+        box = window.layout_box
+        box.setCurrentIndex(box.findData(layout))
+        box.activated.emit(box.currentIndex())
+        drive.until(lambda: window.view.painted.picture.layout is layout)
+        drive.until(lambda: window.player.gauges.newest is not None)
+        newest = window.player.gauges.newest
+        assert newest.first.frame.index == newest.second.frame.index
+        assert window.acts.layouts[layout].isChecked()
+
+    def test_the_wipe_is_moved_by_the_mouse(self, drive: Driven, images: Path):
+        window = held_at_end(drive, images, second=RAW, layout=Layout.WIPE)
+        drive.until(lambda: window.view.painted.picture.layout is Layout.WIPE)
+        width, height = window.view.width(), window.view.height()
+        mouse(window, QEvent.Type.MouseButtonPress, QPointF(width / 2, height / 2))
+        mouse(window, QEvent.Type.MouseMove, QPointF(width / 4, height / 2))
+        mouse(window, QEvent.Type.MouseButtonRelease, QPointF(width / 4, height / 2))
+        assert window.player.view.wipe == pytest.approx(0.25, abs=0.01)
+        drive.until(lambda: window.view.painted.shown is not None)
+
+    def test_figures_of_both_are_listed_with_where_they_differ(self, drive: Driven, clip: Path):
+        window = drive.open(source=str(clip), second=RAW)
+        drive.until(lambda: len(window.player.gauges.worst) >= 2)
+        drive.until(lambda: "Apart now" in window.models.apart.text())
+        drive.until(lambda: window.models.worst.count() >= 2)
+        item = window.models.worst.item(0)
+        window.models.worst.itemClicked.emit(item)
+        at = item.data(Qt.ItemDataRole.UserRole)
+        drive.until(lambda: abs(pane(window).result.frame.source_time - at) < 0.05)
+        assert window.player.paused
+
+    def test_models_and_runtimes_are_exchanged(self, drive: Driven, images: Path):
+        window = held_at_end(drive, images)
+        window.player.choose_first(ModelChoice(runtime="torch"))
+        drive.until(lambda: pane(window).result.runtime.startswith("torch"))
+        window.player.choose_first(RAW)
+        drive.until(lambda: pane(window).result.label == "mobilefan-300w@raw")
+
+    def test_the_pickers_choose_models(self, drive: Driven, images: Path):
+        window = held_at_end(drive, images, second=RAW)
+        picker = window.models.first
+        picker.runtime.setCurrentIndex(picker.runtime.findData("torch"))
+        picker.runtime.activated.emit(picker.runtime.currentIndex())
+        drive.until(lambda: pane(window).result.runtime.startswith("torch"))
+        assert window.player.wanted.first.runtime == "torch"
+
+
+class TestLooking:
+    @pytest.mark.parametrize("part", ["outlines", "mesh", "points", "numbers", "boxes", "ids", "confidence"])
+    def test_every_part_of_the_drawing_is_shown_and_hidden(self, drive: Driven, images: Path, part: str):
+        window = held_at_end(drive, images, show=("points",))
+        before = full_size(window)
+        was = getattr(window.player.view.style, part)
+        window.acts.parts[part].trigger()
+        assert getattr(window.player.view.style, part) is not was
+        assert not np.array_equal(before, full_size(window))
+        window.acts.parts[part].trigger()
+        assert np.array_equal(before, full_size(window))
+
+    def test_the_overlay_as_a_whole(self, drive: Driven, images: Path, photo: np.ndarray):
+        window = held_at_end(drive, images)
+        assert not np.array_equal(full_size(window), photo)
+        window.acts.overlay.trigger()
+        assert np.array_equal(full_size(window), photo)
+
+    def test_the_mirror(self, drive: Driven, images: Path, photo: np.ndarray):
+        window = held_at_end(drive, images)
+        window.acts.overlay.trigger()
+        window.acts.mirror.trigger()
+        assert np.array_equal(full_size(window), photo[:, ::-1])
+
+    def test_heatmaps(self, drive: Driven, images: Path):
+        window = held_at_end(drive, images)
+        window.acts.heatmaps.trigger()
+        drive.until(lambda: pane(window).result.heatmaps)
+
+    def test_the_heatmap_of_the_point_under_the_mouse_while_held(self, drive: Driven, images: Path):
+        window = held_at_end(drive, images)
+        track = pane(window).result.faces[0].track_id
+        mouse(window, QEvent.Type.MouseMove, place_of(window, 36), Qt.MouseButton.NoButton)
+        assert window.player.view.spot == Spot(track, 36)
+        drive.until(lambda: pane(window).result.heatmaps)
+        mouse(window, QEvent.Type.MouseMove, QPointF(1, 1), Qt.MouseButton.NoButton)
+        assert window.player.view.spot is None
+
+    def test_the_wheel_magnifies_about_the_mouse_and_dragging_moves(self, drive: Driven, images: Path):
+        window = held_at_end(drive, images)
+        place, before = place_of(window, 30), abs(pane(window).matrix[0, 0])
+        wheel(window, place, 4)
+        drive.until(lambda: window.player.view.zoom > 2)
+        drive.until(lambda: abs(pane(window).matrix[0, 0]) > 2 * before)
+        after = place_of(window, 30)
+        assert (after - place).manhattanLength() < 3
+        mouse(window, QEvent.Type.MouseButtonPress, place)
+        mouse(window, QEvent.Type.MouseMove, place + QPointF(20, 10))
+        mouse(window, QEvent.Type.MouseButtonRelease, place + QPointF(20, 10))
+        drive.until(lambda: (place_of(window, 30) - after - QPointF(20, 10)).manhattanLength() < 3)
+        window.acts.fit.trigger()
+        assert window.player.view.zoom == 1
+        window.acts.zoom_in.trigger()
+        assert window.player.view.zoom == pytest.approx(1.25)
+        window.acts.zoom_out.trigger()
+        assert window.player.view.zoom == 1
+        mouse(window, QEvent.Type.MouseButtonDblClick, place)
+        assert window.player.view.zoom == 1
+
+    def test_smoothing_reaches_the_running_session(self, drive: Driven, clip: Path):
+        window = drive.open(source=str(clip))
+        drive.until(lambda: shows(window))
+        window.smoothing.setValue(90)
+        drive.until(lambda: pane(window).result.smoothing == 0.9)
+
+    def test_full_screen_shows_the_picture_alone(self, drive: Driven, images: Path):
+        window = held_at_end(drive, images)
+        window.acts.full_screen.trigger()
+        assert window.isFullScreen()
+        assert not window.toolbar.isVisible()
+        window.acts.full_screen.trigger()
+        assert not window.isFullScreen()
+        assert window.toolbar.isVisible()
+
+    @pytest.mark.parametrize("theme", ["dark", "light", "system"])
+    def test_themes(self, drive: Driven, images: Path, theme: str):
+        window = held_at_end(drive, images)
+        window.acts.themes[theme].trigger()
+        if theme != "system":
+            drive.until(lambda: (window.palette().window().color().lightness() < 128) is (theme == "dark"))
+        assert window.acts.themes[theme].isChecked()
+
+    def test_plots_are_drawn_from_what_is_measured(self, drive: Driven, clip: Path):
+        window = drive.open(source=str(clip), second=RAW)
+        window.plots_dock.show()
+        drive.until(lambda: len(window.player.gauges.journeys) > 30)
+        drive.until(lambda: window.plots._apart.getData()[0] is not None)
+        x, y = window.plots._stages[-1].getData()
+        assert len(x) > 20
+        assert np.all(np.diff(x) >= 0)
+        assert y[-1] > 0
+        assert len(window.plots._apart.getData()[0])
+
+
+class TestKeeping:
+    def test_a_snapshot_is_the_picture_that_is_shown(self, drive: Driven, images: Path, photo: np.ndarray):
+        window = drive.open()
+        assert window.snapshot() is None
+        window.player.watch(str(images))
+        drive.until(lambda: shows(window) and window.player.paused)
+        path = window.snapshot()
+        assert path is not None
+        drive.until(lambda: str(path) in window.message.text())
+        saved = cv2.imread(str(path))
+        assert saved.shape == photo.shape
+        assert np.array_equal(saved, full_size(window))
+        assert str(path) in window.message.text()
+
+    def test_the_picture_goes_to_the_clipboard(self, drive: Driven, images: Path, photo: np.ndarray):
+        window = held_at_end(drive, images)
+        window.acts.copy.trigger()
+        drive.until(lambda: "Copied" in window.message.text())
+        copied = QApplication.clipboard().image()
+        assert (copied.width(), copied.height()) == (photo.shape[1], photo.shape[0])
+
+    def test_what_is_seen_is_recorded(
+        self, drive: Driven, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        path = tmp_path / "seen.mp4"
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *args, **more: (str(path), ""))
+        window = drive.open(source=str(clip))
+        drive.until(lambda: shows(window))
+        window.acts.record_seen.trigger()
+        assert window.acts.record_seen.isChecked()
+        at = index(window)
+        drive.until(lambda: index(window) > at + 20)
+        drive.until(lambda: "recording" in window.figures.text())
+        window.acts.record_seen.trigger()
+        assert not window.acts.record_seen.isChecked()
+        drive.until(lambda: "Recorded" in window.message.text())
+        with av.open(str(path)) as container:
+            pictures = [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
+        assert len(pictures) > 10
+        assert abs(pictures[0].shape[1] - window.view.width() * window.view.devicePixelRatioF()) <= 1
+
+    def test_the_clean_video_is_recorded_with_its_landmarks(self, drive: Driven, clip: Path, tmp_path: Path):
+        window = drive.open(source=str(clip), record_clean=tmp_path / "clean.mp4")
+        drive.until(lambda: shows(window) and index(window) > 20)
+        window.acts.stop.trigger()
+        drive.until(lambda: "Recorded" in window.message.text())
+        table = livefan.load_annotations(tmp_path / "clean.csv").to_pydict()
+        with av.open(str(tmp_path / "clean.mp4")) as container:
+            assert sum(1 for _ in container.decode(video=0)) == len(set(table["frame"]))
+
+    def test_a_recording_that_cannot_be_is_said(self, drive: Driven, clip: Path, tmp_path: Path):
+        window = drive.open(source=str(clip), record=tmp_path / "seen.avi")
+        assert "seen.avi" in window.message.text()
+        assert window.player.recording == ""
+
+    def test_closing_while_recording_keeps_the_recording(self, drive: Driven, clip: Path, tmp_path: Path):
+        window = drive.open(source=str(clip), record=tmp_path / "seen.mp4")
+        drive.until(lambda: shows(window) and index(window) > 10)
+        window.close()
+        with av.open(str(tmp_path / "seen.mp4")) as container:
+            assert sum(1 for _ in container.decode(video=0)) > 5
+
+
+class TestRemembering:
+    def test_settings_are_as_they_were_left(self, drive: Driven, images: Path):
+        first = held_at_end(drive, images)
+        first.smoothing.setValue(20)
+        first.acts.mirror.trigger()
+        first.acts.parts["numbers"].trigger()
+        first.acts.loop.trigger()
+        first.acts.themes["dark"].trigger()
+        first.acts.compare.trigger()
+        first.player.choose_second(RAW)
+        first.acts.layouts[Layout.OVERLAID].trigger()
+        first.plots_dock.show()
+        first.close()
+        second = drive.open()
+        assert second.smoothing.value() == 20
+        assert second.player.view.mirror
+        assert second.player.view.style.numbers
+        assert second.player.wanted.loop
+        assert second.acts.themes["dark"].isChecked()
+        assert second.plots_dock.isVisible()
+        second.acts.compare.trigger()
+        assert second.player.wanted.second == RAW
+        assert second.player.view.layout is Layout.OVERLAID
+
+    def test_what_is_asked_for_goes_before_what_is_remembered(self, drive: Driven):
+        first = drive.open()
+        first.smoothing.setValue(20)
+        first.close()
+        assert drive.open(smoothing=0.7).player.wanted.smoothing == 0.7
+
+    def test_settings_that_make_no_sense_count_as_absent(self, drive: Driven):
+        for name in ("smoothing", "mirror", "layout", "theme", "second", "geometry", "docks", "style/points"):
+            drive.settings.setValue(name, "nonsense")
+        window = drive.open()
+        assert window.player.view.style.points
+        assert not window.player.view.mirror
+
+
+class TestHelp:
+    def test_the_sheet_names_every_key(self, drive: Driven, monkeypatch: pytest.MonkeyPatch):
+        window = drive.open()
+        sheet = shortcut_sheet(window.menuBar())
+        for action in window.actions():
+            if action.shortcut().toString():
+                assert action.text().replace("&", "").removesuffix(" …") in sheet
+        window.acts.shortcuts.trigger()
+        (shown,) = window.findChildren(QMessageBox)
+        assert shown.text() == sheet
+        shown.close()
+
+    def test_no_two_actions_share_a_key(self, drive: Driven):
+        window = drive.open()
+        keys = [action.shortcut().toString() for action in window.actions() if action.shortcut().toString()]
+        assert len(keys) == len(set(keys))
+
+    def test_every_action_is_in_a_menu(self, drive: Driven):
+        window = drive.open()
+
+        def within(menu: QMenu):
+            for action in menu.actions():
+                yield action
+                if action.menu():
+                    yield from within(action.menu())
+
+        in_menus = {entry for top in window.menuBar().actions() for entry in within(top.menu())}
+        assert set(window.actions()) <= in_menus
+
+
+class TestEndurance:
+    def test_the_window_answers_while_the_model_is_slow(
+        self, drive: Driven, clip: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        process = Pipeline.process
+
+        def slow(self: Pipeline, frame: Frame):
+            time.sleep(0.5)
+            return process(self, frame)
+
+        monkeypatch.setattr(Pipeline, "process", slow)
+        window = drive.open(source=str(clip))
+        drive.until(lambda: shows(window))
+        turns, until = 0, time.monotonic() + 1.0
+        while time.monotonic() < until:
+            drive.qtbot.wait(1)
+            turns += 1
+        assert turns > 20  # the event loop turns many times while the worker handles two frames
+
+    @pytest.mark.parametrize("delay", [0, 100, 1500])
+    @pytest.mark.parametrize("how", ["single", "compared", "held", "heatmaps", "recording"])
+    def test_closing_ends_every_thread_in_whatever_state(
+        self, drive: Driven, clip: Path, tmp_path: Path, delay: int, how: str
+    ):
+        before = threading.active_count()
+        window = drive.open(
+            source=str(clip),
+            second=RAW if how == "compared" else None,
+            record=tmp_path / "a.mp4" if how == "recording" else None,
+            heatmaps=how == "heatmaps",
+        )
+        if how == "held":
+            window.acts.play.trigger()
+        drive.qtbot.wait(delay)
+        window.close()
+        drive.until(lambda: threading.active_count() <= before, 15_000)
+
+    def test_fifty_changes_of_source_model_and_runtime_leave_nothing_behind(
+        self, drive: Driven, images: Path, clip: Path
+    ):
+        window = drive.open(source=str(clip), loop=True)
+        drive.until(lambda: shows(window))
+        before = threading.active_count()
+        choices = [ModelChoice(), RAW, ModelChoice(runtime="torch"), ModelChoice(runtime="onnxruntime")]
+        for turn in range(50):
+            match turn % 3:
+                case 0:
+                    window.player.watch(str(images if turn % 2 else clip))
+                case 1:
+                    window.player.choose_first(choices[turn // 3 % len(choices)])
+                case 2:
+                    window.player.choose_second(choices[turn % len(choices)] if turn % 4 else None)
+            drive.qtbot.wait(60)
+        window.player.choose_first(ModelChoice())
+        window.player.choose_second(None)
+        window.player.watch(str(clip))
+        drive.until(lambda: window.player.session is not None)
+        session = window.player.session
+        drive.until(lambda: session.worker_fps > 0 and shows(window))
+        at = index(window)
+        drive.until(lambda: index(window) > at)
+        drive.until(lambda: threading.active_count() <= before, 15_000)
