@@ -22,13 +22,14 @@ from clips import (
 )
 
 import livefan
-from livefan.annotation import command
 from livefan.annotation.outputs import VIDEO_SUFFIXES, Outputs
 from livefan.annotation.recording import Annotated, AnnotationSettings, annotate
 from livefan.annotation.tables import TABLES
 from livefan.annotation.video import CODECS, VideoFormat
+from livefan.commands import annotate as command
+from livefan.commands import options
 from livefan.errors import LivefanError
-from livefan.overlay import OverlayStyle
+from livefan.overlay import STYLE_PARTS
 
 
 @pytest.fixture(scope="module")
@@ -230,7 +231,7 @@ def test_the_command_line_knows_the_codecs_and_formats():
     assert tuple(CODECS) == command.CODECS
     assert tuple(command.FORMATS.values()) == tuple(TABLES)
     assert VIDEO_SUFFIXES == (".mp4", ".mov", ".mkv", ".webm")
-    assert all(getattr(OverlayStyle(), part) is True for part in command.OVERLAY_PARTS)
+    assert options.STYLE_PARTS == STYLE_PARTS
 
 
 def test_an_image_becomes_an_image(tmp_path: Path, photo: np.ndarray):

@@ -86,7 +86,7 @@ class Memory:
                 for part in STYLE_PARTS
             }
         )
-        style = style.having(**dict.fromkeys(asked.hide, False), **dict.fromkeys(asked.show, True))
+        style = style.having(**(dict.fromkeys(asked.hide, False) | dict.fromkeys(asked.show, True)))
         layout = asked.layout or self._value("layout", Layout, Layout.SIDE_BY_SIDE)
         return View(
             layout=layout if asked.second is not None else Layout.SINGLE,

@@ -10,6 +10,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from livefan.commands.options import (
+    Commands,
+    add_pipeline_options,
+    add_runtime_options,
+    add_style_options,
+    listed,
+    seconds_up_to,
+)
 from livefan.errors import LivefanError
 
 if TYPE_CHECKING:
@@ -21,7 +29,7 @@ if TYPE_CHECKING:
 FORMATS = {"csv": ".csv", "jsonl": ".jsonl", "parquet": ".parquet", "coco": ".coco.json", "pts": ".pts"}
 """The formats of data by their names on the command line, and the ends of their files' names."""
 CODECS = ("h264", "hevc", "vp9", "av1")
-OVERLAY_PARTS = ("outlines", "points", "boxes", "ids")
+_LONGEST_GAP_S = 60.0
 DESCRIPTION = """\
 Annotate recordings: what FFmpeg reads, an image, a folder of images, numbered images (frame_%04d.png), or -
 for standard input. Several, a glob, or a folder of recordings make a batch, whose OUT is a folder. Every
@@ -29,7 +37,20 @@ frame has a row in the data, faces or none, and its own timestamp; sound and sub
 stopped, the same command goes on where it was."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "annotate",
+        help="write recordings with their landmarks drawn, and the landmarks as data",
+        description=DESCRIPTION,
+    )
+    _add_arguments(parser)
+    add_pipeline_options(parser)
+    add_runtime_options(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what is the command's own."""
     parser.add_argument("recordings", metavar="IN", nargs="+", help="video, image, folder, glob, or -")
     parser.add_argument(
@@ -49,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     data.add_argument(
         "--longest-gap",
-        type=_seconds,
+        type=seconds_up_to(_LONGEST_GAP_S),
         default=0.5,
         metavar="S",
         help="fill gaps of up to S seconds (default: %(default)s)",
@@ -63,13 +84,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="CRF",
         help="constant rate factor, less is better and larger (default: h264 20, hevc 24, vp9 31, av1 32)",
     )
-    video.add_argument(
-        "--hide",
-        type=_parts,
-        default=(),
-        metavar="PARTS",
-        help=f"leave out of the drawing: {', '.join(OVERLAY_PARTS)}",
-    )
+    add_style_options(video)
     work = parser.add_argument_group("work")
     work.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
     work.add_argument(
@@ -86,29 +101,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _formats(text: str) -> tuple[str, ...]:
-    return () if text == "none" else _listed(text, tuple(FORMATS))
-
-
-def _parts(text: str) -> tuple[str, ...]:
-    return _listed(text, OVERLAY_PARTS)
-
-
-def _listed(text: str, known: tuple[str, ...]) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
-    for name in names:
-        if name not in known:
-            raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(known)}")
-    return names
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds <= 60:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0 to 60")
-    return seconds
+    return () if text == "none" else listed(text, tuple(FORMATS))
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -145,11 +138,8 @@ def _settings(arguments: argparse.Namespace, out: Path) -> AnnotationSettings:
         smoothing=arguments.smoothing,
         max_faces=arguments.max_faces,
         longest_gap=arguments.longest_gap,
-        style=OverlayStyle(
-            outlines="outlines" not in arguments.hide,
-            points="points" not in arguments.hide,
-            boxes="boxes" not in arguments.hide,
-            ids="ids" not in arguments.hide,
+        style=OverlayStyle().having(
+            **(dict.fromkeys(arguments.hide, False) | dict.fromkeys(arguments.show, True))
         ),
         video=VideoFormat(codec, arguments.quality),
     )

@@ -8,6 +8,13 @@ import sys
 from pathlib import Path
 
 from livefan.bundled import bundled_clip, find_weights
+from livefan.commands.options import (
+    Commands,
+    add_pipeline_options,
+    add_runtime_options,
+    add_style_options,
+    seconds_up_to,
+)
 from livefan.errors import LivefanError
 
 DESCRIPTION = (
@@ -15,10 +22,24 @@ DESCRIPTION = (
     "bundled clip. What is not given here is as it was left the last time."
 )
 LAYOUTS = ("single", "side-by-side", "overlaid", "wipe", "difference")
-PARTS = ("outlines", "mesh", "points", "numbers", "boxes", "ids", "confidence")
+_LONGEST_S = 1e6
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "live",
+        help="watch a camera, recording or stream in a window (the default)",
+        description=DESCRIPTION,
+    )
+    _add_arguments(parser)
+    add_pipeline_options(parser)
+    add_runtime_options(parser)
+    # Not given, it is as the window was left.
+    parser.set_defaults(run=run, smoothing=None)
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the window takes beside a model and its runtime."""
     parser.add_argument(
         "source",
@@ -31,7 +52,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--size", type=_size, metavar="WxH", help="resolution to ask a camera for, e.g. 1280x720"
     )
     watching.add_argument(
-        "--start-at", type=_seconds, default=0.0, metavar="S", help="begin S seconds into a recording"
+        "--start-at",
+        type=seconds_up_to(_LONGEST_S),
+        default=0.0,
+        metavar="S",
+        help="begin S seconds into a recording",
     )
     watching.add_argument(
         "--loop",
@@ -48,10 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     comparing.add_argument("--layout", choices=LAYOUTS, help="how two models are shown")
     drawing = parser.add_argument_group("drawing")
-    for option, what in (("--hide", "leave out of the drawing"), ("--show", "draw too")):
-        drawing.add_argument(
-            option, type=_parts, default=(), metavar="PARTS", help=f"{what}: {', '.join(PARTS)}"
-        )
+    add_style_options(drawing)
     drawing.add_argument(
         "--heatmaps", action="store_true", default=None, help="draw heatmaps too, which is slower"
     )
@@ -141,21 +163,3 @@ def _size(text: str) -> tuple[int, int]:
     if found is None:
         raise argparse.ArgumentTypeError(f"{text!r} is not a width and height such as 1280x720")
     return int(found[1]), int(found[2])
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0.0 <= seconds < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0 up")
-    return seconds
-
-
-def _parts(text: str) -> tuple[str, ...]:
-    parts = tuple(filter(None, text.split(",")))
-    for part in parts:
-        if part not in PARTS:
-            raise argparse.ArgumentTypeError(f"{part!r} is none of {', '.join(PARTS)}")
-    return parts

@@ -1,0 +1,36 @@
+"""``livefan average``: average the weights of epochs."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from livefan.commands.options import Commands, add_dataset_options
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "average",
+        help="average the weights of several epochs where that helps",
+        description="Average weight files greedily: from the best on, each further one goes in if the "
+        "validation NME falls. Made for the epochs that 'train --keep-epochs' writes.",
+    )
+    parser.add_argument(
+        "candidates", type=Path, nargs="+", metavar="FILE", help="weight files of one network"
+    )
+    add_dataset_options(parser)
+    parser.add_argument("-o", "--out", type=Path, required=True, help="weight file to write")
+    parser.add_argument("--half", action="store_true", help="write 16-bit floats, half the size")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do it; returns the exit code."""
+    from livefan.datasets import load
+    from livefan.training.average import greedy_soup
+
+    validation = load(arguments.dataset, arguments.root, "validation")
+    chosen, error = greedy_soup(arguments.candidates, validation, arguments.out, half=arguments.half)
+    print(f"{arguments.out}: mean of {len(chosen)}, validation NME {error:.3f} %")
+    return 0

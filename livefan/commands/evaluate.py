@@ -1,0 +1,163 @@
+"""``livefan evaluate``: measure weights on labelled faces."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from livefan.bundled import DEFAULT_WEIGHTS
+from livefan.commands.options import (
+    Commands,
+    add_dataset_options,
+    add_runtime_options,
+    check_picture,
+    notice,
+    print_left_out,
+    runtime_choice,
+)
+from livefan.errors import LivefanError
+
+if TYPE_CHECKING:
+    from livefan.datasets import FaceSet
+    from livefan.runtimes.base import Runtime
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "evaluate",
+        help="measure weights on labelled faces",
+        description="Measure weights on a data set in its official layout. Image sets that are absent are "
+        "named and skipped.",
+    )
+    add_dataset_options(parser)
+    parser.add_argument(
+        "--split",
+        default="validation",
+        help="train, validation (held out of the training faces), or of 300w common, challenging, full; "
+        "of wflw and cofw test; of pts all (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--crop",
+        choices=["landmarks", "detector", "all"],
+        default="landmarks",
+        help="cut around the true landmarks, or find each face as the application does, or both",
+    )
+    parser.add_argument(
+        "--decoder", choices=["soft-argmax", "argmax", "all"], help="default: the one the weights name"
+    )
+    parser.add_argument("--flip", action="store_true", help="average with the mirrored picture")
+    parser.add_argument(
+        "--hard",
+        action="store_true",
+        help="measure on the split's faces rotated, in profile, covered, blurred, dark, compressed and small",
+    )
+    parser.add_argument(
+        "--as-68",
+        action="store_true",
+        help="take of WFLW's 98 landmarks those that stand for 300W's 68, to look at weights of that scheme; "
+        "not a published protocol",
+    )
+    parser.add_argument("--weights", default=DEFAULT_WEIGHTS, help="weight file, or name of a bundled one")
+    parser.add_argument("--json", metavar="FILE", type=Path, help="write the numbers here too")
+    add_runtime_options(parser, "torch")
+    parser.add_argument("--ced", metavar="FILE", type=Path, help="plot the cumulative error curve, a PNG")
+    parser.add_argument(
+        "--worst",
+        nargs=2,
+        metavar=("N", "FILE"),
+        help="draw the N faces with the largest errors side by side, a PNG",
+    )
+    parser.set_defaults(run=run)
+
+
+def _evaluated_runtime(arguments: argparse.Namespace, decoder: str | None) -> Runtime:
+    """What runs the weights that are measured; another decoder than their own is there in torch only."""
+    from livefan.runtimes.select import open_runtime
+
+    if decoder is None:
+        return open_runtime(arguments.weights, runtime_choice(arguments), say=notice(quiet=False))
+    if arguments.runtime != "torch" or arguments.precision not in ("auto", "float32"):
+        raise LivefanError("--decoder needs --runtime torch and float32; leave one of them out")
+    from livefan.runtimes.pytorch import TorchRuntime
+    from livefan.weights import load_weights
+
+    return TorchRuntime(load_weights(arguments.weights), decoder, arguments.threads)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do it; returns the exit code."""
+    import json
+    from contextlib import ExitStack
+
+    from livefan import report
+    from livefan.atomic import whole_file
+    from livefan.decode import DECODERS
+    from livefan.evaluate import CROPS, evaluate
+
+    n_worst, worst_path = _worst(arguments)
+    for picture in (arguments.ced, worst_path):
+        check_picture(picture)
+    decoders = list(DECODERS) if arguments.decoder == "all" else [arguments.decoder]
+    runtimes = [_evaluated_runtime(arguments, decoder) for decoder in decoders]
+    with ExitStack() as outputs:
+        # Entered before the work, so that a place that cannot be written to is told of at once.
+        wanted = (arguments.json, arguments.ced, worst_path)
+        as_json, ced, worst = (path and outputs.enter_context(whole_file(path)) for path in wanted)
+        faces = _faces_to_measure(arguments)
+        results = [
+            evaluate(runtime, faces, crop=crop, flip=arguments.flip, decoder=decoder or "own")
+            for crop in (CROPS if arguments.crop == "all" else [arguments.crop])
+            for decoder, runtime in zip(decoders, runtimes, strict=True)
+        ]
+        skipped = results[0].skipped
+        for line in skipped:
+            print(f"skipped: {line}", file=sys.stderr)
+        if skipped:
+            print(f"skipped in all: {len(skipped)}", file=sys.stderr)
+        print(report.table(results))
+        if as_json:
+            numbers = {
+                "weights": arguments.weights,
+                "faces": faces.title,
+                "flip": arguments.flip,
+                **results[0].numbers(),
+                "results": report.rows(results),
+            }
+            as_json.write_text(json.dumps(numbers, indent=1) + "\n")
+        if ced:
+            report.draw_ced(results, ced)
+        if worst:
+            chosen = results[0].worst(n_worst)
+            report.draw_faces_sheet(chosen, worst)
+            for measured in chosen:
+                print(f"{measured.nme:7.2f} %  {measured.face.name}")
+    return 0
+
+
+def _worst(arguments: argparse.Namespace) -> tuple[int, Path | None]:
+    if not arguments.worst:
+        return 0, None
+    count, path = arguments.worst
+    if not count.isdecimal() or int(count) == 0:
+        raise LivefanError(f"--worst {count}: not a number of faces from 1 up")
+    return int(count), Path(path)
+
+
+def _faces_to_measure(arguments: argparse.Namespace) -> FaceSet:
+    from livefan.datasets import load
+    from livefan.scheme import IBUG_68, WFLW_98, WFLW_TO_IBUG
+
+    faces = load(arguments.dataset, arguments.root, arguments.split)
+    print_left_out(faces)
+    if arguments.as_68:
+        if faces.scheme != WFLW_98:
+            raise LivefanError(f"--as-68 is for faces of scheme {WFLW_98.name}, not {faces.scheme.name}")
+        faces = faces.in_scheme(IBUG_68, WFLW_TO_IBUG)
+    if arguments.hard:
+        from livefan.training.hard import hard_faces
+
+        faces = hard_faces(faces)
+    return faces

@@ -1,0 +1,53 @@
+"""``livefan label``: label faces that have no labels."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from livefan.bundled import DEFAULT_WEIGHTS
+from livefan.commands.options import Commands, add_runtime_options, notice, runtime_choice, share
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "label",
+        help="label faces that have no labels, where the network agrees with itself",
+        description="Find the faces of a folder's images and write each with its landmarks, as an image with "
+        "a .pts file, if several views of it, shifted, scaled, turned and mirrored, give nearly the same. "
+        "'train --extra' takes the folder. Why others were left out is in its labels.json.",
+    )
+    parser.add_argument("folder", metavar="DIR", type=Path, help="images, in it and in the folders in it")
+    parser.add_argument("-o", "--out", type=Path, required=True, help="folder to make")
+    parser.add_argument("--weights", default=DEFAULT_WEIGHTS, help="the teacher (default: %(default)s)")
+    parser.add_argument(
+        "--disagreement",
+        type=share,
+        default=0.02,
+        metavar="SHARE",
+        help="largest mean distance of the views from their mean, as a share of the distance between the "
+        "outer eye corners (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--confidence",
+        type=share,
+        default=0.6,
+        metavar="C",
+        help="lowest mean confidence (default: %(default)s)",
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    add_runtime_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do it; returns the exit code."""
+    from livefan.runtimes.select import open_runtime
+    from livefan.training.label import Criteria, label
+
+    runtime = open_runtime(arguments.weights, runtime_choice(arguments), say=notice(quiet=arguments.quiet))
+    criteria = Criteria(disagreement=arguments.disagreement, confidence=arguments.confidence)
+    labels = label(runtime, arguments.folder, arguments.out, criteria, quiet=arguments.quiet)
+    print(f"{arguments.out}: {labels.kept} faces labelled, {len(labels.left_out)} left out")
+    return 0

@@ -1,0 +1,178 @@
+"""Options that several commands have, and what several of them say."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from livefan.bundled import DEFAULT_WEIGHTS
+from livefan.errors import LivefanError
+
+if TYPE_CHECKING:
+    from livefan.datasets import FaceSet
+    from livefan.runtimes.base import RuntimeChoice
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+DEFAULT_SMOOTHING = 0.5
+"""As :data:`livefan.smooth.DEFAULT_STRENGTH`, which would bring numpy in before it is needed."""
+STYLE_PARTS = ("outlines", "mesh", "points", "numbers", "boxes", "ids", "confidence")
+"""As :data:`livefan.overlay.STYLE_PARTS`, for the same reason."""
+
+
+def whole_number(text: str) -> int:
+    """A whole number from 0 up."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 up")
+    return int(text)
+
+
+def positive_number(text: str) -> int:
+    """A whole number from 1 up."""
+    if whole_number(text) == 0:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return int(text)
+
+
+def share(text: str) -> float:
+    """A number from 0 to 1."""
+    try:
+        share = float(text)
+    except ValueError:
+        share = math.nan
+    if not 0.0 <= share <= 1.0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1")
+    return share
+
+
+def listed(text: str, known: Sequence[str]) -> tuple[str, ...]:
+    """Names with commas between, each of which is known."""
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    for name in names:
+        if name not in known:
+            raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(known)}")
+    return names
+
+
+def seconds_up_to(most: float) -> Callable[[str], float]:
+    """Reads a number of seconds from 0 up."""
+
+    def read(text: str) -> float:
+        try:
+            seconds = float(text)
+        except ValueError:
+            seconds = math.nan
+        if not 0.0 <= seconds <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0 to {most:g}")
+        return seconds
+
+    return read
+
+
+def add_style_options(group: argparse._ArgumentGroup) -> None:
+    """What is drawn of a face."""
+    for option, what in (("--hide", "leave out of the drawing"), ("--show", "draw too")):
+        group.add_argument(
+            option,
+            type=lambda text: listed(text, STYLE_PARTS),
+            default=(),
+            metavar="PARTS",
+            help=f"{what}: {', '.join(STYLE_PARTS)}",
+        )
+
+
+def add_pipeline_options(parser: argparse.ArgumentParser) -> None:
+    """What decides how faces are followed."""
+    parser.add_argument(
+        "--weights",
+        default=DEFAULT_WEIGHTS,
+        help="weight file, or name of a bundled one (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--smoothing",
+        type=share,
+        default=DEFAULT_SMOOTHING,
+        metavar="S",
+        help="how strongly landmarks are filtered over time, from 0, not at all, to 1 (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--no-smoothing", dest="smoothing", action="store_const", const=0.0, help="the same as --smoothing 0"
+    )
+    parser.add_argument(
+        "--max-faces",
+        type=positive_number,
+        default=5,
+        metavar="N",
+        help="follow at most N faces (default: %(default)s)",
+    )
+
+
+def add_dataset_options(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
+    """Which labelled faces to take."""
+    parser.add_argument(
+        "--dataset",
+        choices=["300w", "wflw", "cofw", "pts"],
+        default="300w",
+        help="layout of the folder; pts is any folder of images with .pts beside them (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--root", type=Path, required=required, help="folder that holds the data set's folders or files"
+    )
+
+
+def print_left_out(faces: FaceSet) -> None:
+    """Say on standard error what of a set of faces is absent or left out."""
+    for folder in faces.absent:
+        print(f"absent, done without: {folder}", file=sys.stderr)
+    for line in faces.duplicates:
+        print(f"left out: {line}", file=sys.stderr)
+
+
+def add_runtime_options(parser: argparse.ArgumentParser, runtime: str = "auto") -> None:
+    """What runs the network."""
+    parser.add_argument(
+        "--runtime",
+        choices=["auto", "openvino", "onnxruntime", "torch"],
+        default=runtime,
+        help="what runs the network; auto: the fastest that agrees with torch (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=["auto", "float32", "bfloat16", "int8"],
+        default="auto",
+        help="numbers to compute in; auto: the fastest of those that are as accurate as float32, within 1 %% "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
+        "--threads",
+        type=positive_number,
+        default=1,
+        metavar="N",
+        help="CPU threads for the network (default: %(default)s)",
+    )
+
+
+def runtime_choice(arguments: argparse.Namespace) -> RuntimeChoice:
+    """What :func:`add_runtime_options` was given."""
+    from livefan.runtimes.base import RuntimeChoice
+
+    return RuntimeChoice(arguments.runtime, arguments.precision, arguments.threads)
+
+
+def notice(*, quiet: bool) -> Callable[[str], None]:
+    """Prints what takes long to a person who waits at a terminal."""
+
+    def say(text: str) -> None:
+        if not quiet and sys.stderr.isatty():
+            print(text, file=sys.stderr)
+
+    return say
+
+
+def check_picture(path: Path | None) -> None:
+    """Say so before the work if a picture is to be written to a file of another kind."""
+    if path is not None and path.suffix.lower() != ".png":
+        raise LivefanError(f"{path}: name a .png file for the picture")
