@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,50 +22,21 @@ from livefan.runtimes.base import Runtime, RuntimeChoice
 from livefan.runtimes.select import open_runtime
 from livefan.scheme import LandmarkScheme
 from livefan.smooth import DEFAULT_STRENGTH, KalmanSmoother, SmootherSettings
+from livefan.tracking import PRESENCE, Track, bounding_box, look, presence
+from livefan.turned import detect_turned
 
 if TYPE_CHECKING:
     from livefan.weights import Weights
-
-PRESENCE = 0.4
-"""Mean confidence of the landmarks below which a crop holds no face."""
 
 _SAME_FACE_IOU = 0.4
 _REMEMBERED_SECONDS = 2.0
 
 
-def bounding_box(points_px: np.ndarray) -> np.ndarray:
-    """``(4,)`` left, top, right, bottom of ``(n, 2)`` points."""
-    return np.concatenate([points_px.min(axis=0), points_px.max(axis=0)])
+_STRANGER = 1.2
+"""From this strangeness on a face found is not one that was lost."""
 
-
-@dataclass(eq=False)
-class Track:
-    """A face being followed: its last measured landmarks, and the filter over all of them."""
-
-    track_id: int
-    located: Located
-    smoother: KalmanSmoother
-    seen_at: float
-    box_px: np.ndarray = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.box_px = bounding_box(self.located.points_px)
-
-    def see(self, located: Located, time: float) -> None:
-        """Take in where the face is now."""
-        self.located, self.seen_at = located, time
-        self.box_px = bounding_box(located.points_px)
-
-
-def _plain(track: Track) -> dict[str, Any]:
-    """A track as JSON can hold it; its numbers are exact."""
-    return {
-        "track_id": track.track_id,
-        "points_px": track.located.points_px.tolist(),
-        "confidence": track.located.confidence.tolist(),
-        "spread_px": track.located.spread_px.tolist(),
-        "seen_at": track.seen_at,
-    }
+_TURN_EVERY = 0.2
+"""Seconds between looks at the image turned by a quarter, while no face is found on it upright."""
 
 
 class Pipeline:
@@ -132,6 +104,8 @@ class Pipeline:
         self._lost: list[Track] = []
         self._time = float("-inf")
         self._detected_at = float("-inf")
+        self._turned_at = float("-inf")
+        self._quarters = 0
         self._look: Future[list[Detection]] | None = None
 
     def state(self) -> str:
@@ -140,9 +114,11 @@ class Pipeline:
             {
                 "time": self._time,
                 "detected_at": self._detected_at,
+                "turned_at": self._turned_at,
+                "quarters": self._quarters,
                 "next_id": self._next_id,
-                "tracks": [_plain(track) for track in self._tracks],
-                "lost": [_plain(track) for track in self._lost],
+                "tracks": [track.plain() for track in self._tracks],
+                "lost": [track.plain() for track in self._lost],
             }
         )
 
@@ -151,12 +127,9 @@ class Pipeline:
         values = json.loads(state)
         self._time, self._detected_at = values["time"], values["detected_at"]
         self._next_id = values["next_id"]
-        self._tracks = [self._restored(track) for track in values["tracks"]]
-        self._lost = [self._restored(track) for track in values["lost"]]
-
-    def _restored(self, values: dict[str, Any]) -> Track:
-        located = Located(*(np.array(values[name]) for name in ("points_px", "confidence", "spread_px")))
-        return Track(values["track_id"], located, KalmanSmoother(self._smoother), values["seen_at"])
+        self._turned_at, self._quarters = values["turned_at"], values["quarters"]
+        self._tracks = [Track.restored(track, KalmanSmoother(self._smoother)) for track in values["tracks"]]
+        self._lost = [Track.restored(track, KalmanSmoother(self._smoother)) for track in values["lost"]]
 
     def close(self) -> None:
         """Release the detector."""
@@ -182,23 +155,43 @@ class Pipeline:
     def process_image(self, image: np.ndarray) -> list[Face]:
         """The faces of a single ``(height, width, 3)`` uint8 BGR image, unsmoothed."""
         self.reset()
-        return self.process(Frame(image, 0, 0.0, 0.0))
+        faces = self.process(Frame(image, 0, 0.0, 0.0))
+        for again in range(1, 3):
+            # The image is looked at turned by one quarter at a time.
+            faces = faces or self.process(Frame(image, again, 0.0, again * _TURN_EVERY))
+        self.reset()
+        return faces
 
     def _follow(self, image: np.ndarray) -> None:
         """Move every track to this frame; those that no longer hold a face of their own are lost."""
-        crops = [upright_crop(track.located.points_px, self.scheme) for track in self._tracks]
+        crops = [track.expected_crop(self._time, self.scheme) for track in self._tracks]
+        located = locate(self.runtime, image, crops)
+        strayed = self._strayed(image, located)
         followed: list[Track] = []
-        for track, located in zip(self._tracks, locate(self.runtime, image, crops), strict=True):
-            box = bounding_box(located.points_px)
-            taken = any(iou(box, other.box_px) > _SAME_FACE_IOU for other in followed)
-            if located.confidence.mean() < PRESENCE or taken:
+        for track, seen in zip(self._tracks, located, strict=True):
+            if track not in strayed:
+                track.see(seen, self._time)
+            if track in strayed or track.gone:
                 track.smoother.reset()
                 self._lost.append(track)
             else:
-                track.see(located, self._time)
                 followed.append(track)
+                track.look_at(image, self.scheme)
         self._tracks = followed
         self._lost = [track for track in self._lost if self._time - track.seen_at < _REMEMBERED_SECONDS]
+
+    def _strayed(self, image: np.ndarray, located: list[Located]) -> list[Track]:
+        """Tracks that were led to the face of another: of two on one face, the one that it fits less."""
+        boxes = [bounding_box(seen.points_px) for seen in located]
+        strayed: list[Track] = []
+        for one, other in combinations(range(len(boxes)), 2):
+            if iou(boxes[one], boxes[other]) > _SAME_FACE_IOU:
+                pair = [(self._tracks[index], located[index]) for index in (one, other)]
+                strayed.append(max(pair, key=lambda each: self._strangeness(image, *each))[0])
+        return strayed
+
+    def _strangeness(self, image: np.ndarray, track: Track, located: Located) -> float:
+        return track.strangeness(located, self._time, look(image, located.points_px, self.scheme))
 
     def _search_due(self) -> bool:
         if len(self._tracks) >= self.max_faces:
@@ -211,6 +204,7 @@ class Pipeline:
         if self._background is None:
             self._detected_at = self._time
             self._begin_tracks(image, self._detector.detect(image))
+            self._search_turned(image)
             return
         if self._look is None:
             self._detected_at = self._time
@@ -218,6 +212,18 @@ class Pipeline:
         if self._look.done() or not self._tracks:
             found, self._look = self._look.result(), None
             self._begin_tracks(image, found)
+            self._search_turned(image)
+
+    def _search_turned(self, image: np.ndarray) -> None:
+        """Look at the image turned by a further quarter, while no face is found upright.
+
+        The detector finds faces that lie on their side or stand on their head, but takes them for upright
+        ones, and the network then sees no face there.
+        """
+        if not self._tracks and self._time - self._turned_at >= _TURN_EVERY:
+            self._turned_at = self._time
+            self._quarters = self._quarters % 3 + 1
+            self._begin_tracks(image, detect_turned(self._detector, image, self._quarters))
 
     def _begin_tracks(self, image: np.ndarray, detections: list[Detection]) -> None:
         """Look at what is new, and follow it from here on."""
@@ -226,9 +232,11 @@ class Pipeline:
         for located in self._look_twice(image, [self._framing.crop(found) for found in new]):
             box = bounding_box(located.points_px)
             taken = any(iou(box, track.box_px) > _SAME_FACE_IOU for track in self._tracks)
-            if located.confidence.mean() >= PRESENCE and not taken:
-                self._tracks.append(self._recall(box) or self._new_track(located))
-                self._tracks[-1].see(located, self._time)
+            if presence(located) >= PRESENCE and not taken:
+                track = self._recall(image, located) or self._new_track(located)
+                track.see(located, self._time)
+                track.look_at(image, self.scheme)
+                self._tracks.append(track)
 
     def _look_twice(self, image: np.ndarray, crops: list[Crop]) -> list[Located]:
         """Landmarks from detector crops, then from the crops that those landmarks give."""
@@ -243,15 +251,11 @@ class Pipeline:
             (track.box_px[:2] < centre).all() and (centre < track.box_px[2:]).all() for track in self._tracks
         )
 
-    def _recall(self, box_px: np.ndarray) -> Track | None:
-        """A face lost a moment ago about where one is found now: the same one, with its id."""
-        centre, size = (box_px[:2] + box_px[2:]) / 2, float((box_px[2:] - box_px[:2]).max())
-
-        def distance(track: Track) -> float:
-            return float(np.linalg.norm((track.box_px[:2] + track.box_px[2:]) / 2 - centre))
-
-        nearest = min(self._lost, key=distance, default=None)
-        if nearest is None or distance(nearest) > size:
+    def _recall(self, image: np.ndarray, located: Located) -> Track | None:
+        """The face lost a moment ago that this one is, if any."""
+        likeness = [(self._strangeness(image, track, located), track) for track in self._lost]
+        strangeness, nearest = min(likeness, key=lambda each: each[0], default=(math.inf, None))
+        if nearest is None or strangeness > _STRANGER:
             return None
         self._lost.remove(nearest)
         return nearest

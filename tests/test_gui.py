@@ -28,7 +28,7 @@ from livefan.model_choice import ModelChoice
 from livefan.pipeline import Pipeline
 
 RAW = ModelChoice(raw=True)
-LONG = 20_000
+LONG = 90_000
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -8,11 +9,12 @@ import pytest
 from livefan.crop import Crop, upright_crop
 from livefan.detect import Detection, FaceDetector, iou
 from livefan.errors import LivefanError
-from livefan.frame import Frame, as_bgr
+from livefan.frame import Face, Frame, as_bgr
 from livefan.framing import load_framing
 from livefan.inference import locate
 from livefan.pipeline import Pipeline
 from livefan.runtimes.base import Runtime
+from livefan.scheme import IBUG_68
 from livefan.sources import VideoSource
 
 FRAME = 1 / 24
@@ -34,6 +36,29 @@ def moved(photo: np.ndarray, right: float, down: float = 0.0) -> np.ndarray:
 def two_faces(photo: np.ndarray) -> np.ndarray:
     """The photograph beside its mirror image."""
     return np.hstack([photo, photo[:, ::-1]])
+
+
+def head(photo: np.ndarray, face: Face, side: int) -> np.ndarray:
+    """A square picture of a face with what is around it."""
+    crop = upright_crop(face.points_px, IBUG_68, side)
+    return replace(crop, side_px=1.25 * crop.side_px).cut(photo)
+
+
+def paste(picture: np.ndarray, head: np.ndarray, x: int, y: int) -> None:
+    """Put a crop of a head on a picture, cut out along an ellipse; parts outside are cut off."""
+    side = len(head)
+    mask = np.zeros(picture.shape[:2], np.uint8)
+    cv2.ellipse(mask, (x, y), (int(side * 0.36), int(side * 0.47)), 0, 0, 360, 255, -1)
+    there = np.array([[1, 0, x - side / 2], [0, 1, y - side / 2]], np.float64)
+    cv2.copyTo(cv2.warpAffine(head, there, picture.shape[1::-1]), mask, picture)
+
+
+@pytest.fixture(scope="module")
+def other_photo(clip: Path) -> np.ndarray:
+    """Another frame of the clip, in other light, so that it passes for somebody else."""
+    with VideoSource(str(clip), clip.name) as source:
+        late = next(frame.image for frame in source if frame.index == 300)
+    return np.clip(late[:, ::-1] * np.array([0.5, 0.9, 1.3]), 0, 255).astype(np.uint8)
 
 
 def test_the_landmarks_agree_with_the_detectors_key_points(pipeline: Pipeline, photo: np.ndarray):
@@ -113,6 +138,84 @@ def test_a_face_that_leaves_is_lost_and_has_its_id_again_when_it_returns_soon(
     pictures = [photo] * 3 + [blank(photo)] * 5 + [moved(photo, 10)] * 3
     ids = [[face.track_id for face in pipeline.process(frame)] for frame in frames(pictures)]
     assert ids == [[1]] * 3 + [[]] * 5 + [[1]] * 3
+
+
+def test_a_follow_that_slid_off_is_noticed_and_the_face_found_again(pipeline: Pipeline, photo: np.ndarray):
+    """The face is suddenly most of its size away: within five frames it is followed there, the same one."""
+    wide = np.hstack([photo, blank(photo)])
+    pipeline_frames = frames([wide] * 3 + [np.hstack([blank(photo), photo])] * 5)
+    ids = [[face.track_id for face in pipeline.process(frame)] for frame in pipeline_frames]
+    assert ids[2] == [1]
+    (face,) = pipeline.process(Frame(pipeline_frames[-1].image, 8, 0.0, 8 * FRAME))
+    assert face.track_id == 1
+    assert face.box_px[0] > photo.shape[1] / 2
+
+
+def test_a_hand_across_a_face_does_not_lose_it(pipeline: Pipeline, photo: np.ndarray):
+    (face,) = pipeline.process_image(photo)
+    left, top, right, bottom = face.box_px.astype(int)
+    palm = photo[(top + bottom) // 2, left + (right - left) // 4]
+    pictures = []
+    for step in range(12):
+        picture = photo.copy()
+        edge = left + (right - left) * step // 8
+        cv2.ellipse(picture, (edge, bottom - 20), (45, 60), 20, 0, 360, palm.tolist(), -1)
+        pictures.append(picture)
+    ids = [[face.track_id for face in pipeline.process(frame)] for frame in frames(pictures)]
+    assert ids == [ids[0]] * 12
+    assert len(ids[0]) == 1
+
+
+def test_two_faces_that_cross_keep_their_ids(pipeline: Pipeline, photo: np.ndarray, other_photo: np.ndarray):
+    (face,), (other,) = pipeline.process_image(photo), pipeline.process_image(other_photo)
+    front, back = (head(photo, face, 200), head(other_photo, other, 170))
+    pictures = []
+    for step in range(28):
+        picture = np.full((360, 640, 3), 90, np.uint8)
+        paste(picture, back, 510 - 14 * step, 180)
+        paste(picture, front, 130 + 14 * step, 180)
+        pictures.append(picture)
+
+    def left_to_right(frame: Frame) -> list[int]:
+        return [each.track_id for each in sorted(pipeline.process(frame), key=lambda each: each.box_px[0])]
+
+    seen = [left_to_right(frame) for frame in frames(pictures)]
+    assert len(seen[2]) == 2
+    assert seen[-1] == seen[2][::-1]
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_a_face_that_lies_or_stands_on_its_head_is_found_and_followed(
+    pipeline: Pipeline, photo: np.ndarray, quarters: int
+):
+    """As when a phone is held sideways: found within a second, with the landmarks of the upright photo."""
+    (upright,) = pipeline.process_image(photo)
+    turned = np.ascontiguousarray(np.rot90(photo, -quarters))
+    pipeline.reset()
+    faces = [pipeline.process(Frame(turned, i, 0.0, i * 0.2)) for i in range(5)]
+    assert [len(found) for found in faces[3:]] == [1, 1]
+    expected = upright.points_px
+    size = photo.shape[1::-1]
+    for _ in range(quarters):
+        expected = np.column_stack([size[1] - 1 - expected[:, 1], expected[:, 0]])
+        size = size[::-1]
+    face_size = np.ptp(expected, axis=0).max()
+    assert np.linalg.norm(faces[-1][0].points_px - expected, axis=1).mean() < 0.03 * face_size
+
+
+def test_the_state_of_a_follow_is_restored_exactly(runtime: Runtime, photo: np.ndarray):
+    """Two pipelines, one of them restored half way, find the same on all later frames."""
+    pictures = frames([moved(photo, 6 * i) for i in range(6)])
+    whole, halves = Pipeline(runtime, smoothing=0), Pipeline(runtime, smoothing=0)
+    found = [whole.process(frame) for frame in pictures]
+    for frame in pictures[:3]:
+        halves.process(frame)
+    rest = Pipeline(runtime, smoothing=0)
+    rest.restore(halves.state())
+    for frame, expected in zip(pictures[3:], found[3:], strict=True):
+        assert np.array_equal(rest.process(frame)[0].points_px, expected[0].points_px)
+    for made in (whole, halves, rest):
+        made.close()
 
 
 def test_a_face_that_comes_after_a_long_time_is_a_new_one(pipeline: Pipeline, photo: np.ndarray):

@@ -166,7 +166,7 @@ def test_a_run_writes_down_what_it_began_with(tmp_path: Path):
     faces = marked_faces(_folder(tmp_path / "f"), 4)
     train(faces, faces, replace(SMALL, epochs=1), tmp_path / "r", quiet=True)
     environment = json.loads((tmp_path / "r/environment.json").read_text())
-    assert environment["torch"] == torch.__version__
+    assert environment["torch"].split("+")[0] == torch.__version__.split("+")[0]
     assert environment["commit"]
     listed = (tmp_path / "r/faces.txt").read_text().splitlines()
     assert sum(line.startswith("train ") for line in listed) == 4

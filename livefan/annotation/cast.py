@@ -10,7 +10,7 @@ import numpy as np
 
 from livefan.annotation.looks import SAME_LOOK, difference
 from livefan.annotation.records import Look, Measured, Moment
-from livefan.pipeline import bounding_box
+from livefan.tracking import bounding_box
 
 _SOON_S = 3.0
 """A face found where one was lost is the same one if no more time than this went by."""

@@ -16,8 +16,9 @@ from livefan.crop import upright_crop
 from livefan.detect import iou
 from livefan.frame import Face, Frame
 from livefan.inference import locate
-from livefan.pipeline import PRESENCE, Pipeline, bounding_box
+from livefan.pipeline import Pipeline
 from livefan.sources import Source
+from livefan.tracking import PRESENCE, bounding_box
 
 BATCH = 32
 """Frames between two entries in the journal: what a kill can lose."""

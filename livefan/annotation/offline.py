@@ -17,9 +17,9 @@ from livefan.annotation.journal import Journal
 from livefan.annotation.openings import openings
 from livefan.annotation.pose import head_pose
 from livefan.annotation.records import AnnotatedFace, AnnotatedFrame, Found, Measured, Moment
-from livefan.pipeline import bounding_box
 from livefan.scheme import LandmarkScheme
 from livefan.smooth import DEFAULT_STRENGTH, KalmanSmoother, Step, smooth_steps
+from livefan.tracking import bounding_box
 
 CHUNK = 64
 """Frames that are annotated at a time."""
