@@ -35,6 +35,7 @@ from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from livefan.deinterlace import deinterlaced
 from livefan.errors import LivefanError
 from livefan.frame import Damage, Frame, as_bgr
 
@@ -349,7 +350,7 @@ class VideoSource(Source):
         period = 1 / self.fps if self.fps else 1 / IMAGES_PER_SECOND
         clock = _Clock(self.time_base, period, round(self.clock_start / self.time_base))
         end: float | None = 0.0 if self._first_tick is None else None
-        for picture in self._pictures():
+        for picture in deinterlaced(self._pictures()):
             tick = clock.tick(picture)
             if self._first_tick is None:
                 self._first_tick = tick
