@@ -184,6 +184,7 @@ class ModelsPanel(QScrollArea):
         self.setMinimumWidth(270)
         player.changed.connect(self._show_choices)
         self._show_choices()
+        self.take_palette()
 
     def _make_table(self) -> QTableWidget:
         table = QTableWidget(5, 2)

@@ -28,7 +28,9 @@ _LONGER = 3.0
 """Arrows of the difference are drawn this many times as long as they are."""
 _DIMMED = 0.55
 _GAP_PX = 4
-_LABEL_PX = 26
+_LABEL_PX = 20
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_USUAL_HEIGHT = 600.0
 LARGEST_ZOOM = 40.0
 _NEAREST_ZOOM = 6.0
 """From this magnification on, pixels are shown as squares."""
@@ -288,16 +290,25 @@ def _mark(canvas: np.ndarray, faces: list[Face], result: Result, spot: Spot) -> 
 
 
 def write(canvas: np.ndarray, text: str, place: tuple[int, int], colour: Colour) -> None:
-    """Write a line with a dark rim, its lower left corner at a place, moved so that it can be read."""
-    (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.5, 1)
+    """Write a line with a dark rim, its lower left corner at a place, moved so that it can be read.
+
+    Letters are larger on a larger canvas, as on a screen of high resolution.
+    """
+    size = _text_scale(canvas)
+    (width, height), _ = cv2.getTextSize(text, _FONT, 0.5 * size, 1)
     x = int(np.clip(place[0], 2, max(2, canvas.shape[1] - width - 4)))
     y = int(np.clip(place[1], height + 2, max(height + 2, canvas.shape[0] - 4)))
     for stroke, ink in ((3, (0, 0, 0)), (1, colour)):
-        cv2.putText(canvas, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, 0.5, ink, stroke, cv2.LINE_AA)
+        cv2.putText(canvas, text, (x, y), _FONT, 0.5 * size, ink, round(stroke * size), cv2.LINE_AA)
+
+
+def _text_scale(canvas: np.ndarray) -> float:
+    return float(np.clip(canvas.shape[0] / _USUAL_HEIGHT, 1.0, 4.0))
 
 
 def _label(canvas: np.ndarray, result: Result, colour: Colour, left: int) -> None:
-    write(canvas, f"{result.label}  {1000 * result.seconds:.0f} ms", (left + 8, _LABEL_PX - 6), colour)
+    text = f"{result.label}  {1000 * result.seconds:.0f} ms"
+    write(canvas, text, (left + 8, round(_LABEL_PX * _text_scale(canvas))), colour)
 
 
 def _side_by_side(shown: Shown, view: View, width: int, height: int) -> Picture:
@@ -373,8 +384,7 @@ def _nearest(faces: list[Face], face: Face | None) -> Face | None:
 def _legend(canvas: np.ndarray, pair: Pair) -> None:
     _label(canvas, pair.first, FIRST_COLOUR, 0)
     text = f"{pair.second.label}  {1000 * pair.second.seconds:.0f} ms"
-    (width, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.5, 1)
-    write(canvas, text, (canvas.shape[1] - width - 8, _LABEL_PX - 6), SECOND_COLOUR)
+    write(canvas, text, (canvas.shape[1], round(_LABEL_PX * _text_scale(canvas))), SECOND_COLOUR)
     if pair.disagreements:
         apart = float(np.mean([each.overall for each in pair.disagreements]))
         write(canvas, f"apart {apart:.2f} %", (8, canvas.shape[0] - 10), (240, 240, 240))
