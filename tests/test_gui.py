@@ -236,7 +236,8 @@ class TestWatching:
         monkeypatch.setattr("livefan.gui.source_picker.list_cameras", lambda: cameras)
         window = held_at_end(drive, images)
         box = window.sources.sources
-        window.sources.refresh()
+        box.opened.emit()
+        drive.until(lambda: box.itemText(0) == "Front camera")
         names = [box.itemText(row) for row in range(box.count())]
         assert names[:2] == ["Front camera", "USB camera"]
         assert box.currentText() == images.name

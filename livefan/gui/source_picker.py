@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QInputDialog, QLineEdit, QWidget
 
-from livefan.capture import display_name, list_cameras
+from livefan.capture import CameraInfo, display_name, list_cameras
 
 _OPEN_FILE, _OPEN_FOLDER, _OPEN_STREAM = "file", "folder", "stream"
 SIZES = ((640, 480), (1280, 720), (1920, 1080), (3840, 2160))
@@ -30,11 +32,14 @@ class SourcePicker(QWidget):
 
     chosen = pyqtSignal(object, object)
     """Emitted with a source and the size to ask a camera for, or None."""
+    _found = pyqtSignal(list)
 
     def __init__(self, source: str | int | None, size: tuple[int, int] | None) -> None:
         super().__init__()
         self._source = source
         self._recent: list[str | int] = []
+        self._cameras: list[CameraInfo] | None = None
+        self._found.connect(self._take_cameras)
         self.sources = _Sources()
         self.sources.setMinimumWidth(200)
         self.sources.setToolTip(self.tr("What to watch"))
@@ -69,16 +74,33 @@ class SourcePicker(QWidget):
         self._source = source
         if source is not None and source not in self._recent:
             self._recent.insert(0, source)
-        self.refresh()
+        self._list()
+        if self._cameras is None:
+            self.refresh()
 
     def refresh(self) -> None:
-        """List the cameras that are connected now, and what was watched before."""
-        self.sources.clear()
+        """Look for the cameras that are connected now; in a thread, since some systems take a second."""
+        threading.Thread(target=self._look_for_cameras, name="livefan-cameras", daemon=True).start()
+
+    def _look_for_cameras(self) -> None:
         cameras = list_cameras()
+        with suppress(RuntimeError):  # the window was closed meanwhile
+            self._found.emit(cameras)
+
+    def _take_cameras(self, cameras: list[CameraInfo]) -> None:
+        if cameras != self._cameras:
+            self._cameras = cameras
+            self._list()
+
+    def _list(self) -> None:
+        """Show the cameras, and what was watched before."""
+        self.sources.clear()
+        cameras = self._cameras or []
         for camera in cameras:
             self.sources.addItem(camera.name, camera.index)
         if not cameras:
-            self.sources.addItem(self.tr("no camera found"))
+            looking = self._cameras is None
+            self.sources.addItem(self.tr("looking for cameras …") if looking else self.tr("no camera found"))
             self._disable_last()
         known = {camera.index for camera in cameras}
         others = [source for source in self._recent if source not in known]
