@@ -511,12 +511,13 @@ class TestLooking:
         window = drive.open(source=str(clip), second=RAW)
         window.plots_dock.show()
         drive.until(lambda: len(window.player.gauges.journeys) > 30)
-        drive.until(lambda: window.plots._apart.getData()[0] is not None)
-        x, y = window.plots._stages[-1].getData()
+        drive.until(lambda: window.plots.apart.curves[0].getData()[0] is not None)
+        x, y = window.plots.latency.curves[-1].getData()
         assert len(x) > 20
         assert np.all(np.diff(x) >= 0)
         assert y[-1] > 0
-        assert len(window.plots._apart.getData()[0])
+        assert "ms" in window.plots.latency.caption.text()
+        assert len(window.plots.apart.curves[0].getData()[0])
 
 
 class TestKeeping:

@@ -3,19 +3,91 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 import pyqtgraph as pg
 from PyQt6.QtCore import QSize
-from PyQt6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
+from PyQt6.QtGui import QPalette
+from PyQt6.QtWidgets import QApplication, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
-from livefan.gui.models import hex_colour, take_palette
+from livefan.gui.models import hex_colour
 from livefan.gui.player import Player
 from livefan.live.gauges import KEPT_S, STAGES, Journey
 from livefan.live.scene import FIRST_COLOUR, SECOND_COLOUR
 
 _STAGE_COLOURS = ("#8a8a8a", hex_colour(FIRST_COLOUR), "#7a5fd0", "#2aa876")
 _RATE_BIN_S = 1.0
+_SHOWN = 98
+"""Percentile of the values that the height of a plot holds."""
+
+
+class LivePlot(QWidget):
+    """Curves over the last half minute, with what they measure, the newest value and the scale above.
+
+    There are no axes: pyqtgraph takes several times as long for one as for the curves.
+
+    Args:
+        title: what is measured.
+        unit: with a format for a value, such as ``"{:.0f} ms"``.
+        pens: colours of the curves.
+        names: of the curves, for a legend.
+    """
+
+    def __init__(self, title: str, unit: str, pens: Sequence[str], names: Sequence[str] = ()) -> None:
+        super().__init__()
+        self._title, self._unit = title, unit
+        self._top = 0.0
+        self.caption = QLabel(title)
+        self.plot = pg.PlotWidget()
+        self.plot.setMenuEnabled(False)
+        self.plot.setMouseEnabled(False, False)
+        self.plot.hideButtons()
+        for side in ("left", "bottom"):
+            self.plot.hideAxis(side)
+        if names:
+            self.plot.addLegend(offset=(2, 2), labelTextSize="8pt", verSpacing=-6)
+        self.curves = [self.plot.plot(pen=pen, name=name) for pen, name in itertools.zip_longest(pens, names)]
+        self.plot.setXRange(-KEPT_S, 0, padding=0)
+        self.setToolTip(
+            self.tr("The last {:.0f} seconds; ↕ is the height of the plot, which outliers exceed").format(
+                KEPT_S
+            )
+        )
+        self.setAccessibleName(title)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.caption)
+        column.addWidget(self.plot, stretch=1)
+
+    def show_values(self, curves: Sequence[tuple[np.ndarray, np.ndarray]]) -> None:
+        """Show ages in seconds, below zero, and values, for each curve."""
+        for curve, (ages, values) in zip(self.curves, curves, strict=True):
+            curve.setData(ages, values)
+        of_last = curves[-1][1] if len(curves[-1][1]) else curves[0][1]
+        if not len(of_last):
+            self.caption.setText(self._title)
+            return
+        top = round_up(max(float(np.percentile(values, _SHOWN)) for _, values in curves if len(values)))
+        if top != self._top:
+            self._top = top
+            self.plot.setYRange(0.0, top, padding=0)
+        now, scale = self._unit.format(of_last[-1]), self._unit.format(top)
+        self.caption.setText(self.tr("{}  {}   ↕ {}").format(self._title, now, scale))
+
+
+def round_up(value: float) -> float:
+    """The next of 1, 2 and 5 times a power of ten.
+
+    >>> [round_up(value) for value in (0.03, 7.0, 10.0, 130.0)]
+    [0.05, 10.0, 10.0, 200.0]
+    """
+    if value <= 0.0:
+        return 1.0
+    power = 10.0 ** np.floor(np.log10(value))
+    return float(next(step * power for step in (1.0, 2.0, 5.0, 10.0) if value <= step * power * (1 + 1e-9)))
 
 
 class PlotsPanel(QWidget):
@@ -24,21 +96,16 @@ class PlotsPanel(QWidget):
     def __init__(self, player: Player) -> None:
         super().__init__()
         self._player = player
+        both = (hex_colour(FIRST_COLOUR), hex_colour(SECOND_COLOUR))
+        self.latency = LivePlot(self.tr("latency"), "{:.0f} ms", _STAGE_COLOURS, self._stage_names())
+        self.rate = LivePlot(self.tr("frames a second"), "{:.0f}", both[:1])
+        self.jitter = LivePlot(self.tr("jitter"), "{:.1f} %", both)
+        self.apart = LivePlot(self.tr("models apart"), "{:.1f} %", ["#e04040"])
         row = QHBoxLayout(self)
         row.setContentsMargins(2, 2, 2, 2)
-        row.setSpacing(2)
-        self.latency = self._plot(row, self.tr("latency in ms"))
-        self.latency.addLegend(offset=(2, 2), labelTextSize="8pt", verSpacing=-6)
-        self._stages = [
-            self.latency.plot(pen=colour, name=name)
-            for colour, name in zip(_STAGE_COLOURS, self._stage_names(), strict=True)
-        ]
-        self.rate = self._plot(row, self.tr("frames / s"))
-        self._rate = self.rate.plot(pen=hex_colour(FIRST_COLOUR))
-        self.jitter = self._plot(row, self.tr("jitter in %"))
-        self._jitter = [self.jitter.plot(pen=hex_colour(colour)) for colour in (FIRST_COLOUR, SECOND_COLOUR)]
-        self.apart = self._plot(row, self.tr("models apart in %"))
-        self._apart = self.apart.plot(pen="#e04040")
+        row.setSpacing(4)
+        for plot in (self.latency, self.rate, self.jitter, self.apart):
+            row.addWidget(plot, stretch=1)
         self._turns = itertools.cycle(
             (self._show_latency, self._show_rate, self._show_jitter, self._show_apart)
         )
@@ -55,7 +122,7 @@ class PlotsPanel(QWidget):
     def take_palette(self) -> None:
         """Use the colours of the window's theme."""
         for plot in (self.latency, self.rate, self.jitter, self.apart):
-            take_palette(plot)
+            plot.plot.setBackground(QApplication.palette().color(QPalette.ColorRole.Base))
 
     def show_figures(self) -> None:
         """Show what the gauges say now, on one of the plots after another, so that none waits for all."""
@@ -68,20 +135,18 @@ class PlotsPanel(QWidget):
             now = journeys[-1].at
             ages = np.array([journey.at - now for journey in journeys])
             stages = 1000 * np.cumsum([journey.stages for journey in journeys], axis=1)
-            for curve, values in zip(self._stages, stages.T, strict=True):
-                curve.setData(ages, values)
+            self.latency.show_values([(ages, values) for values in stages.T])
 
     def _show_rate(self) -> None:
         journeys = self._player.gauges.journeys
         if journeys:
-            self._rate.setData(*_rates(journeys))
+            self.rate.show_values([_rates(journeys)])
 
     def _show_jitter(self) -> None:
-        for curve, of_model in zip(self._jitter, self._player.gauges.models, strict=True):
-            curve.setData(*of_model.jitter.recent())
+        self.jitter.show_values([of_model.jitter.recent() for of_model in self._player.gauges.models])
 
     def _show_apart(self) -> None:
-        self._apart.setData(*self._player.gauges.apart.recent())
+        self.apart.show_values([self._player.gauges.apart.recent()])
 
     def _stage_names(self) -> list[str]:
         names = {
@@ -92,28 +157,11 @@ class PlotsPanel(QWidget):
         }
         return [names[stage] for stage in STAGES]
 
-    def _plot(self, row: QHBoxLayout, title: str) -> pg.PlotWidget:
-        plot = pg.PlotWidget()
-        plot.setMenuEnabled(False)
-        plot.setMouseEnabled(False, False)
-        plot.hideButtons()
-        plot.setLabel("left", title)
-        plot.getAxis("left").enableAutoSIPrefix(False)
-        plot.hideAxis("bottom")  # an axis takes longer to draw than what it measures
-        plot.setToolTip(self.tr("the last {:.0f} seconds").format(KEPT_S))
-        plot.setXRange(-KEPT_S, 0, padding=0)
-        plot.enableAutoRange(y=True)
-        plot.setLimits(yMin=0)
-        plot.setAccessibleName(title)
-        plot.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
-        row.addWidget(plot, stretch=1)
-        return plot
-
 
 def _rates(journeys: list[Journey]) -> tuple[np.ndarray, np.ndarray]:
-    """Frames painted in each whole second before the last, and its age."""
+    """Age of each whole second before the last, the oldest first, and frames painted in it."""
     now = journeys[-1].at
     ages = now - np.array([journey.at for journey in journeys])
     n_bins = int(ages[0] / _RATE_BIN_S)
     counts = np.bincount((ages / _RATE_BIN_S).astype(int), minlength=n_bins + 1)[:n_bins]
-    return -(np.arange(n_bins) + 0.5) * _RATE_BIN_S, counts / _RATE_BIN_S
+    return -(np.arange(n_bins)[::-1] + 0.5) * _RATE_BIN_S, counts[::-1] / _RATE_BIN_S
