@@ -24,7 +24,7 @@ from livefan.evaluate import evaluate
 from livefan.pipeline import Pipeline
 from livefan.runtimes.base import RuntimeChoice
 from livefan.runtimes.graph import as_onnx
-from livefan.runtimes.open_vino import from_onnx, has_bfloat16, openvino, save_model
+from livefan.runtimes.open_vino import for_one_crop, from_onnx, has_bfloat16, openvino, save_model, simplified
 from livefan.runtimes.select import int8_path, open_runtime, precisions_path
 from livefan.sinks import IMAGE_SUFFIXES
 from livefan.weights import load_weights
@@ -107,7 +107,8 @@ def quantise(
     weights = read_weight_file(name_or_path)
     if len(crops) < _FEWEST:
         raise LivefanError(f"only {len(crops)} faces to measure ranges on; give at least {_FEWEST}")
-    model = _quantised(from_onnx(as_onnx(load_weights(weights.path))), crops)
+    graph = simplified(for_one_crop(from_onnx(as_onnx(load_weights(weights.path))), weights))
+    model = _quantised(graph, crops)
     metadata = {"weights_sha256": weights.sha256, "precision": "int8", "calibration_faces": str(len(crops))}
     save_model(model, int8_path(weights), metadata)
     nme = _measure(weights, validation) if validation else {}

@@ -127,6 +127,19 @@ def for_one_crop(model: Any, weights: WeightFile) -> Any:
     return model
 
 
+def simplified(model: Any) -> Any:
+    """The model with what does not depend on the input worked out and operations fused, as compiling does.
+
+    What is quantised should be what runs: else ranges are measured, and rounded to, between operations that
+    compiling makes one.
+    """
+    openvino()
+    from openvino._offline_transformations import apply_moc_transformations
+
+    apply_moc_transformations(model, cf=True)
+    return model
+
+
 class OpenVinoRuntime(Runtime):
     """A network that OpenVINO runs on the CPU.
 
