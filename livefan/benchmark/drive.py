@@ -8,7 +8,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +16,13 @@ from livefan.gui.app import leave_qt_to_pyqt
 
 leave_qt_to_pyqt()
 
-from PyQt6.QtCore import QEvent, QObject, QPointF, QSettings, Qt  # noqa: E402
+from PyQt6.QtCore import QEvent, QEventLoop, QObject, QPointF, QSettings, Qt, QTimer  # noqa: E402
 from PyQt6.QtGui import QMouseEvent  # noqa: E402
 from PyQt6.QtWidgets import QApplication  # noqa: E402
 
 from livefan.benchmark.window import WindowReport  # noqa: E402
 from livefan.errors import LivefanError  # noqa: E402
-from livefan.gui.app import make_application  # noqa: E402
+from livefan.gui.app import make_application, shorten_collections  # noqa: E402
 from livefan.gui.settings import Asked  # noqa: E402
 from livefan.gui.window import MainWindow  # noqa: E402
 from livefan.live.scene import Layout  # noqa: E402
@@ -31,57 +30,39 @@ from livefan.model_choice import ModelChoice  # noqa: E402
 
 _WARM_UP_S, _STEADY_S, _ACT_S = 3.0, 12.0, 0.6
 _PATIENCE_S = 60.0
+_BEAT_MS = 2
 
 
-@dataclass(frozen=True)
-class _Handled:
-    seconds: float
-    what: str
+class _Drive(QObject):
+    """A user at the window, who notices how long it takes no notice.
 
+    A timer beats every few milliseconds in the window's own thread. However long a beat is late, so long was
+    the window held up: by one handler of an event, or by several without a chance for the timer between them.
+    """
 
-class _TimedApplication(QApplication):
-    """Takes the time of every event that is delivered, with all that it leads to at once."""
-
-    def __init__(self) -> None:
-        super().__init__(sys.argv[:1])
-        self.longest = _Handled(0.0, "")
-        self._within = False
-
-    def notify(self, receiver: QObject | None, event: QEvent | None) -> bool:
-        """Deliver an event."""
-        if self._within:
-            return super().notify(receiver, event)
-        self._within = True
-        kind = event.type() if event is not None else None
-        begun = time.perf_counter()
-        try:
-            return super().notify(receiver, event)
-        finally:
-            self.note(begun, f"{getattr(kind, 'name', kind)} to {type(receiver).__name__}")
-            self._within = False
-
-    def note(self, begun: float, what: str) -> None:
-        """Take in what was begun then and has ended now."""
-        seconds = time.perf_counter() - begun
-        if seconds > self.longest.seconds:
-            self.longest = _Handled(seconds, what)
-
-
-class _Drive:
-    """A user at the window."""
-
-    def __init__(self, application: _TimedApplication, window: MainWindow, pace: float) -> None:
-        self._application = application
+    def __init__(self, window: MainWindow, pace: float) -> None:
+        super().__init__()
         self._pace = pace
         self._window = window
-        self.handlers: dict[str, _Handled] = {}
+        self.held_up: dict[str, float] = {}
+        self._longest = 0.0
+        self._last_beat = time.perf_counter()
+        self._timer = QTimer(self)
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._timer.setInterval(_BEAT_MS)
+        self._timer.timeout.connect(self._beat)
+        self._timer.start()
+
+    def _beat(self) -> None:
+        now = time.perf_counter()
+        self._longest = max(self._longest, now - self._last_beat - _BEAT_MS / 1000)
+        self._last_beat = now
 
     def wait(self, seconds: float) -> None:
         """Let the window work for a while."""
-        end = time.perf_counter() + seconds / self._pace
-        while (left := end - time.perf_counter()) > 0:
-            self._application.processEvents()
-            time.sleep(min(0.001, left))
+        loop = QEventLoop()
+        QTimer.singleShot(max(1, round(1000 * seconds / self._pace)), loop.quit)
+        loop.exec()
 
     def wait_for_picture(self) -> None:
         """Let the window work until it has shown a picture."""
@@ -95,12 +76,11 @@ class _Drive:
 
     def act(self, name: str, effect: Callable[[], object], seconds: float = _ACT_S) -> None:
         """Do something, watch what it leads to, and note the longest that the window was held up by it."""
-        self._application.longest = _Handled(0.0, "")
-        begun = time.perf_counter()
+        self._beat()
+        self._longest = 0.0
         effect()
-        self._application.note(begun, name)
         self.wait(seconds)
-        self.handlers[name] = self._application.longest
+        self.held_up[name] = self._longest
 
     def act_on_everything(self) -> None:
         """Use every part of the window once."""
@@ -136,9 +116,7 @@ class _Drive:
             place = QPointF(share * view.width(), share * view.height())
             none, keys = Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier
             where = view.mapToGlobal(place)
-            self._application.sendEvent(
-                view, QMouseEvent(QEvent.Type.MouseMove, place, where, none, none, keys)
-            )
+            QApplication.sendEvent(view, QMouseEvent(QEvent.Type.MouseMove, place, where, none, none, keys))
 
 
 def drive(clip: str, choice: ModelChoice, pace: float, begun_at: float) -> WindowReport:
@@ -150,8 +128,8 @@ def drive(clip: str, choice: ModelChoice, pace: float, begun_at: float) -> Windo
         pace: how many times faster than a user everything is done.
         begun_at: when the process was started, in seconds of :func:`time.time`.
     """
-    application = _TimedApplication()
-    make_application()
+    application = make_application()
+    shorten_collections()
     with tempfile.TemporaryDirectory(prefix="livefan-benchmark-") as folder:
         settings = QSettings(str(Path(folder) / "settings.ini"), QSettings.Format.IniFormat)
         before = threading.active_count()
@@ -159,7 +137,7 @@ def drive(clip: str, choice: ModelChoice, pace: float, begun_at: float) -> Windo
             Asked(source=clip, first=choice, loop=True), settings=settings, pictures=Path(folder)
         )
         window.show()
-        driver = _Drive(application, window, pace)
+        driver = _Drive(window, pace)
         driver.wait_for_picture()
         start = time.time() - begun_at
         driver.wait(_WARM_UP_S)
@@ -173,15 +151,13 @@ def drive(clip: str, choice: ModelChoice, pace: float, begun_at: float) -> Windo
         while threading.active_count() > before and time.perf_counter() - closing_at < 10:
             driver.wait(0.002)
         closing = time.perf_counter() - closing_at
-    longest = max(driver.handlers.values(), key=lambda handled: handled.seconds)
     return WindowReport(
         platform=application.platformName(),
         start=1000 * start,
         latency=1000 * float(np.median(latencies)),
         latency_p95=1000 * float(np.percentile(latencies, 95)),
         painted_per_second=len(journeys) * pace / _STEADY_S,
-        handlers={name: 1000 * handled.seconds for name, handled in driver.handlers.items()},
-        longest=longest.what,
+        held_up={name: 1000 * seconds for name, seconds in driver.held_up.items()},
         closing=1000 * closing,
         threads_left=threading.active_count() - before,
     )

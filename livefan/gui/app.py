@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from livefan.gui.settings import Asked
 
 _SWITCH_S = 0.0005
+_SETTLED_MS = 2500
 
 
 def leave_qt_to_pyqt() -> None:
@@ -84,7 +86,15 @@ def run_window(asked: Asked) -> int:
     heartbeat.setInterval(200)
     heartbeat.timeout.connect(lambda: None)
     heartbeat.start()
+    shorten_collections()
     return application.exec()
+
+
+def shorten_collections() -> None:
+    """Have Python's garbage collector, which holds every thread up, leave alone what is loaded by then."""
+    from PyQt6.QtCore import QTimer
+
+    QTimer.singleShot(_SETTLED_MS, gc.freeze)
 
 
 def make_application() -> QApplication:

@@ -6,21 +6,21 @@ import math
 from dataclasses import replace
 from importlib.util import find_spec
 
-import pyqtgraph as pg
 from PyQt6.QtCore import QSize, Qt, pyqtSignal
-from PyQt6.QtGui import QPalette
+from PyQt6.QtGui import QColor, QPalette
 from PyQt6.QtWidgets import (
     QAbstractItemView,
-    QApplication,
     QCheckBox,
     QComboBox,
     QFileDialog,
+    QFormLayout,
     QFrame,
     QGridLayout,
     QHeaderView,
     QLabel,
     QListWidget,
     QListWidgetItem,
+    QProgressBar,
     QScrollArea,
     QTableWidget,
     QTableWidgetItem,
@@ -38,6 +38,10 @@ from livefan.model_choice import ModelChoice, shipped_models
 from livefan.runtimes.base import AUTO, PRECISIONS, RUNTIMES
 
 _BROWSE = object()
+_WORST_COLOUR = "#e04040"
+_BAR_STEPS = 1000
+_LEAST_TOP = 5.0
+"""Percent that a whole bar stands for, at least."""
 _PACKAGES = {"openvino": "openvino", "onnxruntime": "onnxruntime", "torch": "torch"}
 
 
@@ -46,13 +50,43 @@ def hex_colour(bgr: tuple[int, int, int]) -> str:
     return "#{2:02x}{1:02x}{0:02x}".format(*bgr)
 
 
-def take_palette(plot: pg.PlotWidget) -> None:
-    """Give a plot the colours of the window's theme."""
-    palette = QApplication.palette()
-    plot.setBackground(palette.color(QPalette.ColorRole.Base))
-    for side in ("left", "bottom"):
-        plot.getAxis(side).setPen(palette.color(QPalette.ColorRole.Text))
-        plot.getAxis(side).setTextPen(palette.color(QPalette.ColorRole.Text))
+class RegionBars(QWidget):
+    """How far two models are apart in each region of the face, a bar for each, the longest in red."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setAccessibleName(self.tr("disagreement by region"))
+        self._worst = ""
+        self.bars: dict[str, QProgressBar] = {}
+        rows = QFormLayout(self)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setVerticalSpacing(2)
+        for region in REGIONS:
+            bar = QProgressBar()
+            bar.setMaximumHeight(16)
+            bar.setRange(0, _BAR_STEPS)
+            self.bars[region] = bar
+            rows.addRow(region, bar)
+        self.show_regions({})
+
+    def show_regions(self, percent: dict[str, float]) -> None:
+        """Show each region's NME in percent; a region that is not named has none."""
+        longest = max(percent.values(), default=0.0)
+        top = max(_LEAST_TOP, longest)
+        self.setUpdatesEnabled(False)  # or else each bar draws the whole window anew at once
+        for region, bar in self.bars.items():
+            value = percent.get(region)
+            bar.setValue(0 if value is None else round(_BAR_STEPS * value / top))
+            bar.setFormat("-" if value is None else f"{value:.1f} %")
+        worst = max(percent, key=lambda region: percent[region], default="")
+        if worst != self._worst:
+            red = QPalette()
+            red.setColor(QPalette.ColorRole.Highlight, QColor(_WORST_COLOUR))
+            for region, palette in ((self._worst, QPalette()), (worst, red)):
+                if region:
+                    self.bars[region].setPalette(palette)
+            self._worst = worst
+        self.setUpdatesEnabled(True)
 
 
 class ModelPicker(QFrame):
@@ -160,9 +194,7 @@ class ModelsPanel(QScrollArea):
                 "distance between the outer eye corners"
             )
         )
-        self.regions = pg.PlotWidget()
-        self._bars = pg.BarGraphItem(x=range(len(REGIONS)), height=[0.0] * len(REGIONS), width=0.7)
-        self._prepare_regions()
+        self.regions = RegionBars()
         self.worst = QListWidget()
         self.worst.setAccessibleName(self.tr("greatest disagreements"))
         self.worst.setToolTip(self.tr("Click to go there"))
@@ -184,7 +216,6 @@ class ModelsPanel(QScrollArea):
         self.setMinimumWidth(270)
         player.changed.connect(self._show_choices)
         self._show_choices()
-        self.take_palette()
 
     def _make_table(self) -> QTableWidget:
         table = QTableWidget(5, 2)
@@ -216,24 +247,9 @@ class ModelsPanel(QScrollArea):
                 table.setItem(row, column, QTableWidgetItem())
         return table
 
-    def _prepare_regions(self) -> None:
-        self.regions.setMinimumHeight(110)
-        self.regions.setMaximumHeight(150)
-        self.regions.setMouseEnabled(False, False)
-        self.regions.setMenuEnabled(False)
-        self.regions.hideButtons()
-        self.regions.addItem(self._bars)
-        self.regions.getAxis("bottom").setTicks([list(enumerate(REGIONS))])
-        self.regions.setLabel("left", self.tr("apart in %"))
-        self.regions.setYRange(0, 5)
-
     def sizeHint(self) -> QSize:  # noqa: N802
         """Leaves room for the picture."""
         return QSize(300, 400)
-
-    def take_palette(self) -> None:
-        """Use the colours of the window's theme."""
-        take_palette(self.regions)
 
     def _show_choices(self) -> None:
         wanted = self._player.wanted
@@ -289,18 +305,13 @@ class ModelsPanel(QScrollArea):
                 else self.tr("No face that both see.")
             )
             self.apart.setWordWrap(True)
-            self._bars.setOpts(height=[0.0] * len(REGIONS))
+            self.regions.show_regions({})
             return
         now = newest.disagreements[0]
         self.apart.setText(
             self.tr("Apart now {:.2f} %, median {:.2f} %").format(now.overall, gauges.apart.median())
         )
-        by_region = now.by_region(newest.first.scheme)
-        heights = [by_region.get(region, 0.0) for region in REGIONS]
-        most = max(heights)
-        brushes = [hex_colour((60, 40, 255)) if height == most else "#8a8a8a" for height in heights]
-        self._bars.setOpts(height=heights, brushes=brushes)
-        self.regions.setYRange(0, max(5.0, 1.1 * most), padding=0)
+        self.regions.show_regions(now.by_region(newest.first.scheme))
 
     def _show_worst(self, gauges: Gauges) -> None:
         worst = gauges.worst

@@ -454,7 +454,6 @@ class MainWindow(QMainWindow):
         super().changeEvent(event)
         if event is not None and event.type() == QEvent.Type.PaletteChange:
             self.plots.take_palette()
-            self.models.take_palette()
             self.acts.take_palette()
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:  # noqa: N802

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -12,13 +10,12 @@ from dataclasses import replace
 from livefan.errors import LivefanError
 from livefan.frame import Frame
 from livefan.live.heatmaps import HeatmapProbe
+from livefan.live.priority import BESIDE_NICENESS, give_way
 from livefan.live.result import Result
 from livefan.model_choice import ModelChoice
 from livefan.pipeline import Pipeline
 from livefan.rates import RateMeter
 from livefan.smooth import DEFAULT_STRENGTH
-
-_BESIDE_NICENESS = 10
 
 
 class Model:
@@ -172,7 +169,7 @@ class BesideModel:
             return None if self._stopping else taken
 
     def _run(self) -> None:
-        _give_way()
+        give_way(BESIDE_NICENESS)
         try:
             while (taken := self._take()) is not None:
                 result = self.model.process(*taken)
@@ -185,9 +182,3 @@ class BesideModel:
             self._on_error(f"internal error: {type(failure).__name__}: {failure}")
         finally:
             self.model.close()
-
-
-def _give_way() -> None:
-    """Let other threads go before this one, and before those that it will begin, where the system can."""
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _BESIDE_NICENESS)

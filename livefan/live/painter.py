@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from livefan.live.priority import WORKER_NICENESS, give_way
 from livefan.live.result import Pair, Result
 from livefan.live.scene import Layout, Picture, Shown, View, render
 
@@ -113,6 +114,7 @@ class Painter:
 
     def _run(self) -> None:
         newest: float = -np.inf
+        give_way(WORKER_NICENESS)
         while True:
             with self._changed:
                 while not self._due and not self._stopping:

@@ -16,6 +16,7 @@ from livefan.frame import Frame
 from livefan.live.advice import Advice
 from livefan.live.model import BesideModel, Model
 from livefan.live.pairing import Pairing
+from livefan.live.priority import WORKER_NICENESS, give_way
 from livefan.live.result import Pair, Result
 from livefan.model_choice import ModelChoice
 from livefan.smooth import DEFAULT_STRENGTH
@@ -217,6 +218,7 @@ class LiveSession:
 
     def _run(self) -> None:
         error: str | None = None
+        give_way(WORKER_NICENESS)
         try:
             self._work()
         except LivefanError as failure:
