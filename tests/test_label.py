@@ -10,7 +10,8 @@ from livefan.cli import main
 from livefan.crop import upright_crop
 from livefan.datasets import load
 from livefan.pipeline import Pipeline
-from livefan.runtimes.base import Runtime
+from livefan.runtimes.base import Runtime, RuntimeChoice
+from livefan.runtimes.select import open_runtime
 from livefan.training.label import Criteria, label, look
 
 
@@ -19,11 +20,11 @@ def test_views_of_a_face_agree_and_those_of_noise_do_not(
 ):
     (face,) = pipeline.process_image(photo)
     crop = upright_crop(face.points_px, runtime.scheme)
-    opinion = look(runtime, photo, crop)
+    opinion = look([runtime], photo, crop)
     assert opinion.disagreement < 0.02
     assert np.linalg.norm(opinion.points_px - face.points_px, axis=1).mean() < 0.02 * crop.side_px
     elsewhere = replace(crop, centre_px=(crop.centre_px[0], crop.centre_px[1] + crop.side_px))
-    assert look(runtime, photo, elsewhere).objection(Criteria()) is not None
+    assert look([runtime], photo, elsewhere).objection(Criteria()) is not None
 
 
 def test_a_mirrored_face_is_seen_mirrored(pipeline: Pipeline, runtime: Runtime, photo: np.ndarray):
@@ -32,11 +33,22 @@ def test_a_mirrored_face_is_seen_mirrored(pipeline: Pipeline, runtime: Runtime, 
     mirrored = replace(
         crop, centre_px=(photo.shape[1] - 1 - crop.centre_px[0], crop.centre_px[1]), angle=-crop.angle
     )
-    there = look(runtime, photo, crop).points_px
-    here = look(runtime, np.ascontiguousarray(photo[:, ::-1]), mirrored).points_px
+    there = look([runtime], photo, crop).points_px
+    here = look([runtime], np.ascontiguousarray(photo[:, ::-1]), mirrored).points_px
     back = here[list(runtime.scheme.mirror_order)] * (-1, 1) + (photo.shape[1] - 1, 0)
     assert np.abs(back - there).max() < 0.05 * crop.side_px
     assert np.abs(back - there).mean() < 0.005 * crop.side_px
+
+
+def test_several_teachers_give_their_mean_and_disagree_more(
+    pipeline: Pipeline, runtime: Runtime, photo: np.ndarray
+):
+    (face,) = pipeline.process_image(photo)
+    crop = upright_crop(face.points_px, runtime.scheme)
+    half = open_runtime("mobilefan-half-300w", RuntimeChoice())
+    one, other, both = (look(teachers, photo, crop) for teachers in ([runtime], [half], [runtime, half]))
+    assert np.allclose(both.points_px, (one.points_px + other.points_px) / 2)
+    assert both.disagreement > min(one.disagreement, other.disagreement)
 
 
 def test_labelled_faces_can_be_trained_on_and_the_rest_is_explained(
@@ -46,7 +58,7 @@ def test_labelled_faces_can_be_trained_on_and_the_rest_is_explained(
     cv2.imwrite(str(tmp_path / "in/deep/face.png"), photo)
     cv2.imwrite(str(tmp_path / "in/grey.png"), np.full((200, 200, 3), 127, np.uint8))
     (tmp_path / "in/broken.jpg").write_bytes(b"no image")
-    labels = label(runtime, tmp_path / "in", tmp_path / "out", quiet=True)
+    labels = label([runtime], tmp_path / "in", tmp_path / "out", quiet=True)
     assert labels.kept == 1
     assert sorted(line.split(":")[0] for line in labels.left_out) == ["broken.jpg", "grey.png"]
     report = json.loads((tmp_path / "out/labels.json").read_text())
@@ -67,7 +79,7 @@ def test_strict_criteria_leave_everything_out_with_the_reason(
         (Criteria(confidence=0.9999), "confidence 0."),
         (Criteria(side_px=5000), "too small"),
     ):
-        labels = label(runtime, tmp_path / "in", tmp_path / f"out-{said[:4]}", criteria, quiet=True)
+        labels = label([runtime], tmp_path / "in", tmp_path / f"out-{said[:4]}", criteria, quiet=True)
         assert labels.kept == 0
         assert said in labels.left_out[0]
 

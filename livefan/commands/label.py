@@ -20,7 +20,11 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("folder", metavar="DIR", type=Path, help="images, in it and in the folders in it")
     parser.add_argument("-o", "--out", type=Path, required=True, help="folder to make")
-    parser.add_argument("--weights", default=DEFAULT_WEIGHTS, help="the teacher (default: %(default)s)")
+    parser.add_argument(
+        "--weights",
+        action="append",
+        help=f"the teacher (default: {DEFAULT_WEIGHTS}); given several times, the mean of these networks",
+    )
     parser.add_argument(
         "--disagreement",
         type=share,
@@ -46,8 +50,9 @@ def run(arguments: argparse.Namespace) -> int:
     from livefan.runtimes.select import open_runtime
     from livefan.training.label import Criteria, label
 
-    runtime = open_runtime(arguments.weights, runtime_choice(arguments), say=notice(quiet=arguments.quiet))
+    choice, say = runtime_choice(arguments), notice(quiet=arguments.quiet)
+    teachers = [open_runtime(weights, choice, say=say) for weights in arguments.weights or [DEFAULT_WEIGHTS]]
     criteria = Criteria(disagreement=arguments.disagreement, confidence=arguments.confidence)
-    labels = label(runtime, arguments.folder, arguments.out, criteria, quiet=arguments.quiet)
+    labels = label(teachers, arguments.folder, arguments.out, criteria, quiet=arguments.quiet)
     print(f"{arguments.out}: {labels.kept} faces labelled, {len(labels.left_out)} left out")
     return 0

@@ -2,7 +2,8 @@
 
 A network that is sure of a face places its landmarks alike however the face is cut out; one that guesses
 does not. Each face is looked at through several crops, moved, scaled and turned a little, each plain and
-mirrored. Their mean is the label, and their disagreement decides whether it is kept.
+mirrored, by one teacher or by several. Their mean is the label, and their disagreement decides whether it
+is kept.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -92,10 +93,11 @@ class Opinion:
         return None
 
 
-def look(runtime: Runtime, image: np.ndarray, crop: Crop) -> Opinion:
+def look(teachers: Sequence[Runtime], image: np.ndarray, crop: Crop) -> Opinion:
     """The landmarks of a face as several views of it show them, and how far these agree.
 
     Args:
+        teachers: whose views these are; all of one scheme.
         image: ``(height, width, 3)`` uint8 BGR.
         crop: where the face is, its head upright.
     """
@@ -108,39 +110,53 @@ def look(runtime: Runtime, image: np.ndarray, crop: Crop) -> Opinion:
         )
         for x, y, factor, turn in _VIEWS
     ]
-    pixels = runtime.buffer(2 * len(crops))
-    for number, view in enumerate(crops):
-        pixels[2 * number] = view.cut(image)
-        pixels[2 * number + 1] = pixels[2 * number][:, ::-1]
-    seen = runtime.run(pixels).astype(np.float64)
-    mirrored = seen[1::2][:, list(runtime.scheme.mirror_order)]
-    mirrored[..., 0] = runtime.input_size - 1 - mirrored[..., 0]
-    seen = np.concatenate([seen[0::2], mirrored])
-    views = np.stack(
-        [view.to_image(points[:, :2]) for view, points in zip([*crops, *crops], seen, strict=True)]
-    )
+    seen = np.concatenate([_views(teacher, image, crops) for teacher in teachers])
+    views, confidence = seen[..., :2], seen[..., 2]
     mean = views.mean(axis=0)
     apart = float(np.linalg.norm(views - mean, axis=-1).mean())
-    eyes = float(inter_ocular(mean[None], runtime.scheme)[0])
-    return Opinion(mean, apart / max(eyes, 1e-6), float(seen[..., 2].mean()))
+    eyes = float(inter_ocular(mean[None], teachers[0].scheme)[0])
+    return Opinion(mean, apart / max(eyes, 1e-6), float(confidence.mean()))
+
+
+def _views(teacher: Runtime, image: np.ndarray, crops: list[Crop]) -> np.ndarray:
+    """``(2 * crops, n, 3)`` x and y in image pixels and confidence, plain and mirrored."""
+    pixels = teacher.buffer(2 * len(crops))
+    for number, crop in enumerate(crops):
+        pixels[2 * number] = crop.cut(image)
+        pixels[2 * number + 1] = pixels[2 * number][:, ::-1]
+    seen = teacher.run(pixels)[..., :3].astype(np.float64)
+    mirrored = seen[1::2][:, list(teacher.scheme.mirror_order)]
+    mirrored[..., 0] = teacher.input_size - 1 - mirrored[..., 0]
+    both = np.stack([seen[0::2], mirrored], axis=1)
+    for crop, views in zip(crops, both, strict=True):
+        views[..., :2] = [crop.to_image(points) for points in views[..., :2]]
+    return both.reshape(-1, *both.shape[2:])
 
 
 def label(
-    runtime: Runtime, folder: Path, output: Path, criteria: Criteria | None = None, *, quiet: bool = False
+    teachers: Sequence[Runtime],
+    folder: Path,
+    output: Path,
+    criteria: Criteria | None = None,
+    *,
+    quiet: bool = False,
 ) -> Labels:
     """Find and label the faces of a folder's images; write each as an image with ``.pts`` beside it.
 
     Args:
-        runtime: the teacher.
+        teachers: the networks whose mean opinion counts.
         folder: images, in it and in the folders in it.
         output: a new folder; it appears when all is done. ``labels.json`` in it says what was left out.
         criteria: when labels are kept.
         quiet: no progress bar.
 
     Raises:
-        LivefanError: if the folder holds no image, or the output exists or cannot be made.
+        LivefanError: if the folder holds no image, the teachers have different landmarks, or the output
+            exists or cannot be made.
     """
     criteria = criteria or Criteria()
+    if len({teacher.scheme.name for teacher in teachers}) != 1:
+        raise LivefanError("--weights: the teachers have different landmarks; name networks of one scheme")
     images = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
     if not images:
         raise LivefanError(f"{folder}: holds no images; name a folder of pictures of faces")
@@ -155,7 +171,7 @@ def label(
     try:
         with FaceDetector() as detector:
             for path in tqdm(images, "labelling", leave=False, disable=True if quiet else None):
-                _label_image(runtime, detector, path, partial, folder, criteria, labels)
+                _label_image(teachers, detector, path, partial, folder, criteria, labels)
         report = {"criteria": asdict(criteria), "kept": labels.kept, "left out": labels.left_out}
         (partial / "labels.json").write_text(json.dumps(report, indent=1) + "\n")
         partial.rename(output)
@@ -165,7 +181,7 @@ def label(
 
 
 def _label_image(
-    runtime: Runtime,
+    teachers: Sequence[Runtime],
     detector: FaceDetector,
     path: Path,
     output: Path,
@@ -182,7 +198,7 @@ def _label_image(
     if not detections:
         labels.left_out.append(f"{name}: no face found")
     stem = "-".join(name.with_suffix("").parts)
-    for number, opinion in enumerate(_opinions(runtime, image, detections)):
+    for number, opinion in enumerate(_opinions(teachers, image, detections)):
         objection = opinion.objection(criteria)
         if objection:
             labels.left_out.append(f"{name}: {objection}")
@@ -201,11 +217,13 @@ def _detect(detector: FaceDetector, image: np.ndarray) -> tuple[np.ndarray, list
     return image, detector.detect(image)
 
 
-def _opinions(runtime: Runtime, image: np.ndarray, detections: list[Detection]) -> Iterator[Opinion]:
+def _opinions(
+    teachers: Sequence[Runtime], image: np.ndarray, detections: list[Detection]
+) -> Iterator[Opinion]:
     framing = load_framing()
     for detection in detections:
-        (seen,) = locate(runtime, image, [framing.crop(detection)])
-        yield look(runtime, image, upright_crop(seen.points_px, runtime.scheme))
+        (seen,) = locate(teachers[0], image, [framing.crop(detection)])
+        yield look(teachers, image, upright_crop(seen.points_px, teachers[0].scheme))
 
 
 def _write(path: Path, image: np.ndarray, points_px: np.ndarray) -> None:
