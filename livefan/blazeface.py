@@ -86,7 +86,8 @@ class BlazeFace:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         store = Store("blazeface", 1)
         self._model = model
-        self._request = load_network(f"{digest[:16]}.blob", lambda: from_tflite(path), "float32", 1, store)
+        network = load_network(f"{digest[:16]}.blob", lambda: from_tflite(path), "float32", 1, store)
+        self._request = network.create_infer_request()
         self._centres = model.centres()
         self._least_logit = math.log(model.least_score / (1 - model.least_score))
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
+from collections import deque
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -20,6 +22,8 @@ from livefan.weights_info import WeightFile
 
 _HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
 """What is computed in for layers that are not quantised."""
+_MOST_STREAMS = 4
+"""Each takes memory; more faces than that are seldom looked at."""
 
 
 @cache
@@ -87,10 +91,21 @@ def read_metadata(model: Any) -> dict[str, str]:
     return json.loads(model.get_rt_info(["livefan"]).astype(str))
 
 
+def streams(threads: int) -> int:
+    """How many inferences of so many threads go side by side on this machine."""
+    return max(1, min(_MOST_STREAMS, (os.cpu_count() or 1) // threads))
+
+
 def load_network(
-    name: str, read: Callable[[], Any], precision: str, threads: int, store: Store | None = None
+    name: str,
+    read: Callable[[], Any],
+    precision: str,
+    threads: int,
+    store: Store | None = None,
+    *,
+    side_by_side: int = 1,
 ) -> Any:
-    """An inference request of a network compiled for the CPU, from the cache where it was compiled before.
+    """A network compiled for the CPU, from the cache where it was compiled before.
 
     Loading what was compiled takes a third of the time of compiling, and less memory.
 
@@ -98,26 +113,27 @@ def load_network(
         name: what the compiled network is called in the cache.
         read: gives the OpenVINO model, where it must be compiled.
         precision: what is computed in where nothing is quantised.
-        threads: how many compute.
+        threads: how many compute one inference.
         store: the cache, if any.
+        side_by_side: inferences that go at the same time.
     """
     settings = {
         "INFERENCE_PRECISION_HINT": _HINTS[precision],
-        "INFERENCE_NUM_THREADS": threads,
-        "NUM_STREAMS": 1,
+        "INFERENCE_NUM_THREADS": threads * side_by_side,
+        "NUM_STREAMS": side_by_side,
         # Networks that run at the same time must not be tied to the same core.
         "ENABLE_CPU_PINNING": False,
     }
     kept = store.load(name) if store else None
     if kept is not None:
         try:
-            return _core().import_model(io.BytesIO(kept), "CPU", settings).create_infer_request()
+            return _core().import_model(io.BytesIO(kept), "CPU", settings)
         except RuntimeError:
             pass  # written by a build of the same version that differs all the same
     compiled = _core().compile_model(read(), "CPU", settings)
     if store:
         store.save(name, compiled.export_model().getvalue())
-    return compiled.create_infer_request()
+    return compiled
 
 
 def for_one_crop(model: Any, weights: WeightFile) -> Any:
@@ -143,29 +159,52 @@ def simplified(model: Any) -> Any:
 class OpenVinoRuntime(Runtime):
     """A network that OpenVINO runs on the CPU.
 
-    Several crops are run one after the other: compiled for one crop the network takes less time for each
-    than compiled for batches of any size, see benchmarks/README.md.
+    Several crops are run side by side, as far as there are cores, and else one after the other: compiled
+    for one crop the network takes less time for each than compiled for batches of any size, see
+    benchmarks/speed.md.
 
     Args:
         weights: the weight file.
-        request: what :func:`load_network` gives of a model :func:`for_one_crop`.
+        network: what :func:`load_network` gives of a model :func:`for_one_crop`.
         precision: see :class:`livefan.runtimes.base.Runtime`.
+        side_by_side: crops that are run at the same time, as the network was loaded for.
     """
 
     name = "openvino"
 
-    def __init__(self, weights: WeightFile, request: Any, precision: str) -> None:
+    def __init__(self, weights: WeightFile, network: Any, precision: str, side_by_side: int = 1) -> None:
         super().__init__(weights.scheme, weights.info.input_size, precision)
-        self._request = request
+        self._network = network
+        self._side_by_side = side_by_side
+        self._requests = [network.create_infer_request()]
         self._landmarks = np.empty((0, weights.scheme.n_points, 4), np.float32)
 
     def run(self, crops_bgr: np.ndarray) -> np.ndarray:
         """See :meth:`livefan.runtimes.base.Runtime.run`."""
-        if len(crops_bgr) > len(self._landmarks):
-            self._landmarks = np.empty((len(crops_bgr), *self._landmarks.shape[1:]), np.float32)
-        for number in range(len(crops_bgr)):
-            found = self._request.infer(
-                {0: crops_bgr[number : number + 1]}, share_inputs=True, share_outputs=True
-            )
-            self._landmarks[number] = found[0][0]
-        return self._landmarks[: len(crops_bgr)]
+        count = len(crops_bgr)
+        if count > len(self._landmarks):
+            self._landmarks = np.empty((count, *self._landmarks.shape[1:]), np.float32)
+        while len(self._requests) < min(count, self._side_by_side):
+            self._requests.append(self._network.create_infer_request())
+        if len(self._requests) == 1 or count == 1:
+            for number in range(count):
+                found = self._requests[0].infer(
+                    {0: crops_bgr[number : number + 1]}, share_inputs=True, share_outputs=True
+                )
+                self._landmarks[number] = found[0][0]
+            return self._landmarks[:count]
+        at_work: deque[tuple[int, Any]] = deque()
+        for number in range(count):
+            if len(at_work) == len(self._requests):
+                self._take(*at_work.popleft())
+            request = self._requests[number % len(self._requests)]
+            request.start_async({0: crops_bgr[number : number + 1]}, share_inputs=True)
+            at_work.append((number, request))
+        for number, request in at_work:
+            self._take(number, request)
+        return self._landmarks[:count]
+
+    def _take(self, number: int, request: Any) -> None:
+        """Wait for an inference and keep its landmarks."""
+        request.wait()
+        self._landmarks[number] = request.get_output_tensor(0).data[0]

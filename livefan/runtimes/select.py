@@ -200,20 +200,22 @@ def _make(weights: WeightFile, candidate: Candidate, threads: int, store: Store)
 
 
 def _openvino(weights: WeightFile, precision: str, threads: int, store: Store) -> Runtime:
-    from livefan.runtimes.open_vino import OpenVinoRuntime, for_one_crop, from_onnx, load_network
+    from livefan.runtimes.open_vino import OpenVinoRuntime, for_one_crop, from_onnx, load_network, streams
 
-    name = f"{precision}.blob"
+    side_by_side = streams(threads)
+    name = f"{precision}-{side_by_side}.blob"
     if precision == "int8":
         # Its numbers may be made anew from the same weights.
         path = int8_path(weights)
         digest = hashlib.sha256(path.read_bytes() + path.with_suffix(".bin").read_bytes())
-        name = f"int8-{digest.hexdigest()[:16]}.blob"
+        name = f"int8-{digest.hexdigest()[:16]}-{side_by_side}.blob"
 
     def read() -> Any:
         model = _int8_model(weights) if precision == "int8" else from_onnx(_as_onnx(weights, store))
         return for_one_crop(model, weights)
 
-    return OpenVinoRuntime(weights, load_network(name, read, precision, threads, store), precision)
+    network = load_network(name, read, precision, threads, store, side_by_side=side_by_side)
+    return OpenVinoRuntime(weights, network, precision, side_by_side)
 
 
 def _int8_model(weights: WeightFile) -> Any:
