@@ -18,7 +18,7 @@ from livefan.errors import LivefanError
 from livefan.model import MobileFAN
 from livefan.scheme import IBUG_68
 from livefan.training.augment import EvaluationFaces, TrainingFaces
-from livefan.training.average import greedy_soup
+from livefan.training.average import average
 from livefan.training.config import TrainConfig, read_config, to_toml
 from livefan.training.engine import learning_rate_factor, train
 from livefan.training.learner import MovingAverage
@@ -309,17 +309,22 @@ def test_averaging_keeps_what_helps_and_says_what_went_in(tmp_path: Path):
     training, validation = (marked_faces(_folder(tmp_path / name), 8) for name in ("t", "v"))
     progress = train(training, validation, SMALL, tmp_path / "run", keep_epochs=True, quiet=True)
     epochs = [tmp_path / f"run/epoch-{number}.safetensors" for number in (1, 2)]
-    chosen, error = greedy_soup(epochs, validation, tmp_path / "mean.safetensors")
+    chosen, error = average(epochs, validation, tmp_path / "mean.safetensors")
     assert error <= progress.best_nme + 1e-6
     mean = load_weights(tmp_path / "mean.safetensors")
     assert mean.info.training["averaged"] == ", ".join(path.stem for path in chosen)
     parts = [load_weights(path).model.head.weight for path in chosen]
     assert torch.allclose(mean.model.head.weight, torch.stack(parts).mean(0), atol=1e-7)
-    greedy_soup(epochs, validation, tmp_path / "half.safetensors", half=True)
+    average(epochs, validation, tmp_path / "half.safetensors", half=True)
     half = load_weights(tmp_path / "half.safetensors").model.head.weight
     assert half.dtype == torch.float32
     assert torch.allclose(half, mean.model.head.weight, rtol=1e-3, atol=1e-5)
     assert (tmp_path / "half.safetensors").stat().st_size < 0.6 * epochs[0].stat().st_size
+    everything, _ = average(epochs, validation, tmp_path / "all.safetensors", greedy=False)
+    assert everything == epochs
+    heads = [load_weights(path).model.head.weight for path in epochs]
+    mean_head = load_weights(tmp_path / "all.safetensors").model.head.weight
+    assert torch.allclose(mean_head, torch.stack(heads).mean(0), atol=1e-7)
 
 
 def test_only_networks_of_one_kind_are_averaged(tmp_path: Path):
@@ -328,7 +333,7 @@ def test_only_networks_of_one_kind_are_averaged(tmp_path: Path):
     for path, width in zip(paths, (0.5, 1.0), strict=True):
         save_weights(path, MobileFAN(68, width), WeightsInfo("300w-68", width))
     with pytest.raises(LivefanError, match=r"b\.safetensors: a mobilefan of width 1\.0, but"):
-        greedy_soup(paths, faces, tmp_path / "mean.safetensors")
+        average(paths, faces, tmp_path / "mean.safetensors")
 
 
 def test_preview_draws_each_face_plain_and_as_it_is_trained_on(

@@ -14,6 +14,7 @@ from livefan.errors import LivefanError
 from livefan.frame import Frame, as_bgr
 
 _RATE = 25
+_FEWEST = 20
 _TILE = 216
 _CANVAS = (720, 1280)
 _COLUMNS = 5
@@ -25,10 +26,12 @@ def read_frames(clip: str | Path, count: int) -> list[Frame]:
     Raises:
         LivefanError: if it cannot be read or holds too few.
     """
+    if count < _FEWEST:
+        raise LivefanError(f"--frames {count}: at least {_FEWEST} are needed to measure")
     with open_source(str(clip)) as source:
         frames = list(itertools.islice(source, count))
-    if len(frames) < 20:
-        raise LivefanError(f"{clip}: has only {len(frames)} frames; at least 20 are needed to measure")
+    if len(frames) < _FEWEST:
+        raise LivefanError(f"{clip}: has only {len(frames)} frames; at least {_FEWEST} are needed to measure")
     return frames
 
 

@@ -21,6 +21,9 @@ def add(commands: Commands) -> None:
     )
     add_dataset_options(parser)
     parser.add_argument("-o", "--out", type=Path, required=True, help="weight file to write")
+    parser.add_argument(
+        "--all", action="store_true", help="the mean of all of them, whether the validation NME falls or not"
+    )
     parser.add_argument("--half", action="store_true", help="write 16-bit floats, half the size")
     parser.set_defaults(run=run)
 
@@ -28,9 +31,11 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
     from livefan.datasets import load
-    from livefan.training.average import greedy_soup
+    from livefan.training.average import average
 
     validation = load(arguments.dataset, arguments.root, "validation")
-    chosen, error = greedy_soup(arguments.candidates, validation, arguments.out, half=arguments.half)
+    chosen, error = average(
+        arguments.candidates, validation, arguments.out, greedy=not arguments.all, half=arguments.half
+    )
     print(f"{arguments.out}: mean of {len(chosen)}, validation NME {error:.3f} %")
     return 0

@@ -1,11 +1,14 @@
-"""Average the weights of several networks of one descent where that helps on the validation faces.
+"""Average the weights of several networks of one descent, all of them, or where that helps.
 
 Greedy soup (Wortsman et al., "Model soups", arXiv 2203.05482): beginning with the best network, each
-further one is averaged in if the validation error falls, in the order of their own errors.
+further one is averaged in if the validation error falls, in the order of their own errors. The mean of a
+network before and after it learnt something else keeps much of both (Wortsman et al., arXiv 2109.01903),
+which an error on faces of the first kind alone would not show.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,15 +31,16 @@ def mean_state(states: list[dict[str, Tensor]]) -> dict[str, Tensor]:
     }
 
 
-def greedy_soup(
-    candidates: list[Path], validation: FaceSet, output: Path, *, half: bool = False
+def average(
+    candidates: list[Path], validation: FaceSet, output: Path, *, greedy: bool = True, half: bool = False
 ) -> tuple[list[Path], float]:
-    """Average weight files greedily and write the result.
+    """Average weight files and write the result.
 
     Args:
         candidates: weight files of one architecture, as from the epochs of one run.
         validation: labelled faces to choose by.
         output: the weight file to write.
+        greedy: leave out what does not lower the validation error.
         half: write it as float16.
 
     Returns:
@@ -60,6 +64,23 @@ def greedy_soup(
         return validate(mean, faces, validation.scheme, torch.device("cpu"))
 
     states = {weights.path: weights.model.state_dict() for weights in loaded}
+    if greedy:
+        chosen, best = _chosen(states, error_of)
+    else:
+        chosen, best = candidates, error_of(list(states.values()))
+    first = next(weights for weights in loaded if weights.path == chosen[0])
+    mean.load_state_dict(mean_state([states[path] for path in chosen]))
+    training = dict(first.info.training)
+    training["averaged"] = ", ".join(path.stem for path in chosen)
+    training["validation"] = f"{best:.3f} %" + training.get("validation", "").partition("%")[2]
+    save_weights(output, mean, replace(first.info, training=training), half=half)
+    return chosen, best
+
+
+def _chosen(
+    states: dict[Path, dict[str, Tensor]], error_of: Callable[[list[dict[str, Tensor]]], float]
+) -> tuple[list[Path], float]:
+    """What the greedy soup is made of, and its error; each step is printed."""
     alone = {path: error_of([state]) for path, state in states.items()}
     chosen: list[Path] = []
     best = float("inf")
@@ -68,12 +89,6 @@ def greedy_soup(
         print(f"{path}: alone {alone[path]:.3f} %, with it {error:.3f} %")
         if error < best:
             chosen, best = [*chosen, path], error
-    first = next(weights for weights in loaded if weights.path == chosen[0])
-    mean.load_state_dict(mean_state([states[path] for path in chosen]))
-    training = dict(first.info.training)
-    training["averaged"] = ", ".join(path.stem for path in chosen)
-    training["validation"] = f"{best:.3f} %" + training.get("validation", "").partition("%")[2]
-    save_weights(output, mean, replace(first.info, training=training), half=half)
     return chosen, best
 
 
