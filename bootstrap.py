@@ -29,7 +29,7 @@ VENV = ROOT / ".venv"
 STAMP = VENV / "livefan-setup"
 UNFINISHED = "unfinished"
 RUN_FILES = ("requirements.txt",)
-DEV_FILES = ("requirements.txt", "requirements-dev.txt")
+DEV_FILES = ("requirements.txt", "requirements/dev.txt")
 SUPPORTED = ((3, 12), (3, 11))
 
 # Libraries that the wheels of OpenCV and Qt link to and do not carry, and the Debian packages that hold them.

@@ -127,7 +127,7 @@ def _quantised(model: Any, crops: list[np.ndarray]) -> Any:
         import nncf
     except ImportError as error:
         raise LivefanError(
-            f"NNCF cannot be loaded ({error}); run: pip install -r requirements-quantise.txt"
+            f"NNCF cannot be loaded ({error}); run: pip install -r requirements/quantise.txt"
         ) from error
     nncf.set_log_level(logging.ERROR)
     ordered = model.get_ordered_ops()

@@ -30,7 +30,8 @@ def bootstrap() -> ModuleType:
 def checkout(bootstrap: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The module at work in an empty checkout, whose installations only note what they were asked for."""
     (tmp_path / "requirements.txt").write_text("numpy==1.26.4\n")
-    (tmp_path / "requirements-dev.txt").write_text("pytest==9.2.0\n")
+    (tmp_path / "requirements").mkdir()
+    (tmp_path / "requirements/dev.txt").write_text("pytest==9.2.0\n")
     monkeypatch.setattr(bootstrap, "ROOT", tmp_path)
     monkeypatch.setattr(bootstrap, "VENV", tmp_path / ".venv")
     monkeypatch.setattr(bootstrap, "STAMP", tmp_path / ".venv" / "livefan-setup")
@@ -279,7 +280,7 @@ def test_the_exit_code_of_a_crash_is_not_taken_for_success(
     assert bootstrap.call(["-m", "pytest"]) == 139
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements/dev.txt"])
 def test_requirements_are_exact_pins(name: str) -> None:
     assert pins(name)
     assert all(re.fullmatch(r"\d+(\.\d+)+", version) for version in pins(name).values())
