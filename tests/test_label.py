@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+import livefan.training.label as labelling
 from livefan.cli import main
 from livefan.crop import upright_crop
 from livefan.datasets import load
@@ -82,6 +83,52 @@ def test_strict_criteria_leave_everything_out_with_the_reason(
         labels = label([runtime], tmp_path / "in", tmp_path / f"out-{said[:4]}", criteria, quiet=True)
         assert labels.kept == 0
         assert said in labels.left_out[0]
+
+
+def test_labelling_that_was_stopped_goes_on_where_it_was(
+    runtime: Runtime, photo: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "in").mkdir()
+    for name in "abcd":
+        cv2.imwrite(str(tmp_path / f"in/{name}.png"), photo)
+    whole = label([runtime], tmp_path / "in", tmp_path / "whole", described="one", quiet=True)
+    looked_at = []
+
+    def look_until_stopped(*arguments):
+        looked_at.append(arguments[2].name)
+        if len(looked_at) == 3:
+            raise KeyboardInterrupt
+        return label_image(*arguments)
+
+    label_image = labelling._label_image
+    monkeypatch.setattr(labelling, "_label_image", look_until_stopped)
+    with pytest.raises(KeyboardInterrupt):
+        label([runtime], tmp_path / "in", tmp_path / "out", described="one", quiet=True)
+    assert not (tmp_path / "out").exists()
+    # A line that a kill cut off counts for nothing.
+    with (tmp_path / ".out.partial/journal.jsonl").open("a") as journal:
+        journal.write('["c.png", {"ke')
+    assert label([runtime], tmp_path / "in", tmp_path / "out", described="one", quiet=True) == whole
+    assert looked_at == ["a.png", "b.png", "c.png", "c.png", "d.png"]
+    written = [
+        {path.name: path.read_bytes() for path in (tmp_path / out).iterdir()} for out in ("out", "whole")
+    ]
+    assert written[0] == written[1]
+
+
+def test_labels_of_another_teacher_are_not_gone_on_with(runtime: Runtime, photo: np.ndarray, tmp_path: Path):
+    (tmp_path / "in").mkdir()
+    cv2.imwrite(str(tmp_path / "in/face.png"), photo)
+    partial = tmp_path / ".out.partial"
+    partial.mkdir()
+    (partial / "journal.jsonl").write_text(json.dumps({"criteria": {}, "teachers": "another"}) + "\n")
+    (partial / "stale_0.jpg").write_bytes(b"of the other teacher")
+    assert label([runtime], tmp_path / "in", tmp_path / "out", described="one", quiet=True).kept == 1
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "face_0.jpg",
+        "face_0.pts",
+        "labels.json",
+    ]
 
 
 def test_what_cannot_be_labelled_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -16,7 +16,8 @@ def add(commands: Commands) -> None:
         help="label faces that have no labels, where the network agrees with itself",
         description="Find the faces of a folder's images and write each with its landmarks, as an image with "
         "a .pts file, if several views of it, shifted, scaled, turned and mirrored, give nearly the same. "
-        "'train --extra' takes the folder. Why others were left out is in its labels.json.",
+        "'train --extra' takes the folder. Why others were left out is in its labels.json. "
+        "Stopped, the same command goes on where it was.",
     )
     parser.add_argument("folder", metavar="DIR", type=Path, help="images, in it and in the folders in it")
     parser.add_argument("-o", "--out", type=Path, required=True, help="folder to make")
@@ -49,10 +50,23 @@ def run(arguments: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
     from livefan.runtimes.select import open_runtime
     from livefan.training.label import Criteria, label
+    from livefan.weights_info import read_weight_file
 
     choice, say = runtime_choice(arguments), notice(quiet=arguments.quiet)
-    teachers = [open_runtime(weights, choice, say=say) for weights in arguments.weights or [DEFAULT_WEIGHTS]]
+    names = arguments.weights or [DEFAULT_WEIGHTS]
+    teachers = [open_runtime(name, choice, say=say) for name in names]
+    described = [
+        f"{read_weight_file(name).sha256} {teacher.name} {teacher.precision}"
+        for name, teacher in zip(names, teachers, strict=True)
+    ]
     criteria = Criteria(disagreement=arguments.disagreement, confidence=arguments.confidence)
-    labels = label(teachers, arguments.folder, arguments.out, criteria, quiet=arguments.quiet)
+    labels = label(
+        teachers,
+        arguments.folder,
+        arguments.out,
+        criteria,
+        described="\n".join(described),
+        quiet=arguments.quiet,
+    )
     print(f"{arguments.out}: {labels.kept} faces labelled, {len(labels.left_out)} left out")
     return 0

@@ -34,6 +34,8 @@ _KEPT_MARGIN = 2.2
 """Side of a written image as a multiple of the landmark box, so that training can turn and shift it."""
 _BORDER = 0.4
 """Share of an image's size added on each side where no face was found: faces cut too tightly."""
+_JOURNAL = "journal.jsonl"
+"""In an unfinished output: the terms of the labels, then a line for each image done."""
 _VIEWS = ((0.0, 0.0, 1.0, 0.0), (0.03, -0.02, 1.06, 6.0), (-0.03, 0.02, 0.95, -6.0))
 """Shift along x and y in crop sides, factor of the side, and turn in degrees."""
 
@@ -139,15 +141,19 @@ def label(
     output: Path,
     criteria: Criteria | None = None,
     *,
+    described: str = "",
     quiet: bool = False,
 ) -> Labels:
     """Find and label the faces of a folder's images; write each as an image with ``.pts`` beside it.
+
+    Stopped, the same call goes on where it was.
 
     Args:
         teachers: the networks whose mean opinion counts.
         folder: images, in it and in the folders in it.
         output: a new folder; it appears when all is done. ``labels.json`` in it says what was left out.
         criteria: when labels are kept.
+        described: tells these teachers from others, whose labels are not gone on with.
         quiet: no progress bar.
 
     Raises:
@@ -165,19 +171,40 @@ def label(
     if not output.parent.is_dir():
         raise LivefanError(f"{output.parent}: no such folder; create it first")
     partial = output.with_name(f".{output.name}.partial")
+    done = _begin(partial, {"criteria": asdict(criteria), "teachers": described})
+    with FaceDetector() as detector, (partial / _JOURNAL).open("a") as journal:
+        for path in tqdm(images, "labelling", leave=False, disable=True if quiet else None):
+            name = str(path.relative_to(folder))
+            if name not in done:
+                done[name] = _label_image(teachers, detector, path, partial, name, criteria)
+                journal.write(json.dumps([name, asdict(done[name])]) + "\n")
+                journal.flush()
+    outcomes = [done[str(path.relative_to(folder))] for path in images]
+    labels = Labels(
+        sum(each.kept for each in outcomes), [line for each in outcomes for line in each.left_out]
+    )
+    report = {"criteria": asdict(criteria), "kept": labels.kept, "left out": labels.left_out}
+    (partial / "labels.json").write_text(json.dumps(report, indent=1) + "\n")
+    (partial / _JOURNAL).unlink()
+    partial.rename(output)
+    return labels
+
+
+def _begin(partial: Path, terms: dict[str, object]) -> dict[str, Labels]:
+    """The outcome of each image that is labelled on these terms already; without such, an empty folder."""
+    try:
+        first, *lines = (partial / _JOURNAL).read_text().split("\n")
+        if json.loads(first) == terms:
+            # The last piece is empty, or a line that a kill cut off.
+            entries = [json.loads(line) for line in lines[:-1]]
+            (partial / _JOURNAL).write_text("\n".join([first, *lines[:-1], ""]))
+            return {name: Labels(**outcome) for name, outcome in entries}
+    except (OSError, ValueError):
+        pass
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
-    labels = Labels()
-    try:
-        with FaceDetector() as detector:
-            for path in tqdm(images, "labelling", leave=False, disable=True if quiet else None):
-                _label_image(teachers, detector, path, partial, folder, criteria, labels)
-        report = {"criteria": asdict(criteria), "kept": labels.kept, "left out": labels.left_out}
-        (partial / "labels.json").write_text(json.dumps(report, indent=1) + "\n")
-        partial.rename(output)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return labels
+    (partial / _JOURNAL).write_text(json.dumps(terms) + "\n")
+    return {}
 
 
 def _label_image(
@@ -185,19 +212,18 @@ def _label_image(
     detector: FaceDetector,
     path: Path,
     output: Path,
-    folder: Path,
+    name: str,
     criteria: Criteria,
-    labels: Labels,
-) -> None:
-    name = path.relative_to(folder)
+) -> Labels:
+    labels = Labels()
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if image is None:
         labels.left_out.append(f"{name}: cannot be read as an image")
-        return
+        return labels
     image, detections = _detect(detector, as_bgr(image, str(path)))
     if not detections:
         labels.left_out.append(f"{name}: no face found")
-    stem = "-".join(name.with_suffix("").parts)
+    stem = "-".join(Path(name).with_suffix("").parts)
     for number, opinion in enumerate(_opinions(teachers, image, detections)):
         objection = opinion.objection(criteria)
         if objection:
@@ -205,6 +231,7 @@ def _label_image(
             continue
         _write(output / f"{stem}_{number}.jpg", image, opinion.points_px)
         labels.kept += 1
+    return labels
 
 
 def _detect(detector: FaceDetector, image: np.ndarray) -> tuple[np.ndarray, list[Detection]]:
