@@ -20,9 +20,11 @@ AES-6, 1970), but within a fraction of a second, so that a face at rest stays th
 
 from __future__ import annotations
 
+import cmath
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,6 +32,8 @@ DEFAULT_STRENGTH = 0.5
 
 _SHORTEST_STEP = 1e-4
 """Seconds; below it a clock counts as standing."""
+_HIGHEST_RISE = 1e4
+"""Largest factor by which a variance rises at once."""
 
 
 @dataclass(frozen=True)
@@ -88,32 +92,119 @@ class SmootherSettings:
     longest_gap: float = 0.5
 
 
+class Transition(NamedTuple):
+    """From a motion to the one a moment later: ``position + reach * velocity``, and ``fade * velocity``."""
+
+    reach: float
+    fade: float
+
+
+@dataclass(frozen=True)
+class Motion:
+    """A point of the plane that moves: where it is, how fast, and how sure that is along one axis.
+
+    Plain numbers: for two of these, arrays would take several times longer.
+
+    Attributes:
+        position, velocity: the latter a second.
+        variance, covariance, velocity_variance: of the position, of both, and of the velocity.
+    """
+
+    position: complex
+    velocity: complex
+    variance: float
+    covariance: float
+    velocity_variance: float
+
+    def later(self, elapsed: float, transition: Transition, density: float) -> Motion:
+        """What to expect ``elapsed`` seconds on, under a white acceleration of this spectral density."""
+        reach, fade = transition
+        slanted = self.covariance + reach * self.velocity_variance
+        return Motion(
+            self.position + reach * self.velocity,
+            fade * self.velocity,
+            self.variance + reach * (self.covariance + slanted) + density * elapsed**3 / 3,
+            fade * slanted + density * elapsed**2 / 2,
+            fade**2 * self.velocity_variance + density * elapsed,
+        )
+
+    def less_sure(self, factor: float) -> Motion:
+        """The same with all variances raised."""
+        return Motion(
+            self.position,
+            self.velocity,
+            self.variance * factor,
+            self.covariance * factor,
+            self.velocity_variance * factor,
+        )
+
+    def corrected(self, innovation: complex, noise: float) -> Motion:
+        """The Kalman update: it was measured this far from the position, with this variance."""
+        gain = self.variance / (self.variance + noise)
+        velocity_gain = self.covariance / (self.variance + noise)
+        return Motion(
+            self.position + gain * innovation,
+            self.velocity + velocity_gain * innovation,
+            self.variance * (1 - gain),
+            self.covariance * (1 - gain),
+            self.velocity_variance - velocity_gain * self.covariance,
+        )
+
+    def hindsight(self, transition: Transition, predicted: Motion, smoothed: Motion) -> Motion:
+        """The same in the light of what became of it: a step of Rauch, Tung and Striebel's smoother.
+
+        Args:
+            transition: to the next moment.
+            predicted: what was expected there.
+            smoothed: what is known of it now.
+        """
+        reach, fade = transition
+        # Gain = P F' M^-1, of the covariances P of this and M of the predicted motion; F: the transition.
+        a, b, c = predicted.variance, predicted.covariance, predicted.velocity_variance
+        determinant = a * c - b**2
+        toward = self.variance + reach * self.covariance, fade * self.covariance
+        fading = self.covariance + reach * self.velocity_variance, fade * self.velocity_variance
+        (g, h), (k, m) = (
+            ((c * left - b * right) / determinant, (a * right - b * left) / determinant)
+            for left, right in (toward, fading)
+        )
+        position = smoothed.position - predicted.position
+        velocity = smoothed.velocity - predicted.velocity
+        da, db, dc = smoothed.variance - a, smoothed.covariance - b, smoothed.velocity_variance - c
+        return Motion(
+            self.position + g * position + h * velocity,
+            self.velocity + k * position + m * velocity,
+            self.variance + g * g * da + 2 * g * h * db + h * h * dc,
+            self.covariance + g * k * da + (g * m + h * k) * db + h * m * dc,
+            self.velocity_variance + k * k * da + 2 * k * m * db + m * m * dc,
+        )
+
+
 @dataclass(frozen=True)
 class State:
     """What the filter knows of a face at a moment; points are complex.
 
     Attributes:
-        pose: ``(2, 2)`` complex: shift in image pixels and logarithm of the turn (scale and angle), each with
-            its velocity.
-        pose_covariance: ``(2, 2, 2)``: of shift and of turn, over position and velocity, along one axis.
+        shift: of the origin of the face's frame, in image pixels.
+        spin: the logarithm of the turn: of scale, and angle.
         shape: ``(n,)`` complex landmarks in the frame of the face.
         shape_variance: ``(n,)`` variance of each along one axis.
     """
 
-    pose: np.ndarray
-    pose_covariance: np.ndarray
+    shift: Motion
+    spin: Motion
     shape: np.ndarray
     shape_variance: np.ndarray
 
     @property
     def turn(self) -> complex:
         """Scale and rotation from the face's frame to image pixels."""
-        return complex(np.exp(self.pose[1, 0]))
+        return cmath.exp(self.spin.position)
 
     @property
     def points(self) -> np.ndarray:
         """``(n,)`` complex landmarks in image pixels."""
-        return self.pose[0, 0] + self.turn * self.shape
+        return self.shift.position + self.turn * self.shape
 
 
 @dataclass(frozen=True)
@@ -123,35 +214,31 @@ class Step:
     Attributes:
         predicted: the state expected, with all process noise, before the measurement.
         state: the state after it.
-        transition: ``(2, 2)`` from shift or turn and its velocity to theirs a step later; the shape's is one.
+        transition: of shift and spin, from the state before; the shape is expected to stay.
         begins: whether the filter began anew here, so that nothing before it counts.
     """
 
     predicted: State
     state: State
-    transition: np.ndarray
+    transition: Transition
     begins: bool = False
 
 
 class _Unrest:
-    """Tells motion from noise in the innovations of some channels, and keeps how much there was lately."""
+    """Tells motion from noise in innovations, of one channel (numbers) or of several (arrays).
 
-    def __init__(self, n_channels: int) -> None:
-        self._trend = np.zeros(n_channels, complex)
-        self.density = np.zeros(n_channels)
+    Attributes:
+        density: process noise that there was lately.
+    """
 
-    def squares(self, normalised: np.ndarray, weight: float) -> tuple[np.ndarray, np.ndarray]:
+    def __init__(self, none: Any) -> None:
+        self._trend = none * 0j
+        self.density = none
+
+    def squares(self, normalised: Any, weight: float) -> tuple[Any, Any]:
         """Squared trend and squared innovation of each channel, both one on average under noise alone."""
         self._trend = weight * self._trend + (1 - weight) * normalised
         return _squared(self._trend) * (0.5 * (1 + weight) / (1 - weight)), _squared(normalised) * 0.5
-
-    def fade(self, share: float) -> None:
-        """Keep this share of the process noise remembered."""
-        self.density *= share
-
-    def remember(self, density: np.ndarray) -> None:
-        """Take in the process noise that a rise of the covariance amounts to."""
-        np.maximum(self.density, density, out=self.density)
 
 
 class KalmanSmoother:
@@ -189,7 +276,7 @@ class KalmanSmoother:
         Returns:
             ``(n, 2)`` float64 landmarks in image pixels.
         """
-        measured = points_px[:, 0] + 1j * points_px[:, 1]
+        measured = np.ascontiguousarray(points_px, np.float64).view(np.complex128)[:, 0]
         size = max(float(np.ptp(points_px, axis=0).max()), 1e-6)
         usual = self._usual_noise(spread_px, size)
         elapsed, self._time = time - self._time, time
@@ -200,8 +287,8 @@ class KalmanSmoother:
     def _usual_noise(self, spread_px: np.ndarray, size: float) -> np.ndarray:
         """``(n,)`` variances along one axis, as the camera that the settings were fitted to has them."""
         settings = self.settings
-        spread = np.clip(spread_px / (size * settings.usual_spread), 0.5, 10.0)
-        return (settings.noise_std * size * spread**settings.noise_growth) ** 2
+        spread = np.minimum(np.maximum(spread_px / (size * settings.usual_spread), 0.5), 10.0)
+        return (settings.noise_std * size) ** 2 * spread ** (2 * settings.noise_growth)
 
     def _must_begin(self, n_points: int, elapsed: float) -> bool:
         return (
@@ -215,18 +302,22 @@ class KalmanSmoother:
         centre = measured.mean()
         shape, variance = (measured - centre) / size, noise / size**2
         n_points = len(shape)
-        covariance = np.zeros((2, 2, 2))
-        covariance[:, 0, 0] = np.array([size**2, 1.0]) * variance.mean() * 10 / n_points
-        covariance[:, 1, 1] = size**2, 1.0
-        state = State(np.array([[centre, 0], [np.log(size), 0]], complex), covariance, shape, variance)
+        sure = float(variance.mean()) * 10 / n_points
+        state = State(
+            Motion(complex(centre), 0j, size**2 * sure, 0.0, size**2),
+            Motion(complex(math.log(size)), 0j, sure, 0.0, 1.0),
+            shape,
+            variance,
+        )
         self._camera_noise = 1.0
         self._in_face: np.ndarray | None = None
-        self._pose_unrest, self._part_unrest = _Unrest(2), _Unrest(n_points)
+        self._shift_unrest, self._spin_unrest = _Unrest(0.0), _Unrest(0.0)
+        self._part_unrest = _Unrest(np.zeros(n_points))
         distance = np.abs(shape[:, None] - shape)
         nearest = np.argsort(distance, axis=1, kind="stable")[:, : self.settings.neighbours]
         self._near = np.zeros((n_points, n_points))
         np.put_along_axis(self._near, nearest, 1 / nearest.shape[1], axis=1)
-        return Step(state, state, np.eye(2), begins=True)
+        return Step(state, state, Transition(0.0, 1.0), begins=True)
 
     def _advance(self, measured: np.ndarray, usual: np.ndarray, elapsed: float) -> Step | None:
         """Predict, correct the pose, then the shape; None where the face is somewhere else altogether."""
@@ -236,52 +327,70 @@ class KalmanSmoother:
         transition, predicted = self._predict(self.step.state, elapsed)
         turn, scale = predicted.turn, abs(predicted.turn)
         weight = 1 / (noise + predicted.shape_variance * scale**2)
-        moved, turned, independent = _fit_similarity(predicted, measured, weight)
-        pose_noise = independent * self.settings.pose_noise**2
+        moved, turned, moved_noise, turned_noise = _fit_similarity(predicted, measured, weight)
+        moved_noise, turned_noise = (
+            each * self.settings.pose_noise**2 for each in (moved_noise, turned_noise)
+        )
         if abs(moved) > self.settings.jump * scale:
             return None
-        in_face = (measured - predicted.pose[0, 0] - moved) / (turned * turn)
-        innovation = np.array([moved, np.log(turned)])
+        in_face = (measured - (predicted.shift.position + moved)) * (1 / (turned * turn))
+        shift, spin, leaned = predicted.shift, predicted.spin, cmath.log(turned)
         if abs(moved) > self.settings.jump_acceleration * elapsed**2 * scale:
-            predicted = _after_jump(predicted, abs(moved))
-        predicted = self._raise_pose(predicted, innovation, pose_noise, elapsed)
-        predicted = self._raise_shape(predicted, in_face - predicted.shape, noise / scale**2, elapsed)
+            # The face was put elsewhere: its shift is anybody's guess, its velocity none.
+            shift = Motion(shift.position, 0j, 100 * abs(moved) ** 2, 0.0, (0.3 * scale) ** 2)
+        predicted = replace(
+            predicted,
+            shift=self._raised(shift, self._shift_unrest, moved, moved_noise, elapsed),
+            spin=self._raised(spin, self._spin_unrest, leaned, turned_noise, elapsed),
+        )
+        part_noise = noise / scale**2
+        innovation = in_face - predicted.shape
+        predicted = self._raise_shape(predicted, innovation, part_noise, elapsed)
         self._learn_noise(in_face, usual / scale**2, elapsed)
-        state = _correct(predicted, innovation, pose_noise, in_face, noise / scale**2)
+        gain = predicted.shape_variance / (predicted.shape_variance + part_noise)
+        state = State(
+            predicted.shift.corrected(moved, moved_noise),
+            predicted.spin.corrected(leaned, turned_noise),
+            predicted.shape + gain * innovation,
+            predicted.shape_variance * (1 - gain),
+        )
         return Step(predicted, state, transition)
 
-    def _predict(self, before: State, elapsed: float) -> tuple[np.ndarray, State]:
+    def _predict(self, before: State, elapsed: float) -> tuple[Transition, State]:
         """The transition, and the state to expect ``elapsed`` seconds later."""
         settings = self.settings
-        scale = abs(before.turn)
         fade = math.exp(-elapsed / settings.velocity_seconds)
-        transition = np.array([[1.0, settings.velocity_seconds * (1.0 - fade)], [0.0, fade]])
-        acceleration = np.array([[elapsed**3 / 3, elapsed**2 / 2], [elapsed**2 / 2, elapsed]])
-        density = settings.pose_drift * np.array([scale**2, 1.0]) + self._pose_unrest.density
+        transition = Transition(settings.velocity_seconds * (1.0 - fade), fade)
+        at_rest = settings.pose_drift * abs(before.turn) ** 2
         drift = settings.part_drift * settings.noise_std**2 + self._part_unrest.density
         predicted = State(
-            before.pose @ transition.T,
-            transition @ before.pose_covariance @ transition.T + density[:, None, None] * acceleration,
+            before.shift.later(elapsed, transition, at_rest + self._shift_unrest.density),
+            before.spin.later(elapsed, transition, settings.pose_drift + self._spin_unrest.density),
             before.shape,
             before.shape_variance + drift * elapsed,
         )
-        self._pose_unrest.fade(math.exp(-elapsed / settings.pose_unrest_seconds))
-        self._part_unrest.fade(math.exp(-elapsed / settings.part_unrest_seconds))
+        pose_share = math.exp(-elapsed / settings.pose_unrest_seconds)
+        self._shift_unrest.density *= pose_share
+        self._spin_unrest.density *= pose_share
+        self._part_unrest.density *= math.exp(-elapsed / settings.part_unrest_seconds)
         return transition, predicted
 
-    def _raise_pose(
-        self, predicted: State, innovation: np.ndarray, noise: np.ndarray, elapsed: float
-    ) -> State:
-        """Trust the prediction of the pose less where its innovations show motion."""
+    def _raised(
+        self, motion: Motion, unrest: _Unrest, innovation: complex, noise: float, elapsed: float
+    ) -> Motion:
+        """The prediction of shift or spin, trusted less where innovations show motion."""
         settings = self.settings
-        variance = predicted.pose_covariance[:, 0, 0]
-        expected = variance + noise
-        trend, square = self._pose_unrest.squares(innovation / np.sqrt(expected), settings.trend_weight)
-        excess = np.maximum(trend / settings.pose_trend, square / settings.surprise)
-        factor = _rise(excess, settings.pose_response * expected, variance, noise)
+        expected = motion.variance + noise
+        trend, square = unrest.squares(innovation / math.sqrt(expected), settings.trend_weight)
+        excess = max(trend / settings.pose_trend, square / settings.surprise)
+        if excess <= 1.0:
+            return motion
+        factor = (excess * settings.pose_response * expected - noise) / motion.variance
+        factor = min(max(factor, 1.0), _HIGHEST_RISE)
         # White acceleration of density q moves a position by a variance of q t^3 / 3.
-        self._pose_unrest.remember(settings.pose_unrest * (factor - 1) * variance * 3 / elapsed**3)
-        return replace(predicted, pose_covariance=predicted.pose_covariance * factor[:, None, None])
+        seen = settings.pose_unrest * (factor - 1) * motion.variance * 3 / elapsed**3
+        unrest.density = max(unrest.density, seen)
+        return motion.less_sure(factor)
 
     def _raise_shape(
         self, predicted: State, innovation: np.ndarray, noise: np.ndarray, elapsed: float
@@ -295,8 +404,10 @@ class KalmanSmoother:
         excess = np.maximum(
             around_trend / settings.part_trend, np.maximum(around, square) / settings.surprise
         )
-        factor = _rise(excess, settings.part_response * expected, variance, noise)
-        self._part_unrest.remember(settings.part_unrest * (factor - 1) * variance / elapsed)
+        wanted = (excess * expected * settings.part_response - noise) / variance
+        factor = np.where(excess > 1.0, np.minimum(np.maximum(wanted, 1.0), _HIGHEST_RISE), 1.0)
+        seen = settings.part_unrest / elapsed * (factor - 1) * variance
+        self._part_unrest.density = np.maximum(self._part_unrest.density, seen)
         return replace(predicted, shape_variance=variance * factor)
 
     def _learn_noise(self, in_face: np.ndarray, usual: np.ndarray, elapsed: float) -> None:
@@ -371,74 +482,40 @@ def smooth_steps(steps: Sequence[Step]) -> np.ndarray:
 def _look_back(state: State, step: Step, smoothed: State) -> State:
     """A filtered state in the light of the smoothed one a ``step`` later."""
     predicted = step.predicted
-    gain = state.pose_covariance @ step.transition.T @ np.linalg.inv(predicted.pose_covariance)
-    pose = state.pose + (gain @ (smoothed.pose - predicted.pose)[..., None])[..., 0]
-    pose_covariance = state.pose_covariance + gain @ (
-        smoothed.pose_covariance - predicted.pose_covariance
-    ) @ gain.swapaxes(1, 2)
-    shape_gain = state.shape_variance / predicted.shape_variance
+    gain = state.shape_variance / predicted.shape_variance
     return State(
-        pose,
-        pose_covariance,
-        state.shape + shape_gain * (smoothed.shape - predicted.shape),
-        state.shape_variance + shape_gain**2 * (smoothed.shape_variance - predicted.shape_variance),
+        state.shift.hindsight(step.transition, predicted.shift, smoothed.shift),
+        state.spin.hindsight(step.transition, predicted.spin, smoothed.spin),
+        state.shape + gain * (smoothed.shape - predicted.shape),
+        state.shape_variance + gain**2 * (smoothed.shape_variance - predicted.shape_variance),
     )
 
 
 def _fit_similarity(
     predicted: State, measured: np.ndarray, weight: np.ndarray
-) -> tuple[complex, complex, np.ndarray]:
+) -> tuple[complex, complex, float, float]:
     """How the predicted landmarks must be moved to lie on the measured ones, in weighted least squares.
 
     Returns:
         By how much the origin of the face's frame moves, the factor by which its turn changes, and
-        ``(2,)`` the variances of both along one axis, were the landmarks' errors independent.
+        the variances of both along one axis, were the landmarks' errors independent.
     """
     points = predicted.points
-    total = weight.sum()
-    centre = weight @ points / total
+    total = float(weight.sum())
+    centre = complex(weight @ points) / total
     from_centre = points - centre
     weighted = weight * from_centre.conj()
     inertia = float((weighted @ from_centre).real)
-    turned = complex(weighted @ measured / inertia)
-    origin = weight @ measured / total + turned * (predicted.pose[0, 0] - centre)
-    return complex(origin - predicted.pose[0, 0]), turned, np.array([1 / total, 1 / inertia])
+    turned = complex(weighted @ measured) / inertia
+    origin = complex(weight @ measured) / total + turned * (predicted.shift.position - centre)
+    return origin - predicted.shift.position, turned, 1 / total, 1 / inertia
 
 
-def _after_jump(predicted: State, distance: float) -> State:
-    """The prediction of a face that was put elsewhere: its shift is anybody's guess, its velocity none."""
-    pose, covariance = predicted.pose.copy(), predicted.pose_covariance.copy()
-    pose[0, 1] = 0.0
-    covariance[0] = np.diag([100 * distance**2, (0.3 * abs(predicted.turn)) ** 2])
-    return replace(predicted, pose=pose, pose_covariance=covariance)
-
-
-def _correct(
-    predicted: State, innovation: np.ndarray, pose_noise: np.ndarray, in_face: np.ndarray, noise: np.ndarray
-) -> State:
-    """The Kalman update of the pose by its innovation, and of the shape by landmarks in the face's frame."""
-    covariance = predicted.pose_covariance
-    gain = covariance[:, :, 0] / (covariance[:, 0, 0] + pose_noise)[:, None]
-    shape_gain = predicted.shape_variance / (predicted.shape_variance + noise)
-    return State(
-        predicted.pose + gain * innovation[:, None],
-        covariance - gain[:, :, None] * covariance[:, None, 0, :],
-        predicted.shape + shape_gain * (in_face - predicted.shape),
-        predicted.shape_variance * (1 - shape_gain),
-    )
-
-
-def _rise(excess: np.ndarray, expected: np.ndarray, variance: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    """Factors, at least one, by which variances rise where innovations exceed what noise explains."""
-    wanted = np.clip((excess * expected - noise) / variance, 1.0, 1e4)
-    return np.where(excess > 1.0, wanted, 1.0)
-
-
-def _squared(points: np.ndarray) -> np.ndarray:
+def _squared(points: Any) -> Any:
     """Squared absolute values of complex numbers."""
     return points.real**2 + points.imag**2
 
 
 def _as_pairs(points: np.ndarray) -> np.ndarray:
     """``(n, 2)`` real coordinates of ``(n,)`` complex points."""
-    return np.column_stack([points.real, points.imag])
+    return np.ascontiguousarray(points).view(np.float64).reshape(-1, 2)
