@@ -48,7 +48,7 @@ def soak(
     every: float = 60.0,
     say: Callable[[Sample], None] = lambda sample: None,
 ) -> list[Sample]:
-    """Follow the faces of a clip over and over.
+    """Follow the faces of a clip over and over, at the pace at which it plays.
 
     Args:
         minutes: how long.
@@ -60,6 +60,7 @@ def soak(
     begun = since = time.perf_counter()
     watch = Stopwatch()
     for frame in _endless(clip):
+        time.sleep(max(0.0, begun + frame.source_time - time.perf_counter()))
         watch.begin()
         pipeline.process(frame)
         watch.end()
