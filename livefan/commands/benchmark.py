@@ -38,8 +38,8 @@ def add(commands: Commands) -> None:
         "--minutes",
         type=positive_number,
         metavar="N",
-        help="instead, follow the clip's faces in a loop for N minutes, as fast as it plays, and show whether "
-        "memory or times grow",
+        help="instead, follow the clip's faces in a loop for N minutes, as fast as it plays, and show "
+        "whether memory or times grow",
     )
     parser.add_argument(
         "--annotate", action="store_true", help="instead, measure how fast the clip is annotated as a whole"
