@@ -376,6 +376,20 @@ class TestComparing:
         drive.until(lambda: window.view.painted.picture.layout is Layout.SINGLE)
         assert window.player.session.second is None
 
+    def test_a_student_is_compared_with_its_teacher_and_both_sizes_are_told(
+        self, drive: Driven, images: Path
+    ):
+        window = held_at_end(drive, images)
+        window.acts.compare.trigger()
+        table = window.models.table
+        assert [table.horizontalHeaderItem(column).text() for column in range(2)] == [
+            "mobilefan-300w",
+            "teacher-300w",
+        ]
+        drive.until(lambda: table.item(0, 1).text() == "7.97 M" and table.item(0, 0).text() == "2.12 M")
+        assert [table.item(1, column).text() for column in range(2)] == ["8.2 MiB", "15.3 MiB"]
+        drive.until(lambda: window.view.painted.picture.layout is Layout.SIDE_BY_SIDE)
+
     @pytest.mark.parametrize("layout", list(Layout))
     def test_every_layout_shows_both_models_on_one_frame(self, drive: Driven, images: Path, layout: Layout):
         window = held_at_end(drive, images, second=RAW, layout=Layout.SINGLE)

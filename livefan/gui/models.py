@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import threading
+from contextlib import suppress
 from dataclasses import replace
 from importlib.util import find_spec
 
@@ -175,9 +177,13 @@ class ModelPicker(QFrame):
 class ModelsPanel(QScrollArea):
     """The models at work; with two of them, what tells them apart."""
 
+    _sized = pyqtSignal(int, object, str, str)
+
     def __init__(self, player: Player) -> None:
         super().__init__()
         self._player = player
+        self._named: list[ModelChoice | None] = [None, None]
+        self._sized.connect(self._show_size)
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.first = ModelPicker(self.tr("Model"), player.wanted.first, hex_colour(FIRST_COLOUR))
@@ -261,22 +267,35 @@ class ModelsPanel(QScrollArea):
             widget.setVisible(comparing)
         self.table.setColumnHidden(1, not comparing)
         for column, choice in enumerate((wanted.first, wanted.second)):
-            self._show_size(column, choice)
+            if choice != self._named[column]:
+                self._show_name(column, choice)
 
-    def _show_size(self, column: int, choice: ModelChoice | None) -> None:
-        label, parameters, size = "", "", ""
-        if choice is not None:
-            label = choice.label
-            try:
-                parameters = f"{choice.n_parameters / 1e6:.2f} M"
-                size = f"{choice.n_bytes / 2**20:.1f} MiB"
-            except (LivefanError, OSError):
-                size = self.tr("unreadable")
+    def _show_name(self, column: int, choice: ModelChoice | None) -> None:
+        self._named[column] = choice
+        label = choice.label if choice else ""
         header = QTableWidgetItem(label)
         header.setToolTip(label)
         self.table.setHorizontalHeaderItem(column, header)
-        self._put(0, column, parameters)
-        self._put(1, column, size)
+        for row in range(2):
+            self._put(row, column, "")
+        if choice is not None:
+            # Opening a large weight file can take longer than the window may be held up.
+            threading.Thread(
+                target=self._look_up_size, args=(column, choice), name="livefan-sizes", daemon=True
+            ).start()
+
+    def _look_up_size(self, column: int, choice: ModelChoice) -> None:
+        try:
+            parameters, size = f"{choice.n_parameters / 1e6:.2f} M", f"{choice.n_bytes / 2**20:.1f} MiB"
+        except (LivefanError, OSError):
+            parameters, size = "", self.tr("unreadable")
+        with suppress(RuntimeError):  # the window was closed meanwhile
+            self._sized.emit(column, choice, parameters, size)
+
+    def _show_size(self, column: int, choice: ModelChoice, parameters: str, size: str) -> None:
+        if choice == self._named[column]:
+            self._put(0, column, parameters)
+            self._put(1, column, size)
 
     def _put(self, row: int, column: int, text: str) -> None:
         item = self.table.item(row, column)
