@@ -1,8 +1,6 @@
 """Run livefan from a checkout: ``python main.py --help``."""
 
-import sys
-
-from livefan.cli import main
+from livefan.cli import program
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

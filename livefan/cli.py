@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import threading
 from collections.abc import Sequence
+from typing import NoReturn
 
 import livefan
 from livefan.commands import (
@@ -74,3 +76,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("livefan: stopped", file=sys.stderr)
         return 130
+
+
+def program() -> NoReturn:
+    """The command line as a program: run a command, and end the process with its exit code."""
+    end_process(main())
+
+
+def end_process(code: int) -> NoReturn:
+    """End the process, whatever its threads are at.
+
+    A network that is being compiled cannot be stopped, and an interpreter that ends meanwhile aborts.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if any(thread.daemon and thread.name.startswith("livefan") for thread in threading.enumerate()):
+        os._exit(code)
+    sys.exit(code)

@@ -250,3 +250,16 @@ def test_the_first_example_of_the_readme_runs(tmp_path: Path):
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert len(done.stdout.splitlines()) == 3
+
+
+def test_a_thread_that_cannot_be_stopped_does_not_keep_the_process():
+    """As one that compiles a network, when the window is closed meanwhile."""
+    busy = (
+        "import threading, time; from livefan.cli import end_process; "
+        "threading.Thread(target=time.sleep, args=(600,), name='livefan-second', daemon=True).start(); "
+        "print('said'); end_process(3)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", busy], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout) == (3, "said\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -140,6 +141,11 @@ def done_before(recording: str | Path, outputs: Outputs, settings: AnnotationSet
         return bool(header["request"] == _request(recording, "", outputs, settings))
     except (OSError, ValueError, KeyError, TypeError):
         return False
+
+
+def spare_threads() -> int:
+    """How many threads the network is best given where a single recording is annotated."""
+    return min(2, os.cpu_count() or 1)
 
 
 def _measuring(recording: str | Path, fingerprint: str, settings: AnnotationSettings) -> str:

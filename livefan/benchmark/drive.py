@@ -21,6 +21,7 @@ from PyQt6.QtGui import QMouseEvent  # noqa: E402
 from PyQt6.QtWidgets import QApplication  # noqa: E402
 
 from livefan.benchmark.window import WindowReport  # noqa: E402
+from livefan.cli import end_process  # noqa: E402
 from livefan.errors import LivefanError  # noqa: E402
 from livefan.gui.app import make_application, shorten_collections  # noqa: E402
 from livefan.gui.settings import Asked  # noqa: E402
@@ -177,4 +178,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_process(main())

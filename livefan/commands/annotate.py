@@ -46,7 +46,7 @@ def add(commands: Commands) -> None:
     )
     _add_arguments(parser)
     add_pipeline_options(parser)
-    add_runtime_options(parser)
+    add_runtime_options(parser, threads="2 for a single recording, 1 in a batch")
     parser.set_defaults(run=run)
 
 
@@ -111,7 +111,7 @@ def run(arguments: argparse.Namespace) -> int:
     recordings, many = find_recordings(arguments.recordings)
     folder = Path(arguments.out)
     many = many or folder.is_dir() or arguments.out.endswith(("/", os.sep))
-    settings = _settings(arguments, Path("out.mp4") if many else folder)
+    settings = _settings(arguments, Path("out.mp4") if many else folder, many=many)
     if many:
         return _run_batch(_tasks(arguments, recordings, folder, settings), arguments)
     if arguments.scheduler:
@@ -119,8 +119,8 @@ def run(arguments: argparse.Namespace) -> int:
     return _run_one(arguments, recordings[0], folder, settings)
 
 
-def _settings(arguments: argparse.Namespace, out: Path) -> AnnotationSettings:
-    from livefan.annotation.recording import AnnotationSettings
+def _settings(arguments: argparse.Namespace, out: Path, *, many: bool) -> AnnotationSettings:
+    from livefan.annotation.recording import AnnotationSettings, spare_threads
     from livefan.annotation.video import CODECS as KNOWN
     from livefan.annotation.video import VideoFormat
     from livefan.overlay import OverlayStyle
@@ -132,9 +132,10 @@ def _settings(arguments: argparse.Namespace, out: Path) -> AnnotationSettings:
         raise LivefanError(f"--quality {arguments.quality}: {codec} takes 0 to {worst}")
     if arguments.jobs < 0:
         raise LivefanError(f"--jobs {arguments.jobs}: give a number of processes, or 0 for one on each core")
+    threads = arguments.threads or (1 if many else spare_threads())
     return AnnotationSettings(
         weights=arguments.weights,
-        runtime=RuntimeChoice(arguments.runtime, arguments.precision, arguments.threads),
+        runtime=RuntimeChoice(arguments.runtime, arguments.precision, threads),
         smoothing=arguments.smoothing,
         max_faces=arguments.max_faces,
         longest_gap=arguments.longest_gap,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,7 +51,7 @@ def add(commands: Commands) -> None:
         help="instead, open the window, use it by script, and measure start, capture to paint, every "
         "handling of an event, and closing",
     )
-    add_runtime_options(parser)
+    add_runtime_options(parser, threads="1, with --annotate 2")
     parser.set_defaults(run=run)
 
 
@@ -64,9 +65,11 @@ def _benchmark_gui(clip: str, weights: str, choice: RuntimeChoice, json_path: Pa
     return 0
 
 
-def _benchmark_annotate(clip: str, weights: str, choice: RuntimeChoice) -> int:
+def _benchmark_annotate(clip: str, weights: str, choice: RuntimeChoice, threads: int | None) -> int:
+    from livefan.annotation.recording import spare_threads
     from livefan.benchmark.annotating import as_lines, benchmark_annotate
 
+    choice = replace(choice, threads=threads or spare_threads())
     print("\n".join(as_lines(benchmark_annotate(clip, weights, choice))))
     return 0
 
@@ -79,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
     clip = arguments.clip or str(bundled_clip())
     choice = runtime_choice(arguments)
     if arguments.annotate:
-        return _benchmark_annotate(clip, arguments.weights, choice)
+        return _benchmark_annotate(clip, arguments.weights, choice, arguments.threads)
     if arguments.gui:
         return _benchmark_gui(clip, arguments.weights, choice, arguments.json)
     if arguments.minutes:

@@ -131,8 +131,13 @@ def print_left_out(faces: FaceSet) -> None:
         print(f"left out: {line}", file=sys.stderr)
 
 
-def add_runtime_options(parser: argparse.ArgumentParser, runtime: str = "auto") -> None:
-    """What runs the network."""
+def add_runtime_options(parser: argparse.ArgumentParser, runtime: str = "auto", threads: str = "1") -> None:
+    """What runs the network.
+
+    Args:
+        runtime: the default.
+        threads: the default in words, where it is not one: ``arguments.threads`` is None then.
+    """
     parser.add_argument(
         "--runtime",
         choices=["auto", "openvino", "onnxruntime", "torch"],
@@ -149,9 +154,9 @@ def add_runtime_options(parser: argparse.ArgumentParser, runtime: str = "auto") 
     parser.add_argument(
         "--threads",
         type=positive_number,
-        default=1,
+        default=1 if threads == "1" else None,
         metavar="N",
-        help="CPU threads for the network (default: %(default)s)",
+        help=f"CPU threads for the network (default: {threads})",
     )
 
 
@@ -159,7 +164,7 @@ def runtime_choice(arguments: argparse.Namespace) -> RuntimeChoice:
     """What :func:`add_runtime_options` was given."""
     from livefan.runtimes.base import RuntimeChoice
 
-    return RuntimeChoice(arguments.runtime, arguments.precision, arguments.threads)
+    return RuntimeChoice(arguments.runtime, arguments.precision, arguments.threads or 1)
 
 
 def notice(*, quiet: bool) -> Callable[[str], None]:
