@@ -140,6 +140,7 @@ def test_the_window_is_used_and_measured(clip: Path, tmp_path: Path):
     assert report.threads_left == 0
     assert len(report.held_up) > 20
     assert all(longest > 0 for longest in report.held_up.values())
+    assert all(report.worked[name] > 0 for name in report.held_up)
     assert "start to first picture" in "\n".join(window.as_lines(report))
     window.write_json(report, tmp_path / "report.json")
     assert window.WindowReport(**json.loads((tmp_path / "report.json").read_text())) == report

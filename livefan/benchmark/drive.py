@@ -39,6 +39,8 @@ class _Drive(QObject):
 
     A timer beats every few milliseconds in the window's own thread. However long a beat is late, so long was
     the window held up: by one handler of an event, or by several without a chance for the timer between them.
+    The processor time of its thread between two beats is what they worked; the rest they waited, for a core
+    or for Python's lock.
     """
 
     def __init__(self, window: MainWindow, pace: float) -> None:
@@ -46,8 +48,9 @@ class _Drive(QObject):
         self._pace = pace
         self._window = window
         self.held_up: dict[str, float] = {}
-        self._longest = 0.0
-        self._last_beat = time.perf_counter()
+        self.worked: dict[str, float] = {}
+        self._longest = self._most_work = 0.0
+        self._last_beat, self._work_at_beat = time.perf_counter(), time.thread_time()
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.setInterval(_BEAT_MS)
@@ -55,9 +58,10 @@ class _Drive(QObject):
         self._timer.start()
 
     def _beat(self) -> None:
-        now = time.perf_counter()
+        now, work = time.perf_counter(), time.thread_time()
         self._longest = max(self._longest, now - self._last_beat - _BEAT_MS / 1000)
-        self._last_beat = now
+        self._most_work = max(self._most_work, work - self._work_at_beat)
+        self._last_beat, self._work_at_beat = now, work
 
     def wait(self, seconds: float) -> None:
         """Let the window work for a while."""
@@ -78,10 +82,10 @@ class _Drive(QObject):
     def act(self, name: str, effect: Callable[[], object], seconds: float = _ACT_S) -> None:
         """Do something, watch what it leads to, and note the longest that the window was held up by it."""
         self._beat()
-        self._longest = 0.0
+        self._longest = self._most_work = 0.0
         effect()
         self.wait(seconds)
-        self.held_up[name] = self._longest
+        self.held_up[name], self.worked[name] = self._longest, self._most_work
 
     def act_on_everything(self) -> None:
         """Use every part of the window once."""
@@ -159,6 +163,7 @@ def drive(clip: str, choice: ModelChoice, pace: float, begun_at: float) -> Windo
         latency_p95=1000 * float(np.percentile(latencies, 95)),
         painted_per_second=len(journeys) * pace / _STEADY_S,
         held_up={name: 1000 * seconds for name, seconds in driver.held_up.items()},
+        worked={name: 1000 * seconds for name, seconds in driver.worked.items()},
         closing=1000 * closing,
         threads_left=threading.active_count() - before,
     )

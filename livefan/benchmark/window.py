@@ -37,6 +37,8 @@ class WindowReport:
         latency, latency_p95: from capture to paint, median and 95th percentile, with one model.
         painted_per_second: pictures shown, of :data:`RATE` captured.
         held_up: for what was done, the longest that the window took no notice of anything else meanwhile.
+        worked: likewise the most processor time that its thread took at a stretch; the rest of the time it
+            waited for a core, or for another thread to let go of Python.
         closing: from closing the window until every thread had ended.
         threads_left: how many had not.
     """
@@ -47,6 +49,7 @@ class WindowReport:
     latency_p95: float
     painted_per_second: float
     held_up: dict[str, float]
+    worked: dict[str, float]
     closing: float
     threads_left: int
 
@@ -90,15 +93,18 @@ def _median(reports: list[WindowReport]) -> WindowReport:
     def of(figure: Callable[[WindowReport], float]) -> float:
         return statistics.median(map(figure, reports))
 
+    def by_name(figures: Callable[[WindowReport], dict[str, float]]) -> dict[str, float]:
+        every = [figures(report) for report in reports]
+        return {name: statistics.median(each[name] for each in every) for name in every[0]}
+
     return WindowReport(
         platform=reports[0].platform,
         start=of(lambda report: report.start),
         latency=of(lambda report: report.latency),
         latency_p95=of(lambda report: report.latency_p95),
         painted_per_second=of(lambda report: report.painted_per_second),
-        held_up={
-            name: statistics.median(report.held_up[name] for report in reports) for name in reports[0].held_up
-        },
+        held_up=by_name(lambda report: report.held_up),
+        worked=by_name(lambda report: report.worked),
         closing=of(lambda report: report.closing),
         threads_left=max(report.threads_left for report in reports),
     )
@@ -147,11 +153,14 @@ def as_lines(report: WindowReport) -> list[str]:
         ("closing until the last thread ended", f"{report.closing:.0f} ms"),
         ("threads left", str(report.threads_left)),
     ]
-    held_up = [(f"  {name}", f"{longest:.1f} ms") for name, longest in report.held_up.items()]
+    held_up = [
+        (f"  {name}", f"{longest:.1f} ms{report.worked[name]:9.1f} ms")
+        for name, longest in report.held_up.items()
+    ]
     width = max(len(name) for name, _ in itertools.chain(rows, held_up)) + 2
     return [
         f"{SIZE[0]} x {SIZE[1]} at {RATE} frames a second, Qt on {report.platform}",
         *(f"{name:<{width}}{value:>10}" for name, value in rows),
-        "longest that the window was held up while",
-        *(f"{name:<{width}}{value:>10}" for name, value in held_up),
+        "longest that the window was held up, and of that the most work of its own, while",
+        *(f"{name:<{width}}{value:>22}" for name, value in held_up),
     ]
