@@ -1,6 +1,7 @@
 """Many recordings: named, done in processes or on a cluster, each once, and told of in a table."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -181,14 +182,19 @@ def test_a_scheduler_that_is_not_there_is_one_line(
         list(run_on_cluster([task], "tcp://127.0.0.1:9"))
 
 
-def test_a_batch_that_is_stopped_goes_on(tmp_path: Path, talks: Path):
+def test_a_batch_that_is_stopped_goes_on(tmp_path: Path, talks: Path, photo: np.ndarray):
     """Ctrl+C reaches the command and its workers alike."""
-    arguments = [sys.executable, "main.py", "annotate", talks, "-o", tmp_path, "--no-video", "--quiet"]
+    folder, out = tmp_path / "in", tmp_path / "out"
+    shutil.copytree(talks, folder)
+    out.mkdir()
+    # Long enough to be stopped in, after the first is done.
+    write_recording(folder / "b2.mkv", [shrunk(photo)] * 300)
+    arguments = [sys.executable, "main.py", "annotate", folder, "-o", out, "--no-video", "--quiet"]
     root = Path(__file__).parent.parent
     running = subprocess.Popen(
         arguments, cwd=root, start_new_session=True, stderr=subprocess.PIPE, stdout=subprocess.PIPE
     )
-    while not (tmp_path / "a2.csv").exists() and running.poll() is None:
+    while not (out / "a2.csv").exists() and running.poll() is None:
         time.sleep(0.05)
     os.killpg(running.pid, signal.SIGINT)
     _, said = running.communicate(timeout=60)
@@ -198,4 +204,4 @@ def test_a_batch_that_is_stopped_goes_on(tmp_path: Path, talks: Path):
     words = [line.split()[-1] for line in done.stdout.splitlines()[1:]]
     assert words[0] == "before"
     assert words[-1] == "failed"
-    assert livefan.load_annotations(tmp_path / "a10.csv").num_rows == 6
+    assert livefan.load_annotations(out / "a10.csv").num_rows == 6
