@@ -1,5 +1,7 @@
 import itertools
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -149,3 +151,20 @@ def test_the_window_is_used_and_measured(clip: Path, tmp_path: Path):
 def test_what_the_window_fails_by_is_one_line(tmp_path: Path, clip: Path):
     with pytest.raises(LivefanError, match=r"none\.safetensors"):
         window.benchmark_window(clip, str(tmp_path / "none.safetensors"), RuntimeChoice())
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        pytest.param(
+            "import os, signal; os.kill(os.getpid(), signal.SIGTERM)",
+            "SIGTERM",
+            marks=pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals"),
+        ),
+        ("raise SystemExit('no such camera')", "no such camera"),
+        ("raise SystemExit(3)", "exit code 3"),
+    ],
+)
+def test_a_process_that_failed_says_why_or_how(code: str, reason: str):
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert reason in window.failure(done)

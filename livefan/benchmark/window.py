@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -132,9 +133,18 @@ def _run(
     except subprocess.TimeoutExpired as error:
         raise LivefanError(f"the window did not come to an end in {_TIME_LIMIT_S} s") from error
     if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise LivefanError(f"the window could not be measured: {reason}")
+        raise LivefanError(f"the window could not be measured: {failure(done)}")
     return WindowReport(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def failure(done: subprocess.CompletedProcess[str]) -> str:
+    """Why a process failed: what it said last, or else how it ended."""
+    lines = done.stderr.strip().splitlines()
+    if lines:
+        return lines[-1]
+    if done.returncode < 0:
+        return f"its process was ended by {signal.Signals(-done.returncode).name}"
+    return f"its process said nothing and ended with exit code {done.returncode}"
 
 
 def write_json(report: WindowReport, path: Path) -> None:
