@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -42,16 +43,19 @@ class Crop:
 
     def to_image(self, points_crop: np.ndarray) -> np.ndarray:
         """Map ``(..., 2)`` crop points back to image pixels, float64; the inverse of :meth:`to_crop`."""
-        return (np.asarray(points_crop, np.float64) - self.matrix[:, 2]) @ np.linalg.inv(self.matrix[:, :2]).T
+        # The inverse of a rotation is its transpose.
+        turn_back = self.matrix[:, :2] * (self.side_px / self.size) ** 2
+        return (np.asarray(points_crop, np.float64) - self.matrix[:, 2]) @ turn_back
 
-    @property
+    @cached_property
     def matrix(self) -> np.ndarray:
         """The ``(2, 3)`` affine matrix from image pixels to crop pixels."""
-        scale = self.size / self.side_px
+        scale, middle = self.size / self.side_px, (self.size - 1) / 2
         cos, sin = scale * math.cos(self.angle), scale * math.sin(self.angle)
-        linear = np.array([[cos, sin], [-sin, cos]])
-        middle = (self.size - 1) / 2
-        return np.column_stack([linear, middle - linear @ np.asarray(self.centre_px)])
+        x, y = self.centre_px
+        matrix = np.array([[cos, sin, middle - cos * x - sin * y], [-sin, cos, middle + sin * x - cos * y]])
+        matrix.setflags(write=False)
+        return matrix
 
     def cut(self, image: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """Resample the square into a ``(size, size, channels)`` image; outside the image is black.
@@ -128,7 +132,5 @@ def crop_from_landmarks(points_px: np.ndarray, *, angle: float = 0.0, size: int 
 
 def upright_crop(points_px: np.ndarray, scheme: LandmarkScheme, size: int = 256) -> Crop:
     """The crop around a face's landmarks in which its head stands upright."""
-    right, left, mouth = (
-        points_px[list(part)].mean(axis=0) for part in (scheme.right_eye, scheme.left_eye, scheme.mouth)
-    )
-    return crop_from_landmarks(points_px, angle=roll_angle(right, left, mouth), size=size)
+    right_eye, left_eye, mouth = scheme.centring @ points_px
+    return crop_from_landmarks(points_px, angle=roll_angle(right_eye, left_eye, mouth), size=size)

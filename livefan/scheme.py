@@ -46,6 +46,8 @@ class LandmarkScheme:
     left_eye: tuple[int, ...]
     mouth: tuple[int, ...]
     mirror_order: np.ndarray = field(init=False, repr=False, compare=False)
+    centring: np.ndarray = field(init=False, repr=False, compare=False)
+    """``(3, n_points)``: times landmarks, the centres of right eye, left eye and mouth."""
 
     def __post_init__(self) -> None:
         order = np.arange(len(self.point_names))
@@ -53,6 +55,11 @@ class LandmarkScheme:
             order[right], order[left] = left, right
         order.setflags(write=False)
         object.__setattr__(self, "mirror_order", order)
+        centring = np.zeros((3, len(self.point_names)))
+        for row, part in zip(centring, (self.right_eye, self.left_eye, self.mouth), strict=True):
+            row[list(part)] = 1 / len(part)
+        centring.setflags(write=False)
+        object.__setattr__(self, "centring", centring)
 
     @property
     def n_points(self) -> int:

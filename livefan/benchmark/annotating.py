@@ -49,7 +49,8 @@ def benchmark_annotate(
 ) -> AnnotationSpeed:
     """Annotate a clip with and without a video, and send it through MediaPipe's face mesh, in turn.
 
-    Loading the network and the face mesh counts for neither; decoding counts for all.
+    Loading the networks and the face mesh counts for neither, since the median leaves out the first of
+    several recordings; decoding counts for all.
 
     Raises:
         LivefanError: if the clip cannot be read.

@@ -24,6 +24,9 @@ _HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
 """What is computed in for layers that are not quantised."""
 _MOST_STREAMS = 4
 """Each takes memory; more faces than that are seldom looked at."""
+_MOST_LOADED = 4
+_LOADED: dict[tuple[Any, ...], Any] = {}
+"""Compiled networks, the one used last at the end: two that find faces, and two to compare."""
 
 
 @cache
@@ -107,7 +110,8 @@ def load_network(
 ) -> Any:
     """A network compiled for the CPU, from the cache where it was compiled before.
 
-    Loading what was compiled takes a third of the time of compiling, and less memory.
+    Loading what was compiled takes a third of the time of compiling, and less memory. The last few networks
+    that came from a cache stay in memory: a batch of short recordings, or of photographs, loads them once.
 
     Args:
         name: what the compiled network is called in the cache.
@@ -124,15 +128,25 @@ def load_network(
         # Networks that run at the same time must not be tied to the same core.
         "ENABLE_CPU_PINNING": False,
     }
-    kept = store.load(name) if store else None
+    if store is None:
+        return _core().compile_model(read(), "CPU", settings)
+    key = (store.folder / name, *settings.values())
+    network = _LOADED.pop(key, None) or _from_store(name, read, settings, store)
+    _LOADED[key] = network
+    while len(_LOADED) > _MOST_LOADED:
+        _LOADED.pop(next(iter(_LOADED)), None)
+    return network
+
+
+def _from_store(name: str, read: Callable[[], Any], settings: dict[str, Any], store: Store) -> Any:
+    kept = store.load(name)
     if kept is not None:
         try:
             return _core().import_model(io.BytesIO(kept), "CPU", settings)
         except RuntimeError:
             pass  # written by a build of the same version that differs all the same
     compiled = _core().compile_model(read(), "CPU", settings)
-    if store:
-        store.save(name, compiled.export_model().getvalue())
+    store.save(name, compiled.export_model().getvalue())
     return compiled
 
 
