@@ -53,7 +53,7 @@ class SmootherSettings:
         velocity_seconds: time in which a velocity fades.
         part_drift: how far a landmark at rest wanders within the face: variance a second, in ``noise_std``
             squared.
-        trend_weight: weight of the past in the running mean of innovations.
+        trend_seconds: how long the running mean of innovations looks back.
         pose_trend, part_trend: how many times its variance under noise the squared mean innovation must be
             to count as motion of the face, or of a part.
         surprise: likewise of a single squared innovation.
@@ -76,14 +76,14 @@ class SmootherSettings:
     pose_drift: float = 2.5e-6
     velocity_seconds: float = 0.15
     part_drift: float = 0.036
-    trend_weight: float = 0.56
-    pose_trend: float = 12.5
+    trend_seconds: float = 0.0575
+    pose_trend: float = 18.0
     part_trend: float = 8.5
     surprise: float = 18.9
-    pose_response: float = 2.1
+    pose_response: float = 1.6
     part_response: float = 6.0
     pose_unrest: float = 0.6
-    pose_unrest_seconds: float = 0.4
+    pose_unrest_seconds: float = 0.25
     part_unrest: float = 1.55
     part_unrest_seconds: float = 0.134
     neighbours: int = 6
@@ -381,7 +381,9 @@ class KalmanSmoother:
         """The prediction of shift or spin, trusted less where innovations show motion."""
         settings = self.settings
         expected = motion.variance + noise
-        trend, square = unrest.squares(innovation / math.sqrt(expected), settings.trend_weight)
+        trend, square = unrest.squares(
+            innovation / math.sqrt(expected), math.exp(-elapsed / settings.trend_seconds)
+        )
         excess = max(trend / settings.pose_trend, square / settings.surprise)
         if excess <= 1.0:
             return motion
@@ -399,7 +401,9 @@ class KalmanSmoother:
         settings = self.settings
         variance = predicted.shape_variance
         expected = variance + noise
-        trend, square = self._part_unrest.squares(innovation / np.sqrt(expected), settings.trend_weight)
+        trend, square = self._part_unrest.squares(
+            innovation / np.sqrt(expected), math.exp(-elapsed / settings.trend_seconds)
+        )
         around_trend, around = self._near @ trend, self._near @ square
         excess = np.maximum(
             around_trend / settings.part_trend, np.maximum(around, square) / settings.surprise
