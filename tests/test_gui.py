@@ -1,5 +1,6 @@
 """The window, without a screen and on real frames: each control does what it says."""
 
+import math
 import queue
 import threading
 import time
@@ -79,8 +80,9 @@ def shows(window: MainWindow) -> bool:
     return window.view.painted is not None and bool(window.view.painted.picture.panes)
 
 
-def index(window: MainWindow) -> int:
-    return pane(window).result.frame.index
+def index(window: MainWindow) -> float:
+    """Of the frame that is shown; of none, as while a source opens, nan, which is no index's match."""
+    return pane(window).result.frame.index if shows(window) else math.nan
 
 
 def place_of(window: MainWindow, point: int) -> QPointF:
@@ -130,7 +132,7 @@ def full_size(window: MainWindow) -> np.ndarray:
 
 def held_at_end(drive: Driven, images: Path, **asked) -> MainWindow:
     window = drive.open(source=str(images), **asked)
-    drive.until(lambda: shows(window) and index(window) == 5 and window.player.paused)
+    drive.until(lambda: index(window) == 5 and window.player.paused)
     return window
 
 
@@ -169,7 +171,7 @@ class TestWatching:
 
     def test_play_step_start_and_scrubber(self, drive: Driven, clip: Path):
         window = drive.open(source=str(clip))
-        drive.until(lambda: shows(window) and index(window) > 2)
+        drive.until(lambda: index(window) > 2)
         window.acts.play.trigger()
         drive.qtbot.wait(400)
         at = index(window)
@@ -192,7 +194,7 @@ class TestWatching:
     def test_a_loop_goes_on_at_the_start(self, drive: Driven, images: Path):
         window = drive.open(source=str(images))
         window.acts.loop.trigger()
-        drive.until(lambda: shows(window) and index(window) >= 4)
+        drive.until(lambda: index(window) >= 4)
         drive.until(lambda: index(window) <= 1)
         drive.until(lambda: index(window) >= 4)
         assert not window.player.paused
@@ -205,7 +207,7 @@ class TestWatching:
     def test_files_are_dropped_on_it(self, drive: Driven, images: Path, clip: Path):
         window = held_at_end(drive, images)
         self.drop(window, clip)
-        drive.until(lambda: shows(window) and index(window) > 6)
+        drive.until(lambda: index(window) > 6)
         assert window.player.wanted.source == str(clip)
         self.drop(window, images / "3.png")
         drive.until(lambda: "ended" in window.message.text())
@@ -324,7 +326,7 @@ class TestACamera:
 
     def test_its_loss_and_return_are_said_and_it_goes_on(self, drive: Driven, camera):
         window = drive.open(source=0)
-        drive.until(lambda: shows(window) and index(window) > 3)
+        drive.until(lambda: index(window) > 3)
         assert not window.transport.isVisible()
         camera.state = "lost"
         drive.until(lambda: "away" in window.message.text())
@@ -344,7 +346,7 @@ class TestACamera:
 
     def test_its_picture_can_be_held(self, drive: Driven, camera):
         window = drive.open(source=0)
-        drive.until(lambda: shows(window) and index(window) > 3)
+        drive.until(lambda: index(window) > 3)
         window.acts.play.trigger()
         drive.qtbot.wait(400)
         at = index(window)
@@ -579,7 +581,7 @@ class TestKeeping:
 
     def test_the_clean_video_is_recorded_with_its_landmarks(self, drive: Driven, clip: Path, tmp_path: Path):
         window = drive.open(source=str(clip), record_clean=tmp_path / "clean.mp4")
-        drive.until(lambda: shows(window) and index(window) > 20)
+        drive.until(lambda: index(window) > 20)
         window.acts.stop.trigger()
         drive.until(lambda: "Recorded" in window.message.text())
         table = livefan.load_annotations(tmp_path / "clean.csv").to_pydict()
@@ -593,7 +595,7 @@ class TestKeeping:
 
     def test_closing_while_recording_keeps_the_recording(self, drive: Driven, clip: Path, tmp_path: Path):
         window = drive.open(source=str(clip), record=tmp_path / "seen.mp4")
-        drive.until(lambda: shows(window) and index(window) > 10)
+        drive.until(lambda: index(window) > 10)
         window.close()
         with av.open(str(tmp_path / "seen.mp4")) as container:
             assert sum(1 for _ in container.decode(video=0)) > 5

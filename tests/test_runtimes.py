@@ -14,7 +14,7 @@ from livefan.errors import LivefanError
 from livefan.model import build_network
 from livefan.pipeline import Pipeline
 from livefan.quantise import quantise
-from livefan.runtimes import select
+from livefan.runtimes import open_vino, select
 from livefan.runtimes.base import Runtime, RuntimeChoice
 from livefan.runtimes.open_vino import has_bfloat16
 from livefan.runtimes.pytorch import TorchRuntime
@@ -174,11 +174,39 @@ def test_a_compiled_network_is_kept_and_made_again_where_it_is_damaged(
     (compiled,) = tmp_path.glob("*/*.blob")
     compile_anew, made = select._as_onnx, []
     monkeypatch.setattr(select, "_as_onnx", lambda *given: made.append(1) or compile_anew(*given))
+
+    def leave_memory() -> None:
+        """As in a new process."""
+        monkeypatch.setattr(open_vino, "_LOADED", {})
+
+    leave_memory()
     assert np.array_equal(open_runtime(small, OPENVINO, cache=tmp_path).run(crops), first)
     assert made == []
     compiled.write_bytes(compiled.read_bytes()[:-1000])
+    leave_memory()
     assert np.array_equal(open_runtime(small, OPENVINO, cache=tmp_path).run(crops), first)
     assert made == [1]
+
+
+def test_the_networks_used_last_stay_in_memory(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    read: list[str] = []
+    from_store = open_vino._from_store
+    monkeypatch.setattr(open_vino, "_LOADED", {})
+    monkeypatch.setattr(
+        open_vino, "_from_store", lambda name, *rest: read.append(name) or from_store(name, *rest)
+    )
+
+    def times_read(*threads: int) -> int:
+        read.clear()
+        for each in threads:
+            open_runtime(small, RuntimeChoice("openvino", "float32", each), cache=tmp_path)
+        return len(read)
+
+    assert times_read(1, 2, 3, 4) == 4
+    assert times_read(1, 4, 3, 1) == 0
+    assert times_read(5) == 1
+    assert times_read(1, 3, 4, 5) == 0
+    assert times_read(2) == 1  # used longest ago, and let go
 
 
 def test_int8_that_was_made_anew_is_compiled_anew(small: Path, tmp_path: Path, crops: np.ndarray):
