@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from livefan.atomic import whole_file
@@ -57,7 +57,8 @@ def save_weights(path: Path, model: HeatmapNetwork, info: WeightsInfo, *, half: 
     if half:
         tensors = {key: v.half() if v.is_floating_point() else v for key, v in tensors.items()}
     with whole_file(path) as partial:
-        save_file(tensors, partial, metadata={"livefan": json.dumps(asdict(info))})
+        # Not save_file, which makes a file that only its owner may read.
+        partial.write_bytes(save(tensors, metadata={"livefan": json.dumps(asdict(info))}))
 
 
 def load_weights(

@@ -1,4 +1,5 @@
 import json
+import os
 import pickle
 import shutil
 from pathlib import Path
@@ -53,6 +54,13 @@ def test_what_is_saved_is_loaded_with_its_metadata(small: Path, tmp_path: Path):
     save_weights(again, loaded.model, loaded.info)
     image = torch.randn(1, 3, 256, 256)
     assert torch.equal(loaded.model(image), load_weights(again).model(image))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_a_saved_file_may_be_read_by_whom_the_user_lets_read_files(small: Path, tmp_path: Path):
+    other = tmp_path / "other"
+    other.touch()
+    assert small.stat().st_mode == other.stat().st_mode
 
 
 def test_the_shipped_weights_say_what_they_are(weights: Weights):
@@ -176,11 +184,12 @@ def test_a_network_starts_from_imagenet_or_from_another_network(small: Path):
 def test_saving_over_a_file_leaves_it_whole_when_writing_fails(small: Path, monkeypatch: pytest.MonkeyPatch):
     before = small.read_bytes()
 
-    def fails(tensors: object, path: Path, metadata: object) -> None:
-        path.write_bytes(b"half")
+    def fails(path: Path, data: bytes) -> int:
+        with path.open("wb") as file:
+            file.write(data[: len(data) // 2])
         raise OSError("disk full")
 
-    monkeypatch.setattr("livefan.weights.save_file", fails)
+    monkeypatch.setattr(Path, "write_bytes", fails)
     with pytest.raises(OSError, match="disk full"):
         save_weights(small, MobileFAN(68, 0.5), WeightsInfo(scheme="300w-68", width=0.5))
     assert small.read_bytes() == before
