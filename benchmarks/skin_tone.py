@@ -1,6 +1,6 @@
 """How accurate networks are on light and on dark skin.
 
-    python benchmarks/skin_tone.py --root DIR [--weights NAME ...]
+    python -m benchmarks.skin_tone --root DIR [--weights NAME ...]
 
 The validation faces of 300W are grouped by the individual typology angle of their cheeks (Chardon et
 al., Int. J. Cosmetic Science 13, 1991), arctan((L* - 50) / b*) in degrees, with the bounds of Del Bino
