@@ -59,7 +59,7 @@ class TrainingFaces(Dataset[tuple[Tensor, Tensor]]):
         if rng.random() < 0.5:
             pixels = pixels[:, ::-1]
             points_crop = points_crop[self.scheme.mirror_order]
-            points_crop[:, 0] = crop.size - 1 - points_crop[:, 0]
+            points_crop[:, 0] = crop.size * (1 + 2 * self.config.mirror_offset) - 1 - points_crop[:, 0]
         for probability, change in _PHOTOMETRIC:
             if rng.random() < probability * self.config.photometric:
                 pixels = change(pixels, rng)

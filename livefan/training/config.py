@@ -49,6 +49,8 @@ class TrainConfig:
         rotation: largest rotation in degrees, and ``rotation_probability`` how often.
         scale: crop side is multiplied by ``1 / scale ... scale``.
         shift: crop centre moves by up to this share of its side, each way.
+        mirror_offset: how far to the right of the places themselves the labels lie, as a share of the crop's
+            side. The labels of a mirrored face lie to the right too, not to the left.
         photometric: factor of how often light, blur, noise and covering are changed.
         motion_blur, defocus, compression, side_light, darkness, covering: how often each of these changes
             of :mod:`livefan.training.distortions` is made too, from 0 to 1.
@@ -80,6 +82,7 @@ class TrainConfig:
     rotation_probability: float = 0.6
     scale: float = 1.28
     shift: float = 0.06
+    mirror_offset: float = 0.0
     photometric: float = 1.0
     motion_blur: float = 0.0
     defocus: float = 0.0

@@ -149,6 +149,7 @@ class Run:
             architecture=self.config.architecture,
             width=self.config.width,
             decoder=decoder,
+            mirror_offset=self.config.mirror_offset,
             training={
                 "data": f"{n_faces} faces: {training.title or 'a set of labelled faces'}",
                 "terms": "the annotations of 300W, WFLW and COFW are for research use; so are weights "
