@@ -161,7 +161,8 @@ def _predict(runtime: Runtime, image: np.ndarray, crop: Crop, flip: bool) -> np.
     last = image.shape[1] - 1
     mirrored = replace(crop, centre_px=(last - crop.centre_px[0], crop.centre_px[1]), angle=-crop.angle)
     (other,) = locate(runtime, np.ascontiguousarray(image[:, ::-1]), [mirrored])
-    back = other.points_px[runtime.scheme.mirror_order] * (-1, 1) + (last, 0)
+    offset_px = runtime.mirror_offset * crop.side_px * np.array([math.cos(crop.angle), math.sin(crop.angle)])
+    back = other.points_px[runtime.scheme.mirror_order] * (-1, 1) + (last, 0) + 2 * offset_px
     return (seen.points_px + back) / 2
 
 

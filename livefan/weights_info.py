@@ -32,8 +32,8 @@ class WeightsInfo:
         scheme: name of the landmark scheme the network was trained for.
         decoder: decoder its validation numbers were measured with.
         input_size, colour_order, mean, std: what the network expects as input.
-        mirror_offset: how far to the right of the places themselves its landmarks lie, in mirrored faces as in
-            plain ones, as a share of the crop's side; see :class:`livefan.training.config.TrainConfig`.
+        mirror_offset: how far to the right of the places themselves its landmarks lie, in mirrored faces as
+            in plain ones, as a share of the crop's side; see :class:`livefan.training.config.TrainConfig`.
         training: free text by key: data, terms of use, command, seed, commit, validation numbers.
     """
 

@@ -1,4 +1,5 @@
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,6 +40,25 @@ def test_a_mirrored_face_is_seen_mirrored(pipeline: Pipeline, runtime: Runtime, 
     back = here[list(runtime.scheme.mirror_order)] * (-1, 1) + (photo.shape[1] - 1, 0)
     assert np.abs(back - there).max() < 0.05 * crop.side_px
     assert np.abs(back - there).mean() < 0.005 * crop.side_px
+
+
+def test_mirrored_views_are_put_right_by_the_offset_of_the_network(
+    pipeline: Pipeline, runtime: Runtime, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
+):
+    """Landmarks that a network puts too far right in every picture stay there, and views agree as before."""
+    (face,) = pipeline.process_image(photo)
+    crop = upright_crop(face.points_px, runtime.scheme)
+    # Views of other sizes would be moved by other distances.
+    monkeypatch.setattr(labelling, "_VIEWS", labelling._VIEWS[:1])
+    before = look([runtime], photo, crop)
+    right = 0.05 * np.array([runtime.input_size, 0, 0, 0], np.float32)
+    run = runtime.run
+    monkeypatch.setattr(runtime, "run", lambda crops: run(crops) + right)
+    monkeypatch.setattr(runtime, "mirror_offset", runtime.mirror_offset + 0.05)
+    after = look([runtime], photo, crop)
+    assert after.disagreement == pytest.approx(before.disagreement, rel=1e-2)
+    moved = 0.05 * crop.side_px * np.array([math.cos(crop.angle), math.sin(crop.angle)])
+    assert np.allclose(after.points_px, before.points_px + moved, atol=0.01 * crop.side_px)
 
 
 def test_several_teachers_give_their_mean_and_disagree_more(

@@ -56,6 +56,17 @@ def test_augmented_points_stay_on_what_they_mark(tmp_path: Path, monkeypatch: py
         assert (pixels[inside[:, 1], inside[:, 0], 0] > 120).all()
 
 
+def test_labels_of_mirrored_faces_keep_their_offset(tmp_path: Path):
+    faces = marked_faces(tmp_path, 2).faces
+    exact, offset = (TrainingFaces(faces, IBUG_68, TrainConfig(mirror_offset=share)) for share in (0.0, 0.05))
+    moved = np.array([(offset[key][1] - exact[key][1]).mean(0).tolist() for key in range(40)])
+    plain = np.isclose(moved, (0.0, 0.0), atol=1e-3).all(axis=1)
+    mirrored = np.isclose(moved, (2 * 12.8, 0.0), atol=1e-3).all(axis=1)
+    assert (plain | mirrored).all()
+    assert plain.any()
+    assert mirrored.any()
+
+
 def test_augmentation_varies_and_follows_from_its_seed(tmp_path: Path):
     faces = marked_faces(tmp_path, 2).faces
     first, same, other = (TrainingFaces(faces, IBUG_68, TrainConfig(seed=seed)) for seed in (0, 0, 1))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from livefan.scheme import LandmarkScheme
+from livefan.weights_info import WeightsInfo
 
 RUNTIMES = ("openvino", "onnxruntime", "torch")
 PRECISIONS = ("float32", "bfloat16", "int8")
@@ -37,15 +38,17 @@ class Runtime(ABC):
         precision: one of :data:`PRECISIONS`.
         scheme: what the landmarks are.
         input_size: side of a crop in pixels.
+        mirror_offset: see :class:`livefan.weights_info.WeightsInfo`.
     """
 
     name: str
 
-    def __init__(self, scheme: LandmarkScheme, input_size: int, precision: str = "float32") -> None:
+    def __init__(self, scheme: LandmarkScheme, info: WeightsInfo, precision: str = "float32") -> None:
         self.scheme = scheme
-        self.input_size = input_size
+        self.input_size = info.input_size
+        self.mirror_offset = info.mirror_offset
         self.precision = precision
-        self._buffer = np.empty((0, input_size, input_size, 3), np.uint8)
+        self._buffer = np.empty((0, info.input_size, info.input_size, 3), np.uint8)
 
     def buffer(self, count: int) -> np.ndarray:
         """``(count, size, size, 3)`` uint8 to cut crops into; the same memory at every call."""

@@ -19,7 +19,7 @@ class OnnxRuntime(Runtime):
     name = "onnxruntime"
 
     def __init__(self, weights: WeightFile, model: bytes, threads: int = 1) -> None:
-        super().__init__(weights.scheme, weights.info.input_size)
+        super().__init__(weights.scheme, weights.info)
         try:
             import onnxruntime
         except ImportError as error:

@@ -187,7 +187,7 @@ class OpenVinoRuntime(Runtime):
     name = "openvino"
 
     def __init__(self, weights: WeightFile, network: Any, precision: str, side_by_side: int = 1) -> None:
-        super().__init__(weights.scheme, weights.info.input_size, precision)
+        super().__init__(weights.scheme, weights.info, precision)
         self._network = network
         self._side_by_side = side_by_side
         self._requests = [network.create_infer_request()]

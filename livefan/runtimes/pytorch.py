@@ -24,7 +24,7 @@ class TorchRuntime(Runtime):
     name = "torch"
 
     def __init__(self, weights: Weights, decoder: str | None = None, threads: int | None = None) -> None:
-        super().__init__(weights.scheme, weights.info.input_size)
+        super().__init__(weights.scheme, weights.info)
         self._model = weights.model
         self._device = next(weights.model.parameters()).device
         self._decode = DECODERS[decoder or weights.info.decoder]
