@@ -8,10 +8,9 @@ import torch
 from torch import Tensor
 
 from livefan.model import HEATMAP_SIZE
-from livefan.weights_info import INPUT_SIZE
+from livefan.weights_info import CONFIDENCE_RADIUS, INPUT_SIZE
 
 _STRIDE = INPUT_SIZE / HEATMAP_SIZE
-_CONFIDENCE_RADIUS = 3.0
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ def decode_soft_argmax(heatmaps: Tensor) -> Decoded:
     """
     points, probability = soft_argmax(heatmaps)
     near_x, near_y = _squared_distances(points, probability)
-    near = near_y[..., :, None] + near_x[..., None, :] <= _CONFIDENCE_RADIUS**2
+    near = near_y[..., :, None] + near_x[..., None, :] <= CONFIDENCE_RADIUS**2
     confidence = (probability * near).sum((2, 3))
     return Decoded(heatmap_to_crop(points), confidence, _spread_crop(points, probability))
 

@@ -51,7 +51,10 @@ class Runtime(ABC):
         self._buffer = np.empty((0, info.input_size, info.input_size, 3), np.uint8)
 
     def buffer(self, count: int) -> np.ndarray:
-        """``(count, size, size, 3)`` uint8 to cut crops into; the same memory at every call."""
+        """``(count, size, size, 3)`` uint8 to cut crops into; the same memory at every call.
+
+        Rows of pixels are contiguous.
+        """
         if count > len(self._buffer):
             self._buffer = np.empty((count, *self._buffer.shape[1:]), np.uint8)
         return self._buffer[:count]
@@ -61,7 +64,7 @@ class Runtime(ABC):
         """The landmarks of some crops.
 
         Args:
-            crops_bgr: ``(batch, size, size, 3)`` uint8 BGR, contiguous.
+            crops_bgr: ``(batch, size, size, 3)`` uint8 BGR, contiguous or from :meth:`buffer`.
 
         Returns:
             ``(batch, n, 4)`` float32: ``x`` and ``y`` in crop pixels, confidence, and spread in crop

@@ -18,7 +18,7 @@ from livefan.atomic import whole_file
 from livefan.errors import LivefanError
 from livefan.runtimes.base import Runtime
 from livefan.runtimes.store import Store
-from livefan.weights_info import WeightFile
+from livefan.weights_info import WeightFile, WeightsInfo
 
 _HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
 """What is computed in for layers that are not quantised."""
@@ -170,6 +170,11 @@ def simplified(model: Any) -> Any:
     return model
 
 
+def margin_bgr(info: WeightsInfo) -> np.ndarray:
+    """``(3,)`` uint8: the colour that normalises to zero, as nearly as bytes can say it."""
+    return np.round(np.array(info.mean[::-1]) * 255).astype(np.uint8)
+
+
 class OpenVinoRuntime(Runtime):
     """A network that OpenVINO runs on the CPU.
 
@@ -179,7 +184,8 @@ class OpenVinoRuntime(Runtime):
 
     Args:
         weights: the weight file.
-        network: what :func:`load_network` gives of a model :func:`for_one_crop`.
+        network: what :func:`load_network` gives of a model :func:`for_one_crop`, rewritten or not by
+            :func:`livefan.runtimes.tuning.tuned`.
         precision: see :class:`livefan.runtimes.base.Runtime`.
         side_by_side: crops that are run at the same time, as the network was loaded for.
     """
@@ -192,19 +198,31 @@ class OpenVinoRuntime(Runtime):
         self._side_by_side = side_by_side
         self._requests = [network.create_infer_request()]
         self._landmarks = np.empty((0, weights.scheme.n_points, 4), np.float32)
+        side = network.input(0).shape[1]
+        self._margin = side - self.input_size
+        self._margin_bgr = margin_bgr(weights.info)
+        self._with_margin = np.empty((0, side, side, 3), np.uint8)
+
+    def buffer(self, count: int) -> np.ndarray:
+        """See :meth:`livefan.runtimes.base.Runtime.buffer`; crops lie within their margins."""
+        if count > len(self._with_margin):
+            self._with_margin = np.empty((count, *self._with_margin.shape[1:]), np.uint8)
+            self._with_margin[:] = self._margin_bgr
+        return self._with_margin[:count, self._margin :, self._margin :]
 
     def run(self, crops_bgr: np.ndarray) -> np.ndarray:
         """See :meth:`livefan.runtimes.base.Runtime.run`."""
         count = len(crops_bgr)
+        within = self.buffer(count)
+        if crops_bgr.ctypes.data != within.ctypes.data:
+            within[:] = crops_bgr
         if count > len(self._landmarks):
             self._landmarks = np.empty((count, *self._landmarks.shape[1:]), np.float32)
         while len(self._requests) < min(count, self._side_by_side):
             self._requests.append(self._network.create_infer_request())
         if len(self._requests) == 1 or count == 1:
             for number in range(count):
-                found = self._requests[0].infer(
-                    {0: crops_bgr[number : number + 1]}, share_inputs=True, share_outputs=True
-                )
+                found = self._requests[0].infer(self._inputs(number), share_inputs=True, share_outputs=True)
                 self._landmarks[number] = found[0][0]
             return self._landmarks[:count]
         at_work: deque[tuple[int, Any]] = deque()
@@ -212,11 +230,14 @@ class OpenVinoRuntime(Runtime):
             if len(at_work) == len(self._requests):
                 self._take(*at_work.popleft())
             request = self._requests[number % len(self._requests)]
-            request.start_async({0: crops_bgr[number : number + 1]}, share_inputs=True)
+            request.start_async(self._inputs(number), share_inputs=True)
             at_work.append((number, request))
         for number, request in at_work:
             self._take(number, request)
         return self._landmarks[:count]
+
+    def _inputs(self, number: int) -> dict[int, np.ndarray]:
+        return {0: self._with_margin[number : number + 1]}
 
     def _take(self, number: int, request: Any) -> None:
         """Wait for an inference and keep its landmarks."""

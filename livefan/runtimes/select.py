@@ -211,8 +211,11 @@ def _openvino(weights: WeightFile, precision: str, threads: int, store: Store) -
         name = f"int8-{digest.hexdigest()[:16]}-{side_by_side}.blob"
 
     def read() -> Any:
-        model = _int8_model(weights) if precision == "int8" else from_onnx(_as_onnx(weights, store))
-        return for_one_crop(model, weights)
+        if precision != "int8":
+            return for_one_crop(from_onnx(_as_onnx(weights, store)), weights)
+        from livefan.runtimes.tuning import tuned
+
+        return tuned(for_one_crop(_int8_model(weights), weights), weights.info)
 
     network = load_network(name, read, precision, threads, store, side_by_side=side_by_side)
     return OpenVinoRuntime(weights, network, precision, side_by_side)

@@ -18,7 +18,14 @@ from livefan.atomic import whole_file
 from livefan.errors import LivefanError
 
 _PACKAGES = ("openvino", "onnxruntime", "torch")
-_SOURCES = ("decode.py", "encoders.py", "model.py", "weights_info.py", "runtimes/graph.py")
+_SOURCES = (
+    "decode.py",
+    "encoders.py",
+    "model.py",
+    "weights_info.py",
+    "runtimes/graph.py",
+    "runtimes/tuning.py",
+)
 _KEPT = 8
 _MANIFEST = "livefan.json"
 
