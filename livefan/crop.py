@@ -8,6 +8,7 @@ of width ``w`` spans ``[-0.5, w - 0.5]``.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -43,9 +44,11 @@ class Crop:
 
     def to_image(self, points_crop: np.ndarray) -> np.ndarray:
         """Map ``(..., 2)`` crop points back to image pixels, float64; the inverse of :meth:`to_crop`."""
-        # The inverse of a rotation is its transpose.
-        turn_back = self.matrix[:, :2] * (self.side_px / self.size) ** 2
-        return (np.asarray(points_crop, np.float64) - self.matrix[:, 2]) @ turn_back
+        scale, middle = self.side_px / self.size, (self.size - 1) / 2
+        cos, sin = scale * math.cos(self.angle), scale * math.sin(self.angle)
+        x, y = self.centre_px
+        origin = np.array([x - (cos - sin) * middle, y - (sin + cos) * middle])
+        return np.asarray(points_crop, np.float64) @ np.array([[cos, sin], [-sin, cos]]) + origin
 
     @cached_property
     def matrix(self) -> np.ndarray:
@@ -62,7 +65,7 @@ class Crop:
 
         Args:
             image: ``(height, width, channels)`` uint8, any colour order, which is kept.
-            out: ``(size, size, channels)`` uint8, contiguous, to write to and return.
+            out: ``(size, size, channels)`` uint8, to write to and return; its rows are contiguous.
         """
         # A strong reduction by bilinear taps alone would alias, so shrink by averaging first.
         if self.side_px >= 2 * self.size:
@@ -102,15 +105,16 @@ class Crop:
         return Crop((x, y), self.side_px / reduction, self.angle, self.size)._warp(small, out)
 
 
-def roll_angle(right_eye: np.ndarray, left_eye: np.ndarray, mouth: np.ndarray) -> float:
+def roll_angle(right_eye: Iterable[float], left_eye: Iterable[float], mouth: Iterable[float]) -> float:
     """How far a head leans, in radians, clockwise on the screen, from three ``(2,)`` points.
 
     The line between the eyes and the line from the eyes to the mouth both vote, weighted by their
     length, so that the angle stays defined in profile, where the eyes fall together.
     """
-    across = left_eye - right_eye
-    down = mouth - (left_eye + right_eye) / 2
-    return math.atan2(across[1] - down[0], across[0] + down[1])
+    (right_x, right_y), (left_x, left_y), (mouth_x, mouth_y) = right_eye, left_eye, mouth
+    across_x, across_y = left_x - right_x, left_y - right_y
+    down_x, down_y = mouth_x - (left_x + right_x) / 2, mouth_y - (left_y + right_y) / 2
+    return math.atan2(across_y - down_x, across_x + down_y)
 
 
 def crop_from_landmarks(points_px: np.ndarray, *, angle: float = 0.0, size: int = 256) -> Crop:
@@ -122,15 +126,14 @@ def crop_from_landmarks(points_px: np.ndarray, *, angle: float = 0.0, size: int 
         size: side of the output in pixels.
     """
     cos, sin = math.cos(angle), math.sin(angle)
-    turn = np.array([[cos, sin], [-sin, cos]])
-    turned = np.asarray(points_px, np.float64) @ turn.T
-    low, high = turned.min(axis=0), turned.max(axis=0)
-    centre = (low + high) / 2 @ turn
-    side = max(float((high - low).max()) * CROP_MARGIN, 1.0)
-    return Crop((float(centre[0]), float(centre[1])), side, angle, size)
+    turned = np.asarray(points_px, np.float64) @ np.array([[cos, -sin], [sin, cos]])
+    (left, top), (right, bottom) = turned.min(axis=0).tolist(), turned.max(axis=0).tolist()
+    x, y = (left + right) / 2, (top + bottom) / 2
+    side = max(max(right - left, bottom - top) * CROP_MARGIN, 1.0)
+    return Crop((cos * x - sin * y, sin * x + cos * y), side, angle, size)
 
 
 def upright_crop(points_px: np.ndarray, scheme: LandmarkScheme, size: int = 256) -> Crop:
     """The crop around a face's landmarks in which its head stands upright."""
-    right_eye, left_eye, mouth = scheme.centring @ points_px
+    right_eye, left_eye, mouth = (scheme.centring @ points_px).tolist()
     return crop_from_landmarks(points_px, angle=roll_angle(right_eye, left_eye, mouth), size=size)

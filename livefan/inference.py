@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -24,6 +25,11 @@ class Located:
     points_px: np.ndarray
     confidence: np.ndarray
     spread_px: np.ndarray
+
+    @cached_property
+    def presence(self) -> float:
+        """How surely the crop held a face, in [0, 1]."""
+        return float(self.confidence.sum()) / len(self.confidence)
 
 
 def locate(runtime: Runtime, image: np.ndarray, crops: list[Crop]) -> list[Located]:

@@ -22,7 +22,7 @@ from livefan.runtimes.base import Runtime, RuntimeChoice
 from livefan.runtimes.select import open_runtime
 from livefan.scheme import LandmarkScheme
 from livefan.smooth import DEFAULT_STRENGTH, KalmanSmoother, SmootherSettings
-from livefan.tracking import PRESENCE, Track, bounding_box, look, presence
+from livefan.tracking import PRESENCE, Track, bounding_box, look
 from livefan.turned import detect_turned
 
 if TYPE_CHECKING:
@@ -182,6 +182,8 @@ class Pipeline:
 
     def _strayed(self, image: np.ndarray, located: list[Located]) -> list[Track]:
         """Tracks that were led to the face of another: of two on one face, the one that it fits less."""
+        if len(located) < 2:
+            return []
         boxes = [bounding_box(seen.points_px) for seen in located]
         strayed: list[Track] = []
         for one, other in combinations(range(len(boxes)), 2):
@@ -232,7 +234,7 @@ class Pipeline:
         for located in self._look_twice(image, [self._framing.crop(found) for found in new]):
             box = bounding_box(located.points_px)
             taken = any(iou(box, track.box_px) > _SAME_FACE_IOU for track in self._tracks)
-            if presence(located) >= PRESENCE and not taken:
+            if located.presence >= PRESENCE and not taken:
                 track = self._recall(image, located) or self._new_track(located)
                 track.see(located, self._time)
                 track.look_at(image, self.scheme)

@@ -23,7 +23,7 @@ from __future__ import annotations
 import cmath
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -99,11 +99,11 @@ class Transition(NamedTuple):
     fade: float
 
 
-@dataclass(frozen=True)
-class Motion:
+class Motion(NamedTuple):
     """A point of the plane that moves: where it is, how fast, and how sure that is along one axis.
 
-    Plain numbers: for two of these, arrays would take several times longer.
+    Plain numbers: for two of these, arrays would take several times longer. Tuples are made faster than other
+    objects, and each frame makes nine.
 
     Attributes:
         position, velocity: the latter a second.
@@ -180,8 +180,7 @@ class Motion:
         )
 
 
-@dataclass(frozen=True)
-class State:
+class State(NamedTuple):
     """What the filter knows of a face at a moment; points are complex.
 
     Attributes:
@@ -207,8 +206,7 @@ class State:
         return self.shift.position + self.turn * self.shape
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """One update: from the state before it to ``predicted`` and on to ``state``.
 
     Attributes:
@@ -225,20 +223,20 @@ class Step:
 
 
 class _Unrest:
-    """Tells motion from noise in innovations, of one channel (numbers) or of several (arrays).
+    """Tells motion of the face as a whole from noise, in the innovations of its shift or its spin.
 
     Attributes:
         density: process noise that there was lately.
     """
 
-    def __init__(self, none: Any) -> None:
-        self._trend = none * 0j
-        self.density = none
+    def __init__(self) -> None:
+        self._trend = 0j
+        self.density = 0.0
 
-    def squares(self, normalised: Any, weight: float) -> tuple[Any, Any]:
-        """Squared trend and squared innovation of each channel, both one on average under noise alone."""
+    def squares(self, normalised: complex, weight: float) -> tuple[float, float]:
+        """Squared trend and squared innovation, both one on average under noise alone."""
         self._trend = weight * self._trend + (1 - weight) * normalised
-        return _squared(self._trend) * (0.5 * (1 + weight) / (1 - weight)), _squared(normalised) * 0.5
+        return _squared(self._trend) * _trend_factor(weight), _squared(normalised) * 0.5
 
 
 class KalmanSmoother:
@@ -277,7 +275,8 @@ class KalmanSmoother:
             ``(n, 2)`` float64 landmarks in image pixels.
         """
         measured = np.ascontiguousarray(points_px, np.float64).view(np.complex128)[:, 0]
-        size = max(float(np.ptp(points_px, axis=0).max()), 1e-6)
+        low, high = points_px.min(axis=0), points_px.max(axis=0)
+        size = max(float((high - low).max()), 1e-6)
         usual = self._usual_noise(spread_px, size)
         elapsed, self._time = time - self._time, time
         step = None if self._must_begin(len(measured), elapsed) else self._advance(measured, usual, elapsed)
@@ -311,8 +310,8 @@ class KalmanSmoother:
         )
         self._camera_noise = 1.0
         self._in_face: np.ndarray | None = None
-        self._shift_unrest, self._spin_unrest = _Unrest(0.0), _Unrest(0.0)
-        self._part_unrest = _Unrest(np.zeros(n_points))
+        self._shift_unrest, self._spin_unrest = _Unrest(), _Unrest()
+        self._part_trend, self._part_density = np.zeros(n_points, np.complex128), np.zeros(n_points)
         distance = np.abs(shape[:, None] - shape)
         nearest = np.argsort(distance, axis=1, kind="stable")[:, : self.settings.neighbours]
         self._near = np.zeros((n_points, n_points))
@@ -338,14 +337,14 @@ class KalmanSmoother:
         if abs(moved) > self.settings.jump_acceleration * elapsed**2 * scale:
             # The face was put elsewhere: its shift is anybody's guess, its velocity none.
             shift = Motion(shift.position, 0j, 100 * abs(moved) ** 2, 0.0, (0.3 * scale) ** 2)
-        predicted = replace(
-            predicted,
-            shift=self._raised(shift, self._shift_unrest, moved, moved_noise, elapsed),
-            spin=self._raised(spin, self._spin_unrest, leaned, turned_noise, elapsed),
-        )
         part_noise = noise / scale**2
         innovation = in_face - predicted.shape
-        predicted = self._raise_shape(predicted, innovation, part_noise, elapsed)
+        predicted = State(
+            self._raised(shift, self._shift_unrest, moved, moved_noise, elapsed),
+            self._raised(spin, self._spin_unrest, leaned, turned_noise, elapsed),
+            predicted.shape,
+            self._raised_shape(predicted.shape_variance, innovation, part_noise, elapsed),
+        )
         self._learn_noise(in_face, usual / scale**2, elapsed)
         gain = predicted.shape_variance / (predicted.shape_variance + part_noise)
         state = State(
@@ -362,7 +361,7 @@ class KalmanSmoother:
         fade = math.exp(-elapsed / settings.velocity_seconds)
         transition = Transition(settings.velocity_seconds * (1.0 - fade), fade)
         at_rest = settings.pose_drift * abs(before.turn) ** 2
-        drift = settings.part_drift * settings.noise_std**2 + self._part_unrest.density
+        drift = settings.part_drift * settings.noise_std**2 + self._part_density
         predicted = State(
             before.shift.later(elapsed, transition, at_rest + self._shift_unrest.density),
             before.spin.later(elapsed, transition, settings.pose_drift + self._spin_unrest.density),
@@ -372,7 +371,7 @@ class KalmanSmoother:
         pose_share = math.exp(-elapsed / settings.pose_unrest_seconds)
         self._shift_unrest.density *= pose_share
         self._spin_unrest.density *= pose_share
-        self._part_unrest.density *= math.exp(-elapsed / settings.part_unrest_seconds)
+        self._part_density *= math.exp(-elapsed / settings.part_unrest_seconds)
         return transition, predicted
 
     def _raised(
@@ -394,25 +393,27 @@ class KalmanSmoother:
         unrest.density = max(unrest.density, seen)
         return motion.less_sure(factor)
 
-    def _raise_shape(
-        self, predicted: State, innovation: np.ndarray, noise: np.ndarray, elapsed: float
-    ) -> State:
-        """Trust the predicted places of landmarks less where they and their neighbours show motion."""
+    def _raised_shape(
+        self, variance: np.ndarray, innovation: np.ndarray, noise: np.ndarray, elapsed: float
+    ) -> np.ndarray:
+        """The variance of landmarks' places, raised where they and their neighbours show motion."""
         settings = self.settings
-        variance = predicted.shape_variance
         expected = variance + noise
-        trend, square = self._part_unrest.squares(
-            innovation / np.sqrt(expected), math.exp(-elapsed / settings.trend_seconds)
-        )
-        around_trend, around = self._near @ trend, self._near @ square
-        excess = np.maximum(
-            around_trend / settings.part_trend, np.maximum(around, square) / settings.surprise
-        )
+        weight = math.exp(-elapsed / settings.trend_seconds)
+        normalised = innovation / np.sqrt(expected)
+        self._part_trend *= weight
+        self._part_trend += (1 - weight) * normalised
+        # How many times what counts as motion; frames on which nothing moves are the rule.
+        trend = _squared(self._part_trend) * (_trend_factor(weight) / settings.part_trend)
+        square = _squared(normalised) * (0.5 / settings.surprise)
+        excess = np.maximum(np.maximum(self._near @ trend, self._near @ square), square)
+        if excess.max() <= 1.0:
+            return variance
         wanted = (excess * expected * settings.part_response - noise) / variance
         factor = np.where(excess > 1.0, np.minimum(np.maximum(wanted, 1.0), _HIGHEST_RISE), 1.0)
         seen = settings.part_unrest / elapsed * (factor - 1) * variance
-        self._part_unrest.density = np.maximum(self._part_unrest.density, seen)
-        return replace(predicted, shape_variance=variance * factor)
+        self._part_density = np.maximum(self._part_density, seen)
+        return variance * factor
 
     def _learn_noise(self, in_face: np.ndarray, usual: np.ndarray, elapsed: float) -> None:
         """Follow how noisy the camera is, by what landmarks in the face's frame differ from the last frame's.
@@ -422,7 +423,8 @@ class KalmanSmoother:
         """
         if self._in_face is not None:
             squares = _squared(in_face - self._in_face) / usual
-            seen = float(np.partition(squares, len(squares) // 2)[len(squares) // 2]) / (4 * math.log(2))
+            squares.partition(len(squares) // 2)
+            seen = float(squares[len(squares) // 2]) / (4 * math.log(2))
             share = 1 - math.exp(-elapsed / self.settings.noise_seconds)
             self._camera_noise += share * (min(max(seen, 0.1), 16.0) - self._camera_noise)
         self._in_face = in_face
@@ -513,6 +515,11 @@ def _fit_similarity(
     turned = complex(weighted @ measured) / inertia
     origin = complex(weight @ measured) / total + turned * (predicted.shift.position - centre)
     return origin - predicted.shift.position, turned, 1 / total, 1 / inertia
+
+
+def _trend_factor(weight: float) -> float:
+    """Makes the square of a running mean of noise one on average; ``weight`` is of what was before."""
+    return 0.5 * (1 + weight) / (1 - weight)
 
 
 def _squared(points: Any) -> Any:

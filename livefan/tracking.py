@@ -38,11 +38,6 @@ def bounding_box(points_px: np.ndarray) -> np.ndarray:
     return np.concatenate([points_px.min(axis=0), points_px.max(axis=0)])
 
 
-def presence(located: Located) -> float:
-    """How surely a crop held a face, in [0, 1]."""
-    return float(located.confidence.mean())
-
-
 @dataclass(eq=False)
 class Track:
     """A face being followed.
@@ -88,18 +83,21 @@ class Track:
 
     def expected_crop(self, time: float, scheme: LandmarkScheme) -> Crop:
         """Where to look for it."""
-        return upright_crop(self.located.points_px + self.expected_shift_px(time), scheme)
+        crop = upright_crop(self.located.points_px, scheme)
+        (x, y), (shift_x, shift_y) = crop.centre_px, self.expected_shift_px(time).tolist()
+        return Crop((x + shift_x, y + shift_y), crop.side_px, crop.angle, crop.size)
 
     def see(self, located: Located, time: float) -> None:
         """Take in where the face is now."""
-        before, elapsed = self.centre_px, time - self.seen_at
+        before, elapsed = self.box_px, time - self.seen_at
         self.located, self.seen_at = located, time
         self.box_px = bounding_box(located.points_px)
         if 0.0 < elapsed < _LOOK_AHEAD:
-            self.velocity_px = (self.velocity_px + (self.centre_px - before) / elapsed) / 2
+            moved = self.box_px - before
+            self.velocity_px = (self.velocity_px + (moved[:2] + moved[2:]) / (2 * elapsed)) / 2
         else:
             self.velocity_px = np.zeros(2)
-        self.absent = 0 if presence(located) >= PRESENCE else self.absent + 1
+        self.absent = 0 if located.presence >= PRESENCE else self.absent + 1
 
     def plain(self) -> dict[str, Any]:
         """All but the filter, as JSON can hold it; the numbers are exact."""
@@ -132,7 +130,7 @@ class Track:
     @property
     def gone(self) -> bool:
         """Whether the face is surely not where it is followed, or has not been for some frames."""
-        return self.absent >= _PATIENCE or presence(self.located) < _ABSENT
+        return self.absent >= _PATIENCE or self.located.presence < _ABSENT
 
     def look_at(self, image: np.ndarray, scheme: LandmarkScheme) -> None:
         """Remember what the face looks like, now and then while it is surely there."""
