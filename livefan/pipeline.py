@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +23,7 @@ from livefan.runtimes.base import Runtime, RuntimeChoice
 from livefan.runtimes.select import open_runtime
 from livefan.scheme import LandmarkScheme
 from livefan.smooth import DEFAULT_STRENGTH, KalmanSmoother, SmootherSettings
-from livefan.tracking import PRESENCE, Track, bounding_box, look
+from livefan.tracking import PRESENCE, SURE, Track, bounding_box, look
 from livefan.turned import detect_turned
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 _SAME_FACE_IOU = 0.4
 _REMEMBERED_SECONDS = 2.0
-
 
 _STRANGER = 1.2
 """From this strangeness on a face found is not one that was lost."""
@@ -219,8 +219,8 @@ class Pipeline:
     def _search_turned(self, image: np.ndarray) -> None:
         """Look at the image turned by a further quarter, while no face is found upright.
 
-        The detector finds faces that lie on their side or stand on their head, but takes them for upright
-        ones, and the network then sees no face there.
+        Where the detector takes a face that lies or stands on its head for an upright one, the network sees
+        none there.
         """
         if not self._tracks and self._time - self._turned_at >= _TURN_EVERY:
             self._turned_at = self._time
@@ -231,7 +231,9 @@ class Pipeline:
         """Look at what is new, and follow it from here on."""
         free = self.max_faces - len(self._tracks)
         new = [found for found in detections if self._is_new(found)][:free]
-        for located in self._look_twice(image, [self._framing.crop(found) for found in new]):
+        crops = [self._framing.crop(found) for found in new]
+        for crop, as_found in zip(crops, self._look_twice(image, crops), strict=True):
+            located = self._righted(image, crop, as_found)
             box = bounding_box(located.points_px)
             taken = any(iou(box, track.box_px) > _SAME_FACE_IOU for track in self._tracks)
             if located.presence >= PRESENCE and not taken:
@@ -245,6 +247,17 @@ class Pipeline:
         first = locate(self.runtime, image, crops)
         closer = [upright_crop(located.points_px, self.scheme) for located in first]
         return locate(self.runtime, image, closer)
+
+    def _righted(self, image: np.ndarray, crop: Crop, located: Located) -> Located:
+        """What is seen best of a new face, turned by quarters too where it is there but not surely.
+
+        The detector finds a face that lies on its side or stands on its head, too, but takes it for an upright
+        one, and the network may then half believe in what it sees.
+        """
+        if not PRESENCE <= located.presence < SURE:
+            return located
+        turned = [replace(crop, angle=crop.angle + quarters * math.pi / 2) for quarters in (1, 2, 3)]
+        return max([located, *self._look_twice(image, turned)], key=lambda each: each.presence)
 
     def _is_new(self, found: Detection) -> bool:
         """Whether a detection is of a face that is not followed yet."""
