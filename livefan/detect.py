@@ -63,33 +63,41 @@ def iou(box: np.ndarray, other: np.ndarray) -> float:
 class FaceDetector:
     """Finds the faces of an image; both models look, and a face that both see counts once.
 
-    Not safe to share between threads.
+    The full-range model is loaded when it looks for the first time. Not safe to share between threads.
 
     Raises:
         LivefanError: if MediaPipe's models are not there, or OpenVINO is not installed.
     """
 
     def __init__(self) -> None:
-        self._models = {SHORT_RANGE: BlazeFace(SHORT_RANGE_MODEL), FULL_RANGE: BlazeFace(FULL_RANGE_MODEL)}
+        self._models = {SHORT_RANGE: BlazeFace(SHORT_RANGE_MODEL)}
 
-    def detect(self, image: np.ndarray) -> list[Detection]:
-        """All faces of a ``(height, width, 3)`` uint8 BGR image, the surest first."""
+    def detect(self, image: np.ndarray, enough: int | None = None) -> list[Detection]:
+        """The faces of a ``(height, width, 3)`` uint8 BGR image, the surest first.
+
+        Args:
+            enough: where the short-range model finds so many, the other does not look.
+        """
+        small = _reduced(image)
         # The short-range model frames a face more exactly, so where both see one, its word counts.
-        by_model = self.detect_by_model(image)
-        kept: list[Detection] = []
-        for detection in (*by_model[SHORT_RANGE], *by_model[FULL_RANGE]):
-            if all(iou(detection.box_px, other.box_px) < _DUPLICATE_IOU for other in kept):
-                kept.append(detection)
+        kept = self._find(SHORT_RANGE, small, image)
+        if enough is None or len(kept) < enough:
+            for detection in self._find(FULL_RANGE, small, image):
+                if all(iou(detection.box_px, other.box_px) < _DUPLICATE_IOU for other in kept):
+                    kept.append(detection)
         return sorted(kept, key=lambda detection: -detection.score)
 
     def detect_by_model(self, image: np.ndarray) -> dict[str, list[Detection]]:
         """What each of the two models finds on its own, the surest first."""
         small = _reduced(image)
+        return {name: self._find(name, small, image) for name in (SHORT_RANGE, FULL_RANGE)}
+
+    def _find(self, name: str, small: np.ndarray, image: np.ndarray) -> list[Detection]:
+        """What a model finds on a reduced image, in pixels of the whole one."""
+        if name not in self._models:
+            self._models[name] = BlazeFace(FULL_RANGE_MODEL)
         scale = np.array([image.shape[1] / small.shape[1], image.shape[0] / small.shape[0]])
-        return {
-            name: [_in_pixels(found, name, scale) for found in model.find(small)]
-            for name, model in self._models.items()
-        }
+        return [_in_pixels(found, name, scale) for found in self._models[name].find(small)]
 
     def close(self) -> None:
         """Release the models."""

@@ -41,11 +41,8 @@ def locate(runtime: Runtime, image: np.ndarray, crops: list[Crop]) -> list[Locat
     """
     if not crops:
         return []
-    pixels = runtime.buffer(len(crops))
-    for crop, place in zip(crops, pixels, strict=True):
-        crop.cut(image, out=place)
-    landmarks = runtime.run(pixels).astype(np.float64)
+    landmarks = runtime.run_each(len(crops), lambda number, place: crops[number].cut(image, out=place))
     return [
         Located(crop.to_image(found[:, :2]), found[:, 2], found[:, 3] * (crop.side_px / crop.size))
-        for crop, found in zip(crops, landmarks, strict=True)
+        for crop, found in zip(crops, landmarks.astype(np.float64), strict=True)
     ]

@@ -205,12 +205,12 @@ class Pipeline:
         """Look for faces, in the background where that is wanted and some face is followed meanwhile."""
         if self._background is None:
             self._detected_at = self._time
-            self._begin_tracks(image, self._detector.detect(image))
+            self._begin_tracks(image, self._detector.detect(image, self.max_faces))
             self._search_turned(image)
             return
         if self._look is None:
             self._detected_at = self._time
-            self._look = self._background.submit(self._detector.detect, image)
+            self._look = self._background.submit(self._detector.detect, image, self.max_faces)
         if self._look.done() or not self._tracks:
             found, self._look = self._look.result(), None
             self._begin_tracks(image, found)
@@ -251,8 +251,8 @@ class Pipeline:
     def _righted(self, image: np.ndarray, crop: Crop, located: Located) -> Located:
         """What is seen best of a new face, turned by quarters too where it is there but not surely.
 
-        The detector finds a face that lies on its side or stands on its head, too, but takes it for an upright
-        one, and the network may then half believe in what it sees.
+        The detector finds a face that lies on its side or stands on its head, too, but takes it for an
+        upright one, and the network may then half believe in what it sees.
         """
         if not PRESENCE <= located.presence < SURE:
             return located

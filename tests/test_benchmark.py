@@ -9,18 +9,22 @@ import numpy as np
 import pytest
 
 from livefan.benchmark import peers, window
-from livefan.benchmark.pictures import crowd, fit, read_frames, there_and_back
+from livefan.benchmark.pictures import crowd, fit, read_frames, rewritten, there_and_back
 from livefan.benchmark.processes import Footprint, footprints
 from livefan.benchmark.report import as_table, write_json, write_plot
 from livefan.benchmark.run import WHOLE_WAY, FaceCount, FrameSize, Report
 from livefan.benchmark.soak import soak
-from livefan.benchmark.timing import Timing, summarise, time_in_turn
+from livefan.benchmark.timing import Timing, summarise, time_in_blocks, time_in_turn
 from livefan.bundled import DEFAULT_WEIGHTS
 from livefan.cli import main
 from livefan.errors import LivefanError
 from livefan.frame import Frame
 from livefan.pipeline import Pipeline
 from livefan.runtimes.base import RuntimeChoice
+from livefan.runtimes.open_vino import layer_seconds
+from livefan.runtimes.select import openvino_model
+from livefan.runtimes.store import Store
+from livefan.weights_info import read_weight_file
 
 OPENVINO = RuntimeChoice("openvino", "int8")
 
@@ -36,8 +40,13 @@ def report() -> Report:
         runtime="openvino",
         precision="int8",
         threads=1,
-        in_turn={WHOLE_WAY: timing, peers.MEDIAPIPE: Timing(8.0, 9.0, 100, 9.0)},
+        in_turn={
+            WHOLE_WAY: timing,
+            f"{WHOLE_WAY}, half": Timing(2.0, 3.0, 100, 1.8),
+            peers.MEDIAPIPE: Timing(8.0, 9.0, 100, 9.0),
+        },
         stages={"crop": Timing(0.5, 0.6, 100, 0.5)},
+        end_to_end=Timing(7.0, 9.0, 100, 7.0),
         faces=[FaceCount(1, 1.0, timing), FaceCount(2, 2.0, timing)],
         sizes=[FrameSize(640, 480, timing)],
         footprints=[Footprint("livefan", 1.5, 200.0), Footprint(peers.MEDIAPIPE, 1.0, None)],
@@ -62,6 +71,35 @@ def test_tasks_are_run_in_turn_and_the_first_rounds_are_not_counted():
     )
     assert done == ["a0", "b0", "a1", "b1", "a2", "b2"]
     assert timings["a"].n == timings["b"].n == 2
+
+
+def test_blocks_of_items_go_from_task_to_task_each_item_made_anew():
+    done: list[str] = []
+    timings = time_in_blocks(
+        {"a": lambda item: done.append(f"a{item}"), "b": lambda item: done.append(f"b{item}")},
+        [0, 1, 2, 3, 4],
+        block=3,
+        warm_up=1,
+        fresh=lambda item: 10 * item,
+    )
+    assert done == ["a0", "a10", "a20", "b0", "b10", "b20", "a30", "a40", "b30", "b40"]
+    assert timings["a"].n == timings["b"].n == 3
+
+
+def test_a_frame_written_anew_shows_the_same_in_memory_of_its_own(photo: np.ndarray):
+    frame = Frame(photo, 3, 1.0, 2.0)
+    made = rewritten(frame)
+    assert np.array_equal(made.image, photo)
+    assert not np.shares_memory(made.image, photo)
+    assert (made.index, made.captured_at, made.source_time) == (3, 1.0, 2.0)
+
+
+def test_network_and_decoder_are_counted_apart():
+    weights = read_weight_file(DEFAULT_WEIGHTS)
+    model = openvino_model(weights, "int8", Store(weights.sha256, 1))
+    taken = layer_seconds(model, "int8", 1, 3)
+    assert len(taken) == 3
+    assert all(network > decoder > 0 for network, decoder in taken)
 
 
 def test_an_image_is_scaled_to_fit_and_centred():
@@ -90,13 +128,18 @@ def test_as_many_faces_as_a_crowd_shows_are_followed(pipeline: Pipeline, photo: 
 
 def test_a_report_is_a_table_json_and_a_plot(report: Report, tmp_path: Path):
     table = "\n".join(as_table(report))
-    assert "livefan takes 0.50 x the time, 0.33 x the processor time" in table
+    assert "livefan takes 0.50 x the time, 0.33 x the processor time of MediaPipe face mesh" in table
+    assert "livefan, half takes 0.25 x the time, 0.20 x the processor time" in table
+    assert "end to end" in table
     assert "640 x 480" in table
     assert "200 MiB" in table
     assert "note: a note" in table
     write_json(report, tmp_path / "report.json")
     read = json.loads((tmp_path / "report.json").read_text())
-    assert read["ratios"] == {peers.MEDIAPIPE: {"time": 0.5, "processor": pytest.approx(1 / 3)}}
+    assert read["ratios"] == {
+        "livefan": {peers.MEDIAPIPE: {"time": 0.5, "processor": pytest.approx(1 / 3)}},
+        "livefan, half": {peers.MEDIAPIPE: {"time": 0.25, "processor": pytest.approx(0.2)}},
+    }
     assert read["faces"][1]["frame"]["median"] == 4.0
     write_plot(report, tmp_path / "report.png")
     assert cv2.imread(str(tmp_path / "report.png")).shape[1] == 1200
@@ -106,10 +149,11 @@ def test_a_report_is_a_table_json_and_a_plot(report: Report, tmp_path: Path):
 
 
 def test_footprints_are_taken_in_processes_of_their_own(clip: Path):
-    own, peer = footprints(clip, DEFAULT_WEIGHTS, OPENVINO)
+    own, half, peer = footprints(clip, [DEFAULT_WEIGHTS, "mobilefan-half-300w"], OPENVINO)
     assert own.name == "livefan"
+    assert half.name == "livefan, mobilefan-half-300w"
     assert peer.name == peers.MEDIAPIPE
-    for footprint in (own, peer):
+    for footprint in (own, half, peer):
         assert footprint.start_seconds > 0
         assert footprint.peak_mebibytes is None or 30 < footprint.peak_mebibytes < 2000
 

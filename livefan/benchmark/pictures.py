@@ -49,6 +49,11 @@ def there_and_back(frames: Sequence[Frame], count: int) -> list[Frame]:
     ]
 
 
+def rewritten(frame: Frame) -> Frame:
+    """The same frame in memory that was just written, as capturing leaves it: in the processor's caches."""
+    return _with_image(frame, frame.image.copy())
+
+
 def fit(image: np.ndarray, width: int, height: int) -> np.ndarray:
     """An image scaled to fit, centred on black."""
     scale = min(width / image.shape[1], height / image.shape[0])

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,14 +72,17 @@ def peak_mebibytes() -> float | None:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
-def footprints(clip: str | Path, weights: str | Path, choice: RuntimeChoice) -> list[Footprint]:
-    """Footprints of livefan and of MediaPipe's face mesh on the first frames of a clip.
+def footprints(clip: str | Path, weights: Sequence[str | Path], choice: RuntimeChoice) -> list[Footprint]:
+    """Footprints of livefan, with each weight file, and of MediaPipe's face mesh on a clip's first frames.
 
     Raises:
         LivefanError: if a process fails.
     """
-    given = [str(clip), str(_FRAMES), str(weights), choice.runtime, choice.precision, str(choice.threads)]
-    return [_footprint("livefan", _LIVEFAN, given), _footprint(MEDIAPIPE, _PEER, given)]
+    taken = []
+    for number, each in enumerate(weights):
+        given = [str(clip), str(_FRAMES), str(each), choice.runtime, choice.precision, str(choice.threads)]
+        taken.append(_footprint(f"livefan, {Path(each).stem}" if number else "livefan", _LIVEFAN, given))
+    return [*taken, _footprint(MEDIAPIPE, _PEER, [str(clip), str(_FRAMES)])]
 
 
 def _footprint(name: str, code: str, given: list[str]) -> Footprint:

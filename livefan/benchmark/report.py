@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -23,15 +24,17 @@ def as_table(report: Report) -> Iterator[str]:
     yield f"{report.machine}; commit {report.commit}"
     yield f"{report.clip}; {report.runtime} {report.precision}, {report.threads} thread(s) and core(s)"
     yield f"{'':36} {'median':>11} {'95th perc.':>11} {'processor':>11} {'rate':>11}"
-    yield "from frame to smoothed landmarks, 640 x 480, in turn"
+    yield "from frame to smoothed landmarks, 640 x 480, in blocks of frames in turn"
     for name, timing in report.in_turn.items():
-        ratios = (
-            f"{report.ratio(name):.2f} x the time, {report.processor_ratio(name):.2f} x the processor time"
-        )
-        yield _row(name, timing, "" if name == WHOLE_WAY else f"   livefan takes {ratios}")
+        yield _row(name, timing)
+    for peer, own in itertools.product(report.peers(), report.in_turn):
+        if own.startswith(WHOLE_WAY):
+            time, processor = report.ratio(peer, own), report.processor_ratio(peer, own)
+            yield f"  {own} takes {time:.2f} x the time, {processor:.2f} x the processor time of {peer}"
     yield "stages, 640 x 480"
     for name, timing in report.stages.items():
         yield _row(name, timing)
+    yield _row("end to end: capture to drawn", report.end_to_end)
     yield "faces, 1280 x 720"
     for count in report.faces:
         yield _row(f"{count.faces}", count.frame, f"   {count.found:.1f} found")
@@ -49,9 +52,12 @@ def as_table(report: Report) -> Iterator[str]:
 def write_json(report: Report, path: Path) -> None:
     """The report as JSON; times are in milliseconds."""
     ratios = {
-        name: {"time": report.ratio(name), "processor": report.processor_ratio(name)}
-        for name in report.in_turn
-        if name != WHOLE_WAY
+        own: {
+            peer: {"time": report.ratio(peer, own), "processor": report.processor_ratio(peer, own)}
+            for peer in report.peers()
+        }
+        for own in report.in_turn
+        if own.startswith(WHOLE_WAY)
     }
     with whole_file(path) as partial:
         partial.write_text(json.dumps(asdict(report) | {"ratios": ratios}, indent=1) + "\n")

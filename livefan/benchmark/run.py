@@ -6,7 +6,7 @@ import itertools
 import os
 import platform
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,9 +14,9 @@ import numpy as np
 
 import livefan
 from livefan.benchmark.peers import DLIB, MEDIAPIPE, dlib_landmarks, mediapipe_face_mesh
-from livefan.benchmark.pictures import crowd, read_frames, scaled, there_and_back
+from livefan.benchmark.pictures import crowd, read_frames, rewritten, scaled, there_and_back
 from livefan.benchmark.processes import Footprint, footprints
-from livefan.benchmark.timing import Stopwatch, Timing, time_in_turn
+from livefan.benchmark.timing import Stopwatch, Timing, summarise, time_in_blocks, time_in_turn
 from livefan.capture import open_source
 from livefan.crop import upright_crop
 from livefan.detect import FaceDetector
@@ -26,14 +26,19 @@ from livefan.inference import locate
 from livefan.overlay import draw_faces
 from livefan.pipeline import Pipeline
 from livefan.runtimes.base import Runtime, RuntimeChoice
-from livefan.runtimes.select import open_runtime
-from livefan.runtimes.store import installed_version
+from livefan.runtimes.open_vino import layer_seconds
+from livefan.runtimes.select import open_runtime, openvino_model
+from livefan.runtimes.store import Store, installed_version
 from livefan.smooth import KalmanSmoother
+from livefan.weights_info import read_weight_file
 
 WHOLE_WAY = "livefan"
 SIZES = ((640, 480), (1280, 720), (1920, 1080), (3840, 2160))
 FACES = (1, 2, 5, 10)
 _SURROUNDINGS = 2.0
+_ROUNDS = 3
+"""How often the frames are gone through, there and back, beside the peers."""
+_COUNTED = 60
 
 
 @dataclass(frozen=True)
@@ -63,8 +68,10 @@ class Report:
         clip: what was watched.
         runtime, precision, threads: what ran the network. All programs were held to so many cores, where the
             system can do that.
-        in_turn: the whole way from a 640 x 480 frame to smoothed landmarks, and the peers, run in turn.
+        in_turn: the whole way from a 640 x 480 frame to smoothed landmarks, with further weights too, and the
+            peers, in blocks of frames in turn.
         stages: one step at a time, on the same frames.
+        end_to_end: from asking for the clip's next frame until its landmarks were found and drawn.
         faces: by the number of faces, on 1280 x 720.
         sizes: by the size of the frame.
         footprints: memory and start-up, in processes of their own.
@@ -79,18 +86,23 @@ class Report:
     threads: int
     in_turn: dict[str, Timing]
     stages: dict[str, Timing]
+    end_to_end: Timing
     faces: list[FaceCount]
     sizes: list[FrameSize]
     footprints: list[Footprint]
     notes: list[str] = field(default_factory=list)
 
-    def ratio(self, peer: str) -> float:
-        """Livefan's median time as a multiple of a peer's."""
-        return self.in_turn[WHOLE_WAY].median / self.in_turn[peer].median
+    def peers(self) -> list[str]:
+        """Programs other than livefan."""
+        return [name for name in self.in_turn if not name.startswith(WHOLE_WAY)]
 
-    def processor_ratio(self, peer: str) -> float:
-        """Livefan's median processor time as a multiple of a peer's."""
-        return self.in_turn[WHOLE_WAY].processor / self.in_turn[peer].processor
+    def ratio(self, peer: str, own: str = WHOLE_WAY) -> float:
+        """Livefan's median time as a multiple of a peer's."""
+        return self.in_turn[own].median / self.in_turn[peer].median
+
+    def processor_ratio(self, peer: str, own: str = WHOLE_WAY) -> float:
+        """Livefan's mean processor time as a multiple of a peer's."""
+        return self.in_turn[own].processor / self.in_turn[peer].processor
 
 
 def benchmark(
@@ -98,6 +110,7 @@ def benchmark(
     weights: str | Path,
     choice: RuntimeChoice,
     *,
+    also: Sequence[str] = (),
     count: int = 100,
     dlib_model: Path | None = None,
     say: Callable[[str], None] = lambda text: None,
@@ -108,6 +121,7 @@ def benchmark(
         clip: a recording that shows one face from its first frame on.
         weights: name or path of a weight file.
         choice: what runs the network.
+        also: further weight files, to run beside them.
         count: frames to measure on.
         dlib_model: dlib's shape predictor, to measure dlib too.
         say: told in words what is being measured.
@@ -116,16 +130,19 @@ def benchmark(
         LivefanError: if the clip is too short or shows no face, or a peer cannot be loaded.
     """
     say("start-up and memory")
-    open_runtime(weights, choice)  # a first use is not what start-up is about
-    sizes_of_processes = footprints(clip, weights, choice)
+    for each in (weights, *also):
+        open_runtime(each, choice)  # a first use is not what start-up is about
+    sizes_of_processes = footprints(clip, [weights, *also], choice)
     notes = _hold_to_cores(choice.threads)
     frames = read_frames(clip, count)
     runtime = open_runtime(weights, choice)
     face, standard = _first_face(runtime, frames, clip), scaled(frames, 640, 480)
     say("in turn with its peers")
-    in_turn = _in_turn(runtime, standard, dlib_model)
+    others = {f"{WHOLE_WAY}, {Path(name).stem}": open_runtime(name, choice) for name in also}
+    in_turn = _in_turn({WHOLE_WAY: runtime} | others, there_and_back(standard, _ROUNDS * count), dlib_model)
     say("stages")
     stages = {"capture": _time_capture(clip, count)} | _stages(runtime, standard)
+    stages |= _model_and_decode(weights, runtime, choice)
     say("numbers of faces")
     centre, side = (face.box_px[:2] + face.box_px[2:]) / 2, float((face.box_px[2:] - face.box_px[:2]).max())
     faces = [
@@ -148,6 +165,7 @@ def benchmark(
         threads=choice.threads,
         in_turn=in_turn,
         stages=stages,
+        end_to_end=_end_to_end(runtime, clip, count),
         faces=faces,
         sizes=sizes,
         footprints=sizes_of_processes,
@@ -175,19 +193,45 @@ def _first_face(runtime: Runtime, frames: list[Frame], clip: str | Path) -> Face
     return faces[0]
 
 
-def _in_turn(runtime: Runtime, frames: list[Frame], dlib_model: Path | None) -> dict[str, Timing]:
-    pipeline = Pipeline(runtime, max_faces=1)
+def _in_turn(runtimes: dict[str, Runtime], frames: list[Frame], dlib_model: Path | None) -> dict[str, Timing]:
+    pipelines = {name: Pipeline(runtime, max_faces=1) for name, runtime in runtimes.items()}
     mesh = mediapipe_face_mesh()
     tasks: dict[str, Callable[[Frame], object]] = {
-        WHOLE_WAY: pipeline.process,
-        MEDIAPIPE: lambda frame: mesh(frame.image),
+        name: pipeline.process for name, pipeline in pipelines.items()
     }
+    tasks[MEDIAPIPE] = lambda frame: mesh(frame.image)
     if dlib_model is not None:
         find = dlib_landmarks(dlib_model)
         tasks[DLIB] = lambda frame: find(frame.image)
-    timings = time_in_turn(tasks, frames)
-    pipeline.close()
+    timings = time_in_blocks(tasks, frames, fresh=rewritten)
+    for pipeline in pipelines.values():
+        pipeline.close()
     return timings
+
+
+def _model_and_decode(weights: str | Path, runtime: Runtime, choice: RuntimeChoice) -> dict[str, Timing]:
+    """Network and decoder apart, by OpenVINO's counters; nothing where something else runs them."""
+    if runtime.name != "openvino":
+        return {}
+    file = read_weight_file(weights)
+    model = openvino_model(file, runtime.precision, Store(file.sha256, choice.threads))
+    apart = layer_seconds(model, runtime.precision, choice.threads, _COUNTED)
+    return {
+        name: summarise(seconds, seconds)
+        for name, seconds in zip(("model", "decode"), zip(*apart, strict=True), strict=True)
+    }
+
+
+def _end_to_end(runtime: Runtime, clip: str | Path, count: int) -> Timing:
+    pipeline, watch = Pipeline(runtime, max_faces=1), Stopwatch()
+    with open_source(str(clip)) as source:
+        watch.begin()
+        for frame in itertools.islice(source, count):
+            draw_faces(frame.image, pipeline.process(frame), runtime.scheme)
+            watch.end()
+            watch.begin()
+    pipeline.close()
+    return watch.timing(warm_up=5)
 
 
 def _stages(runtime: Runtime, frames: list[Frame]) -> dict[str, Timing]:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from livefan.runtimes.base import RuntimeChoice
 
 
+HALF_WIDTH = "mobilefan-half-300w"
+
+
 def add(commands: Commands) -> None:
     """Declare the command."""
     parser = commands.add_parser(
@@ -27,6 +30,13 @@ def add(commands: Commands) -> None:
         "clip", nargs="?", help="a recording that begins with a face (default: the bundled clip)"
     )
     parser.add_argument("--weights", default=DEFAULT_WEIGHTS, help="weight file, or name of a bundled one")
+    parser.add_argument(
+        "--also",
+        nargs="*",
+        default=[HALF_WIDTH],
+        metavar="WEIGHTS",
+        help="further weight files to run beside them (default: %(default)s)",
+    )
     parser.add_argument(
         "--frames", type=positive_number, default=100, help="frames to measure on (default: %(default)s)"
     )
@@ -89,7 +99,13 @@ def run(arguments: argparse.Namespace) -> int:
         return _soak(clip, arguments.weights, choice, arguments.minutes)
     say = notice(quiet=False)
     report = benchmark(
-        clip, arguments.weights, choice, count=arguments.frames, dlib_model=arguments.dlib, say=say
+        clip,
+        arguments.weights,
+        choice,
+        also=arguments.also,
+        count=arguments.frames,
+        dlib_model=arguments.dlib,
+        say=say,
     )
     print("\n".join(as_table(report)))
     if arguments.json:

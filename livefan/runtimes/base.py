@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,6 +59,21 @@ class Runtime(ABC):
         if count > len(self._buffer):
             self._buffer = np.empty((count, *self._buffer.shape[1:]), np.uint8)
         return self._buffer[:count]
+
+    def run_each(self, count: int, cut: Callable[[int, np.ndarray], object]) -> np.ndarray:
+        """The landmarks of crops that are cut one after the other, the next while one is run if possible.
+
+        Args:
+            count: how many.
+            cut: given the number of a crop and ``(size, size, 3)`` uint8 to write it to.
+
+        Returns:
+            What :meth:`run` does.
+        """
+        pixels = self.buffer(count)
+        for number, place in enumerate(pixels):
+            cut(number, place)
+        return self.run(pixels)
 
     @abstractmethod
     def run(self, crops_bgr: np.ndarray) -> np.ndarray:

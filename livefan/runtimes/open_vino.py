@@ -6,7 +6,6 @@ import io
 import json
 import os
 import sys
-from collections import deque
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -22,8 +21,8 @@ from livefan.weights_info import WeightFile, WeightsInfo
 
 _HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
 """What is computed in for layers that are not quantised."""
-_MOST_STREAMS = 4
-"""Each takes memory; more faces than that are seldom looked at."""
+_MOST_LANES = 4
+"""So many crops are run side by side without being asked to; each takes memory."""
 _MOST_LOADED = 4
 _LOADED: dict[tuple[Any, ...], Any] = {}
 """Compiled networks, the one used last at the end: two that find faces, and two to compare."""
@@ -39,16 +38,31 @@ def openvino() -> Any:
     # OpenVINO reports conversions to its makers through this package, and does without where it is absent.
     if "openvino_telemetry" not in sys.modules:
         sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+    # So it does without its converter of models, which takes 9 MiB; who wants that later can import it.
+    converter = "openvino.tools.ovc"
+    left_out = "openvino" not in sys.modules
+    if left_out:
+        sys.modules[converter] = None  # type: ignore[assignment]
     try:
         import openvino as module
     except ImportError as error:
         raise LivefanError(f"OpenVINO cannot be loaded ({error}); run: pip install openvino") from error
+    finally:
+        if left_out:
+            del sys.modules[converter]
     return module
 
 
 @cache
 def _core() -> Any:
     return openvino().Core()
+
+
+def _cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def has_bfloat16() -> bool:
@@ -94,11 +108,6 @@ def read_metadata(model: Any) -> dict[str, str]:
     return json.loads(model.get_rt_info(["livefan"]).astype(str))
 
 
-def streams(threads: int) -> int:
-    """How many inferences of so many threads go side by side on this machine."""
-    return max(1, min(_MOST_STREAMS, (os.cpu_count() or 1) // threads))
-
-
 def load_network(
     name: str,
     read: Callable[[], Any],
@@ -106,7 +115,7 @@ def load_network(
     threads: int,
     store: Store | None = None,
     *,
-    side_by_side: int = 1,
+    shared: bool = True,
 ) -> Any:
     """A network compiled for the CPU, from the cache where it was compiled before.
 
@@ -119,23 +128,29 @@ def load_network(
         precision: what is computed in where nothing is quantised.
         threads: how many compute one inference.
         store: the cache, if any.
-        side_by_side: inferences that go at the same time.
+        shared: whether others may get the same network; it runs one inference at a time.
     """
-    settings = {
-        "INFERENCE_PRECISION_HINT": _HINTS[precision],
-        "INFERENCE_NUM_THREADS": threads * side_by_side,
-        "NUM_STREAMS": side_by_side,
-        # Networks that run at the same time must not be tied to the same core.
-        "ENABLE_CPU_PINNING": False,
-    }
+    settings = _settings(precision, threads)
     if store is None:
         return _core().compile_model(read(), "CPU", settings)
+    if not shared:
+        return _from_store(name, read, settings, store)
     key = (store.folder / name, *settings.values())
     network = _LOADED.pop(key, None) or _from_store(name, read, settings, store)
     _LOADED[key] = network
     while len(_LOADED) > _MOST_LOADED:
         _LOADED.pop(next(iter(_LOADED)), None)
     return network
+
+
+def _settings(precision: str, threads: int) -> dict[str, Any]:
+    return {
+        "INFERENCE_PRECISION_HINT": _HINTS[precision],
+        "INFERENCE_NUM_THREADS": threads,
+        "NUM_STREAMS": 1,
+        # Networks that run at the same time must not be tied to the same core.
+        "ENABLE_CPU_PINNING": False,
+    }
 
 
 def _from_store(name: str, read: Callable[[], Any], settings: dict[str, Any], store: Store) -> Any:
@@ -155,6 +170,28 @@ def for_one_crop(model: Any, weights: WeightFile) -> Any:
     size = weights.info.input_size
     model.reshape({0: [1, size, size, 3]})
     return model
+
+
+def layer_seconds(model: Any, precision: str, threads: int, runs: int) -> list[tuple[float, float]]:
+    """What the layers of a network take, by OpenVINO's counters: up to the last convolution, and after it.
+
+    Args:
+        model: takes one crop.
+        precision: what is computed in where nothing is quantised.
+        threads: how many compute one inference.
+        runs: how often it is run on an empty crop.
+    """
+    network = _core().compile_model(model, "CPU", _settings(precision, threads) | {"PERF_COUNT": True})
+    request = network.create_infer_request()
+    empty = np.zeros(tuple(network.input(0).shape), np.uint8)
+    taken = []
+    for _ in range(runs):
+        request.infer({0: empty})
+        layers = [layer for layer in request.profiling_info if layer.status.name == "EXECUTED"]
+        last = max(number for number, layer in enumerate(layers) if layer.node_type == "Convolution")
+        seconds = [layer.real_time.total_seconds() for layer in layers]
+        taken.append((sum(seconds[: last + 1]), sum(seconds[last + 1 :])))
+    return taken
 
 
 def simplified(model: Any) -> Any:
@@ -178,25 +215,33 @@ def margin_bgr(info: WeightsInfo) -> np.ndarray:
 class OpenVinoRuntime(Runtime):
     """A network that OpenVINO runs on the CPU.
 
-    Several crops are run side by side, as far as there are cores, and else one after the other: compiled
-    for one crop the network takes less time for each than compiled for batches of any size, see
-    benchmarks/speed.md.
+    Several crops are run side by side, each by one thread, and the next is cut meanwhile: that takes less
+    time than all threads for one after the other, or batches; see benchmarks/speed.md. The further networks
+    that this needs are loaded when there are several crops for the first time.
 
     Args:
         weights: the weight file.
         network: what :func:`load_network` gives of a model :func:`for_one_crop`, rewritten or not by
             :func:`livefan.runtimes.tuning.tuned`.
         precision: see :class:`livefan.runtimes.base.Runtime`.
-        side_by_side: crops that are run at the same time, as the network was loaded for.
+        further: gives another such network, compiled for one thread; None where crops are run one by one.
+        threads: what ``network`` was compiled for.
     """
 
     name = "openvino"
 
-    def __init__(self, weights: WeightFile, network: Any, precision: str, side_by_side: int = 1) -> None:
+    def __init__(
+        self,
+        weights: WeightFile,
+        network: Any,
+        precision: str,
+        further: Callable[[], Any] | None = None,
+        threads: int = 1,
+    ) -> None:
         super().__init__(weights.scheme, weights.info, precision)
-        self._network = network
-        self._side_by_side = side_by_side
-        self._requests = [network.create_infer_request()]
+        self._request = network.create_infer_request()
+        self._further, self._threads = further, threads
+        self._lanes: list[Any] = []
         self._landmarks = np.empty((0, weights.scheme.n_points, 4), np.float32)
         side = network.input(0).shape[1]
         self._margin = side - self.input_size
@@ -212,34 +257,48 @@ class OpenVinoRuntime(Runtime):
 
     def run(self, crops_bgr: np.ndarray) -> np.ndarray:
         """See :meth:`livefan.runtimes.base.Runtime.run`."""
-        count = len(crops_bgr)
-        within = self.buffer(count)
-        if crops_bgr.ctypes.data != within.ctypes.data:
-            within[:] = crops_bgr
+        if crops_bgr.ctypes.data == self.buffer(len(crops_bgr)).ctypes.data:
+            return self.run_each(len(crops_bgr), lambda number, place: None)
+        return self.run_each(len(crops_bgr), lambda number, place: np.copyto(place, crops_bgr[number]))
+
+    def run_each(self, count: int, cut: Callable[[int, np.ndarray], object]) -> np.ndarray:
+        """See :meth:`livefan.runtimes.base.Runtime.run_each`."""
+        pixels = self.buffer(count)
         if count > len(self._landmarks):
             self._landmarks = np.empty((count, *self._landmarks.shape[1:]), np.float32)
-        while len(self._requests) < min(count, self._side_by_side):
-            self._requests.append(self._network.create_infer_request())
-        if len(self._requests) == 1 or count == 1:
-            for number in range(count):
-                found = self._requests[0].infer(self._inputs(number), share_inputs=True, share_outputs=True)
-                self._landmarks[number] = found[0][0]
-            return self._landmarks[:count]
-        at_work: deque[tuple[int, Any]] = deque()
-        for number in range(count):
-            if len(at_work) == len(self._requests):
-                self._take(*at_work.popleft())
-            request = self._requests[number % len(self._requests)]
-            request.start_async(self._inputs(number), share_inputs=True)
-            at_work.append((number, request))
-        for number, request in at_work:
-            self._take(number, request)
+        lanes = self._side_by_side() if count > 1 else []
+        abreast = count if lanes else 0
+        if lanes and self._threads > 1 and count % len(lanes) == 1:
+            abreast -= 1  # all threads are faster with the last than one, which the others would wait for
+        self._run_abreast(lanes, abreast, cut)
+        for number in range(abreast, count):
+            cut(number, pixels[number])
+            found = self._request.infer(self._inputs(number), share_inputs=True, share_outputs=True)
+            self._landmarks[number] = found[0][0]
         return self._landmarks[:count]
+
+    def _run_abreast(self, lanes: list[Any], count: int, cut: Callable[[int, np.ndarray], object]) -> None:
+        """Run the first crops side by side."""
+        pixels = self.buffer(count)
+        for number in range(count + len(lanes)):
+            if number < count:
+                cut(number, pixels[number])
+            before = number - len(lanes)
+            if 0 <= before < count:
+                lane = lanes[before % len(lanes)]
+                lane.wait()
+                self._landmarks[before] = lane.get_output_tensor(0).data[0]
+            if number < count:
+                lanes[number % len(lanes)].start_async(self._inputs(number), share_inputs=True)
 
     def _inputs(self, number: int) -> dict[int, np.ndarray]:
         return {0: self._with_margin[number : number + 1]}
 
-    def _take(self, number: int, request: Any) -> None:
-        """Wait for an inference and keep its landmarks."""
-        request.wait()
-        self._landmarks[number] = request.get_output_tensor(0).data[0]
+    def _side_by_side(self) -> list[Any]:
+        """Requests that go at the same time, one for each core; none where only one could."""
+        wanted = max(self._threads, min(_MOST_LANES, _cores()))
+        if not self._lanes and self._further is not None and wanted > 1:
+            own = [self._request] if self._threads == 1 else []
+            others = [self._further() for _ in range(wanted - len(own))]
+            self._lanes = own + [network.create_infer_request() for network in others]
+        return self._lanes

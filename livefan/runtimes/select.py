@@ -200,25 +200,33 @@ def _make(weights: WeightFile, candidate: Candidate, threads: int, store: Store)
 
 
 def _openvino(weights: WeightFile, precision: str, threads: int, store: Store) -> Runtime:
-    from livefan.runtimes.open_vino import OpenVinoRuntime, for_one_crop, from_onnx, load_network, streams
+    from livefan.runtimes.open_vino import OpenVinoRuntime, load_network
 
-    side_by_side = streams(threads)
-    name = f"{precision}-{side_by_side}.blob"
+    name = precision
     if precision == "int8":
         # Its numbers may be made anew from the same weights.
         path = int8_path(weights)
         digest = hashlib.sha256(path.read_bytes() + path.with_suffix(".bin").read_bytes())
-        name = f"int8-{digest.hexdigest()[:16]}-{side_by_side}.blob"
+        name = f"int8-{digest.hexdigest()[:16]}"
 
-    def read() -> Any:
-        if precision != "int8":
-            return for_one_crop(from_onnx(_as_onnx(weights, store)), weights)
-        from livefan.runtimes.tuning import tuned
+    def load(threads: int, shared: bool) -> Any:
+        def read() -> Any:
+            return openvino_model(weights, precision, store)
 
-        return tuned(for_one_crop(_int8_model(weights), weights), weights.info)
+        return load_network(f"{name}-{threads}.blob", read, precision, threads, store, shared=shared)
 
-    network = load_network(name, read, precision, threads, store, side_by_side=side_by_side)
-    return OpenVinoRuntime(weights, network, precision, side_by_side)
+    return OpenVinoRuntime(weights, load(threads, True), precision, lambda: load(1, False), threads)
+
+
+def openvino_model(weights: WeightFile, precision: str, store: Store) -> Any:
+    """The OpenVINO model of a weight file in a precision, as it is compiled."""
+    from livefan.runtimes.open_vino import for_one_crop, from_onnx
+
+    if precision != "int8":
+        return for_one_crop(from_onnx(_as_onnx(weights, store)), weights)
+    from livefan.runtimes.tuning import tuned
+
+    return tuned(for_one_crop(_int8_model(weights), weights), weights.info)
 
 
 def _int8_model(weights: WeightFile) -> Any:
