@@ -172,11 +172,21 @@ def test_what_cannot_be_measured_is_one_line(
     monkeypatch.setattr(peers, "find_spec", lambda name: None)
     with pytest.raises(LivefanError, match="dlib is not installed"):
         peers.dlib_landmarks(tmp_path / "model.dat")
+    assert peers.installed_dlib_model() is None
     cv2.imwrite(str(tmp_path / "photo.png"), photo)
     with pytest.raises(LivefanError, match="only 1 frames"):
         read_frames(tmp_path / "photo.png", 100)
     assert main(["benchmark", str(tmp_path / "none.mp4"), "--minutes", "1"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_dlib_finds_landmarks_with_the_model_of_its_package(photo: np.ndarray):
+    pytest.importorskip("dlib")
+    model = peers.installed_dlib_model()
+    if model is None:
+        pytest.skip("face_recognition_models is not installed")
+    (found,) = peers.dlib_landmarks(model)(photo)
+    assert found.num_parts == 68
 
 
 def test_the_window_is_used_and_measured(clip: Path, tmp_path: Path):

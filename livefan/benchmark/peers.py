@@ -25,6 +25,15 @@ def mediapipe_face_mesh() -> Callable[[np.ndarray], object]:
     return lambda image: mesh.process(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
 
 
+def installed_dlib_model() -> Path | None:
+    """dlib's 68 point model where dlib and a package that has it are installed."""
+    package = find_spec("face_recognition_models")
+    if find_spec("dlib") is None or package is None or package.origin is None:
+        return None
+    path = Path(package.origin).parent / "models" / "shape_predictor_68_face_landmarks.dat"
+    return path if path.is_file() else None
+
+
 def dlib_landmarks(model: Path) -> Callable[[np.ndarray], object]:
     """dlib's face detector and 68 point shape predictor.
 
@@ -32,7 +41,7 @@ def dlib_landmarks(model: Path) -> Callable[[np.ndarray], object]:
         LivefanError: if dlib is not installed or the model cannot be read.
     """
     if find_spec("dlib") is None:
-        raise LivefanError("dlib is not installed; install it, or leave --dlib out")
+        raise LivefanError("dlib is not installed; run: pip install dlib-bin, or leave --dlib out")
     import dlib
 
     if not model.is_file():

