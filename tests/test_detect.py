@@ -162,3 +162,12 @@ def test_faces_are_found_without_importing_mediapipe(photo: np.ndarray, tmp_path
         cwd=Path(__file__).parent.parent,
     )
     assert done.stdout.split() == ["1", "False", "False"], done.stderr
+
+
+def test_the_second_model_looks_only_where_the_first_finds_too_few(photo: np.ndarray):
+    """And is not even loaded before."""
+    with FaceDetector() as detector:
+        assert len(detector.detect(photo, 1)) == 1
+        assert len(detector._models) == 1
+        assert len(detector.detect(photo, 2)) == 1
+        assert len(detector._models) == 2

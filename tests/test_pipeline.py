@@ -109,7 +109,7 @@ def test_while_a_face_is_followed_the_detector_rests(
 ):
     calls = []
     detect = FaceDetector.detect
-    monkeypatch.setattr(FaceDetector, "detect", lambda self, image: calls.append(1) or detect(self, image))
+    monkeypatch.setattr(FaceDetector, "detect", lambda self, *given: calls.append(1) or detect(self, *given))
     for frame in frames([moved(photo, 2 * i) for i in range(48)]):
         assert len(pipeline.process(frame)) == 1
     assert len(calls) <= 3  # the first frame, and one look a second for further faces
@@ -238,8 +238,8 @@ def test_while_the_detector_looks_in_the_background_faces_are_followed_on(
     pipeline = Pipeline(runtime, background=True, detect_every=0.2)
     detect, go_on, done = FaceDetector.detect, threading.Event(), threading.Event()
 
-    def slow(self: FaceDetector, image: np.ndarray) -> list[Detection]:
-        found = detect(self, image)
+    def slow(self: FaceDetector, image: np.ndarray, enough: int) -> list[Detection]:
+        found = detect(self, image, enough)
         go_on.wait(30)
         done.set()
         return found
