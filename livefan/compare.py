@@ -181,7 +181,7 @@ def _process_both(ours: Model, theirs: Model, frame: Frame) -> Pair:
 
 
 def _picture(both: Pair, layout: Layout) -> np.ndarray:
-    shown = Shown(both.first, both.second, both)
+    shown = Shown(both.first, both)
     style = OverlayStyle(ids=False, boxes=False)
     return render(shown, View(layout=layout, style=style), natural_size(shown, layout)).image
 
@@ -234,7 +234,7 @@ def _closeup(both: Pair, track_id: int) -> np.ndarray:
         zoom=max(1.0, max(width, height) / max(side, 1.0)),
         centre=(float(middle[0] / width), float(middle[1] / height)),
     )
-    return render(Shown(both.first, both.second, both), view, (_CLOSEUP_PX, _CLOSEUP_PX)).image
+    return render(Shown(both.first, both), view, (_CLOSEUP_PX, _CLOSEUP_PX)).image
 
 
 def _numbers(comparison: Comparison, choices: tuple[ModelChoice, ModelChoice], source: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The window, without a screen and on real frames: each control does what it says."""
 
+import itertools
 import math
 import queue
 import threading
@@ -158,6 +159,19 @@ class TestWatching:
         assert "choose" in window.message.text()
         window.acts.play.trigger()
         assert not window.player.running
+
+    def test_what_is_to_be_known_first_stays_for_a_while(self, drive: Driven, clip: Path):
+        window = drive.open(source=str(clip), notice="No webcam found; playing the bundled clip.")
+        drive.until(lambda: index(window) > 3)
+        assert window.message.text() == "No webcam found; playing the bundled clip."
+        window._forget_notice()
+        assert window.message.text() == ""
+
+    def test_it_fits_on_the_screen(self, drive: Driven):
+        window = drive.open()
+        assert window.screen().availableGeometry().contains(window.rect())
+        assert window.minimumSizeHint().width() <= 1024
+        assert window.minimumSizeHint().height() <= 600
 
     def test_a_recording_ends_and_can_be_played_again(self, drive: Driven, images: Path):
         window = held_at_end(drive, images)
@@ -384,13 +398,15 @@ class TestComparing:
         window = held_at_end(drive, images)
         window.acts.compare.trigger()
         table = window.models.table
-        assert [table.horizontalHeaderItem(column).text() for column in range(2)] == [
-            "mobilefan-300w",
-            "teacher-300w",
-        ]
-        drive.until(lambda: table.item(0, 1).text() == "7.97 M" and table.item(0, 0).text() == "2.12 M")
-        assert [table.item(1, column).text() for column in range(2)] == ["8.2 MiB", "15.3 MiB"]
+        drive.until(lambda: table.item(1, 0).text() == "7.97 M" and table.item(0, 0).text() == "2.12 M")
+        assert [table.item(row, 1).text() for row in range(2)] == ["8.2 MiB", "15 MiB"]
+        assert window.models.first.weights.currentText() == "mobilefan-300w"
+        assert window.models.second.weights.currentText() == "teacher-300w"
+        assert not table.isRowHidden(1)
         drive.until(lambda: window.view.painted.picture.layout is Layout.SIDE_BY_SIDE)
+        drive.until(lambda: table.item(1, 2).text().endswith(" ms"))
+        window.acts.compare.trigger()
+        assert table.isRowHidden(1)
 
     @pytest.mark.parametrize("layout", list(Layout))
     def test_every_layout_shows_both_models_on_one_frame(self, drive: Driven, images: Path, layout: Layout):
@@ -402,6 +418,7 @@ class TestComparing:
         drive.until(lambda: window.player.gauges.newest is not None)
         newest = window.player.gauges.newest
         assert newest.first.frame.index == newest.second.frame.index
+        assert len({each.result.frame.index for each in window.view.painted.picture.panes}) == 1
         assert window.acts.layouts[layout].isChecked()
 
     def test_the_wipe_is_moved_by_the_mouse(self, drive: Driven, images: Path):
@@ -417,7 +434,24 @@ class TestComparing:
     def test_figures_of_both_are_listed_with_where_they_differ(self, drive: Driven, clip: Path):
         window = drive.open(source=str(clip), second=RAW)
         drive.until(lambda: len(window.player.gauges.worst) >= 2)
-        drive.until(lambda: "Apart now" in window.models.apart.text())
+        drive.until(lambda: "Apart" in window.models.apart.text())
+        scheme = window.player.gauges.newest.first.scheme
+        bars = window.models.regions.bars
+        drive.until(lambda: all("now" in bar.text() for bar in bars.values()))
+        window.acts.play.trigger()
+        drive.qtbot.wait(800)
+        overall, by_region = window.player.gauges.usually_apart(scheme)
+        assert overall == pytest.approx(window.player.gauges.apart.median(), rel=0.01)
+        assert bars["all"].text().startswith(f"{overall:.1f} %")
+        assert {name: bars[name].text().split(" ")[0] for name in by_region} == {
+            name: f"{value:.1f}" for name, value in by_region.items()
+        }
+        longest = max(by_region, key=lambda name: by_region[name])
+        assert max(by_region, key=lambda name: bars[name].value()) == longest
+        assert bars[longest].palette().highlight().color().name() == "#e04040"
+        x, y = window.models.over_time.curves[0].getData()
+        assert len(x) == len(y) > 10
+        assert np.all(np.diff(x) >= 0)
         drive.until(lambda: window.models.worst.count() >= 2)
         item = window.models.worst.item(0)
         window.models.worst.itemClicked.emit(item)
@@ -479,6 +513,15 @@ class TestLooking:
         mouse(window, QEvent.Type.MouseMove, QPointF(1, 1), Qt.MouseButton.NoButton)
         assert window.player.view.spot is None
 
+    @pytest.mark.parametrize("layout", list(Layout))
+    def test_and_while_two_models_are_compared(self, drive: Driven, images: Path, layout: Layout):
+        window = held_at_end(drive, images, second=RAW, layout=layout, close_up=False)
+        drive.until(lambda: window.view.painted.picture.layout is layout)
+        before = window.view.painted.picture.image
+        mouse(window, QEvent.Type.MouseMove, place_of(window, 36), Qt.MouseButton.NoButton)
+        drive.until(lambda: pane(window).result.heatmaps)
+        drive.until(lambda: not np.array_equal(window.view.painted.picture.image, before))
+
     def test_the_wheel_magnifies_about_the_mouse_and_dragging_moves(self, drive: Driven, images: Path):
         window = held_at_end(drive, images)
         place, before = place_of(window, 30), abs(pane(window).matrix[0, 0])
@@ -498,6 +541,32 @@ class TestLooking:
         window.acts.zoom_out.trigger()
         assert window.player.view.zoom == 1
         mouse(window, QEvent.Type.MouseButtonDblClick, place)
+        assert window.player.view.zoom == 1
+
+    def test_a_close_up_follows_the_face_until_the_mouse_moves_it(self, drive: Driven, clip: Path):
+        window = drive.open(source=str(clip), loop=True)
+        drive.until(lambda: index(window) > 3)
+
+        def side() -> float:
+            """Of the face, as a share of the shorter side of the picture."""
+            shown = pane(window)
+            box = shown.result.faces[0].box_px
+            longer = max(box[2:] - box[:2]) * abs(shown.matrix[0, 0])
+            return longer / min(shown.width, shown.height)
+
+        before = side()
+        window.acts.close_up.trigger()
+        drive.until(lambda: window.view.painted.view.zoom > 1)
+        assert before < side() == pytest.approx(0.72, abs=0.12)
+        shown = pane(window)
+        middle = shown.result.faces[0].box_px.reshape(2, 2).mean(axis=0)
+        x = (shown.matrix @ [*middle, 1.0])[0]
+        assert x == pytest.approx(shown.width / 2, abs=0.12 * shown.width)
+        zoom = window.view.painted.view.zoom
+        wheel(window, QPointF(window.view.width() / 2, window.view.height() / 2), 1)
+        assert not window.acts.close_up.isChecked()
+        assert window.player.view.zoom == pytest.approx(1.25 * zoom, rel=0.1)
+        window.acts.fit.trigger()
         assert window.player.view.zoom == 1
 
     def test_smoothing_reaches_the_running_session(self, drive: Driven, clip: Path):
@@ -524,16 +593,18 @@ class TestLooking:
         assert window.acts.themes[theme].isChecked()
 
     def test_plots_are_drawn_from_what_is_measured(self, drive: Driven, clip: Path):
-        window = drive.open(source=str(clip), second=RAW)
+        window = drive.open(source=str(clip))
         window.plots_dock.show()
         drive.until(lambda: len(window.player.gauges.journeys) > 30)
-        drive.until(lambda: window.plots.apart.curves[0].getData()[0] is not None)
+        drive.until(lambda: window.plots.jitter.curves[0].getData()[0] is not None)
+        drive.until(lambda: window.plots.rate.curves[0].getData()[0] is not None)
         x, y = window.plots.latency.curves[-1].getData()
         assert len(x) > 20
         assert np.all(np.diff(x) >= 0)
         assert y[-1] > 0
         assert "ms" in window.plots.latency.caption.text()
-        assert len(window.plots.apart.curves[0].getData()[0])
+        stages = [curve.getData()[1] for curve in window.plots.latency.curves]
+        assert all(np.all(lower <= upper) for lower, upper in itertools.pairwise(stages))
 
 
 class TestKeeping:
@@ -612,6 +683,7 @@ class TestRemembering:
         first.acts.compare.trigger()
         first.player.choose_second(RAW)
         first.acts.layouts[Layout.OVERLAID].trigger()
+        first.acts.close_up.trigger()
         first.plots_dock.show()
         first.close()
         second = drive.open()
@@ -624,6 +696,7 @@ class TestRemembering:
         second.acts.compare.trigger()
         assert second.player.wanted.second == RAW
         assert second.player.view.layout is Layout.OVERLAID
+        assert not second.player.view.close_up  # as it was left; else the face is shown large
 
     def test_what_is_asked_for_goes_before_what_is_remembered(self, drive: Driven):
         first = drive.open()
