@@ -4,18 +4,22 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from livefan.comparison import Disagreement
+from livefan.crop import upright_crop
 from livefan.frame import Face, Frame
 from livefan.live.heatmaps import HeatmapProbe
 from livefan.live.pairing import Pairing, pair
 from livefan.live.result import Result
 from livefan.live.scene import Layout, Shown, Spot, View, frame_to_pane, heat, natural_size, render
+from livefan.model import normalise
 from livefan.overlay import OverlayStyle
 from livefan.pipeline import Pipeline
 from livefan.scheme import COFW_29, IBUG_68
+from livefan.weights import load_weights
 from livefan.weights_info import read_weight_file
 
 PLAIN = OverlayStyle(ids=False, boxes=False)
@@ -170,6 +174,17 @@ def test_heatmaps_lie_on_their_landmarks(photo: np.ndarray, face: Face):
     x, y = np.round(face.points_px[30]).astype(int)
     assert every[y, x] > 60
     assert one[y, x] > 60
+
+
+@pytest.mark.parametrize("name", ["mobilefan-300w", "teacher-300w"])
+def test_heatmaps_are_those_of_the_network_as_torch_has_it(photo: np.ndarray, face: Face, name: str):
+    weights = load_weights(name)
+    (maps,) = HeatmapProbe(read_weight_file(name)).heatmaps(photo, [face])
+    pixels = torch.from_numpy(upright_crop(face.points_px, IBUG_68).cut(photo)[None])
+    with torch.inference_mode():
+        logits = weights.model(normalise(pixels)).float()
+    expected = (logits - logits.amax((2, 3), keepdim=True)).exp()[0].numpy()
+    assert np.abs(maps.maps - expected).max() < 1e-4
 
 
 def test_results_of_one_frame_are_paired_whoever_is_first(photo: np.ndarray, face: Face):

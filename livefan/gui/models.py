@@ -229,18 +229,16 @@ class ModelsPanel(QScrollArea):
         self.worst.setToolTip(self.tr("Click to go there"))
         self.worst.setMinimumHeight(70)
         self.worst.itemClicked.connect(self._go_to)
-        self._compared = [
-            self.second,
-            self.apart,
-            self.regions,
-            self.over_time,
-            QLabel(self.tr("<b>Furthest apart</b> (click to go there)")),
-            self.worst,
-        ]
+        self._differences = QWidget()
+        rows = QVBoxLayout(self._differences)
+        rows.setContentsMargins(0, 0, 0, 0)
+        furthest = QLabel(self.tr("<b>Furthest apart</b> (click to go there)"))
+        for part in (self.apart, self.regions, self.over_time, furthest, self.worst):
+            rows.addWidget(part)
         inside = QWidget()
         column = QVBoxLayout(inside)
         column.setContentsMargins(6, 4, 6, 4)
-        for widget in (self.first, self.second, self.table, *self._compared[1:]):
+        for widget in (self.first, self.second, self.table, self._differences):
             column.addWidget(widget)
         column.addStretch(1)
         self.setWidget(inside)
@@ -298,8 +296,8 @@ class ModelsPanel(QScrollArea):
         if wanted.second is not None:
             self.second.show_choice(wanted.second)
         comparing = wanted.second is not None
-        for widget in self._compared:
-            widget.setVisible(comparing)
+        self.second.setVisible(comparing)
+        self._differences.setVisible(comparing)
         self.table.setRowHidden(1, not comparing)
         header = self.table.horizontalHeader()
         assert header is not None

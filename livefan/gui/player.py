@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PyQt6.QtCore import QObject, pyqtSignal
+from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
 from livefan.errors import LivefanError
 from livefan.live.gauges import Gauges
@@ -24,6 +24,8 @@ from livefan.live.session import LiveSession
 from livefan.model_choice import ModelChoice
 from livefan.smooth import DEFAULT_STRENGTH
 
+_LET_DRAW_MS = 50
+"""A model is loaded once the window has shown that it is to be, so that neither waits for the other."""
 CLEAN, SEEN = "clean", "seen"
 """What is recorded: the frames as they came, with their landmarks as data; or the picture as it is shown."""
 
@@ -164,9 +166,15 @@ class Player(QObject):
         """Compare with another model, or with none."""
         self.wanted = replace(self.wanted, second=choice)
         self._forget_comparison()
-        if self._session is not None:
-            self._session.second = choice
+        if choice is None:
+            self._compare()
+        else:
+            QTimer.singleShot(_LET_DRAW_MS, self._compare)
         self.changed.emit()
+
+    def _compare(self) -> None:
+        if self._session is not None and self._session.second != self.wanted.second:
+            self._session.second = self.wanted.second
 
     def smooth(self, strength: float) -> None:
         """Filter landmarks more or less, from 0 to 1."""

@@ -201,6 +201,12 @@ def layer_seconds(model: Any, precision: str, threads: int, runs: int) -> list[t
     return taken
 
 
+def without_decoder(model: Any) -> Any:
+    """The model of :func:`from_onnx` up to what its network gives: heatmaps before the softmax."""
+    parts = [part for part in model.get_ordered_ops() if part.get_friendly_name().startswith("/network/")]
+    return openvino().Model([parts[-1].output(0)], model.get_parameters())
+
+
 def simplified(model: Any) -> Any:
     """The model with what does not depend on the input worked out and operations fused, as compiling does.
 
