@@ -310,7 +310,8 @@ def _label(canvas: np.ndarray, result: Result, colour: Colour, left: int) -> Non
     """Name a model at the upper left of a pane, or, where that begins at the right edge, before it."""
     letters = _letters_px(canvas)
     text = f"{result.label}  {1000 * result.seconds:.0f} ms"
-    write(canvas, text, (left + 6, 4 + 2 * letters), colour, letters)
+    last = canvas.shape[1] - size_of(text, letters)[0] - 6
+    write(canvas, text, (min(left + 6, last), 4 + 2 * letters), colour, letters)
 
 
 def _side_by_side(pair: Pair, view: View, width: int, height: int) -> Picture:
