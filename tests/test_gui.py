@@ -176,7 +176,10 @@ class TestWatching:
         window.acts.play.trigger()
         assert not window.player.running
 
-    def test_what_is_to_be_known_first_stays_for_a_while(self, drive: Driven, clip: Path):
+    def test_what_is_to_be_known_first_stays_for_a_while(
+        self, drive: Driven, clip: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr("livefan.gui.window._NOTICE_MS", 10 * LONG)
         window = drive.open(source=str(clip), notice="No webcam found; playing the bundled clip.")
         drive.until(lambda: index(window) > 3)
         assert window.message.text() == "No webcam found; playing the bundled clip."
