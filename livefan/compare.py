@@ -92,12 +92,14 @@ def compare(
     *,
     layout: Layout = Layout.SIDE_BY_SIDE,
     truth: Path | None = None,
+    sequence: bool = False,
     max_faces: int = 5,
     quiet: bool = False,
 ) -> Comparison:
     """Run two models over a recording or images, and write what tells them apart into a folder.
 
-    Both see every frame, one after the other; each follows faces by its own landmarks. ``output`` gets a
+    Both see every frame, one after the other; each follows faces by its own landmarks. The images of a folder
+    are taken one by one, without smoothing, unless they are the frames of a recording. ``output`` gets a
     video named after its layout, ``report.html`` (one file, with its pictures) and ``report.json``.
 
     Args:
@@ -106,6 +108,7 @@ def compare(
         output: a folder, made if it is absent; results of the same names are replaced.
         layout: how the video shows the two.
         truth: a folder of ``.pts`` files with the true landmarks, see :class:`Truth`.
+        sequence: the images of a folder are the frames of one recording, in the order of their names.
         max_faces: follow at most this many.
         quiet: no progress bar.
 
@@ -118,7 +121,7 @@ def compare(
     if output.exists() and not output.is_dir():
         raise LivefanError(f"{output}: is a file; name a folder for the comparison")
     comparison = Comparison(scheme, _labels(first, second))
-    gallery = _Gallery()
+    names: list[str] = []
     with ExitStack() as stack:
         models = [Model(choice, max_faces, _ignore, background=False) for choice in (first, second)]
         for model in models:
@@ -130,6 +133,8 @@ def compare(
         output.mkdir(parents=True, exist_ok=True)
         video = stack.enter_context(VideoSink(output / f"{layout}.mp4"))
         paths = getattr(frames, "paths", None)
+        apart = paths is not None and not sequence
+        gallery = _Gallery(apart=apart)
         for frame in tqdm(
             frames,
             "comparing",
@@ -138,7 +143,7 @@ def compare(
             disable=True if quiet else None,
             leave=False,
         ):
-            both = _process_both(models[0], models[1], frame)
+            both = _process_both(models[0], models[1], frame, frame.index if apart else 0)
             name = paths[frame.index].stem if paths else f"frame_{frame.index:06}"
             comparison.add(
                 frame,
@@ -146,17 +151,19 @@ def compare(
                 Seen(both.second.faces, both.second.seconds),
                 known.of(name) if known else None,
             )
+            if apart:
+                names.append(name)
             gallery.offer(both)
             video.write(_picture(both, layout), frame.source_time)
         if not comparison.disagreements:
             raise LivefanError(
                 f"{display_name(source)}: the models found no face in common; nothing to compare"
             )
-    numbers = _numbers(comparison, (first, second), display_name(source))
+    numbers = _numbers(comparison, (first, second), display_name(source), names)
     with whole_file(output / NUMBERS_NAME) as partial:
         partial.write_text(json.dumps(numbers, indent=1) + "\n")
     with whole_file(output / REPORT_NAME) as partial:
-        partial.write_text(_render(comparison, numbers, gallery), encoding="utf-8")
+        partial.write_text(_render(comparison, numbers, gallery, names), encoding="utf-8")
     return comparison
 
 
@@ -171,17 +178,17 @@ def _labels(first: ModelChoice, second: ModelChoice) -> tuple[str, str]:
     return f"{first.label} (A)", f"{second.label} (B)"
 
 
-def _process_both(ours: Model, theirs: Model, frame: Frame) -> Pair:
+def _process_both(ours: Model, theirs: Model, frame: Frame, epoch: int) -> Pair:
     """What both make of a frame; they take turns at being first, when caches are cold."""
     if frame.index % 2:
-        second = theirs.process(frame, 0)
-        return pair(ours.process(frame, 0), second)
-    first = ours.process(frame, 0)
-    return pair(first, theirs.process(frame, 0))
+        second = theirs.process(frame, epoch)
+        return pair(ours.process(frame, epoch), second)
+    first = ours.process(frame, epoch)
+    return pair(first, theirs.process(frame, epoch))
 
 
 def _picture(both: Pair, layout: Layout) -> np.ndarray:
-    shown = Shown(both.first, both.second, both)
+    shown = Shown(both.first, both)
     style = OverlayStyle(ids=False, boxes=False)
     return render(shown, View(layout=layout, style=style), natural_size(shown, layout)).image
 
@@ -195,9 +202,14 @@ class Picture:
 
 
 class _Gallery:
-    """Keeps pictures of the greatest disagreements, one for each half second at most."""
+    """Keeps pictures of the greatest disagreements, one for each half second at most.
 
-    def __init__(self) -> None:
+    Args:
+        apart: the frames have nothing to do with each other, so that each may give one.
+    """
+
+    def __init__(self, *, apart: bool) -> None:
+        self._apart = apart
         self._by_moment: dict[int, Picture] = {}
 
     def offer(self, both: Pair) -> None:
@@ -205,7 +217,7 @@ class _Gallery:
         if not both.disagreements:
             return
         greatest = max(both.disagreements, key=lambda each: each.overall)
-        moment = int(greatest.time_s * 2)
+        moment = self._moment(greatest)
         kept = self._by_moment.get(moment)
         if kept is not None and kept.disagreement.overall >= greatest.overall:
             return
@@ -213,8 +225,11 @@ class _Gallery:
         if kept is None and len(self._by_moment) >= _WORST and least is not None:
             if least.disagreement.overall >= greatest.overall:
                 return
-            del self._by_moment[int(least.disagreement.time_s * 2)]
+            del self._by_moment[self._moment(least.disagreement)]
         self._by_moment[moment] = Picture(greatest, _closeup(both, greatest.track_id))
+
+    def _moment(self, disagreement: Disagreement) -> int:
+        return disagreement.frame if self._apart else int(disagreement.time_s * 2)
 
     @property
     def pictures(self) -> list[Picture]:
@@ -234,11 +249,13 @@ def _closeup(both: Pair, track_id: int) -> np.ndarray:
         zoom=max(1.0, max(width, height) / max(side, 1.0)),
         centre=(float(middle[0] / width), float(middle[1] / height)),
     )
-    return render(Shown(both.first, both.second, both), view, (_CLOSEUP_PX, _CLOSEUP_PX)).image
+    return render(Shown(both.first, both), view, (_CLOSEUP_PX, _CLOSEUP_PX)).image
 
 
-def _numbers(comparison: Comparison, choices: tuple[ModelChoice, ModelChoice], source: str) -> dict[str, Any]:
-    """Everything the report says, as JSON takes it."""
+def _numbers(
+    comparison: Comparison, choices: tuple[ModelChoice, ModelChoice], source: str, names: list[str]
+) -> dict[str, Any]:
+    """Everything the report says, as JSON takes it; of images that stand alone, by their names."""
     overall = np.array([each.overall for each in comparison.disagreements])
     return {
         "source": source,
@@ -258,7 +275,7 @@ def _numbers(comparison: Comparison, choices: tuple[ModelChoice, ModelChoice], s
         "over_time": [
             {
                 "frame": each.frame,
-                "time_s": round(each.time_s, 6),
+                **({"image": names[each.frame]} if names else {"time_s": round(each.time_s, 6)}),
                 "face": each.track_id,
                 "overall": round(each.overall, 4),
                 **{name: round(value, 4) for name, value in each.by_region(comparison.scheme).items()},
@@ -292,7 +309,7 @@ def _side_numbers(side: Side, choice: ModelChoice, n_alone: int, scheme: Landmar
     }
 
 
-def _render(comparison: Comparison, numbers: dict[str, Any], gallery: _Gallery) -> str:
+def _render(comparison: Comparison, numbers: dict[str, Any], gallery: _Gallery, names: list[str]) -> str:
     """The report as one HTML page that needs no other file."""
     import jinja2
 
@@ -300,19 +317,31 @@ def _render(comparison: Comparison, numbers: dict[str, Any], gallery: _Gallery) 
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     return environment.from_string(template).render(
         numbers=numbers,
-        plots=[(title, _as_svg(figure)) for title, figure in _plots(comparison)],
+        plots=[(title, _as_svg(figure)) for title, figure in _plots(comparison, alone=bool(names))],
         pictures=[
-            (each.disagreement, each.disagreement.by_region(comparison.scheme), _as_data(each.image))
+            (
+                names[each.disagreement.frame]
+                if names
+                else f"{each.disagreement.time_s:.2f} s, frame {each.disagreement.frame}",
+                each.disagreement,
+                each.disagreement.by_region(comparison.scheme),
+                _as_data(each.image),
+            )
             for each in gallery.pictures
         ],
     )
 
 
-def _plots(comparison: Comparison) -> Iterator[tuple[str, "Figure"]]:
+def _plots(comparison: Comparison, *, alone: bool) -> Iterator[tuple[str, "Figure"]]:
+    """The report's plots with their titles.
+
+    Args:
+        alone: the frames are images that have nothing to do with each other.
+    """
     from matplotlib.figure import Figure
 
     colours = tuple(_hex(colour) for colour in (FIRST_COLOUR, SECOND_COLOUR))
-    times = [each.time_s for each in comparison.disagreements]
+    times = [each.frame if alone else each.time_s for each in comparison.disagreements]
     by_region = [each.by_region(comparison.scheme) for each in comparison.disagreements]
     figure = Figure((9, 3), layout="constrained")
     axes = figure.subplots()
@@ -321,20 +350,22 @@ def _plots(comparison: Comparison) -> Iterator[tuple[str, "Figure"]]:
             axes.plot(times, [each[region] for each in by_region], linewidth=0.8, label=region)
     overall = [each.overall for each in comparison.disagreements]
     axes.plot(times, overall, "k", linewidth=1.4, label="all")
-    axes.set(xlabel="time in s", ylabel="apart in %", ylim=(0, None))
+    axes.set(xlabel="image" if alone else "time in s", ylabel="apart in %", ylim=(0, None))
     axes.legend(ncols=6, fontsize="small")
-    yield "How far apart, over time", figure
+    yield "How far apart, from image to image" if alone else "How far apart, over time", figure
 
-    figure = Figure((9, 3), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    shakes = any(side.jitter.values for side in comparison.sides)
+    figure = Figure((9 if shakes else 5, 3), layout="constrained")
+    left, *others = figure.subplots(1, 2 if shakes else 1, squeeze=False)[0]
     for side, colour in zip(comparison.sides, colours, strict=True):
         left.ecdf(1000 * np.array(side.seconds), label=side.label, color=colour)
         if side.jitter.values:
-            right.ecdf(side.jitter.values, label=side.label, color=colour)
+            others[0].ecdf(side.jitter.values, label=side.label, color=colour)
     left.set(xlabel="time for a frame in ms", ylabel="share of frames", xscale="log")
-    right.set(xlabel="jitter in %", ylabel="share of frames", xscale="log")
     left.legend(fontsize="small")
-    yield "Latency and jitter of each", figure
+    for right in others:
+        right.set(xlabel="jitter in %", ylabel="share of frames", xscale="log")
+    yield "Latency and jitter of each" if shakes else "Latency of each", figure
 
     if any(side.errors for side in comparison.sides):
         figure = Figure((5, 3), layout="constrained")

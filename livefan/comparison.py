@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 
@@ -33,6 +34,7 @@ _REGION_OF_PART = {
 _SAME_FACE_IOU = 0.3
 
 
+@cache
 def regions(scheme: LandmarkScheme) -> dict[str, np.ndarray]:
     """The landmark indices of each of :data:`REGIONS` that a scheme has; every landmark is in one."""
     found: dict[str, list[int]] = {region: [] for region in REGIONS}

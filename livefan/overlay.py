@@ -10,6 +10,7 @@ import numpy as np
 from scipy.spatial import Delaunay, QhullError
 
 from livefan.frame import Face
+from livefan.lettering import write
 from livefan.scheme import LandmarkScheme
 
 Colour = tuple[int, int, int]
@@ -80,7 +81,9 @@ def draw_faces(
         if style.numbers:
             _draw_numbers(image, face.points_px, size)
         if style.ids:
-            _label(image, f"face {face.track_id}", face.box_px, thickness, style.sure)
+            left, top = np.clip(face.box_px[:2], -(2**15), 2**15)
+            place = (round(left), round(top) - 2 * thickness)
+            write(image, f"face {face.track_id}", place, style.sure, 8 + 5 * thickness)
 
 
 def draw_points(image: np.ndarray, points_px: np.ndarray, colours: list[Colour], size: float) -> None:
@@ -90,10 +93,12 @@ def draw_points(image: np.ndarray, points_px: np.ndarray, colours: list[Colour],
         cv2.circle(image, point, round(radius), colour, -1, cv2.LINE_AA, _SHIFT)
 
 
-def draw_lines(image: np.ndarray, starts_px: np.ndarray, ends_px: np.ndarray, colours: list[Colour]) -> None:
-    """Draw ``n`` thin straight lines between ``(n, 2)`` points, each in its BGR colour."""
+def draw_arrows(
+    image: np.ndarray, starts_px: np.ndarray, ends_px: np.ndarray, colours: list[Colour], thickness: int
+) -> None:
+    """Draw ``n`` arrows from and to ``(n, 2)`` points, each in its BGR colour."""
     for start, end, colour in zip(_fixed(starts_px), _fixed(ends_px), colours, strict=True):
-        cv2.line(image, start, end, colour, 1, cv2.LINE_AA, _SHIFT)
+        cv2.arrowedLine(image, start, end, colour, thickness, cv2.LINE_AA, _SHIFT, 0.2)
 
 
 def _draw_mesh(image: np.ndarray, points_px: np.ndarray, colour: Colour) -> None:
@@ -105,11 +110,10 @@ def _draw_mesh(image: np.ndarray, points_px: np.ndarray, colour: Colour) -> None
 
 
 def _draw_numbers(image: np.ndarray, points_px: np.ndarray, size: float) -> None:
-    scale = float(np.clip(size / 900, 0.28, 0.6))
-    for index, (x, y) in enumerate(np.clip(points_px, -(2**15), 2**15)):
-        place = (round(x + 3), round(y - 3))
-        for stroke, ink in ((2, (0, 0, 0)), (1, (255, 255, 255))):
-            cv2.putText(image, str(index), place, cv2.FONT_HERSHEY_SIMPLEX, scale, ink, stroke, cv2.LINE_AA)
+    height_px = round(float(np.clip(size / 30, 8, 18)))
+    for index, (x, y) in enumerate(points_px):
+        if 0 <= x < image.shape[1] and 0 <= y < image.shape[0]:
+            write(image, str(index), (round(x + 2), round(y - 1)), (255, 255, 255), height_px)
 
 
 def _fixed(points_px: np.ndarray) -> np.ndarray:
@@ -121,12 +125,3 @@ def mix(low: Colour, high: Colour, share: np.ndarray) -> list[Colour]:
     """A colour between two for each share in [0, 1]."""
     mixed = np.outer(1 - share, low) + np.outer(share, high)
     return [(int(blue), int(green), int(red)) for blue, green, red in mixed]
-
-
-def _label(image: np.ndarray, text: str, box_px: np.ndarray, thickness: int, colour: Colour) -> None:
-    scale = max(0.4, thickness * 0.4)
-    (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, thickness)
-    x = int(np.clip(box_px[0], 0, max(0, image.shape[1] - width)))
-    y = int(np.clip(box_px[1] - 4 * thickness, height + 2, max(height + 2, image.shape[0] - 2)))
-    for stroke, ink in ((thickness + 2, (0, 0, 0)), (thickness, colour)):
-        cv2.putText(image, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, scale, ink, stroke, cv2.LINE_AA)

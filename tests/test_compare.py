@@ -42,7 +42,7 @@ def done(frames: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             (face,) = pipeline.process(frame)
             write_pts(truth / f"shot_{frame.index}.pts", face.points_px)
     smoothed, raw = (ModelChoice.parse(f"mobilefan-300w@torch{word}") for word in ("", ",raw"))
-    compare(smoothed, raw, frames, output / "out", truth=truth, quiet=True)
+    compare(smoothed, raw, frames, output / "out", truth=truth, sequence=True, quiet=True)
     return output / "out"
 
 
@@ -56,6 +56,32 @@ def test_the_numbers_tell_what_the_models_did(done: Path):
     assert smoothed["against_truth"]["nme"] == pytest.approx(numbers["disagreement"]["mean"], abs=0.01)
     assert smoothed["jitter"] < raw["jitter"]
     assert set(numbers["disagreement"]["by_region"]) == {"jaw", "brows", "nose", "eyes", "mouth"}
+
+
+def test_images_that_have_nothing_to_do_with_each_other_are_taken_one_by_one(
+    frames: Path, photo: np.ndarray, tmp_path: Path
+):
+    """A face elsewhere than on the picture before, of another size; the truth is what each gives alone."""
+    folder, truth = tmp_path / "images", tmp_path / "truth"
+    folder.mkdir()
+    truth.mkdir()
+    pipeline = Pipeline(load_weights())
+    clear = cv2.imread(str(sorted(frames.iterdir())[0]))
+    for number, image in enumerate((clear, photo, clear[:, ::-1], np.roll(clear, 150, axis=1), clear)):
+        cv2.imwrite(str(folder / f"face{number}.png"), image)
+        (face,) = pipeline.process_image(np.ascontiguousarray(image))
+        write_pts(truth / f"face{number}.pts", face.points_px)
+    first, second = (ModelChoice.parse(f"mobilefan-300w@torch{word}") for word in ("", ",raw"))
+    compare(first, second, folder, tmp_path / "out", truth=truth, quiet=True)
+    numbers = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert [each["image"] for each in numbers["over_time"]] == [f"face{number}" for number in range(5)]
+    for model in numbers["models"]:
+        assert model["against_truth"]["n_faces"] == 5
+        assert model["against_truth"]["nme"] == pytest.approx(0, abs=0.01)
+        assert model["jitter"] is None
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "face3: " in page
+    assert "jitter in %" not in page
 
 
 def test_the_report_is_one_file_that_needs_no_other(done: Path):

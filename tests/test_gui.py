@@ -1,11 +1,14 @@
 """The window, without a screen and on real frames: each control does what it says."""
 
+import itertools
 import math
+import os
 import queue
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import av
@@ -14,7 +17,7 @@ import numpy as np
 import pytest
 from PyQt6.QtCore import QEvent, QMimeData, QPointF, QSettings, Qt, QUrl
 from PyQt6.QtGui import QDropEvent, QMouseEvent, QWheelEvent
-from PyQt6.QtWidgets import QApplication, QFileDialog, QInputDialog, QMenu, QMessageBox
+from PyQt6.QtWidgets import QApplication, QComboBox, QFileDialog, QInputDialog, QMenu, QMessageBox
 from pytestqt.qtbot import QtBot
 
 import livefan
@@ -123,6 +126,20 @@ def wheel(window: MainWindow, place: QPointF, notches: int) -> None:
     QApplication.sendEvent(window.view, event)
 
 
+def open_files() -> int:
+    """Files that the process holds open, where the system says; else 0."""
+    folder = Path("/proc/self/fd")
+    return len(list(folder.iterdir())) if folder.is_dir() else 0
+
+
+def memory_mib() -> float:
+    """What the process has in memory, where the system says; else 0."""
+    status = Path("/proc/self/statm")
+    return (
+        int(status.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20 if status.is_file() else 0.0
+    )
+
+
 def full_size(window: MainWindow) -> np.ndarray:
     """What is shown, drawn at the frame's own size."""
     drawn: queue.Queue[np.ndarray] = queue.Queue()
@@ -158,6 +175,22 @@ class TestWatching:
         assert "choose" in window.message.text()
         window.acts.play.trigger()
         assert not window.player.running
+
+    def test_what_is_to_be_known_first_stays_for_a_while(
+        self, drive: Driven, clip: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr("livefan.gui.window._NOTICE_MS", 10 * LONG)
+        window = drive.open(source=str(clip), notice="No webcam found; playing the bundled clip.")
+        drive.until(lambda: index(window) > 3)
+        assert window.message.text() == "No webcam found; playing the bundled clip."
+        window._forget_notice()
+        assert window.message.text() == ""
+
+    def test_it_fits_on_the_screen(self, drive: Driven):
+        window = drive.open()
+        assert window.screen().availableGeometry().contains(window.rect())
+        assert window.minimumSizeHint().width() <= 1024
+        assert window.minimumSizeHint().height() <= 600
 
     def test_a_recording_ends_and_can_be_played_again(self, drive: Driven, images: Path):
         window = held_at_end(drive, images)
@@ -384,13 +417,15 @@ class TestComparing:
         window = held_at_end(drive, images)
         window.acts.compare.trigger()
         table = window.models.table
-        assert [table.horizontalHeaderItem(column).text() for column in range(2)] == [
-            "mobilefan-300w",
-            "teacher-300w",
-        ]
-        drive.until(lambda: table.item(0, 1).text() == "7.97 M" and table.item(0, 0).text() == "2.12 M")
-        assert [table.item(1, column).text() for column in range(2)] == ["8.2 MiB", "15.3 MiB"]
+        drive.until(lambda: table.item(1, 0).text() == "7.97 M" and table.item(0, 0).text() == "2.12 M")
+        assert [table.item(row, 1).text() for row in range(2)] == ["8.2 MiB", "15 MiB"]
+        assert window.models.first.weights.currentText() == "mobilefan-300w"
+        assert window.models.second.weights.currentText() == "teacher-300w"
+        assert not table.isRowHidden(1)
         drive.until(lambda: window.view.painted.picture.layout is Layout.SIDE_BY_SIDE)
+        drive.until(lambda: table.item(1, 2).text().endswith(" ms"))
+        window.acts.compare.trigger()
+        assert table.isRowHidden(1)
 
     @pytest.mark.parametrize("layout", list(Layout))
     def test_every_layout_shows_both_models_on_one_frame(self, drive: Driven, images: Path, layout: Layout):
@@ -402,6 +437,7 @@ class TestComparing:
         drive.until(lambda: window.player.gauges.newest is not None)
         newest = window.player.gauges.newest
         assert newest.first.frame.index == newest.second.frame.index
+        assert len({each.result.frame.index for each in window.view.painted.picture.panes}) == 1
         assert window.acts.layouts[layout].isChecked()
 
     def test_the_wipe_is_moved_by_the_mouse(self, drive: Driven, images: Path):
@@ -417,7 +453,24 @@ class TestComparing:
     def test_figures_of_both_are_listed_with_where_they_differ(self, drive: Driven, clip: Path):
         window = drive.open(source=str(clip), second=RAW)
         drive.until(lambda: len(window.player.gauges.worst) >= 2)
-        drive.until(lambda: "Apart now" in window.models.apart.text())
+        drive.until(lambda: "Apart" in window.models.apart.text())
+        scheme = window.player.gauges.newest.first.scheme
+        bars = window.models.regions.bars
+        drive.until(lambda: all("now" in bar.text() for bar in bars.values()))
+        window.acts.play.trigger()
+        drive.qtbot.wait(800)
+        overall, by_region = window.player.gauges.usually_apart(scheme)
+        assert overall == pytest.approx(window.player.gauges.apart.median(), rel=0.01)
+        assert bars["all"].text().startswith(f"{overall:.1f} %")
+        assert {name: bars[name].text().split(" ")[0] for name in by_region} == {
+            name: f"{value:.1f}" for name, value in by_region.items()
+        }
+        longest = max(by_region, key=lambda name: by_region[name])
+        assert max(by_region, key=lambda name: bars[name].value()) == longest
+        assert bars[longest].palette().highlight().color().name() == "#e04040"
+        x, y = window.models.over_time.curves[0].getData()
+        assert len(x) == len(y) > 10
+        assert np.all(np.diff(x) >= 0)
         drive.until(lambda: window.models.worst.count() >= 2)
         item = window.models.worst.item(0)
         window.models.worst.itemClicked.emit(item)
@@ -432,13 +485,53 @@ class TestComparing:
         window.player.choose_first(RAW)
         drive.until(lambda: pane(window).result.label == "mobilefan-300w@raw")
 
-    def test_the_pickers_choose_models(self, drive: Driven, images: Path):
-        window = held_at_end(drive, images, second=RAW)
-        picker = window.models.first
-        picker.runtime.setCurrentIndex(picker.runtime.findData("torch"))
-        picker.runtime.activated.emit(picker.runtime.currentIndex())
+    def pick(self, box: QComboBox, data: object) -> None:
+        box.setCurrentIndex(box.findData(data))
+        box.activated.emit(box.currentIndex())
+
+    def test_the_pickers_choose_models(self, drive: Driven, images: Path, monkeypatch: pytest.MonkeyPatch):
+        window = held_at_end(drive, images, second=RAW, layout=Layout.OVERLAID)
+        first, second = window.models.first, window.models.second
+        self.pick(first.runtime, "torch")
         drive.until(lambda: pane(window).result.runtime.startswith("torch"))
-        assert window.player.wanted.first.runtime == "torch"
+        assert window.player.wanted.first == ModelChoice(runtime="torch")
+        first.raw.click()
+        drive.until(lambda: pane(window).result.smoothing == 0.0)
+        assert second.raw.isChecked()
+        second.raw.click()
+        self.pick(second.weights, "mobilefan-half-300w")
+        self.pick(second.runtime, "openvino")
+        self.pick(second.precision, "float32")
+        wanted = ModelChoice("mobilefan-half-300w", "openvino", "float32")
+        assert window.player.wanted.second == wanted
+        drive.until(lambda: window.player.gauges.newest is not None)
+        assert window.player.gauges.newest.second.label == wanted.label
+        assert window.player.gauges.newest.second.runtime == "openvino float32"
+        path = str(ModelChoice("teacher-300w").file.path)
+        monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *args, **more: ("", ""))
+        browse = second.weights.count() - 1
+        second.weights.setCurrentIndex(browse)
+        second.weights.activated.emit(browse)
+        assert second.weights.currentData() == "mobilefan-half-300w"  # nothing was chosen
+        monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *args, **more: (path, ""))
+        second.weights.setCurrentIndex(browse)
+        second.weights.activated.emit(browse)
+        assert window.player.wanted.second == replace(wanted, weights=path)
+        assert second.weights.currentText() == "teacher-300w"
+
+    def test_weights_that_cannot_be_read_are_said_and_the_model_stays(
+        self, drive: Driven, images: Path, tmp_path: Path
+    ):
+        window = held_at_end(drive, images)
+        (tmp_path / "broken.safetensors").write_bytes(b"nonsense")
+        window.player.choose_first(ModelChoice(str(tmp_path / "broken.safetensors")))
+        drive.until(lambda: "broken.safetensors" in window.message.text())
+        assert window.player.running
+        window.acts.home.trigger()
+        drive.until(lambda: index(window) == 0)
+        window.player.choose_second(ModelChoice(str(tmp_path / "broken.safetensors")))
+        drive.until(lambda: window.player.session.second is None)
+        assert window.player.running
 
 
 class TestLooking:
@@ -479,6 +572,15 @@ class TestLooking:
         mouse(window, QEvent.Type.MouseMove, QPointF(1, 1), Qt.MouseButton.NoButton)
         assert window.player.view.spot is None
 
+    @pytest.mark.parametrize("layout", list(Layout))
+    def test_and_while_two_models_are_compared(self, drive: Driven, images: Path, layout: Layout):
+        window = held_at_end(drive, images, second=RAW, layout=layout, close_up=False)
+        drive.until(lambda: window.view.painted.picture.layout is layout)
+        before = window.view.painted.picture.image
+        mouse(window, QEvent.Type.MouseMove, place_of(window, 36), Qt.MouseButton.NoButton)
+        drive.until(lambda: pane(window).result.heatmaps)
+        drive.until(lambda: not np.array_equal(window.view.painted.picture.image, before))
+
     def test_the_wheel_magnifies_about_the_mouse_and_dragging_moves(self, drive: Driven, images: Path):
         window = held_at_end(drive, images)
         place, before = place_of(window, 30), abs(pane(window).matrix[0, 0])
@@ -498,6 +600,32 @@ class TestLooking:
         window.acts.zoom_out.trigger()
         assert window.player.view.zoom == 1
         mouse(window, QEvent.Type.MouseButtonDblClick, place)
+        assert window.player.view.zoom == 1
+
+    def test_a_close_up_follows_the_face_until_the_mouse_moves_it(self, drive: Driven, clip: Path):
+        window = drive.open(source=str(clip), loop=True)
+        drive.until(lambda: index(window) > 3)
+
+        def side() -> float:
+            """Of the face, as a share of the shorter side of the picture."""
+            shown = pane(window)
+            box = shown.result.faces[0].box_px
+            longer = max(box[2:] - box[:2]) * abs(shown.matrix[0, 0])
+            return longer / min(shown.width, shown.height)
+
+        before = side()
+        window.acts.close_up.trigger()
+        drive.until(lambda: window.view.painted.view.zoom > 1)
+        assert before < side() == pytest.approx(0.72, abs=0.12)
+        shown = pane(window)
+        middle = shown.result.faces[0].box_px.reshape(2, 2).mean(axis=0)
+        x = (shown.matrix @ [*middle, 1.0])[0]
+        assert x == pytest.approx(shown.width / 2, abs=0.12 * shown.width)
+        zoom = window.view.painted.view.zoom
+        wheel(window, QPointF(window.view.width() / 2, window.view.height() / 2), 1)
+        assert not window.acts.close_up.isChecked()
+        assert window.player.view.zoom == pytest.approx(1.25 * zoom, rel=0.1)
+        window.acts.fit.trigger()
         assert window.player.view.zoom == 1
 
     def test_smoothing_reaches_the_running_session(self, drive: Driven, clip: Path):
@@ -524,16 +652,106 @@ class TestLooking:
         assert window.acts.themes[theme].isChecked()
 
     def test_plots_are_drawn_from_what_is_measured(self, drive: Driven, clip: Path):
-        window = drive.open(source=str(clip), second=RAW)
+        window = drive.open(source=str(clip))
         window.plots_dock.show()
         drive.until(lambda: len(window.player.gauges.journeys) > 30)
-        drive.until(lambda: window.plots.apart.curves[0].getData()[0] is not None)
+        drive.until(lambda: window.plots.jitter.curves[0].getData()[0] is not None)
+        drive.until(lambda: window.plots.rate.curves[0].getData()[0] is not None)
         x, y = window.plots.latency.curves[-1].getData()
         assert len(x) > 20
         assert np.all(np.diff(x) >= 0)
         assert y[-1] > 0
         assert "ms" in window.plots.latency.caption.text()
-        assert len(window.plots.apart.curves[0].getData()[0])
+        stages = [curve.getData()[1] for curve in window.plots.latency.curves]
+        assert all(np.all(lower <= upper) for lower, upper in itertools.pairwise(stages))
+
+
+@pytest.fixture
+def keyboard(drive: Driven, images: Path) -> tuple[MainWindow, Callable[..., None]]:
+    """A window that has the keyboard, held at the end of a recording, and what presses a key."""
+    window = held_at_end(drive, images, second=RAW, close_up=False)
+    with drive.qtbot.waitActive(window):
+        window.activateWindow()
+
+    def press(key: Qt.Key, held: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
+        drive.qtbot.keyClick(window.view, key, held)
+
+    return window, press
+
+
+class TestKeys:
+    @pytest.mark.parametrize(
+        ("key", "layout"),
+        [
+            (Qt.Key.Key_1, Layout.SIDE_BY_SIDE),
+            (Qt.Key.Key_2, Layout.OVERLAID),
+            (Qt.Key.Key_3, Layout.WIPE),
+            (Qt.Key.Key_4, Layout.DIFFERENCE),
+            (Qt.Key.Key_5, Layout.SINGLE),
+        ],
+    )
+    def test_of_the_layouts(self, keyboard, key: Qt.Key, layout: Layout):
+        window, press = keyboard
+        press(Qt.Key.Key_3 if layout is not Layout.WIPE else Qt.Key.Key_4)
+        press(key)
+        assert window.player.view.layout is layout
+
+    def test_of_looking(self, keyboard):
+        window, press = keyboard
+        player, keys = window.player, Qt.Key
+        press(keys.Key_M)
+        assert player.view.mirror
+        press(keys.Key_H)
+        assert not player.view.overlay
+        press(keys.Key_H, Qt.KeyboardModifier.ShiftModifier)
+        assert player.view.heatmaps
+        press(keys.Key_F)
+        assert player.view.close_up
+        press(keys.Key_0)
+        assert not player.view.close_up
+        press(keys.Key_Plus)
+        assert player.view.zoom == pytest.approx(1.25)
+        press(keys.Key_Minus)
+        assert player.view.zoom == 1
+        press(keys.Key_F2)
+        assert not window.models_dock.isVisible()
+        press(keys.Key_F3)
+        assert window.plots_dock.isVisible()
+        press(keys.Key_C)
+        assert player.wanted.second is None
+
+    def test_of_playing(self, drive: Driven, keyboard):
+        window, press = keyboard
+        keys = Qt.Key
+        press(keys.Key_L)
+        assert window.player.wanted.loop
+        press(keys.Key_L)
+        press(keys.Key_Left)
+        drive.until(lambda: index(window) == 4)
+        press(keys.Key_Home)
+        drive.until(lambda: index(window) == 0)
+        press(keys.Key_Right)
+        drive.until(lambda: index(window) == 1)
+        press(keys.Key_Left)
+        drive.until(lambda: index(window) == 0)
+        press(keys.Key_Space)
+        drive.until(lambda: index(window) > 1)
+
+    def test_of_the_window(self, drive: Driven, keyboard):
+        window, press = keyboard
+        control = Qt.KeyboardModifier.ControlModifier
+        press(Qt.Key.Key_F11)
+        assert window.isFullScreen()
+        press(Qt.Key.Key_F11)
+        assert not window.isFullScreen()
+        press(Qt.Key.Key_S, control)
+        drive.until(lambda: "Saved" in window.message.text())
+        press(Qt.Key.Key_Period, control)
+        assert not window.player.running
+        press(Qt.Key.Key_R, control)
+        assert window.player.running
+        press(Qt.Key.Key_Q, control)
+        assert not window.isVisible()
 
 
 class TestKeeping:
@@ -579,9 +797,18 @@ class TestKeeping:
         assert len(pictures) > 10
         assert abs(pictures[0].shape[1] - window.view.width() * window.view.devicePixelRatioF()) <= 1
 
-    def test_the_clean_video_is_recorded_with_its_landmarks(self, drive: Driven, clip: Path, tmp_path: Path):
-        window = drive.open(source=str(clip), record_clean=tmp_path / "clean.mp4")
-        drive.until(lambda: index(window) > 20)
+    def test_the_clean_video_is_recorded_with_its_landmarks(
+        self, drive: Driven, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(
+            QFileDialog, "getSaveFileName", lambda *args, **more: (str(tmp_path / "clean.mp4"), "")
+        )
+        window = drive.open(source=str(clip))
+        drive.until(lambda: shows(window))
+        window.acts.record_clean.trigger()
+        assert window.acts.record_clean.isChecked()
+        at = index(window)
+        drive.until(lambda: index(window) > at + 20)
         window.acts.stop.trigger()
         drive.until(lambda: "Recorded" in window.message.text())
         table = livefan.load_annotations(tmp_path / "clean.csv").to_pydict()
@@ -612,6 +839,7 @@ class TestRemembering:
         first.acts.compare.trigger()
         first.player.choose_second(RAW)
         first.acts.layouts[Layout.OVERLAID].trigger()
+        first.acts.close_up.trigger()
         first.plots_dock.show()
         first.close()
         second = drive.open()
@@ -624,6 +852,7 @@ class TestRemembering:
         second.acts.compare.trigger()
         assert second.player.wanted.second == RAW
         assert second.player.view.layout is Layout.OVERLAID
+        assert not second.player.view.close_up  # as it was left; else the face is shown large
 
     def test_what_is_asked_for_goes_before_what_is_remembered(self, drive: Driven):
         first = drive.open()
@@ -650,6 +879,12 @@ class TestHelp:
         (shown,) = window.findChildren(QMessageBox)
         assert shown.text() == sheet
         shown.close()
+
+    def test_it_says_what_livefan_is(self, drive: Driven, monkeypatch: pytest.MonkeyPatch):
+        said: list[str] = []
+        monkeypatch.setattr(QMessageBox, "about", lambda window, title, text: said.append(text))
+        drive.open().acts.about.trigger()
+        assert livefan.__version__ in said[0]
 
     def test_no_two_actions_share_a_key(self, drive: Driven):
         window = drive.open()
@@ -688,6 +923,20 @@ class TestEndurance:
             turns += 1
         assert turns > 20  # the event loop turns many times while the worker handles two frames
 
+    @pytest.mark.parametrize("how", ["nothing", "failed", "ended", "full screen"])
+    def test_closing_where_nothing_moves_ends_every_thread_too(self, drive: Driven, images: Path, how: str):
+        before = threading.active_count()
+        source = {"nothing": None, "failed": str(images / "none.mp4")}
+        window = drive.open(source=source.get(how, str(images)), full_screen=how == "full screen")
+        if how in ("ended", "full screen"):
+            drive.until(lambda: index(window) == 5 and window.player.paused)
+        elif how == "failed":
+            drive.until(lambda: not window.player.running)
+        else:
+            drive.qtbot.wait(300)
+        window.close()
+        drive.until(lambda: threading.active_count() <= before, 15_000)
+
     @pytest.mark.parametrize("delay", [0, 100, 1500])
     @pytest.mark.parametrize("how", ["single", "compared", "held", "heatmaps", "recording"])
     def test_closing_ends_every_thread_in_whatever_state(
@@ -705,6 +954,43 @@ class TestEndurance:
         drive.qtbot.wait(delay)
         window.close()
         drive.until(lambda: threading.active_count() <= before, 15_000)
+
+    @pytest.mark.parametrize("what", ["source", "model", "runtime"])
+    def test_fifty_times_another_one_each_is_shown_and_none_stays_behind(
+        self, drive: Driven, images: Path, what: str
+    ):
+        other = images.parent / "other"
+        shutil.copytree(images, other)
+        window = held_at_end(drive, images, second=RAW if what == "source" else None)
+        choices = {
+            "model": [ModelChoice("mobilefan-half-300w", "openvino"), ModelChoice(runtime="openvino")],
+            "runtime": [ModelChoice(runtime="torch"), ModelChoice(runtime="openvino", precision="float32")],
+        }
+
+        def change(turn: int) -> None:
+            if what == "source":
+                path = str((images, other)[turn % 2])
+                window.player.watch(path)
+                drive.until(lambda: window.player.session is not None and window.player.wanted.source == path)
+                session = window.player.session
+                drive.until(lambda: session.worker_fps > 0 and shows(window))
+                return
+            choice = choices[what][turn % 2]
+            window.player.choose_first(choice)
+            drive.until(lambda: pane(window).result.label == choice.label)
+
+        for turn in range(10):
+            change(turn)
+        drive.until(lambda: window.player._ending is None)
+        before = threading.active_count(), open_files(), memory_mib()
+        for turn in range(50):
+            change(turn)
+        drive.until(lambda: window.player._ending is None)
+        drive.until(lambda: threading.active_count() <= before[0], 15_000)
+        drive.until(lambda: open_files() <= before[1], 15_000)
+        assert (
+            memory_mib() - before[2] < 100
+        )  # fifty networks, or fifty recordings, would be several times that
 
     def test_fifty_changes_of_source_model_and_runtime_leave_nothing_behind(
         self, drive: Driven, images: Path, clip: Path

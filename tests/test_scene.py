@@ -4,18 +4,22 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from livefan.comparison import Disagreement
+from livefan.crop import upright_crop
 from livefan.frame import Face, Frame
 from livefan.live.heatmaps import HeatmapProbe
 from livefan.live.pairing import Pairing, pair
 from livefan.live.result import Result
-from livefan.live.scene import Layout, Shown, Spot, View, frame_to_pane, natural_size, render
+from livefan.live.scene import Layout, Shown, Spot, View, frame_to_pane, heat, natural_size, render
+from livefan.model import normalise
 from livefan.overlay import OverlayStyle
 from livefan.pipeline import Pipeline
 from livefan.scheme import COFW_29, IBUG_68
+from livefan.weights import load_weights
 from livefan.weights_info import read_weight_file
 
 PLAIN = OverlayStyle(ids=False, boxes=False)
@@ -52,7 +56,7 @@ def moved(face: Face, by: float) -> Face:
 @pytest.fixture
 def shown(photo: np.ndarray, face: Face) -> Shown:
     first, second = seen(photo, [moved(face, 6.0)], label="one"), seen(photo, [face], label="two")
-    return Shown(first, second, pair(first, second))
+    return Shown(first, pair(first, second))
 
 
 @given(
@@ -130,7 +134,7 @@ def test_the_difference_is_red_where_models_are_far_apart(shown: Shown, photo: n
         first = seen(photo, [moved(face, by)])
         second = seen(photo, [face])
         view = View(layout=Layout.DIFFERENCE, style=PLAIN)
-        image = render(Shown(first, second, pair(first, second)), view, (640, 360)).image.astype(int)
+        image = render(Shown(first, pair(first, second)), view, (640, 360)).image.astype(int)
         image = image[40:-30]  # without the labels
         return int(((image[..., 2] > 180) & (image[..., 1] < 110)).sum())
 
@@ -172,6 +176,17 @@ def test_heatmaps_lie_on_their_landmarks(photo: np.ndarray, face: Face):
     assert one[y, x] > 60
 
 
+@pytest.mark.parametrize("name", ["mobilefan-300w", "teacher-300w"])
+def test_heatmaps_are_those_of_the_network_as_torch_has_it(photo: np.ndarray, face: Face, name: str):
+    weights = load_weights(name)
+    (maps,) = HeatmapProbe(read_weight_file(name)).heatmaps(photo, [face])
+    pixels = torch.from_numpy(upright_crop(face.points_px, IBUG_68).cut(photo)[None])
+    with torch.inference_mode():
+        logits = weights.model(normalise(pixels)).float()
+    expected = (logits - logits.amax((2, 3), keepdim=True)).exp()[0].numpy()
+    assert np.abs(maps.maps - expected).max() < 1e-4
+
+
 def test_results_of_one_frame_are_paired_whoever_is_first(photo: np.ndarray, face: Face):
     pairing = Pairing()
     near, far = seen(photo, [moved(face, 1.0)], 3), seen(photo, [face], 3)
@@ -187,6 +202,44 @@ def test_results_of_one_frame_are_paired_whoever_is_first(photo: np.ndarray, fac
     other = again.add(0, near)
     assert other is not None
     assert other.disagreements[0].overall == pytest.approx(paired.disagreements[0].overall)
+
+
+def test_a_pair_has_the_heatmaps_of_the_first_model_whoever_is_first(photo: np.ndarray, face: Face):
+    heatmaps = HeatmapProbe(read_weight_file()).heatmaps(photo, [face])
+    explained, plain = replace(seen(photo, [face], 3), heatmaps=heatmaps), seen(photo, [face], 3)
+    for order in ((0, 1), (1, 0)):
+        pairing = Pairing()
+        for side in order:
+            paired = pairing.add(side, (explained, plain)[side])
+        assert paired is not None
+        assert paired.first.heatmaps is heatmaps
+        assert paired.second.heatmaps == ()
+    again = Pairing()
+    again.add(0, explained)
+    for index in range(4, 40):
+        again.add(0, replace(seen(photo, [face], index), heatmaps=heatmaps))
+    late = again.add(1, plain)
+    assert late is not None
+    assert late.first.heatmaps == ()  # they are large, and not kept for long
+
+
+def test_the_difference_says_what_its_colours_mean(shown: Shown):
+    def lower_right(layout: Layout) -> np.ndarray:
+        view = View(layout=layout, overlay=False, style=PLAIN)
+        return render(shown, view, (900, 600)).image[-30:, -200:].astype(int)
+
+    legend = lower_right(Layout.DIFFERENCE)
+    red = (legend[..., 2] > 220) & (legend[..., 1] < 90)
+    yellow = (legend[..., 2] > 200) & (legend[..., 1] > 200) & (legend[..., 0] < 150)
+    blue = (legend[..., 0] > 170) & (legend[..., 2] < 90)
+    columns = [np.flatnonzero(each.any(axis=0)).mean() for each in (blue, yellow, red)]
+    assert columns == sorted(columns)
+    assert heat(np.array([0.0, 0.5, 1.0, 7.0])) == [
+        (190, 150, 60),
+        (90, 230, 255),
+        (50, 40, 255),
+        (50, 40, 255),
+    ]
 
 
 def test_results_of_other_frames_are_never_paired(photo: np.ndarray, face: Face):
@@ -207,4 +260,4 @@ def test_models_with_other_landmarks_are_paired_without_a_distance(photo: np.nda
     paired = pair(first, second)
     assert paired.disagreements == ()
     for layout in Layout:
-        render(Shown(first, second, paired), View(layout=layout), (320, 200))
+        render(Shown(first, paired), View(layout=layout), (320, 200))

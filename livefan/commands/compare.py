@@ -28,6 +28,12 @@ def add(commands: Commands) -> None:
         "--truth", metavar="DIR", type=Path, help="folder of .pts files with the true landmarks"
     )
     parser.add_argument(
+        "--sequence",
+        action="store_true",
+        help="the images of DIR are the frames of one recording, in the order of their names; else each is "
+        "looked at by itself",
+    )
+    parser.add_argument(
         "-o",
         "--out",
         type=Path,
@@ -60,11 +66,18 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.out,
         layout=Layout(arguments.layout),
         truth=arguments.truth,
+        sequence=arguments.sequence,
         max_faces=arguments.max_faces,
         quiet=arguments.quiet,
     )
     apart = sum(each.overall for each in done.disagreements) / len(done.disagreements)
     print(f"{arguments.out / REPORT_NAME}: {done.n_frames} frames, {apart:.2f} % apart")
     for side in done.sides:
-        print(f"  {side.label}: {side.latency_ms:.1f} ms a frame, jitter {side.jitter.median:.3f} %")
+        line = f"  {side.label}: {side.latency_ms:.1f} ms a frame"
+        if side.jitter.values:
+            line += f", jitter {side.jitter.median:.3f} %"
+        if side.errors:
+            error = sum(each.overall for each in side.errors) / len(side.errors)
+            line += f", NME {error:.2f} % on {len(side.errors)} faces of the truth"
+        print(line)
     return 0

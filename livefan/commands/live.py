@@ -83,6 +83,12 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="left and right changed, as in a mirror",
     )
+    drawing.add_argument(
+        "--close-up",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="follow a face and show it large, as is done by itself while two models are compared",
+    )
     drawing.add_argument("--theme", choices=["system", "light", "dark"], help="colours of the window")
     drawing.add_argument("--full-screen", action="store_true", help="begin with the picture alone")
     recording = parser.add_argument_group("recording")
@@ -131,6 +137,7 @@ def run(arguments: argparse.Namespace) -> int:
             loop=arguments.loop,
             layout=Layout(arguments.layout) if arguments.layout else None,
             mirror=arguments.mirror,
+            close_up=arguments.close_up,
             heatmaps=arguments.heatmaps,
             hide=arguments.hide,
             show=arguments.show,

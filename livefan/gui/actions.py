@@ -99,8 +99,14 @@ class Actions:
         self.zoom_in = self._add(tr("Zoom &in"), "+")
         self.zoom_out = self._add(tr("Zoom o&ut"), "-")
         self.fit = self._add(
-            tr("&Whole picture"), "0", None, partial(player.look, zoom=1.0, centre=(0.5, 0.5))
+            tr("&Whole picture"),
+            "0",
+            None,
+            partial(player.look, zoom=1.0, centre=(0.5, 0.5), close_up=False),
         )
+        self.close_up = self._add(tr("Close-&up of the face"), "F", checkable=True)
+        self.close_up.setIconText(tr("Close-up"))
+        self.close_up.triggered.connect(lambda on: player.look(zoom=1.0, centre=(0.5, 0.5), close_up=on))
         self.full_screen = self._add(tr("&Full screen"), "F11", checkable=True)
         self.themes = self._themes(
             {"system": tr("As the &system"), "light": tr("&Light"), "dark": tr("&Dark")}

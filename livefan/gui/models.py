@@ -18,12 +18,14 @@ from PyQt6.QtWidgets import (
     QFormLayout,
     QFrame,
     QGridLayout,
+    QHBoxLayout,
     QHeaderView,
     QLabel,
     QListWidget,
     QListWidgetItem,
     QProgressBar,
     QScrollArea,
+    QSizePolicy,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -33,54 +35,68 @@ from PyQt6.QtWidgets import (
 from livefan.comparison import REGIONS
 from livefan.errors import LivefanError
 from livefan.gui.player import Player
+from livefan.gui.plots import LivePlot
+from livefan.gui.theme import hex_colour, in_front
 from livefan.gui.transport import in_words
 from livefan.live.gauges import Gauges
 from livefan.live.scene import FIRST_COLOUR, SECOND_COLOUR
 from livefan.model_choice import ModelChoice, shipped_models
 from livefan.runtimes.base import AUTO, PRECISIONS, RUNTIMES
 
+ALL = "all"
+"""The face as a whole, beside its regions."""
 _BROWSE = object()
 _WORST_COLOUR = "#e04040"
 _BAR_STEPS = 1000
-_LEAST_TOP = 5.0
+_PLOT_PX, _ROW_PX = 84, 22
+_LEAST_TOP = 3.0
 """Percent that a whole bar stands for, at least."""
 _PACKAGES = {"openvino": "openvino", "onnxruntime": "onnxruntime", "torch": "torch"}
 
 
-def hex_colour(bgr: tuple[int, int, int]) -> str:
-    """A BGR colour as Qt and pyqtgraph read it."""
-    return "#{2:02x}{1:02x}{0:02x}".format(*bgr)
-
-
-class RegionBars(QWidget):
-    """How far two models are apart in each region of the face, a bar for each, the longest in red."""
+class ApartBars(QWidget):
+    """How far two models usually are apart, in all and in each region, the worst of them in red."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.setAccessibleName(self.tr("disagreement by region"))
+        self.setAccessibleName(self.tr("how far apart, by region"))
         self._worst = ""
         self.bars: dict[str, QProgressBar] = {}
+        names = {
+            ALL: self.tr("all"),
+            "jaw": self.tr("jaw"),
+            "brows": self.tr("brows"),
+            "nose": self.tr("nose"),
+            "eyes": self.tr("eyes"),
+            "mouth": self.tr("mouth"),
+        }
         rows = QFormLayout(self)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setVerticalSpacing(2)
-        for region in REGIONS:
+        for region in (ALL, *REGIONS):
             bar = QProgressBar()
             bar.setMaximumHeight(16)
             bar.setRange(0, _BAR_STEPS)
             self.bars[region] = bar
-            rows.addRow(region, bar)
-        self.show_regions({})
+            rows.addRow(names[region], bar)
+        self.show_regions({}, {})
 
-    def show_regions(self, percent: dict[str, float]) -> None:
-        """Show each region's NME in percent; a region that is not named has none."""
-        longest = max(percent.values(), default=0.0)
-        top = max(_LEAST_TOP, longest)
+    def show_regions(self, usual: dict[str, float], now: dict[str, float]) -> None:
+        """Show NMEs in percent, by region; one that is not named has none.
+
+        Args:
+            usual: how long the bars are.
+            now: on the newest frame.
+        """
+        top = max(_LEAST_TOP, *usual.values(), 0.0)
         self.setUpdatesEnabled(False)  # or else each bar draws the whole window anew at once
         for region, bar in self.bars.items():
-            value = percent.get(region)
+            value = usual.get(region)
             bar.setValue(0 if value is None else round(_BAR_STEPS * value / top))
-            bar.setFormat("-" if value is None else f"{value:.1f} %")
-        worst = max(percent, key=lambda region: percent[region], default="")
+            latest = self.tr("   now {:.1f}").format(now[region]) if region in now else ""
+            bar.setFormat("-" if value is None else f"{value:.1f} %{latest}")
+        by_region = {region: value for region, value in usual.items() if region != ALL}
+        worst = max(by_region, key=lambda region: by_region[region], default="")
         if worst != self._worst:
             red = QPalette()
             red.setColor(QPalette.ColorRole.Highlight, QColor(_WORST_COLOUR))
@@ -100,11 +116,12 @@ class ModelPicker(QFrame):
     def __init__(self, title: str, choice: ModelChoice, colour: str) -> None:
         super().__init__()
         self._choice = choice
-        heading = QLabel(f'<b style="color: {colour}">{title}</b>')
+        heading = QLabel(in_front(colour, f"<b>{title}</b>"))
+        heading.setMinimumWidth(heading.fontMetrics().horizontalAdvance("■ compared"))
         self.weights = QComboBox()
         self.weights.setAccessibleName(self.tr("weights"))
         self.weights.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.weights.setMinimumContentsLength(12)
+        self.weights.setMinimumContentsLength(10)
         for name in shipped_models():
             self.weights.addItem(name, name)
         self.weights.insertSeparator(self.weights.count())
@@ -125,11 +142,13 @@ class ModelPicker(QFrame):
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setVerticalSpacing(3)
-        grid.addWidget(heading, 0, 0)
-        grid.addWidget(self.raw, 0, 1)
-        grid.addWidget(self.weights, 1, 0, 1, 2)
-        grid.addWidget(self.runtime, 2, 0)
-        grid.addWidget(self.precision, 2, 1)
+        first = QHBoxLayout()
+        first.addWidget(heading)
+        first.addWidget(self.weights, stretch=1)
+        first.addWidget(self.raw)
+        grid.addLayout(first, 0, 0, 1, 2)
+        grid.addWidget(self.runtime, 1, 0)
+        grid.addWidget(self.precision, 1, 1)
         self.weights.activated.connect(self._weights_chosen)
         for box in (self.runtime, self.precision):
             box.activated.connect(self._choose)
@@ -189,33 +208,37 @@ class ModelsPanel(QScrollArea):
         self.first = ModelPicker(self.tr("Model"), player.wanted.first, hex_colour(FIRST_COLOUR))
         self.first.chosen.connect(player.choose_first)
         self.second = ModelPicker(
-            self.tr("Compared with"), player.wanted.second or player.wanted.first, hex_colour(SECOND_COLOUR)
+            self.tr("Against"), player.wanted.second or player.wanted.first, hex_colour(SECOND_COLOUR)
         )
         self.second.chosen.connect(player.choose_second)
-        self.table = self._make_table()
+        self.table = self._make_table((hex_colour(FIRST_COLOUR), hex_colour(SECOND_COLOUR)))
         self.apart = QLabel()
+        self.apart.setWordWrap(True)
         self.apart.setToolTip(
             self.tr(
                 "Mean distance between the landmarks of both models on the same frame, in percent of the "
-                "distance between the outer eye corners"
+                "distance between the outer eye corners. Bars: the median of late; the longest region is red."
             )
         )
-        self.regions = RegionBars()
+        self.regions = ApartBars()
+        self.over_time = LivePlot(self.tr("over time"), "{:.1f} %", [_WORST_COLOUR])
+        self.over_time.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.over_time.setFixedHeight(_PLOT_PX)
         self.worst = QListWidget()
         self.worst.setAccessibleName(self.tr("greatest disagreements"))
         self.worst.setToolTip(self.tr("Click to go there"))
-        self.worst.setMinimumHeight(90)
+        self.worst.setMinimumHeight(70)
         self.worst.itemClicked.connect(self._go_to)
-        self._compared = [
-            self.second,
-            self.apart,
-            self.regions,
-            QLabel(self.tr("Greatest disagreements")),
-            self.worst,
-        ]
+        self._differences = QWidget()
+        rows = QVBoxLayout(self._differences)
+        rows.setContentsMargins(0, 0, 0, 0)
+        furthest = QLabel(self.tr("<b>Furthest apart</b> (click to go there)"))
+        for part in (self.apart, self.regions, self.over_time, furthest, self.worst):
+            rows.addWidget(part)
         inside = QWidget()
         column = QVBoxLayout(inside)
-        for widget in (self.first, self.second, self.table, *self._compared[1:]):
+        column.setContentsMargins(6, 4, 6, 4)
+        for widget in (self.first, self.second, self.table, self._differences):
             column.addWidget(widget)
         column.addStretch(1)
         self.setWidget(inside)
@@ -223,34 +246,44 @@ class ModelsPanel(QScrollArea):
         player.changed.connect(self._show_choices)
         self._show_choices()
 
-    def _make_table(self) -> QTableWidget:
-        table = QTableWidget(5, 2)
-        table.setVerticalHeaderLabels(
-            [
-                self.tr("parameters"),
-                self.tr("file"),
-                self.tr("time"),
-                self.tr("frames / s"),
-                self.tr("jitter"),
-            ]
-        )
+    def _make_table(self, colours: tuple[str, str]) -> QTableWidget:
+        """A row for each model, marked by its colour."""
+        columns = {
+            self.tr("params"): self.tr("Numbers that were trained"),
+            self.tr("file"): self.tr("Size of the weight file"),
+            self.tr("time"): self.tr(
+                "For a frame, from detection to smoothing; median of the last half minute"
+            ),
+            self.tr("fps"): self.tr("Frames that it finishes a second"),
+            self.tr("jitter"): self.tr(
+                "Shaking from frame to frame, in % of the distance between the outer eye corners; median"
+            ),
+        }
+        table = QTableWidget(2, len(columns))
+        for column, (name, meaning) in enumerate(columns.items()):
+            heading = QTableWidgetItem(name)
+            heading.setToolTip(meaning)
+            table.setHorizontalHeaderItem(column, heading)
         table.setAccessibleName(self.tr("models in numbers"))
         table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        header = table.horizontalHeader()
+        header, rows = table.horizontalHeader(), table.verticalHeader()
         assert header is not None
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft)
-        header.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        rows = table.verticalHeader()
         assert rows is not None
-        rows.setDefaultSectionSize(22)
-        table.setSizeAdjustPolicy(QTableWidget.SizeAdjustPolicy.AdjustToContents)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setStretchLastSection(True)
+        rows.setDefaultSectionSize(_ROW_PX)
         table.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        for row in range(5):
-            for column in range(2):
-                table.setItem(row, column, QTableWidgetItem())
+        table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        for row, colour in enumerate(colours):
+            mark = QTableWidgetItem("■")
+            mark.setForeground(QColor(colour))
+            table.setVerticalHeaderItem(row, mark)
+            for column in range(len(columns)):
+                item = QTableWidgetItem()
+                item.setTextAlignment(Qt.AlignmentFlag.AlignCenter)
+                table.setItem(row, column, item)
         return table
 
     def sizeHint(self) -> QSize:  # noqa: N802
@@ -263,74 +296,87 @@ class ModelsPanel(QScrollArea):
         if wanted.second is not None:
             self.second.show_choice(wanted.second)
         comparing = wanted.second is not None
-        for widget in self._compared:
-            widget.setVisible(comparing)
-        self.table.setColumnHidden(1, not comparing)
-        for column, choice in enumerate((wanted.first, wanted.second)):
-            if choice != self._named[column]:
-                self._show_name(column, choice)
+        self.second.setVisible(comparing)
+        self._differences.setVisible(comparing)
+        self.table.setRowHidden(1, not comparing)
+        header = self.table.horizontalHeader()
+        assert header is not None
+        self.table.setFixedHeight(header.sizeHint().height() + (2 if comparing else 1) * _ROW_PX + 3)
+        for row, choice in enumerate((wanted.first, wanted.second)):
+            if choice != self._named[row]:
+                self._show_name(row, choice)
 
-    def _show_name(self, column: int, choice: ModelChoice | None) -> None:
-        self._named[column] = choice
-        label = choice.label if choice else ""
-        header = QTableWidgetItem(label)
-        header.setToolTip(label)
-        self.table.setHorizontalHeaderItem(column, header)
-        for row in range(2):
+    def _show_name(self, row: int, choice: ModelChoice | None) -> None:
+        self._named[row] = choice
+        mark = self.table.verticalHeaderItem(row)
+        if mark is not None:
+            mark.setToolTip(choice.label if choice else "")
+        for column in range(2):
             self._put(row, column, "")
         if choice is not None:
             # Opening a large weight file can take longer than the window may be held up.
             threading.Thread(
-                target=self._look_up_size, args=(column, choice), name="livefan-sizes", daemon=True
+                target=self._look_up_size, args=(row, choice), name="livefan-sizes", daemon=True
             ).start()
 
-    def _look_up_size(self, column: int, choice: ModelChoice) -> None:
+    def _look_up_size(self, row: int, choice: ModelChoice) -> None:
         try:
-            parameters, size = f"{choice.n_parameters / 1e6:.2f} M", f"{choice.n_bytes / 2**20:.1f} MiB"
+            parameters = f"{choice.n_parameters / 1e6:.2f} M"
+            size = _short(choice.n_bytes / 2**20, "MiB")
         except (LivefanError, OSError):
             parameters, size = "", self.tr("unreadable")
         with suppress(RuntimeError):  # the window was closed meanwhile
-            self._sized.emit(column, choice, parameters, size)
+            self._sized.emit(row, choice, parameters, size)
 
-    def _show_size(self, column: int, choice: ModelChoice, parameters: str, size: str) -> None:
-        if choice == self._named[column]:
-            self._put(0, column, parameters)
-            self._put(1, column, size)
+    def _show_size(self, row: int, choice: ModelChoice, parameters: str, size: str) -> None:
+        if choice == self._named[row]:
+            self._put(row, 0, parameters)
+            self._put(row, 1, size)
 
     def _put(self, row: int, column: int, text: str) -> None:
         item = self.table.item(row, column)
         if item is not None and item.text() != text:
             item.setText(text)
 
+    def take_palette(self) -> None:
+        """Use the colours of the window's theme."""
+        self.over_time.take_palette()
+
     def show_figures(self) -> None:
         """Show what the gauges say now."""
         gauges, session = self._player.gauges, self._player.session
         rates = (session.worker_fps, session.second_fps) if session else (0.0, 0.0)
-        for column, (of_model, rate) in enumerate(zip(gauges.models, rates, strict=True)):
-            self._put(2, column, _number(1000 * of_model.seconds.median(), "{:.1f} ms"))
-            self._put(3, column, f"{rate:.0f}")
-            self._put(4, column, _number(of_model.jitter.median(), "{:.3f} %"))
+        for row, (of_model, rate) in enumerate(zip(gauges.models, rates, strict=True)):
+            self._put(row, 2, _short(1000 * of_model.seconds.median(), "ms"))
+            self._put(row, 3, f"{rate:.0f}")
+            self._put(row, 4, _short(of_model.jitter.median(), "%", 2))
         if self._player.wanted.second is not None:
             self._show_apart(gauges)
             self._show_worst(gauges)
 
+    def show_plot(self) -> None:
+        """Show how far apart the models were in the last half minute."""
+        self.over_time.show_values([self._player.gauges.apart.recent()])
+
     def _show_apart(self, gauges: Gauges) -> None:
         newest = gauges.newest
-        if newest is None or not newest.disagreements:
-            differ = newest is not None and newest.first.scheme != newest.second.scheme
-            self.apart.setText(
-                self.tr("These models have different landmarks: look at them side by side.")
-                if differ
-                else self.tr("No face that both see.")
-            )
-            self.apart.setWordWrap(True)
-            self.regions.show_regions({})
+        if newest is None:
+            self.apart.setText(self.tr("Waiting for the second model …"))
+            self.regions.show_regions({}, {})
             return
-        now = newest.disagreements[0]
-        self.apart.setText(
-            self.tr("Apart now {:.2f} %, median {:.2f} %").format(now.overall, gauges.apart.median())
+        scheme = newest.first.scheme
+        if scheme != newest.second.scheme:
+            self.apart.setText(self.tr("These models have different landmarks: look at them side by side."))
+        elif newest.disagreements:
+            self.apart.setText(self.tr("<b>Apart</b>: median, in % of the eyes' distance"))
+        else:
+            self.apart.setText(self.tr("No face that both see."))
+        overall, by_region = gauges.usually_apart(scheme)
+        now = newest.disagreements[0] if newest.disagreements else None
+        self.regions.show_regions(
+            {ALL: overall, **by_region} if by_region else {},
+            {ALL: now.overall, **now.by_region(scheme)} if now else {},
         )
-        self.regions.show_regions(now.by_region(newest.first.scheme))
 
     def _show_worst(self, gauges: Gauges) -> None:
         worst = gauges.worst
@@ -353,5 +399,8 @@ class ModelsPanel(QScrollArea):
             self._player.seek(item.data(Qt.ItemDataRole.UserRole))
 
 
-def _number(value: float, form: str) -> str:
-    return "-" if math.isnan(value) else form.format(value)
+def _short(value: float, unit: str, places: int = 1) -> str:
+    """A value in few letters; a dash for NaN."""
+    if math.isnan(value):
+        return "-"
+    return f"{value:.{places}f} {unit}" if value < 10 else f"{value:.0f} {unit}"

@@ -12,18 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PyQt6.QtCore import QObject, pyqtSignal
+from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
 from livefan.errors import LivefanError
 from livefan.live.gauges import Gauges
 from livefan.live.painter import Painted, Painter
 from livefan.live.recorder import Recorded, Recorder
 from livefan.live.result import Pair, Result
-from livefan.live.scene import View, natural_size, render
+from livefan.live.scene import View
 from livefan.live.session import LiveSession
 from livefan.model_choice import ModelChoice
 from livefan.smooth import DEFAULT_STRENGTH
 
+_LET_DRAW_MS = 50
+"""A model is loaded once the window has shown that it is to be, so that neither waits for the other."""
 CLEAN, SEEN = "clean", "seen"
 """What is recorded: the frames as they came, with their landmarks as data; or the picture as it is shown."""
 
@@ -164,9 +166,15 @@ class Player(QObject):
         """Compare with another model, or with none."""
         self.wanted = replace(self.wanted, second=choice)
         self._forget_comparison()
-        if self._session is not None:
-            self._session.second = choice
+        if choice is None:
+            self._compare()
+        else:
+            QTimer.singleShot(_LET_DRAW_MS, self._compare)
         self.changed.emit()
+
+    def _compare(self) -> None:
+        if self._session is not None and self._session.second != self.wanted.second:
+            self._session.second = self.wanted.second
 
     def smooth(self, strength: float) -> None:
         """Filter landmarks more or less, from 0 to 1."""
@@ -219,9 +227,12 @@ class Player(QObject):
         view = replace(self.view, **changes)
         if view == self.view:
             return
+        followed = self.view.close_up
         self._painter.look(view)
         if self._session is not None:
             self._session.heatmaps = view.heatmaps or (view.spot is not None and self.paused)
+        if view.close_up is not followed:
+            self.changed.emit()
 
     def resize(self, width: int, height: int) -> None:
         """Have pictures of this size in pixels."""
@@ -242,15 +253,16 @@ class Player(QObject):
         Returns:
             Whether there is anything to draw.
         """
-        shown, view = self._painter.shown, self.view
-        if shown.first is None:
+        if self._painter.shown.first is None:
             return False
-        self._drawing = threading.Thread(
-            target=lambda: then(render(shown, view, natural_size(shown, view.layout)).image),
-            name="livefan-snapshot",
-        )
+        self._drawing = threading.Thread(target=self._draw, args=(then,), name="livefan-snapshot")
         self._drawing.start()
         return True
+
+    def _draw(self, then: Callable[[np.ndarray], object]) -> None:
+        drawn = self._painter.draw_full_size()
+        if drawn is not None:
+            then(drawn)
 
     # What is kept of it.
 
@@ -311,7 +323,6 @@ class Player(QObject):
 
     def _see_second(self, result: Result) -> None:
         self.gauges.see(1, result)
-        self._painter.see_second(result)
 
     def _see_pair(self, pair: Pair) -> None:
         self.gauges.see_pair(pair)

@@ -1,4 +1,4 @@
-"""Live plots: latency by stage, frames a second, jitter, and how far two models are apart."""
+"""Live plots: latency by stage, frames a second, and jitter."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from PyQt6.QtCore import QSize
 from PyQt6.QtGui import QPalette
 from PyQt6.QtWidgets import QApplication, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
-from livefan.gui.models import hex_colour
 from livefan.gui.player import Player
+from livefan.gui.theme import hex_colour, in_front
 from livefan.live.gauges import KEPT_S, STAGES, Journey
 from livefan.live.scene import FIRST_COLOUR, SECOND_COLOUR
 
@@ -31,7 +31,7 @@ class LivePlot(QWidget):
         title: what is measured.
         unit: with a format for a value, such as ``"{:.0f} ms"``.
         pens: colours of the curves.
-        names: of the curves, for a legend.
+        names: of the curves, for a legend below the title.
     """
 
     def __init__(self, title: str, unit: str, pens: Sequence[str], names: Sequence[str] = ()) -> None:
@@ -45,9 +45,7 @@ class LivePlot(QWidget):
         self.plot.hideButtons()
         for side in ("left", "bottom"):
             self.plot.hideAxis(side)
-        if names:
-            self.plot.addLegend(offset=(2, 2), labelTextSize="8pt", verSpacing=-6)
-        self.curves = [self.plot.plot(pen=pen, name=name) for pen, name in itertools.zip_longest(pens, names)]
+        self.curves = [self.plot.plot(pen=pen) for pen in pens]
         self.plot.setXRange(-KEPT_S, 0, padding=0)
         self.setToolTip(
             self.tr("The last {:.0f} seconds; ↕ is the height of the plot, which outliers exceed").format(
@@ -60,7 +58,15 @@ class LivePlot(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.caption)
+        if names:
+            legend = " ".join(in_front(pen, name) for pen, name in zip(pens, names, strict=True))
+            column.addWidget(QLabel(f"<small>{legend}</small>"))
         column.addWidget(self.plot, stretch=1)
+        self.take_palette()
+
+    def take_palette(self) -> None:
+        """Use the colours of the window's theme."""
+        self.plot.setBackground(QApplication.palette().color(QPalette.ColorRole.Base))
 
     def show_values(self, curves: Sequence[tuple[np.ndarray, np.ndarray]]) -> None:
         """Show ages in seconds, below zero, and values, for each curve."""
@@ -91,7 +97,7 @@ def round_up(value: float) -> float:
 
 
 class PlotsPanel(QWidget):
-    """Four plots over the last half minute."""
+    """Three plots over the last half minute."""
 
     def __init__(self, player: Player) -> None:
         super().__init__()
@@ -100,16 +106,13 @@ class PlotsPanel(QWidget):
         self.latency = LivePlot(self.tr("latency"), "{:.0f} ms", _STAGE_COLOURS, self._stage_names())
         self.rate = LivePlot(self.tr("frames a second"), "{:.0f}", both[:1])
         self.jitter = LivePlot(self.tr("jitter"), "{:.1f} %", both)
-        self.apart = LivePlot(self.tr("models apart"), "{:.1f} %", ["#e04040"])
         row = QHBoxLayout(self)
         row.setContentsMargins(2, 2, 2, 2)
         row.setSpacing(4)
-        for plot in (self.latency, self.rate, self.jitter, self.apart):
+        self._plots = (self.latency, self.rate, self.jitter)
+        for plot in self._plots:
             row.addWidget(plot, stretch=1)
-        self._turns = itertools.cycle(
-            (self._show_latency, self._show_rate, self._show_jitter, self._show_apart)
-        )
-        self.take_palette()
+        self._turns = itertools.cycle((self._show_latency, self._show_rate, self._show_jitter))
 
     def sizeHint(self) -> QSize:  # noqa: N802
         """Leaves room for the picture."""
@@ -121,13 +124,12 @@ class PlotsPanel(QWidget):
 
     def take_palette(self) -> None:
         """Use the colours of the window's theme."""
-        for plot in (self.latency, self.rate, self.jitter, self.apart):
-            plot.plot.setBackground(QApplication.palette().color(QPalette.ColorRole.Base))
+        for plot in self._plots:
+            plot.take_palette()
 
     def show_figures(self) -> None:
         """Show what the gauges say now, on one of the plots after another, so that none waits for all."""
         next(self._turns)()
-        self.apart.setVisible(self._player.wanted.second is not None)
 
     def _show_latency(self) -> None:
         journeys = self._player.gauges.journeys
@@ -144,9 +146,6 @@ class PlotsPanel(QWidget):
 
     def _show_jitter(self) -> None:
         self.jitter.show_values([of_model.jitter.recent() for of_model in self._player.gauges.models])
-
-    def _show_apart(self) -> None:
-        self.apart.show_values([self._player.gauges.apart.recent()])
 
     def _stage_names(self) -> list[str]:
         names = {

@@ -25,7 +25,7 @@ class Asked:
     Attributes:
         source, first, second, max_faces, size, start_at: see :class:`~livefan.gui.player.Wanted`.
         smoothing, loop: likewise.
-        layout, mirror, heatmaps: see :class:`~livefan.live.scene.View`.
+        layout, mirror, close_up, heatmaps: see :class:`~livefan.live.scene.View`.
         hide, show: parts of the overlay style to leave out, and to draw.
         theme: one of :data:`~livefan.gui.theme.THEMES`.
         full_screen: begin without frame and controls.
@@ -43,6 +43,7 @@ class Asked:
     loop: bool | None = None
     layout: Layout | None = None
     mirror: bool | None = None
+    close_up: bool | None = None
     heatmaps: bool | None = None
     hide: tuple[str, ...] = ()
     show: tuple[str, ...] = ()
@@ -93,6 +94,7 @@ class Memory:
             style=style,
             mirror=_or(asked.mirror, self._value("mirror", _flag, default.mirror)),
             wipe=self._value("wipe", _share, default.wipe),
+            close_up=_or(asked.close_up, asked.second is not None and self.close_up),
             heatmaps=_or(asked.heatmaps, False),
         )
 
@@ -109,6 +111,11 @@ class Memory:
     def layout(self) -> Layout:
         """How two models were shown last."""
         return self._value("layout", Layout, Layout.SIDE_BY_SIDE)
+
+    @property
+    def close_up(self) -> bool:
+        """Whether the face was shown large while two models were compared last."""
+        return self._value("close_up", _flag, True)
 
     @property
     def geometry(self) -> QByteArray | None:
@@ -131,7 +138,11 @@ class Memory:
         }
         values |= {f"style/{part}": getattr(view.style, part) for part in STYLE_PARTS}
         if wanted.second is not None:
-            values |= {"second": wanted.second.spec, "layout": str(view.layout)}
+            values |= {
+                "second": wanted.second.spec,
+                "layout": str(view.layout),
+                "close_up": view.close_up,
+            }
         for name, value in values.items():
             self._settings.setValue(name, value)
 

@@ -14,6 +14,16 @@ _SCHEMES = {
 }
 
 
+def hex_colour(bgr: tuple[int, int, int]) -> str:
+    """A BGR colour as Qt and pyqtgraph read it."""
+    return "#{2:02x}{1:02x}{0:02x}".format(*bgr)
+
+
+def in_front(colour: str, text: str) -> str:
+    """A text after a square of a colour, as HTML: the text itself has to be read on light and dark."""
+    return f'<span style="color: {colour}">■</span> {text}'
+
+
 def apply_theme(application: QApplication, theme: str) -> None:
     """Give all windows one of :data:`THEMES`.
 
@@ -29,9 +39,9 @@ def apply_theme(application: QApplication, theme: str) -> None:
 
 
 def _dark() -> QPalette:
-    palette = QPalette(QColor(53, 55, 58), QColor(43, 45, 48))
+    palette = QPalette(QColor(78, 81, 86), QColor(43, 45, 48))
     role, group = QPalette.ColorRole, QPalette.ColorGroup
-    palette.setColor(role.Base, QColor(30, 31, 33))
+    palette.setColor(role.Base, QColor(62, 64, 68))
     palette.setColor(role.AlternateBase, QColor(43, 45, 48))
     for text in (role.WindowText, role.Text, role.ButtonText, role.ToolTipText, role.BrightText):
         palette.setColor(text, QColor(226, 226, 226))

@@ -125,8 +125,8 @@ class FrameView(QWidget):
         pane = self._pane(place)
         if pane is None:
             return
-        zoom = float(np.clip(self._player.view.zoom * factor, 1.0, LARGEST_ZOOM))
-        factor = zoom / self._player.view.zoom
+        zoom = float(np.clip(self._zoom * factor, 1.0, LARGEST_ZOOM))
+        factor = zoom / self._zoom
         middle = np.array([pane.left + pane.width / 2, pane.height / 2])
         kept = pane.to_image(*place)
         centre = kept + np.linalg.solve(pane.matrix[:, :2] * factor, middle - place)
@@ -144,7 +144,7 @@ class FrameView(QWidget):
 
     def mouseDoubleClickEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
         """Show the whole picture again."""
-        self._player.look(zoom=1.0, centre=(0.5, 0.5))
+        self._player.look(zoom=1.0, centre=(0.5, 0.5), close_up=False)
 
     def mouseMoveEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
         """Move what is held, or point at a landmark."""
@@ -165,14 +165,20 @@ class FrameView(QWidget):
 
     def _drag(self, moved: QPointF) -> None:
         pane = self._pane(self._pixels(self._dragged or QPointF()))
-        if pane is not None and self._player.view.zoom > 1:
+        if pane is not None and self._zoom > 1:
             middle = np.array([pane.left + pane.width / 2, pane.height / 2])
-            self._centre_on(pane, pane.to_image(*(middle - self._pixels(moved))), self._player.view.zoom)
+            self._centre_on(pane, pane.to_image(*(middle - self._pixels(moved))), self._zoom)
 
     def _centre_on(self, pane: Pane, centre_px: np.ndarray, zoom: float) -> None:
         height, width = pane.result.frame.image.shape[:2]
         share = np.clip((centre_px + 0.5) / (width, height), 0.0, 1.0)
-        self._player.look(zoom=zoom, centre=(float(share[0]), float(share[1])))
+        self._player.look(zoom=zoom, centre=(float(share[0]), float(share[1])), close_up=False)
+
+    @property
+    def _zoom(self) -> float:
+        """The magnification of what is shown, which in a close-up is not the one that was asked for last."""
+        view = self._player.view
+        return self._painted.view.zoom if self._painted is not None and view.close_up else view.zoom
 
     def _is_on_edge(self, place: QPointF) -> bool:
         if self._painted is None or self._painted.picture.layout is not Layout.WIPE:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PyQt6.QtCore import QEvent, QSettings, QStandardPaths, Qt, QTimer, pyqtSignal
+from PyQt6.QtCore import QEvent, QSettings, QSize, QStandardPaths, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QImage
 from PyQt6.QtWidgets import (
     QApplication,
@@ -42,6 +42,7 @@ from livefan.model_choice import ModelChoice, rival
 _FIGURES_MS = 250
 _PLOT_MS = 70
 _PLACE_MS = 50
+_NOTICE_MS = 15_000
 
 
 class MainWindow(QMainWindow):
@@ -84,6 +85,7 @@ class MainWindow(QMainWindow):
         self.figures = QLabel()
         self.message = QLabel()
         self._theme = self._memory.theme(asked)
+        self._notice = asked.notice
         self._docked: list[QDockWidget] = []
         self._build_centre()
         self._build_docks()
@@ -141,7 +143,7 @@ class MainWindow(QMainWindow):
             self.tr("&View"),
             [
                 *(acts.overlay, *acts.parts.values(), acts.heatmaps, None),
-                *(acts.mirror, acts.zoom_in, acts.zoom_out, acts.fit, acts.full_screen, None),
+                *(acts.mirror, acts.close_up, acts.zoom_in, acts.zoom_out, acts.fit, acts.full_screen, None),
             ],
         )
         for dock, keys in ((self.models_dock, "F2"), (self.plots_dock, "F3")):
@@ -183,6 +185,7 @@ class MainWindow(QMainWindow):
         for layout, action in self.acts.layouts.items():
             self.layout_box.addItem(action.text().replace("&", ""), layout)
         bar.addWidget(self.layout_box)
+        bar.addAction(self.acts.close_up)
         bar.addSeparator()
         bar.addWidget(QLabel(self.tr(" Smoothing ")))
         self.smoothing.setRange(0, 100)
@@ -239,6 +242,7 @@ class MainWindow(QMainWindow):
         for interval, effect in (
             (_FIGURES_MS, self._show_figures),
             (_PLOT_MS, self._show_plots),
+            (_FIGURES_MS, self._show_apart),
             (_PLACE_MS, self._show_place),
         ):
             timer = QTimer(self)
@@ -247,7 +251,11 @@ class MainWindow(QMainWindow):
             timer.start()
 
     def _restore(self) -> None:
-        self.resize(1100, 720)
+        screen = self.screen()
+        assert screen is not None
+        # The system's frame, which is not there yet, needs room too.
+        room = screen.availableSize() - QSize(8, 40)
+        self.resize(QSize(1100, 720).boundedTo(room))
         if (geometry := self._memory.geometry) is not None:
             self.restoreGeometry(geometry)
         if (docks := self._memory.docks) is not None:
@@ -264,8 +272,7 @@ class MainWindow(QMainWindow):
             )
             return
         self.player.start()
-        if asked.notice:
-            self._say(asked.notice)
+        QTimer.singleShot(_NOTICE_MS, self._forget_notice)
         for path, what in ((asked.record, SEEN), (asked.record_clean, CLEAN)):
             if path is not None:
                 self._begin_recording(path, what)
@@ -279,11 +286,11 @@ class MainWindow(QMainWindow):
             remembered = self._memory.second
             second = remembered if remembered not in (None, first) else rival(first)
             self.player.choose_second(second)
-            self.player.look(layout=self._memory.layout)
+            self.player.look(layout=self._memory.layout, close_up=self._memory.close_up)
             QTimer.singleShot(0, self.models_dock.show)
         else:
             self._memory.keep(self.player.wanted, self.player.view, self._theme)
-            self.player.look(layout=Layout.SINGLE)
+            self.player.look(layout=Layout.SINGLE, close_up=False)
             self.player.choose_second(None)
         self._show_state()
 
@@ -382,7 +389,13 @@ class MainWindow(QMainWindow):
 
     # What it shows.
 
+    def _forget_notice(self) -> None:
+        if self.message.text() == self._notice:
+            self.message.setText("")
+        self._notice = ""
+
     def _say(self, text: str) -> None:
+        text = text or self._notice
         self.message.setText(text)
         self.message.setToolTip(text)
         painted = self.view.painted
@@ -393,6 +406,8 @@ class MainWindow(QMainWindow):
         player, acts = self.player, self.acts
         session = player.session
         self.sources.show_source(player.wanted.source)
+        name = self.sources.sources.currentText()
+        self.setWindowTitle(f"{name} - livefan" if name else "livefan")
         acts.start.setEnabled(not player.running)
         acts.stop.setEnabled(player.running)
         recorded = session is not None and session.seekable
@@ -400,6 +415,7 @@ class MainWindow(QMainWindow):
             action.setEnabled(recorded)
         playing = player.running and not player.paused
         acts.show_playing(playing)
+        acts.close_up.setChecked(player.view.close_up)
         comparing = player.wanted.second is not None
         acts.compare.setChecked(comparing)
         self.layout_box.setEnabled(comparing)
@@ -439,6 +455,10 @@ class MainWindow(QMainWindow):
         if self.plots.isVisible():
             self.plots.show_figures()
 
+    def _show_apart(self) -> None:
+        if self.models.isVisible() and self.player.wanted.second is not None:
+            self.models.show_plot()
+
     def _show_place(self) -> None:
         session, painted = self.player.session, self.view.painted
         recorded = session is not None and session.seekable
@@ -454,6 +474,7 @@ class MainWindow(QMainWindow):
         super().changeEvent(event)
         if event is not None and event.type() == QEvent.Type.PaletteChange:
             self.plots.take_palette()
+            self.models.take_palette()
             self.acts.take_palette()
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:  # noqa: N802

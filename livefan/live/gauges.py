@@ -9,13 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from livefan.comparison import Disagreement, Jitter
+from livefan.comparison import Disagreement, Jitter, regions
 from livefan.live.painter import Painted
 from livefan.live.result import Pair, Result
 from livefan.scheme import LandmarkScheme
 
 KEPT_S = 30.0
 _KEPT = 2000
+_KEPT_FACES = 900
 _WORST = 20
 _WORST_APART_S = 0.5
 STAGES = ("waited", "model", "drawn", "painted")
@@ -94,6 +95,7 @@ class Gauges:
     def __init__(self) -> None:
         self.models = (ModelGauges(), ModelGauges())
         self.apart = Series()
+        self._points: deque[np.ndarray] = deque(maxlen=_KEPT_FACES)
         self._lock = threading.Lock()
         self._newest: Pair | None = None
         self._worst: list[Disagreement] = []
@@ -109,6 +111,7 @@ class Gauges:
             self._newest = pair
             for apart in pair.disagreements:
                 self.apart.add(apart.overall)
+                self._points.append(apart.points)
                 self._keep_worst(apart)
 
     def see_painted(self, painted: Painted, now: float) -> None:
@@ -144,10 +147,23 @@ class Gauges:
         with self._lock:
             return sorted(self._worst, key=lambda each: -each.overall)
 
+    def usually_apart(self, scheme: LandmarkScheme) -> tuple[float, dict[str, float]]:
+        """Median NME of the faces compared last, and that of each region; NaN and empty without any."""
+        with self._lock:
+            points = np.array(self._points)
+        if not len(points) or points.shape[1] != scheme.n_points:
+            return float("nan"), {}
+        by_region = {
+            name: float(np.median(points[:, indices].mean(axis=1)))
+            for name, indices in regions(scheme).items()
+        }
+        return float(np.median(points.mean(axis=1))), by_region
+
     def forget_comparison(self) -> None:
         """Forget what was measured of the two models together, and of the second."""
         with self._lock:
             self._newest, self._worst = None, []
+            self._points.clear()
         self.apart.clear()
         self.models[1].clear()
 

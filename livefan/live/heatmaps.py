@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from livefan.crop import Crop, upright_crop
 from livefan.frame import Face
+from livefan.runtimes.select import load_heatmap_network
 from livefan.weights_info import WeightFile
-
-if TYPE_CHECKING:
-    from livefan.weights import Weights
 
 
 @dataclass(frozen=True)
@@ -31,31 +28,24 @@ class FaceHeatmaps:
 
 
 class HeatmapProbe:
-    """Computes heatmaps with torch, which the other runtimes keep to themselves.
+    """Computes heatmaps, which the networks that find landmarks keep to themselves.
 
     Args:
         file: the weights.
+        threads: CPU threads for one inference.
     """
 
-    def __init__(self, file: WeightFile) -> None:
-        from livefan.weights import load_weights
-
-        self._weights: Weights = load_weights(file.path)
+    def __init__(self, file: WeightFile, threads: int = 1) -> None:
+        self._scheme = file.scheme
+        self._network = load_heatmap_network(file, threads)
+        self._request = self._network.create_infer_request()
 
     def heatmaps(self, image: np.ndarray, faces: list[Face]) -> tuple[FaceHeatmaps, ...]:
         """The heatmaps of faces on a ``(height, width, 3)`` uint8 BGR image, cut by their landmarks."""
-        import torch
-
-        from livefan.model import normalise
-
-        if not faces:
-            return ()
-        crops = [upright_crop(face.points_px, self._weights.scheme) for face in faces]
-        pixels = torch.from_numpy(np.stack([crop.cut(image) for crop in crops]))
-        with torch.inference_mode():
-            logits = self._weights.model(normalise(pixels)).float()
-        maps = (logits - logits.amax((2, 3), keepdim=True)).exp().numpy()
-        return tuple(
-            FaceHeatmaps(face.track_id, crop, of_face)
-            for face, crop, of_face in zip(faces, crops, maps, strict=True)
-        )
+        found = []
+        for face in faces:
+            crop = upright_crop(face.points_px, self._scheme)
+            (logits,) = self._request.infer({0: crop.cut(image)[None]}, share_inputs=True)[0]
+            maps = np.exp(logits - logits.max(axis=(1, 2), keepdims=True))
+            found.append(FaceHeatmaps(face.track_id, crop, maps))
+        return tuple(found)

@@ -29,7 +29,7 @@ class Model:
 
     Attributes:
         smoothing: strength of the filter; a model chosen as raw is not filtered whatever it is.
-        heatmaps: whether results carry heatmaps. They cost an inference by torch for each frame.
+        heatmaps: whether results carry heatmaps. They cost another inference for each frame.
         rate: frames it finished.
     """
 
@@ -112,8 +112,8 @@ class Model:
     def explain(self, result: Result) -> Result:
         """A result of this model with the heatmaps of its faces."""
         if self._probe is None:
-            self._say("loading torch for the heatmaps")
-            self._probe = HeatmapProbe(self._choice.file)
+            self._say("loading the network for heatmaps")
+            self._probe = HeatmapProbe(self._choice.file, self._choice.threads)
             self._say("")
         return replace(result, heatmaps=self._probe.heatmaps(result.frame.image, result.faces))
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from livefan.live.close_up import CloseUp
 from livefan.live.priority import WORKER_NICENESS, give_way
 from livefan.live.result import Pair, Result
-from livefan.live.scene import Layout, Picture, Shown, View, render
+from livefan.live.scene import Layout, Picture, Shown, View, leads, natural_size, pane_size, render
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Painted:
     Attributes:
         picture: what was rendered.
         shown: what it shows.
+        view: how it was looked at: where the face was, in a close-up.
         captured_at: when the frame of it that came last was captured.
         seconds: how long rendering took.
         is_new: whether it shows a frame that the picture before did not.
@@ -28,6 +30,7 @@ class Painted:
 
     picture: Picture
     shown: Shown
+    view: View
     captured_at: float
     seconds: float
     is_new: bool
@@ -45,6 +48,7 @@ class Painter:
         self._shown = Shown()
         self._view = View()
         self._size = (960, 540)
+        self._close_up = CloseUp()
         self._changed = threading.Condition()
         self._due = False
         self._stopping = False
@@ -76,15 +80,12 @@ class Painter:
     def see_first(self, result: Result) -> None:
         """Take in a result of the first model."""
         with self._changed:
-            self._shown = replace(self._shown, first=result)
-            if self._view.layout in (Layout.SINGLE, Layout.SIDE_BY_SIDE) or self._shown.pair is None:
-                self._wake()
-
-    def see_second(self, result: Result) -> None:
-        """Take in a result of the second model."""
-        with self._changed:
-            self._shown = replace(self._shown, second=result)
-            if self._view.layout is Layout.SIDE_BY_SIDE:
+            pair = self._shown.pair
+            explained = pair is not None and bool(result.heatmaps) and _same_frame(result, pair.first)
+            if pair is not None and explained:  # a frame that is held
+                pair = replace(pair, first=replace(pair.first, heatmaps=result.heatmaps))
+            self._shown = Shown(result, pair)
+            if self._view.layout is Layout.SINGLE or pair is None or explained:
                 self._wake()
 
     def see_pair(self, pair: Pair) -> None:
@@ -97,9 +98,19 @@ class Painter:
     def forget(self, *, all_of_it: bool = False) -> None:
         """Forget the second model, or everything."""
         with self._changed:
+            if all_of_it:
+                self._close_up.forget()
             self._shown = Shown() if all_of_it else Shown(self._shown.first)
             if self._shown.first is not None:
                 self._wake()
+
+    def draw_full_size(self) -> np.ndarray | None:
+        """What is shown, at the frame's own size: ``(height, width, 3)`` uint8 BGR, or None for nothing."""
+        with self._changed:
+            shown, view = self._shown, self._view
+            size = natural_size(shown, view.layout)
+            view = self._aimed(shown, view, size)
+        return render(shown, view, size).image if shown.first is not None else None
 
     def stop(self, timeout: float | None = 1.0) -> None:
         """End the thread."""
@@ -107,6 +118,14 @@ class Painter:
             self._stopping = True
             self._changed.notify_all()
         self._thread.join(timeout)
+
+    def _aimed(self, shown: Shown, view: View, size: tuple[int, int]) -> View:
+        """The view, onto the face in a close-up; to be called with the lock held."""
+        leading = leads(shown, view.layout)
+        if leading is None or not view.close_up:
+            return view
+        self._close_up.follow(leading)
+        return self._close_up.applied(view, leading.frame.image.shape, pane_size(shown, view.layout, size))
 
     def _wake(self) -> None:
         self._due = True
@@ -122,11 +141,16 @@ class Painter:
                 if self._stopping:
                     return
                 self._due = False
-                shown, view, size = self._shown, self._view, self._size
+                shown, size = self._shown, self._size
+                view = self._aimed(shown, self._view, size)
             begun = time.perf_counter()
             picture = render(shown, view, size)
             captured_at = max((pane.result.frame.captured_at for pane in picture.panes), default=newest)
             is_new, newest = captured_at > newest, max(captured_at, newest)
             seconds = time.perf_counter() - begun
             if not self._stopping:
-                self._on_painted(Painted(picture, shown, captured_at, seconds, is_new))
+                self._on_painted(Painted(picture, shown, view, captured_at, seconds, is_new))
+
+
+def _same_frame(one: Result, other: Result) -> bool:
+    return (one.epoch, one.frame.index) == (other.epoch, other.frame.index)

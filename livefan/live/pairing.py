@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from dataclasses import replace
 
 import numpy as np
 
 from livefan.comparison import disagree, pair_faces
+from livefan.live.heatmaps import FaceHeatmaps
 from livefan.live.result import Pair, Result
 
 _REMEMBERED = 256
 """Results that wait for the other model's: of eight seconds, at 30 frames a second."""
+_EXPLAINED = 16
+"""Results whose heatmaps, which are large, are kept that long."""
 _NO_PICTURE = np.empty((0, 0, 3), np.uint8)
 
 
@@ -21,6 +24,7 @@ class Pairing:
 
     def __init__(self) -> None:
         self._waiting: tuple[OrderedDict[tuple[int, int], Result], ...] = (OrderedDict(), OrderedDict())
+        self._explained: deque[tuple[tuple[int, int], tuple[FaceHeatmaps, ...]]] = deque(maxlen=_EXPLAINED)
         self._lock = threading.Lock()
 
     def add(self, side: int, result: Result) -> Pair | None:
@@ -30,18 +34,22 @@ class Pairing:
             other = self._waiting[1 - side].get(key)
             waiting = self._waiting[side]
             waiting[key] = _without_picture(result)
+            if side == 0 and result.heatmaps:
+                self._explained.append((key, result.heatmaps))
+            heatmaps = next((maps for of, maps in self._explained if of == key), ())
             while len(waiting) > _REMEMBERED:
                 waiting.popitem(last=False)
         if other is None:
             return None
         other = replace(other, frame=result.frame)
-        return pair(*((result, other) if side == 0 else (other, result)))
+        return pair(result, other) if side == 0 else pair(replace(other, heatmaps=heatmaps), result)
 
     def clear(self) -> None:
         """Forget everything, as when a model was exchanged."""
         with self._lock:
             for waiting in self._waiting:
                 waiting.clear()
+            self._explained.clear()
 
 
 def _without_picture(result: Result) -> Result:

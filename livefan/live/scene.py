@@ -13,23 +13,24 @@ import cv2
 import numpy as np
 
 from livefan.frame import Face
+from livefan.lettering import size_of, write
 from livefan.live.heatmaps import FaceHeatmaps
 from livefan.live.result import Pair, Result
-from livefan.overlay import Colour, OverlayStyle, draw_faces, draw_lines, draw_points, mix
+from livefan.overlay import Colour, OverlayStyle, draw_arrows, draw_faces, draw_points
 
 FIRST_COLOUR: Colour = (240, 170, 50)
 SECOND_COLOUR: Colour = (60, 140, 250)
 """The first and the second model, BGR: blue and orange, which the colour-blind tell apart."""
-_NEAR: Colour = (120, 200, 60)
-_FAR: Colour = (60, 40, 255)
-_FAR_PERCENT = 8.0
+_HEAT: tuple[Colour, ...] = ((190, 150, 60), (90, 230, 255), (50, 40, 255))
+"""How far apart, from nothing to :data:`_FAR_PERCENT`: blue, yellow, red."""
+_FAR_PERCENT = 5.0
 """Disagreement of a landmark, in percent of the inter-ocular distance, that is drawn in the full colour."""
 _LONGER = 3.0
 """Arrows of the difference are drawn this many times as long as they are."""
-_DIMMED = 0.55
+_DIMMED = 0.6
+_WHITE: Colour = (240, 240, 240)
 _GAP_PX = 4
-_LABEL_PX = 20
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_LETTERS_PX = 13
 _USUAL_HEIGHT = 600.0
 LARGEST_ZOOM = 40.0
 _NEAREST_ZOOM = 6.0
@@ -66,6 +67,8 @@ class View:
         wipe: where the first model ends and the second begins, as a share of the width.
         zoom: magnification over what fits the pane, from 1.
         centre: what is at the centre of the pane, as shares of the image's width and height.
+        close_up: follow a face and show it large, whatever ``zoom`` and ``centre`` are; see
+            :class:`livefan.live.close_up.CloseUp`.
         heatmaps: draw the heatmaps that a result carries.
         spot: draw the heatmap of this landmark alone, and its number.
     """
@@ -77,16 +80,16 @@ class View:
     wipe: float = 0.5
     zoom: float = 1.0
     centre: tuple[float, float] = (0.5, 0.5)
+    close_up: bool = False
     heatmaps: bool = False
     spot: Spot | None = None
 
 
 @dataclass(frozen=True)
 class Shown:
-    """What there is to show: the newest of each kind."""
+    """What there is to show: the newest of the first model, and the newest of both on one frame."""
 
     first: Result | None = None
-    second: Result | None = None
     pair: Pair | None = None
 
 
@@ -145,33 +148,41 @@ def render(shown: Shown, view: View, size: tuple[int, int]) -> Picture:
         size: width and height of the picture in pixels.
     """
     width, height = max(1, size[0]), max(1, size[1])
-    layout = _possible(shown, view.layout)
-    if layout is Layout.SINGLE:
-        if shown.first is None:
-            return Picture(np.zeros((height, width, 3), np.uint8), (), layout)
-        pane = _pane(shown.first, view, 0, width, height)
-        return Picture(_draw_pane(pane, view, view.style), (pane,), layout)
-    if layout is Layout.SIDE_BY_SIDE:
-        return _side_by_side(shown, view, width, height)
-    assert shown.pair is not None
-    draw = {Layout.OVERLAID: _overlaid, Layout.WIPE: _wiped, Layout.DIFFERENCE: _difference}[layout]
-    pane = _pane(shown.pair.first, view, 0, width, height)
-    return Picture(draw(shown.pair, pane, view), (pane,), layout)
+    leading = leads(shown, view.layout)
+    if leading is None:
+        return Picture(np.zeros((height, width, 3), np.uint8), (), Layout.SINGLE)
+    if view.layout is Layout.SINGLE or shown.pair is None:
+        pane = _pane(leading, view, 0, width, height)
+        return Picture(_draw_pane(pane, view, view.style), (pane,), Layout.SINGLE)
+    if view.layout is Layout.SIDE_BY_SIDE:
+        return _side_by_side(shown.pair, view, width, height)
+    draw = {Layout.OVERLAID: _overlaid, Layout.WIPE: _wiped, Layout.DIFFERENCE: _difference}[view.layout]
+    pane = _pane(leading, view, 0, width, height)
+    return Picture(draw(shown.pair, pane, view), (pane,), view.layout)
+
+
+def leads(shown: Shown, layout: Layout) -> Result | None:
+    """What the first model made of the frame that is shown; two models are only ever shown on one frame."""
+    return shown.first if layout is Layout.SINGLE or shown.pair is None else shown.pair.first
 
 
 def natural_size(shown: Shown, layout: Layout) -> tuple[int, int]:
     """Width and height of a picture that shows frames at their own size."""
-    if shown.first is None:
+    leading = leads(shown, layout)
+    if leading is None:
         return 1, 1
-    height, width = shown.first.frame.image.shape[:2]
-    panes = 2 if _possible(shown, layout) is Layout.SIDE_BY_SIDE else 1
-    return panes * width + (panes - 1) * _GAP_PX, height
+    height, width = leading.frame.image.shape[:2]
+    return (2 * width + _GAP_PX if _is_split(shown, layout) else width), height
 
 
-def _possible(shown: Shown, layout: Layout) -> Layout:
-    if layout is Layout.SIDE_BY_SIDE:
-        return layout if shown.first and shown.second else Layout.SINGLE
-    return layout if shown.pair else Layout.SINGLE
+def pane_size(shown: Shown, layout: Layout, size: tuple[int, int]) -> tuple[int, int]:
+    """Width and height of each pane of a picture of that width and height."""
+    width = (size[0] - _GAP_PX) // 2 if _is_split(shown, layout) else size[0]
+    return max(1, width), max(1, size[1])
+
+
+def _is_split(shown: Shown, layout: Layout) -> bool:
+    return layout is Layout.SIDE_BY_SIDE and shown.pair is not None
 
 
 def in_colour(style: OverlayStyle, colour: Colour) -> OverlayStyle:
@@ -286,50 +297,43 @@ def _mark(canvas: np.ndarray, faces: list[Face], result: Result, spot: Spot) -> 
             cv2.circle(canvas, centre, 7, (255, 255, 255), 1, cv2.LINE_AA)
             name = result.scheme.point_names[spot.point].replace("_", " ")
             sure = f"{face.confidence[spot.point]:.2f}"
-            write(canvas, f"{spot.point}  {name}  {sure}", (centre[0] + 12, centre[1] - 8), (255, 255, 255))
+            place = (centre[0] + 12, centre[1] - 4)
+            write(canvas, f"{spot.point}  {name}  {sure}", place, (255, 255, 255), _letters_px(canvas))
 
 
-def write(canvas: np.ndarray, text: str, place: tuple[int, int], colour: Colour) -> None:
-    """Write a line with a dark rim, its lower left corner at a place, moved so that it can be read.
-
-    Letters are larger on a larger canvas, as on a screen of high resolution.
-    """
-    size = _text_scale(canvas)
-    (width, height), _ = cv2.getTextSize(text, _FONT, 0.5 * size, 1)
-    x = int(np.clip(place[0], 2, max(2, canvas.shape[1] - width - 4)))
-    y = int(np.clip(place[1], height + 2, max(height + 2, canvas.shape[0] - 4)))
-    for stroke, ink in ((3, (0, 0, 0)), (1, colour)):
-        cv2.putText(canvas, text, (x, y), _FONT, 0.5 * size, ink, round(stroke * size), cv2.LINE_AA)
-
-
-def _text_scale(canvas: np.ndarray) -> float:
-    return float(np.clip(canvas.shape[0] / _USUAL_HEIGHT, 1.0, 4.0))
+def _letters_px(canvas: np.ndarray) -> int:
+    """Letters are larger on a larger canvas, as on a screen of high resolution."""
+    return round(_LETTERS_PX * float(np.clip(canvas.shape[0] / _USUAL_HEIGHT, 1.0, 4.0)))
 
 
 def _label(canvas: np.ndarray, result: Result, colour: Colour, left: int) -> None:
+    """Name a model at the upper left of a pane, or, where that begins at the right edge, before it."""
+    letters = _letters_px(canvas)
     text = f"{result.label}  {1000 * result.seconds:.0f} ms"
-    write(canvas, text, (left + 8, round(_LABEL_PX * _text_scale(canvas))), colour)
+    last = canvas.shape[1] - size_of(text, letters)[0] - 6
+    write(canvas, text, (min(left + 6, last), 4 + 2 * letters), colour, letters)
 
 
-def _side_by_side(shown: Shown, view: View, width: int, height: int) -> Picture:
-    assert shown.first is not None
-    assert shown.second is not None
+def _side_by_side(pair: Pair, view: View, width: int, height: int) -> Picture:
     half = max(1, (width - _GAP_PX) // 2)
     canvas = np.zeros((height, width, 3), np.uint8)
     panes = []
     for result, colour, left in (
-        (shown.first, FIRST_COLOUR, 0),
-        (shown.second, SECOND_COLOUR, width - half),
+        (pair.first, FIRST_COLOUR, 0),
+        (pair.second, SECOND_COLOUR, width - half),
     ):
         pane = _pane(result, view, left, half, height)
         canvas[:, left : left + half] = _draw_pane(pane, view, in_colour(view.style, colour))
         _label(canvas, result, colour, left)
         panes.append(pane)
+    _tell_apart(canvas, pair)
     return Picture(canvas, tuple(panes), Layout.SIDE_BY_SIDE)
 
 
 def _overlaid(pair: Pair, pane: Pane, view: View) -> np.ndarray:
+    """Both on one frame, without boxes, which would hide each other."""
     canvas = _resample(pane, view)
+    view = replace(view, style=replace(view.style, boxes=False))
     second = replace(pane, result=pair.second)
     _draw_result(canvas, second, replace(view, spot=None), in_colour(view.style, SECOND_COLOUR))
     _draw_result(canvas, pane, view, in_colour(view.style, FIRST_COLOUR))
@@ -349,8 +353,12 @@ def _wiped(pair: Pair, pane: Pane, view: View) -> np.ndarray:
 
 
 def _difference(pair: Pair, pane: Pane, view: View) -> np.ndarray:
-    """Arrows from the second model's landmarks towards the first's, on a dimmed frame, the far ones red."""
-    canvas = cv2.convertScaleAbs(_resample(pane, view), alpha=_DIMMED)
+    """Arrows from the second model's landmarks towards the first's, on a dim grey frame, the far ones red."""
+    grey = cv2.convertScaleAbs(cv2.cvtColor(_resample(pane, view), cv2.COLOR_BGR2GRAY), alpha=_DIMMED)
+    canvas = cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR)
+    if view.heatmaps or view.spot:
+        for maps in pair.first.heatmaps:
+            _blend_heatmap(canvas, pane, maps, view.spot)
     theirs = _on_pane(pair.second.faces, pane)
     thin = replace(in_colour(view.style, (150, 150, 150)), points=False, boxes=False)
     if view.overlay:
@@ -361,15 +369,23 @@ def _difference(pair: Pair, pane: Pane, view: View) -> np.ndarray:
         reference = _nearest(theirs, face)
         if face is None or reference is None:
             continue
-        colours = mix(_NEAR, _FAR, np.clip(apart.points / _FAR_PERCENT, 0, 1))
+        colours = heat(apart.points / _FAR_PERCENT)
         tips = reference.points_px + _LONGER * (face.points_px - reference.points_px)
-        draw_lines(canvas, reference.points_px, tips, colours)
-        size = float((face.box_px[2:] - face.box_px[:2]).max())
+        size = min(float((face.box_px[2:] - face.box_px[:2]).max()), float(canvas.shape[0]))
+        draw_arrows(canvas, reference.points_px, tips, colours, max(1, round(size / 180)))
         draw_points(canvas, reference.points_px, colours, size)
     if view.spot:
         _mark(canvas, list(ours.values()), pair.first, view.spot)
     _legend(canvas, pair)
+    _heat_legend(canvas, pair)
     return canvas
+
+
+def heat(share: np.ndarray) -> list[Colour]:
+    """A BGR colour for each share: blue for 0, yellow for a half, red for 1 and more."""
+    places = np.linspace(0, 1, len(_HEAT))
+    mixed = [np.interp(share, places, channel) for channel in np.array(_HEAT).T]
+    return [(int(blue), int(green), int(red)) for blue, green, red in zip(*mixed, strict=True)]
 
 
 def _nearest(faces: list[Face], face: Face | None) -> Face | None:
@@ -382,9 +398,32 @@ def _nearest(faces: list[Face], face: Face | None) -> Face | None:
 
 
 def _legend(canvas: np.ndarray, pair: Pair) -> None:
+    """Which model is drawn in which colour, and how far they are apart."""
     _label(canvas, pair.first, FIRST_COLOUR, 0)
-    text = f"{pair.second.label}  {1000 * pair.second.seconds:.0f} ms"
-    write(canvas, text, (canvas.shape[1], round(_LABEL_PX * _text_scale(canvas))), SECOND_COLOUR)
+    _label(canvas, pair.second, SECOND_COLOUR, canvas.shape[1])
+    _tell_apart(canvas, pair)
+
+
+def _tell_apart(canvas: np.ndarray, pair: Pair) -> None:
     if pair.disagreements:
         apart = float(np.mean([each.overall for each in pair.disagreements]))
-        write(canvas, f"apart {apart:.2f} %", (8, canvas.shape[0] - 10), (240, 240, 240))
+        letters = _letters_px(canvas)
+        write(canvas, f"{apart:.2f} % apart", (6, canvas.shape[0] - letters // 2), _WHITE, letters)
+
+
+def _heat_legend(canvas: np.ndarray, pair: Pair) -> None:
+    """What colours and arrows mean, at the lower right."""
+    letters = _letters_px(canvas)
+    height, width = canvas.shape[:2]
+    bottom = height - letters // 2
+    most = f"{_FAR_PERCENT:.0f} % apart"
+    right = width - 6 - size_of(most, letters)[0]
+    left = right - 8 * letters
+    if left < width // 3:
+        return  # no room beside what is said at the left
+    write(canvas, most, (right, bottom), _WHITE, letters)
+    write(canvas, "0", (left - size_of("0", letters)[0], bottom), _WHITE, letters)
+    bar = heat(np.linspace(0, 1, right - left - 4))
+    canvas[bottom - letters : bottom - letters // 3, left + 2 : right - 2] = bar
+    arrows = f"arrows from {pair.second.label} to {pair.first.label}, {_LONGER:.0f} times as long"
+    write(canvas, arrows, (width - 6 - size_of(arrows, letters)[0], bottom - 2 * letters), _WHITE, letters)

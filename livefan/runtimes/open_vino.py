@@ -154,10 +154,17 @@ def _settings(precision: str, threads: int) -> dict[str, Any]:
 
 
 def _from_store(name: str, read: Callable[[], Any], settings: dict[str, Any], store: Store) -> Any:
-    kept = store.load(name)
-    if kept is not None:
+    kept: list[Any] = []
+
+    def room(size: int) -> np.ndarray:
+        # Of a tensor OpenVINO uses the numbers where they are, and lets other threads run meanwhile; a
+        # stream it copies first, and Python stands still.
+        kept.append(openvino().Tensor(openvino().Type.u8, openvino().Shape([size])))
+        return kept[0].data
+
+    if store.load_into(name, room) is not None:
         try:
-            return _core().import_model(io.BytesIO(kept), "CPU", settings)
+            return _core().import_model(kept[0], "CPU", settings)
         except RuntimeError:
             pass  # written by a build of the same version that differs all the same
     compiled = _core().compile_model(read(), "CPU", settings)
@@ -192,6 +199,12 @@ def layer_seconds(model: Any, precision: str, threads: int, runs: int) -> list[t
         seconds = [layer.real_time.total_seconds() for layer in layers]
         taken.append((sum(seconds[: last + 1]), sum(seconds[last + 1 :])))
     return taken
+
+
+def without_decoder(model: Any) -> Any:
+    """The model of :func:`from_onnx` up to what its network gives: heatmaps before the softmax."""
+    parts = [part for part in model.get_ordered_ops() if part.get_friendly_name().startswith("/network/")]
+    return openvino().Model([parts[-1].output(0)], model.get_parameters())
 
 
 def simplified(model: Any) -> Any:

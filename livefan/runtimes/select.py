@@ -241,6 +241,21 @@ def _int8_model(weights: WeightFile) -> Any:
     return model
 
 
+def load_heatmap_network(weights: WeightFile, threads: int = 1, cache: Path | None = None) -> Any:
+    """A network compiled by OpenVINO that turns one ``(1, size, size, 3)`` crop into its heatmaps.
+
+    They are ``(1, n, 64, 64)`` float32, before the softmax.
+    """
+    from livefan.runtimes.open_vino import for_one_crop, from_onnx, load_network, without_decoder
+
+    store = Store(weights.sha256, threads, cache)
+
+    def read() -> Any:
+        return for_one_crop(without_decoder(from_onnx(_as_onnx(weights, store))), weights)
+
+    return load_network("heatmaps.blob", read, "float32", threads, store)
+
+
 def _as_onnx(weights: WeightFile, store: Store) -> bytes:
     """The network's graph, from the cache where it is there."""
     kept = store.load(_GRAPH)

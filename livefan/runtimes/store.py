@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import shutil
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -108,9 +109,16 @@ class Store:
 
     def load(self, name: str) -> bytes | None:
         """A file just as :meth:`save` wrote it, or None."""
+        kept = self.load_into(name, bytearray)
+        return None if kept is None else bytes(kept)
+
+    def load_into(self, name: str, room: Callable[[int], Any]) -> Any | None:
+        """A file just as :meth:`save` wrote it, read into what ``room`` gives for so many bytes, or None."""
         hashes = self.read().get("files")
         try:
-            data = (self.folder / name).read_bytes()
+            with (self.folder / name).open("rb") as file:
+                data = room(os.fstat(file.fileno()).st_size)
+                file.readinto(data)
         except OSError:
             return None
         known = isinstance(hashes, dict) and hashes.get(name) == hashlib.sha256(data).hexdigest()

@@ -1,0 +1,70 @@
+"""Follows a face, so that it is large in the picture however small it is in the frame."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from livefan.frame import Face
+from livefan.live.result import Result
+from livefan.live.scene import LARGEST_ZOOM, View
+
+_FILLS = 0.72
+"""Of the shorter side of a pane, what the face is to take."""
+_MOVES_S, _GROWS_S = 0.25, 0.6
+"""Time constants: a view that followed at once would shake as much as the landmarks do."""
+
+
+class CloseUp:
+    """Where the followed face is: the largest of those in sight, for as long as it is there."""
+
+    def __init__(self) -> None:
+        self._at: np.ndarray | None = None  # x and y of its middle and its longer side, in image pixels
+        self._face = -1
+        self._seen = (-1, -1)
+        self._time_s = 0.0
+
+    def follow(self, result: Result) -> None:
+        """Take in where the faces are on a frame; one that was taken in before changes nothing."""
+        seen = (result.epoch, result.frame.index)
+        if seen == self._seen or not result.faces:
+            return
+        face = next((face for face in result.faces if face.track_id == self._face), None)
+        same = face is not None and seen[0] == self._seen[0]
+        face = face or max(result.faces, key=_side)
+        now = np.array([*(face.box_px[:2] + face.box_px[2:]) / 2, _side(face)])
+        passed = result.frame.source_time - self._time_s
+        if self._at is None or not same or passed < 0:
+            self._at = now
+        else:
+            share = 1 - np.exp(-passed / np.array([_MOVES_S, _MOVES_S, _GROWS_S]))
+            self._at = self._at + share * (now - self._at)
+        self._face, self._seen, self._time_s = face.track_id, seen, result.frame.source_time
+
+    def forget(self) -> None:
+        """Begin anew, as with another source."""
+        self._at = None
+
+    def applied(self, view: View, shape: tuple[int, ...], pane: tuple[int, int]) -> View:
+        """A view, moved and magnified onto the face where that is wanted.
+
+        Args:
+            shape: ``(height, width, ...)`` of the frame.
+            pane: width and height of where it is shown.
+        """
+        if not view.close_up or self._at is None:
+            return view
+        height, width = shape[:2]
+        fits = min(pane[0] / width, pane[1] / height)
+        zoom = _FILLS * min(pane) / max(self._at[2], 1.0) / fits
+        centre = np.clip((self._at[:2] + 0.5) / (width, height), 0.0, 1.0)
+        if not math.isfinite(zoom) or not np.isfinite(centre).all():
+            return view
+        zoom = float(np.clip(zoom, 1.0, LARGEST_ZOOM))
+        return replace(view, zoom=zoom, centre=(float(centre[0]), float(centre[1])))
+
+
+def _side(face: Face) -> float:
+    return float((face.box_px[2:] - face.box_px[:2]).max())
