@@ -46,6 +46,7 @@ IMAGES_PER_SECOND = 25.0
 _NUMBER = r"%0?[0-9]*d"
 _DEMUX_ERRORS_IN_A_ROW = 10
 _TICKS = 90_000  # a second, where a recording does not tell its own unit
+_SMALL_PIXELS = 1280 * 720
 _ANY_START = frozenset({"mpegts", "mpeg", "mpegvideo"})
 _COLOUR_UNKNOWN = 2  # ISO/IEC 23091-2, MatrixCoefficients
 _SAME_INSTANT = 1e-6
@@ -303,7 +304,7 @@ class VideoSource(Source):
         self._location = location
         try:
             self._stream = video_stream(self._container, name)
-            self._stream.thread_type = "AUTO"
+            _share_out(self._stream)
             self.time_base = self._stream.time_base or Fraction(1, _TICKS)
             self.clock_start = _clock_start(self._container, self.time_base)
             self.colour_tagged = self._stream.codec_context.colorspace != _COLOUR_UNKNOWN
@@ -354,14 +355,11 @@ class VideoSource(Source):
             tick = clock.tick(picture)
             if self._first_tick is None:
                 self._first_tick = tick
-            seconds = float((tick - self._first_tick) * self.time_base)
+            seconds = (tick - self._first_tick) * self.time_base.numerator / self.time_base.denominator
             damage = self._damage(picture, 0.0 if end is None else seconds - end, period)
-            lasting = (
-                float(picture.duration * picture.time_base)
-                if picture.duration and picture.time_base
-                else period
-            )
-            end = seconds + lasting
+            unit = picture.time_base
+            lasting = (picture.duration or 0) * unit.numerator / unit.denominator if unit else 0.0
+            end = seconds + (lasting or period)
             yield _Timed(picture, tick, seconds, damage)
         if clock.jumps:
             self.seekable = False
@@ -421,7 +419,7 @@ class VideoSource(Source):
         self._container.close()
         self._container = _open_recording(self._location, self.name)
         self._stream = video_stream(self._container, self.name)
-        self._stream.thread_type = "AUTO"
+        _share_out(self._stream)
         return self._timed()
 
     def _rest(self, held: list[_Timed], pictures: Iterator[_Timed]) -> Generator[Frame, None, None]:
@@ -520,7 +518,9 @@ class _Clock:
     def _after(self, last: int | None, picture: VideoFrame) -> int:
         if picture.pts is None or picture.time_base is None:
             return 0 if last is None else last + self._step
-        at = round(picture.pts * picture.time_base / self._time_base) + self._shift
+        at = picture.pts + self._shift
+        if picture.time_base != self._time_base:
+            at = round(picture.pts * picture.time_base / self._time_base) + self._shift
         if last is None or at > last:
             return at
         if last - at < self._second:  # pictures in disorder, as damage leaves them
@@ -553,6 +553,13 @@ def video_stream(container: InputContainer, name: str) -> VideoStream:
                 )
             return stream
     raise LivefanError(f"{name}: has no video in it; choose a file with pictures")
+
+
+def _share_out(stream: VideoStream) -> None:
+    """Have large pictures decoded by several threads; with small ones, handing them around costs more."""
+    context = stream.codec_context
+    large = context.width * context.height > _SMALL_PIXELS
+    context.thread_type = "AUTO" if large else "NONE"
 
 
 def _clock_start(container: InputContainer, time_base: Fraction) -> Fraction:
