@@ -314,7 +314,7 @@ class VideoSource(Source):
             self.n_frames = self._stream.frames or None
             if self.n_frames is None and self._seconds and self.fps:
                 self.n_frames = round(self._seconds * self.fps)
-            self._packets = self._errors = self._concealed = self._yielded = 0
+            self._packets = self._errors = self._concealed = self._missing = self._yielded = 0
             self._errors_seen = self._look_for_gap = 0
             self._sought = False
             self._first_tick: int | None = None
@@ -435,6 +435,7 @@ class VideoSource(Source):
             self._look_for_gap -= 1
             if idle > 0.5 * period:
                 self._look_for_gap = 0
+                self._missing += max(1, round(idle / period))
                 return "gap"
         return "errors" if picture.is_corrupt else ""
 
@@ -470,10 +471,13 @@ class VideoSource(Source):
             )
         # One and a half frames of doubt: containers round lengths, and some leave out the last frame's.
         if self._seconds is not None and self._seconds - end > 1.5 * period:
-            of = f"{self._yielded} of {self.n_frames} frames" if self.n_frames else f"{self._yielded} frames"
+            about = "" if self._stream.frames else "about "  # by its length, not by a count
+            of = f" of {about}{self.n_frames}" if self.n_frames else ""
+            of = f"{self._yielded}{of} frames"
             self.warnings.append(f"{self.name}: ends early, {of} could be read")
         elif self._errors or self._concealed:
-            lost = max(self._errors, max(self._packets, self.n_frames or 0) - self._yielded)
+            stated = max(self._packets, self._stream.frames)
+            lost = max(self._errors, self._missing, stated - self._yielded)
             self.warnings.append(
                 f"{self.name}: damaged (frames lost: {lost}, shown with errors: {self._concealed})"
             )
@@ -581,11 +585,13 @@ def _stated_seconds(container: InputContainer, stream: VideoStream) -> float | N
     # duration is made to fit what is left of a cut file, but its count is not.
     if container.format.name == "avi" and stream.frames and rate:
         return float(stream.frames / rate)
-    # In Matroska only the tag is the stream's own; FFmpeg gives it the longest stream's duration.
+    # In Matroska only the tag is the stream's own; FFmpeg gives it the longest stream's duration. It counts
+    # from where the recording begins, and pictures may begin later.
     tag = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
     if tag:
         hours, minutes, seconds = (float(part) for part in tag.groups())
-        return hours * 3600 + minutes * 60 + seconds
+        begins = float((stream.start_time or 0) * (stream.time_base or 0))
+        return max(0.0, hours * 3600 + minutes * 60 + seconds - begins)
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
     if container.duration and len(container.streams) == 1:

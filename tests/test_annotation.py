@@ -195,6 +195,67 @@ def test_sound_subtitles_and_metadata_are_kept(tmp_path: Path, small: np.ndarray
             assert "subtitle stream 2 (mov_text) does not fit into .mkv" in problem
 
 
+def with_chapters(clip: Path, path: Path) -> Path:
+    """A copy of a recording with two chapters, whose titles MP4 keeps in a track of its own."""
+    with av.open(str(clip)) as recording, av.open(str(path), "w") as container:
+        copies = {stream.index: container.add_stream_from_template(stream) for stream in recording.streams}
+        spans = [(0, 20, "Before"), (20, 1000, "After")]
+        container.set_chapters(
+            [
+                {
+                    "id": start,
+                    "start": start,
+                    "end": end,
+                    "time_base": Fraction(1, 50),
+                    "metadata": {"title": title},
+                }
+                for start, end, title in spans
+            ]
+        )
+        for packet in recording.demux():
+            if packet.size:
+                packet.stream = copies[packet.stream_index]
+                container.mux(packet)
+    return path
+
+
+def test_chapters_are_kept_and_cost_no_sound(tmp_path: Path, small: np.ndarray):
+    clip = with_chapters(
+        write_recording(tmp_path / "in.mp4", [small] * 10, sound=True), tmp_path / "chapters.mp4"
+    )
+    with av.open(str(clip)) as recording:
+        assert [stream.type for stream in recording.streams] == ["video", "audio", "data"]
+    outputs = Outputs(tmp_path / "out")
+    assert annotate(clip, outputs).problems == []
+    picture = outputs.picture or clip
+    assert read_packets(picture, "audio") == read_packets(clip, "audio")
+    with av.open(str(picture)) as container:
+        assert [chapter["metadata"]["title"] for chapter in container.chapters()] == ["Before", "After"]
+
+
+def test_a_stream_that_does_not_fit_costs_no_other(tmp_path: Path, small: np.ndarray):
+    """QuickTime refuses FLAC only when its header is written."""
+    clip = tmp_path / "in.mkv"
+    plain = write_recording(tmp_path / "plain.mkv", [small] * 10, sound=True)
+    with av.open(str(plain)) as recording, av.open(str(clip), "w") as container:
+        copies = {stream.index: container.add_stream_from_template(stream) for stream in recording.streams}
+        music = container.add_stream("flac", rate=8000, layout="mono")
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 4000), np.int16), format="s16", layout="mono")
+        silence.sample_rate = 8000
+        container.start_encoding()
+        container.mux([packet for frame in (silence, None) for packet in music.encode(frame) if packet.size])
+        for packet in recording.demux():
+            if packet.size:
+                packet.stream = copies[packet.stream_index]
+                container.mux(packet)
+    outputs = Outputs(tmp_path / "out", ".mov")
+    (problem,) = annotate(clip, outputs).problems
+    assert "audio stream 2 (flac) does not fit into .mov" in problem
+    assert [data for _, data in read_packets(outputs.picture or clip, "audio")] == [
+        data for _, data in read_packets(clip, "audio")
+    ]
+
+
 def test_mpeg_streams_whose_clock_begins_anywhere(tmp_path: Path, small: np.ndarray):
     clip = write_recording(
         tmp_path / "in.ts", [small] * 5, sound=True, coding=Coding("mpeg2video", options={"b": "4M"})
