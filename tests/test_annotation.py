@@ -22,6 +22,7 @@ from clips import (
 )
 
 import livefan
+from livefan.annotation import offline
 from livefan.annotation.outputs import VIDEO_SUFFIXES, Outputs
 from livefan.annotation.recording import Annotated, AnnotationSettings, annotate
 from livefan.annotation.tables import TABLES
@@ -72,6 +73,19 @@ def test_a_short_gap_is_filled_and_marked(tmp_path: Path, walk: list[np.ndarray]
     assert np.all(np.diff(x) > 0)  # it goes on through the gap
     assert table["nose_bridge_3_raw_x"].to_pylist()[4:7] == [None] * 3  # nothing was measured there
     assert table["nose_bridge_3_confidence"].to_pylist()[4:7] == [0.0] * 3
+
+
+@pytest.mark.parametrize(("longest_gap", "filled"), [(0.5, 8), (0.3, 0)])
+def test_a_gap_is_filled_wholly_or_not_at_all(
+    tmp_path: Path, small: np.ndarray, monkeypatch: pytest.MonkeyPatch, longest_gap: float, filled: int
+):
+    """Also where it is longer than what smoothing looks at."""
+    for name in ("CHUNK", "CONTEXT", "REACH"):
+        monkeypatch.setattr(offline, name, 4)
+    empty = np.full_like(small, 90)
+    clip = write_recording(tmp_path / "clip.mkv", [small] * 4 + [empty] * 8 + [small] * 4)
+    _, table = run(clip, tmp_path / "out", longest_gap=longest_gap)
+    assert table["found"].to_pylist().count("filled") == filled
 
 
 def test_all_formats_hold_the_same(tmp_path: Path, walk: list[np.ndarray]):

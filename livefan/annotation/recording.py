@@ -286,7 +286,7 @@ class _Annotation:
             work = ThreadPoolExecutor(1, thread_name_prefix="annotate")
             open_things.callback(work.shutdown)
             open_things.callback(journal.close)
-            writing = work.submit(self._write, journal, header, pipeline, stage, source.n_frames)
+            writing = work.submit(self._write, journal, header, pipeline, stage, source)
             if not journal.complete:
                 follow(source, pipeline, journal, lambda _: _raise_if_failed(writing))
             writing.result()
@@ -317,7 +317,7 @@ class _Annotation:
         return VideoStage(source, journal, picture, pipeline.scheme, self.settings.style, self.settings.video)
 
     def _write(
-        self, journal: Journal, header: Header, pipeline: Pipeline, stage: _Stage | None, total: int | None
+        self, journal: Journal, header: Header, pipeline: Pipeline, stage: _Stage | None, source: Source
     ) -> None:
         """Write data and pictures as the journal grows, to its end."""
         settings, work = self.settings, self.outputs.work
@@ -327,7 +327,11 @@ class _Annotation:
                 _remove(work / path.name)
                 sinks.append(tables.enter_context(TABLES[table_suffix(path)](work / path.name, header)))
             chunks = annotated_frames(
-                journal, pipeline.scheme, strength=settings.smoothing, longest_gap=settings.longest_gap
+                journal,
+                pipeline.scheme,
+                strength=settings.smoothing,
+                longest_gap=settings.longest_gap,
+                fps=source.fps,
             )
             for chunk in chunks:
                 for sink in sinks:
@@ -336,7 +340,7 @@ class _Annotation:
                     if stage is not None:
                         stage.write(frame)
                     self._count(frame)
-                    self.on_progress(frame.moment.index + 1, self.seconds, total)
+                    self.on_progress(frame.moment.index + 1, self.seconds, source.n_frames)
             if stage is not None:
                 stage.finish(journal.n_frames)
         path = work / self.outputs.header.name
