@@ -287,7 +287,9 @@ def test_mpeg_streams_whose_clock_begins_anywhere(tmp_path: Path, small: np.ndar
 
 
 @pytest.mark.parametrize("codec", list(CODECS))
-def test_the_video_can_be_coded_in_several_ways(tmp_path: Path, small: np.ndarray, codec: str):
+def test_the_video_can_be_coded_in_several_ways(
+    tmp_path: Path, small: np.ndarray, codec: str, capfd: pytest.CaptureFixture[str]
+):
     clip = write_recording(tmp_path / "in.mkv", [moved(small, 2 * n) for n in range(5)])
     sizes = []
     for quality in (20, 45):
@@ -298,6 +300,7 @@ def test_the_video_can_be_coded_in_several_ways(tmp_path: Path, small: np.ndarra
         assert times == [Fraction(n, 25) for n in range(5)]
         sizes.append((outputs.picture or clip).stat().st_size)
     assert sizes[0] > sizes[1]
+    assert capfd.readouterr().err == ""  # encoders keep their settings to themselves
     with pytest.raises(LivefanError, match="does not hold"):
         annotate(clip, Outputs(tmp_path / "no", ".mov"), AnnotationSettings(video=VideoFormat("vp9")))
 

@@ -226,6 +226,7 @@ class _Encoder:
 
     def _new_context(self) -> VideoCodecContext:
         encoder = CODECS[self._video.codec].encoder
+        os.environ.setdefault("SVT_LOG", "1")  # else libsvtav1 tells of its settings
         context: Any = av.CodecContext.create(encoder, "w")
         self._picture.set_up(context)
         context.options = self._video.options
