@@ -5,6 +5,7 @@ import json
 import sys
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -23,7 +24,9 @@ from clips import (
 
 import livefan
 from livefan.annotation import offline
+from livefan.annotation.openings import openings
 from livefan.annotation.outputs import VIDEO_SUFFIXES, Outputs
+from livefan.annotation.pose import head_pose
 from livefan.annotation.recording import Annotated, AnnotationSettings, annotate
 from livefan.annotation.tables import TABLES
 from livefan.annotation.video import CODECS, VideoFormat
@@ -31,6 +34,7 @@ from livefan.commands import annotate as command
 from livefan.commands import options
 from livefan.errors import LivefanError
 from livefan.overlay import STYLE_PARTS
+from livefan.scheme import IBUG_68
 
 
 @pytest.fixture(scope="module")
@@ -182,6 +186,22 @@ def test_sizes_that_are_odd_grow_by_a_row_and_turned_ones_come_upright(tmp_path:
         assert annotate(clip, outputs).n_with_face > 0
         pictures, _ = read_pictures(outputs.picture or clip)
         assert pictures[0].shape == (180, 320, 3)
+
+
+def test_pose_and_openings_are_those_of_the_face_as_shown(tmp_path: Path, photo: np.ndarray):
+    """A recording whose pixels are half as wide again as they are high, as on wide DVDs."""
+
+    def wide(stream: Any) -> None:
+        stream.codec_context.sample_aspect_ratio = Fraction(3, 2)
+
+    clip = write_recording(tmp_path / "in.mkv", [shrunk(photo, 320, 270)] * 2, coding=Coding(turn=wide))
+    _, table = run(clip, tmp_path / "out")
+    columns = [[table[f"{name}_{axis}"][0].as_py() for axis in "xy"] for name in IBUG_68.point_names]
+    shown = np.array(columns) * (1.5, 1.0)
+    assert table["mouth_opening"][0].as_py() == pytest.approx(openings(shown, IBUG_68).mouth, abs=1e-3)
+    pose = head_pose(shown, IBUG_68, 480, 270)
+    for column, wanted in (("yaw_deg", pose.yaw), ("roll_deg", pose.roll), ("z_mm", pose.translation_mm[2])):
+        assert table[column][0].as_py() == pytest.approx(wanted, abs=0.02 * max(1, abs(wanted) / 10)), column
 
 
 def test_sound_subtitles_and_metadata_are_kept(tmp_path: Path, small: np.ndarray):

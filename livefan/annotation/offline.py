@@ -35,6 +35,7 @@ def annotated_frames(
     strength: float = DEFAULT_STRENGTH,
     longest_gap: float = 0.5,
     fps: float | None = None,
+    pixel_aspect: float = 1.0,
 ) -> Iterator[list[AnnotatedFrame]]:
     """All frames of a recording, in order and in chunks, as far behind the measuring as needed.
 
@@ -43,6 +44,7 @@ def annotated_frames(
         strength: of the smoothing, from 0, none, to 1.
         longest_gap: fill gaps up to so many seconds from one frame with the face to the next.
         fps: frames a second on average; a gap that has many more of them than this says is left open.
+        pixel_aspect: width of a pixel over its height; pose and openings are those of the face as shown.
 
     Raises:
         InterruptedError: if the journal is closed before it is complete.
@@ -67,9 +69,8 @@ def annotated_frames(
             points_px = dict(_without_gaps(smoother.smooth(seen, moments), moments, longest_gap, context))
             for index in core:
                 if index in points_px:
-                    face = _annotate(
-                        track_id, seen.get(index), points_px[index], moments[index - first], scheme
-                    )
+                    moment, measured = moments[index - first], seen.get(index)
+                    face = _annotate(track_id, measured, points_px[index], moment, scheme, pixel_aspect)
                     found[index].append(face)
         smoothers = {key: smoother for key, smoother in smoothers.items() if smoother.last_frame >= first}
         yield [AnnotatedFrame(moments[index - first], tuple(found[index])) for index in core]
@@ -108,9 +109,15 @@ class _Smoother:
 
 
 def _annotate(
-    track_id: int, measured: Measured | None, points_px: np.ndarray, moment: Moment, scheme: LandmarkScheme
+    track_id: int,
+    measured: Measured | None,
+    points_px: np.ndarray,
+    moment: Moment,
+    scheme: LandmarkScheme,
+    pixel_aspect: float,
 ) -> AnnotatedFace:
     """A face on a frame on which it was measured or is filled in."""
+    shown = points_px if pixel_aspect == 1.0 else points_px * (pixel_aspect, 1.0)
     return AnnotatedFace(
         track_id=track_id,
         found=_found(measured),
@@ -118,8 +125,8 @@ def _annotate(
         points_px=points_px,
         raw_points_px=np.full((scheme.n_points, 2), np.nan) if measured is None else measured.points_px,
         confidence=np.zeros(scheme.n_points) if measured is None else measured.confidence,
-        pose=head_pose(points_px, scheme, moment.width, moment.height),
-        openings=openings(points_px, scheme),
+        pose=head_pose(shown, scheme, moment.width * pixel_aspect, moment.height),
+        openings=openings(shown, scheme),
     )
 
 

@@ -332,6 +332,7 @@ class _Annotation:
                 strength=settings.smoothing,
                 longest_gap=settings.longest_gap,
                 fps=source.fps,
+                pixel_aspect=float(source.pixel_aspect),
             )
             for chunk in chunks:
                 for sink in sinks:
