@@ -164,8 +164,7 @@ class Pipeline:
 
     def _follow(self, image: np.ndarray) -> None:
         """Move every track to this frame; those that no longer hold a face of their own are lost."""
-        crops = [track.expected_crop(self._time, self.scheme) for track in self._tracks]
-        located = locate(self.runtime, image, crops)
+        located = self._locate_tracks(image)
         strayed = self._strayed(image, located)
         followed: list[Track] = []
         for track, seen in zip(self._tracks, located, strict=True):
@@ -179,6 +178,11 @@ class Pipeline:
                 track.look_at(image, self.scheme)
         self._tracks = followed
         self._lost = [track for track in self._lost if self._time - track.seen_at < _REMEMBERED_SECONDS]
+
+    def _locate_tracks(self, image: np.ndarray) -> list[Located]:
+        """What every track shows where it is expected on this frame."""
+        crops = [track.expected_crop(self._time, self.scheme) for track in self._tracks]
+        return locate(self.runtime, image, crops)
 
     def _strayed(self, image: np.ndarray, located: list[Located]) -> list[Track]:
         """Tracks that were led to the face of another: of two on one face, the one that it fits less."""

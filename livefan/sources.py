@@ -46,6 +46,7 @@ IMAGES_PER_SECOND = 25.0
 _NUMBER = r"%0?[0-9]*d"
 _DEMUX_ERRORS_IN_A_ROW = 10
 _TICKS = 90_000  # a second, where a recording does not tell its own unit
+_SMALL_PIXELS = 1280 * 720
 _ANY_START = frozenset({"mpegts", "mpeg", "mpegvideo"})
 _COLOUR_UNKNOWN = 2  # ISO/IEC 23091-2, MatrixCoefficients
 _SAME_INSTANT = 1e-6
@@ -303,7 +304,7 @@ class VideoSource(Source):
         self._location = location
         try:
             self._stream = video_stream(self._container, name)
-            self._stream.thread_type = "AUTO"
+            _share_out(self._stream)
             self.time_base = self._stream.time_base or Fraction(1, _TICKS)
             self.clock_start = _clock_start(self._container, self.time_base)
             self.colour_tagged = self._stream.codec_context.colorspace != _COLOUR_UNKNOWN
@@ -313,7 +314,7 @@ class VideoSource(Source):
             self.n_frames = self._stream.frames or None
             if self.n_frames is None and self._seconds and self.fps:
                 self.n_frames = round(self._seconds * self.fps)
-            self._packets = self._errors = self._concealed = self._yielded = 0
+            self._packets = self._errors = self._concealed = self._missing = self._yielded = 0
             self._errors_seen = self._look_for_gap = 0
             self._sought = False
             self._first_tick: int | None = None
@@ -354,14 +355,11 @@ class VideoSource(Source):
             tick = clock.tick(picture)
             if self._first_tick is None:
                 self._first_tick = tick
-            seconds = float((tick - self._first_tick) * self.time_base)
+            seconds = (tick - self._first_tick) * self.time_base.numerator / self.time_base.denominator
             damage = self._damage(picture, 0.0 if end is None else seconds - end, period)
-            lasting = (
-                float(picture.duration * picture.time_base)
-                if picture.duration and picture.time_base
-                else period
-            )
-            end = seconds + lasting
+            unit = picture.time_base
+            lasting = (picture.duration or 0) * unit.numerator / unit.denominator if unit else 0.0
+            end = seconds + (lasting or period)
             yield _Timed(picture, tick, seconds, damage)
         if clock.jumps:
             self.seekable = False
@@ -421,7 +419,7 @@ class VideoSource(Source):
         self._container.close()
         self._container = _open_recording(self._location, self.name)
         self._stream = video_stream(self._container, self.name)
-        self._stream.thread_type = "AUTO"
+        _share_out(self._stream)
         return self._timed()
 
     def _rest(self, held: list[_Timed], pictures: Iterator[_Timed]) -> Generator[Frame, None, None]:
@@ -437,6 +435,7 @@ class VideoSource(Source):
             self._look_for_gap -= 1
             if idle > 0.5 * period:
                 self._look_for_gap = 0
+                self._missing += max(1, round(idle / period))
                 return "gap"
         return "errors" if picture.is_corrupt else ""
 
@@ -472,10 +471,13 @@ class VideoSource(Source):
             )
         # One and a half frames of doubt: containers round lengths, and some leave out the last frame's.
         if self._seconds is not None and self._seconds - end > 1.5 * period:
-            of = f"{self._yielded} of {self.n_frames} frames" if self.n_frames else f"{self._yielded} frames"
+            about = "" if self._stream.frames else "about "  # by its length, not by a count
+            of = f" of {about}{self.n_frames}" if self.n_frames else ""
+            of = f"{self._yielded}{of} frames"
             self.warnings.append(f"{self.name}: ends early, {of} could be read")
         elif self._errors or self._concealed:
-            lost = max(self._errors, max(self._packets, self.n_frames or 0) - self._yielded)
+            stated = max(self._packets, self._stream.frames)
+            lost = max(self._errors, self._missing, stated - self._yielded)
             self.warnings.append(
                 f"{self.name}: damaged (frames lost: {lost}, shown with errors: {self._concealed})"
             )
@@ -520,7 +522,9 @@ class _Clock:
     def _after(self, last: int | None, picture: VideoFrame) -> int:
         if picture.pts is None or picture.time_base is None:
             return 0 if last is None else last + self._step
-        at = round(picture.pts * picture.time_base / self._time_base) + self._shift
+        at = picture.pts + self._shift
+        if picture.time_base != self._time_base:
+            at = round(picture.pts * picture.time_base / self._time_base) + self._shift
         if last is None or at > last:
             return at
         if last - at < self._second:  # pictures in disorder, as damage leaves them
@@ -555,6 +559,13 @@ def video_stream(container: InputContainer, name: str) -> VideoStream:
     raise LivefanError(f"{name}: has no video in it; choose a file with pictures")
 
 
+def _share_out(stream: VideoStream) -> None:
+    """Have large pictures decoded by several threads; with small ones, handing them around costs more."""
+    context = stream.codec_context
+    large = context.width * context.height > _SMALL_PIXELS
+    context.thread_type = "AUTO" if large else "NONE"
+
+
 def _clock_start(container: InputContainer, time_base: Fraction) -> Fraction:
     """Where a recording's clock begins, in whole ticks, if its format lets it begin anywhere."""
     if container.format.name not in _ANY_START:
@@ -574,11 +585,13 @@ def _stated_seconds(container: InputContainer, stream: VideoStream) -> float | N
     # duration is made to fit what is left of a cut file, but its count is not.
     if container.format.name == "avi" and stream.frames and rate:
         return float(stream.frames / rate)
-    # In Matroska only the tag is the stream's own; FFmpeg gives it the longest stream's duration.
+    # In Matroska only the tag is the stream's own; FFmpeg gives it the longest stream's duration. It counts
+    # from where the recording begins, and pictures may begin later.
     tag = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
     if tag:
         hours, minutes, seconds = (float(part) for part in tag.groups())
-        return hours * 3600 + minutes * 60 + seconds
+        begins = float((stream.start_time or 0) * (stream.time_base or 0))
+        return max(0.0, hours * 3600 + minutes * 60 + seconds - begins)
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
     if container.duration and len(container.streams) == 1:

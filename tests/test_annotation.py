@@ -5,6 +5,7 @@ import json
 import sys
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -22,7 +23,10 @@ from clips import (
 )
 
 import livefan
+from livefan.annotation import offline
+from livefan.annotation.openings import openings
 from livefan.annotation.outputs import VIDEO_SUFFIXES, Outputs
+from livefan.annotation.pose import head_pose
 from livefan.annotation.recording import Annotated, AnnotationSettings, annotate
 from livefan.annotation.tables import TABLES
 from livefan.annotation.video import CODECS, VideoFormat
@@ -30,6 +34,7 @@ from livefan.commands import annotate as command
 from livefan.commands import options
 from livefan.errors import LivefanError
 from livefan.overlay import STYLE_PARTS
+from livefan.scheme import IBUG_68
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +77,19 @@ def test_a_short_gap_is_filled_and_marked(tmp_path: Path, walk: list[np.ndarray]
     assert np.all(np.diff(x) > 0)  # it goes on through the gap
     assert table["nose_bridge_3_raw_x"].to_pylist()[4:7] == [None] * 3  # nothing was measured there
     assert table["nose_bridge_3_confidence"].to_pylist()[4:7] == [0.0] * 3
+
+
+@pytest.mark.parametrize(("longest_gap", "filled"), [(0.5, 8), (0.3, 0)])
+def test_a_gap_is_filled_wholly_or_not_at_all(
+    tmp_path: Path, small: np.ndarray, monkeypatch: pytest.MonkeyPatch, longest_gap: float, filled: int
+):
+    """Also where it is longer than what smoothing looks at."""
+    for name in ("CHUNK", "CONTEXT", "REACH"):
+        monkeypatch.setattr(offline, name, 4)
+    empty = np.full_like(small, 90)
+    clip = write_recording(tmp_path / "clip.mkv", [small] * 4 + [empty] * 8 + [small] * 4)
+    _, table = run(clip, tmp_path / "out", longest_gap=longest_gap)
+    assert table["found"].to_pylist().count("filled") == filled
 
 
 def test_all_formats_hold_the_same(tmp_path: Path, walk: list[np.ndarray]):
@@ -170,6 +188,22 @@ def test_sizes_that_are_odd_grow_by_a_row_and_turned_ones_come_upright(tmp_path:
         assert pictures[0].shape == (180, 320, 3)
 
 
+def test_pose_and_openings_are_those_of_the_face_as_shown(tmp_path: Path, photo: np.ndarray):
+    """A recording whose pixels are half as wide again as they are high, as on wide DVDs."""
+
+    def wide(stream: Any) -> None:
+        stream.codec_context.sample_aspect_ratio = Fraction(3, 2)
+
+    clip = write_recording(tmp_path / "in.mkv", [shrunk(photo, 320, 270)] * 2, coding=Coding(turn=wide))
+    _, table = run(clip, tmp_path / "out")
+    columns = [[table[f"{name}_{axis}"][0].as_py() for axis in "xy"] for name in IBUG_68.point_names]
+    shown = np.array(columns) * (1.5, 1.0)
+    assert table["mouth_opening"][0].as_py() == pytest.approx(openings(shown, IBUG_68).mouth, abs=1e-3)
+    pose = head_pose(shown, IBUG_68, 480, 270)
+    for column, wanted in (("yaw_deg", pose.yaw), ("roll_deg", pose.roll), ("z_mm", pose.translation_mm[2])):
+        assert table[column][0].as_py() == pytest.approx(wanted, abs=0.02 * max(1, abs(wanted) / 10)), column
+
+
 def test_sound_subtitles_and_metadata_are_kept(tmp_path: Path, small: np.ndarray):
     clip = write_recording(
         tmp_path / "in.mp4",
@@ -195,6 +229,67 @@ def test_sound_subtitles_and_metadata_are_kept(tmp_path: Path, small: np.ndarray
             assert "subtitle stream 2 (mov_text) does not fit into .mkv" in problem
 
 
+def with_chapters(clip: Path, path: Path) -> Path:
+    """A copy of a recording with two chapters, whose titles MP4 keeps in a track of its own."""
+    with av.open(str(clip)) as recording, av.open(str(path), "w") as container:
+        copies = {stream.index: container.add_stream_from_template(stream) for stream in recording.streams}
+        spans = [(0, 20, "Before"), (20, 1000, "After")]
+        container.set_chapters(
+            [
+                {
+                    "id": start,
+                    "start": start,
+                    "end": end,
+                    "time_base": Fraction(1, 50),
+                    "metadata": {"title": title},
+                }
+                for start, end, title in spans
+            ]
+        )
+        for packet in recording.demux():
+            if packet.size:
+                packet.stream = copies[packet.stream_index]
+                container.mux(packet)
+    return path
+
+
+def test_chapters_are_kept_and_cost_no_sound(tmp_path: Path, small: np.ndarray):
+    clip = with_chapters(
+        write_recording(tmp_path / "in.mp4", [small] * 10, sound=True), tmp_path / "chapters.mp4"
+    )
+    with av.open(str(clip)) as recording:
+        assert [stream.type for stream in recording.streams] == ["video", "audio", "data"]
+    outputs = Outputs(tmp_path / "out")
+    assert annotate(clip, outputs).problems == []
+    picture = outputs.picture or clip
+    assert read_packets(picture, "audio") == read_packets(clip, "audio")
+    with av.open(str(picture)) as container:
+        assert [chapter["metadata"]["title"] for chapter in container.chapters()] == ["Before", "After"]
+
+
+def test_a_stream_that_does_not_fit_costs_no_other(tmp_path: Path, small: np.ndarray):
+    """QuickTime refuses FLAC only when its header is written."""
+    clip = tmp_path / "in.mkv"
+    plain = write_recording(tmp_path / "plain.mkv", [small] * 10, sound=True)
+    with av.open(str(plain)) as recording, av.open(str(clip), "w") as container:
+        copies = {stream.index: container.add_stream_from_template(stream) for stream in recording.streams}
+        music = container.add_stream("flac", rate=8000, layout="mono")
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 4000), np.int16), format="s16", layout="mono")
+        silence.sample_rate = 8000
+        container.start_encoding()
+        container.mux([packet for frame in (silence, None) for packet in music.encode(frame) if packet.size])
+        for packet in recording.demux():
+            if packet.size:
+                packet.stream = copies[packet.stream_index]
+                container.mux(packet)
+    outputs = Outputs(tmp_path / "out", ".mov")
+    (problem,) = annotate(clip, outputs).problems
+    assert "audio stream 2 (flac) does not fit into .mov" in problem
+    assert [data for _, data in read_packets(outputs.picture or clip, "audio")] == [
+        data for _, data in read_packets(clip, "audio")
+    ]
+
+
 def test_mpeg_streams_whose_clock_begins_anywhere(tmp_path: Path, small: np.ndarray):
     clip = write_recording(
         tmp_path / "in.ts", [small] * 5, sound=True, coding=Coding("mpeg2video", options={"b": "4M"})
@@ -212,7 +307,9 @@ def test_mpeg_streams_whose_clock_begins_anywhere(tmp_path: Path, small: np.ndar
 
 
 @pytest.mark.parametrize("codec", list(CODECS))
-def test_the_video_can_be_coded_in_several_ways(tmp_path: Path, small: np.ndarray, codec: str):
+def test_the_video_can_be_coded_in_several_ways(
+    tmp_path: Path, small: np.ndarray, codec: str, capfd: pytest.CaptureFixture[str]
+):
     clip = write_recording(tmp_path / "in.mkv", [moved(small, 2 * n) for n in range(5)])
     sizes = []
     for quality in (20, 45):
@@ -223,6 +320,7 @@ def test_the_video_can_be_coded_in_several_ways(tmp_path: Path, small: np.ndarra
         assert times == [Fraction(n, 25) for n in range(5)]
         sizes.append((outputs.picture or clip).stat().st_size)
     assert sizes[0] > sizes[1]
+    assert capfd.readouterr().err == ""  # encoders keep their settings to themselves
     with pytest.raises(LivefanError, match="does not hold"):
         annotate(clip, Outputs(tmp_path / "no", ".mov"), AnnotationSettings(video=VideoFormat("vp9")))
 

@@ -127,12 +127,17 @@ def test_a_cut_recording_keeps_what_is_left(tmp_path: Path, plain: Path):
     assert len(read_pictures(outputs.picture or cut)[0]) == done.n_frames
 
 
-def test_damage_in_the_middle_is_marked_and_what_follows_is_kept(tmp_path: Path, plain: Path):
-    data = bytearray(plain.read_bytes())
+def damage(recording: Path, damaged: Path) -> Path:
+    """A copy with noise in its middle."""
+    data = bytearray(recording.read_bytes())
     middle = len(data) // 2
     data[middle : middle + 600] = random.Random(0).randbytes(600)
-    damaged = tmp_path / "damaged.mkv"
     damaged.write_bytes(data)
+    return damaged
+
+
+def test_damage_in_the_middle_is_marked_and_what_follows_is_kept(tmp_path: Path, plain: Path):
+    damaged = damage(plain, tmp_path / "damaged.mkv")
     outputs = Outputs(tmp_path / "out")
     done = annotate(damaged, outputs)
     assert "damaged" in done.problems[0]
@@ -145,6 +150,17 @@ def test_damage_in_the_middle_is_marked_and_what_follows_is_kept(tmp_path: Path,
     assert all(table["damage"][place].as_py() == "gap" for place in gaps)
     with VideoSource(str(damaged), damaged.name) as source:
         assert read_pictures(outputs.picture or damaged)[1] == [frame.timestamp for frame in source]
+
+
+def test_only_frames_that_are_missing_count_as_lost(tmp_path: Path, small: np.ndarray):
+    """Pictures that begin after the sound make a file look longer than its frames are many."""
+    times = [400 + 40 * n for n in range(40)]
+    pictures = [moved(small, n / 2) for n in range(40)]
+    coding = Coding(options={"crf": "16", "preset": "ultrafast", "g": "10"})
+    late = write_recording(tmp_path / "late.mkv", pictures, milliseconds=times, coding=coding)
+    done = annotate(damage(late, tmp_path / "damaged.mkv"), Outputs(tmp_path / "out", None))
+    (problem,) = done.problems
+    assert f"frames lost: {40 - done.n_frames}," in problem
 
 
 def test_timestamps_that_jump_back_are_moved_on_and_said(tmp_path: Path, small: np.ndarray):

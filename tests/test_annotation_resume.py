@@ -63,7 +63,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory, talk: Path) -> Path:
 def assert_same(folder: Path, whole: Path) -> None:
     """The data byte for byte, the sound packet for packet, the pictures by sight; and nothing else is there.
 
-    x264 does not always code the same pictures in the same bits.
+    With several threads x264 does not always code the same pictures in the same bits.
     """
     assert sorted(path.name for path in folder.iterdir()) == sorted(path.name for path in whole.iterdir())
     for path in whole.rglob("*"):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 import numpy as np
 
+from livefan.annotation.ahead import LookingAhead
 from livefan.annotation.journal import Journal
 from livefan.annotation.looks import look_of
 from livefan.annotation.records import Look, Measured, Moment
@@ -40,8 +43,33 @@ class _Recent:
     faces: dict[int, np.ndarray] = field(default_factory=dict)
 
 
+class _Reach:
+    """The last frames, as many as there is memory for."""
+
+    def __init__(self) -> None:
+        self._frames: deque[_Recent] = deque()
+        self._n_bytes = 0
+
+    def remember(self, here: _Recent) -> None:
+        self._frames.append(here)
+        self._n_bytes += here.image.nbytes
+        while len(self._frames) > 1 and (len(self._frames) > REACH or self._n_bytes > REACH_BYTES):
+            self._n_bytes -= self._frames.popleft().image.nbytes
+
+    def backwards(self) -> Iterator[_Recent]:
+        return reversed(self._frames)
+
+    @property
+    def last_faces(self) -> dict[int, np.ndarray]:
+        """The landmarks on the last frame, by track."""
+        return self._frames[-1].faces if self._frames else {}
+
+
 def follow(
-    source: Source, pipeline: Pipeline, journal: Journal, on_frame: Callable[[Frame], None] = lambda _: None
+    source: Source,
+    pipeline: LookingAhead,
+    journal: Journal,
+    on_frame: Callable[[Frame], None] = lambda _: None,
 ) -> None:
     """Measure what the journal does not hold yet of a recording, until its end.
 
@@ -56,38 +84,54 @@ def follow(
     done = journal.n_frames
     if state := journal.note("state"):
         pipeline.restore(state)
-    recent: deque[_Recent] = deque()
-    moments: list[Moment] = []
-    faces: list[Measured] = []
-    looks: list[Look] = []
-    with CaptureThread(source, paced=False) as frames:
-        for number, frame in enumerate(frames):
-            here = _Recent(number, frame.image)
-            if number < done:
-                if number >= done - REACH:
-                    here.faces = {face.track: face.points_px for face in journal.faces(number, number + 1)}
-            else:
-                found = pipeline.process(frame)
-                here.faces = {face.track_id: face.points_px for face in found}
-                moments.append(_moment(number, frame, source))
-                faces += [_measured(number, face) for face in found]
-                before = recent[-1].faces if recent else {}
-                looks += [
-                    Look(number, face.track_id, look_of(frame.image, face.points_px, pipeline.scheme))
-                    for face in found
-                    if number % LOOK_EVERY == 0 or face.track_id not in before
-                ]
-                for face in found:
-                    if face.track_id not in before:
-                        faces += _follow_back(face, recent, pipeline)
-            _remember(recent, here)
-            if len(moments) == BATCH:
-                journal.add(moments, faces, looks, pipeline.state())
-                moments, faces, looks = [], [], []
+    reach = _Reach()
+    with CaptureThread(source, paced=False) as capture:
+        frames = iter(capture)
+        for number, frame in enumerate(itertools.islice(frames, done)):
+            if number >= done - REACH:
+                faces = {face.track: face.points_px for face in journal.faces(number, number + 1)}
+                reach.remember(_Recent(number, frame.image, faces))
             on_frame(frame)
-    if moments:
-        journal.add(moments, faces, looks, pipeline.state())
+        batch = _Batch()
+        for number, (frame, found) in enumerate(pipeline.process_all(frames), done):
+            batch.add(number, frame, found, source, pipeline, reach)
+            if len(batch.moments) == BATCH:
+                journal.add(batch.moments, batch.faces, batch.looks, pipeline.state())
+                batch = _Batch()
+            on_frame(frame)
+    if batch.moments:
+        journal.add(batch.moments, batch.faces, batch.looks, pipeline.state())
     journal.finish(source.warnings)
+
+
+@dataclass
+class _Batch:
+    """What goes into the journal next."""
+
+    moments: list[Moment] = field(default_factory=list)
+    faces: list[Measured] = field(default_factory=list)
+    looks: list[Look] = field(default_factory=list)
+
+    def add(
+        self,
+        number: int,
+        frame: Frame,
+        found: list[Face],
+        source: Source,
+        pipeline: Pipeline,
+        reach: _Reach,
+    ) -> None:
+        """Take in the next frame, and follow back those of its faces that the last one did not have."""
+        self.moments.append(_moment(number, frame, source))
+        before = reach.last_faces
+        for face in found:
+            self.faces.append(_measured(number, face))
+            if number % LOOK_EVERY == 0 or face.track_id not in before:
+                colours = look_of(frame.image, face.points_px, pipeline.scheme)
+                self.looks.append(Look(number, face.track_id, colours))
+            if face.track_id not in before:
+                self.faces += _follow_back(face, reach, pipeline)
+        reach.remember(_Recent(number, frame.image, {face.track_id: face.points_px for face in found}))
 
 
 def _measured(number: int, face: Face) -> Measured:
@@ -97,23 +141,16 @@ def _measured(number: int, face: Face) -> Measured:
 
 def _moment(number: int, frame: Frame, source: Source) -> Moment:
     height, width = frame.image.shape[:2]
-    tick = 0 if frame.timestamp is None else int(frame.timestamp / source.time_base)
+    time, base = frame.timestamp or Fraction(0), source.time_base
+    tick = time.numerator * base.denominator // (time.denominator * base.numerator)
     return Moment(number, tick, frame.source_time, frame.damage, width, height)
 
 
-def _remember(recent: deque[_Recent], here: _Recent) -> None:
-    recent.append(here)
-    while len(recent) > 1 and (
-        len(recent) > REACH or sum(entry.image.nbytes for entry in recent) > REACH_BYTES
-    ):
-        recent.popleft()
-
-
-def _follow_back(face: Face, recent: deque[_Recent], pipeline: Pipeline) -> list[Measured]:
+def _follow_back(face: Face, reach: _Reach, pipeline: Pipeline) -> list[Measured]:
     """Where a face was before the frame on which it was found, as far back as it can be seen."""
     measured = []
     points_px = face.points_px
-    for earlier in reversed(recent):
+    for earlier in reach.backwards():
         if face.track_id in earlier.faces:
             break
         (located,) = locate(pipeline.runtime, earlier.image, [upright_crop(points_px, pipeline.scheme)])

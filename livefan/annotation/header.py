@@ -27,9 +27,10 @@ UNITS = {
     "where it points up, where the head leans clockwise on the screen",
     "x_mm, y_mm, z_mm": "millimetres from the camera to the point between the eyes: right, down, away; for a "
     "face with 90 mm between the outer eye corners and a focal length of the picture's longer side",
-    "pose_residual_px": "pixels, root mean square distance from the generic face",
-    "right_eye_opening, left_eye_opening, mouth_opening": "height over width, 0 is closed; left and right "
-    "are the subject's",
+    "pose_residual_px": "pixels (their height where they are not square), root mean square distance from "
+    "the generic face",
+    "right_eye_opening, left_eye_opening, mouth_opening": "height over width as shown, 0 is closed; left and "
+    "right are the subject's",
 }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import heapq
+import io
 from collections import Counter
 from collections.abc import Iterator
 from fractions import Fraction
@@ -27,6 +28,8 @@ from livefan.sources import Source
 _MATROSKA = (".mkv", ".webm")
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 _DEMUX_ERRORS_IN_A_ROW = 10
+_CHAPTERS_OF_MP4 = "bin_data"
+"""What FFmpeg calls the track in which MP4 keeps the titles of its chapters, which are copied as chapters."""
 
 
 def mux(journal: Journal, source: Source, location: str | None, path: Path, video: VideoFormat) -> list[str]:
@@ -111,19 +114,33 @@ def _take_along(
             shown = True
             video.metadata.update(_lasting(stream.metadata))
             continue
-        try:
-            copy = output.add_stream_from_template(stream, opaque=True)
-        except (ValueError, av.error.FFmpegError):
-            kind = stream.codec_context.name if stream.codec_context else stream.type
+        if chapters and stream.type == "data" and stream.name == _CHAPTERS_OF_MP4:
+            continue
+        if not _fits(stream, output.format.name):
             problems.append(
-                f"{source.name}: its {stream.type} stream {stream.index} ({kind}) does not fit into "
+                f"{source.name}: its {stream.type} stream {stream.index} ({stream.name}) does not fit into "
                 f"{Path(output.name).suffix} and is left out; another kind of file may hold it"
             )
             continue
+        copy = output.add_stream_from_template(stream, opaque=True)
         copy.metadata.update(_lasting(stream.metadata))
         copy.disposition = stream.disposition
         copies[stream.index] = copy
     return copies
+
+
+def _fits(stream: Any, kind_of_file: str) -> bool:
+    """Whether a kind of file, by FFmpeg's name, can hold a copy of a stream, as a trial in memory shows.
+
+    Some streams are refused only when the file's header is written, with all others.
+    """
+    try:
+        with av.open(io.BytesIO(), "w", format=kind_of_file) as trial:
+            trial.add_stream_from_template(stream, opaque=True)
+            trial.start_encoding()
+    except (ValueError, av.error.FFmpegError):
+        return False
+    return True
 
 
 def _lasting(metadata: dict[str, str]) -> dict[str, str]:

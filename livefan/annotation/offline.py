@@ -7,6 +7,7 @@ journal depends on its content alone.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -24,11 +25,17 @@ from livefan.tracking import bounding_box
 CHUNK = 64
 """Frames that are annotated at a time."""
 CONTEXT = 48
-"""Frames before and after a chunk that smoothing takes into account, and the longest gap it can bridge."""
+"""Frames before and after a chunk that smoothing takes into account; more where longer gaps are filled."""
 
 
 def annotated_frames(
-    journal: Journal, scheme: LandmarkScheme, *, strength: float = DEFAULT_STRENGTH, longest_gap: float = 0.5
+    journal: Journal,
+    scheme: LandmarkScheme,
+    *,
+    strength: float = DEFAULT_STRENGTH,
+    longest_gap: float = 0.5,
+    fps: float | None = None,
+    pixel_aspect: float = 1.0,
 ) -> Iterator[list[AnnotatedFrame]]:
     """All frames of a recording, in order and in chunks, as far behind the measuring as needed.
 
@@ -36,31 +43,38 @@ def annotated_frames(
         journal: what was measured; may still be growing in another thread.
         strength: of the smoothing, from 0, none, to 1.
         longest_gap: fill gaps up to so many seconds from one frame with the face to the next.
+        fps: frames a second on average; a gap that has many more of them than this says is left open.
+        pixel_aspect: width of a pixel over its height; pose and openings are those of the face as shown.
 
     Raises:
         InterruptedError: if the journal is closed before it is complete.
     """
     cast = Cast()
     smoothers: dict[int, _Smoother] = {}
+    context = max(CONTEXT, math.ceil(longest_gap * (fps or 0)) + 1)
+    chunk = max(CHUNK, context)
     start = 0
     while True:
-        available = journal.wait_for(start + CHUNK + CONTEXT + REACH)
+        available = journal.wait_for(start + chunk + context + REACH)
         if start >= available:
             return
-        first, end = max(0, start - CONTEXT), min(available, start + CHUNK + CONTEXT)
+        first, end = max(0, start - context), min(available, start + chunk + context)
         moments = journal.moments(first, end)
         faces = journal.faces(first, end)
         cast.meet(faces, journal.looks(first, end), moments)
-        core = range(start, min(available, start + CHUNK))
+        core = range(start, min(available, start + chunk))
         found: dict[int, list[AnnotatedFace]] = {index: [] for index in core}
         for track_id, seen in _by_face(faces, cast).items():
             smoother = smoothers.setdefault(track_id, _Smoother(strength))
-            points_px = smoother.smooth(seen, moments)
-            for moment, face in _annotate(track_id, seen, points_px, moments, scheme, longest_gap, core):
-                found[moment.index].append(face)
+            points_px = dict(_without_gaps(smoother.smooth(seen, moments), moments, longest_gap, context))
+            for index in core:
+                if index in points_px:
+                    moment, measured = moments[index - first], seen.get(index)
+                    face = _annotate(track_id, measured, points_px[index], moment, scheme, pixel_aspect)
+                    found[index].append(face)
         smoothers = {key: smoother for key, smoother in smoothers.items() if smoother.last_frame >= first}
         yield [AnnotatedFrame(moments[index - first], tuple(found[index])) for index in core]
-        start += CHUNK
+        start += chunk
 
 
 def _by_face(faces: list[Measured], cast: Cast) -> dict[int, dict[int, Measured]]:
@@ -96,46 +110,40 @@ class _Smoother:
 
 def _annotate(
     track_id: int,
-    seen: dict[int, Measured],
-    points_px: dict[int, np.ndarray],
-    moments: list[Moment],
+    measured: Measured | None,
+    points_px: np.ndarray,
+    moment: Moment,
     scheme: LandmarkScheme,
-    longest_gap: float,
-    core: range,
-) -> Iterator[tuple[Moment, AnnotatedFace]]:
-    """A face on each frame of the core on which it was seen or can be filled in."""
-    first = moments[0].index
-    nothing = np.full((scheme.n_points, 2), np.nan), np.zeros(scheme.n_points)
-    for index, points in _without_gaps(points_px, moments, longest_gap):
-        if index not in core:
-            continue
-        moment, measured = moments[index - first], seen.get(index)
-        raw, confidence = nothing if measured is None else (measured.points_px, measured.confidence)
-        yield (
-            moment,
-            AnnotatedFace(
-                track_id=track_id,
-                found=_found(measured),
-                box_px=bounding_box(points),
-                points_px=points,
-                raw_points_px=raw,
-                confidence=confidence,
-                pose=head_pose(points, scheme, moment.width, moment.height),
-                openings=openings(points, scheme),
-            ),
-        )
+    pixel_aspect: float,
+) -> AnnotatedFace:
+    """A face on a frame on which it was measured or is filled in."""
+    shown = points_px if pixel_aspect == 1.0 else points_px * (pixel_aspect, 1.0)
+    return AnnotatedFace(
+        track_id=track_id,
+        found=_found(measured),
+        box_px=bounding_box(points_px),
+        points_px=points_px,
+        raw_points_px=np.full((scheme.n_points, 2), np.nan) if measured is None else measured.points_px,
+        confidence=np.zeros(scheme.n_points) if measured is None else measured.confidence,
+        pose=head_pose(shown, scheme, moment.width * pixel_aspect, moment.height),
+        openings=openings(shown, scheme),
+    )
 
 
 def _without_gaps(
-    points_px: dict[int, np.ndarray], moments: list[Moment], longest_gap: float
+    points_px: dict[int, np.ndarray], moments: list[Moment], longest_gap: float, most_frames: int
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Landmarks by frame; those of frames in short gaps lie on straight lines between their neighbours."""
+    """Landmarks by frame; those of frames in short gaps lie on straight lines between their neighbours.
+
+    No gap of more than ``most_frames`` is filled: each chunk would see another part of it.
+    """
     first = moments[0].index
     before: int | None = None
     for frame, points in points_px.items():
         if before is not None:
             begin, end = moments[before - first].seconds, moments[frame - first].seconds
-            for between in range(before + 1, frame if end - begin <= longest_gap else 0):
+            short = end - begin <= longest_gap and frame - before <= most_frames
+            for between in range(before + 1, frame if short else 0):
                 share = (moments[between - first].seconds - begin) / (end - begin)
                 yield between, (1 - share) * points_px[before] + share * points
         yield frame, points

@@ -119,15 +119,15 @@ class HeadPose:
 UNKNOWN_POSE = HeadPose(math.nan, math.nan, math.nan, (math.nan,) * 3, math.nan)
 
 
-def head_pose(points_px: np.ndarray, scheme: LandmarkScheme, width: int, height: int) -> HeadPose:
+def head_pose(points_px: np.ndarray, scheme: LandmarkScheme, width: float, height: float) -> HeadPose:
     """The pose that projects the generic face nearest to the landmarks, in least squares.
 
     Solved by SQPnP (Terzakis and Lourakis, ECCV 2020), then refined by Levenberg and Marquardt's method.
     The turn is ``Ry(-yaw) Rx(-pitch) Rz(roll)`` in OpenCV's camera axes.
 
     Args:
-        points_px: ``(n, 2)`` landmarks of ``scheme`` in image pixels.
-        width, height: of the image in pixels.
+        points_px: ``(n, 2)`` landmarks of ``scheme`` in pixels that are square.
+        width, height: of the image in such pixels.
 
     Returns:
         The pose; all NaN where the landmarks fall together so that there is none.

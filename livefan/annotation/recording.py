@@ -17,6 +17,7 @@ from typing import IO, Any, Protocol
 import cv2
 
 import livefan
+from livefan.annotation.ahead import LookingAhead
 from livefan.annotation.follow import follow
 from livefan.annotation.header import Header, Model
 from livefan.annotation.journal import Journal
@@ -39,6 +40,8 @@ from livefan.weights_info import WeightFile, read_weight_file
 
 STANDARD_INPUT = "-"
 _JOURNAL = "journal.sqlite"
+_AHEAD = 2
+"""Frames that are looked at at a time."""
 
 
 @dataclass(frozen=True)
@@ -138,17 +141,20 @@ def done_before(recording: str | Path, outputs: Outputs, settings: AnnotationSet
         return False
     try:
         header = json.loads(outputs.header.read_text(encoding="utf-8"))
-        return bool(header["request"] == _request(recording, "", outputs, settings))
+        weights = read_weight_file(settings.weights)
+        return bool(header["request"] == _request(recording, "", outputs, settings, weights))
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
 
 def spare_threads() -> int:
-    """How many threads the network is best given where a single recording is annotated."""
-    return min(2, os.cpu_count() or 1)
+    """How many threads the network is best given for each of the two frames of a recording it works on."""
+    return max(1, min(2, (os.cpu_count() or 1) // 2))
 
 
-def _measuring(recording: str | Path, fingerprint: str, settings: AnnotationSettings) -> str:
+def _measuring(
+    recording: str | Path, fingerprint: str, settings: AnnotationSettings, weights: WeightFile
+) -> str:
     """Says which recording is measured and how: what a journal must agree in to be taken up."""
     path = Path(recording)
     files = sorted(path.iterdir()) if path.is_dir() else [path] if path.exists() else []
@@ -157,17 +163,23 @@ def _measuring(recording: str | Path, fingerprint: str, settings: AnnotationSett
         {
             "livefan": livefan.__version__,
             "recording": fingerprint or state or str(recording),
-            "weights": read_weight_file(settings.weights).sha256,
+            "weights": weights.sha256,
             "runtime": asdict(settings.runtime),
             "max_faces": settings.max_faces,
         }
     )
 
 
-def _request(recording: str | Path, fingerprint: str, outputs: Outputs, settings: AnnotationSettings) -> str:
+def _request(
+    recording: str | Path,
+    fingerprint: str,
+    outputs: Outputs,
+    settings: AnnotationSettings,
+    weights: WeightFile,
+) -> str:
     """A digest of all that decides what the outputs hold."""
     names = [path.name for path in outputs]
-    text = _measuring(recording, fingerprint, settings) + json.dumps([asdict(settings), names])
+    text = _measuring(recording, fingerprint, settings, weights) + json.dumps([asdict(settings), names])
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -240,9 +252,10 @@ class _Annotation:
         if recording == STANDARD_INPUT:
             name, recording = "standard input", self.outputs.work / "standard-input"
             fingerprint = _spool(sys.stdin.buffer, recording)
-        self.request = _request(recording, fingerprint, self.outputs, self.settings)
+        self.request = _request(recording, fingerprint, self.outputs, self.settings, self.weights)
         runtime = open_runtime(self.weights, self.settings.runtime)
-        identity = _measuring(recording, fingerprint, self.settings) + f"{runtime.name} {runtime.precision}"
+        identity = _measuring(recording, fingerprint, self.settings, self.weights)
+        identity += f"{runtime.name} {runtime.precision}"
         with Journal(self.outputs.work / _JOURNAL, identity) as journal:
             problems = self._annotate(recording, name, journal, runtime)
             n_frames = journal.n_frames
@@ -260,7 +273,8 @@ class _Annotation:
         return source
 
     def _annotate(self, recording: str | Path, name: str, journal: Journal, runtime: Runtime) -> list[str]:
-        pipeline = Pipeline(runtime, smoothing=0.0, max_faces=self.settings.max_faces)
+        ahead = [open_runtime(self.weights, self.settings.runtime) for _ in range(_AHEAD)]
+        pipeline = LookingAhead(runtime, ahead, smoothing=0.0, max_faces=self.settings.max_faces)
         with ExitStack() as open_things:
             open_things.callback(pipeline.close)
             source = open_things.enter_context(self._open(recording))
@@ -272,7 +286,7 @@ class _Annotation:
             work = ThreadPoolExecutor(1, thread_name_prefix="annotate")
             open_things.callback(work.shutdown)
             open_things.callback(journal.close)
-            writing = work.submit(self._write, journal, header, pipeline, stage, source.n_frames)
+            writing = work.submit(self._write, journal, header, pipeline, stage, source)
             if not journal.complete:
                 follow(source, pipeline, journal, lambda _: _raise_if_failed(writing))
             writing.result()
@@ -303,7 +317,7 @@ class _Annotation:
         return VideoStage(source, journal, picture, pipeline.scheme, self.settings.style, self.settings.video)
 
     def _write(
-        self, journal: Journal, header: Header, pipeline: Pipeline, stage: _Stage | None, total: int | None
+        self, journal: Journal, header: Header, pipeline: Pipeline, stage: _Stage | None, source: Source
     ) -> None:
         """Write data and pictures as the journal grows, to its end."""
         settings, work = self.settings, self.outputs.work
@@ -313,7 +327,12 @@ class _Annotation:
                 _remove(work / path.name)
                 sinks.append(tables.enter_context(TABLES[table_suffix(path)](work / path.name, header)))
             chunks = annotated_frames(
-                journal, pipeline.scheme, strength=settings.smoothing, longest_gap=settings.longest_gap
+                journal,
+                pipeline.scheme,
+                strength=settings.smoothing,
+                longest_gap=settings.longest_gap,
+                fps=source.fps,
+                pixel_aspect=float(source.pixel_aspect),
             )
             for chunk in chunks:
                 for sink in sinks:
@@ -322,7 +341,7 @@ class _Annotation:
                     if stage is not None:
                         stage.write(frame)
                     self._count(frame)
-                    self.on_progress(frame.moment.index + 1, self.seconds, total)
+                    self.on_progress(frame.moment.index + 1, self.seconds, source.n_frames)
             if stage is not None:
                 stage.finish(journal.n_frames)
         path = work / self.outputs.header.name

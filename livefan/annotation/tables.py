@@ -46,21 +46,29 @@ def table_schema(scheme: LandmarkScheme) -> pa.Schema:
     return pa.schema([*FRAME_COLUMNS, *FACE_COLUMNS, *((name, pa.float64()) for name in numbers)])
 
 
-def numbers_of(face: AnnotatedFace) -> np.ndarray:
-    """A face as the numbers of its row: box, pose, openings, and the parts of each point; NaN for none."""
-    pose, opened = face.pose, face.openings
-    points = np.column_stack(
-        [
-            np.round(face.points_px, 3),
-            np.round(face.confidence, 4),
-            np.round(face.raw_points_px, 3),
-        ]
-    )
-    of_pose = [pose.yaw, pose.pitch, pose.roll, *pose.translation_mm, pose.residual_px]
-    of_openings = [opened.right_eye, opened.left_eye, opened.mouth]
-    return np.concatenate(
-        [np.round(face.box_px, 3), np.round(of_pose, 3), np.round(of_openings, 4), points.ravel()]
-    )
+def numbers_of(faces: Sequence[AnnotatedFace], n_points: int) -> np.ndarray:
+    """Faces as the numbers of their rows: box, pose, openings, and the parts of each point; NaN for none.
+
+    Returns:
+        ``(len(faces), k)`` float64.
+    """
+    count = len(faces)
+    poses = np.empty((count, len(POSE)))
+    opened = np.empty((count, len(OPENINGS)))
+    boxes = np.empty((count, len(BOX)))
+    points = np.empty((count, n_points, len(POINT_PARTS)))
+    for row, face in enumerate(faces):
+        pose, openings = face.pose, face.openings
+        boxes[row] = face.box_px
+        poses[row] = pose.yaw, pose.pitch, pose.roll, *pose.translation_mm, pose.residual_px
+        opened[row] = openings.right_eye, openings.left_eye, openings.mouth
+        points[row, :, :2] = face.points_px
+        points[row, :, 2] = face.confidence
+        points[row, :, 3:] = face.raw_points_px
+    decimals = np.round(points, 3)
+    decimals[..., 2] = np.round(points[..., 2], 4)
+    flat = decimals.reshape(count, n_points * len(POINT_PARTS))
+    return np.hstack([np.round(boxes, 3), np.round(poses, 3), np.round(opened, 4), flat])
 
 
 def record_batch(frames: Sequence[AnnotatedFrame], header: Header, schema: pa.Schema) -> pa.RecordBatch:
@@ -69,9 +77,10 @@ def record_batch(frames: Sequence[AnnotatedFrame], header: Header, schema: pa.Sc
     moments = [frame.moment for frame, _ in rows]
     n_numbers = len(schema) - len(FRAME_COLUMNS) - len(FACE_COLUMNS)
     numbers = np.full((len(rows), n_numbers), np.nan)
-    for place, (_, face) in enumerate(rows):
-        if face is not None:
-            numbers[place] = numbers_of(face)
+    there = [place for place, (_, face) in enumerate(rows) if face is not None]
+    numbers[there] = numbers_of(
+        [face for _, face in rows if face is not None], header.landmark_scheme.n_points
+    )
     columns = [
         pa.array([moment.index for moment in moments], pa.int64()),
         pa.array([moment.tick for moment in moments], pa.int64()),
@@ -168,7 +177,7 @@ class ParquetTable(TableSink):
 def face_as_json(face: AnnotatedFace) -> dict[str, Any]:
     """A face as JSON can hold it; null for what is not known."""
     numbers: list[float | None] = [
-        None if math.isnan(value) else value for value in numbers_of(face).tolist()
+        None if math.isnan(value) else value for value in numbers_of([face], len(face.points_px))[0].tolist()
     ]
     parts = len(POINT_PARTS)
     first = len(BOX) + len(POSE) + len(OPENINGS)

@@ -46,7 +46,7 @@ def add(commands: Commands) -> None:
     )
     _add_arguments(parser)
     add_pipeline_options(parser)
-    add_runtime_options(parser, threads="2 for a single recording, 1 in a batch")
+    add_runtime_options(parser, threads="1; 2 for a single recording where there are four cores or more")
     parser.set_defaults(run=run)
 
 

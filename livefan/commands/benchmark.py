@@ -65,7 +65,7 @@ def add(commands: Commands) -> None:
         help="instead, open the window, use it by script, and measure start, capture to paint, every "
         "handling of an event, and closing",
     )
-    add_runtime_options(parser, threads="1, with --annotate 2")
+    add_runtime_options(parser, threads="1; with --annotate as annotate has it")
     parser.set_defaults(run=run)
 
 

@@ -8,6 +8,7 @@ import os
 import platform
 import shutil
 from collections.abc import Callable
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ def cache_folder() -> Path:
     return Path(named) if named else user_cache_path("livefan", appauthor=False)
 
 
+@cache
 def cpu_name() -> str:
     """What this machine's processor calls itself."""
     try:
@@ -48,6 +50,7 @@ def cpu_name() -> str:
     return "\n".join(dict.fromkeys(wanted)) or platform.machine()
 
 
+@cache
 def installed_version(package: str) -> str:
     """The version of a package, or ``"-"`` where it is not installed."""
     try:
