@@ -1,6 +1,6 @@
 """What smoothing is worth: filters on landmarks of real faces that are moved in known ways.
 
-    python benchmarks/smoothing.py [--root DIR] [--faces N] [--json FILE]
+    python -m benchmarks.smoothing [--root DIR] [--faces N] [--json FILE]
 
 Without --root the faces are three frames of the bundled clip; with it, N faces of 300W's validation
 split are added. The network sees every frame of every motion once, in crops that follow its own
@@ -20,8 +20,8 @@ from typing import Protocol
 
 import numpy as np
 from filterpy.common import Q_continuous_white_noise
-from moving_faces import EYES, Motion, MovingFace, camera, motions, quantised
 
+from benchmarks.moving_faces import EYES, Motion, MovingFace, camera, motions, quantised
 from livefan.bundled import DEFAULT_WEIGHTS, bundled_clip
 from livefan.crop import upright_crop
 from livefan.datasets import load_300w
