@@ -1,7 +1,7 @@
 """Bad input is the normal case: one clear line each, nothing overwritten, nothing half, nothing lost."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import av
@@ -208,7 +208,7 @@ def mutated(data: bytes, seed: int) -> bytes:
     return bytes(changed)
 
 
-def fuzzed(folder: Path, seeds: range) -> None:
+def fuzzed(folder: Path, seeds: Iterable[int]) -> None:
     """Annotate mutated recordings: each becomes whole outputs, or one line and nothing."""
     photo = next(iter(VideoSource(str(bundled_clip()), "clip"))).image
     pictures = [moved(shrunk(photo, 96, 72), n) for n in range(6)]
@@ -241,7 +241,7 @@ def fuzzed(folder: Path, seeds: range) -> None:
             assert list(out.iterdir()) == [], (seed, said)
         else:
             tables = [livefan.load_annotations(path) for path in outputs.tables]
-            assert [table["frame"].to_pylist() for table in tables] == [list(range(done.n_frames))] * 2
+            assert [table["frame"].to_pylist() for table in tables] == [list(range(done.n_frames))] * 2, seed
             assert len(read_pictures(outputs.picture or clip)[0]) == done.n_frames, seed
             for path in outputs:
                 path.unlink()
@@ -250,7 +250,8 @@ def fuzzed(folder: Path, seeds: range) -> None:
 
 
 def test_mutated_recordings_neither_crash_nor_leave_halves(tmp_path: Path):
-    fuzzed(tmp_path, range(12))
+    # The last one shows a second face only after a first one was lost: never more than one at a time.
+    fuzzed(tmp_path, [*range(12), 86])
 
 
 @pytest.mark.fuzz

@@ -151,7 +151,7 @@ def _follow_back(face: Face, reach: _Reach, pipeline: Pipeline) -> list[Measured
     measured = []
     points_px = face.points_px
     for earlier in reach.backwards():
-        if face.track_id in earlier.faces:
+        if face.track_id in earlier.faces or len(earlier.faces) >= pipeline.max_faces:
             break
         (located,) = locate(pipeline.runtime, earlier.image, [upright_crop(points_px, pipeline.scheme)])
         points_px, confidence = located.points_px, located.confidence
