@@ -105,6 +105,18 @@ class Crop:
         return Crop((x, y), self.side_px / reduction, self.angle, self.size)._warp(small, out)
 
 
+def mirrored_x(x: np.ndarray, size: int, offset: float = 0.0) -> np.ndarray:
+    """Where points of a crop lie across its mirror image.
+
+    Args:
+        x: in crop pixels.
+        size: side of the crop in pixels.
+        offset: how far to the right of their places points are said to lie, in either picture, as a share of
+            the side; see :class:`livefan.weights_info.WeightsInfo`.
+    """
+    return size * (1 + 2 * offset) - 1 - x
+
+
 def roll_angle(right_eye: Iterable[float], left_eye: Iterable[float], mouth: Iterable[float]) -> float:
     """How far a head leans, in radians, clockwise on the screen, from three ``(2,)`` points.
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import settings
 
 from livefan.bundled import DEFAULT_WEIGHTS, bundled_clip
+from livefan.frame import Face
 from livefan.gui.app import leave_qt_to_pyqt
 from livefan.pipeline import Pipeline
 from livefan.runtimes.base import Runtime
@@ -40,6 +41,15 @@ def photo(clip: Path) -> np.ndarray:
     """A frame of the bundled clip with one frontal face, BGR."""
     with VideoSource(str(clip), clip.name) as source:
         return next(iter(source)).image
+
+
+@pytest.fixture(scope="session")
+def face(photo: np.ndarray) -> Face:
+    """The face on that frame."""
+    pipeline = Pipeline()
+    (found,) = pipeline.process_image(photo)
+    pipeline.close()
+    return found
 
 
 @pytest.fixture(scope="session")

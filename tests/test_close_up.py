@@ -9,19 +9,10 @@ from livefan.frame import Face, Frame
 from livefan.live.close_up import CloseUp
 from livefan.live.result import Result
 from livefan.live.scene import View, frame_to_pane
-from livefan.pipeline import Pipeline
 from livefan.scheme import IBUG_68
 
 PANE = (400, 500)
 CLOSE = View(close_up=True)
-
-
-@pytest.fixture(scope="module")
-def face(photo: np.ndarray) -> Face:
-    pipeline = Pipeline()
-    (found,) = pipeline.process_image(photo)
-    pipeline.close()
-    return found
 
 
 def seen(photo: np.ndarray, faces: list[Face], index: int, epoch: int = 0) -> Result:

@@ -17,20 +17,11 @@ from livefan.live.result import Result
 from livefan.live.scene import Layout, Shown, Spot, View, frame_to_pane, heat, natural_size, render
 from livefan.model import normalise
 from livefan.overlay import OverlayStyle
-from livefan.pipeline import Pipeline
 from livefan.scheme import COFW_29, IBUG_68
 from livefan.weights import load_weights
 from livefan.weights_info import read_weight_file
 
 PLAIN = OverlayStyle(ids=False, boxes=False)
-
-
-@pytest.fixture(scope="module")
-def face(photo: np.ndarray) -> Face:
-    pipeline = Pipeline()
-    (found,) = pipeline.process_image(photo)
-    pipeline.close()
-    return found
 
 
 def seen(image: np.ndarray, faces: list[Face], index: int = 0, epoch: int = 0, label: str = "a") -> Result:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from livefan.crop import CROP_MARGIN, Crop, crop_from_landmarks
+from livefan.crop import CROP_MARGIN, Crop, crop_from_landmarks, mirrored_x
 from livefan.datasets import LabelledFace
 from livefan.errors import LivefanError
 from livefan.scheme import LandmarkScheme
@@ -59,7 +59,7 @@ class TrainingFaces(Dataset[tuple[Tensor, Tensor]]):
         if rng.random() < 0.5:
             pixels = pixels[:, ::-1]
             points_crop = points_crop[self.scheme.mirror_order]
-            points_crop[:, 0] = crop.size * (1 + 2 * self.config.mirror_offset) - 1 - points_crop[:, 0]
+            points_crop[:, 0] = mirrored_x(points_crop[:, 0], crop.size, self.config.mirror_offset)
         for probability, change in _PHOTOMETRIC:
             if rng.random() < probability * self.config.photometric:
                 pixels = change(pixels, rng)

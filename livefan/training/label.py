@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from livefan.crop import CROP_MARGIN, Crop, crop_from_landmarks, upright_crop
+from livefan.crop import CROP_MARGIN, Crop, crop_from_landmarks, mirrored_x, upright_crop
 from livefan.datasets.pts import write_pts
 from livefan.detect import Detection, FaceDetector
 from livefan.errors import LivefanError
@@ -128,7 +128,7 @@ def _views(teacher: Runtime, image: np.ndarray, crops: list[Crop]) -> np.ndarray
         pixels[2 * number + 1] = pixels[2 * number][:, ::-1]
     seen = teacher.run(pixels)[..., :3].astype(np.float64)
     mirrored = seen[1::2][:, list(teacher.scheme.mirror_order)]
-    mirrored[..., 0] = teacher.input_size * (1 + 2 * teacher.mirror_offset) - 1 - mirrored[..., 0]
+    mirrored[..., 0] = mirrored_x(mirrored[..., 0], teacher.input_size, teacher.mirror_offset)
     both = np.stack([seen[0::2], mirrored], axis=1)
     for crop, views in zip(crops, both, strict=True):
         views[..., :2] = [crop.to_image(points) for points in views[..., :2]]
