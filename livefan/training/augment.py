@@ -18,6 +18,7 @@ from livefan.errors import LivefanError
 from livefan.scheme import LandmarkScheme
 from livefan.training import distortions
 from livefan.training.config import TrainConfig
+from livefan.weights_info import INPUT_SIZE
 
 _KEPT_BOX_PX = 220
 """Longer side of a face's landmark box, at most, in the images kept in memory."""
@@ -46,15 +47,20 @@ class TrainingFaces(Dataset[tuple[Tensor, Tensor]]):
         return len(self._kept)
 
     def __getitem__(self, key: int) -> tuple[Tensor, Tensor]:
-        """A ``(256, 256, 3)`` uint8 BGR crop and its ``(n, 2)`` float32 points in crop pixels.
+        """What :meth:`sample` gives in the first of the sizes that are trained."""
+        return self.sample(key, self.config.input_sizes[0])
+
+    def sample(self, key: int, size: int) -> tuple[Tensor, Tensor]:
+        """A ``(size, size, 3)`` uint8 BGR crop and its ``(n, 2)`` float32 points in crop pixels.
 
         Args:
             key: ``epoch * len(self) + index``.
+            size: side of the crop in pixels.
         """
         epoch, index = divmod(key, len(self))
         rng = np.random.default_rng((self.config.seed, epoch, index))
         image, points_px = self._kept[index]
-        crop = _random_framing(points_px, rng, self.config)
+        crop = _random_framing(points_px, rng, self.config, size)
         pixels, points_crop = crop.cut(image), crop.to_crop(points_px)
         if rng.random() < 0.5:
             pixels = pixels[:, ::-1]
@@ -74,7 +80,7 @@ class TrainingFaces(Dataset[tuple[Tensor, Tensor]]):
 class EvaluationFaces(Dataset[tuple[Tensor, Tensor, Tensor]]):
     """Plain landmark-box crops of labelled faces, kept in memory, to validate on."""
 
-    def __init__(self, faces: list[LabelledFace]) -> None:
+    def __init__(self, faces: list[LabelledFace], size: int = INPUT_SIZE) -> None:
         self.skipped: list[str] = []
         self._kept: list[tuple[Tensor, Tensor, Tensor]] = []
         for face in faces:
@@ -83,7 +89,7 @@ class EvaluationFaces(Dataset[tuple[Tensor, Tensor, Tensor]]):
             except LivefanError as error:
                 self.skipped.append(str(error))
                 continue
-            crop = crop_from_landmarks(face.points_px)
+            crop = crop_from_landmarks(face.points_px, size=size)
             self._kept.append(
                 (
                     torch.from_numpy(crop.cut(image)),
@@ -96,7 +102,7 @@ class EvaluationFaces(Dataset[tuple[Tensor, Tensor, Tensor]]):
         return len(self._kept)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
-        """A ``(256, 256, 3)`` uint8 BGR crop, ``(n, 2)`` points in it, and image pixels per crop pixel."""
+        """A ``(size, size, 3)`` uint8 BGR crop, ``(n, 2)`` points in it, and image pixels per crop pixel."""
         return self._kept[index]
 
 
@@ -110,7 +116,7 @@ def _keep(face: LabelledFace) -> tuple[np.ndarray, np.ndarray]:
     return wide.cut(image), wide.to_crop(face.points_px)
 
 
-def _random_framing(points_px: np.ndarray, rng: np.random.Generator, config: TrainConfig) -> Crop:
+def _random_framing(points_px: np.ndarray, rng: np.random.Generator, config: TrainConfig, size: int) -> Crop:
     angle = 0.0
     if rng.random() < config.rotation_probability:
         angle = math.radians(rng.uniform(-config.rotation, config.rotation))
@@ -120,7 +126,7 @@ def _random_framing(points_px: np.ndarray, rng: np.random.Generator, config: Tra
     side *= config.scale ** rng.uniform(-1.0, 1.0)
     shift = rng.uniform(-config.shift, config.shift, 2) * side
     centre = (crop.centre_px[0] + shift[0], crop.centre_px[1] + shift[1])
-    return Crop(centre, side, angle, crop.size)
+    return Crop(centre, side, angle, size)
 
 
 def _light(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -76,11 +76,11 @@ def train(
     with join() as processes:
         torch.manual_seed(config.seed)
         faces = TrainingFaces(training.faces, training.scheme, config)
-        held_out = EvaluationFaces(validation.faces)
-        _check_faces(faces, held_out, config, processes)
+        held_out = [EvaluationFaces(validation.faces, size) for size in config.input_sizes]
+        _check_faces(faces, held_out[0], config, processes)
         trainer = _Trainer(training.scheme, config, processes)
         if processes.first:
-            for line in (*faces.skipped, *held_out.skipped):
+            for line in (*faces.skipped, *held_out[0].skipped):
                 print(f"skipped: {line}", file=sys.stderr)
             run.begin(training, validation)
         processes.wait()
@@ -96,7 +96,9 @@ def train(
                 means = trainer.train_epoch(loader, progress.epoch, quiet=quiet or not processes.first)
                 progress.epoch += 1
                 if processes.first:
-                    means["validation_nme"] = trainer.validate(held_out, training.scheme)
+                    means["validation_nme"] = trainer.validate(held_out[0], training.scheme)
+                    for size, smaller in zip(config.input_sizes[1:], held_out[1:], strict=True):
+                        means[f"validation_nme_{size}"] = trainer.validate(smaller, training.scheme)
                     progress.history.append({"epoch": progress.epoch, **means})
                     info = run.describe(training, progress, len(faces), trainer.decoder)
                     run.save(trainer.state, progress, info, keep_epoch=keep_epochs)

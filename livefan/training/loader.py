@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from itertools import cycle, islice
 
 import numpy as np
 import torch
@@ -46,20 +46,21 @@ class Loader:
         return len(self._faces) // self._batch_size
 
     def epoch(self, number: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """The batches of one epoch: ``(batch, 256, 256, 3)`` uint8 BGR and ``(batch, n, 2)`` points."""
+        """The batches of one epoch: ``(batch, size, size, 3)`` uint8 BGR and ``(batch, n, 2)`` points.
+
+        The sizes that are trained take turns.
+        """
         count = len(self._faces)
         order = np.random.default_rng((self._seed, number)).permutation(count) + number * count
-        keys = iter(
-            order[: len(self) * self._batch_size]
-            .reshape(len(self), -1)[:, self._rank :: self._processes]
-            .tolist()
-        )
+        batches = order[: len(self) * self._batch_size].reshape(len(self), -1)
+        sizes = islice(cycle(self._faces.config.input_sizes), number * len(self), None)
+        todo = zip(batches[:, self._rank :: self._processes].tolist(), sizes, strict=False)
         with ThreadPoolExecutor(self._threads) as pool:
-            ahead = deque(pool.submit(self._batch, batch) for batch in islice(keys, 4 * self._threads))
+            ahead = deque(pool.submit(self._batch, *batch) for batch in islice(todo, 4 * self._threads))
             while ahead:
                 yield ahead.popleft().result()
-                ahead.extend(pool.submit(self._batch, batch) for batch in islice(keys, 1))
+                ahead.extend(pool.submit(self._batch, *batch) for batch in islice(todo, 1))
 
-    def _batch(self, keys: list[int]) -> tuple[Tensor, Tensor]:
-        crops, points = zip(*map(self._faces.__getitem__, keys), strict=True)
+    def _batch(self, keys: list[int], size: int) -> tuple[Tensor, Tensor]:
+        crops, points = zip(*(self._faces.sample(key, size) for key in keys), strict=True)
         return torch.stack(crops), torch.stack(points)
