@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import cv2
@@ -37,6 +37,10 @@ class Crop:
     side_px: float
     angle: float = 0.0
     size: int = 256
+
+    def sized(self, size: int) -> Crop:
+        """The same square, mapped to ``size x size`` pixels."""
+        return self if size == self.size else replace(self, size=size)
 
     def to_crop(self, points_px: np.ndarray) -> np.ndarray:
         """Map ``(..., 2)`` image points to crop pixels, float64."""

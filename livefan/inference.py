@@ -37,10 +37,11 @@ def locate(runtime: Runtime, image: np.ndarray, crops: list[Crop]) -> list[Locat
 
     Args:
         image: ``(height, width, 3)`` uint8 BGR.
-        crops: where the faces are.
+        crops: where the faces are; they are cut in the size that the runtime wants.
     """
     if not crops:
         return []
+    crops = [crop.sized(runtime.input_size) for crop in crops]
     landmarks = runtime.run_each(len(crops), lambda number, place: crops[number].cut(image, out=place))
     return [
         Located(crop.to_image(found[:, :2]), found[:, 2], found[:, 3] * (crop.side_px / crop.size))

@@ -51,14 +51,14 @@ class Quantised:
     nme: dict[str, float]
 
 
-def labelled_crops(faces: FaceSet, count: int = FACES) -> list[np.ndarray]:
+def labelled_crops(faces: FaceSet, size: int, count: int = FACES) -> list[np.ndarray]:
     """Crops of labelled faces drawn at random with a fixed seed, ``(size, size, 3)`` uint8 BGR each."""
     order = np.random.default_rng(_SEED).permutation(len(faces.faces))
     crops: list[np.ndarray] = []
     for number in order:
         face = faces.faces[number]
         try:
-            crops.append(crop_from_landmarks(face.points_px).cut(face.read_image()))
+            crops.append(crop_from_landmarks(face.points_px, size=size).cut(face.read_image()))
         except LivefanError:
             continue
         if len(crops) == count:
@@ -66,7 +66,7 @@ def labelled_crops(faces: FaceSet, count: int = FACES) -> list[np.ndarray]:
     return crops
 
 
-def found_crops(folder: Path, weights: str | Path, count: int = FACES) -> list[np.ndarray]:
+def found_crops(folder: Path, weights: str | Path, size: int, count: int = FACES) -> list[np.ndarray]:
     """Crops of the faces that livefan finds in a folder of images, ``(size, size, 3)`` uint8 BGR each.
 
     Raises:
@@ -77,7 +77,8 @@ def found_crops(folder: Path, weights: str | Path, count: int = FACES) -> list[n
     pipeline = Pipeline(weights, smoothing=False, runtime=RuntimeChoice("openvino", "float32"))
     crops: list[np.ndarray] = []
     for image in _images(folder):
-        crops += [crop_from_landmarks(face.points_px).cut(image) for face in pipeline.process_image(image)]
+        found = pipeline.process_image(image)
+        crops += [crop_from_landmarks(face.points_px, size=size).cut(image) for face in found]
         if len(crops) >= count:
             break
     pipeline.close()
@@ -97,7 +98,8 @@ def quantise(
 
     Args:
         name_or_path: the weight file, or the name of a bundled one.
-        crops: faces to measure ranges on, ``(size, size, 3)`` uint8 BGR each.
+        crops: faces to measure ranges on, ``(size, size, 3)`` uint8 BGR each; the int8 network takes
+            crops of this size, a multiple of 32.
         validation: labelled faces that were not trained on; what is measured on them decides whether int8 and
             bfloat16 are chosen by themselves.
 
@@ -107,7 +109,8 @@ def quantise(
     weights = read_weight_file(name_or_path)
     if len(crops) < _FEWEST:
         raise LivefanError(f"only {len(crops)} faces to measure ranges on; give at least {_FEWEST}")
-    graph = simplified(for_one_crop(from_onnx(as_onnx(load_weights(weights.path))), weights))
+    size = len(crops[0])
+    graph = simplified(for_one_crop(from_onnx(as_onnx(load_weights(weights.path), size)), size))
     model = _quantised(graph, crops)
     metadata = {"weights_sha256": weights.sha256, "precision": "int8", "calibration_faces": str(len(crops))}
     save_model(model, int8_path(weights), metadata)

@@ -16,6 +16,8 @@ from livefan.errors import LivefanError
 from livefan.scheme import LandmarkScheme, scheme_by_name
 
 INPUT_SIZE = 256
+SIDE_STEP = 32
+"""Sides of crops are multiples of this, the coarsest stride of the networks."""
 CONFIDENCE_RADIUS = 3.0
 """Cells of a heatmap; the share of it within them around a landmark is its confidence."""
 IMAGENET_MEAN = (0.485, 0.456, 0.406)

@@ -50,8 +50,10 @@ def test_augmented_points_stay_on_what_they_mark(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr("livefan.training.augment._PHOTOMETRIC", ())
     dataset = TrainingFaces(marked_faces(tmp_path, 2).faces, IBUG_68, TrainConfig(seed=3))
     for key in range(40):
-        pixels, points = (value.numpy() for value in dataset[key])
-        inside = points[((points > 1) & (points < 254)).all(axis=1)].round().astype(int)
+        size = 256 if key % 2 else 192
+        pixels, points = (value.numpy() for value in dataset.sample(key, size))
+        assert pixels.shape == (size, size, 3)
+        inside = points[((points > 1) & (points < size - 2)).all(axis=1)].round().astype(int)
         assert len(inside) > 30
         assert (pixels[inside[:, 1], inside[:, 0], 0] > 120).all()
 
@@ -232,6 +234,15 @@ def test_a_batch_is_divided_among_processes(tmp_path: Path):
     halves = [next(iter(Loader(faces, 8, 0, 1, rank=rank, processes=2).epoch(0))) for rank in (0, 1)]
     assert torch.equal(whole[0][0::2], halves[0][0])
     assert torch.equal(whole[1][1::2], halves[1][1])
+
+
+def test_batches_take_the_sizes_of_crops_in_turn_over_the_epochs(tmp_path: Path):
+    config = replace(SMALL, input_sizes=(256, 192))
+    faces = TrainingFaces(marked_faces(tmp_path, 6).faces, IBUG_68, config)
+    loader = Loader(faces, 2, 0, 1)
+    shapes = [[tuple(crops.shape) for crops, _ in loader.epoch(epoch)] for epoch in (0, 1)]
+    large, small = (2, 256, 256, 3), (2, 192, 192, 3)
+    assert shapes == [[large, small, large], [small, large, small]]
 
 
 def test_the_moving_average_forgets_its_beginning():

@@ -242,11 +242,15 @@ def _stages(runtime: Runtime, frames: list[Frame]) -> dict[str, Timing]:
     known = [(frame, found[0]) for frame, found in faces if found]
     smoother, scheme = KalmanSmoother(), runtime.scheme
     pixels = runtime.buffer(1)
+
+    def cut(frame: Frame, face: Face) -> None:
+        upright_crop(face.points_px, scheme, runtime.input_size).cut(frame.image, pixels[0])
+
     with FaceDetector() as detector:
         return time_in_turn(
             {
                 "detect": lambda item: detector.detect(item[0].image),
-                "crop": lambda item: upright_crop(item[1].points_px, scheme).cut(item[0].image, pixels[0]),
+                "crop": lambda item: cut(*item),
                 "model and decode": lambda item: runtime.run(pixels),
                 "crop, model, decode, map back": lambda item: locate(
                     runtime, item[0].image, [upright_crop(item[1].points_px, scheme)]

@@ -18,7 +18,7 @@ from livefan.bundled import bundled_folder
 from livefan.errors import LivefanError
 from livefan.runtimes.base import AUTO, PRECISIONS, RUNTIMES, Runtime, RuntimeChoice
 from livefan.runtimes.store import Store
-from livefan.weights_info import WeightFile, read_weight_file
+from livefan.weights_info import INPUT_SIZE, WeightFile, read_weight_file
 
 if TYPE_CHECKING:
     from livefan.weights import Weights
@@ -223,10 +223,10 @@ def openvino_model(weights: WeightFile, precision: str, store: Store) -> Any:
     from livefan.runtimes.open_vino import for_one_crop, from_onnx
 
     if precision != "int8":
-        return for_one_crop(from_onnx(_as_onnx(weights, store)), weights)
+        return for_one_crop(from_onnx(_as_onnx(weights, store)), weights.info.input_size)
     from livefan.runtimes.tuning import tuned
 
-    return tuned(for_one_crop(_int8_model(weights), weights), weights.info)
+    return tuned(_int8_model(weights), weights.info)
 
 
 def _int8_model(weights: WeightFile) -> Any:
@@ -251,7 +251,8 @@ def load_heatmap_network(weights: WeightFile, threads: int = 1, cache: Path | No
     store = Store(weights.sha256, threads, cache)
 
     def read() -> Any:
-        return for_one_crop(without_decoder(from_onnx(_as_onnx(weights, store))), weights)
+        network = without_decoder(from_onnx(_as_onnx(weights, store)))
+        return for_one_crop(network, weights.info.input_size)
 
     return load_network("heatmaps.blob", read, "float32", threads, store)
 
@@ -279,13 +280,26 @@ def check_crops(size: int) -> np.ndarray:
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if image is None:
         raise LivefanError(f"{path}: cannot be read; install livefan again")
-    return image.reshape(-1, size, size, 3)
+    return _resized(image.reshape(-1, INPUT_SIZE, INPUT_SIZE, 3), size)
 
 
 def disagreement(runtime: Runtime, reference: np.ndarray, crops: np.ndarray) -> float:
-    """How far a runtime's landmarks lie from others, mean over each crop in its pixels, of the worst crop."""
-    offsets = runtime.run(crops)[..., :2] - reference[..., :2]
+    """How far a runtime's landmarks lie from others, mean over each crop in its pixels, of the worst crop.
+
+    Args:
+        reference: ``(batch, n, 4)`` landmarks to compare with, in pixels of ``crops``.
+        crops: ``(batch, size, size, 3)`` uint8 BGR, of any size; the runtime gets them in its own.
+    """
+    found = runtime.run(_resized(crops, runtime.input_size))[..., :2]
+    offsets = (found + 0.5) * (crops.shape[1] / runtime.input_size) - 0.5 - reference[..., :2]
     return float(np.linalg.norm(offsets, axis=-1).mean(axis=-1).max())
+
+
+def _resized(crops: np.ndarray, size: int) -> np.ndarray:
+    """``(batch, size, size, 3)`` crops of the same squares."""
+    if crops.shape[1] == size:
+        return crops
+    return np.stack([cv2.resize(crop, (size, size), interpolation=cv2.INTER_LINEAR) for crop in crops])
 
 
 def _fastest(weights: WeightFile, candidates: list[Candidate], threads: int, store: Store) -> Runtime:
@@ -327,9 +341,10 @@ def _fastest(weights: WeightFile, candidates: list[Candidate], threads: int, sto
 def _time_in_turn(runtimes: list[Runtime], crops: np.ndarray) -> list[float]:
     """Median seconds of each, run in turn, so that what else runs on the machine slows all alike."""
     taken: list[list[float]] = [[] for _ in runtimes]
+    inputs = [_resized(crops, runtime.input_size) for runtime in runtimes]
     for _ in range(_REPEATS):
-        for runtime, times in zip(runtimes, taken, strict=True):
+        for runtime, pixels, times in zip(runtimes, inputs, taken, strict=True):
             begun = time.perf_counter()
-            runtime.run(crops)
+            runtime.run(pixels)
             times.append(time.perf_counter() - begun)
     return [float(np.median(times)) for times in taken]

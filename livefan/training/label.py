@@ -122,6 +122,7 @@ def look(teachers: Sequence[Runtime], image: np.ndarray, crop: Crop) -> Opinion:
 
 def _views(teacher: Runtime, image: np.ndarray, crops: list[Crop]) -> np.ndarray:
     """``(2 * crops, n, 3)`` x and y in image pixels and confidence, plain and mirrored."""
+    crops = [crop.sized(teacher.input_size) for crop in crops]
     pixels = teacher.buffer(2 * len(crops))
     for number, crop in enumerate(crops):
         pixels[2 * number] = crop.cut(image)
