@@ -6,8 +6,9 @@ import itertools
 import os
 import platform
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,8 @@ _SURROUNDINGS = 2.0
 _ROUNDS = 3
 """How often the frames are gone through, there and back, beside the peers."""
 _COUNTED = 60
+_FEW = 12
+"""Frames kept in each of several sizes."""
 
 
 @dataclass(frozen=True)
@@ -144,15 +147,17 @@ def benchmark(
     stages = {"capture": _time_capture(clip, count)} | _stages(runtime, standard)
     stages |= _model_and_decode(weights, runtime, choice)
     say("numbers of faces")
+    few = frames[:_FEW]
     centre, side = (face.box_px[:2] + face.box_px[2:]) / 2, float((face.box_px[2:] - face.box_px[:2]).max())
+    crowds = {str(n): (n, crowd(few, centre, _SURROUNDINGS * side, n)) for n in FACES}
     faces = [
-        _count_faces(runtime, crowd(frames, centre, _SURROUNDINGS * side, number), number) for number in FACES
+        FaceCount(int(name), found, timing)
+        for name, (timing, found) in _kinds_in_turn(runtime, crowds, count).items()
     ]
     say("frame sizes")
-    sizes = [
-        FrameSize(*size, _follow(runtime, there_and_back(scaled(frames[:12], *size), count)))
-        for size in SIZES
-    ]
+    by_size = {str(size): (1, scaled(few, *size)) for size in SIZES}
+    followed = _kinds_in_turn(runtime, by_size, count).values()
+    sizes = [FrameSize(*size, timing) for size, (timing, _) in zip(SIZES, followed, strict=True)]
     return Report(
         machine=_machine(),
         versions={
@@ -280,21 +285,29 @@ def _time_capture(clip: str | Path, count: int) -> Timing:
     return watch.timing(warm_up=5)
 
 
-def _count_faces(runtime: Runtime, frames: list[Frame], number: int) -> FaceCount:
-    pipeline = Pipeline(runtime, max_faces=number)
-    found: list[int] = []
-    timing = time_in_turn({"frame": lambda frame: found.append(len(pipeline.process(frame)))}, frames)[
-        "frame"
-    ]
-    pipeline.close()
-    return FaceCount(number, float(np.mean(found)), timing)
+def _kinds_in_turn(
+    runtime: Runtime, kinds: Mapping[str, tuple[int, list[Frame]]], count: int
+) -> dict[str, tuple[Timing, float]]:
+    """Follow the faces on several kinds of frames, block after block of each in turn.
 
+    Args:
+        kinds: by name, how many faces to follow at most, and some frames, gone through there and back.
+        count: frames of each kind to measure on.
 
-def _follow(runtime: Runtime, frames: list[Frame]) -> Timing:
-    pipeline = Pipeline(runtime, max_faces=1)
-    timing = time_in_turn({"frame": pipeline.process}, frames)["frame"]
-    pipeline.close()
-    return timing
+    Returns:
+        The time of a frame by kind, and how many faces were followed on average.
+    """
+    pipelines = {name: Pipeline(runtime, max_faces=most) for name, (most, _) in kinds.items()}
+    runs = {name: there_and_back(frames, count) for name, (_, frames) in kinds.items()}
+    found: dict[str, list[int]] = {name: [] for name in kinds}
+
+    def follow(name: str, number: int) -> None:
+        found[name].append(len(pipelines[name].process(runs[name][number])))
+
+    timings = time_in_blocks({name: partial(follow, name) for name in kinds}, range(count))
+    for pipeline in pipelines.values():
+        pipeline.close()
+    return {name: (timings[name], float(np.mean(found[name]))) for name in kinds}
 
 
 def _machine() -> str:
