@@ -22,6 +22,7 @@ from livefan.commands import (
     live,
     preview,
     quantise,
+    refine,
     synthesise_profiles,
     train,
 )
@@ -40,6 +41,7 @@ _COMMANDS = (
     compare,
     export,
     quantise,
+    refine,
     benchmark,
 )
 

@@ -58,7 +58,7 @@ def labelled_crops(faces: FaceSet, size: int, count: int = FACES) -> list[np.nda
     for number in order:
         face = faces.faces[number]
         try:
-            crops.append(crop_from_landmarks(face.points_px, size=size).cut(face.read_image()))
+            crops.append(crop_from_landmarks(face.points_px).sized(size).cut(face.read_image()))
         except LivefanError:
             continue
         if len(crops) == count:
@@ -78,7 +78,7 @@ def found_crops(folder: Path, weights: str | Path, size: int, count: int = FACES
     crops: list[np.ndarray] = []
     for image in _images(folder):
         found = pipeline.process_image(image)
-        crops += [crop_from_landmarks(face.points_px, size=size).cut(image) for face in found]
+        crops += [crop_from_landmarks(face.points_px).sized(size).cut(image) for face in found]
         if len(crops) >= count:
             break
     pipeline.close()

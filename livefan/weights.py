@@ -16,20 +16,29 @@ from livefan.bundled import DEFAULT_WEIGHTS
 from livefan.decode import DECODERS
 from livefan.errors import LivefanError
 from livefan.model import HeatmapNetwork, build_network
+from livefan.refine import ShapeRefiner
 from livefan.scheme import LandmarkScheme
 from livefan.weights_info import WeightsInfo, read_weight_file, refuse_pickle
 
 __all__ = ["Weights", "WeightsInfo", "load_weights", "read_tensors", "save_weights"]
 
+_REFINER = "refiner."
+"""What the names of the refiner's tensors begin with."""
+
 
 @dataclass(frozen=True)
 class Weights:
-    """A network ready for inference (evaluation mode, no gradients) and what its file says of it."""
+    """A network ready for inference (evaluation mode, no gradients) and what its file says of it.
+
+    Attributes:
+        refiner: moves what the decoder gives, where the file has one.
+    """
 
     path: Path
     model: HeatmapNetwork
     scheme: LandmarkScheme
     info: WeightsInfo
+    refiner: ShapeRefiner | None = None
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -47,13 +56,23 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise LivefanError(f"{path}: not a whole safetensors file ({error}); copy it again") from error
 
 
-def save_weights(path: Path, model: HeatmapNetwork, info: WeightsInfo, *, half: bool = False) -> None:
+def save_weights(
+    path: Path,
+    model: HeatmapNetwork,
+    info: WeightsInfo,
+    *,
+    refiner: ShapeRefiner | None = None,
+    half: bool = False,
+) -> None:
     """Write a network's weights with what they say of themselves; whole or not at all.
 
     Args:
         half: round to float16, for half the size; a network loaded from it computes in float32.
     """
-    tensors = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
+    state = model.state_dict()
+    if refiner is not None:
+        state |= {f"{_REFINER}{key}": value for key, value in refiner.state_dict().items()}
+    tensors = {key: value.detach().cpu().contiguous() for key, value in state.items()}
     if half:
         tensors = {key: v.half() if v.is_floating_point() else v for key, v in tensors.items()}
     with whole_file(path) as partial:
@@ -87,8 +106,11 @@ def load_weights(
     except LivefanError as error:
         raise LivefanError(f"{path}: {error}; use weights of a known architecture") from error
     tensors, _ = read_tensors(path)
+    refiner = _refiner(tensors, landmarks.n_points)
     try:
-        model.load_state_dict(tensors)
+        model.load_state_dict({key: value for key, value in tensors.items() if not key.startswith(_REFINER)})
+        if refiner is not None:
+            refiner.load_state_dict(_refiner_tensors(tensors))
     except RuntimeError as error:
         raise LivefanError(
             f"{path}: its tensors do not fit a {info.architecture} of width {info.width} with "
@@ -96,4 +118,17 @@ def load_weights(
         ) from error
     model.requires_grad_(False).eval().to(device)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return Weights(path, model, landmarks, info)
+    if refiner is not None:
+        refiner.requires_grad_(False).eval().to(device)
+    return Weights(path, model, landmarks, info, refiner)
+
+
+def _refiner_tensors(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The state of the refiner among a file's tensors; empty where there is none."""
+    return {key.removeprefix(_REFINER): value for key, value in tensors.items() if key.startswith(_REFINER)}
+
+
+def _refiner(tensors: dict[str, Tensor], n_points: int) -> ShapeRefiner | None:
+    """A refiner of the size of the one among a file's tensors."""
+    bias = _refiner_tensors(tensors).get("hidden.bias")
+    return None if bias is None else ShapeRefiner(n_points, len(bias))

@@ -249,7 +249,7 @@ def _stages(runtime: Runtime, frames: list[Frame]) -> dict[str, Timing]:
     pixels = runtime.buffer(1)
 
     def cut(frame: Frame, face: Face) -> None:
-        upright_crop(face.points_px, scheme, runtime.input_size).cut(frame.image, pixels[0])
+        upright_crop(face.points_px, scheme).sized(runtime.input_size).cut(frame.image, pixels[0])
 
     with FaceDetector() as detector:
         return time_in_turn(

@@ -84,9 +84,17 @@ def load_training(dataset: str, root: Path, extra: Sequence[Path] = ()) -> tuple
     the frames of a recording resemble each other by nature.
     """
     training, validation = _divided(dataset, root)
-    for folder in extra:
-        training = training.joined(replace(load("pts", folder, "all"), title=folder.name))
-    return training, validation
+    further = load_extra(extra)
+    return training if further is None else training.joined(further), validation
+
+
+def load_extra(folders: Sequence[Path]) -> FaceSet | None:
+    """The faces of people's own folders of images with ``.pts`` beside them; None without folders."""
+    joined: FaceSet | None = None
+    for folder in folders:
+        faces = replace(load("pts", folder, "all"), title=folder.name)
+        joined = faces if joined is None else joined.joined(faces)
+    return joined
 
 
 def _divided(dataset: str, root: Path) -> tuple[FaceSet, FaceSet]:

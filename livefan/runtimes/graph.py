@@ -16,7 +16,7 @@ INPUT_NAME, OUTPUT_NAME = "crops_bgr", "landmarks"
 
 
 class LandmarkGraph(nn.Module):
-    """Normalisation, network and decoder as one module; what :class:`livefan.runtimes.base.Runtime` wants.
+    """Normalisation, network, decoder and refiner as one: what :class:`livefan.runtimes.base.Runtime` wants.
 
     Colour order and standard deviation are folded into the weights of the first convolution. The mean is
     not, since the zeros that pad the picture's edge stand for the mean.
@@ -31,6 +31,7 @@ class LandmarkGraph(nn.Module):
         super().__init__()
         self.network = copy.deepcopy(weights.model).cpu().eval()
         self.decode = DECODERS[weights.info.decoder]
+        self.refine = copy.deepcopy(weights.refiner).cpu() if weights.refiner else nn.Identity()
         first = next(layer for layer in self.network.modules() if isinstance(layer, nn.Conv2d))
         std = torch.tensor(weights.info.std)[None, :, None, None] * 255
         first.weight = nn.Parameter((first.weight / std).flip(1), requires_grad=False)
@@ -40,7 +41,7 @@ class LandmarkGraph(nn.Module):
     def forward(self, crops_bgr: Tensor) -> Tensor:
         """``(batch, size, size, 3)`` uint8 BGR to ``(batch, n, 4)``."""
         crops = crops_bgr.permute(0, 3, 1, 2).float() - self.mean
-        return self.decode(self.network(crops)).stacked()
+        return self.refine(self.decode(self.network(crops)).stacked())
 
 
 def as_onnx(weights: Weights, size: int | None = None) -> bytes:

@@ -15,7 +15,8 @@ class TorchRuntime(Runtime):
     """A loaded network, run as it is, on the device it is on.
 
     Args:
-        decoder: a key of :data:`livefan.decode.DECODERS`; by default the one the weights name.
+        decoder: a key of :data:`livefan.decode.DECODERS`, whose landmarks are left as they are; by default
+            the one the weights name, with their refiner after it.
         threads: torch's threads, in the whole process. One is nearly as fast as two for a single crop,
             and where another program keeps a core busy, two that wait for each other at every layer can
             take fifty times as long.
@@ -28,6 +29,8 @@ class TorchRuntime(Runtime):
         self._model = weights.model
         self._device = next(weights.model.parameters()).device
         self._decode = DECODERS[decoder or weights.info.decoder]
+        # It was fitted to what the weights' own decoder gives.
+        self._refine = None if decoder else weights.refiner
         if threads is not None:
             torch.set_num_threads(threads)
 
@@ -35,4 +38,5 @@ class TorchRuntime(Runtime):
     def run(self, crops_bgr: np.ndarray) -> np.ndarray:
         """See :meth:`livefan.runtimes.base.Runtime.run`."""
         crops = torch.from_numpy(crops_bgr).to(self._device)
-        return self._decode(self._model(normalise(crops))).stacked().cpu().numpy()
+        landmarks = self._decode(self._model(normalise(crops))).stacked()
+        return (landmarks if self._refine is None else self._refine(landmarks)).cpu().numpy()

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from livefan.bundled import bundled_folder
+from livefan.crop import Crop
 from livefan.errors import LivefanError
 from livefan.runtimes.base import AUTO, PRECISIONS, RUNTIMES, Runtime, RuntimeChoice
 from livefan.runtimes.store import Store
@@ -291,15 +292,22 @@ def disagreement(runtime: Runtime, reference: np.ndarray, crops: np.ndarray) -> 
         crops: ``(batch, size, size, 3)`` uint8 BGR, of any size; the runtime gets them in its own.
     """
     found = runtime.run(_resized(crops, runtime.input_size))[..., :2]
-    offsets = (found + 0.5) * (crops.shape[1] / runtime.input_size) - 0.5 - reference[..., :2]
+    offsets = _whole(crops).sized(runtime.input_size).to_image(found) - reference[..., :2]
     return float(np.linalg.norm(offsets, axis=-1).mean(axis=-1).max())
 
 
 def _resized(crops: np.ndarray, size: int) -> np.ndarray:
-    """``(batch, size, size, 3)`` crops of the same squares."""
+    """Crops as a network takes them that wants another size, ``(batch, size, size, 3)``."""
     if crops.shape[1] == size:
         return crops
-    return np.stack([cv2.resize(crop, (size, size), interpolation=cv2.INTER_LINEAR) for crop in crops])
+    smaller = _whole(crops).sized(size)
+    return np.stack([smaller.cut(crop) for crop in crops])
+
+
+def _whole(crops: np.ndarray) -> Crop:
+    """All of a crop, taken as an image."""
+    size = crops.shape[1]
+    return Crop(((size - 1) / 2, (size - 1) / 2), size, size=size)
 
 
 def _fastest(weights: WeightFile, candidates: list[Candidate], threads: int, store: Store) -> Runtime:

@@ -72,10 +72,11 @@ def tuned(model: Any, info: WeightsInfo) -> Any:
         _join_linear(rewritten)
         logits, cells = _decoder(rewritten)
         landmarks = _soft_argmax(logits, cells, model.input(0).shape[1])
+        _replace(_decoded(rewritten), landmarks)
         crops = _feed_bytes(rewritten, margin_bgr(info))
     except _UnfamiliarError:
         return model
-    return openvino().Model([_ops().result(landmarks)], [crops])
+    return openvino().Model(rewritten.get_results(), [crops])
 
 
 def _ops() -> Any:
@@ -227,6 +228,15 @@ def _decoder(model: Any) -> tuple[Any, np.ndarray]:
         raise _UnfamiliarError(f"a head of {layer.weights.shape}")
     logits = ops.transpose(_convolution(maps, layer), [0, 2, 3, 1])
     return ops.reshape(logits, np.array([len(cells), len(layer.bias)]), False), cells
+
+
+def _decoded(model: Any) -> Any:
+    """What gives the landmarks as they were decoded, before a refiner moves them."""
+    n_points = model.output(0).get_partial_shape()[1].get_length()
+    for node in _nodes(model, "Concat"):
+        if list(node.output(0).get_partial_shape().to_shape()) == [1, n_points, 4]:
+            return node
+    raise _UnfamiliarError("no landmarks")
 
 
 def _sides(cells: np.ndarray, channels: int) -> np.ndarray:

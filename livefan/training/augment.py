@@ -62,7 +62,7 @@ class TrainingFaces(Dataset[tuple[Tensor, Tensor]]):
         image, points_px = self._kept[index]
         crop = _random_framing(points_px, rng, self.config, size)
         pixels, points_crop = crop.cut(image), crop.to_crop(points_px)
-        if rng.random() < 0.5:
+        if rng.random() < self.config.mirror:
             pixels = pixels[:, ::-1]
             points_crop = points_crop[self.scheme.mirror_order]
             points_crop[:, 0] = mirrored_x(points_crop[:, 0], crop.size, self.config.mirror_offset)
@@ -89,7 +89,7 @@ class EvaluationFaces(Dataset[tuple[Tensor, Tensor, Tensor]]):
             except LivefanError as error:
                 self.skipped.append(str(error))
                 continue
-            crop = crop_from_landmarks(face.points_px, size=size)
+            crop = crop_from_landmarks(face.points_px).sized(size)
             self._kept.append(
                 (
                     torch.from_numpy(crop.cut(image)),
@@ -126,7 +126,7 @@ def _random_framing(points_px: np.ndarray, rng: np.random.Generator, config: Tra
     side *= config.scale ** rng.uniform(-1.0, 1.0)
     shift = rng.uniform(-config.shift, config.shift, 2) * side
     centre = (crop.centre_px[0] + shift[0], crop.centre_px[1] + shift[1])
-    return Crop(centre, side, angle, size)
+    return Crop(centre, side, angle, crop.size).sized(size)
 
 
 def _light(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -54,6 +54,7 @@ class TrainConfig:
         shift: crop centre moves by up to this share of its side, each way.
         mirror_offset: how far to the right of the places themselves the labels lie, as a share of the crop's
             side. The labels of a mirrored face lie to the right too, not to the left.
+        mirror: how often a face is mirrored, from 0 to 1.
         photometric: factor of how often light, blur, noise and covering are changed.
         motion_blur, defocus, compression, side_light, darkness, covering: how often each of these changes
             of :mod:`livefan.training.distortions` is made too, from 0 to 1.
@@ -87,6 +88,7 @@ class TrainConfig:
     scale: float = 1.28
     shift: float = 0.06
     mirror_offset: float = 0.0
+    mirror: float = 0.5
     photometric: float = 1.0
     motion_blur: float = 0.0
     defocus: float = 0.0
