@@ -253,18 +253,22 @@ class OpenVinoRuntime(Runtime):
         side = network.input(0).shape[1]
         super().__init__(weights.scheme, weights.info, precision, side // SIDE_STEP * SIDE_STEP)
         self._request = network.create_infer_request()
+        self._found = self._request.get_output_tensor(0).data
         self._further, self._threads = further, threads
         self._lanes: list[Any] = []
         self._landmarks = np.empty((0, weights.scheme.n_points, 4), np.float32)
         self._margin = side - self.input_size
         self._margin_bgr = margin_bgr(weights.info)
         self._with_margin = np.empty((0, side, side, 3), np.uint8)
+        self._inputs: list[Any] = []
 
     def buffer(self, count: int) -> np.ndarray:
         """See :meth:`livefan.runtimes.base.Runtime.buffer`; crops lie within their margins."""
         if count > len(self._with_margin):
             self._with_margin = np.empty((count, *self._with_margin.shape[1:]), np.uint8)
             self._with_margin[:] = self._margin_bgr
+            # Handed over at each inference, an array takes as long as a layer.
+            self._inputs = [openvino().Tensor(self._with_margin[n : n + 1], True) for n in range(count)]
         return self._with_margin[:count, self._margin :, self._margin :]
 
     def run(self, crops_bgr: np.ndarray) -> np.ndarray:
@@ -285,8 +289,9 @@ class OpenVinoRuntime(Runtime):
         self._run_abreast(lanes, abreast, cut)
         for number in range(abreast, count):
             cut(number, pixels[number])
-            found = self._request.infer(self._inputs(number), share_inputs=True, share_outputs=True)
-            self._landmarks[number] = found[0][0]
+            self._request.set_input_tensor(self._inputs[number])
+            self._request.infer(share_outputs=True)
+            self._landmarks[number] = self._found[0]
         return self._landmarks[:count]
 
     def _run_abreast(self, lanes: list[Any], count: int, cut: Callable[[int, np.ndarray], object]) -> None:
@@ -301,10 +306,9 @@ class OpenVinoRuntime(Runtime):
                 lane.wait()
                 self._landmarks[before] = lane.get_output_tensor(0).data[0]
             if number < count:
-                lanes[number % len(lanes)].start_async(self._inputs(number), share_inputs=True)
-
-    def _inputs(self, number: int) -> dict[int, np.ndarray]:
-        return {0: self._with_margin[number : number + 1]}
+                lane = lanes[number % len(lanes)]
+                lane.set_input_tensor(self._inputs[number])
+                lane.start_async()
 
     def _side_by_side(self) -> list[Any]:
         """Requests that go at the same time, one for each core; none where only one could."""
