@@ -326,7 +326,7 @@ def main() -> None:
     parser.add_argument("--faces", type=int, default=5, help="labelled faces to add (default: %(default)s)")
     parser.add_argument("--json", type=Path, help="write the numbers here too")
     arguments = parser.parse_args()
-    runtime = open_runtime(DEFAULT_WEIGHTS, RuntimeChoice("torch"))
+    runtime = open_runtime(DEFAULT_WEIGHTS, RuntimeChoice("openvino", "int8"))
     scores: dict[str, list[tuple[str, float, Score]]] = {name: [] for name in (*FILTERS, BOTH_WAYS)}
     raw = []
     for seed, (face, labelled) in enumerate(faces(runtime, arguments.root, arguments.faces)):

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from livefan.model import HEATMAP_SIZE
-from livefan.weights_info import CONFIDENCE_RADIUS, INPUT_SIZE
+from livefan.model import HEATMAP_STRIDE
+from livefan.weights_info import CONFIDENCE_RADIUS
 
-_STRIDE = INPUT_SIZE / HEATMAP_SIZE
+_STRIDE = float(HEATMAP_STRIDE)
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def decode_soft_argmax(heatmaps: Tensor) -> Decoded:
     position. A sharp single peak scores near one; a smear, or two peaks far apart, scores low.
 
     Args:
-        heatmaps: ``(batch, n, 64, 64)`` logits.
+        heatmaps: ``(batch, n, h, w)`` logits.
     """
     points, probability = soft_argmax(heatmaps)
     near_x, near_y = _squared_distances(points, probability)
@@ -101,7 +101,7 @@ def decode_argmax(heatmaps: Tensor) -> Decoded:
     The confidence is the softmax probability of the peak's cell.
 
     Args:
-        heatmaps: ``(batch, n, 64, 64)`` logits.
+        heatmaps: ``(batch, n, h, w)`` logits.
     """
     height, width = heatmaps.shape[-2:]
     flat = heatmaps.float().flatten(2)

@@ -89,7 +89,5 @@ def _write_openvino(weights: WeightFile, graph: bytes, path: Path) -> Runtime:
     )
 
     save_model(from_onnx(graph), path, describe(weights))
-    network = load_network(
-        path.name, lambda: for_one_crop(read_model(path), weights.info.input_size), "float32", 1
-    )
+    network = load_network(path.name, lambda: for_one_crop(read_model(path), weights), "float32", 1)
     return OpenVinoRuntime(weights, network, "float32")

@@ -13,7 +13,8 @@ from livefan.encoders import EfficientNetLite2Encoder, Encoder, MobileNetV2Encod
 from livefan.errors import LivefanError
 from livefan.weights_info import IMAGENET_MEAN, IMAGENET_STD
 
-HEATMAP_SIZE = 64
+HEATMAP_STRIDE = 4
+"""Pixels of the input, each way, that a cell of a heatmap stands for."""
 
 
 class Deconvolution(nn.Sequential):
@@ -41,7 +42,8 @@ class Deconvolution(nn.Sequential):
 class HeatmapNetwork(nn.Module):
     """An encoder, three deconvolutions and a head: what student and teacher have in common.
 
-    ``(batch, 3, 256, 256)`` normalised RGB becomes ``(batch, n, 64, 64)`` heatmaps. These are logits:
+    ``(batch, 3, 256, 256)`` normalised RGB becomes ``(batch, n, 64, 64)`` heatmaps; other sizes in multiples of
+    32 a quarter of theirs. These are logits:
     a softmax over the 64 x 64 cells of one map is the distribution of that landmark's place. Cell
     ``(0, 0)``'s centre lies at crop pixel ``(1.5, 1.5)``.
 

@@ -66,7 +66,7 @@ def labelled_crops(faces: FaceSet, size: int, count: int = FACES) -> list[np.nda
     return crops
 
 
-def found_crops(folder: Path, weights: str | Path, size: int, count: int = FACES) -> list[np.ndarray]:
+def found_crops(folder: Path, weights: str | Path, count: int = FACES) -> list[np.ndarray]:
     """Crops of the faces that livefan finds in a folder of images, ``(size, size, 3)`` uint8 BGR each.
 
     Raises:
@@ -78,6 +78,7 @@ def found_crops(folder: Path, weights: str | Path, size: int, count: int = FACES
     crops: list[np.ndarray] = []
     for image in _images(folder):
         found = pipeline.process_image(image)
+        size = pipeline.runtime.input_size
         crops += [crop_from_landmarks(face.points_px).sized(size).cut(image) for face in found]
         if len(crops) >= count:
             break
@@ -98,8 +99,7 @@ def quantise(
 
     Args:
         name_or_path: the weight file, or the name of a bundled one.
-        crops: faces to measure ranges on, ``(size, size, 3)`` uint8 BGR each; the int8 network takes
-            crops of this size, a multiple of 32.
+        crops: faces to measure ranges on, ``(size, size, 3)`` uint8 BGR each.
         validation: labelled faces that were not trained on; what is measured on them decides whether int8 and
             bfloat16 are chosen by themselves.
 
@@ -109,8 +109,7 @@ def quantise(
     weights = read_weight_file(name_or_path)
     if len(crops) < _FEWEST:
         raise LivefanError(f"only {len(crops)} faces to measure ranges on; give at least {_FEWEST}")
-    size = len(crops[0])
-    graph = simplified(for_one_crop(from_onnx(as_onnx(load_weights(weights.path), size)), size))
+    graph = simplified(for_one_crop(from_onnx(as_onnx(load_weights(weights.path))), weights))
     model = _quantised(graph, crops)
     metadata = {"weights_sha256": weights.sha256, "precision": "int8", "calibration_faces": str(len(crops))}
     save_model(model, int8_path(weights), metadata)

@@ -16,8 +16,10 @@ from livefan.errors import LivefanError
 from livefan.scheme import LandmarkScheme, scheme_by_name
 
 INPUT_SIZE = 256
+"""Side in pixels of the crops that faces are framed for, and of the largest that networks take."""
 SIDE_STEP = 32
 """Sides of crops are multiples of this, the coarsest stride of the networks."""
+INPUT_SIZES = range(2 * SIDE_STEP, INPUT_SIZE + 1, SIDE_STEP)
 CONFIDENCE_RADIUS = 3.0
 """Cells of a heatmap; the share of it within them around a landmark is its confidence."""
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -120,11 +122,12 @@ def read_weight_file(name_or_path: str | Path = DEFAULT_WEIGHTS) -> WeightFile:
     except (SafetensorError, OSError, ValueError) as error:
         raise LivefanError(f"{path}: not a whole safetensors file ({error}); copy it again") from error
     info = read_info(path, metadata)
-    if (info.input_size, info.colour_order, info.mean, info.std) != (
-        *(INPUT_SIZE, "RGB"),
-        *(IMAGENET_MEAN, IMAGENET_STD),
-    ):
-        raise LivefanError(f"{path}: expects another input than 256 x 256 RGB with ImageNet normalisation")
+    known_input = ("RGB", IMAGENET_MEAN, IMAGENET_STD)
+    if info.input_size not in INPUT_SIZES or (info.colour_order, info.mean, info.std) != known_input:
+        raise LivefanError(
+            f"{path}: expects another input than RGB of {INPUT_SIZES[0]} to {INPUT_SIZE} pixels, in steps of "
+            f"{SIDE_STEP}, with ImageNet normalisation"
+        )
     try:
         scheme = scheme_by_name(info.scheme)
     except LivefanError as error:

@@ -301,20 +301,3 @@ def test_quantising_writes_what_the_pipeline_then_runs(small: Path, tmp_path: Pa
     assert (done.faces, done.nme) == (12, {})
     runtime = open_runtime(path, RuntimeChoice("openvino", "int8"), cache=tmp_path)
     assert disagreement(runtime, TorchRuntime(load_weights(path)).run(crops), crops) < 3
-
-
-def test_a_network_of_smaller_crops_finds_the_same_places_in_the_image(
-    weights: Weights, photo: np.ndarray, tmp_path: Path
-):
-    """Quantised for crops of 224 pixels, from weights that say 256; faces and crops are the same."""
-    pytest.importorskip("nncf")
-    path = tmp_path / "small.safetensors"
-    shutil.copy(find_weights(DEFAULT_WEIGHTS), path)
-    smaller = check_crops(224)
-    quantise(path, [np.roll(crop, shift, axis=1) for crop in smaller for shift in (0, 8, -8, 16)])
-    runtime = open_runtime(path, RuntimeChoice("openvino", "int8"), cache=tmp_path)
-    assert runtime.input_size == 224
-    assert runtime.buffer(1).shape == (1, 224, 224, 3)
-    (face,), (expected,) = (Pipeline(each).process_image(photo) for each in (runtime, weights))
-    apart = np.linalg.norm(face.points_px - expected.points_px, axis=1).mean()
-    assert 0 < apart < 0.01 * np.ptp(expected.points_px, axis=0).max()

@@ -27,7 +27,7 @@ def weights(request: pytest.FixtureRequest) -> WeightFile:
 @pytest.fixture(scope="module")
 def model(weights: WeightFile) -> Any:
     """The network as it was quantised."""
-    return read_model(int8_path(weights))
+    return for_one_crop(read_model(int8_path(weights)), weights)
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def test_a_network_of_another_kind_stays_as_it_is(weights: WeightFile, model: An
     assert tuned(model, replace(weights.info, decoder="argmax")) is model
     assert tuned(model, replace(weights.info, architecture="resnet50")) is model
     assert tuned(model, replace(weights.info, mean=(0.1, 0.2, 0.3))) is model
-    plain = for_one_crop(_float_model(weights), weights.info.input_size)
+    plain = for_one_crop(_float_model(weights), weights)
     assert tuned(plain, weights.info) is plain
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from livefan.commands.options import Commands, add_dataset_options, print_left_out
 from livefan.errors import LivefanError
-from livefan.weights_info import INPUT_SIZE, SIDE_STEP
 
 
 def add(commands: Commands) -> None:
@@ -22,15 +21,6 @@ def add(commands: Commands) -> None:
     parser.add_argument("weights", metavar="WEIGHTS", help="weight file, or name of a bundled one")
     add_dataset_options(parser, required=False)
     parser.add_argument("--faces", type=Path, help="any folder with pictures of faces, instead of a data set")
-    parser.add_argument(
-        "--input-size",
-        type=int,
-        choices=range(SIDE_STEP, INPUT_SIZE + 1, SIDE_STEP),
-        default=INPUT_SIZE,
-        metavar="PIXELS",
-        help=f"side of the crops that the int8 network takes, a multiple of {SIDE_STEP}; smaller ones are "
-        f"faster, and less accurate where training saw none (default: {INPUT_SIZE})",
-    )
     parser.set_defaults(run=run)
 
 
@@ -38,15 +28,16 @@ def run(arguments: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
     from livefan.datasets import load_training
     from livefan.quantise import found_crops, labelled_crops, quantise
+    from livefan.weights_info import read_weight_file
 
     if (arguments.root is None) == (arguments.faces is None):
         raise LivefanError("name either a data set (--root) or a folder of faces (--faces)")
-    size = arguments.input_size
     if arguments.root is None:
-        done = quantise(arguments.weights, found_crops(arguments.faces, arguments.weights, size))
+        done = quantise(arguments.weights, found_crops(arguments.faces, arguments.weights))
     else:
         training, validation = load_training(arguments.dataset, arguments.root)
         print_left_out(training)
+        size = read_weight_file(arguments.weights).info.input_size
         done = quantise(arguments.weights, labelled_crops(training, size), validation)
     print(f"{done.path}: by {done.faces} faces")
     for precision, error in done.nme.items():

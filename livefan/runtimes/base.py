@@ -38,24 +38,18 @@ class Runtime(ABC):
         name: one of :data:`RUNTIMES`.
         precision: one of :data:`PRECISIONS`.
         scheme: what the landmarks are.
-        input_size: side of a crop in pixels; by default what the weights say.
+        input_size: side of a crop in pixels.
         mirror_offset: see :class:`livefan.weights_info.WeightsInfo`.
     """
 
     name: str
 
-    def __init__(
-        self,
-        scheme: LandmarkScheme,
-        info: WeightsInfo,
-        precision: str = "float32",
-        input_size: int | None = None,
-    ) -> None:
+    def __init__(self, scheme: LandmarkScheme, info: WeightsInfo, precision: str = "float32") -> None:
         self.scheme = scheme
-        self.input_size = input_size or info.input_size
+        self.input_size = info.input_size
         self.mirror_offset = info.mirror_offset
         self.precision = precision
-        self._buffer = np.empty((0, self.input_size, self.input_size, 3), np.uint8)
+        self._buffer = np.empty((0, info.input_size, info.input_size, 3), np.uint8)
 
     def buffer(self, count: int) -> np.ndarray:
         """``(count, size, size, 3)`` uint8 to cut crops into; the same memory at every call.

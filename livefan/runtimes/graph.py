@@ -44,13 +44,9 @@ class LandmarkGraph(nn.Module):
         return self.refine(self.decode(self.network(crops)).stacked())
 
 
-def as_onnx(weights: Weights, size: int | None = None) -> bytes:
-    """The graph in the ONNX format, which both other runtimes read; takes any number of crops.
-
-    Args:
-        size: side of the crops in pixels, a multiple of 32; by default what the weights say.
-    """
-    size = size or weights.info.input_size
+def as_onnx(weights: Weights) -> bytes:
+    """The graph in the ONNX format, which both other runtimes read; takes batches of any size."""
+    size = weights.info.input_size
     written = io.BytesIO()
     with warnings.catch_warnings():
         # The exporter that is not deprecated needs another package, and has nothing to gain here.

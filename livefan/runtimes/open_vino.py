@@ -17,7 +17,7 @@ from livefan.atomic import whole_file
 from livefan.errors import LivefanError
 from livefan.runtimes.base import Runtime
 from livefan.runtimes.store import Store
-from livefan.weights_info import SIDE_STEP, WeightFile, WeightsInfo
+from livefan.weights_info import WeightFile, WeightsInfo
 
 _HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
 """What is computed in for layers that are not quantised."""
@@ -172,8 +172,9 @@ def _from_store(name: str, read: Callable[[], Any], settings: dict[str, Any], st
     return compiled
 
 
-def for_one_crop(model: Any, size: int) -> Any:
-    """The model, made to take one crop at a time, of the side in pixels that it was made for."""
+def for_one_crop(model: Any, weights: WeightFile) -> Any:
+    """The model, made to take one crop at a time."""
+    size = weights.info.input_size
     model.reshape({0: [1, size, size, 3]})
     return model
 
@@ -250,13 +251,13 @@ class OpenVinoRuntime(Runtime):
         further: Callable[[], Any] | None = None,
         threads: int = 1,
     ) -> None:
-        side = network.input(0).shape[1]
-        super().__init__(weights.scheme, weights.info, precision, side // SIDE_STEP * SIDE_STEP)
+        super().__init__(weights.scheme, weights.info, precision)
         self._request = network.create_infer_request()
         self._found = self._request.get_output_tensor(0).data
         self._further, self._threads = further, threads
         self._lanes: list[Any] = []
         self._landmarks = np.empty((0, weights.scheme.n_points, 4), np.float32)
+        side = network.input(0).shape[1]
         self._margin = side - self.input_size
         self._margin_bgr = margin_bgr(weights.info)
         self._with_margin = np.empty((0, side, side, 3), np.uint8)

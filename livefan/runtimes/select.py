@@ -31,7 +31,7 @@ NME_TOLERANCE = 1.01
 """A precision is chosen by itself only where its validation NME is at most this times that of float32."""
 
 AGREEMENT_PX = {"float32": 0.02, "bfloat16": 1.5, "int8": 1.5}
-"""How far landmarks may lie from torch's, mean over the worst crop in its pixels; a crop is 256 pixels wide.
+"""How far landmarks may lie from torch's, mean over the worst crop in its pixels; a crop is 224 or 256 wide.
 
 Of the crops, one shows a face half covered by a hand, where heatmaps are flat and give way easily."""
 
@@ -224,10 +224,10 @@ def openvino_model(weights: WeightFile, precision: str, store: Store) -> Any:
     from livefan.runtimes.open_vino import for_one_crop, from_onnx
 
     if precision != "int8":
-        return for_one_crop(from_onnx(_as_onnx(weights, store)), weights.info.input_size)
+        return for_one_crop(from_onnx(_as_onnx(weights, store)), weights)
     from livefan.runtimes.tuning import tuned
 
-    return tuned(_int8_model(weights), weights.info)
+    return tuned(for_one_crop(_int8_model(weights), weights), weights.info)
 
 
 def _int8_model(weights: WeightFile) -> Any:
@@ -245,15 +245,14 @@ def _int8_model(weights: WeightFile) -> Any:
 def load_heatmap_network(weights: WeightFile, threads: int = 1, cache: Path | None = None) -> Any:
     """A network compiled by OpenVINO that turns one ``(1, size, size, 3)`` crop into its heatmaps.
 
-    They are ``(1, n, 64, 64)`` float32, before the softmax.
+    They are ``(1, n, size / 4, size / 4)`` float32, before the softmax.
     """
     from livefan.runtimes.open_vino import for_one_crop, from_onnx, load_network, without_decoder
 
     store = Store(weights.sha256, threads, cache)
 
     def read() -> Any:
-        network = without_decoder(from_onnx(_as_onnx(weights, store)))
-        return for_one_crop(network, weights.info.input_size)
+        return for_one_crop(without_decoder(from_onnx(_as_onnx(weights, store))), weights)
 
     return load_network("heatmaps.blob", read, "float32", threads, store)
 
@@ -272,7 +271,7 @@ def _as_onnx(weights: WeightFile, store: Store) -> bytes:
 
 
 def check_crops(size: int) -> np.ndarray:
-    """``(faces, size, size, 3)`` uint8 BGR crops of real faces that ship with livefan.
+    """``(faces, size, size, 3)`` uint8 BGR crops of real faces that ship with livefan, for a size of network.
 
     Raises:
         LivefanError: if the file is missing or damaged.
@@ -281,33 +280,15 @@ def check_crops(size: int) -> np.ndarray:
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if image is None:
         raise LivefanError(f"{path}: cannot be read; install livefan again")
-    return _resized(image.reshape(-1, INPUT_SIZE, INPUT_SIZE, 3), size)
+    whole = Crop(((INPUT_SIZE - 1) / 2, (INPUT_SIZE - 1) / 2), INPUT_SIZE, size=INPUT_SIZE)
+    crop = whole.sized(size)
+    return np.stack([crop.cut(face) for face in image.reshape(-1, INPUT_SIZE, INPUT_SIZE, 3)])
 
 
 def disagreement(runtime: Runtime, reference: np.ndarray, crops: np.ndarray) -> float:
-    """How far a runtime's landmarks lie from others, mean over each crop in its pixels, of the worst crop.
-
-    Args:
-        reference: ``(batch, n, 4)`` landmarks to compare with, in pixels of ``crops``.
-        crops: ``(batch, size, size, 3)`` uint8 BGR, of any size; the runtime gets them in its own.
-    """
-    found = runtime.run(_resized(crops, runtime.input_size))[..., :2]
-    offsets = _whole(crops).sized(runtime.input_size).to_image(found) - reference[..., :2]
+    """How far a runtime's landmarks lie from others, mean over each crop in its pixels, of the worst crop."""
+    offsets = runtime.run(crops)[..., :2] - reference[..., :2]
     return float(np.linalg.norm(offsets, axis=-1).mean(axis=-1).max())
-
-
-def _resized(crops: np.ndarray, size: int) -> np.ndarray:
-    """Crops as a network takes them that wants another size, ``(batch, size, size, 3)``."""
-    if crops.shape[1] == size:
-        return crops
-    smaller = _whole(crops).sized(size)
-    return np.stack([smaller.cut(crop) for crop in crops])
-
-
-def _whole(crops: np.ndarray) -> Crop:
-    """All of a crop, taken as an image."""
-    size = crops.shape[1]
-    return Crop(((size - 1) / 2, (size - 1) / 2), size, size=size)
 
 
 def _fastest(weights: WeightFile, candidates: list[Candidate], threads: int, store: Store) -> Runtime:
@@ -349,10 +330,9 @@ def _fastest(weights: WeightFile, candidates: list[Candidate], threads: int, sto
 def _time_in_turn(runtimes: list[Runtime], crops: np.ndarray) -> list[float]:
     """Median seconds of each, run in turn, so that what else runs on the machine slows all alike."""
     taken: list[list[float]] = [[] for _ in runtimes]
-    inputs = [_resized(crops, runtime.input_size) for runtime in runtimes]
     for _ in range(_REPEATS):
-        for runtime, pixels, times in zip(runtimes, inputs, taken, strict=True):
+        for runtime, times in zip(runtimes, taken, strict=True):
             begun = time.perf_counter()
-            runtime.run(pixels)
+            runtime.run(crops)
             times.append(time.perf_counter() - begun)
     return [float(np.median(times)) for times in taken]

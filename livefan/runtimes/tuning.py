@@ -71,7 +71,7 @@ def tuned(model: Any, info: WeightsInfo) -> Any:
         _quantise_from_zero(rewritten)
         _join_linear(rewritten)
         logits, cells = _decoder(rewritten)
-        landmarks = _soft_argmax(logits, cells, model.input(0).shape[1])
+        landmarks = _soft_argmax(logits, cells, info.input_size)
         _replace(_decoded(rewritten), landmarks)
         crops = _feed_bytes(rewritten, margin_bgr(info))
     except _UnfamiliarError:

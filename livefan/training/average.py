@@ -56,7 +56,7 @@ def average(
                 f"{other.path}: a {' of width '.join(_kind(other))}, but {loaded[0].path} a "
                 f"{' of width '.join(_kind(loaded[0]))}; average one kind only"
             )
-    faces = EvaluationFaces(validation.faces)
+    faces = EvaluationFaces(validation.faces, loaded[0].info.input_size)
     mean = build_network(loaded[0].info.architecture, validation.scheme.n_points, loaded[0].info.width)
 
     def error_of(states: list[dict[str, Tensor]]) -> float:

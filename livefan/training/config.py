@@ -10,7 +10,7 @@ from pathlib import Path
 from livefan.bundled import IMAGENET_ENCODER
 from livefan.errors import LivefanError
 from livefan.model import ARCHITECTURES, MobileFAN
-from livefan.weights_info import INPUT_SIZE
+from livefan.weights_info import INPUT_SIZE, INPUT_SIZES
 
 _CHOICES = {
     "architecture": ARCHITECTURES,
@@ -33,7 +33,7 @@ class TrainConfig:
         epochs: passes over the training faces.
         batch_size: faces a step, over all processes.
         input_sizes: sides of the crops in pixels, multiples of 32, which batches take in turn. The first is
-            what the best weights are chosen by.
+            what the weights are validated with and used for.
         optimiser: ``"adamw"`` or ``"adam"``.
         learning_rate, weight_decay: of the optimiser, the rate at the peak of the schedule.
         schedule: ``"cosine"`` to zero, or ``"steps"``: a tenth from each of ``milestones`` on.
@@ -104,10 +104,8 @@ class TrainConfig:
                 raise ValueError(f"{name} must be one of {', '.join(known)}, not {getattr(self, name)!r}")
         if self.epochs < 1 or self.batch_size < 2:
             raise ValueError("epochs must be at least 1 and batch_size at least 2")
-        if not self.input_sizes or any(size < 64 or size % 32 for size in self.input_sizes):
-            raise ValueError("input_sizes must be multiples of 32, from 64 on")
-        if self.input_sizes[0] != INPUT_SIZE:
-            raise ValueError(f"the first of input_sizes must be {INPUT_SIZE}")
+        if not self.input_sizes or not set(self.input_sizes) <= set(INPUT_SIZES):
+            raise ValueError(f"input_sizes must be some of {', '.join(map(str, INPUT_SIZES))}")
         if self.heatmap_loss != "cross-entropy" and self.coordinate_weight:
             raise ValueError(f"heatmap_loss {self.heatmap_loss!r} needs coordinate_weight = 0")
         if not self.coordinate_weight and not self.heatmap_weight:

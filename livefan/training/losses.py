@@ -40,7 +40,7 @@ class LandmarkCriterion(nn.Module):
         """The loss terms, unweighted scalars, by name.
 
         Args:
-            heatmaps: ``(batch, n, 64, 64)`` logits.
+            heatmaps: ``(batch, n, h, w)`` logits.
             points_crop: ``(batch, n, 2)`` true positions ``(x, y)`` in crop pixels.
         """
         heatmaps = heatmaps.float()
@@ -158,7 +158,7 @@ class DistillationCriterion(nn.Module):
         """The loss terms, unweighted scalars, by name.
 
         Args:
-            heatmaps, teacher_heatmaps: ``(batch, n, 64, 64)`` logits.
+            heatmaps, teacher_heatmaps: ``(batch, n, h, w)`` logits.
             stages: the student's decoder maps, ``(batch, c, s, s)``.
             lifted: the same through the adapters, with the teacher's channels.
             teacher_stages: the teacher's decoder maps.

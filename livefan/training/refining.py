@@ -109,7 +109,8 @@ def refine(
         raise LivefanError(f"{weights.path}: decoded by {weights.info.decoder}; only soft-argmax is refined")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     weights.model.to(device)
-    seen = _look(weights.model, labelled, extra, passes, seed, device, quiet=quiet)
+    views = replace(VIEWS, seed=seed, input_sizes=(weights.info.input_size,))
+    seen = _look(weights.model, labelled, extra, passes, views, device, quiet=quiet)
     refiner = fit_refiner(seen, labelled.scheme, seed)
     weights.model.to("cpu")
     refined = replace(weights, refiner=refiner)
@@ -129,13 +130,12 @@ def _look(
     labelled: FaceSet,
     extra: FaceSet | None,
     passes: int,
-    seed: int,
+    config: TrainConfig,
     device: torch.device,
     *,
     quiet: bool,
 ) -> Sightings:
     """Look at each labelled face several times, at each further one once."""
-    config = replace(VIEWS, seed=seed)
     sets = [(TrainingFaces(labelled.faces, labelled.scheme, config), passes)]
     if extra is not None:
         sets.append((TrainingFaces(extra.faces, extra.scheme, config), 1))

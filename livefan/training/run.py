@@ -149,6 +149,7 @@ class Run:
             architecture=self.config.architecture,
             width=self.config.width,
             decoder=decoder,
+            input_size=self.config.input_sizes[0],
             mirror_offset=self.config.mirror_offset,
             training={
                 "data": f"{n_faces} faces: {training.title or 'a set of labelled faces'}",
