@@ -42,10 +42,9 @@ class Deconvolution(nn.Sequential):
 class HeatmapNetwork(nn.Module):
     """An encoder, three deconvolutions and a head: what student and teacher have in common.
 
-    ``(batch, 3, 256, 256)`` normalised RGB becomes ``(batch, n, 64, 64)`` heatmaps; other sizes in multiples of
-    32 a quarter of theirs. These are logits:
-    a softmax over the 64 x 64 cells of one map is the distribution of that landmark's place. Cell
-    ``(0, 0)``'s centre lies at crop pixel ``(1.5, 1.5)``.
+    ``(batch, 3, 256, 256)`` normalised RGB becomes ``(batch, n, 64, 64)`` heatmaps, other multiples of 32 a
+    quarter of their size. These are logits: a softmax over the cells of one map is the distribution of that
+    landmark's place. Cell ``(0, 0)``'s centre lies at crop pixel ``(1.5, 1.5)``.
 
     Args:
         encoder: returns maps of strides 4, 8, 16 and 32 and tells their ``channels``.

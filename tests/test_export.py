@@ -21,7 +21,7 @@ def test_an_exported_onnx_file_runs_elsewhere_and_says_what_it_is(tmp_path: Path
     assert said["scheme"] == "300w-68"
     assert len(json.loads(said["points"])) == 68
     assert {"input", "output", "weights_sha256", "training", "decoder"} <= said.keys()
-    crops = check_crops(256)
+    crops = check_crops(weights.info.input_size)
     (landmarks,) = session.run(["landmarks"], {"crops_bgr": crops})
     assert np.abs(landmarks - TorchRuntime(weights).run(crops)).max() < 0.01
 
@@ -34,7 +34,7 @@ def test_an_exported_openvino_model_runs_elsewhere_and_says_what_it_is(tmp_path:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["face.bin", "face.xml"]
     model = openvino().Core().read_model(out)
     assert read_metadata(model)["scheme"] == "300w-68"
-    crops = check_crops(256)
+    crops = check_crops(weights.info.input_size)
     landmarks = openvino().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(crops)[0]
     assert np.abs(landmarks - TorchRuntime(weights).run(crops)).max() < 0.01
 

@@ -125,8 +125,8 @@ def test_a_refiner_for_other_landmarks_is_one_line(small: Path, tmp_path: Path):
 @pytest.mark.parametrize("runtime", ["torch", "openvino", "onnxruntime"])
 def test_every_runtime_refines(runtime: str, small: Path, tmp_path: Path):
     pytest.importorskip(runtime)
-    crops = check_crops(256)
     loaded = load_weights(small)
+    crops = check_crops(loaded.info.input_size)
     plain = TorchRuntime(replace(loaded, refiner=None)).run(crops)
     wanted = moving(68)(torch.from_numpy(plain)).numpy()
     found = open_runtime(small, RuntimeChoice(runtime, "float32"), cache=tmp_path).run(crops)
@@ -138,9 +138,9 @@ def test_quantised_and_rewritten_it_refines_all_the_same(small: Path, tmp_path: 
     pytest.importorskip("nncf")
     path = tmp_path / "small.safetensors"
     shutil.copy(small, path)
-    crops = check_crops(256)
-    quantise(path, [np.roll(crop, shift, axis=1) for crop in crops for shift in (0, 8, -8, 16)])
     weights = read_weight_file(path)
+    crops = check_crops(weights.info.input_size)
+    quantise(path, [np.roll(crop, shift, axis=1) for crop in crops for shift in (0, 8, -8, 16)])
     model = read_model(int8_path(weights))
     found = []
     for made in (model, tuned(model, weights.info)):
@@ -156,7 +156,7 @@ def test_quantised_and_rewritten_it_refines_all_the_same(small: Path, tmp_path: 
 
 def test_another_decoder_than_the_weights_own_is_not_refined(small: Path):
     loaded = load_weights(small)
-    crops = check_crops(256)
+    crops = check_crops(loaded.info.input_size)
     plain = TorchRuntime(replace(loaded, refiner=None), "argmax").run(crops)
     assert np.array_equal(TorchRuntime(loaded, "argmax").run(crops), plain)
 

@@ -2,6 +2,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -11,6 +12,7 @@ import torch
 
 from livefan.bundled import DEFAULT_WEIGHTS, find_weights
 from livefan.errors import LivefanError
+from livefan.frame import Face
 from livefan.model import build_network
 from livefan.pipeline import Pipeline
 from livefan.quantise import quantise
@@ -24,12 +26,13 @@ from livefan.scheme import SCHEMES
 from livefan.weights import Weights, WeightsInfo, load_weights, save_weights
 from livefan.weights_info import read_weight_file
 
+SIZE = read_weight_file(DEFAULT_WEIGHTS).info.input_size
 OPENVINO, ONNXRUNTIME = RuntimeChoice("openvino", "float32"), RuntimeChoice("onnxruntime", "float32")
 
 
 @pytest.fixture(scope="module")
 def crops() -> np.ndarray:
-    return check_crops(256)
+    return check_crops(SIZE)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +50,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
         network.head.weight.mul_(100)
         for _ in range(20):
             network(torch.randn(2, 3, 64, 64))
-    save_weights(path, network.eval(), WeightsInfo(scheme="wflw-98", width=0.5))
+    save_weights(path, network.eval(), WeightsInfo(scheme="wflw-98", width=0.5, input_size=SIZE))
     return path
 
 
@@ -68,7 +71,7 @@ def test_a_compiled_network_gives_torchs_landmarks_on_real_faces(
 def test_fewer_bits_lie_within_half_a_pixel_of_torch_on_a_clear_face(
     precision: str, crops: np.ndarray, reference: np.ndarray
 ):
-    """Of a crop 256 pixels wide, on average; the network itself errs by some three pixels."""
+    """On average; the network itself errs by some three pixels."""
     if precision == "bfloat16" and not has_bfloat16():
         pytest.skip("this CPU has no bfloat16")
     runtime = open_runtime(DEFAULT_WEIGHTS, RuntimeChoice("openvino", precision))
@@ -92,7 +95,7 @@ def test_other_widths_schemes_and_networks_compile_too(
     if architecture != "mobilefan":
         path = tmp_path / "other.safetensors"
         network = build_network(architecture, 29).eval()
-        save_weights(path, network, WeightsInfo(scheme="cofw-29", architecture=architecture))
+        save_weights(path, network, WeightsInfo("cofw-29", architecture=architecture, input_size=SIZE))
     reference = TorchRuntime(load_weights(path)).run(crops)
     made = open_runtime(path, RuntimeChoice(runtime, "float32"), cache=tmp_path / "cache")
     assert made.scheme in SCHEMES.values()
@@ -157,7 +160,7 @@ def test_a_choice_is_made_once_and_made_again_where_its_cache_is_damaged(small: 
     (folder,) = tmp_path.iterdir()
     model = folder / "float32.onnx"
     model.write_bytes(model.read_bytes()[:-1000])
-    crops = check_crops(256)
+    crops = check_crops(SIZE)
     assert np.array_equal(choose().run(crops), first.run(crops))
     (folder / "livefan.json").write_text('{"choices": 7')
     choose()
@@ -169,7 +172,7 @@ def test_a_choice_is_made_once_and_made_again_where_its_cache_is_damaged(small: 
 def test_a_compiled_network_is_kept_and_made_again_where_it_is_damaged(
     small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    crops = check_crops(256)
+    crops = check_crops(SIZE)
     first = open_runtime(small, OPENVINO, cache=tmp_path).run(crops).copy()
     (compiled,) = tmp_path.glob("*/*.blob")
     compile_anew, made = select._as_onnx, []
@@ -226,7 +229,7 @@ def test_int8_that_was_made_anew_is_compiled_anew(small: Path, tmp_path: Path, c
 def test_a_cache_that_cannot_be_written_to_does_no_harm(small: Path, tmp_path: Path):
     (tmp_path / "file").touch()
     made = open_runtime(small, OPENVINO, cache=tmp_path / "file")
-    assert made.run(check_crops(256)).shape == (3, 98, 4)
+    assert made.run(check_crops(SIZE)).shape == (3, 98, 4)
 
 
 def test_the_cache_forgets_what_was_not_used_for_longest(small: Path, tmp_path: Path):
@@ -301,3 +304,18 @@ def test_quantising_writes_what_the_pipeline_then_runs(small: Path, tmp_path: Pa
     assert (done.faces, done.nme) == (12, {})
     runtime = open_runtime(path, RuntimeChoice("openvino", "int8"), cache=tmp_path)
     assert disagreement(runtime, TorchRuntime(load_weights(path)).run(crops), crops) < 3
+
+
+@pytest.mark.parametrize("choice", [OPENVINO, RuntimeChoice("torch", "float32")], ids=["openvino", "torch"])
+@pytest.mark.parametrize("size", [192, 256])
+def test_weights_of_another_size_of_crops_find_the_same_face(
+    size: int, choice: RuntimeChoice, weights: Weights, photo: np.ndarray, face: Face, tmp_path: Path
+):
+    path = tmp_path / "other.safetensors"
+    info = replace(weights.info, input_size=size)
+    save_weights(path, weights.model, info, refiner=weights.refiner)
+    runtime = open_runtime(path, choice, cache=tmp_path)
+    assert runtime.buffer(1).shape == (1, size, size, 3)
+    (found,) = Pipeline(runtime).process_image(photo)
+    apart = np.linalg.norm(found.points_px - face.points_px, axis=1).mean()
+    assert 0 < apart < 0.03 * np.ptp(face.points_px, axis=0).max()

@@ -31,8 +31,8 @@ def model(weights: WeightFile) -> Any:
 
 
 @pytest.fixture(scope="module")
-def crops() -> np.ndarray:
-    return check_crops(256)
+def crops(weights: WeightFile) -> np.ndarray:
+    return check_crops(weights.info.input_size)
 
 
 def run(weights: WeightFile, model: Any, crops: np.ndarray) -> np.ndarray:
@@ -70,7 +70,8 @@ def test_no_deconvolution_and_no_reordering_of_the_picture_is_left(weights: Weig
     assert {"ConvolutionBackpropData", "Softmax"} <= set(kinds(model))
     assert not {"ConvolutionBackpropData", "Softmax"} & set(kinds(rewritten))
     assert kinds(rewritten).count("Convolution") == kinds(model).count("Convolution") + 3 - 2
-    assert list(rewritten.input(0).shape) == [1, 256 + MARGIN, 256 + MARGIN, 3]
+    side = weights.info.input_size + MARGIN
+    assert list(rewritten.input(0).shape) == [1, side, side, 3]
 
 
 def test_a_network_of_another_kind_stays_as_it_is(weights: WeightFile, model: Any):
@@ -92,7 +93,7 @@ def test_crops_of_ones_own_and_crops_cut_into_the_buffer_are_the_same(weights: W
     runtime = open_runtime(weights, RuntimeChoice("openvino", "int8"))
     own = runtime.run(crops).copy()
     buffer = runtime.buffer(3)
-    assert buffer.shape == (3, 256, 256, 3)
+    assert buffer.shape == crops.shape
     assert not buffer.flags.c_contiguous
     buffer[:] = crops[::-1]
     assert np.array_equal(runtime.run(buffer), own[::-1])
