@@ -41,13 +41,12 @@ class Crop:
     def sized(self, size: int) -> Crop:
         """The crop for a network that takes ``size x size`` pixels.
 
-        A smaller one is cut closer about the face, by the third root of how much smaller it is, so that the
-        face does not lose as many pixels as the crop. Closer still, a face that moved since the last frame
-        would leave it; see benchmarks/README.md.
+        A smaller one is the middle of a larger one: closer about the face, which has as many pixels. A face
+        that has moved since the last frame leaves it sooner; see benchmarks/README.md.
         """
         if size == self.size:
             return self
-        return replace(self, size=size, side_px=self.side_px * (size / self.size) ** (1 / 3))
+        return replace(self, size=size, side_px=self.side_px * size / self.size)
 
     def to_crop(self, points_px: np.ndarray) -> np.ndarray:
         """Map ``(..., 2)`` image points to crop pixels, float64."""

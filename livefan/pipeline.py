@@ -35,6 +35,10 @@ _REMEMBERED_SECONDS = 2.0
 _STRANGER = 1.2
 """From this strangeness on a face found is not one that was lost."""
 
+_BESIDE = 0.05
+"""A face further beside where it was expected than this share of its size is looked at again; beyond it
+landmarks at the edge of the crop suffer."""
+
 _TURN_EVERY = 0.2
 """Seconds between looks at the image turned by a quarter, while no face is found on it upright."""
 
@@ -164,7 +168,7 @@ class Pipeline:
 
     def _follow(self, image: np.ndarray) -> None:
         """Move every track to this frame; those that no longer hold a face of their own are lost."""
-        located = self._locate_tracks(image)
+        located = self._looked_again(image, self._locate_tracks(image))
         strayed = self._strayed(image, located)
         followed: list[Track] = []
         for track, seen in zip(self._tracks, located, strict=True):
@@ -183,6 +187,17 @@ class Pipeline:
         """What every track shows where it is expected on this frame."""
         crops = [track.expected_crop(self._time, self.scheme) for track in self._tracks]
         return locate(self.runtime, image, crops)
+
+    def _looked_again(self, image: np.ndarray, located: list[Located]) -> list[Located]:
+        """What was located, better where a face turned up at the edge of its crop."""
+        moved = [
+            number
+            for number, (track, seen) in enumerate(zip(self._tracks, located, strict=True))
+            if seen.presence >= PRESENCE and track.beside_px(seen, self._time) > _BESIDE * track.size_px
+        ]
+        crops = [upright_crop(located[number].points_px, self.scheme) for number in moved]
+        closer = dict(zip(moved, locate(self.runtime, image, crops), strict=True))
+        return [closer.get(number, seen) for number, seen in enumerate(located)]
 
     def _strayed(self, image: np.ndarray, located: list[Located]) -> list[Track]:
         """Tracks that were led to the face of another: of two on one face, the one that it fits less."""

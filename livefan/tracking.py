@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -83,6 +84,12 @@ class Track:
     def expected_shift_px(self, time: float) -> np.ndarray:
         """``(2,)`` how far it has moved by then, if it moves on as it did."""
         return self.velocity_px * min(time - self.seen_at, _LOOK_AHEAD)
+
+    def beside_px(self, located: Located, time: float) -> float:
+        """How far a face lies from where it was expected."""
+        low, high = located.points_px.min(axis=0), located.points_px.max(axis=0)
+        x, y = ((low + high) / 2 - self.centre_px - self.expected_shift_px(time)).tolist()
+        return math.hypot(x, y)
 
     def expected_crop(self, time: float, scheme: LandmarkScheme) -> Crop:
         """Where to look for it."""

@@ -15,7 +15,6 @@ import cv2
 import numpy as np
 
 from livefan.bundled import bundled_folder
-from livefan.crop import Crop
 from livefan.errors import LivefanError
 from livefan.runtimes.base import AUTO, PRECISIONS, RUNTIMES, Runtime, RuntimeChoice
 from livefan.runtimes.store import Store
@@ -280,9 +279,9 @@ def check_crops(size: int) -> np.ndarray:
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if image is None:
         raise LivefanError(f"{path}: cannot be read; install livefan again")
-    whole = Crop(((INPUT_SIZE - 1) / 2, (INPUT_SIZE - 1) / 2), INPUT_SIZE, size=INPUT_SIZE)
-    crop = whole.sized(size)
-    return np.stack([crop.cut(face) for face in image.reshape(-1, INPUT_SIZE, INPUT_SIZE, 3)])
+    border = (INPUT_SIZE - size) // 2
+    crops = image.reshape(-1, INPUT_SIZE, INPUT_SIZE, 3)[:, border : border + size, border : border + size]
+    return np.ascontiguousarray(crops)
 
 
 def disagreement(runtime: Runtime, reference: np.ndarray, crops: np.ndarray) -> float:
