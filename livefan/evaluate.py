@@ -155,6 +155,7 @@ def _first_crop(
 
 def _predict(runtime: Runtime, image: np.ndarray, crop: Crop, flip: bool) -> np.ndarray:
     """Landmarks of the face in a crop, ``(n, 2)`` image pixels."""
+    crop = crop.sized(runtime.input_size)
     (seen,) = locate(runtime, image, [crop])
     if not flip:
         return seen.points_px

@@ -151,6 +151,19 @@ def test_a_follow_that_slid_off_is_noticed_and_the_face_found_again(pipeline: Pi
     assert face.box_px[0] > photo.shape[1] / 2
 
 
+def test_a_face_that_moved_unexpectedly_is_looked_at_again_where_it_is(runtime: Runtime, photo: np.ndarray):
+    """Of a crop about where it was, its edge would be cut off."""
+    pipeline = Pipeline(runtime, smoothing=0.0)
+    still = frames([photo] * 3)
+    for frame in still:
+        (before,) = pipeline.process(frame)
+    shift = round(0.12 * pipeline._tracks[0].size_px)
+    (after,) = pipeline.process(Frame(moved(photo, shift), 3, 0.0, 3 * FRAME))
+    pipeline.close()
+    size = np.ptp(before.points_px, axis=0).max()
+    assert np.linalg.norm(after.points_px - before.points_px - (shift, 0), axis=1).mean() < 0.005 * size
+
+
 def test_a_hand_across_a_face_does_not_lose_it(pipeline: Pipeline, photo: np.ndarray):
     (face,) = pipeline.process_image(photo)
     left, top, right, bottom = face.box_px.astype(int)
