@@ -404,7 +404,9 @@ class TestComparing:
         assert not window.layout_box.isEnabled()
         window.acts.compare.trigger()
         assert window.player.wanted.second is not None
+        assert not window.models.regions.isVisibleTo(window.models)  # but later than the second picker
         drive.until(window.models_dock.isVisible)
+        drive.until(window.models.regions.isVisible)
         drive.until(lambda: window.view.painted.picture.layout is Layout.SIDE_BY_SIDE)
         assert len(window.view.painted.picture.panes) == 2
         window.acts.compare.trigger()

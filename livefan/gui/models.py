@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from importlib.util import find_spec
 
-from PyQt6.QtCore import QSize, Qt, pyqtSignal
+from PyQt6.QtCore import QSize, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QColor, QPalette
 from PyQt6.QtWidgets import (
     QAbstractItemView,
@@ -49,6 +49,8 @@ _BROWSE = object()
 _WORST_COLOUR = "#e04040"
 _BAR_STEPS = 1000
 _PLOT_PX, _ROW_PX = 84, 22
+_LET_DRAW_MS = 25
+"""What tells two models apart is laid out a little after they are: both at once would hold the window up."""
 _LEAST_TOP = 3.0
 """Percent that a whole bar stands for, at least."""
 _PACKAGES = {"openvino": "openvino", "onnxruntime": "onnxruntime", "torch": "torch"}
@@ -241,6 +243,7 @@ class ModelsPanel(QScrollArea):
         for widget in (self.first, self.second, self.table, self._differences):
             column.addWidget(widget)
         column.addStretch(1)
+        self._differences.hide()
         self.setWidget(inside)
         self.setMinimumWidth(270)
         player.changed.connect(self._show_choices)
@@ -297,7 +300,7 @@ class ModelsPanel(QScrollArea):
             self.second.show_choice(wanted.second)
         comparing = wanted.second is not None
         self.second.setVisible(comparing)
-        self._differences.setVisible(comparing)
+        QTimer.singleShot(_LET_DRAW_MS, self._show_differences)
         self.table.setRowHidden(1, not comparing)
         header = self.table.horizontalHeader()
         assert header is not None
@@ -305,6 +308,9 @@ class ModelsPanel(QScrollArea):
         for row, choice in enumerate((wanted.first, wanted.second)):
             if choice != self._named[row]:
                 self._show_name(row, choice)
+
+    def _show_differences(self) -> None:
+        self._differences.setVisible(self._player.wanted.second is not None)
 
     def _show_name(self, row: int, choice: ModelChoice | None) -> None:
         self._named[row] = choice
