@@ -40,6 +40,7 @@ from livefan.model_choice import ModelChoice
 from livefan.overlay import OverlayStyle
 from livefan.scheme import LandmarkScheme
 from livefan.sinks import VideoSink
+from livefan.sources import ImageSource
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -120,21 +121,22 @@ def compare(
     known = Truth(truth, scheme) if truth else None
     if output.exists() and not output.is_dir():
         raise LivefanError(f"{output}: is a file; name a folder for the comparison")
-    comparison = Comparison(scheme, _labels(first, second))
     names: list[str] = []
     with ExitStack() as stack:
         models = [Model(choice, max_faces, _ignore, background=False) for choice in (first, second)]
         for model in models:
             stack.callback(model.close)
             model.prepare()
-        frames = stack.enter_context(open_source(source))
+        frames = stack.enter_context(open_source(source, photographs=not sequence))
         if frames.live:
             raise LivefanError(f"{display_name(source)}: is a live source; compare takes a recording")
         output.mkdir(parents=True, exist_ok=True)
         video = stack.enter_context(VideoSink(output / f"{layout}.mp4"))
-        paths = getattr(frames, "paths", None)
-        apart = paths is not None and not sequence
-        gallery = _Gallery(apart=apart)
+        paths = frames.paths if isinstance(frames, ImageSource) else None
+        comparison = Comparison(scheme, _labels(first, second), photographs=frames.photographs)
+        for model in models:
+            model.photographs = frames.photographs
+        gallery = _Gallery()
         for frame in tqdm(
             frames,
             "comparing",
@@ -143,7 +145,7 @@ def compare(
             disable=True if quiet else None,
             leave=False,
         ):
-            both = _process_both(models[0], models[1], frame, frame.index if apart else 0)
+            both = _process_both(models[0], models[1], frame)
             name = paths[frame.index].stem if paths else f"frame_{frame.index:06}"
             comparison.add(
                 frame,
@@ -151,7 +153,7 @@ def compare(
                 Seen(both.second.faces, both.second.seconds),
                 known.of(name) if known else None,
             )
-            if apart:
+            if frames.photographs:
                 names.append(name)
             gallery.offer(both)
             video.write(_picture(both, layout), frame.source_time)
@@ -178,13 +180,13 @@ def _labels(first: ModelChoice, second: ModelChoice) -> tuple[str, str]:
     return f"{first.label} (A)", f"{second.label} (B)"
 
 
-def _process_both(ours: Model, theirs: Model, frame: Frame, epoch: int) -> Pair:
+def _process_both(ours: Model, theirs: Model, frame: Frame) -> Pair:
     """What both make of a frame; they take turns at being first, when caches are cold."""
     if frame.index % 2:
-        second = theirs.process(frame, epoch)
-        return pair(ours.process(frame, epoch), second)
-    first = ours.process(frame, epoch)
-    return pair(first, theirs.process(frame, epoch))
+        second = theirs.process(frame, 0)
+        return pair(ours.process(frame, 0), second)
+    first = ours.process(frame, 0)
+    return pair(first, theirs.process(frame, 0))
 
 
 def _picture(both: Pair, layout: Layout) -> np.ndarray:
@@ -202,14 +204,9 @@ class Picture:
 
 
 class _Gallery:
-    """Keeps pictures of the greatest disagreements, one for each half second at most.
+    """Keeps pictures of the greatest disagreements, one for each half second at most."""
 
-    Args:
-        apart: the frames have nothing to do with each other, so that each may give one.
-    """
-
-    def __init__(self, *, apart: bool) -> None:
-        self._apart = apart
+    def __init__(self) -> None:
         self._by_moment: dict[int, Picture] = {}
 
     def offer(self, both: Pair) -> None:
@@ -217,7 +214,7 @@ class _Gallery:
         if not both.disagreements:
             return
         greatest = max(both.disagreements, key=lambda each: each.overall)
-        moment = self._moment(greatest)
+        moment = _moment(greatest)
         kept = self._by_moment.get(moment)
         if kept is not None and kept.disagreement.overall >= greatest.overall:
             return
@@ -225,16 +222,17 @@ class _Gallery:
         if kept is None and len(self._by_moment) >= _WORST and least is not None:
             if least.disagreement.overall >= greatest.overall:
                 return
-            del self._by_moment[self._moment(least.disagreement)]
+            del self._by_moment[_moment(least.disagreement)]
         self._by_moment[moment] = Picture(greatest, _closeup(both, greatest.track_id))
-
-    def _moment(self, disagreement: Disagreement) -> int:
-        return disagreement.frame if self._apart else int(disagreement.time_s * 2)
 
     @property
     def pictures(self) -> list[Picture]:
         """The pictures, greatest disagreement first."""
         return sorted(self._by_moment.values(), key=lambda each: -each.disagreement.overall)
+
+
+def _moment(disagreement: Disagreement) -> int:
+    return int(disagreement.time_s * 2)
 
 
 def _closeup(both: Pair, track_id: int) -> np.ndarray:

@@ -160,6 +160,7 @@ class Comparison:
     Args:
         scheme: of both.
         labels: what to call the two.
+        photographs: the frames have nothing to do with each other, so that there is no jitter.
 
     Attributes:
         sides: the two models.
@@ -168,8 +169,9 @@ class Comparison:
         n_alone: for each side, faces that only it found.
     """
 
-    def __init__(self, scheme: LandmarkScheme, labels: tuple[str, str]) -> None:
+    def __init__(self, scheme: LandmarkScheme, labels: tuple[str, str], *, photographs: bool = False) -> None:
         self.scheme = scheme
+        self.photographs = photographs
         self.sides = (Side(labels[0], Jitter(scheme)), Side(labels[1], Jitter(scheme)))
         self.disagreements: list[Disagreement] = []
         self.n_frames = 0
@@ -190,7 +192,8 @@ class Comparison:
         for side, seen in zip(self.sides, (ours, theirs), strict=True):
             side.seconds.append(seen.seconds)
             side.n_faces += len(seen.faces)
-            side.jitter.add(seen.faces)
+            if not self.photographs:
+                side.jitter.add(seen.faces)
             side.errors += _errors(frame, seen.faces, truth_px or [], self.scheme)
         pairs = pair_faces(ours.faces, theirs.faces)
         self.n_alone[0] += len(ours.faces) - len(pairs)

@@ -54,8 +54,10 @@ class Driven:
     pictures: Path
     windows: list[MainWindow]
 
-    def open(self, **asked) -> MainWindow:
-        window = MainWindow(Asked(**asked), settings=self.settings, pictures=self.pictures)
+    def open(self, *, sequence: bool = True, **asked) -> MainWindow:
+        """A window; images of a folder are the frames of a recording, where nothing else is said."""
+        wanted = Asked(sequence=sequence, **asked)
+        window = MainWindow(wanted, settings=self.settings, pictures=self.pictures)
         self.qtbot.addWidget(window)
         self.windows.append(window)
         window.show()
@@ -322,7 +324,7 @@ class TestACamera:
             def __init__(self) -> None:
                 self.state = "there"
 
-            def open(self, spec, *, size=None):
+            def open(self, spec, **asked):
                 from numbered import Numbered
 
                 device = self
@@ -534,6 +536,93 @@ class TestComparing:
         window.player.choose_second(ModelChoice(str(tmp_path / "broken.safetensors")))
         drive.until(lambda: window.player.session.second is None)
         assert window.player.running
+
+
+@pytest.fixture
+def photographs(tmp_path: Path, photo: np.ndarray) -> Path:
+    """Faces at several places, what is not an image, and a picture without a face."""
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    cv2.imwrite(str(folder / "anna.png"), photo)
+    cv2.imwrite(str(folder / "bert.png"), np.roll(photo[:, ::-1], 90, axis=1))
+    (folder / "broken.png").write_text("no image")
+    cv2.imwrite(str(folder / "wall.png"), np.full((300, 400, 3), 127, np.uint8))
+    return folder
+
+
+class TestPhotographs:
+    """A folder of images is looked at as in an image viewer: one by one, each held and by itself."""
+
+    def test_the_first_is_held_and_keys_step_to_the_others(self, drive: Driven, photographs: Path):
+        window = drive.open(source=str(photographs), sequence=False)
+        drive.until(lambda: index(window) == 0)
+        drive.until(lambda: window.transport.clock.text() == "1 / 4")
+        drive.until(lambda: window.figures.text().startswith("anna.png    640 x 360    faces: 1"))
+        assert window.player.paused
+        window.acts.forward.trigger()
+        drive.until(lambda: window.figures.text().startswith("bert.png"))
+        window.acts.forward.trigger()  # over what is not an image
+        drive.until(lambda: window.figures.text().startswith("wall.png    400 x 300    faces: 0"))
+        drive.until(lambda: window.transport.slider.value() == window.transport.slider.maximum())
+        drive.until(lambda: "broken.png" in window.message.text())
+        window.acts.back.trigger()
+        drive.until(lambda: index(window) == 1)
+        window.acts.home.trigger()
+        drive.until(lambda: index(window) == 0)
+        assert window.player.paused
+
+    def test_each_is_looked_at_by_itself_and_not_smoothed(
+        self, drive: Driven, photographs: Path, pipeline: Pipeline
+    ):
+        window = drive.open(source=str(photographs), sequence=False, smoothing=1.0)
+        for number in (0, 1, 0):
+            drive.until(lambda number=number: index(window) == number)
+            (face,) = pane(window).result.faces
+            (alone,) = pipeline.process_image(pane(window).result.frame.image)
+            assert np.allclose(face.points_px, alone.points_px, atol=1e-3)
+            assert face.track_id == 1
+            (window.acts.back if number else window.acts.forward).trigger()
+        assert not window.smoothing.isEnabled()
+
+    def test_one_without_a_face_says_so_at_once(self, drive: Driven, photographs: Path):
+        (photographs / "broken.png").unlink()
+        window = drive.open(source=str(photographs), sequence=False, start_at=4.0)
+        drive.until(lambda: index(window) == 2)
+        drive.until(lambda: window.message.text() == "No face was found on this photograph.")
+        window.acts.back.trigger()
+        drive.until(lambda: index(window) == 1 and window.message.text() == "")
+
+    def test_played_each_stays_for_a_while(self, drive: Driven, photographs: Path):
+        window = drive.open(source=str(photographs), sequence=False)
+        drive.until(lambda: index(window) == 0)
+        window.acts.play.trigger()
+        drive.until(lambda: index(window) == 1)
+        begun = time.monotonic()
+        drive.until(lambda: index(window) == 3 and window.player.paused)
+        assert time.monotonic() - begun > 1.0
+
+    def test_two_models_are_compared_on_the_one_that_is_shown(self, drive: Driven, photographs: Path):
+        window = drive.open(source=str(photographs), sequence=False)
+        drive.until(lambda: index(window) == 0)
+        window.player.choose_second(ModelChoice("mobilefan-half-300w"))
+        worst = window.models.worst
+        window.models_dock.show()
+        drive.until(lambda: worst.count() == 1)
+        window.acts.forward.trigger()
+        drive.until(lambda: worst.count() == 2)
+        assert {worst.item(row).text().split()[2] for row in range(2)} == {"anna.png", "bert.png"}
+        row = next(row for row in range(2) if "anna.png" in worst.item(row).text())
+        worst.itemClicked.emit(worst.item(row))
+        drive.until(lambda: index(window) == 0)
+        assert math.isnan(window.player.gauges.models[0].jitter.median())
+
+    def test_they_may_be_the_frames_of_a_recording(self, drive: Driven, images: Path):
+        window = drive.open(source=str(images), sequence=False)
+        drive.until(lambda: window.transport.clock.text() == "1 / 6")
+        window.acts.sequence.trigger()
+        drive.until(lambda: "ended" in window.message.text())
+        assert index(window) == 5
+        assert window.smoothing.isEnabled()
 
 
 class TestLooking:

@@ -64,6 +64,12 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="begin a recording anew at its end",
     )
+    watching.add_argument(
+        "--sequence",
+        action="store_true",
+        help="the images of a folder are the frames of one recording, in the order of their names; else each "
+        "is a photograph, looked at by itself",
+    )
     comparing = parser.add_argument_group("comparing")
     comparing.add_argument(
         "--compare",
@@ -135,6 +141,7 @@ def run(arguments: argparse.Namespace) -> int:
             start_at=arguments.start_at,
             smoothing=arguments.smoothing,
             loop=arguments.loop,
+            sequence=arguments.sequence,
             layout=Layout(arguments.layout) if arguments.layout else None,
             mirror=arguments.mirror,
             close_up=arguments.close_up,

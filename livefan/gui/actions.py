@@ -64,6 +64,9 @@ class Actions:
         self.loop = self._add(tr("&Loop"), "L", _Icons.SP_BrowserReload, checkable=True)
         self.loop.setChecked(player.wanted.loop)
         self.loop.toggled.connect(player.loop)
+        self.sequence = self._add(tr("&Images of a folder as a recording"), "", checkable=True)
+        self.sequence.setChecked(player.wanted.sequence)
+        self.sequence.triggered.connect(player.sequence)
 
         self.compare = self._add(tr("&Compare two models"), "C", checkable=True)
         self.layouts = self._layouts(

@@ -385,7 +385,8 @@ class ModelsPanel(QScrollArea):
         )
 
     def _show_worst(self, gauges: Gauges) -> None:
-        worst = gauges.worst
+        worst, session = gauges.worst, self._player.session
+        photographs = session.photographs if session else []
         for row, each in enumerate(worst):
             item = self.worst.item(row) or QListWidgetItem(self.worst)
             newest = gauges.newest
@@ -393,7 +394,8 @@ class ModelsPanel(QScrollArea):
             if newest is not None and len(each.points) == newest.first.scheme.n_points:
                 by_region = each.by_region(newest.first.scheme)
                 region = max(by_region, key=lambda name: by_region[name])
-            item.setText(f"{each.overall:5.2f} %   {in_words(each.time_s)}   {region}")
+            place = photographs[each.frame] if photographs else in_words(each.time_s)
+            item.setText(f"{each.overall:5.2f} %   {place}   {region}")
             item.setData(Qt.ItemDataRole.UserRole, each.time_s)
         while self.worst.count() > len(worst):
             self.worst.takeItem(self.worst.count() - 1)

@@ -42,6 +42,7 @@ class Wanted:
         size: width and height in pixels to ask of a camera.
         start_at: seconds into a recording.
         loop: begin a recording anew at its end.
+        sequence: the images of a folder are the frames of one recording, rather than photographs.
     """
 
     source: str | int | None = None
@@ -52,6 +53,7 @@ class Wanted:
     size: tuple[int, int] | None = None
     start_at: float = 0.0
     loop: bool = False
+    sequence: bool = False
 
 
 class Player(QObject):
@@ -97,6 +99,12 @@ class Player(QObject):
         return self._session
 
     @property
+    def folder(self) -> bool:
+        """Whether what is wanted is a folder, whose images may be photographs or one recording."""
+        source = self.wanted.source
+        return isinstance(source, str) and Path(source).expanduser().is_dir()
+
+    @property
     def running(self) -> bool:
         """Whether a source is being watched, or about to be."""
         return self._session is not None or self._start_next
@@ -122,6 +130,7 @@ class Player(QObject):
             max_faces=wanted.max_faces,
             size=wanted.size,
             start_at=wanted.start_at,
+            sequence=wanted.sequence,
             on_result=self._see_first,
             on_second=self._see_second,
             on_pair=self._see_pair,
@@ -208,6 +217,12 @@ class Player(QObject):
         if self._session is not None and self._session.seekable:
             self._session.step(frames)
             self.changed.emit()
+
+    def sequence(self, wanted: bool) -> None:
+        """Take the images of a folder for the frames of one recording, or for photographs."""
+        self.wanted = replace(self.wanted, sequence=wanted)
+        if self._session is not None and self.folder:
+            self.start()
 
     def loop(self, wanted: bool) -> None:
         """Begin a recording anew at its end, or not."""

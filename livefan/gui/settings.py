@@ -24,7 +24,7 @@ class Asked:
 
     Attributes:
         source, first, second, max_faces, size, start_at: see :class:`~livefan.gui.player.Wanted`.
-        smoothing, loop: likewise.
+        smoothing, loop, sequence: likewise.
         layout, mirror, close_up, heatmaps: see :class:`~livefan.live.scene.View`.
         hide, show: parts of the overlay style to leave out, and to draw.
         theme: one of :data:`~livefan.gui.theme.THEMES`.
@@ -41,6 +41,7 @@ class Asked:
     start_at: float = 0.0
     smoothing: float | None = None
     loop: bool | None = None
+    sequence: bool = False
     layout: Layout | None = None
     mirror: bool | None = None
     close_up: bool | None = None
@@ -76,6 +77,7 @@ class Memory:
             size=asked.size,
             start_at=asked.start_at,
             loop=_or(asked.loop, self._value("loop", _flag, remembered.loop)),
+            sequence=asked.sequence,
         )
 
     def view(self, asked: Asked) -> View:

@@ -12,6 +12,7 @@ from PyQt6.QtWidgets import QSizePolicy, QWidget
 
 from livefan.gui.player import Player
 from livefan.live.painter import Painted
+from livefan.live.result import Result
 from livefan.live.scene import LARGEST_ZOOM, Layout, Pane
 from livefan.rates import RateMeter
 
@@ -51,6 +52,11 @@ class FrameView(QWidget):
     def painted(self) -> Painted | None:
         """What is shown, or None."""
         return self._painted
+
+    @property
+    def result(self) -> Result | None:
+        """What the first model made of the frame that is shown; None while there is none."""
+        return self._panes[0].result if self._panes else None
 
     def sizeHint(self) -> QSize:  # noqa: N802
         """Large enough for a webcam's picture."""

@@ -36,7 +36,9 @@ from livefan.gui.source_picker import SourcePicker
 from livefan.gui.theme import apply_theme
 from livefan.gui.transport import Transport
 from livefan.gui.view import FrameView
+from livefan.live.result import Result
 from livefan.live.scene import Layout
+from livefan.live.session import LiveSession
 from livefan.model_choice import ModelChoice, rival
 
 _FIGURES_MS = 250
@@ -138,7 +140,9 @@ class MainWindow(QMainWindow):
                 *(acts.snapshot, acts.copy, acts.record_seen, acts.record_clean, None, acts.quit),
             ],
         )
-        self._menu(self.tr("&Play"), [acts.play, acts.home, acts.back, acts.forward, acts.loop])
+        self._menu(
+            self.tr("&Play"), [acts.play, acts.home, acts.back, acts.forward, acts.loop, acts.sequence]
+        )
         view = self._menu(
             self.tr("&View"),
             [
@@ -398,8 +402,7 @@ class MainWindow(QMainWindow):
         text = text or self._notice
         self.message.setText(text)
         self.message.setToolTip(text)
-        painted = self.view.painted
-        if text and (painted is None or not painted.picture.panes):
+        if text and self.view.result is None:
             self.view.show_message(text)
 
     def _show_state(self) -> None:
@@ -413,6 +416,8 @@ class MainWindow(QMainWindow):
         recorded = session is not None and session.seekable
         for action in (acts.home, acts.back, acts.forward):
             action.setEnabled(recorded)
+        acts.sequence.setEnabled(player.folder)
+        self.smoothing.setEnabled(session is None or not session.photographs)
         playing = player.running and not player.paused
         acts.show_playing(playing)
         acts.close_up.setChecked(player.view.close_up)
@@ -429,26 +434,36 @@ class MainWindow(QMainWindow):
 
     def _show_figures(self) -> None:
         session = self.player.session
-        shows = self.view.painted is not None and bool(self.view.painted.picture.panes)
-        self.acts.snapshot.setEnabled(shows)
-        self.acts.copy.setEnabled(shows)
+        for action in (self.acts.snapshot, self.acts.copy):
+            action.setEnabled(self.view.result is not None)
         if self.models.isVisible():
             self.models.show_figures()
         if session is None:
             self.figures.setText("")
             return
         recording = self.tr("● recording    ") if self.player.recording else ""
-        self.figures.setText(
-            recording
-            + self.tr(
-                "FPS: capture {:.0f}, worker {:.0f}, display {:.0f}    latency {:.0f} ms    dropped {}"
-            ).format(
-                session.capture_fps,
-                session.worker_fps,
-                self.view.fps,
-                1000 * self.player.gauges.latency,
-                session.dropped,
-            )
+        result = self.view.result
+        if result is not None and result.photograph and session.photographs:
+            self.figures.setText(recording + self._of_photograph(session.photographs, result))
+        else:
+            self.figures.setText(recording + self._of_frames(session))
+
+    def _of_photograph(self, names: list[str], result: Result) -> str:
+        height, width = result.frame.image.shape[:2]
+        text = self.tr("{}    {} x {}    faces: {}    {:.0f} ms")
+        name = names[result.frame.index]
+        return text.format(name, width, height, len(result.faces), 1000 * result.seconds)
+
+    def _of_frames(self, session: LiveSession) -> str:
+        text = self.tr(
+            "FPS: capture {:.0f}, worker {:.0f}, display {:.0f}    latency {:.0f} ms    dropped {}"
+        )
+        return text.format(
+            session.capture_fps,
+            session.worker_fps,
+            self.view.fps,
+            1000 * self.player.gauges.latency,
+            session.dropped,
         )
 
     def _show_plots(self) -> None:
@@ -460,12 +475,16 @@ class MainWindow(QMainWindow):
             self.models.show_plot()
 
     def _show_place(self) -> None:
-        session, painted = self.player.session, self.view.painted
+        session, result = self.player.session, self.view.result
         recorded = session is not None and session.seekable
         if not self.isFullScreen():
             self.transport.setVisible(recorded)
-        if session is not None and recorded and painted is not None and painted.picture.panes:
-            self.transport.show_place(painted.picture.panes[0].result.frame.source_time, session.duration)
+        if session is None or not recorded or result is None:
+            return
+        if session.photographs:
+            self.transport.show_photograph(result.frame.index, len(session.photographs))
+        else:
+            self.transport.show_place(result.frame.source_time, session.duration)
 
     # Qt's own.
 

@@ -26,6 +26,7 @@ class Result:
         finished_at: when it had finished, in seconds of :func:`time.perf_counter`.
         epoch: rises whenever frames do not follow on each other, as after a jump.
         heatmaps: of each face, where they were asked for; else empty.
+        photograph: whether the frame has nothing to do with others; its faces are numbered from 1.
     """
 
     frame: Frame
@@ -39,6 +40,7 @@ class Result:
     finished_at: float
     epoch: int = 0
     heatmaps: tuple[FaceHeatmaps, ...] = ()
+    photograph: bool = False
 
 
 @dataclass(frozen=True)
