@@ -8,7 +8,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import av
@@ -21,6 +21,7 @@ from PyQt6.QtWidgets import QApplication, QComboBox, QFileDialog, QInputDialog, 
 from pytestqt.qtbot import QtBot
 
 import livefan
+from livefan.cli import main
 from livefan.errors import LivefanError
 from livefan.frame import Frame
 from livefan.gui.help import shortcut_sheet
@@ -531,10 +532,14 @@ class TestComparing:
         window.player.choose_first(ModelChoice(str(tmp_path / "broken.safetensors")))
         drive.until(lambda: "broken.safetensors" in window.message.text())
         assert window.player.running
+        drive.until(lambda: window.models.first.weights.currentText() == "mobilefan-300w")
         window.acts.home.trigger()
         drive.until(lambda: index(window) == 0)
+        window.acts.compare.trigger()
+        drive.until(lambda: window.player.gauges.newest is not None)
         window.player.choose_second(ModelChoice(str(tmp_path / "broken.safetensors")))
-        drive.until(lambda: window.player.session.second is None)
+        drive.until(lambda: not window.acts.compare.isChecked())
+        assert window.player.session.second is None
         assert window.player.running
 
 
@@ -623,6 +628,16 @@ class TestPhotographs:
         drive.until(lambda: "ended" in window.message.text())
         assert index(window) == 5
         assert window.smoothing.isEnabled()
+
+
+class TestWords:
+    def test_figures_give_way_to_what_is_said(self, drive: Driven, images: Path):
+        window = held_at_end(drive, images)
+        drive.until(lambda: window.figures.isVisible() and window.figures.text())
+        window.player.status.emit("What is wrong, and what to do about it. " * 5)
+        assert not window.figures.isVisible()
+        window.player.status.emit("")
+        assert window.figures.isVisible()
 
 
 class TestLooking:
@@ -959,6 +974,65 @@ class TestRemembering:
         assert not window.player.view.mirror
 
 
+class TestAskedFor:
+    """What can be done in the window can be asked for on the command line."""
+
+    @pytest.fixture
+    def ask(self, drive: Driven, monkeypatch: pytest.MonkeyPatch) -> Callable[..., MainWindow]:
+        """Opens the window as the command line asks for it."""
+        asked: list[Asked] = []
+        monkeypatch.setattr("livefan.gui.app.run_window", lambda wanted: asked.append(wanted) or 0)
+
+        def ask(*arguments: str) -> MainWindow:
+            assert main(["live", *arguments]) == 0
+            return drive.open(**{each.name: getattr(asked[-1], each.name) for each in fields(asked[-1])})
+
+        return ask
+
+    def test_a_recording_that_is_held_and_magnified(self, drive: Driven, ask, clip: Path):
+        window = ask(str(clip), "--hold", "--start-at", "2", "--zoom", "4", "--centre", "0.5,0.4")
+        drive.until(lambda: shows(window) and window.player.paused)
+        drive.qtbot.wait(300)
+        assert pane(window).result.frame.source_time == pytest.approx(2.0, abs=0.05)
+        shown = pane(window)
+        assert abs(shown.matrix[0, 0]) == pytest.approx(4 * min(shown.width / 640, shown.height / 360))
+        middle = shown.to_image(shown.width / 2, shown.height / 2)
+        assert middle == pytest.approx([320, 144], abs=1)
+
+    def test_panels_a_wipe_and_an_unsmoothed_model(self, drive: Driven, ask, clip: Path):
+        options = ("--compare", "mobilefan-half-300w", "--layout", "wipe", "--wipe", "0.25")
+        window = ask(str(clip), "--raw", *options, "--panels", "plots")
+        assert window.player.view.wipe == 0.25
+        assert window.plots_dock.isVisible()
+        assert not window.models_dock.isVisible()
+        drive.until(lambda: shows(window))
+        assert pane(window).result.smoothing == 0.0
+        assert window.player.wanted.second == ModelChoice("mobilefan-half-300w")
+
+    def test_a_snapshot_of_both_models(self, drive: Driven, ask, clip: Path, tmp_path: Path):
+        path = tmp_path / "both.png"
+        window = ask(str(clip), "--layout", "side-by-side", "--compare", RAW.spec, "--snapshot", str(path))
+        drive.until(path.exists)
+        assert cv2.imread(str(path)).shape == (360, 2 * 640 + 4, 3)
+        assert window.snapshot() != path
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ["--zoom", "0.5"],
+            ["--zoom", "x"],
+            ["--centre", "0.5"],
+            ["--centre", "2,2"],
+            ["--wipe", "2"],
+            ["--panels", "all"],
+        ],
+    )
+    def test_what_makes_no_sense_is_refused(self, arguments: list[str], capsys: pytest.CaptureFixture[str]):
+        with pytest.raises(SystemExit):
+            main(["live", *arguments])
+        assert arguments[0] in capsys.readouterr().err
+
+
 class TestHelp:
     def test_the_sheet_names_every_key(self, drive: Driven, monkeypatch: pytest.MonkeyPatch):
         window = drive.open()
@@ -981,6 +1055,12 @@ class TestHelp:
         window = drive.open()
         keys = [action.shortcut().toString() for action in window.actions() if action.shortcut().toString()]
         assert len(keys) == len(set(keys))
+
+    def test_no_two_entries_of_a_menu_share_a_letter(self, drive: Driven):
+        for top in drive.open().menuBar().actions():
+            texts = [action.text() for action in top.menu().actions()]
+            letters = [text[text.index("&") + 1].lower() for text in texts if "&" in text]
+            assert len(letters) == len(set(letters)), top.text()
 
     def test_every_action_is_in_a_menu(self, drive: Driven):
         window = drive.open()

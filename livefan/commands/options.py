@@ -84,8 +84,15 @@ def add_style_options(group: argparse._ArgumentGroup) -> None:
         )
 
 
-def add_pipeline_options(parser: argparse.ArgumentParser) -> None:
-    """What decides how faces are followed."""
+def add_pipeline_options(
+    parser: argparse.ArgumentParser, smoothing: float | None = DEFAULT_SMOOTHING
+) -> None:
+    """What decides how faces are followed.
+
+    Args:
+        smoothing: the default; None for what was chosen the last time.
+    """
+    default = "as it was left" if smoothing is None else "%(default)s"
     parser.add_argument(
         "--weights",
         default=DEFAULT_WEIGHTS,
@@ -94,9 +101,9 @@ def add_pipeline_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--smoothing",
         type=share,
-        default=DEFAULT_SMOOTHING,
+        default=smoothing,
         metavar="S",
-        help="how strongly landmarks are filtered over time, from 0, not at all, to 1 (default: %(default)s)",
+        help=f"how strongly landmarks are filtered over time, from 0, not at all, to 1 (default: {default})",
     )
     parser.add_argument(
         "--no-smoothing", dest="smoothing", action="store_const", const=0.0, help="the same as --smoothing 0"

@@ -48,7 +48,7 @@ ALL = "all"
 _BROWSE = object()
 _WORST_COLOUR = "#e04040"
 _BAR_STEPS = 1000
-_PLOT_PX, _ROW_PX = 84, 22
+_PLOT_PX, _ROW_PX, _BETWEEN_PX = 84, 22, 6
 _LET_DRAW_MS = 25
 """What tells two models apart is laid out a little after they are: both at once would hold the window up."""
 _LEAST_TOP = 3.0
@@ -145,6 +145,7 @@ class ModelPicker(QFrame):
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setVerticalSpacing(3)
         first = QHBoxLayout()
+        first.setSpacing(_BETWEEN_PX)
         first.addWidget(heading)
         first.addWidget(self.weights, stretch=1)
         first.addWidget(self.raw)
@@ -275,7 +276,7 @@ class ModelsPanel(QScrollArea):
         assert header is not None
         assert rows is not None
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setStretchLastSection(True)
+        header.setSectionResizeMode(len(columns) - 1, QHeaderView.ResizeMode.Stretch)
         rows.setDefaultSectionSize(_ROW_PX)
         table.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

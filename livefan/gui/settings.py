@@ -24,12 +24,14 @@ class Asked:
 
     Attributes:
         source, first, second, max_faces, size, start_at: see :class:`~livefan.gui.player.Wanted`.
-        smoothing, loop, sequence: likewise.
-        layout, mirror, close_up, heatmaps: see :class:`~livefan.live.scene.View`.
+        smoothing, loop, sequence, hold: likewise.
+        layout, wipe, mirror, zoom, centre, close_up, heatmaps: see :class:`~livefan.live.scene.View`.
         hide, show: parts of the overlay style to leave out, and to draw.
         theme: one of :data:`~livefan.gui.theme.THEMES`.
         full_screen: begin without frame and controls.
+        panels: names of those that are shown.
         record, record_clean: write what is seen, or the clean frames and their landmarks, from the start.
+        snapshot: save the first picture that is shown.
         notice: what to tell the user first.
     """
 
@@ -42,16 +44,22 @@ class Asked:
     smoothing: float | None = None
     loop: bool | None = None
     sequence: bool = False
+    hold: bool = False
     layout: Layout | None = None
+    wipe: float | None = None
     mirror: bool | None = None
+    zoom: float = 1.0
+    centre: tuple[float, float] = (0.5, 0.5)
     close_up: bool | None = None
     heatmaps: bool | None = None
     hide: tuple[str, ...] = ()
     show: tuple[str, ...] = ()
     theme: str | None = None
     full_screen: bool = False
+    panels: tuple[str, ...] | None = None
     record: Path | None = None
     record_clean: Path | None = None
+    snapshot: Path | None = None
     notice: str = ""
 
 
@@ -78,6 +86,7 @@ class Memory:
             start_at=asked.start_at,
             loop=_or(asked.loop, self._value("loop", _flag, remembered.loop)),
             sequence=asked.sequence,
+            hold=asked.hold,
         )
 
     def view(self, asked: Asked) -> View:
@@ -95,8 +104,10 @@ class Memory:
             layout=layout if asked.second is not None else Layout.SINGLE,
             style=style,
             mirror=_or(asked.mirror, self._value("mirror", _flag, default.mirror)),
-            wipe=self._value("wipe", _share, default.wipe),
-            close_up=_or(asked.close_up, asked.second is not None and self.close_up),
+            wipe=_or(asked.wipe, self._value("wipe", _share, default.wipe)),
+            zoom=asked.zoom,
+            centre=asked.centre,
+            close_up=_or(asked.close_up, asked.zoom == 1 and asked.second is not None and self.close_up),
             heatmaps=_or(asked.heatmaps, False),
         )
 

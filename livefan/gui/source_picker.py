@@ -10,6 +10,7 @@ from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QInputDialog, QLineEdit, QWidget
 
 from livefan.capture import CameraInfo, display_name, list_cameras
+from livefan.gui.player import Player
 
 _OPEN_FILE, _OPEN_FOLDER, _OPEN_STREAM = "file", "folder", "stream"
 SIZES = ((640, 480), (1280, 720), (1920, 1080), (3840, 2160))
@@ -30,13 +31,12 @@ class _Sources(QComboBox):
 class SourcePicker(QWidget):
     """What is watched, and in which resolution a camera gives it."""
 
-    chosen = pyqtSignal(object, object)
-    """Emitted with a source and the size to ask a camera for, or None."""
     _found = pyqtSignal(list)
 
-    def __init__(self, source: str | int | None, size: tuple[int, int] | None) -> None:
+    def __init__(self, player: Player) -> None:
         super().__init__()
-        self._source = source
+        self._player = player
+        self._source, size = player.wanted.source, player.wanted.size
         self._recent: list[str | int] = []
         self._cameras: list[CameraInfo] | None = None
         self._found.connect(self._take_cameras)
@@ -60,15 +60,11 @@ class SourcePicker(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.sources)
         row.addWidget(self.sizes)
-        self.show_source(source)
+        self._show_source()
+        player.changed.connect(self._show_source)
 
-    @property
-    def wanted_size(self) -> tuple[int, int] | None:
-        """The resolution to ask a camera for; None for its own."""
-        return self.sizes.currentData() if isinstance(self._source, int) else None
-
-    def show_source(self, source: str | int | None) -> None:
-        """Show a source as the chosen one."""
+    def _show_source(self) -> None:
+        source = self._player.wanted.source
         if source == self._source and self.sources.count():
             return
         self._source = source
@@ -131,8 +127,8 @@ class SourcePicker(QWidget):
     def _watch(self, source: str | int) -> None:
         if source == "":
             return
-        self.show_source(source)
-        self.chosen.emit(source, self.wanted_size)
+        size = self.sizes.currentData() if isinstance(source, int) else None
+        self._player.watch(source, size)
 
     def _activated(self, index: int) -> None:
         chosen = self.sources.itemData(index)
@@ -145,7 +141,7 @@ class SourcePicker(QWidget):
 
     def _size_chosen(self) -> None:
         if isinstance(self._source, int):
-            self.chosen.emit(self._source, self.wanted_size)
+            self._watch(self._source)
 
     def _select(self) -> None:
         index = -1 if self._source is None else self.sources.findData(self._source)

@@ -45,7 +45,7 @@ def _dark() -> QPalette:
     palette.setColor(role.AlternateBase, QColor(43, 45, 48))
     for text in (role.WindowText, role.Text, role.ButtonText, role.ToolTipText, role.BrightText):
         palette.setColor(text, QColor(226, 226, 226))
-        palette.setColor(group.Disabled, text, QColor(125, 125, 125))
+        palette.setColor(group.Disabled, text, QColor(145, 145, 145))
     palette.setColor(role.PlaceholderText, QColor(150, 150, 150))
     palette.setColor(role.ToolTipBase, QColor(30, 31, 33))
     palette.setColor(role.Highlight, QColor(47, 111, 176))

@@ -58,6 +58,11 @@ class FrameView(QWidget):
         """What the first model made of the frame that is shown; None while there is none."""
         return self._panes[0].result if self._panes else None
 
+    @property
+    def layout_shown(self) -> Layout | None:
+        """How it is shown, which is not as is wanted while a second model has nothing to show."""
+        return self._painted.picture.layout if self._painted is not None and self._panes else None
+
     def sizeHint(self) -> QSize:  # noqa: N802
         """Large enough for a webcam's picture."""
         return QSize(960, 540)
@@ -139,6 +144,10 @@ class FrameView(QWidget):
         centre = kept + np.linalg.solve(pane.matrix[:, :2] * factor, middle - place)
         self._centre_on(pane, centre, zoom)
 
+    def show_whole(self) -> None:
+        """Show the whole picture."""
+        self._player.look(zoom=1.0, centre=(0.5, 0.5), close_up=False)
+
     def mousePressEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
         """Take hold of the picture, or of the wipe's edge."""
         if event is not None and event.button() == Qt.MouseButton.LeftButton:
@@ -151,7 +160,7 @@ class FrameView(QWidget):
 
     def mouseDoubleClickEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
         """Show the whole picture again."""
-        self._player.look(zoom=1.0, centre=(0.5, 0.5), close_up=False)
+        self.show_whole()
 
     def mouseMoveEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
         """Move what is held, or point at a landmark."""

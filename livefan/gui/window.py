@@ -45,6 +45,7 @@ _FIGURES_MS = 250
 _PLOT_MS = 70
 _PLACE_MS = 50
 _NOTICE_MS = 15_000
+_BETWEEN_PX = 40
 
 
 class MainWindow(QMainWindow):
@@ -75,8 +76,8 @@ class MainWindow(QMainWindow):
         self._memory = Memory(settings or QSettings("livefan", "livefan"))
         self.player = Player(self._memory.wanted(asked), self._memory.view(asked))
         self.view = FrameView(self.player)
-        self.acts = Actions(self, self.player)
-        self.sources = SourcePicker(asked.source, asked.size)
+        self.sources = SourcePicker(self.player)
+        self.acts = Actions(self)
         self.transport = Transport(
             [self.acts.home, self.acts.back, self.acts.play, self.acts.forward, self.acts.loop]
         )
@@ -88,6 +89,7 @@ class MainWindow(QMainWindow):
         self.message = QLabel()
         self._theme = self._memory.theme(asked)
         self._notice = asked.notice
+        self._snapshot_due: Path | None = None
         self._docked: list[QDockWidget] = []
         self._build_centre()
         self._build_docks()
@@ -96,8 +98,8 @@ class MainWindow(QMainWindow):
         self._build_status_bar()
         self._connect()
         self._begin_timers()
-        self._restore()
-        self._choose_theme(self._theme)
+        self._restore(asked)
+        self.choose_theme(self._theme)
         self._show_state()
         self._begin(asked)
 
@@ -156,7 +158,7 @@ class MainWindow(QMainWindow):
             toggle.setShortcut(keys)
             self.addAction(toggle)
             view.addAction(toggle)
-        themes = view.addMenu(self.tr("&Theme"))
+        themes = view.addMenu(self.tr("Th&eme"))
         assert themes is not None
         themes.addActions(list(acts.themes.values()))
         self._menu(self.tr("&Compare"), [acts.compare, None, *acts.layouts.values()])
@@ -211,36 +213,14 @@ class MainWindow(QMainWindow):
         bar.addPermanentWidget(self.figures)
 
     def _connect(self) -> None:
-        acts = self.acts
         self.player.status.connect(self._say)
         self.player.changed.connect(self._show_state)
-        self.sources.chosen.connect(self.player.watch)
         self.transport.sought.connect(self.player.seek)
         self.smoothing.valueChanged.connect(lambda value: self.player.smooth(value / 100))
         self.layout_box.activated.connect(
-            lambda index: acts.layouts[self.layout_box.itemData(index)].trigger()
+            lambda index: self.player.look(layout=self.layout_box.itemData(index))
         )
-        acts.open_file.triggered.connect(self.sources.open_file)
-        acts.open_folder.triggered.connect(self.sources.open_folder)
-        acts.open_stream.triggered.connect(self.sources.open_stream)
-        acts.snapshot.triggered.connect(self.snapshot)
-        acts.copy.triggered.connect(self.copy)
         self._drawn.connect(self._put_on_clipboard)
-        acts.record_seen.triggered.connect(lambda on: self._record(on, SEEN))
-        acts.record_clean.triggered.connect(lambda on: self._record(on, CLEAN))
-        acts.play.triggered.connect(self._play_or_pause)
-        acts.compare.triggered.connect(self.compare)
-        for action in acts.layouts.values():
-            action.triggered.connect(self._show_state)
-        acts.zoom_in.triggered.connect(lambda: self.view.magnify(1.25))
-        acts.zoom_out.triggered.connect(lambda: self.view.magnify(0.8))
-        acts.full_screen.triggered.connect(self._full_screen)
-        for theme, action in acts.themes.items():
-            action.triggered.connect(lambda checked, theme=theme: self._choose_theme(theme))
-        acts.shortcuts.triggered.connect(self.show_shortcuts)
-        acts.about.triggered.connect(
-            lambda: QMessageBox.about(self, self.tr("About livefan"), help_texts.about())
-        )
 
     def _begin_timers(self) -> None:
         for interval, effect in (
@@ -254,7 +234,7 @@ class MainWindow(QMainWindow):
             timer.timeout.connect(effect)
             timer.start()
 
-    def _restore(self) -> None:
+    def _restore(self, asked: Asked) -> None:
         screen = self.screen()
         assert screen is not None
         # The system's frame, which is not there yet, needs room too.
@@ -264,10 +244,13 @@ class MainWindow(QMainWindow):
             self.restoreGeometry(geometry)
         if (docks := self._memory.docks) is not None:
             self.restoreState(docks)
-
-    def _begin(self, asked: Asked) -> None:
         if asked.second is not None:
             self.models_dock.show()
+        if asked.panels is not None:
+            for dock in (self.models_dock, self.plots_dock):
+                dock.setVisible(dock.objectName() in asked.panels)
+
+    def _begin(self, asked: Asked) -> None:
         if asked.full_screen:
             self.acts.full_screen.trigger()
         if asked.source is None:
@@ -276,6 +259,7 @@ class MainWindow(QMainWindow):
             )
             return
         self.player.start()
+        self._snapshot_due = asked.snapshot
         QTimer.singleShot(_NOTICE_MS, self._forget_notice)
         for path, what in ((asked.record, SEEN), (asked.record_clean, CLEAN)):
             if path is not None:
@@ -298,9 +282,9 @@ class MainWindow(QMainWindow):
             self.player.choose_second(None)
         self._show_state()
 
-    def snapshot(self) -> Path | None:
+    def snapshot(self, path: Path | None = None) -> Path | None:
         """Save the picture as it is shown, at the frame's own size; returns where it will be."""
-        path = self._new_file(".png")
+        path = path or self._new_file(".png")
         if not self.player.draw_full_size(lambda pixels: self._save(pixels, path)):
             self._say(self.tr("Nothing to save: no picture is shown."))
             return None
@@ -339,7 +323,12 @@ class MainWindow(QMainWindow):
         sheet.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         sheet.open()
 
-    def _record(self, on: bool, what: str) -> None:
+    def show_about(self) -> None:
+        """Say what livefan is."""
+        QMessageBox.about(self, self.tr("About livefan"), help_texts.about())
+
+    def record(self, what: str, on: bool) -> None:
+        """Ask for a file and record into it, or stop doing so."""
         self.player.stop_recording()
         if not on:
             return
@@ -364,13 +353,15 @@ class MainWindow(QMainWindow):
     def _new_file(self, suffix: str) -> Path:
         return self._pictures / f"livefan-{datetime.now():%Y-%m-%d-%H%M%S-%f}{suffix}"
 
-    def _play_or_pause(self) -> None:
+    def play_or_pause(self) -> None:
+        """Hold what is watched, or let it go on; begin to watch where nothing is."""
         if self.player.session is None:
             self.player.start()
         else:
             self.player.pause(not self.player.paused)
 
-    def _full_screen(self, on: bool) -> None:
+    def show_alone(self, on: bool) -> None:
+        """Show the picture alone on the whole screen, or the window again."""
         bars: tuple[QWidget | None, ...] = (self.menuBar(), self.toolbar, self.statusBar(), self.transport)
         if on:
             self._docked = [dock for dock in (self.models_dock, self.plots_dock) if dock.isVisible()]
@@ -384,7 +375,8 @@ class MainWindow(QMainWindow):
             dock.setVisible(not on)
         self._show_state()
 
-    def _choose_theme(self, theme: str) -> None:
+    def choose_theme(self, theme: str) -> None:
+        """Take one of :data:`~livefan.gui.theme.THEMES`."""
         self._theme = theme
         self.acts.themes[theme].setChecked(True)
         application = QApplication.instance()
@@ -402,13 +394,13 @@ class MainWindow(QMainWindow):
         text = text or self._notice
         self.message.setText(text)
         self.message.setToolTip(text)
+        self._make_room()
         if text and self.view.result is None:
             self.view.show_message(text)
 
     def _show_state(self) -> None:
         player, acts = self.player, self.acts
         session = player.session
-        self.sources.show_source(player.wanted.source)
         name = self.sources.sources.currentText()
         self.setWindowTitle(f"{name} - livefan" if name else "livefan")
         acts.start.setEnabled(not player.running)
@@ -434,6 +426,9 @@ class MainWindow(QMainWindow):
 
     def _show_figures(self) -> None:
         session = self.player.session
+        if self._snapshot_due is not None and self.view.layout_shown is self.player.view.layout:
+            self.snapshot(self._snapshot_due)
+            self._snapshot_due = None
         for action in (self.acts.snapshot, self.acts.copy):
             action.setEnabled(self.view.result is not None)
         if self.models.isVisible():
@@ -447,6 +442,7 @@ class MainWindow(QMainWindow):
             self.figures.setText(recording + self._of_photograph(session.photographs, result))
         else:
             self.figures.setText(recording + self._of_frames(session))
+        self._make_room()
 
     def _of_photograph(self, names: list[str], result: Result) -> str:
         height, width = result.frame.image.shape[:2]
@@ -465,6 +461,11 @@ class MainWindow(QMainWindow):
             1000 * self.player.gauges.latency,
             session.dropped,
         )
+
+    def _make_room(self) -> None:
+        """What is said goes before figures, where there is no room for both."""
+        needed = self.message.sizeHint().width() + self.figures.sizeHint().width() + _BETWEEN_PX
+        self.figures.setVisible(needed < self.width())
 
     def _show_plots(self) -> None:
         if self.plots.isVisible():

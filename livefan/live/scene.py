@@ -29,6 +29,7 @@ _LONGER = 3.0
 """Arrows of the difference are drawn this many times as long as they are."""
 _DIMMED = 0.6
 _WHITE: Colour = (240, 240, 240)
+_MARK = "■ "
 _GAP_PX = 4
 _LETTERS_PX = 13
 _USUAL_HEIGHT = 600.0
@@ -296,9 +297,8 @@ def _mark(canvas: np.ndarray, faces: list[Face], result: Result, spot: Spot) -> 
             centre = (round(point[0]), round(point[1]))
             cv2.circle(canvas, centre, 7, (255, 255, 255), 1, cv2.LINE_AA)
             name = result.scheme.point_names[spot.point].replace("_", " ")
-            sure = f"{face.confidence[spot.point]:.2f}"
-            place = (centre[0] + 12, centre[1] - 4)
-            write(canvas, f"{spot.point}  {name}  {sure}", place, (255, 255, 255), _letters_px(canvas))
+            said = f"{spot.point}: {name}, confidence {face.confidence[spot.point]:.2f}"
+            write(canvas, said, (centre[0] + 12, centre[1] - 4), (255, 255, 255), _letters_px(canvas))
 
 
 def _letters_px(canvas: np.ndarray) -> int:
@@ -307,11 +307,16 @@ def _letters_px(canvas: np.ndarray) -> int:
 
 
 def _label(canvas: np.ndarray, result: Result, colour: Colour, left: int) -> None:
-    """Name a model at the upper left of a pane, or, where that begins at the right edge, before it."""
+    """Name a model at the upper left of a pane, or, where that begins at the right edge, before it.
+
+    Its colour is that of a square: letters in it are hard to read on a face.
+    """
     letters = _letters_px(canvas)
     text = f"{result.label}  {1000 * result.seconds:.0f} ms"
-    last = canvas.shape[1] - size_of(text, letters)[0] - 6
-    write(canvas, text, (min(left + 6, last), 4 + 2 * letters), colour, letters)
+    mark_px, text_px = (size_of(each, letters)[0] for each in (_MARK, text))
+    x, y = min(left + 6, canvas.shape[1] - mark_px - text_px - 6), 4 + 2 * letters
+    write(canvas, _MARK, (x, y), colour, letters)
+    write(canvas, text, (x + mark_px, y), _WHITE, letters)
 
 
 def _side_by_side(pair: Pair, view: View, width: int, height: int) -> Picture:

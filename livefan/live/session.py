@@ -41,6 +41,7 @@ class LiveSession:
         start_at: seconds into a recording.
         sequence: whether the images of a folder are the frames of one recording, rather than photographs, of
             which each is held and looked at by itself.
+        hold: begin a recording held at its first frame.
         on_result: gets every result of the first model.
         on_second: gets every result of the second.
         on_pair: gets what both made of a frame, from either's thread.
@@ -62,6 +63,7 @@ class LiveSession:
         size: tuple[int, int] | None = None,
         start_at: float = 0.0,
         sequence: bool = False,
+        hold: bool = False,
         on_result: Callable[[Result], None],
         on_second: Callable[[Result], None] = lambda result: None,
         on_pair: Callable[[Pair], None] = lambda pair: None,
@@ -72,6 +74,7 @@ class LiveSession:
         self._size = size
         self._start_at = start_at
         self._sequence = sequence
+        self._hold = hold
         self._max_faces = max_faces
         self._on_result = on_result
         self._on_second = on_second
@@ -243,7 +246,8 @@ class LiveSession:
         if isinstance(source, ImageSource) and source.photographs:
             self.photographs = [path.name for path in source.paths]
             self._first.photographs = True
-            self.step(1)  # the first of them is shown, and held
+        if capture.seekable and (self._hold or source.photographs):
+            self.step(1)  # the first frame is shown, and held
         try:
             self._on_status("loading the network")
             self._first.prepare()
