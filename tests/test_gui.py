@@ -749,6 +749,20 @@ class TestLooking:
         assert not window.isFullScreen()
         assert window.toolbar.isVisible()
 
+    def test_escape_leaves_full_screen_where_words_are_on_the_picture(self, drive: Driven, images: Path):
+        window = held_at_end(drive, images, full_screen=True)
+        assert window.isFullScreen()
+        drive.until(lambda: "ended" in window.view._message)
+        with drive.qtbot.waitActive(window):
+            window.activateWindow()
+        drive.qtbot.keyClick(window.view, Qt.Key.Key_Escape)
+        assert not window.isFullScreen()
+        drive.qtbot.keyClick(window.view, Qt.Key.Key_Escape)
+        assert not window.isFullScreen()
+        window.acts.home.trigger()
+        drive.until(lambda: index(window) == 0)
+        assert window.view._message == ""
+
     @pytest.mark.parametrize("theme", ["dark", "light", "system"])
     def test_themes(self, drive: Driven, images: Path, theme: str):
         window = held_at_end(drive, images)

@@ -88,8 +88,9 @@ class FrameView(QWidget):
         )
         self._image.setDevicePixelRatio(self.devicePixelRatioF())
         self._painted, self._on_screen = painted, False
-        if painted.picture.panes:
-            self._message = ""
+        window = self.window()
+        if painted.picture.panes and window is not None and not window.isFullScreen():
+            self._message = ""  # which on a full screen has no other place
         self.update()
 
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802
@@ -112,7 +113,8 @@ class FrameView(QWidget):
         font.setPointSizeF(font.pointSizeF() * 1.3)
         painter.setFont(font)
         area = QRectF(self.rect()).adjusted(40, 40, -40, -40)
-        flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+        place = Qt.AlignmentFlag.AlignBottom if self.result is not None else Qt.AlignmentFlag.AlignVCenter
+        flags = Qt.AlignmentFlag.AlignHCenter | place | Qt.TextFlag.TextWordWrap
         text = painter.boundingRect(area, flags, self._message)
         painter.fillRect(text.adjusted(-18, -12, 18, 12), Qt.GlobalColor.black)
         painter.setPen(Qt.GlobalColor.white)

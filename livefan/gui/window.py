@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from PyQt6.QtCore import QEvent, QSettings, QSize, QStandardPaths, Qt, QTimer, pyqtSignal
-from PyQt6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QImage
+from PyQt6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QImage, QShortcut
 from PyQt6.QtWidgets import (
     QApplication,
     QComboBox,
@@ -221,6 +221,7 @@ class MainWindow(QMainWindow):
             lambda index: self.player.look(layout=self.layout_box.itemData(index))
         )
         self._drawn.connect(self._put_on_clipboard)
+        QShortcut(Qt.Key.Key_Escape, self, self._leave_full_screen)
 
     def _begin_timers(self) -> None:
         for interval, effect in (
@@ -375,6 +376,10 @@ class MainWindow(QMainWindow):
             dock.setVisible(not on)
         self._show_state()
 
+    def _leave_full_screen(self) -> None:
+        if self.isFullScreen():
+            self.acts.full_screen.trigger()
+
     def choose_theme(self, theme: str) -> None:
         """Take one of :data:`~livefan.gui.theme.THEMES`."""
         self._theme = theme
@@ -386,16 +391,16 @@ class MainWindow(QMainWindow):
     # What it shows.
 
     def _forget_notice(self) -> None:
-        if self.message.text() == self._notice:
-            self.message.setText("")
-        self._notice = ""
+        said, self._notice = self._notice, ""
+        if self.message.text() == said:
+            self._say("")
 
     def _say(self, text: str) -> None:
         text = text or self._notice
         self.message.setText(text)
         self.message.setToolTip(text)
         self._make_room()
-        if text and self.view.result is None:
+        if self.view.result is None or self.isFullScreen():
             self.view.show_message(text)
 
     def _show_state(self) -> None:
@@ -451,9 +456,7 @@ class MainWindow(QMainWindow):
         return text.format(name, width, height, len(result.faces), 1000 * result.seconds)
 
     def _of_frames(self, session: LiveSession) -> str:
-        text = self.tr(
-            "FPS: capture {:.0f}, worker {:.0f}, display {:.0f}    latency {:.0f} ms    dropped {}"
-        )
+        text = self.tr("FPS: capture {:.0f}, model {:.0f}, display {:.0f}    latency {:.0f} ms    dropped {}")
         return text.format(
             session.capture_fps,
             session.worker_fps,

@@ -28,6 +28,7 @@ _FAR_PERCENT = 5.0
 _LONGER = 3.0
 """Arrows of the difference are drawn this many times as long as they are."""
 _DIMMED = 0.6
+_FINE = 0.4
 _WHITE: Colour = (240, 240, 240)
 _MARK = "■ "
 _GAP_PX = 4
@@ -336,9 +337,9 @@ def _side_by_side(pair: Pair, view: View, width: int, height: int) -> Picture:
 
 
 def _overlaid(pair: Pair, pane: Pane, view: View) -> np.ndarray:
-    """Both on one frame, without boxes, which would hide each other."""
+    """Both on one frame, in fine lines and without boxes, which would hide each other."""
     canvas = _resample(pane, view)
-    view = replace(view, style=replace(view.style, boxes=False))
+    view = replace(view, style=replace(view.style, boxes=False, weight=_FINE))
     second = replace(pane, result=pair.second)
     _draw_result(canvas, second, replace(view, spot=None), in_colour(view.style, SECOND_COLOUR))
     _draw_result(canvas, pane, view, in_colour(view.style, FIRST_COLOUR))
