@@ -202,23 +202,6 @@ class Comparison:
         self.disagreements += new
         return new
 
-    def worst(self, count: int) -> list[Disagreement]:
-        """The greatest disagreements, one a frame, at least half a second apart, the worst first."""
-        chosen: list[Disagreement] = []
-        for each in sorted(self.disagreements, key=lambda each: -each.overall):
-            if all(abs(each.time_s - other.time_s) >= 0.5 for other in chosen):
-                chosen.append(each)
-            if len(chosen) == count:
-                break
-        return chosen
-
-    def by_region(self) -> dict[str, float]:
-        """Mean disagreement of each region over all frames and faces."""
-        if not self.disagreements:
-            return {}
-        points = np.mean([each.points for each in self.disagreements], axis=0)
-        return {name: float(points[indices].mean()) for name, indices in regions(self.scheme).items()}
-
 
 def _errors(
     frame: Frame, faces: list[Face], truth_px: list[np.ndarray], scheme: LandmarkScheme

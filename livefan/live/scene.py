@@ -432,4 +432,6 @@ def _heat_legend(canvas: np.ndarray, pair: Pair) -> None:
     bar = heat(np.linspace(0, 1, right - left - 4))
     canvas[bottom - letters : bottom - letters // 3, left + 2 : right - 2] = bar
     arrows = f"arrows from {pair.second.label} to {pair.first.label}, {_LONGER:.0f} times as long"
+    if size_of(arrows, letters)[0] > width - 12:
+        arrows = f"arrows {_LONGER:.0f} times as long"
     write(canvas, arrows, (width - 6 - size_of(arrows, letters)[0], bottom - 2 * letters), _WHITE, letters)
