@@ -233,6 +233,19 @@ def test_the_difference_says_what_its_colours_mean(shown: Shown):
     ]
 
 
+def test_letters_are_as_large_as_the_screen_is_fine(photo: np.ndarray, face: Face):
+    black = np.zeros_like(photo)
+    shown = Shown(seen(black, []), pair(seen(black, [moved(face, 6.0)]), seen(black, [face])))
+
+    def height(letters: float) -> int:
+        """Of what is written at the lower left."""
+        view = View(layout=Layout.DIFFERENCE, overlay=False, style=PLAIN, letters=letters)
+        rows = render(shown, view, (900, 600)).image[-60:, :250].any(axis=(1, 2))
+        return int(np.ptp(np.flatnonzero(rows)))
+
+    assert height(2.0) == pytest.approx(2 * height(1.0), abs=2)
+
+
 def test_results_of_other_frames_are_never_paired(photo: np.ndarray, face: Face):
     pairing = Pairing()
     assert pairing.add(0, seen(photo, [face], index=3, epoch=1)) is None

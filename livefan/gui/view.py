@@ -123,6 +123,7 @@ class FrameView(QWidget):
     def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802
         """Have pictures of the new size."""
         ratio = self.devicePixelRatioF()
+        self._player.look(letters=ratio)
         self._player.resize(round(self.width() * ratio), round(self.height() * ratio))
 
     # The mouse.
