@@ -49,7 +49,7 @@ _BROWSE = object()
 _WORST_COLOUR = "#e04040"
 _BAR_STEPS = 1000
 _PLOT_PX, _ROW_PX, _BETWEEN_PX = 84, 22, 6
-_LET_DRAW_MS = 25
+_LET_DRAW_MS = 30
 """What tells two models apart is laid out a little after they are: both at once would hold the window up."""
 _LEAST_TOP = 3.0
 """Percent that a whole bar stands for, at least."""

@@ -45,6 +45,8 @@ _FIGURES_MS = 250
 _PLOT_MS = 70
 _PLACE_MS = 50
 _NOTICE_MS = 15_000
+_LET_DRAW_MS = 10
+"""A panel is opened once what led to it is drawn, so that the window is not held up by both at once."""
 _BETWEEN_PX = 40
 
 
@@ -276,7 +278,7 @@ class MainWindow(QMainWindow):
             second = remembered if remembered not in (None, first) else rival(first)
             self.player.choose_second(second)
             self.player.look(layout=self._memory.layout, close_up=self._memory.close_up)
-            QTimer.singleShot(0, self.models_dock.show)
+            QTimer.singleShot(_LET_DRAW_MS, self.models_dock.show)
         else:
             self._memory.keep(self.player.wanted, self.player.view, self._theme)
             self.player.look(layout=Layout.SINGLE, close_up=False)
