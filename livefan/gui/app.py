@@ -109,9 +109,12 @@ def make_application() -> QApplication:
         raise LivefanError(
             f"Qt cannot be loaded ({error}); 'python3 bootstrap.py setup' says what is missing"
         ) from error
+    from livefan.gui.theme import window_icon
+
     # The window's thread waits at most this long for another to let go of the interpreter.
     sys.setswitchinterval(_SWITCH_S)
     application = QApplication.instance() or QApplication(sys.argv[:1])
     assert isinstance(application, QApplication)
     application.setApplicationName("livefan")
+    application.setWindowIcon(window_icon())
     return application
