@@ -958,12 +958,14 @@ class TestRemembering:
         first.acts.themes["dark"].trigger()
         first.acts.compare.trigger()
         first.player.choose_second(RAW)
+        first.player.choose_first(ModelChoice("mobilefan-half-300w", "openvino", "float32"))
         first.acts.layouts[Layout.OVERLAID].trigger()
         first.acts.close_up.trigger()
         first.plots_dock.show()
         first.close()
         second = drive.open()
         assert second.smoothing.value() == 20
+        assert second.player.wanted.first == ModelChoice("mobilefan-half-300w", "openvino", "float32")
         assert second.player.view.mirror
         assert second.player.view.style.numbers
         assert second.player.wanted.loop
@@ -974,6 +976,16 @@ class TestRemembering:
         assert second.player.view.layout is Layout.OVERLAID
         assert not second.player.view.close_up  # as it was left; else the face is shown large
 
+    def test_so_is_the_resolution_of_a_camera(self, drive: Driven, images: Path):
+        first = drive.open()
+        first.player.watch(7, (1280, 720))
+        first.close()
+        second = drive.open()
+        assert second.player.wanted.size == (1280, 720)
+        second.player.watch(str(images))  # which has none
+        second.close()
+        assert drive.open().sources.sizes.currentText() == "1280 x 720"
+
     def test_what_is_asked_for_goes_before_what_is_remembered(self, drive: Driven):
         first = drive.open()
         first.smoothing.setValue(20)
@@ -981,7 +993,18 @@ class TestRemembering:
         assert drive.open(smoothing=0.7).player.wanted.smoothing == 0.7
 
     def test_settings_that_make_no_sense_count_as_absent(self, drive: Driven):
-        for name in ("smoothing", "mirror", "layout", "theme", "second", "geometry", "docks", "style/points"):
+        for name in (
+            "smoothing",
+            "mirror",
+            "layout",
+            "theme",
+            "first",
+            "second",
+            "size",
+            "geometry",
+            "docks",
+            "style/points",
+        ):
             drive.settings.setValue(name, "nonsense")
         window = drive.open()
         assert window.player.view.style.points
@@ -1022,6 +1045,20 @@ class TestAskedFor:
         drive.until(lambda: shows(window))
         assert pane(window).result.smoothing == 0.0
         assert window.player.wanted.second == ModelChoice("mobilefan-half-300w")
+
+    def test_a_layout_of_two_models_brings_a_second(self, drive: Driven, ask, clip: Path):
+        window = ask(str(clip), "--layout", "overlaid")
+        assert window.player.wanted.second == ModelChoice("teacher-300w")
+        assert window.models_dock.isVisible()
+        drive.until(lambda: window.view.layout_shown is Layout.OVERLAID)
+
+    def test_what_is_not_asked_for_is_as_it_was_left(self, drive: Driven, ask, clip: Path):
+        half = ModelChoice("mobilefan-half-300w")
+        window = ask(str(clip), "--weights", half.weights)
+        assert window.player.wanted.first == half
+        window.close()
+        assert ask(str(clip)).player.wanted.first == half
+        assert ask(str(clip), "--raw").player.wanted.first == RAW
 
     def test_a_snapshot_of_both_models(self, drive: Driven, ask, clip: Path, tmp_path: Path):
         path = tmp_path / "both.png"

@@ -7,8 +7,9 @@ import math
 import re
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from livefan.bundled import bundled_clip, find_weights
+from livefan.bundled import DEFAULT_WEIGHTS, bundled_clip, find_weights
 from livefan.commands.options import (
     Commands,
     add_pipeline_options,
@@ -20,6 +21,9 @@ from livefan.commands.options import (
     share,
 )
 from livefan.errors import LivefanError
+
+if TYPE_CHECKING:
+    from livefan.model_choice import ModelChoice
 
 DESCRIPTION = (
     "Open the window. Without SOURCE it shows the first webcam; with no webcam it says so and plays the "
@@ -40,8 +44,8 @@ def add(commands: Commands) -> None:
         description=DESCRIPTION,
     )
     _add_arguments(parser)
-    add_pipeline_options(parser, smoothing=None)
-    add_runtime_options(parser)
+    add_pipeline_options(parser, remembered=True)
+    add_runtime_options(parser, remembered=True)
     parser.set_defaults(run=run)
 
 
@@ -149,24 +153,21 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         LivefanError: if there is no screen, or what is asked for cannot be.
     """
-    find_weights(arguments.weights)
+    if arguments.weights:
+        find_weights(arguments.weights)
     from livefan.gui.app import check_screen
 
     check_screen()
     from livefan.gui.app import run_window
     from livefan.gui.settings import Asked
     from livefan.live.scene import Layout
-    from livefan.model_choice import ModelChoice, rival
+    from livefan.model_choice import ModelChoice
 
     check_picture(arguments.snapshot)
-    first = ModelChoice(
-        arguments.weights, arguments.runtime, arguments.precision, arguments.raw, arguments.threads
-    )
+    first = _first(arguments)
     second = ModelChoice.parse(arguments.compare, arguments.threads) if arguments.compare else None
     if second is not None:
         find_weights(second.weights)
-    elif arguments.layout not in (None, "single"):
-        second = rival(first)
     if arguments.record and arguments.record_clean:
         raise LivefanError("--record and --record-clean: one of them at a time; leave one out")
     source, notice = _source(arguments.source)
@@ -175,6 +176,7 @@ def run(arguments: argparse.Namespace) -> int:
             source=source,
             first=first,
             second=second,
+            threads=arguments.threads,
             max_faces=arguments.max_faces,
             size=arguments.size,
             start_at=arguments.start_at,
@@ -200,6 +202,17 @@ def run(arguments: argparse.Namespace) -> int:
             notice=notice,
         )
     )
+
+
+def _first(arguments: argparse.Namespace) -> ModelChoice | None:
+    """The model to watch; None for the one that was watched the last time."""
+    from livefan.model_choice import ModelChoice
+
+    weights, runtime, precision = arguments.weights, arguments.runtime, arguments.precision
+    if not (weights or runtime or precision or arguments.raw):
+        return None
+    given = (weights or DEFAULT_WEIGHTS, runtime or "auto", precision or "auto")
+    return ModelChoice(*given, arguments.raw, arguments.threads)
 
 
 def _source(given: str | None) -> tuple[str | int, str]:

@@ -51,10 +51,10 @@ class SourcePicker(QWidget):
         self.sizes.setToolTip(self.tr("Resolution to ask the camera for; it gives the nearest it has"))
         self.sizes.setAccessibleName(self.tr("resolution"))
         self.sizes.addItem(self.tr("camera's own"), None)
-        for width, height in (*SIZES, *([size] if size and size not in SIZES else [])):
-            self.sizes.addItem(f"{width} x {height}", (width, height))
+        for each in (*SIZES, *([size] if size and size not in SIZES else [])):
+            self.sizes.addItem(_in_words(each), each)
         if size is not None:
-            self.sizes.setCurrentIndex(self.sizes.findData(size))
+            self.sizes.setCurrentText(_in_words(size))
         self.sizes.activated.connect(self._size_chosen)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -158,3 +158,7 @@ class SourcePicker(QWidget):
         if isinstance(source, int):
             return self.tr("Camera {}").format(source)
         return (Path(source).name if Path(source).exists() else "") or display_name(source)
+
+
+def _in_words(size: tuple[int, int]) -> str:
+    return f"{size[0]} x {size[1]}"

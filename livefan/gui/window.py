@@ -76,7 +76,8 @@ class MainWindow(QMainWindow):
             QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
         )
         self._memory = Memory(settings or QSettings("livefan", "livefan"))
-        self.player = Player(self._memory.wanted(asked), self._memory.view(asked))
+        wanted = self._memory.wanted(asked)
+        self.player = Player(wanted, self._memory.view(asked, comparing=wanted.second is not None))
         self.view = FrameView(self.player)
         self.sources = SourcePicker(self.player)
         self.acts = Actions(self)
@@ -247,7 +248,7 @@ class MainWindow(QMainWindow):
             self.restoreGeometry(geometry)
         if (docks := self._memory.docks) is not None:
             self.restoreState(docks)
-        if asked.second is not None:
+        if self.player.wanted.second is not None:
             self.models_dock.show()
         if asked.panels is not None:
             for dock in (self.models_dock, self.plots_dock):
