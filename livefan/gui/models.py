@@ -9,7 +9,7 @@ from dataclasses import replace
 from importlib.util import find_spec
 
 from PyQt6.QtCore import QSize, Qt, QTimer, pyqtSignal
-from PyQt6.QtGui import QColor, QPalette
+from PyQt6.QtGui import QColor, QHideEvent, QPalette, QShowEvent
 from PyQt6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
@@ -49,8 +49,8 @@ _BROWSE = object()
 _WORST_COLOUR = "#e04040"
 _BAR_STEPS = 1000
 _PLOT_PX, _ROW_PX, _BETWEEN_PX = 84, 22, 6
-_LET_DRAW_MS = 30
-"""What tells two models apart is laid out a little after they are: both at once would hold the window up."""
+_LET_DRAW_MS = 20
+"""From one part of the panel to the next: to lay out and draw all at once would hold the window up."""
 _LEAST_TOP = 3.0
 """Percent that a whole bar stands for, at least."""
 _PACKAGES = {"openvino": "openvino", "onnxruntime": "onnxruntime", "torch": "torch"}
@@ -238,13 +238,18 @@ class ModelsPanel(QScrollArea):
         furthest = QLabel(self.tr("<b>Furthest apart</b> (click to go there)"))
         for part in (self.apart, self.regions, self.over_time, furthest, self.worst):
             rows.addWidget(part)
+        self._choices = QWidget()
+        rows = QVBoxLayout(self._choices)
+        rows.setContentsMargins(0, 0, 0, 0)
+        for chooser in (self.first, self.second, self.table):
+            rows.addWidget(chooser)
         inside = QWidget()
         column = QVBoxLayout(inside)
         column.setContentsMargins(6, 4, 6, 4)
-        for widget in (self.first, self.second, self.table, self._differences):
+        for widget in (self._choices, self._differences):
             column.addWidget(widget)
+            widget.hide()
         column.addStretch(1)
-        self._differences.hide()
         self.setWidget(inside)
         self.setMinimumWidth(270)
         player.changed.connect(self._show_choices)
@@ -301,7 +306,8 @@ class ModelsPanel(QScrollArea):
             self.second.show_choice(wanted.second)
         comparing = wanted.second is not None
         self.second.setVisible(comparing)
-        QTimer.singleShot(_LET_DRAW_MS, self._show_differences)
+        if self.isVisible():
+            QTimer.singleShot(_LET_DRAW_MS, self._show_differences)
         self.table.setRowHidden(1, not comparing)
         header = self.table.horizontalHeader()
         assert header is not None
@@ -309,6 +315,18 @@ class ModelsPanel(QScrollArea):
         for row, choice in enumerate((wanted.first, wanted.second)):
             if choice != self._named[row]:
                 self._show_name(row, choice)
+
+    def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802
+        """Show one part after the other."""
+        super().showEvent(event)
+        QTimer.singleShot(_LET_DRAW_MS, self._choices.show)
+        QTimer.singleShot(2 * _LET_DRAW_MS, self._show_differences)
+
+    def hideEvent(self, event: QHideEvent | None) -> None:  # noqa: N802
+        """Have every part wait for its turn when the panel is shown again."""
+        super().hideEvent(event)
+        self._choices.hide()
+        self._differences.hide()
 
     def _show_differences(self) -> None:
         self._differences.setVisible(self._player.wanted.second is not None)

@@ -24,7 +24,7 @@ from livefan.live.session import LiveSession
 from livefan.model_choice import ModelChoice
 from livefan.smooth import DEFAULT_STRENGTH
 
-_LET_DRAW_MS = 50
+_LET_DRAW_MS = 80
 """A model is loaded once the window has shown that it is to be, so that neither waits for the other."""
 CLEAN, SEEN = "clean", "seen"
 """What is recorded: the frames as they came, with their landmarks as data; or the picture as it is shown."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import datetime
 from pathlib import Path
 
@@ -94,6 +95,7 @@ class MainWindow(QMainWindow):
         self._notice = asked.notice
         self._snapshot_due: Path | None = None
         self._docked: list[QDockWidget] = []
+        self._turns = itertools.cycle((self._show_figures, self._show_apart))
         self._build_centre()
         self._build_docks()
         self._build_menus()
@@ -228,9 +230,8 @@ class MainWindow(QMainWindow):
 
     def _begin_timers(self) -> None:
         for interval, effect in (
-            (_FIGURES_MS, self._show_figures),
+            (_FIGURES_MS // 2, self._show_in_turn),
             (_PLOT_MS, self._show_plots),
-            (_FIGURES_MS, self._show_apart),
             (_PLACE_MS, self._show_place),
         ):
             timer = QTimer(self)
@@ -431,6 +432,10 @@ class MainWindow(QMainWindow):
         for action, what in ((acts.record_seen, SEEN), (acts.record_clean, CLEAN)):
             action.setEnabled(player.running)
             action.setChecked(player.recording == what)
+
+    def _show_in_turn(self) -> None:
+        """Figures and how far apart models are, one after the other, so that neither waits for both."""
+        next(self._turns)()
 
     def _show_figures(self) -> None:
         session = self.player.session
