@@ -265,3 +265,13 @@ def test_models_with_other_landmarks_are_paired_without_a_distance(photo: np.nda
     assert paired.disagreements == ()
     for layout in Layout:
         render(Shown(first, paired), View(layout=layout), (320, 200))
+
+
+def test_of_several_faces_a_frame_tells_the_mean(photo: np.ndarray, face: Face):
+    other = replace(moved(face, 300.0), track_id=2)
+    both = pair(seen(photo, [moved(face, 3.0), moved(other, 6.0)]), seen(photo, [face, other]))
+    assert both.apart is not None
+    overall = [each.overall for each in both.disagreements]
+    assert overall[1] == pytest.approx(2 * overall[0])
+    assert both.apart.overall == pytest.approx(1.5 * overall[0])
+    assert pair(seen(photo, []), seen(photo, [face])).apart is None

@@ -397,7 +397,7 @@ class ModelsPanel(QScrollArea):
         else:
             self.apart.setText(self.tr("No face that both see."))
         overall, by_region = gauges.usually_apart(scheme)
-        now = newest.disagreements[0] if newest.disagreements else None
+        now = newest.apart
         self.regions.show_regions(
             {ALL: overall, **by_region} if by_region else {},
             {ALL: now.overall, **now.by_region(scheme)} if now else {},

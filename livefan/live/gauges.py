@@ -111,8 +111,9 @@ class Gauges:
         """Take in what both made of one frame."""
         with self._lock:
             self._newest = pair
+            if (mean := pair.apart) is not None:
+                self.apart.add(mean.overall)
             for apart in pair.disagreements:
-                self.apart.add(apart.overall)
                 self._points.append(apart.points)
                 self._keep_worst(apart)
 

@@ -412,9 +412,8 @@ def _legend(canvas: np.ndarray, pair: Pair, letters: int) -> None:
 
 
 def _tell_apart(canvas: np.ndarray, pair: Pair, letters: int) -> None:
-    if pair.disagreements:
-        apart = float(np.mean([each.overall for each in pair.disagreements]))
-        write(canvas, f"{apart:.2f} % apart", (6, canvas.shape[0] - letters // 2), _WHITE, letters)
+    if (apart := pair.apart) is not None:
+        write(canvas, f"{apart.overall:.2f} % apart", (6, canvas.shape[0] - letters // 2), _WHITE, letters)
 
 
 def _heat_legend(canvas: np.ndarray, pair: Pair, letters: int) -> None:
