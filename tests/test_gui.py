@@ -1195,6 +1195,7 @@ class TestEndurance:
                 drive.until(lambda: window.player.session is not None and window.player.wanted.source == path)
                 session = window.player.session
                 drive.until(lambda: session.worker_fps > 0 and shows(window))
+                drive.until(lambda: window.player.gauges.newest is not None)  # the second has its threads too
                 return
             choice = choices[what][turn % 2]
             window.player.choose_first(choice)
