@@ -309,6 +309,13 @@ class TestWatching:
         assert window.isVisible()
         assert window.acts.start.isEnabled()
 
+    def test_a_long_address_is_no_file_name(self, drive: Driven):
+        address = f"http://127.0.0.1:9/{'long' * 100}"
+        window = drive.open(source=address)
+        assert window.sources.sources.currentText() == address
+        drive.until(lambda: not window.player.running)
+        assert "127.0.0.1" in window.message.text()
+
     def test_missing_weights_are_said_and_the_window_stays(self, drive: Driven, clip: Path, tmp_path: Path):
         window = drive.open(source=str(clip), first=ModelChoice(str(tmp_path / "none.safetensors")))
         drive.until(lambda: not window.player.running)

@@ -21,6 +21,7 @@ from livefan.live.recorder import Recorded, Recorder
 from livefan.live.result import Pair, Result
 from livefan.live.scene import Layout, View
 from livefan.live.session import LiveSession
+from livefan.live_sources import is_url
 from livefan.model_choice import ModelChoice
 from livefan.smooth import DEFAULT_STRENGTH
 
@@ -108,7 +109,7 @@ class Player(QObject):
     def folder(self) -> bool:
         """Whether what is wanted is a folder, whose images may be photographs or one recording."""
         source = self.wanted.source
-        return isinstance(source, str) and Path(source).expanduser().is_dir()
+        return isinstance(source, str) and not is_url(source) and Path(source).expanduser().is_dir()
 
     @property
     def running(self) -> bool:
