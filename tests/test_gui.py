@@ -5,6 +5,7 @@ import math
 import os
 import queue
 import shutil
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ import livefan
 from livefan.cli import main
 from livefan.errors import LivefanError
 from livefan.frame import Frame
+from livefan.gui.app import tell_defects
 from livefan.gui.help import shortcut_sheet
 from livefan.gui.settings import Asked
 from livefan.gui.window import MainWindow
@@ -645,6 +647,20 @@ class TestWords:
         assert not window.figures.isVisible()
         window.player.status.emit("")
         assert window.figures.isVisible()
+
+    def test_a_defect_of_ours_is_said_and_the_window_stays(
+        self, drive: Driven, images: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ):
+        monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+        window = held_at_end(drive, images)
+        tell_defects(window.player)
+        try:
+            raise RuntimeError("for a test")
+        except RuntimeError as error:
+            sys.excepthook(type(error), error, error.__traceback__)
+        assert window.message.text() == "internal error: RuntimeError: for a test"
+        assert "Traceback" in capsys.readouterr().err
+        assert window.isVisible()
 
 
 class TestLooking:
