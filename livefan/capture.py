@@ -45,7 +45,7 @@ __all__ = [
 ]
 
 AHEAD = 8
-"""How many frames of a recording are decoded ahead of the reader."""
+"""How many frames of a recording are decoded ahead of the reader; of photographs, which are large, one."""
 LATE_S = 0.1
 """A reader that is late by less than this is let catch up; beyond it, the playback clock is set back."""
 JOIN_S = 0.8
@@ -53,7 +53,9 @@ FPS_WINDOW_S = 1.0
 _WAIT_S = 0.5  # on Windows, Ctrl+C does not interrupt a wait; so waits are short and repeated
 
 
-def open_source(spec: str | int | Path, *, size: tuple[int, int] | None = None) -> Source:
+def open_source(
+    spec: str | int | Path, *, size: tuple[int, int] | None = None, photographs: bool = False
+) -> Source:
     """Open what ``spec`` names.
 
     Args:
@@ -61,6 +63,8 @@ def open_source(spec: str | int | Path, *, size: tuple[int, int] | None = None) 
             stream, or a video file, an image or a folder of images. A file whose name is a number
             is reached as ``./0``, or as a :class:`~pathlib.Path`.
         size: width and height in pixels to ask of a camera; the others keep their own.
+        photographs: whether images have nothing to do with each other, rather than being the frames of one
+            recording in the order of their names; numbered ones, ``frame_%04d.png``, always are such frames.
 
     Raises:
         LivefanError: if it does not exist or cannot be read.
@@ -75,18 +79,18 @@ def open_source(spec: str | int | Path, *, size: tuple[int, int] | None = None) 
     if not str(spec).strip():
         raise LivefanError("no source given; name a camera, a stream, a video, an image or a folder")
     path = Path(spec).expanduser()
-    return _open_recorded(path)
+    return _open_recorded(path, photographs)
 
 
-def _open_recorded(path: Path) -> Source:
+def _open_recorded(path: Path, photographs: bool) -> Source:
     if path.is_dir():
-        return ImageSource(images_in(path), path.name or str(path))
+        return ImageSource(images_in(path), path.name or str(path), photographs=photographs)
     if not path.exists() and is_image_pattern(path):
         return ImageSource(images_numbered(path), path.name)
     if not path.exists():
         raise LivefanError(f"{path}: no such file or folder; check the path")
     if path.suffix.lower() in IMAGE_SUFFIXES:
-        return ImageSource([path], path.name)
+        return ImageSource([path], path.name, photographs=photographs)
     return VideoSource(f"file:{path}", path.name)
 
 
@@ -142,6 +146,7 @@ class CaptureThread:
         self.error: LivefanError | None = None
         self._paced = paced and not source.live
         self._hold_at_end = hold_at_end and not source.live
+        self._ahead = 1 if source.photographs else AHEAD
         self._frames: deque[tuple[Frame, int]] = deque()
         self._changed = threading.Condition()
         self._stopping = False
@@ -351,7 +356,7 @@ class CaptureThread:
                 self.dropped += len(self._frames)
                 self._frames.clear()
                 self._arrivals.tick()
-            while len(self._frames) >= AHEAD and not self._stopping and self._jump is None:
+            while len(self._frames) >= self._ahead and not self._stopping and self._jump is None:
                 self._changed.wait()
             if not self._stopping and self._jump is None:
                 self._frames.append((frame, self._read_epoch))

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from livefan.atomic import whole_file
 from livefan.bundled import bundled_folder
 from livefan.capture import display_name, open_source
-from livefan.comparison import REGIONS, Comparison, Disagreement, Seen, Side, check_schemes
+from livefan.comparison import REGIONS, Comparison, Disagreement, Seen, Side, check_schemes, regions
 from livefan.datasets import read_pts
 from livefan.errors import LivefanError
 from livefan.frame import Frame
@@ -40,8 +40,10 @@ from livefan.model_choice import ModelChoice
 from livefan.overlay import OverlayStyle
 from livefan.scheme import LandmarkScheme
 from livefan.sinks import VideoSink
+from livefan.sources import ImageSource
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 REPORT_NAME, NUMBERS_NAME = "report.html", "report.json"
@@ -120,21 +122,22 @@ def compare(
     known = Truth(truth, scheme) if truth else None
     if output.exists() and not output.is_dir():
         raise LivefanError(f"{output}: is a file; name a folder for the comparison")
-    comparison = Comparison(scheme, _labels(first, second))
     names: list[str] = []
     with ExitStack() as stack:
         models = [Model(choice, max_faces, _ignore, background=False) for choice in (first, second)]
         for model in models:
             stack.callback(model.close)
             model.prepare()
-        frames = stack.enter_context(open_source(source))
+        frames = stack.enter_context(open_source(source, photographs=not sequence))
         if frames.live:
             raise LivefanError(f"{display_name(source)}: is a live source; compare takes a recording")
         output.mkdir(parents=True, exist_ok=True)
         video = stack.enter_context(VideoSink(output / f"{layout}.mp4"))
-        paths = getattr(frames, "paths", None)
-        apart = paths is not None and not sequence
-        gallery = _Gallery(apart=apart)
+        paths = frames.paths if isinstance(frames, ImageSource) else None
+        comparison = Comparison(scheme, _labels(first, second), photographs=frames.photographs)
+        for model in models:
+            model.photographs = frames.photographs
+        gallery = _Gallery()
         for frame in tqdm(
             frames,
             "comparing",
@@ -143,7 +146,7 @@ def compare(
             disable=True if quiet else None,
             leave=False,
         ):
-            both = _process_both(models[0], models[1], frame, frame.index if apart else 0)
+            both = _process_both(models[0], models[1], frame)
             name = paths[frame.index].stem if paths else f"frame_{frame.index:06}"
             comparison.add(
                 frame,
@@ -151,7 +154,7 @@ def compare(
                 Seen(both.second.faces, both.second.seconds),
                 known.of(name) if known else None,
             )
-            if apart:
+            if frames.photographs:
                 names.append(name)
             gallery.offer(both)
             video.write(_picture(both, layout), frame.source_time)
@@ -178,13 +181,13 @@ def _labels(first: ModelChoice, second: ModelChoice) -> tuple[str, str]:
     return f"{first.label} (A)", f"{second.label} (B)"
 
 
-def _process_both(ours: Model, theirs: Model, frame: Frame, epoch: int) -> Pair:
+def _process_both(ours: Model, theirs: Model, frame: Frame) -> Pair:
     """What both make of a frame; they take turns at being first, when caches are cold."""
     if frame.index % 2:
-        second = theirs.process(frame, epoch)
-        return pair(ours.process(frame, epoch), second)
-    first = ours.process(frame, epoch)
-    return pair(first, theirs.process(frame, epoch))
+        second = theirs.process(frame, 0)
+        return pair(ours.process(frame, 0), second)
+    first = ours.process(frame, 0)
+    return pair(first, theirs.process(frame, 0))
 
 
 def _picture(both: Pair, layout: Layout) -> np.ndarray:
@@ -202,14 +205,9 @@ class Picture:
 
 
 class _Gallery:
-    """Keeps pictures of the greatest disagreements, one for each half second at most.
+    """Keeps pictures of the greatest disagreements, one for each half second at most."""
 
-    Args:
-        apart: the frames have nothing to do with each other, so that each may give one.
-    """
-
-    def __init__(self, *, apart: bool) -> None:
-        self._apart = apart
+    def __init__(self) -> None:
         self._by_moment: dict[int, Picture] = {}
 
     def offer(self, both: Pair) -> None:
@@ -217,7 +215,7 @@ class _Gallery:
         if not both.disagreements:
             return
         greatest = max(both.disagreements, key=lambda each: each.overall)
-        moment = self._moment(greatest)
+        moment = _moment(greatest)
         kept = self._by_moment.get(moment)
         if kept is not None and kept.disagreement.overall >= greatest.overall:
             return
@@ -225,16 +223,17 @@ class _Gallery:
         if kept is None and len(self._by_moment) >= _WORST and least is not None:
             if least.disagreement.overall >= greatest.overall:
                 return
-            del self._by_moment[self._moment(least.disagreement)]
+            del self._by_moment[_moment(least.disagreement)]
         self._by_moment[moment] = Picture(greatest, _closeup(both, greatest.track_id))
-
-    def _moment(self, disagreement: Disagreement) -> int:
-        return disagreement.frame if self._apart else int(disagreement.time_s * 2)
 
     @property
     def pictures(self) -> list[Picture]:
         """The pictures, greatest disagreement first."""
         return sorted(self._by_moment.values(), key=lambda each: -each.disagreement.overall)
+
+
+def _moment(disagreement: Disagreement) -> int:
+    return int(disagreement.time_s * 2)
 
 
 def _closeup(both: Pair, track_id: int) -> np.ndarray:
@@ -256,18 +255,13 @@ def _numbers(
     comparison: Comparison, choices: tuple[ModelChoice, ModelChoice], source: str, names: list[str]
 ) -> dict[str, Any]:
     """Everything the report says, as JSON takes it; of images that stand alone, by their names."""
-    overall = np.array([each.overall for each in comparison.disagreements])
     return {
         "source": source,
+        "photographs": comparison.photographs,
         "scheme": comparison.scheme.name,
         "n_frames": comparison.n_frames,
         "unit": "percent of the inter-ocular distance",
-        "disagreement": {
-            "mean": float(overall.mean()),
-            "median": float(np.median(overall)),
-            "p95": float(np.percentile(overall, 95)),
-            "by_region": comparison.by_region(),
-        },
+        "disagreement": _spread(comparison.disagreements, comparison.scheme),
         "models": [
             _side_numbers(side, choice, alone, comparison.scheme)
             for side, choice, alone in zip(comparison.sides, choices, comparison.n_alone, strict=True)
@@ -285,14 +279,27 @@ def _numbers(
     }
 
 
+def _spread(errors: list[Disagreement], scheme: LandmarkScheme) -> dict[str, Any]:
+    overall = np.array([each.overall for each in errors])
+    points = np.mean([each.points for each in errors], axis=0)
+    return {
+        "mean": float(overall.mean()),
+        "median": float(np.median(overall)),
+        "p95": float(np.percentile(overall, 95)),
+        "by_region": {name: float(points[indices].mean()) for name, indices in regions(scheme).items()},
+    }
+
+
 def _side_numbers(side: Side, choice: ModelChoice, n_alone: int, scheme: LandmarkScheme) -> dict[str, Any]:
-    errors = np.array([each.overall for each in side.errors])
-    threshold = FAILURE_THRESHOLD[scheme.name]
     truth = None
-    if len(errors):
+    if side.errors:
+        errors = np.array([each.overall for each in side.errors])
+        threshold = FAILURE_THRESHOLD[scheme.name]
         truth = {
             "n_faces": len(errors),
             "nme": float(errors.mean()),
+            **_spread(side.errors, scheme),
+            "threshold": threshold,
             "failure_rate": failure_rate(errors, threshold),
             "auc": auc(errors, threshold),
         }
@@ -317,7 +324,7 @@ def _render(comparison: Comparison, numbers: dict[str, Any], gallery: _Gallery, 
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     return environment.from_string(template).render(
         numbers=numbers,
-        plots=[(title, _as_svg(figure)) for title, figure in _plots(comparison, alone=bool(names))],
+        plots=[(title, _as_svg(figure)) for title, figure in _plots(comparison)],
         pictures=[
             (
                 names[each.disagreement.frame]
@@ -332,14 +339,12 @@ def _render(comparison: Comparison, numbers: dict[str, Any], gallery: _Gallery, 
     )
 
 
-def _plots(comparison: Comparison, *, alone: bool) -> Iterator[tuple[str, "Figure"]]:
-    """The report's plots with their titles.
-
-    Args:
-        alone: the frames are images that have nothing to do with each other.
-    """
+def _plots(comparison: Comparison) -> Iterator[tuple[str, "Figure"]]:
+    """The report's plots with their titles."""
     from matplotlib.figure import Figure
 
+    alone = comparison.photographs
+    drawn: dict[str, Any] = {"linestyle": "", "marker": "."} if alone else {}
     colours = tuple(_hex(colour) for colour in (FIRST_COLOUR, SECOND_COLOUR))
     times = [each.frame if alone else each.time_s for each in comparison.disagreements]
     by_region = [each.by_region(comparison.scheme) for each in comparison.disagreements]
@@ -347,10 +352,11 @@ def _plots(comparison: Comparison, *, alone: bool) -> Iterator[tuple[str, "Figur
     axes = figure.subplots()
     for region in REGIONS:
         if region in by_region[0]:
-            axes.plot(times, [each[region] for each in by_region], linewidth=0.8, label=region)
+            axes.plot(times, [each[region] for each in by_region], linewidth=0.8, label=region, **drawn)
     overall = [each.overall for each in comparison.disagreements]
-    axes.plot(times, overall, "k", linewidth=1.4, label="all")
-    axes.set(xlabel="image" if alone else "time in s", ylabel="apart in %", ylim=(0, None))
+    axes.plot(times, overall, color="k", linewidth=1.4, label="all", **drawn)
+    along = "image, in the order of names" if alone else "time in s"
+    axes.set(xlabel=along, ylabel="apart in %", ylim=(0, None))
     axes.legend(ncols=6, fontsize="small")
     yield "How far apart, from image to image" if alone else "How far apart, over time", figure
 
@@ -361,10 +367,12 @@ def _plots(comparison: Comparison, *, alone: bool) -> Iterator[tuple[str, "Figur
         left.ecdf(1000 * np.array(side.seconds), label=side.label, color=colour)
         if side.jitter.values:
             others[0].ecdf(side.jitter.values, label=side.label, color=colour)
-    left.set(xlabel="time for a frame in ms", ylabel="share of frames", xscale="log")
+    left.set(xlabel="time for a frame in ms", ylabel="share of frames")
+    _scale_by_log(left)
     left.legend(fontsize="small")
     for right in others:
-        right.set(xlabel="jitter in %", ylabel="share of frames", xscale="log")
+        right.set(xlabel="jitter in %", ylabel="share of frames")
+        _scale_by_log(right)
     yield "Latency and jitter of each" if shakes else "Latency of each", figure
 
     if any(side.errors for side in comparison.sides):
@@ -377,6 +385,16 @@ def _plots(comparison: Comparison, *, alone: bool) -> Iterator[tuple[str, "Figur
         axes.set(xlim=(0, threshold), xlabel="NME in %", ylabel="share of faces")
         axes.legend(fontsize="small")
         yield "Cumulative error against the truth", figure
+
+
+def _scale_by_log(axes: "Axes") -> None:
+    """Give the x axis a scale by powers, with few numbers, written out."""
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _hex(bgr: tuple[int, int, int]) -> str:

@@ -160,6 +160,7 @@ class Comparison:
     Args:
         scheme: of both.
         labels: what to call the two.
+        photographs: the frames have nothing to do with each other, so that there is no jitter.
 
     Attributes:
         sides: the two models.
@@ -168,8 +169,9 @@ class Comparison:
         n_alone: for each side, faces that only it found.
     """
 
-    def __init__(self, scheme: LandmarkScheme, labels: tuple[str, str]) -> None:
+    def __init__(self, scheme: LandmarkScheme, labels: tuple[str, str], *, photographs: bool = False) -> None:
         self.scheme = scheme
+        self.photographs = photographs
         self.sides = (Side(labels[0], Jitter(scheme)), Side(labels[1], Jitter(scheme)))
         self.disagreements: list[Disagreement] = []
         self.n_frames = 0
@@ -190,7 +192,8 @@ class Comparison:
         for side, seen in zip(self.sides, (ours, theirs), strict=True):
             side.seconds.append(seen.seconds)
             side.n_faces += len(seen.faces)
-            side.jitter.add(seen.faces)
+            if not self.photographs:
+                side.jitter.add(seen.faces)
             side.errors += _errors(frame, seen.faces, truth_px or [], self.scheme)
         pairs = pair_faces(ours.faces, theirs.faces)
         self.n_alone[0] += len(ours.faces) - len(pairs)
@@ -198,23 +201,6 @@ class Comparison:
         new = [disagree(a.points_px, b.points_px, self.scheme, frame, a.track_id) for a, b in pairs]
         self.disagreements += new
         return new
-
-    def worst(self, count: int) -> list[Disagreement]:
-        """The greatest disagreements, one a frame, at least half a second apart, the worst first."""
-        chosen: list[Disagreement] = []
-        for each in sorted(self.disagreements, key=lambda each: -each.overall):
-            if all(abs(each.time_s - other.time_s) >= 0.5 for other in chosen):
-                chosen.append(each)
-            if len(chosen) == count:
-                break
-        return chosen
-
-    def by_region(self) -> dict[str, float]:
-        """Mean disagreement of each region over all frames and faces."""
-        if not self.disagreements:
-            return {}
-        points = np.mean([each.points for each in self.disagreements], axis=0)
-        return {name: float(points[indices].mean()) for name, indices in regions(self.scheme).items()}
 
 
 def _errors(

@@ -31,6 +31,7 @@ class OverlayStyle:
         mesh: the Delaunay triangles between the landmarks.
         numbers: the index of each landmark beside it.
         confidence: colour each point by its confidence, else all are ``sure``.
+        weight: how thick lines and points are, over what suits the size of the face.
         sure, unsure: colours of points with confidence one and zero; between them they are mixed.
     """
 
@@ -41,6 +42,7 @@ class OverlayStyle:
     mesh: bool = False
     numbers: bool = False
     confidence: bool = True
+    weight: float = 1.0
     outline_colour: Colour = (230, 200, 80)
     box_colour: Colour = (120, 120, 120)
     sure: Colour = (90, 255, 120)
@@ -64,7 +66,7 @@ def draw_faces(
     style = style or OverlayStyle()
     for face in faces:
         size = min(float((face.box_px[2:] - face.box_px[:2]).max()), float(image.shape[0]))
-        thickness = max(1, round(size / 220))
+        thickness = max(1, round(style.weight * size / 220))
         if style.boxes:
             corners = _fixed(face.box_px.reshape(2, 2))
             cv2.rectangle(image, corners[0], corners[1], style.box_colour, thickness, cv2.LINE_AA, _SHIFT)
@@ -77,7 +79,8 @@ def draw_faces(
                 cv2.polylines(image, [line], outline.closed, colour, thickness, cv2.LINE_AA, _SHIFT)
         if style.points:
             certainty = face.confidence if style.confidence else np.ones(len(face.points_px))
-            draw_points(image, face.points_px, mix(style.unsure, style.sure, certainty), size)
+            colours = mix(style.unsure, style.sure, certainty)
+            draw_points(image, face.points_px, colours, style.weight * size)
         if style.numbers:
             _draw_numbers(image, face.points_px, size)
         if style.ids:

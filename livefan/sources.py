@@ -43,6 +43,9 @@ IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".pgm", ".ppm", ".t
 IMAGES_PER_SECOND = 25.0
 """Rate given to a folder of images, which has none of its own: an assumption, that of most test sets."""
 
+PHOTOGRAPH_SECONDS = 2
+"""How long each photograph is shown, when one is shown after the other."""
+
 _NUMBER = r"%0?[0-9]*d"
 _DEMUX_ERRORS_IN_A_ROW = 10
 _TICKS = 90_000  # a second, where a recording does not tell its own unit
@@ -70,6 +73,7 @@ class Source(ABC):
             seconds. Zero but for MPEG streams, whose clocks begin anywhere.
         pixel_aspect: width of a pixel over its height, as shown (after rotation).
         colour_tagged: whether a recording says how its colours are coded.
+        photographs: whether its frames have nothing to do with each other.
         warnings: what went wrong without stopping it, one line each; complete after the end.
         status: what a user should know now, one line; empty while all is well.
     """
@@ -87,6 +91,7 @@ class Source(ABC):
         self.clock_start = Fraction(0)
         self.pixel_aspect = Fraction(1)
         self.colour_tagged = False
+        self.photographs = False
         self.warnings: list[str] = []
         self.status = ""
         self._closing = threading.Event()
@@ -229,19 +234,27 @@ def read_image(path: Path) -> np.ndarray:
 
 
 class ImageSource(Source):
-    """One frame for each image, ``1 / IMAGES_PER_SECOND`` apart.
+    """One frame for each image, ``1 / IMAGES_PER_SECOND`` apart, or ``PHOTOGRAPH_SECONDS``.
 
     ``paths[frame.index]`` is the file of a frame: an image that cannot be read is skipped with a
     warning, and its index with it.
+
+    Args:
+        paths: the images, in their order.
+        name: what to call them.
+        photographs: see :class:`Source`.
     """
 
-    def __init__(self, paths: Sequence[Path], name: str) -> None:
+    def __init__(self, paths: Sequence[Path], name: str, *, photographs: bool = False) -> None:
         """Read the first image that can be read."""
         super().__init__(name)
         self.paths = list(paths)
+        self.photographs = photographs
+        if photographs:
+            self.time_base = Fraction(PHOTOGRAPH_SECONDS)
         self.n_frames = len(self.paths)
-        self.fps = IMAGES_PER_SECOND if len(self.paths) > 1 else None
-        self.duration = self.n_frames / IMAGES_PER_SECOND
+        self.fps = float(1 / self.time_base) if len(self.paths) > 1 else None
+        self.duration = float(self.n_frames * self.time_base)
         self.seekable = len(self.paths) > 1
         self._position = 0
         self._skipped = False
@@ -258,7 +271,8 @@ class ImageSource(Source):
             try:
                 image = read_image(self.paths[index])
             except LivefanError as error:
-                self.warnings.append(str(error))
+                if str(error) not in self.warnings:
+                    self.warnings.append(str(error))
                 self._skipped = True
                 continue
             damage: Damage = "gap" if self._skipped else ""
@@ -272,14 +286,13 @@ class ImageSource(Source):
         return frame
 
     def _go(self, seconds: float, *, before: bool) -> None:
-        place = seconds * IMAGES_PER_SECOND
+        place = seconds / self.time_base
         index = ceil(place - _SAME_INSTANT) - 1 if before else floor(place + _SAME_INSTANT)
         index = min(max(index, 0), len(self.paths) - 1)
-        told = len(self.warnings)
-        for self._position in range(index, -1, -1):  # over images that cannot be read, backwards
+        for start in range(index, -1, -1):  # over images that cannot be read, backwards
+            self._position = start
             self._ahead = self._load()
-            del self.warnings[told:]
-            if self._ahead is not None:
+            if self._ahead is not None and self._ahead.index == start:
                 return
 
 

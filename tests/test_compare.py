@@ -78,9 +78,14 @@ def test_images_that_have_nothing_to_do_with_each_other_are_taken_one_by_one(
     for model in numbers["models"]:
         assert model["against_truth"]["n_faces"] == 5
         assert model["against_truth"]["nme"] == pytest.approx(0, abs=0.01)
+        assert set(model["against_truth"]["by_region"]) == {"jaw", "brows", "nose", "eyes", "mouth"}
         assert model["jitter"] is None
+    with open_source(tmp_path / "out" / "side-by-side.mp4") as video:
+        assert [frame.source_time for frame in video] == [0, 2, 4, 6, 8]  # long enough to be looked at
     page = (tmp_path / "out" / "report.html").read_text()
     assert "face3: " in page
+    assert "5 photographs" in page
+    assert "mobilefan-300w@torch from the truth" in page
     assert "jitter in %" not in page
 
 

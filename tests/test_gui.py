@@ -5,10 +5,11 @@ import math
 import os
 import queue
 import shutil
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import av
@@ -21,8 +22,10 @@ from PyQt6.QtWidgets import QApplication, QComboBox, QFileDialog, QInputDialog, 
 from pytestqt.qtbot import QtBot
 
 import livefan
+from livefan.cli import main
 from livefan.errors import LivefanError
 from livefan.frame import Frame
+from livefan.gui.app import tell_defects
 from livefan.gui.help import shortcut_sheet
 from livefan.gui.settings import Asked
 from livefan.gui.window import MainWindow
@@ -54,8 +57,10 @@ class Driven:
     pictures: Path
     windows: list[MainWindow]
 
-    def open(self, **asked) -> MainWindow:
-        window = MainWindow(Asked(**asked), settings=self.settings, pictures=self.pictures)
+    def open(self, *, sequence: bool = True, **asked) -> MainWindow:
+        """A window; images of a folder are the frames of a recording, where nothing else is said."""
+        wanted = Asked(sequence=sequence, **asked)
+        window = MainWindow(wanted, settings=self.settings, pictures=self.pictures)
         self.qtbot.addWidget(window)
         self.windows.append(window)
         window.show()
@@ -306,6 +311,13 @@ class TestWatching:
         assert window.isVisible()
         assert window.acts.start.isEnabled()
 
+    def test_a_long_address_is_no_file_name(self, drive: Driven):
+        address = f"http://127.0.0.1:9/{'long' * 100}"
+        window = drive.open(source=address)
+        assert window.sources.sources.currentText() == address
+        drive.until(lambda: not window.player.running)
+        assert "127.0.0.1" in window.message.text()
+
     def test_missing_weights_are_said_and_the_window_stays(self, drive: Driven, clip: Path, tmp_path: Path):
         window = drive.open(source=str(clip), first=ModelChoice(str(tmp_path / "none.safetensors")))
         drive.until(lambda: not window.player.running)
@@ -322,7 +334,7 @@ class TestACamera:
             def __init__(self) -> None:
                 self.state = "there"
 
-            def open(self, spec, *, size=None):
+            def open(self, spec, **asked):
                 from numbered import Numbered
 
                 device = self
@@ -404,7 +416,9 @@ class TestComparing:
         assert not window.layout_box.isEnabled()
         window.acts.compare.trigger()
         assert window.player.wanted.second is not None
+        assert not window.models.regions.isVisibleTo(window.models)  # but later than the second picker
         drive.until(window.models_dock.isVisible)
+        drive.until(window.models.regions.isVisible)
         drive.until(lambda: window.view.painted.picture.layout is Layout.SIDE_BY_SIDE)
         assert len(window.view.painted.picture.panes) == 2
         window.acts.compare.trigger()
@@ -527,11 +541,126 @@ class TestComparing:
         window.player.choose_first(ModelChoice(str(tmp_path / "broken.safetensors")))
         drive.until(lambda: "broken.safetensors" in window.message.text())
         assert window.player.running
+        drive.until(lambda: window.models.first.weights.currentText() == "mobilefan-300w")
         window.acts.home.trigger()
         drive.until(lambda: index(window) == 0)
+        window.acts.compare.trigger()
+        drive.until(lambda: window.player.gauges.newest is not None)
         window.player.choose_second(ModelChoice(str(tmp_path / "broken.safetensors")))
-        drive.until(lambda: window.player.session.second is None)
+        drive.until(lambda: not window.acts.compare.isChecked())
+        assert window.player.session.second is None
         assert window.player.running
+
+
+@pytest.fixture
+def photographs(tmp_path: Path, photo: np.ndarray) -> Path:
+    """Faces at several places, what is not an image, and a picture without a face."""
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    cv2.imwrite(str(folder / "anna.png"), photo)
+    cv2.imwrite(str(folder / "bert.png"), np.roll(photo[:, ::-1], 90, axis=1))
+    (folder / "broken.png").write_text("no image")
+    cv2.imwrite(str(folder / "wall.png"), np.full((300, 400, 3), 127, np.uint8))
+    return folder
+
+
+class TestPhotographs:
+    """A folder of images is looked at as in an image viewer: one by one, each held and by itself."""
+
+    def test_the_first_is_held_and_keys_step_to_the_others(self, drive: Driven, photographs: Path):
+        window = drive.open(source=str(photographs), sequence=False)
+        drive.until(lambda: index(window) == 0)
+        drive.until(lambda: window.transport.clock.text() == "1 / 4")
+        drive.until(lambda: window.figures.text().startswith("anna.png    640 x 360    faces: 1"))
+        assert window.player.paused
+        window.acts.forward.trigger()
+        drive.until(lambda: window.figures.text().startswith("bert.png"))
+        window.acts.forward.trigger()  # over what is not an image
+        drive.until(lambda: window.figures.text().startswith("wall.png    400 x 300    faces: 0"))
+        drive.until(lambda: window.transport.slider.value() == window.transport.slider.maximum())
+        drive.until(lambda: "broken.png" in window.message.text())
+        window.acts.back.trigger()
+        drive.until(lambda: index(window) == 1)
+        window.acts.home.trigger()
+        drive.until(lambda: index(window) == 0)
+        assert window.player.paused
+
+    def test_each_is_looked_at_by_itself_and_not_smoothed(
+        self, drive: Driven, photographs: Path, pipeline: Pipeline
+    ):
+        window = drive.open(source=str(photographs), sequence=False, smoothing=1.0)
+        for number in (0, 1, 0):
+            drive.until(lambda number=number: index(window) == number)
+            (face,) = pane(window).result.faces
+            (alone,) = pipeline.process_image(pane(window).result.frame.image)
+            assert np.allclose(face.points_px, alone.points_px, atol=1e-3)
+            assert face.track_id == 1
+            (window.acts.back if number else window.acts.forward).trigger()
+        assert not window.smoothing.isEnabled()
+
+    def test_one_without_a_face_says_so_at_once(self, drive: Driven, photographs: Path):
+        (photographs / "broken.png").unlink()
+        window = drive.open(source=str(photographs), sequence=False, start_at=4.0)
+        drive.until(lambda: index(window) == 2)
+        drive.until(lambda: window.message.text() == "No face was found on this photograph.")
+        window.acts.back.trigger()
+        drive.until(lambda: index(window) == 1 and window.message.text() == "")
+
+    def test_played_each_stays_for_a_while(self, drive: Driven, photographs: Path):
+        window = drive.open(source=str(photographs), sequence=False)
+        drive.until(lambda: index(window) == 0)
+        window.acts.play.trigger()
+        drive.until(lambda: index(window) == 1)
+        begun = time.monotonic()
+        drive.until(lambda: index(window) == 3 and window.player.paused)
+        assert time.monotonic() - begun > 1.0
+
+    def test_two_models_are_compared_on_the_one_that_is_shown(self, drive: Driven, photographs: Path):
+        window = drive.open(source=str(photographs), sequence=False)
+        drive.until(lambda: index(window) == 0)
+        window.player.choose_second(ModelChoice("mobilefan-half-300w"))
+        worst = window.models.worst
+        window.models_dock.show()
+        drive.until(lambda: worst.count() == 1)
+        window.acts.forward.trigger()
+        drive.until(lambda: worst.count() == 2)
+        assert {worst.item(row).text().split()[2] for row in range(2)} == {"anna.png", "bert.png"}
+        row = next(row for row in range(2) if "anna.png" in worst.item(row).text())
+        worst.itemClicked.emit(worst.item(row))
+        drive.until(lambda: index(window) == 0)
+        assert math.isnan(window.player.gauges.models[0].jitter.median())
+
+    def test_they_may_be_the_frames_of_a_recording(self, drive: Driven, images: Path):
+        window = drive.open(source=str(images), sequence=False)
+        drive.until(lambda: window.transport.clock.text() == "1 / 6")
+        window.acts.sequence.trigger()
+        drive.until(lambda: "ended" in window.message.text())
+        assert index(window) == 5
+        assert window.smoothing.isEnabled()
+
+
+class TestWords:
+    def test_figures_give_way_to_what_is_said(self, drive: Driven, images: Path):
+        window = held_at_end(drive, images)
+        drive.until(lambda: window.figures.isVisible() and window.figures.text())
+        window.player.status.emit("What is wrong, and what to do about it. " * 5)
+        assert not window.figures.isVisible()
+        window.player.status.emit("")
+        assert window.figures.isVisible()
+
+    def test_a_defect_of_ours_is_said_and_the_window_stays(
+        self, drive: Driven, images: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ):
+        monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+        window = held_at_end(drive, images)
+        tell_defects(window.player)
+        try:
+            raise RuntimeError("for a test")
+        except RuntimeError as error:
+            sys.excepthook(type(error), error, error.__traceback__)
+        assert window.message.text() == "internal error: RuntimeError: for a test"
+        assert "Traceback" in capsys.readouterr().err
+        assert window.isVisible()
 
 
 class TestLooking:
@@ -642,6 +771,19 @@ class TestLooking:
         window.acts.full_screen.trigger()
         assert not window.isFullScreen()
         assert window.toolbar.isVisible()
+
+    def test_escape_leaves_full_screen_where_words_are_on_the_picture(self, drive: Driven, images: Path):
+        window = held_at_end(drive, images, full_screen=True)
+        assert window.isFullScreen()
+        drive.until(lambda: "ended" in window.view._message)
+        with drive.qtbot.waitActive(window):
+            window.activateWindow()
+        drive.qtbot.keyClick(window.view, Qt.Key.Key_Escape)
+        assert not window.isFullScreen()
+        drive.qtbot.keyClick(window.view, Qt.Key.Key_Escape)
+        assert not window.isFullScreen()
+        window.acts.home.trigger()
+        drive.until(lambda: window.view._message == "")
 
     @pytest.mark.parametrize("theme", ["dark", "light", "system"])
     def test_themes(self, drive: Driven, images: Path, theme: str):
@@ -838,12 +980,14 @@ class TestRemembering:
         first.acts.themes["dark"].trigger()
         first.acts.compare.trigger()
         first.player.choose_second(RAW)
+        first.player.choose_first(ModelChoice("mobilefan-half-300w", "openvino", "float32"))
         first.acts.layouts[Layout.OVERLAID].trigger()
         first.acts.close_up.trigger()
         first.plots_dock.show()
         first.close()
         second = drive.open()
         assert second.smoothing.value() == 20
+        assert second.player.wanted.first == ModelChoice("mobilefan-half-300w", "openvino", "float32")
         assert second.player.view.mirror
         assert second.player.view.style.numbers
         assert second.player.wanted.loop
@@ -854,6 +998,16 @@ class TestRemembering:
         assert second.player.view.layout is Layout.OVERLAID
         assert not second.player.view.close_up  # as it was left; else the face is shown large
 
+    def test_so_is_the_resolution_of_a_camera(self, drive: Driven, images: Path):
+        first = drive.open()
+        first.player.watch(7, (1280, 720))
+        first.close()
+        second = drive.open()
+        assert second.player.wanted.size == (1280, 720)
+        second.player.watch(str(images))  # which has none
+        second.close()
+        assert drive.open().sources.sizes.currentText() == "1280 x 720"
+
     def test_what_is_asked_for_goes_before_what_is_remembered(self, drive: Driven):
         first = drive.open()
         first.smoothing.setValue(20)
@@ -861,11 +1015,95 @@ class TestRemembering:
         assert drive.open(smoothing=0.7).player.wanted.smoothing == 0.7
 
     def test_settings_that_make_no_sense_count_as_absent(self, drive: Driven):
-        for name in ("smoothing", "mirror", "layout", "theme", "second", "geometry", "docks", "style/points"):
+        for name in (
+            "smoothing",
+            "mirror",
+            "layout",
+            "theme",
+            "first",
+            "second",
+            "size",
+            "geometry",
+            "docks",
+            "style/points",
+        ):
             drive.settings.setValue(name, "nonsense")
         window = drive.open()
         assert window.player.view.style.points
         assert not window.player.view.mirror
+
+
+class TestAskedFor:
+    """What can be done in the window can be asked for on the command line."""
+
+    @pytest.fixture
+    def ask(self, drive: Driven, monkeypatch: pytest.MonkeyPatch) -> Callable[..., MainWindow]:
+        """Opens the window as the command line asks for it."""
+        asked: list[Asked] = []
+        monkeypatch.setattr("livefan.gui.app.run_window", lambda wanted: asked.append(wanted) or 0)
+
+        def ask(*arguments: str) -> MainWindow:
+            assert main(["live", *arguments]) == 0
+            return drive.open(**{each.name: getattr(asked[-1], each.name) for each in fields(asked[-1])})
+
+        return ask
+
+    def test_a_recording_that_is_held_and_magnified(self, drive: Driven, ask, clip: Path):
+        window = ask(str(clip), "--hold", "--start-at", "2", "--zoom", "4", "--centre", "0.5,0.4")
+        drive.until(lambda: shows(window) and window.player.paused)
+        drive.qtbot.wait(300)
+        assert pane(window).result.frame.source_time == pytest.approx(2.0, abs=0.05)
+        shown = pane(window)
+        assert abs(shown.matrix[0, 0]) == pytest.approx(4 * min(shown.width / 640, shown.height / 360))
+        middle = shown.to_image(shown.width / 2, shown.height / 2)
+        assert middle == pytest.approx([320, 144], abs=1)
+
+    def test_panels_a_wipe_and_an_unsmoothed_model(self, drive: Driven, ask, clip: Path):
+        options = ("--compare", "mobilefan-half-300w", "--layout", "wipe", "--wipe", "0.25")
+        window = ask(str(clip), "--raw", *options, "--panels", "plots")
+        assert window.player.view.wipe == 0.25
+        assert window.plots_dock.isVisible()
+        assert not window.models_dock.isVisible()
+        drive.until(lambda: shows(window))
+        assert pane(window).result.smoothing == 0.0
+        assert window.player.wanted.second == ModelChoice("mobilefan-half-300w")
+
+    def test_a_layout_of_two_models_brings_a_second(self, drive: Driven, ask, clip: Path):
+        window = ask(str(clip), "--layout", "overlaid")
+        assert window.player.wanted.second == ModelChoice("teacher-300w")
+        assert window.models_dock.isVisible()
+        drive.until(lambda: window.view.layout_shown is Layout.OVERLAID)
+
+    def test_what_is_not_asked_for_is_as_it_was_left(self, drive: Driven, ask, clip: Path):
+        half = ModelChoice("mobilefan-half-300w")
+        window = ask(str(clip), "--weights", half.weights)
+        assert window.player.wanted.first == half
+        window.close()
+        assert ask(str(clip)).player.wanted.first == half
+        assert ask(str(clip), "--raw").player.wanted.first == RAW
+
+    def test_a_snapshot_of_both_models(self, drive: Driven, ask, clip: Path, tmp_path: Path):
+        path = tmp_path / "both.png"
+        window = ask(str(clip), "--layout", "side-by-side", "--compare", RAW.spec, "--snapshot", str(path))
+        drive.until(path.exists)
+        assert cv2.imread(str(path)).shape == (360, 2 * 640 + 4, 3)
+        assert window.snapshot() != path
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ["--zoom", "0.5"],
+            ["--zoom", "x"],
+            ["--centre", "0.5"],
+            ["--centre", "2,2"],
+            ["--wipe", "2"],
+            ["--panels", "all"],
+        ],
+    )
+    def test_what_makes_no_sense_is_refused(self, arguments: list[str], capsys: pytest.CaptureFixture[str]):
+        with pytest.raises(SystemExit):
+            main(["live", *arguments])
+        assert arguments[0] in capsys.readouterr().err
 
 
 class TestHelp:
@@ -890,6 +1128,12 @@ class TestHelp:
         window = drive.open()
         keys = [action.shortcut().toString() for action in window.actions() if action.shortcut().toString()]
         assert len(keys) == len(set(keys))
+
+    def test_no_two_entries_of_a_menu_share_a_letter(self, drive: Driven):
+        for top in drive.open().menuBar().actions():
+            texts = [action.text() for action in top.menu().actions()]
+            letters = [text[text.index("&") + 1].lower() for text in texts if "&" in text]
+            assert len(letters) == len(set(letters)), top.text()
 
     def test_every_action_is_in_a_menu(self, drive: Driven):
         window = drive.open()
@@ -974,6 +1218,7 @@ class TestEndurance:
                 drive.until(lambda: window.player.session is not None and window.player.wanted.source == path)
                 session = window.player.session
                 drive.until(lambda: session.worker_fps > 0 and shows(window))
+                drive.until(lambda: window.player.gauges.newest is not None)  # the second has its threads too
                 return
             choice = choices[what][turn % 2]
             window.player.choose_first(choice)

@@ -47,6 +47,7 @@ class Watched:
             source,
             ModelChoice(),
             second,
+            sequence=True,
             on_result=self._result,
             on_second=self.seconds.append,
             on_pair=self.pairs.append,

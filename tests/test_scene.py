@@ -233,6 +233,19 @@ def test_the_difference_says_what_its_colours_mean(shown: Shown):
     ]
 
 
+def test_letters_are_as_large_as_the_screen_is_fine(photo: np.ndarray, face: Face):
+    black = np.zeros_like(photo)
+    shown = Shown(seen(black, []), pair(seen(black, [moved(face, 6.0)]), seen(black, [face])))
+
+    def height(letters: float) -> int:
+        """Of what is written at the lower left."""
+        view = View(layout=Layout.DIFFERENCE, overlay=False, style=PLAIN, letters=letters)
+        rows = render(shown, view, (900, 600)).image[-60:, :250].any(axis=(1, 2))
+        return int(np.ptp(np.flatnonzero(rows)))
+
+    assert height(2.0) == pytest.approx(2 * height(1.0), abs=2)
+
+
 def test_results_of_other_frames_are_never_paired(photo: np.ndarray, face: Face):
     pairing = Pairing()
     assert pairing.add(0, seen(photo, [face], index=3, epoch=1)) is None
@@ -252,3 +265,13 @@ def test_models_with_other_landmarks_are_paired_without_a_distance(photo: np.nda
     assert paired.disagreements == ()
     for layout in Layout:
         render(Shown(first, paired), View(layout=layout), (320, 200))
+
+
+def test_of_several_faces_a_frame_tells_the_mean(photo: np.ndarray, face: Face):
+    other = replace(moved(face, 300.0), track_id=2)
+    both = pair(seen(photo, [moved(face, 3.0), moved(other, 6.0)]), seen(photo, [face, other]))
+    assert both.apart is not None
+    overall = [each.overall for each in both.disagreements]
+    assert overall[1] == pytest.approx(2 * overall[0])
+    assert both.apart.overall == pytest.approx(1.5 * overall[0])
+    assert pair(seen(photo, []), seen(photo, [face])).apart is None

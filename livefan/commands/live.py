@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 import argparse
+import math
 import re
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from livefan.bundled import bundled_clip, find_weights
+from livefan.bundled import DEFAULT_WEIGHTS, bundled_clip, find_weights
 from livefan.commands.options import (
     Commands,
     add_pipeline_options,
     add_runtime_options,
     add_style_options,
+    check_picture,
+    listed,
     seconds_up_to,
+    share,
 )
 from livefan.errors import LivefanError
+
+if TYPE_CHECKING:
+    from livefan.model_choice import ModelChoice
 
 DESCRIPTION = (
     "Open the window. Without SOURCE it shows the first webcam; with no webcam it says so and plays the "
     "bundled clip. What is not given here is as it was left the last time."
 )
+PANELS = ("models", "plots", "none")
 LAYOUTS = ("single", "side-by-side", "overlaid", "wipe", "difference")
 _LONGEST_S = 1e6
+_LARGEST_ZOOM = 40.0
+"""As :data:`livefan.live.scene.LARGEST_ZOOM`, which would bring OpenCV in before it is needed."""
 
 
 def add(commands: Commands) -> None:
@@ -33,10 +44,9 @@ def add(commands: Commands) -> None:
         description=DESCRIPTION,
     )
     _add_arguments(parser)
-    add_pipeline_options(parser)
-    add_runtime_options(parser)
-    # Not given, it is as the window was left.
-    parser.set_defaults(run=run, smoothing=None)
+    add_pipeline_options(parser, remembered=True)
+    add_runtime_options(parser, remembered=True)
+    parser.set_defaults(run=run)
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,6 +74,20 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="begin a recording anew at its end",
     )
+    watching.add_argument(
+        "--sequence",
+        action="store_true",
+        help="the images of a folder are the frames of one recording, in the order of their names; else each "
+        "is a photograph, looked at by itself",
+    )
+    watching.add_argument(
+        "--hold", action="store_true", help="begin a recording held, to be stepped through or played"
+    )
+    watching.add_argument(
+        "--raw",
+        action="store_true",
+        help="do not smooth this model, whatever it is compared with",
+    )
     comparing = parser.add_argument_group("comparing")
     comparing.add_argument(
         "--compare",
@@ -72,6 +96,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "between, a runtime, a precision, and raw for no smoothing, e.g. mobilefan-300w@torch,raw",
     )
     comparing.add_argument("--layout", choices=LAYOUTS, help="how two models are shown")
+    comparing.add_argument(
+        "--wipe", type=share, metavar="X", help="where a wipe is, from 0, the left edge, to 1"
+    )
     drawing = parser.add_argument_group("drawing")
     add_style_options(drawing)
     drawing.add_argument(
@@ -89,8 +116,24 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="follow a face and show it large, as is done by itself while two models are compared",
     )
+    drawing.add_argument(
+        "--zoom", type=_zoom, default=1.0, metavar="Z", help="magnification, from 1, the whole picture, to 40"
+    )
+    drawing.add_argument(
+        "--centre",
+        type=_centre,
+        default=(0.5, 0.5),
+        metavar="X,Y",
+        help="what is in the middle of a magnified picture, as shares of its width and height",
+    )
     drawing.add_argument("--theme", choices=["system", "light", "dark"], help="colours of the window")
     drawing.add_argument("--full-screen", action="store_true", help="begin with the picture alone")
+    drawing.add_argument(
+        "--panels",
+        type=lambda text: listed(text, PANELS),
+        metavar="PANELS",
+        help=f"which panels to show: {', '.join(PANELS)}",
+    )
     recording = parser.add_argument_group("recording")
     recording.add_argument("--record", type=Path, metavar="FILE", help="write what is seen, as a video")
     recording.add_argument(
@@ -98,6 +141,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         help="write the clean video, and the landmarks beside it",
+    )
+    recording.add_argument(
+        "--snapshot", type=Path, metavar="FILE", help="save the first picture that is shown, as .png"
     )
 
 
@@ -107,21 +153,21 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         LivefanError: if there is no screen, or what is asked for cannot be.
     """
-    find_weights(arguments.weights)
+    if arguments.weights:
+        find_weights(arguments.weights)
     from livefan.gui.app import check_screen
 
     check_screen()
     from livefan.gui.app import run_window
     from livefan.gui.settings import Asked
     from livefan.live.scene import Layout
-    from livefan.model_choice import ModelChoice, rival
+    from livefan.model_choice import ModelChoice
 
-    first = ModelChoice(arguments.weights, arguments.runtime, arguments.precision, threads=arguments.threads)
+    check_picture(arguments.snapshot)
+    first = _first(arguments)
     second = ModelChoice.parse(arguments.compare, arguments.threads) if arguments.compare else None
     if second is not None:
         find_weights(second.weights)
-    elif arguments.layout not in (None, "single"):
-        second = rival(first)
     if arguments.record and arguments.record_clean:
         raise LivefanError("--record and --record-clean: one of them at a time; leave one out")
     source, notice = _source(arguments.source)
@@ -130,24 +176,43 @@ def run(arguments: argparse.Namespace) -> int:
             source=source,
             first=first,
             second=second,
+            threads=arguments.threads,
             max_faces=arguments.max_faces,
             size=arguments.size,
             start_at=arguments.start_at,
             smoothing=arguments.smoothing,
             loop=arguments.loop,
+            sequence=arguments.sequence,
+            hold=arguments.hold,
             layout=Layout(arguments.layout) if arguments.layout else None,
+            wipe=arguments.wipe,
             mirror=arguments.mirror,
+            zoom=arguments.zoom,
+            centre=arguments.centre,
             close_up=arguments.close_up,
             heatmaps=arguments.heatmaps,
             hide=arguments.hide,
             show=arguments.show,
             theme=arguments.theme,
             full_screen=arguments.full_screen,
+            panels=arguments.panels,
             record=arguments.record,
             record_clean=arguments.record_clean,
+            snapshot=arguments.snapshot,
             notice=notice,
         )
     )
+
+
+def _first(arguments: argparse.Namespace) -> ModelChoice | None:
+    """The model to watch; None for the one that was watched the last time."""
+    from livefan.model_choice import ModelChoice
+
+    weights, runtime, precision = arguments.weights, arguments.runtime, arguments.precision
+    if not (weights or runtime or precision or arguments.raw):
+        return None
+    given = (weights or DEFAULT_WEIGHTS, runtime or "auto", precision or "auto")
+    return ModelChoice(*given, arguments.raw, arguments.threads)
 
 
 def _source(given: str | None) -> tuple[str | int, str]:
@@ -170,3 +235,20 @@ def _size(text: str) -> tuple[int, int]:
     if found is None:
         raise argparse.ArgumentTypeError(f"{text!r} is not a width and height such as 1280x720")
     return int(found[1]), int(found[2])
+
+
+def _zoom(text: str) -> float:
+    try:
+        zoom = float(text)
+    except ValueError:
+        zoom = math.nan
+    if not 1.0 <= zoom <= _LARGEST_ZOOM:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {_LARGEST_ZOOM:g}")
+    return zoom
+
+
+def _centre(text: str) -> tuple[float, float]:
+    shares = [share(part) for part in text.split(",")]
+    if len(shares) != 2:
+        raise argparse.ArgumentTypeError(f"{text!r} is not two numbers from 0 to 1 such as 0.5,0.3")
+    return shares[0], shares[1]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 DEFAULT_SMOOTHING = 0.5
 """As :data:`livefan.smooth.DEFAULT_STRENGTH`, which would bring numpy in before it is needed."""
+_LEFT = "as it was left"
 STYLE_PARTS = ("outlines", "mesh", "points", "numbers", "boxes", "ids", "confidence")
 """As :data:`livefan.overlay.STYLE_PARTS`, for the same reason."""
 
@@ -84,19 +85,24 @@ def add_style_options(group: argparse._ArgumentGroup) -> None:
         )
 
 
-def add_pipeline_options(parser: argparse.ArgumentParser) -> None:
-    """What decides how faces are followed."""
+def add_pipeline_options(parser: argparse.ArgumentParser, *, remembered: bool = False) -> None:
+    """What decides how faces are followed.
+
+    Args:
+        remembered: what is not given is as it was left the last time: None.
+    """
+    default = _LEFT if remembered else "%(default)s"
     parser.add_argument(
         "--weights",
-        default=DEFAULT_WEIGHTS,
-        help="weight file, or name of a bundled one (default: %(default)s)",
+        default=None if remembered else DEFAULT_WEIGHTS,
+        help=f"weight file, or name of a bundled one (default: {default})",
     )
     parser.add_argument(
         "--smoothing",
         type=share,
-        default=DEFAULT_SMOOTHING,
+        default=None if remembered else DEFAULT_SMOOTHING,
         metavar="S",
-        help="how strongly landmarks are filtered over time, from 0, not at all, to 1 (default: %(default)s)",
+        help=f"how strongly landmarks are filtered over time, from 0, not at all, to 1 (default: {default})",
     )
     parser.add_argument(
         "--no-smoothing", dest="smoothing", action="store_const", const=0.0, help="the same as --smoothing 0"
@@ -131,25 +137,29 @@ def print_left_out(faces: FaceSet) -> None:
         print(f"left out: {line}", file=sys.stderr)
 
 
-def add_runtime_options(parser: argparse.ArgumentParser, runtime: str = "auto", threads: str = "1") -> None:
+def add_runtime_options(
+    parser: argparse.ArgumentParser, runtime: str = "auto", threads: str = "1", *, remembered: bool = False
+) -> None:
     """What runs the network.
 
     Args:
         runtime: the default.
+        remembered: runtime and precision that are not given are as they were left the last time: None.
         threads: the default in words, where it is not one: ``arguments.threads`` is None then.
     """
+    default = _LEFT if remembered else "%(default)s"
     parser.add_argument(
         "--runtime",
         choices=["auto", "openvino", "onnxruntime", "torch"],
-        default=runtime,
-        help="what runs the network; auto: the fastest that agrees with torch (default: %(default)s)",
+        default=None if remembered else runtime,
+        help=f"what runs the network; auto: the fastest that agrees with torch (default: {default})",
     )
     parser.add_argument(
         "--precision",
         choices=["auto", "float32", "bfloat16", "int8"],
-        default="auto",
+        default=None if remembered else "auto",
         help="numbers to compute in; auto: the fastest of those that are as accurate as float32, within 1 %% "
-        "(default: %(default)s)",
+        f"(default: {default})",
     )
     parser.add_argument(
         "--threads",

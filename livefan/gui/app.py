@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 import cv2
@@ -17,6 +18,7 @@ from livefan.errors import LivefanError
 if TYPE_CHECKING:
     from PyQt6.QtWidgets import QApplication
 
+    from livefan.gui.player import Player
     from livefan.gui.settings import Asked
 
 _SWITCH_S = 0.0005
@@ -79,6 +81,7 @@ def run_window(asked: Asked) -> int:
     from livefan.gui.window import MainWindow
 
     window = MainWindow(asked)
+    tell_defects(window.player)
     window.show()
     # Python handles signals only between its own instructions, so give it some while Qt waits.
     signal.signal(signal.SIGINT, lambda *_: window.close())
@@ -88,6 +91,16 @@ def run_window(asked: Asked) -> int:
     heartbeat.start()
     shorten_collections()
     return application.exec()
+
+
+def tell_defects(player: Player) -> None:
+    """Have a defect of ours said in the window; by itself PyQt would end it."""
+
+    def tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        sys.__excepthook__(kind, error, trace)
+        player.status.emit(f"internal error: {kind.__name__}: {error}")
+
+    sys.excepthook = tell
 
 
 def shorten_collections() -> None:
@@ -109,9 +122,12 @@ def make_application() -> QApplication:
         raise LivefanError(
             f"Qt cannot be loaded ({error}); 'python3 bootstrap.py setup' says what is missing"
         ) from error
+    from livefan.gui.theme import window_icon
+
     # The window's thread waits at most this long for another to let go of the interpreter.
     sys.setswitchinterval(_SWITCH_S)
     application = QApplication.instance() or QApplication(sys.argv[:1])
     assert isinstance(application, QApplication)
     application.setApplicationName("livefan")
+    application.setWindowIcon(window_icon())
     return application

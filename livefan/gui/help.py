@@ -29,16 +29,16 @@ def shortcut_sheet(menus: QMenuBar) -> str:
             columns.append(f"<h3>{_plain(entry)}</h3><table>{''.join(rows)}</table>")
     mouse = [
         (_tr("Wheel"), _tr("magnify about the pointer")),
-        (_tr("Drag"), _tr("move a magnified picture, or the edge of a wipe")),
+        (_tr("Drag"), _tr("move the picture, or the edge of a wipe")),
         (_tr("Double click"), _tr("whole picture again")),
         (_tr("Point at a landmark"), _tr("its name; on a paused frame its heatmap")),
-        (_tr("Drop a file"), _tr("watch it; a weight file becomes the model")),
+        (_tr("Drop a file"), _tr("watch it, or use it as the model")),
     ]
     rows = [_row(act, effect) for act, effect in mouse]
     columns.append(f"<h3>{_tr('Mouse')}</h3><table>{''.join(rows)}</table>")
     half = (len(columns) + 1) // 2
     cells = "".join(
-        f"<td style='padding-right: 28px'>{''.join(part)}</td>" for part in (columns[:half], columns[half:])
+        f"<td style='padding-right: 20px'>{''.join(part)}</td>" for part in (columns[:half], columns[half:])
     )
     return f"<table><tr>{cells}</tr></table>"
 

@@ -8,8 +8,8 @@ from contextlib import suppress
 from dataclasses import replace
 from importlib.util import find_spec
 
-from PyQt6.QtCore import QSize, Qt, pyqtSignal
-from PyQt6.QtGui import QColor, QPalette
+from PyQt6.QtCore import QSize, Qt, QTimer, pyqtSignal
+from PyQt6.QtGui import QColor, QHideEvent, QPalette, QShowEvent
 from PyQt6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
@@ -48,7 +48,9 @@ ALL = "all"
 _BROWSE = object()
 _WORST_COLOUR = "#e04040"
 _BAR_STEPS = 1000
-_PLOT_PX, _ROW_PX = 84, 22
+_PLOT_PX, _ROW_PX, _BETWEEN_PX = 84, 22, 6
+_LET_DRAW_MS = 20
+"""From one part of the panel to the next: to lay out and draw all at once would hold the window up."""
 _LEAST_TOP = 3.0
 """Percent that a whole bar stands for, at least."""
 _PACKAGES = {"openvino": "openvino", "onnxruntime": "onnxruntime", "torch": "torch"}
@@ -143,6 +145,7 @@ class ModelPicker(QFrame):
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setVerticalSpacing(3)
         first = QHBoxLayout()
+        first.setSpacing(_BETWEEN_PX)
         first.addWidget(heading)
         first.addWidget(self.weights, stretch=1)
         first.addWidget(self.raw)
@@ -235,11 +238,17 @@ class ModelsPanel(QScrollArea):
         furthest = QLabel(self.tr("<b>Furthest apart</b> (click to go there)"))
         for part in (self.apart, self.regions, self.over_time, furthest, self.worst):
             rows.addWidget(part)
+        self._choices = QWidget()
+        rows = QVBoxLayout(self._choices)
+        rows.setContentsMargins(0, 0, 0, 0)
+        for chooser in (self.first, self.second, self.table):
+            rows.addWidget(chooser)
         inside = QWidget()
         column = QVBoxLayout(inside)
         column.setContentsMargins(6, 4, 6, 4)
-        for widget in (self.first, self.second, self.table, self._differences):
+        for widget in (self._choices, self._differences):
             column.addWidget(widget)
+            widget.hide()
         column.addStretch(1)
         self.setWidget(inside)
         self.setMinimumWidth(270)
@@ -272,7 +281,7 @@ class ModelsPanel(QScrollArea):
         assert header is not None
         assert rows is not None
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setStretchLastSection(True)
+        header.setSectionResizeMode(len(columns) - 1, QHeaderView.ResizeMode.Stretch)
         rows.setDefaultSectionSize(_ROW_PX)
         table.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -297,7 +306,8 @@ class ModelsPanel(QScrollArea):
             self.second.show_choice(wanted.second)
         comparing = wanted.second is not None
         self.second.setVisible(comparing)
-        self._differences.setVisible(comparing)
+        if self.isVisible():
+            QTimer.singleShot(_LET_DRAW_MS, self._show_differences)
         self.table.setRowHidden(1, not comparing)
         header = self.table.horizontalHeader()
         assert header is not None
@@ -305,6 +315,21 @@ class ModelsPanel(QScrollArea):
         for row, choice in enumerate((wanted.first, wanted.second)):
             if choice != self._named[row]:
                 self._show_name(row, choice)
+
+    def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802
+        """Show one part after the other."""
+        super().showEvent(event)
+        QTimer.singleShot(_LET_DRAW_MS, self._choices.show)
+        QTimer.singleShot(2 * _LET_DRAW_MS, self._show_differences)
+
+    def hideEvent(self, event: QHideEvent | None) -> None:  # noqa: N802
+        """Have every part wait for its turn when the panel is shown again."""
+        super().hideEvent(event)
+        self._choices.hide()
+        self._differences.hide()
+
+    def _show_differences(self) -> None:
+        self._differences.setVisible(self._player.wanted.second is not None)
 
     def _show_name(self, row: int, choice: ModelChoice | None) -> None:
         self._named[row] = choice
@@ -372,14 +397,15 @@ class ModelsPanel(QScrollArea):
         else:
             self.apart.setText(self.tr("No face that both see."))
         overall, by_region = gauges.usually_apart(scheme)
-        now = newest.disagreements[0] if newest.disagreements else None
+        now = newest.apart
         self.regions.show_regions(
             {ALL: overall, **by_region} if by_region else {},
             {ALL: now.overall, **now.by_region(scheme)} if now else {},
         )
 
     def _show_worst(self, gauges: Gauges) -> None:
-        worst = gauges.worst
+        worst, session = gauges.worst, self._player.session
+        photographs = session.photographs if session else []
         for row, each in enumerate(worst):
             item = self.worst.item(row) or QListWidgetItem(self.worst)
             newest = gauges.newest
@@ -387,7 +413,8 @@ class ModelsPanel(QScrollArea):
             if newest is not None and len(each.points) == newest.first.scheme.n_points:
                 by_region = each.by_region(newest.first.scheme)
                 region = max(by_region, key=lambda name: by_region[name])
-            item.setText(f"{each.overall:5.2f} %   {in_words(each.time_s)}   {region}")
+            place = photographs[each.frame] if photographs else in_words(each.time_s)
+            item.setText(f"{each.overall:5.2f} %   {place}   {region}")
             item.setData(Qt.ItemDataRole.UserRole, each.time_s)
         while self.worst.count() > len(worst):
             self.worst.takeItem(self.worst.count() - 1)

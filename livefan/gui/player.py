@@ -19,12 +19,13 @@ from livefan.live.gauges import Gauges
 from livefan.live.painter import Painted, Painter
 from livefan.live.recorder import Recorded, Recorder
 from livefan.live.result import Pair, Result
-from livefan.live.scene import View
+from livefan.live.scene import Layout, View
 from livefan.live.session import LiveSession
+from livefan.live_sources import is_url
 from livefan.model_choice import ModelChoice
 from livefan.smooth import DEFAULT_STRENGTH
 
-_LET_DRAW_MS = 50
+_LET_DRAW_MS = 80
 """A model is loaded once the window has shown that it is to be, so that neither waits for the other."""
 CLEAN, SEEN = "clean", "seen"
 """What is recorded: the frames as they came, with their landmarks as data; or the picture as it is shown."""
@@ -42,6 +43,8 @@ class Wanted:
         size: width and height in pixels to ask of a camera.
         start_at: seconds into a recording.
         loop: begin a recording anew at its end.
+        sequence: the images of a folder are the frames of one recording, rather than photographs.
+        hold: begin a recording held.
     """
 
     source: str | int | None = None
@@ -52,6 +55,8 @@ class Wanted:
     size: tuple[int, int] | None = None
     start_at: float = 0.0
     loop: bool = False
+    sequence: bool = False
+    hold: bool = False
 
 
 class Player(QObject):
@@ -74,17 +79,21 @@ class Player(QObject):
         super().__init__()
         self.wanted = wanted
         self.gauges = Gauges()
-        self._painter = Painter(self._keep)
-        self._painter.look(view)
         self._lock = threading.Lock()
         self._newest: Painted | None = None
         self._session: LiveSession | None = None
         self._ending: LiveSession | None = None
         self._start_next = False
+        self._second_later = QTimer(self)
+        self._second_later.setSingleShot(True)
+        self._second_later.setInterval(_LET_DRAW_MS)
+        self._second_later.timeout.connect(self._compare)
         self._drawing: threading.Thread | None = None
         self._recorder: Recorder | None = None
         self._encoder: Recorder | None = None  # that of the last recording, which may be finishing
         self._kind = SEEN
+        self._painter = Painter(self._keep)  # last: it begins to give pictures at once
+        self._painter.look(view)
         self._ended.connect(self._session_ended)
         self._said.connect(self._session_said)
         self._recorded.connect(self._recorder_ended)
@@ -95,6 +104,12 @@ class Player(QObject):
     def session(self) -> LiveSession | None:
         """The session that runs now."""
         return self._session
+
+    @property
+    def folder(self) -> bool:
+        """Whether what is wanted is a folder, whose images may be photographs or one recording."""
+        source = self.wanted.source
+        return isinstance(source, str) and not is_url(source) and Path(source).expanduser().is_dir()
 
     @property
     def running(self) -> bool:
@@ -122,6 +137,8 @@ class Player(QObject):
             max_faces=wanted.max_faces,
             size=wanted.size,
             start_at=wanted.start_at,
+            sequence=wanted.sequence,
+            hold=wanted.hold,
             on_result=self._see_first,
             on_second=self._see_second,
             on_pair=self._see_pair,
@@ -148,7 +165,7 @@ class Player(QObject):
 
     def watch(self, source: str | int, size: tuple[int, int] | None = None) -> None:
         """Watch another source: a camera's index, a path or an address."""
-        self.wanted = replace(self.wanted, source=source, size=size, start_at=0.0)
+        self.wanted = replace(self.wanted, source=source, size=size, start_at=0.0, hold=False)
         self.start()
 
     def choose_first(self, choice: ModelChoice) -> None:
@@ -169,7 +186,7 @@ class Player(QObject):
         if choice is None:
             self._compare()
         else:
-            QTimer.singleShot(_LET_DRAW_MS, self._compare)
+            self._second_later.start()
         self.changed.emit()
 
     def _compare(self) -> None:
@@ -209,6 +226,12 @@ class Player(QObject):
             self._session.step(frames)
             self.changed.emit()
 
+    def sequence(self, wanted: bool) -> None:
+        """Take the images of a folder for the frames of one recording, or for photographs."""
+        self.wanted = replace(self.wanted, sequence=wanted)
+        if self._session is not None and self.folder:
+            self.start()
+
     def loop(self, wanted: bool) -> None:
         """Begin a recording anew at its end, or not."""
         self.wanted = replace(self.wanted, loop=wanted)
@@ -227,11 +250,11 @@ class Player(QObject):
         view = replace(self.view, **changes)
         if view == self.view:
             return
-        followed = self.view.close_up
+        before = self.view
         self._painter.look(view)
         if self._session is not None:
             self._session.heatmaps = view.heatmaps or (view.spot is not None and self.paused)
-        if view.close_up is not followed:
+        if (view.close_up, view.layout) != (before.close_up, before.layout):
             self.changed.emit()
 
     def resize(self, width: int, height: int) -> None:
@@ -354,8 +377,17 @@ class Player(QObject):
 
     def _session_said(self, session: LiveSession, text: str) -> None:
         if session is self._session:
+            self._keep_to(session)
             self.status.emit(text)
             self.changed.emit()
+
+    def _keep_to(self, session: LiveSession) -> None:
+        """Want no model that the session could not load."""
+        self.wanted = replace(self.wanted, first=session.first)
+        if self.wanted.second is not None and session.second is None and not self._second_later.isActive():
+            self.wanted = replace(self.wanted, second=None)
+            self._forget_comparison()
+            self.look(layout=Layout.SINGLE, close_up=False)
 
     def _session_ended(self, session: LiveSession, error: str) -> None:
         """A session has let go of its source: one that was stopped, or the current one by itself."""

@@ -149,10 +149,10 @@ class PlotsPanel(QWidget):
 
     def _stage_names(self) -> list[str]:
         names = {
-            "waited": self.tr("waiting"),
+            "waited": self.tr("wait"),
             "model": self.tr("+ model"),
-            "drawn": self.tr("+ drawing"),
-            "painted": self.tr("+ painting"),
+            "drawn": self.tr("+ draw"),
+            "painted": self.tr("+ paint"),
         }
         return [names[stage] for stage in STAGES]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from livefan.errors import LivefanError
 from livefan.gui.player import Wanted
 from livefan.gui.theme import THEMES
 from livefan.live.scene import Layout, View
-from livefan.model_choice import ModelChoice
+from livefan.model_choice import ModelChoice, rival
 from livefan.overlay import STYLE_PARTS
 
 
@@ -24,33 +24,44 @@ class Asked:
 
     Attributes:
         source, first, second, max_faces, size, start_at: see :class:`~livefan.gui.player.Wanted`.
-        smoothing, loop: likewise.
-        layout, mirror, close_up, heatmaps: see :class:`~livefan.live.scene.View`.
+        smoothing, loop, sequence, hold: likewise.
+        threads: CPU threads of a remembered model.
+        layout, wipe, mirror, zoom, centre, close_up, heatmaps: see :class:`~livefan.live.scene.View`.
         hide, show: parts of the overlay style to leave out, and to draw.
         theme: one of :data:`~livefan.gui.theme.THEMES`.
         full_screen: begin without frame and controls.
+        panels: names of those that are shown.
         record, record_clean: write what is seen, or the clean frames and their landmarks, from the start.
+        snapshot: save the first picture that is shown.
         notice: what to tell the user first.
     """
 
     source: str | int | None = None
-    first: ModelChoice = field(default_factory=ModelChoice)
+    first: ModelChoice | None = None
     second: ModelChoice | None = None
+    threads: int = 1
     max_faces: int = 5
     size: tuple[int, int] | None = None
     start_at: float = 0.0
     smoothing: float | None = None
     loop: bool | None = None
+    sequence: bool = False
+    hold: bool = False
     layout: Layout | None = None
+    wipe: float | None = None
     mirror: bool | None = None
+    zoom: float = 1.0
+    centre: tuple[float, float] = (0.5, 0.5)
     close_up: bool | None = None
     heatmaps: bool | None = None
     hide: tuple[str, ...] = ()
     show: tuple[str, ...] = ()
     theme: str | None = None
     full_screen: bool = False
+    panels: tuple[str, ...] | None = None
     record: Path | None = None
     record_clean: Path | None = None
+    snapshot: Path | None = None
     notice: str = ""
 
 
@@ -67,19 +78,27 @@ class Memory:
     def wanted(self, asked: Asked) -> Wanted:
         """What to watch: as asked, else as remembered."""
         remembered = Wanted()
+        first = asked.first or replace(self._value("first", _model, remembered.first), threads=asked.threads)
+        comparing = asked.layout not in (None, Layout.SINGLE)
         return Wanted(
             source=asked.source,
-            first=asked.first,
-            second=asked.second,
+            first=first,
+            second=rival(first) if asked.second is None and comparing else asked.second,
             smoothing=_or(asked.smoothing, self._value("smoothing", _share, remembered.smoothing)),
             max_faces=asked.max_faces,
-            size=asked.size,
+            size=_or(asked.size, self._value("size", _size, remembered.size)),
             start_at=asked.start_at,
             loop=_or(asked.loop, self._value("loop", _flag, remembered.loop)),
+            sequence=asked.sequence,
+            hold=asked.hold,
         )
 
-    def view(self, asked: Asked) -> View:
-        """How to look at it: as asked, else as remembered."""
+    def view(self, asked: Asked, *, comparing: bool) -> View:
+        """How to look at it: as asked, else as remembered.
+
+        Args:
+            comparing: whether there are two models.
+        """
         default = View()
         style = default.style.having(
             **{
@@ -90,11 +109,13 @@ class Memory:
         style = style.having(**(dict.fromkeys(asked.hide, False) | dict.fromkeys(asked.show, True)))
         layout = asked.layout or self._value("layout", Layout, Layout.SIDE_BY_SIDE)
         return View(
-            layout=layout if asked.second is not None else Layout.SINGLE,
+            layout=layout if comparing else Layout.SINGLE,
             style=style,
             mirror=_or(asked.mirror, self._value("mirror", _flag, default.mirror)),
-            wipe=self._value("wipe", _share, default.wipe),
-            close_up=_or(asked.close_up, asked.second is not None and self.close_up),
+            wipe=_or(asked.wipe, self._value("wipe", _share, default.wipe)),
+            zoom=asked.zoom,
+            centre=asked.centre,
+            close_up=_or(asked.close_up, asked.zoom == 1 and comparing and self.close_up),
             heatmaps=_or(asked.heatmaps, False),
         )
 
@@ -130,6 +151,7 @@ class Memory:
     def keep(self, wanted: Wanted, view: View, theme: str) -> None:
         """Remember how things are."""
         values: dict[str, Any] = {
+            "first": wanted.first.spec,
             "smoothing": wanted.smoothing,
             "loop": wanted.loop,
             "mirror": view.mirror,
@@ -137,6 +159,8 @@ class Memory:
             "theme": theme,
         }
         values |= {f"style/{part}": getattr(view.style, part) for part in STYLE_PARTS}
+        if isinstance(wanted.source, int):
+            values["size"] = "x".join(map(str, wanted.size or ()))
         if wanted.second is not None:
             values |= {
                 "second": wanted.second.spec,
@@ -181,6 +205,13 @@ def _theme(kept: str) -> str:
     if kept not in THEMES:
         raise ValueError(kept)
     return kept
+
+
+def _size(kept: str) -> tuple[int, int] | None:
+    if not kept:
+        return None
+    width, height = map(int, kept.split("x"))
+    return width, height
 
 
 def _model(kept: str) -> ModelChoice:

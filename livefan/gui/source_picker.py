@@ -10,6 +10,8 @@ from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QInputDialog, QLineEdit, QWidget
 
 from livefan.capture import CameraInfo, display_name, list_cameras
+from livefan.gui.player import Player
+from livefan.live_sources import is_url
 
 _OPEN_FILE, _OPEN_FOLDER, _OPEN_STREAM = "file", "folder", "stream"
 SIZES = ((640, 480), (1280, 720), (1920, 1080), (3840, 2160))
@@ -30,13 +32,12 @@ class _Sources(QComboBox):
 class SourcePicker(QWidget):
     """What is watched, and in which resolution a camera gives it."""
 
-    chosen = pyqtSignal(object, object)
-    """Emitted with a source and the size to ask a camera for, or None."""
     _found = pyqtSignal(list)
 
-    def __init__(self, source: str | int | None, size: tuple[int, int] | None) -> None:
+    def __init__(self, player: Player) -> None:
         super().__init__()
-        self._source = source
+        self._player = player
+        self._source, size = player.wanted.source, player.wanted.size
         self._recent: list[str | int] = []
         self._cameras: list[CameraInfo] | None = None
         self._found.connect(self._take_cameras)
@@ -51,24 +52,20 @@ class SourcePicker(QWidget):
         self.sizes.setToolTip(self.tr("Resolution to ask the camera for; it gives the nearest it has"))
         self.sizes.setAccessibleName(self.tr("resolution"))
         self.sizes.addItem(self.tr("camera's own"), None)
-        for width, height in (*SIZES, *([size] if size and size not in SIZES else [])):
-            self.sizes.addItem(f"{width} x {height}", (width, height))
+        for each in (*SIZES, *([size] if size and size not in SIZES else [])):
+            self.sizes.addItem(_in_words(each), each)
         if size is not None:
-            self.sizes.setCurrentIndex(self.sizes.findData(size))
+            self.sizes.setCurrentText(_in_words(size))
         self.sizes.activated.connect(self._size_chosen)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.sources)
         row.addWidget(self.sizes)
-        self.show_source(source)
+        self._show_source()
+        player.changed.connect(self._show_source)
 
-    @property
-    def wanted_size(self) -> tuple[int, int] | None:
-        """The resolution to ask a camera for; None for its own."""
-        return self.sizes.currentData() if isinstance(self._source, int) else None
-
-    def show_source(self, source: str | int | None) -> None:
-        """Show a source as the chosen one."""
+    def _show_source(self) -> None:
+        source = self._player.wanted.source
         if source == self._source and self.sources.count():
             return
         self._source = source
@@ -131,8 +128,8 @@ class SourcePicker(QWidget):
     def _watch(self, source: str | int) -> None:
         if source == "":
             return
-        self.show_source(source)
-        self.chosen.emit(source, self.wanted_size)
+        size = self.sizes.currentData() if isinstance(source, int) else None
+        self._player.watch(source, size)
 
     def _activated(self, index: int) -> None:
         chosen = self.sources.itemData(index)
@@ -145,7 +142,7 @@ class SourcePicker(QWidget):
 
     def _size_chosen(self) -> None:
         if isinstance(self._source, int):
-            self.chosen.emit(self._source, self.wanted_size)
+            self._watch(self._source)
 
     def _select(self) -> None:
         index = -1 if self._source is None else self.sources.findData(self._source)
@@ -161,4 +158,8 @@ class SourcePicker(QWidget):
     def _name(self, source: str | int) -> str:
         if isinstance(source, int):
             return self.tr("Camera {}").format(source)
-        return (Path(source).name if Path(source).exists() else "") or display_name(source)
+        return display_name(source) if is_url(source) else Path(source).name or source
+
+
+def _in_words(size: tuple[int, int]) -> str:
+    return f"{size[0]} x {size[1]}"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PyQt6.QtCore import Qt
-from PyQt6.QtGui import QColor, QPalette
+from PyQt6.QtCore import QPointF, Qt
+from PyQt6.QtGui import QColor, QIcon, QPainter, QPalette, QPen, QPixmap, QPolygonF
 from PyQt6.QtWidgets import QApplication
 
 THEMES = ("system", "light", "dark")
@@ -12,6 +12,14 @@ _SCHEMES = {
     "light": Qt.ColorScheme.Light,
     "dark": Qt.ColorScheme.Dark,
 }
+_FACE = (
+    ((22, 36), (26, 68), (40, 98), (64, 110), (88, 98), (102, 68), (106, 36)),
+    ((40, 44), (52, 40)),
+    ((76, 40), (88, 44)),
+    ((64, 48), (64, 64)),
+    ((46, 80), (64, 88), (82, 80)),
+)
+"""Jaw, eyes, nose and mouth of the icon, in its 128 pixels."""
 
 
 def hex_colour(bgr: tuple[int, int, int]) -> str:
@@ -45,10 +53,30 @@ def _dark() -> QPalette:
     palette.setColor(role.AlternateBase, QColor(43, 45, 48))
     for text in (role.WindowText, role.Text, role.ButtonText, role.ToolTipText, role.BrightText):
         palette.setColor(text, QColor(226, 226, 226))
-        palette.setColor(group.Disabled, text, QColor(125, 125, 125))
+        palette.setColor(group.Disabled, text, QColor(145, 145, 145))
     palette.setColor(role.PlaceholderText, QColor(150, 150, 150))
     palette.setColor(role.ToolTipBase, QColor(30, 31, 33))
     palette.setColor(role.Highlight, QColor(47, 111, 176))
     palette.setColor(role.HighlightedText, QColor(255, 255, 255))
     palette.setColor(role.Link, QColor(110, 170, 230))
     return palette
+
+
+def window_icon() -> QIcon:
+    """A face in landmarks, as they are drawn on pictures."""
+    pixmap = QPixmap(128, 128)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(35, 38, 46))
+    painter.drawRoundedRect(0, 0, 128, 128, 28, 28)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    for part in _FACE:
+        points = QPolygonF([QPointF(x, y) for x, y in part])
+        painter.setPen(QPen(QColor(80, 200, 230), 5))
+        painter.drawPolyline(points)
+        painter.setPen(QPen(QColor(120, 255, 90), 11, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
+        painter.drawPoints(points)
+    painter.end()
+    return QIcon(pixmap)

@@ -6,6 +6,8 @@ from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtGui import QAction, QMouseEvent
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QSlider, QStyle, QStyleOptionSlider, QToolButton, QWidget
 
+from livefan.sources import PHOTOGRAPH_SECONDS
+
 _TICKS = 1000  # a second
 
 
@@ -62,10 +64,18 @@ class Transport(QWidget):
     def show_place(self, seconds: float, duration: float | None) -> None:
         """Show where the recording is."""
         length = max(duration or 0.0, seconds)
+        self._move(seconds, length)
+        self.clock.setText(f"{in_words(seconds)} / {in_words(length)}")
+
+    def show_photograph(self, index: int, count: int) -> None:
+        """Show which of several photographs is seen."""
+        self._move(index * PHOTOGRAPH_SECONDS, (count - 1) * PHOTOGRAPH_SECONDS)
+        self.clock.setText(f"{index + 1} / {count}")
+
+    def _move(self, seconds: float, length: float) -> None:
         self.slider.setMaximum(max(1, round(length * _TICKS)))
         if not self.slider.isSliderDown():
             self.slider.setValue(round(seconds * _TICKS))
-        self.clock.setText(f"{in_words(seconds)} / {in_words(length)}")
 
 
 def in_words(seconds: float) -> str:

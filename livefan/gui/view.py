@@ -12,6 +12,7 @@ from PyQt6.QtWidgets import QSizePolicy, QWidget
 
 from livefan.gui.player import Player
 from livefan.live.painter import Painted
+from livefan.live.result import Result
 from livefan.live.scene import LARGEST_ZOOM, Layout, Pane
 from livefan.rates import RateMeter
 
@@ -52,6 +53,16 @@ class FrameView(QWidget):
         """What is shown, or None."""
         return self._painted
 
+    @property
+    def result(self) -> Result | None:
+        """What the first model made of the frame that is shown; None while there is none."""
+        return self._panes[0].result if self._panes else None
+
+    @property
+    def layout_shown(self) -> Layout | None:
+        """How it is shown, which is not as is wanted while a second model has nothing to show."""
+        return self._painted.picture.layout if self._painted is not None and self._panes else None
+
     def sizeHint(self) -> QSize:  # noqa: N802
         """Large enough for a webcam's picture."""
         return QSize(960, 540)
@@ -77,8 +88,9 @@ class FrameView(QWidget):
         )
         self._image.setDevicePixelRatio(self.devicePixelRatioF())
         self._painted, self._on_screen = painted, False
-        if painted.picture.panes:
-            self._message = ""
+        window = self.window()
+        if painted.picture.panes and window is not None and not window.isFullScreen():
+            self._message = ""  # which on a full screen has no other place
         self.update()
 
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802
@@ -101,7 +113,8 @@ class FrameView(QWidget):
         font.setPointSizeF(font.pointSizeF() * 1.3)
         painter.setFont(font)
         area = QRectF(self.rect()).adjusted(40, 40, -40, -40)
-        flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+        place = Qt.AlignmentFlag.AlignBottom if self.result is not None else Qt.AlignmentFlag.AlignVCenter
+        flags = Qt.AlignmentFlag.AlignHCenter | place | Qt.TextFlag.TextWordWrap
         text = painter.boundingRect(area, flags, self._message)
         painter.fillRect(text.adjusted(-18, -12, 18, 12), Qt.GlobalColor.black)
         painter.setPen(Qt.GlobalColor.white)
@@ -110,6 +123,7 @@ class FrameView(QWidget):
     def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802
         """Have pictures of the new size."""
         ratio = self.devicePixelRatioF()
+        self._player.look(letters=ratio)
         self._player.resize(round(self.width() * ratio), round(self.height() * ratio))
 
     # The mouse.
@@ -133,6 +147,10 @@ class FrameView(QWidget):
         centre = kept + np.linalg.solve(pane.matrix[:, :2] * factor, middle - place)
         self._centre_on(pane, centre, zoom)
 
+    def show_whole(self) -> None:
+        """Show the whole picture."""
+        self._player.look(zoom=1.0, centre=(0.5, 0.5), close_up=False)
+
     def mousePressEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
         """Take hold of the picture, or of the wipe's edge."""
         if event is not None and event.button() == Qt.MouseButton.LeftButton:
@@ -145,7 +163,7 @@ class FrameView(QWidget):
 
     def mouseDoubleClickEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
         """Show the whole picture again."""
-        self._player.look(zoom=1.0, centre=(0.5, 0.5), close_up=False)
+        self.show_whole()
 
     def mouseMoveEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
         """Move what is held, or point at a landmark."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import datetime
 from pathlib import Path
 
 import cv2
 import numpy as np
 from PyQt6.QtCore import QEvent, QSettings, QSize, QStandardPaths, Qt, QTimer, pyqtSignal
-from PyQt6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QImage
+from PyQt6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QImage, QShortcut
 from PyQt6.QtWidgets import (
     QApplication,
     QComboBox,
@@ -36,13 +37,18 @@ from livefan.gui.source_picker import SourcePicker
 from livefan.gui.theme import apply_theme
 from livefan.gui.transport import Transport
 from livefan.gui.view import FrameView
+from livefan.live.result import Result
 from livefan.live.scene import Layout
+from livefan.live.session import LiveSession
 from livefan.model_choice import ModelChoice, rival
 
 _FIGURES_MS = 250
 _PLOT_MS = 70
 _PLACE_MS = 50
 _NOTICE_MS = 15_000
+_LET_DRAW_MS = 10
+"""A panel is opened once what led to it is drawn, so that the window is not held up by both at once."""
+_BETWEEN_PX = 40
 
 
 class MainWindow(QMainWindow):
@@ -71,10 +77,11 @@ class MainWindow(QMainWindow):
             QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
         )
         self._memory = Memory(settings or QSettings("livefan", "livefan"))
-        self.player = Player(self._memory.wanted(asked), self._memory.view(asked))
+        wanted = self._memory.wanted(asked)
+        self.player = Player(wanted, self._memory.view(asked, comparing=wanted.second is not None))
         self.view = FrameView(self.player)
-        self.acts = Actions(self, self.player)
-        self.sources = SourcePicker(asked.source, asked.size)
+        self.sources = SourcePicker(self.player)
+        self.acts = Actions(self)
         self.transport = Transport(
             [self.acts.home, self.acts.back, self.acts.play, self.acts.forward, self.acts.loop]
         )
@@ -86,7 +93,9 @@ class MainWindow(QMainWindow):
         self.message = QLabel()
         self._theme = self._memory.theme(asked)
         self._notice = asked.notice
+        self._snapshot_due: Path | None = None
         self._docked: list[QDockWidget] = []
+        self._turns = itertools.cycle((self._show_figures, self._show_apart))
         self._build_centre()
         self._build_docks()
         self._build_menus()
@@ -94,8 +103,8 @@ class MainWindow(QMainWindow):
         self._build_status_bar()
         self._connect()
         self._begin_timers()
-        self._restore()
-        self._choose_theme(self._theme)
+        self._restore(asked)
+        self.choose_theme(self._theme)
         self._show_state()
         self._begin(asked)
 
@@ -138,7 +147,9 @@ class MainWindow(QMainWindow):
                 *(acts.snapshot, acts.copy, acts.record_seen, acts.record_clean, None, acts.quit),
             ],
         )
-        self._menu(self.tr("&Play"), [acts.play, acts.home, acts.back, acts.forward, acts.loop])
+        self._menu(
+            self.tr("&Play"), [acts.play, acts.home, acts.back, acts.forward, acts.loop, acts.sequence]
+        )
         view = self._menu(
             self.tr("&View"),
             [
@@ -152,7 +163,7 @@ class MainWindow(QMainWindow):
             toggle.setShortcut(keys)
             self.addAction(toggle)
             view.addAction(toggle)
-        themes = view.addMenu(self.tr("&Theme"))
+        themes = view.addMenu(self.tr("Th&eme"))
         assert themes is not None
         themes.addActions(list(acts.themes.values()))
         self._menu(self.tr("&Compare"), [acts.compare, None, *acts.layouts.values()])
@@ -207,42 +218,20 @@ class MainWindow(QMainWindow):
         bar.addPermanentWidget(self.figures)
 
     def _connect(self) -> None:
-        acts = self.acts
         self.player.status.connect(self._say)
         self.player.changed.connect(self._show_state)
-        self.sources.chosen.connect(self.player.watch)
         self.transport.sought.connect(self.player.seek)
         self.smoothing.valueChanged.connect(lambda value: self.player.smooth(value / 100))
         self.layout_box.activated.connect(
-            lambda index: acts.layouts[self.layout_box.itemData(index)].trigger()
+            lambda index: self.player.look(layout=self.layout_box.itemData(index))
         )
-        acts.open_file.triggered.connect(self.sources.open_file)
-        acts.open_folder.triggered.connect(self.sources.open_folder)
-        acts.open_stream.triggered.connect(self.sources.open_stream)
-        acts.snapshot.triggered.connect(self.snapshot)
-        acts.copy.triggered.connect(self.copy)
         self._drawn.connect(self._put_on_clipboard)
-        acts.record_seen.triggered.connect(lambda on: self._record(on, SEEN))
-        acts.record_clean.triggered.connect(lambda on: self._record(on, CLEAN))
-        acts.play.triggered.connect(self._play_or_pause)
-        acts.compare.triggered.connect(self.compare)
-        for action in acts.layouts.values():
-            action.triggered.connect(self._show_state)
-        acts.zoom_in.triggered.connect(lambda: self.view.magnify(1.25))
-        acts.zoom_out.triggered.connect(lambda: self.view.magnify(0.8))
-        acts.full_screen.triggered.connect(self._full_screen)
-        for theme, action in acts.themes.items():
-            action.triggered.connect(lambda checked, theme=theme: self._choose_theme(theme))
-        acts.shortcuts.triggered.connect(self.show_shortcuts)
-        acts.about.triggered.connect(
-            lambda: QMessageBox.about(self, self.tr("About livefan"), help_texts.about())
-        )
+        QShortcut(Qt.Key.Key_Escape, self, self._leave_full_screen)
 
     def _begin_timers(self) -> None:
         for interval, effect in (
-            (_FIGURES_MS, self._show_figures),
+            (_FIGURES_MS // 2, self._show_in_turn),
             (_PLOT_MS, self._show_plots),
-            (_FIGURES_MS, self._show_apart),
             (_PLACE_MS, self._show_place),
         ):
             timer = QTimer(self)
@@ -250,7 +239,7 @@ class MainWindow(QMainWindow):
             timer.timeout.connect(effect)
             timer.start()
 
-    def _restore(self) -> None:
+    def _restore(self, asked: Asked) -> None:
         screen = self.screen()
         assert screen is not None
         # The system's frame, which is not there yet, needs room too.
@@ -260,10 +249,13 @@ class MainWindow(QMainWindow):
             self.restoreGeometry(geometry)
         if (docks := self._memory.docks) is not None:
             self.restoreState(docks)
+        if self.player.wanted.second is not None:
+            self.models_dock.show()
+        if asked.panels is not None:
+            for dock in (self.models_dock, self.plots_dock):
+                dock.setVisible(dock.objectName() in asked.panels)
 
     def _begin(self, asked: Asked) -> None:
-        if asked.second is not None:
-            self.models_dock.show()
         if asked.full_screen:
             self.acts.full_screen.trigger()
         if asked.source is None:
@@ -272,6 +264,7 @@ class MainWindow(QMainWindow):
             )
             return
         self.player.start()
+        self._snapshot_due = asked.snapshot
         QTimer.singleShot(_NOTICE_MS, self._forget_notice)
         for path, what in ((asked.record, SEEN), (asked.record_clean, CLEAN)):
             if path is not None:
@@ -287,16 +280,16 @@ class MainWindow(QMainWindow):
             second = remembered if remembered not in (None, first) else rival(first)
             self.player.choose_second(second)
             self.player.look(layout=self._memory.layout, close_up=self._memory.close_up)
-            QTimer.singleShot(0, self.models_dock.show)
+            QTimer.singleShot(_LET_DRAW_MS, self.models_dock.show)
         else:
             self._memory.keep(self.player.wanted, self.player.view, self._theme)
             self.player.look(layout=Layout.SINGLE, close_up=False)
             self.player.choose_second(None)
         self._show_state()
 
-    def snapshot(self) -> Path | None:
+    def snapshot(self, path: Path | None = None) -> Path | None:
         """Save the picture as it is shown, at the frame's own size; returns where it will be."""
-        path = self._new_file(".png")
+        path = path or self._new_file(".png")
         if not self.player.draw_full_size(lambda pixels: self._save(pixels, path)):
             self._say(self.tr("Nothing to save: no picture is shown."))
             return None
@@ -335,7 +328,12 @@ class MainWindow(QMainWindow):
         sheet.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         sheet.open()
 
-    def _record(self, on: bool, what: str) -> None:
+    def show_about(self) -> None:
+        """Say what livefan is."""
+        QMessageBox.about(self, self.tr("About livefan"), help_texts.about())
+
+    def record(self, what: str, on: bool) -> None:
+        """Ask for a file and record into it, or stop doing so."""
         self.player.stop_recording()
         if not on:
             return
@@ -360,13 +358,15 @@ class MainWindow(QMainWindow):
     def _new_file(self, suffix: str) -> Path:
         return self._pictures / f"livefan-{datetime.now():%Y-%m-%d-%H%M%S-%f}{suffix}"
 
-    def _play_or_pause(self) -> None:
+    def play_or_pause(self) -> None:
+        """Hold what is watched, or let it go on; begin to watch where nothing is."""
         if self.player.session is None:
             self.player.start()
         else:
             self.player.pause(not self.player.paused)
 
-    def _full_screen(self, on: bool) -> None:
+    def show_alone(self, on: bool) -> None:
+        """Show the picture alone on the whole screen, or the window again."""
         bars: tuple[QWidget | None, ...] = (self.menuBar(), self.toolbar, self.statusBar(), self.transport)
         if on:
             self._docked = [dock for dock in (self.models_dock, self.plots_dock) if dock.isVisible()]
@@ -380,7 +380,12 @@ class MainWindow(QMainWindow):
             dock.setVisible(not on)
         self._show_state()
 
-    def _choose_theme(self, theme: str) -> None:
+    def _leave_full_screen(self) -> None:
+        if self.isFullScreen():
+            self.acts.full_screen.trigger()
+
+    def choose_theme(self, theme: str) -> None:
+        """Take one of :data:`~livefan.gui.theme.THEMES`."""
         self._theme = theme
         self.acts.themes[theme].setChecked(True)
         application = QApplication.instance()
@@ -390,22 +395,21 @@ class MainWindow(QMainWindow):
     # What it shows.
 
     def _forget_notice(self) -> None:
-        if self.message.text() == self._notice:
-            self.message.setText("")
-        self._notice = ""
+        said, self._notice = self._notice, ""
+        if self.message.text() == said:
+            self._say("")
 
     def _say(self, text: str) -> None:
         text = text or self._notice
         self.message.setText(text)
         self.message.setToolTip(text)
-        painted = self.view.painted
-        if text and (painted is None or not painted.picture.panes):
+        self._make_room()
+        if self.view.result is None or self.isFullScreen():
             self.view.show_message(text)
 
     def _show_state(self) -> None:
         player, acts = self.player, self.acts
         session = player.session
-        self.sources.show_source(player.wanted.source)
         name = self.sources.sources.currentText()
         self.setWindowTitle(f"{name} - livefan" if name else "livefan")
         acts.start.setEnabled(not player.running)
@@ -413,6 +417,8 @@ class MainWindow(QMainWindow):
         recorded = session is not None and session.seekable
         for action in (acts.home, acts.back, acts.forward):
             action.setEnabled(recorded)
+        acts.sequence.setEnabled(player.folder)
+        self.smoothing.setEnabled(session is None or not session.photographs)
         playing = player.running and not player.paused
         acts.show_playing(playing)
         acts.close_up.setChecked(player.view.close_up)
@@ -427,29 +433,50 @@ class MainWindow(QMainWindow):
             action.setEnabled(player.running)
             action.setChecked(player.recording == what)
 
+    def _show_in_turn(self) -> None:
+        """Figures and how far apart models are, one after the other, so that neither waits for both."""
+        next(self._turns)()
+
     def _show_figures(self) -> None:
         session = self.player.session
-        shows = self.view.painted is not None and bool(self.view.painted.picture.panes)
-        self.acts.snapshot.setEnabled(shows)
-        self.acts.copy.setEnabled(shows)
+        if self._snapshot_due is not None and self.view.layout_shown is self.player.view.layout:
+            self.snapshot(self._snapshot_due)
+            self._snapshot_due = None
+        for action in (self.acts.snapshot, self.acts.copy):
+            action.setEnabled(self.view.result is not None)
         if self.models.isVisible():
             self.models.show_figures()
         if session is None:
             self.figures.setText("")
             return
         recording = self.tr("● recording    ") if self.player.recording else ""
-        self.figures.setText(
-            recording
-            + self.tr(
-                "FPS: capture {:.0f}, worker {:.0f}, display {:.0f}    latency {:.0f} ms    dropped {}"
-            ).format(
-                session.capture_fps,
-                session.worker_fps,
-                self.view.fps,
-                1000 * self.player.gauges.latency,
-                session.dropped,
-            )
+        result = self.view.result
+        if result is not None and result.photograph and session.photographs:
+            self.figures.setText(recording + self._of_photograph(session.photographs, result))
+        else:
+            self.figures.setText(recording + self._of_frames(session))
+        self._make_room()
+
+    def _of_photograph(self, names: list[str], result: Result) -> str:
+        height, width = result.frame.image.shape[:2]
+        text = self.tr("{}    {} x {}    faces: {}    {:.0f} ms")
+        name = names[result.frame.index]
+        return text.format(name, width, height, len(result.faces), 1000 * result.seconds)
+
+    def _of_frames(self, session: LiveSession) -> str:
+        text = self.tr("FPS: capture {:.0f}, model {:.0f}, display {:.0f}    latency {:.0f} ms    dropped {}")
+        return text.format(
+            session.capture_fps,
+            session.worker_fps,
+            self.view.fps,
+            1000 * self.player.gauges.latency,
+            session.dropped,
         )
+
+    def _make_room(self) -> None:
+        """What is said goes before figures, where there is no room for both."""
+        needed = self.message.sizeHint().width() + self.figures.sizeHint().width() + _BETWEEN_PX
+        self.figures.setVisible(needed < self.width())
 
     def _show_plots(self) -> None:
         if self.plots.isVisible():
@@ -460,12 +487,16 @@ class MainWindow(QMainWindow):
             self.models.show_plot()
 
     def _show_place(self) -> None:
-        session, painted = self.player.session, self.view.painted
+        session, result = self.player.session, self.view.result
         recorded = session is not None and session.seekable
         if not self.isFullScreen():
             self.transport.setVisible(recorded)
-        if session is not None and recorded and painted is not None and painted.picture.panes:
-            self.transport.show_place(painted.picture.panes[0].result.frame.source_time, session.duration)
+        if session is None or not recorded or result is None:
+            return
+        if session.photographs:
+            self.transport.show_photograph(result.frame.index, len(session.photographs))
+        else:
+            self.transport.show_place(result.frame.source_time, session.duration)
 
     # Qt's own.
 

@@ -75,6 +75,8 @@ class ModelGauges:
     def add(self, result: Result) -> None:
         """Take in a result."""
         self.seconds.add(result.seconds)
+        if result.photograph:
+            return
         if self._shaking is None or result.scheme != self._scheme:
             self._shaking, self._scheme = Jitter(result.scheme), result.scheme
         self._shaking.add(result.faces)
@@ -109,8 +111,9 @@ class Gauges:
         """Take in what both made of one frame."""
         with self._lock:
             self._newest = pair
+            if (mean := pair.apart) is not None:
+                self.apart.add(mean.overall)
             for apart in pair.disagreements:
-                self.apart.add(apart.overall)
                 self._points.append(apart.points)
                 self._keep_worst(apart)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from livefan.errors import LivefanError
-from livefan.frame import Frame
+from livefan.frame import Face, Frame
 from livefan.live.heatmaps import HeatmapProbe
 from livefan.live.priority import BESIDE_NICENESS, give_way
 from livefan.live.result import Result
@@ -30,6 +30,7 @@ class Model:
     Attributes:
         smoothing: strength of the filter; a model chosen as raw is not filtered whatever it is.
         heatmaps: whether results carry heatmaps. They cost another inference for each frame.
+        photographs: whether each frame is looked at by itself: no face is followed, and none smoothed.
         rate: frames it finished.
     """
 
@@ -38,6 +39,7 @@ class Model:
     ) -> None:
         self.smoothing = DEFAULT_STRENGTH
         self.heatmaps = False
+        self.photographs = False
         self.rate = RateMeter()
         self._max_faces = max_faces
         self._say = say
@@ -90,9 +92,9 @@ class Model:
         if epoch != self._epoch:
             self._pipeline.reset()
             self._epoch = epoch
-        self._pipeline.smoothing = 0.0 if self._choice.raw else self.smoothing
+        self._pipeline.smoothing = 0.0 if self._choice.raw or self.photographs else self.smoothing
         begun = time.perf_counter()
-        faces = self._pipeline.process(frame)
+        faces = self._faces(self._pipeline, frame)
         finished = time.perf_counter()
         self.rate.tick()
         result = Result(
@@ -106,8 +108,15 @@ class Model:
             seconds=finished - begun,
             finished_at=finished,
             epoch=epoch,
+            photograph=self.photographs,
         )
         return self.explain(result) if self.heatmaps else result
+
+    def _faces(self, pipeline: Pipeline, frame: Frame) -> list[Face]:
+        if not self.photographs:
+            return pipeline.process(frame)
+        faces = pipeline.process_image(frame.image)
+        return [replace(face, track_id=number) for number, face in enumerate(faces, start=1)]
 
     def explain(self, result: Result) -> Result:
         """A result of this model with the heatmaps of its faces."""

@@ -109,7 +109,7 @@ class Painter:
         with self._changed:
             shown, view = self._shown, self._view
             size = natural_size(shown, view.layout)
-            view = self._aimed(shown, view, size)
+            view = replace(self._aimed(shown, view, size), letters=1.0)
         return render(shown, view, size).image if shown.first is not None else None
 
     def stop(self, timeout: float | None = 1.0) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from livefan.comparison import Disagreement
 from livefan.frame import Face, Frame
@@ -26,6 +28,7 @@ class Result:
         finished_at: when it had finished, in seconds of :func:`time.perf_counter`.
         epoch: rises whenever frames do not follow on each other, as after a jump.
         heatmaps: of each face, where they were asked for; else empty.
+        photograph: whether the frame has nothing to do with others; its faces are numbered from 1.
     """
 
     frame: Frame
@@ -39,6 +42,7 @@ class Result:
     finished_at: float
     epoch: int = 0
     heatmaps: tuple[FaceHeatmaps, ...] = ()
+    photograph: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,3 +62,11 @@ class Pair:
     def frame(self) -> Frame:
         """The frame that both saw."""
         return self.first.frame
+
+    @property
+    def apart(self) -> Disagreement | None:
+        """How far the two are apart on this frame, mean over the faces that both found; None without any."""
+        if not self.disagreements:
+            return None
+        points = np.mean([each.points for each in self.disagreements], axis=0)
+        return replace(self.disagreements[0], points=points)

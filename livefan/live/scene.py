@@ -28,7 +28,9 @@ _FAR_PERCENT = 5.0
 _LONGER = 3.0
 """Arrows of the difference are drawn this many times as long as they are."""
 _DIMMED = 0.6
+_FINE = 0.4
 _WHITE: Colour = (240, 240, 240)
+_MARK = "■ "
 _GAP_PX = 4
 _LETTERS_PX = 13
 _USUAL_HEIGHT = 600.0
@@ -71,6 +73,7 @@ class View:
             :class:`livefan.live.close_up.CloseUp`.
         heatmaps: draw the heatmaps that a result carries.
         spot: draw the heatmap of this landmark alone, and its number.
+        letters: how large letters are, over the usual, as on a screen of high resolution.
     """
 
     layout: Layout = Layout.SINGLE
@@ -83,6 +86,7 @@ class View:
     close_up: bool = False
     heatmaps: bool = False
     spot: Spot | None = None
+    letters: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -267,7 +271,7 @@ def _draw_result(canvas: np.ndarray, pane: Pane, view: View, style: OverlayStyle
     if view.overlay:
         draw_faces(canvas, faces, result.scheme, style)
     if view.spot:
-        _mark(canvas, faces, result, view.spot)
+        _mark(canvas, faces, result, view.spot, _letters_px(canvas, view))
 
 
 def _blend_heatmap(canvas: np.ndarray, pane: Pane, heatmaps: FaceHeatmaps, spot: Spot | None) -> None:
@@ -288,7 +292,7 @@ def _blend_heatmap(canvas: np.ndarray, pane: Pane, heatmaps: FaceHeatmaps, spot:
     cv2.addWeighted(canvas, 1.0, warped, 0.8, 0.0, dst=canvas)
 
 
-def _mark(canvas: np.ndarray, faces: list[Face], result: Result, spot: Spot) -> None:
+def _mark(canvas: np.ndarray, faces: list[Face], result: Result, spot: Spot, letters: int) -> None:
     """Name the landmark that is pointed at."""
     for face in faces:
         if face.track_id == spot.track_id and spot.point < len(face.points_px):
@@ -296,22 +300,25 @@ def _mark(canvas: np.ndarray, faces: list[Face], result: Result, spot: Spot) -> 
             centre = (round(point[0]), round(point[1]))
             cv2.circle(canvas, centre, 7, (255, 255, 255), 1, cv2.LINE_AA)
             name = result.scheme.point_names[spot.point].replace("_", " ")
-            sure = f"{face.confidence[spot.point]:.2f}"
-            place = (centre[0] + 12, centre[1] - 4)
-            write(canvas, f"{spot.point}  {name}  {sure}", place, (255, 255, 255), _letters_px(canvas))
+            said = f"{spot.point}: {name}, confidence {face.confidence[spot.point]:.2f}"
+            write(canvas, said, (centre[0] + 12, centre[1] - 4), (255, 255, 255), letters)
 
 
-def _letters_px(canvas: np.ndarray) -> int:
-    """Letters are larger on a larger canvas, as on a screen of high resolution."""
-    return round(_LETTERS_PX * float(np.clip(canvas.shape[0] / _USUAL_HEIGHT, 1.0, 4.0)))
+def _letters_px(canvas: np.ndarray, view: View) -> int:
+    """Letters are larger on a larger canvas, too."""
+    return round(_LETTERS_PX * max(view.letters, float(np.clip(canvas.shape[0] / _USUAL_HEIGHT, 1.0, 4.0))))
 
 
-def _label(canvas: np.ndarray, result: Result, colour: Colour, left: int) -> None:
-    """Name a model at the upper left of a pane, or, where that begins at the right edge, before it."""
-    letters = _letters_px(canvas)
+def _label(canvas: np.ndarray, result: Result, colour: Colour, left: int, letters: int) -> None:
+    """Name a model at the upper left of a pane, or, where that begins at the right edge, before it.
+
+    Its colour is that of a square: letters in it are hard to read on a face.
+    """
     text = f"{result.label}  {1000 * result.seconds:.0f} ms"
-    last = canvas.shape[1] - size_of(text, letters)[0] - 6
-    write(canvas, text, (min(left + 6, last), 4 + 2 * letters), colour, letters)
+    mark_px, text_px = (size_of(each, letters)[0] for each in (_MARK, text))
+    x, y = min(left + 6, canvas.shape[1] - mark_px - text_px - 6), 4 + 2 * letters
+    write(canvas, _MARK, (x, y), colour, letters)
+    write(canvas, text, (x + mark_px, y), _WHITE, letters)
 
 
 def _side_by_side(pair: Pair, view: View, width: int, height: int) -> Picture:
@@ -324,20 +331,20 @@ def _side_by_side(pair: Pair, view: View, width: int, height: int) -> Picture:
     ):
         pane = _pane(result, view, left, half, height)
         canvas[:, left : left + half] = _draw_pane(pane, view, in_colour(view.style, colour))
-        _label(canvas, result, colour, left)
+        _label(canvas, result, colour, left, _letters_px(canvas, view))
         panes.append(pane)
-    _tell_apart(canvas, pair)
+    _tell_apart(canvas, pair, _letters_px(canvas, view))
     return Picture(canvas, tuple(panes), Layout.SIDE_BY_SIDE)
 
 
 def _overlaid(pair: Pair, pane: Pane, view: View) -> np.ndarray:
-    """Both on one frame, without boxes, which would hide each other."""
+    """Both on one frame, in fine lines and without boxes, which would hide each other."""
     canvas = _resample(pane, view)
-    view = replace(view, style=replace(view.style, boxes=False))
+    view = replace(view, style=replace(view.style, boxes=False, weight=_FINE))
     second = replace(pane, result=pair.second)
     _draw_result(canvas, second, replace(view, spot=None), in_colour(view.style, SECOND_COLOUR))
     _draw_result(canvas, pane, view, in_colour(view.style, FIRST_COLOUR))
-    _legend(canvas, pair)
+    _legend(canvas, pair, _letters_px(canvas, view))
     return canvas
 
 
@@ -348,7 +355,7 @@ def _wiped(pair: Pair, pane: Pane, view: View) -> np.ndarray:
     second = _draw_pane(replace(pane, result=pair.second), view, in_colour(view.style, SECOND_COLOUR))
     canvas[:, edge:] = second[:, edge:]
     cv2.line(canvas, (edge, 0), (edge, pane.height), (255, 255, 255), 2)
-    _legend(canvas, pair)
+    _legend(canvas, pair, _letters_px(canvas, view))
     return canvas
 
 
@@ -375,9 +382,9 @@ def _difference(pair: Pair, pane: Pane, view: View) -> np.ndarray:
         draw_arrows(canvas, reference.points_px, tips, colours, max(1, round(size / 180)))
         draw_points(canvas, reference.points_px, colours, size)
     if view.spot:
-        _mark(canvas, list(ours.values()), pair.first, view.spot)
-    _legend(canvas, pair)
-    _heat_legend(canvas, pair)
+        _mark(canvas, list(ours.values()), pair.first, view.spot, _letters_px(canvas, view))
+    _legend(canvas, pair, _letters_px(canvas, view))
+    _heat_legend(canvas, pair, _letters_px(canvas, view))
     return canvas
 
 
@@ -397,23 +404,20 @@ def _nearest(faces: list[Face], face: Face | None) -> Face | None:
     )
 
 
-def _legend(canvas: np.ndarray, pair: Pair) -> None:
+def _legend(canvas: np.ndarray, pair: Pair, letters: int) -> None:
     """Which model is drawn in which colour, and how far they are apart."""
-    _label(canvas, pair.first, FIRST_COLOUR, 0)
-    _label(canvas, pair.second, SECOND_COLOUR, canvas.shape[1])
-    _tell_apart(canvas, pair)
+    _label(canvas, pair.first, FIRST_COLOUR, 0, letters)
+    _label(canvas, pair.second, SECOND_COLOUR, canvas.shape[1], letters)
+    _tell_apart(canvas, pair, letters)
 
 
-def _tell_apart(canvas: np.ndarray, pair: Pair) -> None:
-    if pair.disagreements:
-        apart = float(np.mean([each.overall for each in pair.disagreements]))
-        letters = _letters_px(canvas)
-        write(canvas, f"{apart:.2f} % apart", (6, canvas.shape[0] - letters // 2), _WHITE, letters)
+def _tell_apart(canvas: np.ndarray, pair: Pair, letters: int) -> None:
+    if (apart := pair.apart) is not None:
+        write(canvas, f"{apart.overall:.2f} % apart", (6, canvas.shape[0] - letters // 2), _WHITE, letters)
 
 
-def _heat_legend(canvas: np.ndarray, pair: Pair) -> None:
+def _heat_legend(canvas: np.ndarray, pair: Pair, letters: int) -> None:
     """What colours and arrows mean, at the lower right."""
-    letters = _letters_px(canvas)
     height, width = canvas.shape[:2]
     bottom = height - letters // 2
     most = f"{_FAR_PERCENT:.0f} % apart"
@@ -426,4 +430,6 @@ def _heat_legend(canvas: np.ndarray, pair: Pair) -> None:
     bar = heat(np.linspace(0, 1, right - left - 4))
     canvas[bottom - letters : bottom - letters // 3, left + 2 : right - 2] = bar
     arrows = f"arrows from {pair.second.label} to {pair.first.label}, {_LONGER:.0f} times as long"
+    if size_of(arrows, letters)[0] > width - 12:
+        arrows = f"arrows {_LONGER:.0f} times as long"
     write(canvas, arrows, (width - 6 - size_of(arrows, letters)[0], bottom - 2 * letters), _WHITE, letters)

@@ -20,6 +20,7 @@ from livefan.live.priority import WORKER_NICENESS, give_way
 from livefan.live.result import Pair, Result
 from livefan.model_choice import ModelChoice
 from livefan.smooth import DEFAULT_STRENGTH
+from livefan.sources import ImageSource
 
 _WAIT_S = 0.05
 """How long a change waits at most while no frame comes."""
@@ -38,12 +39,18 @@ class LiveSession:
         max_faces: each follows at most this many.
         size: width and height in pixels to ask of a camera.
         start_at: seconds into a recording.
+        sequence: whether the images of a folder are the frames of one recording, rather than photographs, of
+            which each is held and looked at by itself.
+        hold: begin a recording held at its first frame.
         on_result: gets every result of the first model.
         on_second: gets every result of the second.
         on_pair: gets what both made of a frame, from either's thread.
         on_status: gets what the user should know in words, e.g. that a camera is away; empty when
             all is well.
         on_end: called once, last, with the error that ended the session, or None.
+
+    Attributes:
+        photographs: names of the photographs, by the index of their frames; of anything else none.
     """
 
     def __init__(
@@ -55,6 +62,8 @@ class LiveSession:
         max_faces: int = 5,
         size: tuple[int, int] | None = None,
         start_at: float = 0.0,
+        sequence: bool = False,
+        hold: bool = False,
         on_result: Callable[[Result], None],
         on_second: Callable[[Result], None] = lambda result: None,
         on_pair: Callable[[Pair], None] = lambda pair: None,
@@ -64,12 +73,15 @@ class LiveSession:
         self._source = source
         self._size = size
         self._start_at = start_at
+        self._sequence = sequence
+        self._hold = hold
         self._max_faces = max_faces
         self._on_result = on_result
         self._on_second = on_second
         self._on_pair = on_pair
         self._on_status = on_status
         self._on_end = on_end
+        self.photographs: list[str] = []
         self._stopping = threading.Event()
         self._capture: CaptureThread | None = None
         self._first = Model(first, max_faces, on_status)
@@ -78,8 +90,8 @@ class LiveSession:
         self._second_lock = threading.Lock()
         self._pairing = Pairing()
         self._advice = Advice()
-        self._advised = ""
-        self._end_told = False
+        self._advised = self._told = ""
+        self._end_seen = False
         self._latest: Result | None = None
         self._smoothing = DEFAULT_STRENGTH
         self._heatmaps = False
@@ -179,7 +191,7 @@ class LiveSession:
     @property
     def at_end(self) -> bool:
         """Whether the last frame of a recording has been seen."""
-        return self._end_told and self._capture is not None and self._capture.at_end
+        return self._end_seen and self._capture is not None and self._capture.at_end
 
     @property
     def duration(self) -> float | None:
@@ -190,11 +202,6 @@ class LiveSession:
     def seekable(self) -> bool:
         """Whether :meth:`seek` and :meth:`step` do anything."""
         return self._capture is not None and self._capture.seekable
-
-    @property
-    def is_live(self) -> bool:
-        """Whether the source goes on by itself: a camera or a stream."""
-        return self._capture is not None and self._capture.source.live
 
     @property
     def capture_fps(self) -> float:
@@ -230,12 +237,17 @@ class LiveSession:
 
     def _work(self) -> None:
         self._on_status(f"opening {display_name(self._source)}")
-        source = open_source(self._source, size=self._size)
+        source = open_source(self._source, size=self._size, photographs=not self._sequence)
         if self._stopping.is_set():
             source.close()
             return
         capture = self._capture = CaptureThread(source, hold_at_end=True, on_status=self._on_status)
         capture.loop, capture.paused = self._loop, self._paused
+        if isinstance(source, ImageSource) and source.photographs:
+            self.photographs = [path.name for path in source.paths]
+            self._first.photographs = True
+        if capture.seekable and (self._hold or source.photographs):
+            self.step(1)  # the first frame is shown, and held
         try:
             self._on_status("loading the network")
             self._first.prepare()
@@ -249,7 +261,7 @@ class LiveSession:
                     self._process(frame, capture.epoch)
                 elif self._latest is not None:
                     self._look_again(self._latest)
-                self._tell_end(capture)
+                self._tell(capture)
         finally:
             self._end_second()
             capture.stop()
@@ -262,12 +274,16 @@ class LiveSession:
             return None
         return capture.get(timeout=_WAIT_S)
 
-    def _tell_end(self, capture: CaptureThread) -> None:
-        if capture.at_end and not self._end_told:
-            self._on_status("; ".join(capture.source.warnings) or "The recording has ended.")
-        elif self._end_told and not capture.at_end:
-            self._on_status("")
-        self._end_told = capture.at_end
+    def _tell(self, capture: CaptureThread) -> None:
+        """Say what is to be known of where the source is and of what was seen, when that has changed."""
+        told = self._advised
+        if capture.at_end:
+            ended = self._advised if self.photographs else "The recording has ended."
+            told = "; ".join(capture.source.warnings) or ended
+        before = self._told, self._end_seen
+        self._told, self._end_seen = told, capture.at_end
+        if before != (told, self._end_seen):
+            self._on_status(told)
 
     def _process(self, frame: Frame, epoch: int) -> None:
         self._offer(frame, epoch)
@@ -287,10 +303,7 @@ class LiveSession:
         self._on_result(result)
         if self._second_wanted is not None and (pair := self._pairing.add(0, result)):
             self._on_pair(pair)
-        advice = self._advice.add(result)
-        if advice != self._advised:
-            self._advised = advice
-            self._on_status(advice)
+        self._advised = self._advice.add(result)
 
     def _offer(self, frame: Frame, epoch: int) -> None:
         """Give the second model a frame, and begin it when it is not there yet."""
@@ -300,6 +313,7 @@ class LiveSession:
             if self._beside is None:
                 model = Model(self._second_wanted, self._max_faces, self._on_status)
                 model.smoothing = self._smoothing
+                model.photographs = self._first.photographs
                 self._beside = BesideModel(model, self._see_second, self._lose_second)
             self._beside.offer(frame, epoch)
 
