@@ -164,7 +164,7 @@ def test_flip_averages_with_the_mirrored_picture(own: Path, weights: Weights):
     image = face.read_image()
     last = image.shape[1] - 1
     mirrored_points = face.points_px[IBUG_68.mirror_order] * (-1, 1) + (last, 0)
-    crop = crop_from_landmarks(mirrored_points)
+    crop = crop_from_landmarks(mirrored_points).sized(runtime.input_size)
     other = locate(runtime, np.ascontiguousarray(image[:, ::-1]), [crop])[0].points_px
     other = other[IBUG_68.mirror_order] * (-1, 1) + (last + 2 * 0.02 * crop.side_px, 0)
     assert flipped is not None
