@@ -188,7 +188,7 @@ def test_a_batch_that_is_stopped_goes_on(tmp_path: Path, talks: Path, photo: np.
     shutil.copytree(talks, folder)
     out.mkdir()
     # Long enough to be stopped in, after the first is done.
-    write_recording(folder / "b2.mkv", [shrunk(photo)] * 300)
+    write_recording(folder / "b2.mkv", [shrunk(photo)] * 1200)
     arguments = [sys.executable, "main.py", "annotate", folder, "-o", out, "--no-video", "--quiet"]
     root = Path(__file__).parent.parent
     running = subprocess.Popen(

@@ -123,7 +123,7 @@ def test_truth_of_frames_and_of_images_with_several_faces(tmp_path: Path):
 )
 def test_a_model_can_be_named_with_runtime_and_raw(words: str, runtime: str | None, smoothing: float):
     model = ModelChoice.parse(f"mobilefan-300w{words}" if words else "mobilefan-300w@torch")
-    assert model.n_parameters == 2_116_164
+    assert model.n_parameters == 2_116_164 + 88_520  # network and refiner
     assert model.label.startswith("mobilefan-300w")
     assert ModelChoice.parse(model.spec) == model
     pipeline = model.pipeline()

@@ -431,8 +431,8 @@ class TestComparing:
         window = held_at_end(drive, images)
         window.acts.compare.trigger()
         table = window.models.table
-        drive.until(lambda: table.item(1, 0).text() == "7.97 M" and table.item(0, 0).text() == "2.12 M")
-        assert [table.item(row, 1).text() for row in range(2)] == ["8.2 MiB", "15 MiB"]
+        drive.until(lambda: table.item(1, 0).text() == "8.06 M" and table.item(0, 0).text() == "2.20 M")
+        assert [table.item(row, 1).text() for row in range(2)] == ["8.6 MiB", "16 MiB"]
         assert window.models.first.weights.currentText() == "mobilefan-300w"
         assert window.models.second.weights.currentText() == "teacher-300w"
         assert not table.isRowHidden(1)

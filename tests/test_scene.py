@@ -149,12 +149,14 @@ def test_nothing_to_show_is_black():
 
 
 def test_heatmaps_lie_on_their_landmarks(photo: np.ndarray, face: Face):
-    heatmaps = HeatmapProbe(read_weight_file()).heatmaps(photo, [face])
+    file = read_weight_file()
+    heatmaps = HeatmapProbe(file).heatmaps(photo, [face])
     (maps,) = heatmaps
-    assert maps.maps.shape == (68, 64, 64)
+    side = file.info.input_size // 4
+    assert maps.maps.shape == (68, side, side)
     peaks = np.array([np.unravel_index(each.argmax(), each.shape)[::-1] for each in maps.maps])
     peaks_px = maps.crop.to_image(peaks * 4 + 1.5)
-    cell_px = maps.crop.side_px / 64
+    cell_px = maps.crop.side_px / side
     assert np.median(np.linalg.norm(peaks_px - face.points_px, axis=1)) < cell_px
     dark = np.zeros_like(photo)
     result = replace(seen(dark, [face]), heatmaps=heatmaps)
@@ -171,7 +173,8 @@ def test_heatmaps_lie_on_their_landmarks(photo: np.ndarray, face: Face):
 def test_heatmaps_are_those_of_the_network_as_torch_has_it(photo: np.ndarray, face: Face, name: str):
     weights = load_weights(name)
     (maps,) = HeatmapProbe(read_weight_file(name)).heatmaps(photo, [face])
-    pixels = torch.from_numpy(upright_crop(face.points_px, IBUG_68).cut(photo)[None])
+    crop = upright_crop(face.points_px, IBUG_68).sized(weights.info.input_size)
+    pixels = torch.from_numpy(crop.cut(photo)[None])
     with torch.inference_mode():
         logits = weights.model(normalise(pixels)).float()
     expected = (logits - logits.amax((2, 3), keepdim=True)).exp()[0].numpy()
