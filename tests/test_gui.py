@@ -635,7 +635,7 @@ class TestPhotographs:
         drive.until(lambda: window.transport.clock.text() == "1 / 6")
         window.acts.sequence.trigger()
         drive.until(lambda: "ended" in window.message.text())
-        assert index(window) == 5
+        drive.until(lambda: index(window) == 5)
         assert window.smoothing.isEnabled()
 
 
