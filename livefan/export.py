@@ -30,7 +30,7 @@ def export(name_or_path: str | Path, out: Path, kind: str) -> float:
         kind: ``"onnx"`` or ``"openvino"``.
 
     Returns:
-        How far its landmarks lie from torch's on real faces, in pixels of a crop 256 wide.
+        How far its landmarks lie from torch's on real faces, in pixels of a crop.
 
     Raises:
         LivefanError: if a package is missing, the name of ``out`` does not fit, or the check fails.

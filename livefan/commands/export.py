@@ -29,5 +29,5 @@ def run(arguments: argparse.Namespace) -> int:
     from livefan.export import export
 
     apart = export(arguments.weights, arguments.out, arguments.format)
-    print(f"{arguments.out}: agrees with torch to {apart:.2g} pixels of a 256 pixel crop")
+    print(f"{arguments.out}: agrees with torch to {apart:.2g} pixels of a crop")
     return 0
