@@ -16,7 +16,7 @@ import av
 import cv2
 import numpy as np
 import pytest
-from PyQt6.QtCore import QEvent, QMimeData, QPointF, QSettings, Qt, QUrl
+from PyQt6.QtCore import QEvent, QMimeData, QPointF, QSettings, Qt, QTranslator, QUrl
 from PyQt6.QtGui import QDropEvent, QMouseEvent, QWheelEvent
 from PyQt6.QtWidgets import QApplication, QComboBox, QFileDialog, QInputDialog, QMenu, QMessageBox
 from pytestqt.qtbot import QtBot
@@ -647,6 +647,23 @@ class TestWords:
         assert not window.figures.isVisible()
         window.player.status.emit("")
         assert window.figures.isVisible()
+
+    def test_what_is_said_without_qt_is_translated_too(self, drive: Driven, images: Path):
+        class German(QTranslator):
+            def translate(self, context: str, text: str, *rest: object) -> str:  # type: ignore[override]
+                known = {("live", "The recording has ended."): "Die Aufnahme ist zu Ende."}
+                return known.get((context, text), "")
+
+            def isEmpty(self) -> bool:  # noqa: N802
+                return False
+
+        translator = German()
+        QApplication.installTranslator(translator)
+        try:
+            window = drive.open(source=str(images), sequence=True)
+            drive.until(lambda: window.message.text() == "Die Aufnahme ist zu Ende.")
+        finally:
+            QApplication.removeTranslator(translator)
 
     def test_a_defect_of_ours_is_said_and_the_window_stays(
         self, drive: Driven, images: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

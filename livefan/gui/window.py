@@ -400,7 +400,8 @@ class MainWindow(QMainWindow):
             self._say("")
 
     def _say(self, text: str) -> None:
-        text = text or self._notice
+        # What is said below the widgets, without Qt, is translated here, by its own words.
+        text = QApplication.translate("live", text or self._notice)
         self.message.setText(text)
         self.message.setToolTip(text)
         self._make_room()
