@@ -1106,6 +1106,14 @@ class TestAskedFor:
         assert cv2.imread(str(path)).shape == (360, 2 * 640 + 4, 3)
         assert window.snapshot() != path
 
+    def test_a_picture_on_the_clipboard(self, drive: Driven, ask, clip: Path, tmp_path: Path):
+        clipboard = QApplication.clipboard()
+        assert clipboard is not None
+        clipboard.clear()
+        ask(str(clip), "--copy", "--snapshot", str(tmp_path / "too.png"))
+        drive.until(lambda: clipboard.image().width() == 640)
+        drive.until((tmp_path / "too.png").exists)
+
     @pytest.mark.parametrize(
         "arguments",
         [

@@ -145,6 +145,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     recording.add_argument(
         "--snapshot", type=Path, metavar="FILE", help="save the first picture that is shown, as .png"
     )
+    recording.add_argument(
+        "--copy", action="store_true", help="put the first picture that is shown on the clipboard"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -199,6 +202,7 @@ def run(arguments: argparse.Namespace) -> int:
             record=arguments.record,
             record_clean=arguments.record_clean,
             snapshot=arguments.snapshot,
+            copy=arguments.copy,
             notice=notice,
         )
     )

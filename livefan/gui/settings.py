@@ -32,7 +32,7 @@ class Asked:
         full_screen: begin without frame and controls.
         panels: names of those that are shown.
         record, record_clean: write what is seen, or the clean frames and their landmarks, from the start.
-        snapshot: save the first picture that is shown.
+        snapshot, copy: save the first picture that is shown, and put it on the clipboard.
         notice: what to tell the user first.
     """
 
@@ -62,6 +62,7 @@ class Asked:
     record: Path | None = None
     record_clean: Path | None = None
     snapshot: Path | None = None
+    copy: bool = False
     notice: str = ""
 
 

@@ -94,6 +94,7 @@ class MainWindow(QMainWindow):
         self._theme = self._memory.theme(asked)
         self._notice = asked.notice
         self._snapshot_due: Path | None = None
+        self._copy_due = False
         self._docked: list[QDockWidget] = []
         self._turns = itertools.cycle((self._show_figures, self._show_apart))
         self._build_centre()
@@ -264,7 +265,7 @@ class MainWindow(QMainWindow):
             )
             return
         self.player.start()
-        self._snapshot_due = asked.snapshot
+        self._snapshot_due, self._copy_due = asked.snapshot, asked.copy
         QTimer.singleShot(_NOTICE_MS, self._forget_notice)
         for path, what in ((asked.record, SEEN), (asked.record_clean, CLEAN)):
             if path is not None:
@@ -440,9 +441,13 @@ class MainWindow(QMainWindow):
 
     def _show_figures(self) -> None:
         session = self.player.session
-        if self._snapshot_due is not None and self.view.layout_shown is self.player.view.layout:
-            self.snapshot(self._snapshot_due)
-            self._snapshot_due = None
+        if self.view.result is not None and self.view.layout_shown is self.player.view.layout:
+            if self._snapshot_due is not None:
+                self.snapshot(self._snapshot_due)
+                self._snapshot_due = None
+            elif self._copy_due:
+                self.copy()
+                self._copy_due = False
         for action in (self.acts.snapshot, self.acts.copy):
             action.setEnabled(self.view.result is not None)
         if self.models.isVisible():
