@@ -186,6 +186,14 @@ def test_the_command_writes_weights_that_are_refined(
     assert "views" in training["refiner"]
 
 
+def test_a_folder_that_is_not_there_is_told_before_the_work(
+    tmp_path: Path, small: Path, capsys: pytest.CaptureFixture[str]
+):
+    out = tmp_path / "gone" / "o.safetensors"
+    assert main(["refine", str(small), "--root", str(tmp_path), "-o", str(out)]) == 2
+    assert "gone: no such folder" in capsys.readouterr().err
+
+
 def test_weights_that_are_not_there_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     (tmp_path / "lfpw/trainset").mkdir(parents=True)
     command = ["refine", "absent", "--root", str(tmp_path), "-o", str(tmp_path / "o.safetensors")]

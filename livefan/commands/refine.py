@@ -12,6 +12,7 @@ from livefan.commands.options import (
     print_left_out,
     whole_number,
 )
+from livefan.errors import LivefanError
 
 
 def add(commands: Commands) -> None:
@@ -52,6 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
     from livefan.datasets import load_extra, load_training
     from livefan.training.refining import refine
 
+    if not arguments.out.parent.is_dir():
+        raise LivefanError(f"{arguments.out.parent}: no such folder; create it first")
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     labelled, validation = load_training(arguments.dataset, arguments.root)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -139,6 +140,9 @@ def _look(
     sets = [(TrainingFaces(labelled.faces, labelled.scheme, config), passes)]
     if extra is not None:
         sets.append((TrainingFaces(extra.faces, extra.scheme, config), 1))
+    for faces, _ in sets:
+        for line in faces.skipped:
+            print(f"skipped: {line}", file=sys.stderr)
     batches = [batch for faces, times in sets for batch in _batches(faces, times)]
     if len(batches) < 2:
         raise LivefanError("too few faces to fit a refiner to; check --root")
