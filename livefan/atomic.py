@@ -21,10 +21,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         LivefanError: if the folder does not exist or cannot be written to.
     """
     path = Path(path)
-    if not path.parent.is_dir():
-        raise LivefanError(f"{path.parent}: no such folder; create it first")
-    if not os.access(path.parent, os.W_OK):
-        raise LivefanError(f"{path.parent}: folder is not writable; choose another place for the output")
+    check_folder(path.parent)
     if path.is_dir():
         raise LivefanError(f"{path}: is a folder; name a file for the output")
     partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
@@ -33,3 +30,15 @@ def whole_file(path: Path) -> Iterator[Path]:
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def check_folder(folder: Path) -> None:
+    """Say so, before the work, if an output cannot be written to a folder.
+
+    Raises:
+        LivefanError: if it does not exist or cannot be written to.
+    """
+    if not folder.is_dir():
+        raise LivefanError(f"{folder}: no such folder; create it first")
+    if not os.access(folder, os.W_OK):
+        raise LivefanError(f"{folder}: folder is not writable; choose another place for the output")

@@ -75,10 +75,10 @@ def found_crops(folder: Path, weights: str | Path, count: int = FACES) -> list[n
     if not folder.is_dir():
         raise LivefanError(f"{folder}: no such folder; name one with pictures of faces")
     pipeline = Pipeline(weights, smoothing=False, runtime=RuntimeChoice("openvino", "float32"))
+    size = pipeline.runtime.input_size
     crops: list[np.ndarray] = []
     for image in _images(folder):
         found = pipeline.process_image(image)
-        size = pipeline.runtime.input_size
         crops += [crop_from_landmarks(face.points_px).sized(size).cut(image) for face in found]
         if len(crops) >= count:
             break

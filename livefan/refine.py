@@ -40,9 +40,13 @@ class ShapeRefiner(nn.Module):
         """
         points = landmarks[..., :2]
         shape, size = in_own_frame(points)
-        moved = self.bent(self.hidden(shape).relu()) + self.straight(shape)
-        refined = points + size * moved.reshape(-1, points.shape[1], 2)
+        refined = points + size * self.offsets(shape)
         return torch.cat([refined, landmarks[..., 2:]], -1)
+
+    def offsets(self, shape: Tensor) -> Tensor:
+        """By how much each landmark is off, ``(batch, n, 2)``, in the frame of shapes, ``(batch, 2 n)``."""
+        moved = self.bent(self.hidden(shape).relu()) + self.straight(shape)
+        return moved.reshape(-1, self.straight.out_features // 2, 2)
 
 
 def in_own_frame(points: Tensor) -> tuple[Tensor, Tensor]:

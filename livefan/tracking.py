@@ -158,8 +158,7 @@ class Track:
         """
         box = bounding_box(located.points_px)
         size = float((box[2:] - box[:2]).max())
-        expected = self.centre_px + self.expected_shift_px(time)
-        away = float(np.linalg.norm((box[:2] + box[2:]) / 2 - expected)) / self.size_px
+        away = self.beside_px(located, time) / self.size_px
         unlike = 0.0 if self.look is None or seen is None else 1.0 - float((self.look * seen).sum())
         if self.look is not None and unlike < _ALIKE:
             away = min(away, _ANYWHERE)

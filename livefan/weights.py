@@ -106,11 +106,13 @@ def load_weights(
     except LivefanError as error:
         raise LivefanError(f"{path}: {error}; use weights of a known architecture") from error
     tensors, _ = read_tensors(path)
-    refiner = _refiner(tensors, landmarks.n_points)
+    of_refiner = under(_REFINER, tensors)
+    bias = of_refiner.get("hidden.bias")
+    refiner = None if bias is None else ShapeRefiner(landmarks.n_points, len(bias))
     try:
         model.load_state_dict({key: value for key, value in tensors.items() if not key.startswith(_REFINER)})
         if refiner is not None:
-            refiner.load_state_dict(_refiner_tensors(tensors))
+            refiner.load_state_dict(of_refiner)
     except RuntimeError as error:
         raise LivefanError(
             f"{path}: its tensors do not fit a {info.architecture} of width {info.width} with "
@@ -123,12 +125,6 @@ def load_weights(
     return Weights(path, model, landmarks, info, refiner)
 
 
-def _refiner_tensors(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The state of the refiner among a file's tensors; empty where there is none."""
-    return {key.removeprefix(_REFINER): value for key, value in tensors.items() if key.startswith(_REFINER)}
-
-
-def _refiner(tensors: dict[str, Tensor], n_points: int) -> ShapeRefiner | None:
-    """A refiner of the size of the one among a file's tensors."""
-    bias = _refiner_tensors(tensors).get("hidden.bias")
-    return None if bias is None else ShapeRefiner(n_points, len(bias))
+def under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose names begin with a prefix, by the rest of their names."""
+    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}

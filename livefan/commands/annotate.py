@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from livefan.atomic import check_folder
 from livefan.commands.options import (
     Commands,
     add_pipeline_options,
@@ -188,10 +189,7 @@ def _tasks(
 ) -> list[Task]:
     from livefan.annotation.batch import Task, name_outputs
 
-    if not folder.is_dir():
-        raise LivefanError(f"{folder}: no such folder; create it first")
-    if not os.access(folder, os.W_OK):
-        raise LivefanError(f"{folder}: folder is not writable; choose another place for the output")
+    check_folder(folder)
     suffix = None if arguments.no_video else ".webm" if settings.video.codec == "vp9" else ".mp4"
     ends = tuple(FORMATS[name] for name in (("csv",) if arguments.data is None else arguments.data))
     return [

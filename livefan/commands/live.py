@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 import re
 import sys
 from pathlib import Path
@@ -17,6 +16,7 @@ from livefan.commands.options import (
     add_style_options,
     check_picture,
     listed,
+    number_between,
     seconds_up_to,
     share,
 )
@@ -117,7 +117,11 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         help="follow a face and show it large, as is done by itself while two models are compared",
     )
     drawing.add_argument(
-        "--zoom", type=_zoom, default=1.0, metavar="Z", help="magnification, from 1, the whole picture, to 40"
+        "--zoom",
+        type=number_between(1.0, _LARGEST_ZOOM),
+        default=1.0,
+        metavar="Z",
+        help="magnification, from 1, the whole picture, to 40",
     )
     drawing.add_argument(
         "--centre",
@@ -239,16 +243,6 @@ def _size(text: str) -> tuple[int, int]:
     if found is None:
         raise argparse.ArgumentTypeError(f"{text!r} is not a width and height such as 1280x720")
     return int(found[1]), int(found[2])
-
-
-def _zoom(text: str) -> float:
-    try:
-        zoom = float(text)
-    except ValueError:
-        zoom = math.nan
-    if not 1.0 <= zoom <= _LARGEST_ZOOM:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {_LARGEST_ZOOM:g}")
-    return zoom
 
 
 def _centre(text: str) -> tuple[float, float]:

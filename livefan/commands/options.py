@@ -38,15 +38,22 @@ def positive_number(text: str) -> int:
     return int(text)
 
 
-def share(text: str) -> float:
-    """A number from 0 to 1."""
-    try:
-        share = float(text)
-    except ValueError:
-        share = math.nan
-    if not 0.0 <= share <= 1.0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1")
-    return share
+def number_between(least: float, most: float, what: str = "number") -> Callable[[str], float]:
+    """Reads a number in a range."""
+
+    def read(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if not least <= number <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a {what} from {least:g} to {most:g}")
+        return number
+
+    return read
+
+
+share = number_between(0.0, 1.0)
 
 
 def listed(text: str, known: Sequence[str]) -> tuple[str, ...]:
@@ -60,17 +67,7 @@ def listed(text: str, known: Sequence[str]) -> tuple[str, ...]:
 
 def seconds_up_to(most: float) -> Callable[[str], float]:
     """Reads a number of seconds from 0 up."""
-
-    def read(text: str) -> float:
-        try:
-            seconds = float(text)
-        except ValueError:
-            seconds = math.nan
-        if not 0.0 <= seconds <= most:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0 to {most:g}")
-        return seconds
-
-    return read
+    return number_between(0.0, most, "number of seconds")
 
 
 def add_style_options(group: argparse._ArgumentGroup) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from livefan.atomic import check_folder
 from livefan.commands.options import (
     Commands,
     add_dataset_options,
@@ -12,7 +13,6 @@ from livefan.commands.options import (
     print_left_out,
     whole_number,
 )
-from livefan.errors import LivefanError
 
 
 def add(commands: Commands) -> None:
@@ -53,8 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     from livefan.datasets import load_extra, load_training
     from livefan.training.refining import refine
 
-    if not arguments.out.parent.is_dir():
-        raise LivefanError(f"{arguments.out.parent}: no such folder; create it first")
+    check_folder(arguments.out.parent)
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     labelled, validation = load_training(arguments.dataset, arguments.root)

@@ -43,9 +43,6 @@ VIEWS = TrainConfig(
 They are not mirrored. What people marked is not symmetrical, and a network that was trained on mirrored faces
 cannot know."""
 
-PASSES = 8
-"""How often each labelled face is looked at, in another view each time."""
-
 _HIDDEN = 256
 _STEPS = 2000
 _BATCH = 128
@@ -86,7 +83,7 @@ def refine(
     validation: FaceSet,
     output: Path,
     *,
-    passes: int = PASSES,
+    passes: int,
     seed: int = 0,
     half: bool = False,
     quiet: bool = False,
@@ -95,10 +92,11 @@ def refine(
 
     Args:
         name_or_path: weights; a refiner that they have is replaced.
-        labelled: faces that people labelled, each looked at ``passes`` times.
+        labelled: faces that people labelled.
         extra: further faces, each looked at once.
         validation: faces to measure on.
         output: the weight file to write.
+        passes: how often each labelled face is looked at, in another view each time.
         half: write it as float16.
 
     Raises:
@@ -186,9 +184,7 @@ def fit_refiner(seen: Sightings, scheme: LandmarkScheme, seed: int = 0) -> Shape
         chosen = torch.randint(len(inputs), (_BATCH,))
         for group in optimiser.param_groups:
             group["lr"] = _LEARNING_RATE * 0.5 * (1 + math.cos(math.pi * step / _STEPS))
-        x = inputs[chosen]
-        moved = refiner.bent(refiner.hidden(x).relu()) + refiner.straight(x)
-        away = moved.reshape(_BATCH, -1, 2) - wanted[chosen]
+        away = refiner.offsets(inputs[chosen]) - wanted[chosen]
         distances = (away.square().sum(-1) + _SOFTNESS**2).sqrt()
         optimiser.zero_grad(set_to_none=True)
         (distances * weights[chosen]).mean().backward()

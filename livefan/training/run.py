@@ -20,7 +20,7 @@ from livefan.datasets import VALIDATION_SEED, FaceSet
 from livefan.errors import LivefanError
 from livefan.training.config import TrainConfig, to_toml
 from livefan.training.learner import Learner, MovingAverage
-from livefan.weights import WeightsInfo, read_tensors, save_weights
+from livefan.weights import WeightsInfo, read_tensors, save_weights, under
 
 BEST_NAME = "best.safetensors"
 STATE_NAME = "state.safetensors"
@@ -70,11 +70,11 @@ class State:
             RuntimeError: if the tensors are those of other networks.
         """
         for prefix, module in self._modules():
-            module.load_state_dict(_under(prefix, tensors))
+            module.load_state_dict(under(prefix, tensors))
         for index, parameter in enumerate(self.learner.parameters()):
             self.optimiser.state[parameter] = {
                 key: value.to("cpu" if key == "step" else parameter.device)
-                for key, value in _under(f"optimiser.{index}.", tensors).items()
+                for key, value in under(f"optimiser.{index}.", tensors).items()
             }
 
     def _modules(self) -> tuple[tuple[str, nn.Module], ...]:
@@ -200,7 +200,3 @@ def _commit() -> str:
     except OSError:
         return "unknown"
     return described.stdout.strip() or "unknown"
-
-
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
