@@ -19,6 +19,8 @@ from livefan.scheme import LandmarkScheme
 
 CROP_MARGIN = 1.25
 """Side of a crop as a multiple of the longer side of the landmark box (MobileFAN, arXiv 1908.03839)."""
+CLOSEST_SIZE = 224
+"""Pixels of a crop of 256 that any smaller one still shows."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,13 @@ class Crop:
         """The crop for a network that takes ``size x size`` pixels.
 
         A smaller one is the middle of a larger one: closer about the face, which has as many pixels. A face
-        that has moved since the last frame leaves it sooner; see benchmarks/README.md.
+        that has moved since the last frame leaves it sooner, so from :data:`CLOSEST_SIZE` down only the
+        pixels become fewer; see benchmarks/README.md.
         """
         if size == self.size:
             return self
-        return replace(self, size=size, side_px=self.side_px * size / self.size)
+        shown, wanted = (max(each, CLOSEST_SIZE) for each in (self.size, size))
+        return replace(self, size=size, side_px=self.side_px * wanted / shown)
 
     def to_crop(self, points_px: np.ndarray) -> np.ndarray:
         """Map ``(..., 2)`` image points to crop pixels, float64."""

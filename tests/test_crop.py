@@ -77,6 +77,14 @@ def test_the_crop_of_landmarks_is_their_box_times_the_margin():
     assert crop.side_px == CROP_MARGIN * 100
 
 
+def test_a_smaller_crop_shows_the_middle_and_from_some_size_on_the_same_with_fewer_pixels():
+    crop = Crop((60.0, 40.0), 512.0, 0.3)
+    sides = {size: crop.sized(size).side_px for size in (256, 224, 192, 64)}
+    assert sides == {256: 512.0, 224: 448.0, 192: 448.0, 64: 448.0}
+    assert crop.sized(192).sized(256) == crop
+    assert crop.sized(192).sized(64) == crop.sized(64)
+
+
 @given(st.floats(-3.1, 3.1))
 def test_a_turned_face_stands_upright_in_its_crop(angle: float):
     rng = np.random.default_rng(1)

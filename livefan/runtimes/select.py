@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from livefan.bundled import bundled_folder
+from livefan.crop import Crop
 from livefan.errors import LivefanError
 from livefan.runtimes.base import AUTO, PRECISIONS, RUNTIMES, Runtime, RuntimeChoice
 from livefan.runtimes.store import Store
@@ -30,7 +31,7 @@ NME_TOLERANCE = 1.01
 """A precision is chosen by itself only where its validation NME is at most this times that of float32."""
 
 AGREEMENT_PX = {"float32": 0.02, "bfloat16": 1.5, "int8": 1.5}
-"""How far landmarks may lie from torch's, mean over the worst crop in its pixels; a crop is 224 or 256 wide.
+"""How far landmarks may lie from torch's, mean over the worst crop in its pixels; a crop is 192 to 256 wide.
 
 Of the crops, one shows a face half covered by a hand, where heatmaps are flat and give way easily."""
 
@@ -279,9 +280,8 @@ def check_crops(size: int) -> np.ndarray:
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if image is None:
         raise LivefanError(f"{path}: cannot be read; install livefan again")
-    border = (INPUT_SIZE - size) // 2
-    crops = image.reshape(-1, INPUT_SIZE, INPUT_SIZE, 3)[:, border : border + size, border : border + size]
-    return np.ascontiguousarray(crops)
+    crop = Crop(((INPUT_SIZE - 1) / 2, (INPUT_SIZE - 1) / 2), INPUT_SIZE).sized(size)
+    return np.stack([crop.cut(face) for face in image.reshape(-1, INPUT_SIZE, INPUT_SIZE, 3)])
 
 
 def disagreement(runtime: Runtime, reference: np.ndarray, crops: np.ndarray) -> float:
