@@ -380,3 +380,28 @@ def test_preview_draws_each_face_plain_and_as_it_is_trained_on(
     assert "gone: no such folder" in capsys.readouterr().err
     assert main([str(argument) for argument in (*arguments[:-1], tmp_path / "sheet.txt")]) == 2
     assert "name a .png" in capsys.readouterr().err
+
+
+def test_what_is_skipped_is_listed_counted_and_kept_with_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    root, more = tmp_path / "root", tmp_path / "more"
+    _write_faces(root, 12)
+    _write_faces(more, 2)
+    (root / "0.pts").write_text("damaged")
+    (root / "1.png").write_bytes(b"no image")
+    (more / "0.png").unlink()
+    (tmp_path / "run.toml").write_text(to_toml(replace(SMALL, epochs=1)))
+    data = ["--dataset", "pts", "--root", str(root), "--extra", str(more)]
+    command = ["train", *data, "--config", str(tmp_path / "run.toml"), "--out", str(tmp_path / "run")]
+    assert main([*command, "--quiet"]) == 0
+    said = capsys.readouterr().err.splitlines()
+    listed = (tmp_path / "run/skipped.txt").read_text().splitlines()
+    assert [line.partition(":")[0] for line in sorted(listed)] == [
+        str(more / "0.pts"),
+        str(root / "0.pts"),
+        str(root / "1.png"),
+    ]
+    assert said == [*(f"skipped: {line}" for line in listed), "skipped in all: 3"]
+    assert main(["preview", *data[:4], "-o", str(tmp_path / "sheet.png")]) == 0
+    assert capsys.readouterr().err.splitlines() == [said[0], "skipped in all: 1"]

@@ -127,7 +127,11 @@ def add_dataset_options(parser: argparse.ArgumentParser, *, required: bool = Tru
 
 
 def print_left_out(faces: FaceSet) -> None:
-    """Say on standard error what of a set of faces is absent or left out."""
+    """Say on standard error what of a set of faces is absent or left out on purpose.
+
+    What was skipped is told together with the images that turn out unreadable, by
+    :func:`livefan.datasets.print_skipped`.
+    """
     for folder in faces.absent:
         print(f"absent, done without: {folder}", file=sys.stderr)
     for line in faces.duplicates:

@@ -46,7 +46,7 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
     from livefan.atomic import whole_file
-    from livefan.datasets import load
+    from livefan.datasets import load, print_skipped
     from livefan.training.config import read_config
     from livefan.training.preview import draw_preview
 
@@ -56,5 +56,6 @@ def run(arguments: argparse.Namespace) -> int:
     with whole_file(arguments.out) as partial:
         faces = load(arguments.dataset, arguments.root, "train")
         print_left_out(faces)
+        print_skipped(faces.skipped)
         draw_preview(faces, config, partial, rows=arguments.faces, samples=arguments.samples)
     return 0

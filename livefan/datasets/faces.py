@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -119,3 +121,11 @@ class FaceSet:
             for face in self.faces
         ]
         return replace(self, scheme=scheme, faces=faces)
+
+
+def print_skipped(lines: Sequence[str]) -> None:
+    """Say on standard error what was passed over, a line each, and how much that is in all."""
+    for line in lines:
+        print(f"skipped: {line}", file=sys.stderr)
+    if lines:
+        print(f"skipped in all: {len(lines)}", file=sys.stderr)

@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from livefan.datasets import FaceSet
+from livefan.datasets import FaceSet, print_skipped
 from livefan.errors import LivefanError
 from livefan.model import build_network
 from livefan.training.augment import EvaluationFaces
@@ -57,6 +57,7 @@ def average(
                 f"{' of width '.join(_kind(loaded[0]))}; average one kind only"
             )
     faces = EvaluationFaces(validation.faces, loaded[0].info.input_size)
+    print_skipped([*validation.skipped, *faces.skipped])
     mean = build_network(loaded[0].info.architecture, validation.scheme.n_points, loaded[0].info.width)
 
     def error_of(states: list[dict[str, Tensor]]) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from livefan.datasets import FaceSet
+from livefan.datasets import FaceSet, print_skipped
 from livefan.decode import DECODERS
 from livefan.errors import LivefanError
 from livefan.metrics import inter_ocular, nme
@@ -77,12 +76,13 @@ def train(
         torch.manual_seed(config.seed)
         faces = TrainingFaces(training.faces, training.scheme, config)
         held_out = [EvaluationFaces(validation.faces, size) for size in config.input_sizes]
+        skipped = [*training.skipped, *faces.skipped, *held_out[0].skipped]
+        if processes.first:
+            print_skipped(skipped)
         _check_faces(faces, held_out[0], config, processes)
         trainer = _Trainer(training.scheme, config, processes)
         if processes.first:
-            for line in (*faces.skipped, *held_out[0].skipped):
-                print(f"skipped: {line}", file=sys.stderr)
-            run.begin(training, validation)
+            run.begin(training, validation, skipped)
         processes.wait()
         progress = run.resume(trainer.state)
         trainer.prepare(compiled=compiled)

@@ -7,6 +7,7 @@ import math
 import platform
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -82,7 +83,7 @@ class State:
 
 
 class Run:
-    """A run's folder: ``run.toml``, ``environment.json``, ``faces.txt``, weights, state and history.
+    """A run's folder: settings, environment, lists of faces, weights, state and history.
 
     Args:
         folder: is made if it is absent. One that holds an unfinished run of the same settings is
@@ -101,8 +102,8 @@ class Run:
                 f"{settings}: this folder holds a run with other settings; choose another --out"
             )
 
-    def begin(self, training: FaceSet, validation: FaceSet) -> None:
-        """Write down what the run begins with: settings, versions, command, commit and faces."""
+    def begin(self, training: FaceSet, validation: FaceSet, skipped: Sequence[str] = ()) -> None:
+        """Write down settings, versions, command, commit, the faces, and what was skipped."""
         self.folder.mkdir(parents=True, exist_ok=True)
         if (self.folder / CONFIG_NAME).exists():
             return
@@ -110,6 +111,7 @@ class Run:
         lines += [f"validation {face.image_path}" for face in validation.faces]
         self._write("environment.json", json.dumps(_environment(), indent=1) + "\n")
         self._write("faces.txt", "\n".join(lines) + "\n")
+        self._write("skipped.txt", "".join(f"{line}\n" for line in skipped))
         self._write(CONFIG_NAME, to_toml(self.config))
 
     def resume(self, state: State) -> Progress:
