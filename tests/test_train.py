@@ -20,7 +20,7 @@ from livefan.scheme import IBUG_68
 from livefan.training.augment import EvaluationFaces, TrainingFaces
 from livefan.training.average import average
 from livefan.training.config import TrainConfig, read_config, to_toml
-from livefan.training.engine import learning_rate_factor, train
+from livefan.training.engine import learning_rate_factor, train, validate
 from livefan.training.learner import MovingAverage
 from livefan.training.loader import Loader
 from livefan.training.losses import LandmarkCriterion, weighted_total
@@ -349,13 +349,41 @@ def test_averaging_keeps_what_helps_and_says_what_went_in(tmp_path: Path):
     assert torch.allclose(mean_head, torch.stack(heads).mean(0), atol=1e-7)
 
 
-def test_only_networks_of_one_kind_are_averaged(tmp_path: Path):
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        (WeightsInfo("300w-68", 1.0), "of width 1.0 for 256"),
+        (WeightsInfo("300w-68", 0.5, input_size=224), "for 224 pixels"),
+        (WeightsInfo("300w-68", 0.5, decoder="argmax"), "pixels and argmax"),
+    ],
+)
+def test_only_networks_of_one_kind_are_averaged(tmp_path: Path, other: WeightsInfo, said: str):
     faces = marked_faces(_folder(tmp_path / "f"), 4)
     paths = [tmp_path / "a.safetensors", tmp_path / "b.safetensors"]
-    for path, width in zip(paths, (0.5, 1.0), strict=True):
-        save_weights(path, MobileFAN(68, width), WeightsInfo("300w-68", width))
-    with pytest.raises(LivefanError, match=r"b\.safetensors: a mobilefan of width 1\.0, but"):
+    for path, info in zip(paths, (WeightsInfo("300w-68", 0.5), other), strict=True):
+        save_weights(path, MobileFAN(68, info.width), info)
+    with pytest.raises(LivefanError, match=rf"b\.safetensors: a mobilefan .*{said}.*, but .*one kind only"):
         average(paths, faces, tmp_path / "mean.safetensors")
+    assert not (tmp_path / "mean.safetensors").exists()
+
+
+def test_a_mean_is_measured_by_the_decoder_that_it_is_saved_with(tmp_path: Path):
+    faces = marked_faces(_folder(tmp_path / "f"), 4)
+    torch.manual_seed(0)
+    networks = [MobileFAN(68, 0.5).eval() for _ in range(2)]
+    paths = [tmp_path / "a.safetensors", tmp_path / "b.safetensors"]
+    for path, network, offset in zip(paths, networks, (0.0035, 0.004), strict=True):
+        info = WeightsInfo("300w-68", 0.5, decoder="argmax", input_size=192, mirror_offset=offset)
+        save_weights(path, network, info)
+    chosen, error = average(paths, faces, tmp_path / "mean.safetensors")
+    mean = load_weights(tmp_path / "mean.safetensors")
+    assert mean.info.mirror_offset == load_weights(chosen[0]).info.mirror_offset
+    held_out, cpu = EvaluationFaces(faces.faces, 192), torch.device("cpu")
+    by_argmax, by_soft_argmax = (
+        validate(mean.model, held_out, IBUG_68, cpu, decoder) for decoder in ("argmax", "soft-argmax")
+    )
+    assert error == pytest.approx(by_argmax, rel=1e-5)
+    assert error != pytest.approx(by_soft_argmax, rel=1e-2)
 
 
 def test_preview_draws_each_face_plain_and_as_it_is_trained_on(

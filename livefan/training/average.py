@@ -37,7 +37,7 @@ def average(
     """Average weight files and write the result.
 
     Args:
-        candidates: weight files of one architecture, as from the epochs of one run.
+        candidates: weight files of one kind, as from the epochs of one run.
         validation: labelled faces to choose by.
         output: the weight file to write.
         greedy: leave out what does not lower the validation error.
@@ -47,22 +47,23 @@ def average(
         The files that went in, and the validation NME of their mean in percent.
 
     Raises:
-        LivefanError: if the candidates are not of one architecture and scheme.
+        LivefanError: if the candidates are not of one architecture, scheme, input size and decoder.
     """
     loaded = [load_weights(path, scheme=validation.scheme.name) for path in candidates]
+    kind = _kind(loaded[0])
     for other in loaded[1:]:
-        if _kind(other) != _kind(loaded[0]):
+        if _kind(other) != kind:
             raise LivefanError(
-                f"{other.path}: a {' of width '.join(_kind(other))}, but {loaded[0].path} a "
-                f"{' of width '.join(_kind(loaded[0]))}; average one kind only"
+                f"{other.path}: {_kind(other)}, but {loaded[0].path} {kind}; average one kind only"
             )
-    faces = EvaluationFaces(validation.faces, loaded[0].info.input_size)
+    info = loaded[0].info
+    faces = EvaluationFaces(validation.faces, info.input_size)
     print_skipped([*validation.skipped, *faces.skipped])
-    mean = build_network(loaded[0].info.architecture, validation.scheme.n_points, loaded[0].info.width)
+    mean = build_network(info.architecture, validation.scheme.n_points, info.width)
 
     def error_of(states: list[dict[str, Tensor]]) -> float:
         mean.load_state_dict(mean_state(states))
-        return validate(mean, faces, validation.scheme, torch.device("cpu"))
+        return validate(mean, faces, validation.scheme, torch.device("cpu"), info.decoder)
 
     states = {weights.path: weights.model.state_dict() for weights in loaded}
     if greedy:
@@ -93,5 +94,7 @@ def _chosen(
     return chosen, best
 
 
-def _kind(weights: Weights) -> tuple[str, str]:
-    return weights.info.architecture, str(weights.info.width)
+def _kind(weights: Weights) -> str:
+    """What networks that can be averaged, and measured as one, have in common."""
+    info = weights.info
+    return f"a {info.architecture} of width {info.width} for {info.input_size} pixels and {info.decoder}"
