@@ -126,6 +126,23 @@ def add_dataset_options(parser: argparse.ArgumentParser, *, required: bool = Tru
     )
 
 
+def add_extra_option(parser: argparse.ArgumentParser, use: str) -> None:
+    """Further faces, of folders that people or other commands made.
+
+    Args:
+        use: what is done with them, in words.
+    """
+    parser.add_argument(
+        "--extra",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help=f"{use} in this folder of images with .pts, such as 'label' and 'synthesise-profiles' write; "
+        "may be given several times",
+    )
+
+
 def print_left_out(faces: FaceSet) -> None:
     """Say on standard error what of a set of faces is absent or left out on purpose.
 
