@@ -175,6 +175,23 @@ def test_other_settings_do_not_continue_a_run(tmp_path: Path):
         train(faces, faces, SMALL, tmp_path / "r", quiet=True)
 
 
+def test_other_faces_do_not_continue_a_run(tmp_path: Path):
+    faces, others = (marked_faces(_folder(tmp_path / name), 4) for name in ("f", "others"))
+    once, folder = replace(SMALL, epochs=1), tmp_path / "r"
+    train(faces, faces, once, folder, quiet=True)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    fewer = replace(faces, faces=faces.faces[:3])
+    for training, validation, said in (
+        (others, faces, r"first 'train .*f/0\.png', which is 'train .*others/0\.png' now"),
+        (faces, others, r"first 'validation .*f/0\.png', which is 'validation .*others/0\.png' now"),
+        (faces, fewer, r"first 'validation .*3\.png', which is 'no further' now"),
+        (faces.joined(others), faces, r"first 'validation .*', which is 'train .*others/0\.png' now"),
+    ):
+        with pytest.raises(LivefanError, match=rf"r/faces\.txt: .*run on other faces, {said}"):
+            train(training, validation, once, folder, quiet=True)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
 def test_a_run_writes_down_what_it_began_with(tmp_path: Path):
     faces = marked_faces(_folder(tmp_path / "f"), 4)
     train(faces, faces, replace(SMALL, epochs=1), tmp_path / "r", quiet=True)
@@ -185,6 +202,15 @@ def test_a_run_writes_down_what_it_began_with(tmp_path: Path):
     assert sum(line.startswith("train ") for line in listed) == 4
     assert str(faces.faces[0].image_path) in listed[0]
     assert list((tmp_path / "r").glob("events.out.tfevents.*")), "no TensorBoard log"
+    assert not (tmp_path / "r/resumed.jsonl").exists()
+    for times in (1, 2):
+        train(faces, faces, replace(SMALL, epochs=1), tmp_path / "r", quiet=True)
+        resumed = (tmp_path / "r/resumed.jsonl").read_text().splitlines()
+        assert len(resumed) == times
+    latest = json.loads(resumed[-1])
+    assert latest.keys() == environment.keys()
+    assert latest["time"] >= environment["time"]
+    assert json.loads((tmp_path / "r/environment.json").read_text()) == environment
 
 
 def test_a_student_learns_from_its_teacher_and_can_be_stopped_on_the_way(tmp_path: Path):

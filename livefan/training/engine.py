@@ -57,8 +57,8 @@ def train(
 ) -> Progress:
     """Train a network and keep the best weights by validation NME in ``run_folder``.
 
-    A folder that holds the state of an unfinished run with the same settings is resumed. Under torchrun
-    all processes share every batch.
+    A folder that holds the state of an unfinished run with the same settings and faces is resumed. Under
+    torchrun all processes share every batch.
 
     Args:
         training, validation: labelled faces of one scheme.
@@ -68,10 +68,10 @@ def train(
         quiet: no progress bar.
 
     Raises:
-        LivefanError: if the folder holds a run with other settings, the teacher is of another scheme,
-            or a loss is not finite.
+        LivefanError: if the folder holds a run with other settings or faces, the teacher is of another
+            scheme, or a loss is not finite.
     """
-    run = Run(run_folder, config)
+    run = Run(run_folder, config, training, validation)
     with join() as processes:
         torch.manual_seed(config.seed)
         faces = TrainingFaces(training.faces, training.scheme, config)
@@ -82,7 +82,7 @@ def train(
         _check_faces(faces, held_out[0], config, processes)
         trainer = _Trainer(training.scheme, config, processes)
         if processes.first:
-            run.begin(training, validation, skipped)
+            run.begin(skipped)
         processes.wait()
         progress = run.resume(trainer.state)
         trainer.prepare(compiled=compiled)
@@ -100,7 +100,7 @@ def train(
                     for size, smaller in zip(config.input_sizes[1:], held_out[1:], strict=True):
                         means[f"validation_nme_{size}"] = trainer.validate(smaller, training.scheme)
                     progress.history.append({"epoch": progress.epoch, **means})
-                    info = run.describe(training, progress, len(faces), trainer.decoder)
+                    info = run.describe(progress, len(faces), trainer.decoder)
                     run.save(trainer.state, progress, info, keep_epoch=keep_epochs)
                     for name, value in means.items():
                         board.add_scalar(name, value, progress.epoch)
