@@ -179,6 +179,9 @@ def test_wflw_faces_come_with_their_attributes_and_unusable_lines_are_listed(wfl
     assert np.allclose(faces.faces[1].points_px - faces.faces[0].points_px, 1.0)
     assert faces.faces[0].points_px[0] == pytest.approx(np.random.default_rng(0).uniform(20, 80, 2), abs=1e-6)
     assert faces.faces[0].read_image().shape == (100, 100, 3)
+    image = wflw / "WFLW_images/0--Parade/1.jpg"
+    x, y = faces.faces[0].points_px.mean(axis=0)
+    assert [face.place for face in faces.faces] == [f"{image} at {x + d:.0f}, {y + d:.0f}" for d in (0, 1)]
     assert len(faces.skipped) == 2
     assert "line 3" in faces.skipped[0]
     assert "gone.jpg" in faces.skipped[0]
@@ -239,6 +242,9 @@ def test_cofw_gives_points_occlusion_and_images_in_colour_or_grey(tmp_path: Path
     assert colour[6, 70].tolist() == [0, 0, 255]
     assert grey[5, 70].tolist() == [200, 200, 200]
     assert len({face.name for face in faces.faces}) == 4
+    assert faces.faces[1].place == f"{tmp_path}/COFW_test_color.mat, IsT 2"
+    with pytest.raises(LivefanError, match=r"COFW_test_color\.mat, IsT 2: of 90 x 80 pixels, but a landmark"):
+        replace(face, points_px=face.points_px + 500).read_image()
 
 
 def test_cofw_is_divided_and_its_faults_are_named(tmp_path: Path):
@@ -253,6 +259,17 @@ def test_cofw_is_divided_and_its_faults_are_named(tmp_path: Path):
     path.write_bytes(b"not a MATLAB file")
     with pytest.raises(LivefanError, match=r"not a MATLAB v7\.3 file"):
         load("cofw", tmp_path, "train")
+
+
+def test_photographs_that_cofw_holds_twice_are_told_by_their_place(tmp_path: Path):
+    """All its faces lie in one file."""
+    write_cofw(tmp_path / "COFW_train_color.mat", "IsTr", "phisTr", 20)
+    training, validation = load_training("cofw", tmp_path)
+    everything = training.duplicates + [face.place for face in training.faces]
+    assert len({line.partition(":")[0] for line in everything}) == 18
+    held_out = {face.place for face in validation.faces}
+    assert training.duplicates
+    assert {line.rpartition("same photograph as ")[2] for line in training.duplicates} <= held_out
 
 
 def test_without_h5py_cofw_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -97,8 +97,8 @@ class Run:
     def __init__(self, folder: Path, config: TrainConfig, training: FaceSet, validation: FaceSet) -> None:
         self.folder, self.config = folder, config
         self._training = training
-        self._faces = [f"train {face.image_path}" for face in training.faces]
-        self._faces += [f"validation {face.image_path}" for face in validation.faces]
+        self._faces = [f"train {face.place}" for face in training.faces]
+        self._faces += [f"validation {face.place}" for face in validation.faces]
         settings, listed = folder / CONFIG_NAME, folder / FACES_NAME
         if not settings.exists():
             return
