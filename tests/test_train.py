@@ -353,14 +353,19 @@ def _write_faces(folder: Path, count: int) -> None:
         write_pts(face.image_path.with_suffix(".pts"), face.points_px)
 
 
-def test_averaging_keeps_what_helps_and_says_what_went_in(tmp_path: Path):
+def test_averaging_keeps_what_helps_and_says_what_went_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     training, validation = (marked_faces(_folder(tmp_path / name), 8) for name in ("t", "v"))
     progress = train(training, validation, SMALL, tmp_path / "run", keep_epochs=True, quiet=True)
     epochs = [tmp_path / f"run/epoch-{number}.safetensors" for number in (1, 2)]
+    monkeypatch.setattr(sys, "argv", ["livefan", "average", "run/epoch-1.safetensors", "--root", "faces"])
     chosen, error = average(epochs, validation, tmp_path / "mean.safetensors")
     assert error <= progress.best_nme + 1e-6
     mean = load_weights(tmp_path / "mean.safetensors")
     assert mean.info.training["averaged"] == ", ".join(path.stem for path in chosen)
+    environment = json.loads((tmp_path / "run/environment.json").read_text())
+    done = f"livefan average run/epoch-1.safetensors --root faces (commit {environment['commit']})"
+    assert mean.info.training["averaged_by"] == done
+    assert mean.info.training["command"] == environment["command"] != done
     parts = [load_weights(path).model.head.weight for path in chosen]
     assert torch.allclose(mean.model.head.weight, torch.stack(parts).mean(0), atol=1e-7)
     average(epochs, validation, tmp_path / "half.safetensors", half=True)
@@ -399,11 +404,20 @@ def test_a_mean_is_measured_by_the_decoder_that_it_is_saved_with(tmp_path: Path)
     networks = [MobileFAN(68, 0.5).eval() for _ in range(2)]
     paths = [tmp_path / "a.safetensors", tmp_path / "b.safetensors"]
     for path, network, offset in zip(paths, networks, (0.0035, 0.004), strict=True):
-        info = WeightsInfo("300w-68", 0.5, decoder="argmax", input_size=192, mirror_offset=offset)
+        info = WeightsInfo(
+            "300w-68",
+            0.5,
+            decoder="argmax",
+            input_size=192,
+            mirror_offset=offset,
+            training={"data": "some", "refiner": "fitted", "refined_by": "livefan refine"},
+        )
         save_weights(path, network, info)
     chosen, error = average(paths, faces, tmp_path / "mean.safetensors")
     mean = load_weights(tmp_path / "mean.safetensors")
     assert mean.info.mirror_offset == load_weights(chosen[0]).info.mirror_offset
+    assert mean.info.training.keys() == {"data", "averaged", "averaged_by", "validation"}
+    assert mean.refiner is None
     held_out, cpu = EvaluationFaces(faces.faces, 192), torch.device("cpu")
     by_argmax, by_soft_argmax = (
         validate(mean.model, held_out, IBUG_68, cpu, decoder) for decoder in ("argmax", "soft-argmax")

@@ -20,6 +20,7 @@ from livefan.errors import LivefanError
 from livefan.model import build_network
 from livefan.training.augment import EvaluationFaces
 from livefan.training.engine import validate
+from livefan.training.environment import made_by
 from livefan.weights import Weights, load_weights, save_weights
 
 
@@ -72,8 +73,11 @@ def average(
         chosen, best = candidates, error_of(list(states.values()))
     first = next(weights for weights in loaded if weights.path == chosen[0])
     mean.load_state_dict(mean_state([states[path] for path in chosen]))
-    training = dict(first.info.training)
+    # The refiner of one of them does not fit the mean, and is not written.
+    of_refiner = ("refiner", "refined_by")
+    training = {key: text for key, text in first.info.training.items() if key not in of_refiner}
     training["averaged"] = ", ".join(path.stem for path in chosen)
+    training["averaged_by"] = made_by()
     training["validation"] = f"{best:.3f} %" + training.get("validation", "").partition("%")[2]
     save_weights(output, mean, replace(first.info, training=training), half=half)
     return chosen, best

@@ -24,6 +24,12 @@ def environment() -> dict[str, str]:
     }
 
 
+def made_by() -> str:
+    """The command that makes a file and the commit it runs from, for the file's metadata."""
+    now = environment()
+    return f"{now['command']} (commit {now['commit']})"
+
+
 def _version(package: str) -> str:
     try:
         return version(package)

@@ -21,6 +21,7 @@ from livefan.runtimes.pytorch import TorchRuntime
 from livefan.scheme import LandmarkScheme
 from livefan.training.augment import TrainingFaces
 from livefan.training.config import TrainConfig
+from livefan.training.environment import made_by
 from livefan.weights import load_weights, save_weights
 
 VIEWS = TrainConfig(
@@ -117,6 +118,7 @@ def refine(
     )
     training = dict(weights.info.training)
     training["refiner"] = f"fitted to {len(seen.found)} views, seed {seed}"
+    training["refined_by"] = made_by()
     training["validation"] = f"{after:.3f} %" + training.get("validation", "").partition("%")[2]
     info = replace(weights.info, training=training)
     save_weights(output, weights.model, info, refiner=refiner, half=half)
