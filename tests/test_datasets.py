@@ -115,6 +115,35 @@ def test_unusable_files_are_passed_over_and_listed(root: Path):
     assert len(faces.skipped) == 2
 
 
+def test_an_empty_image_set_and_images_without_labels_are_told(root: Path):
+    (root / "helen/testset").mkdir()
+    for name in "ab":
+        (root / f"lfpw/testset/{name}.JPG").write_bytes(b"")
+    (root / "lfpw/testset/._image_0000.pts").write_bytes(b"what a system leaves beside a file")
+    faces = load_300w(root, "common")
+    assert len(faces.faces) == 5
+    assert faces.absent == []
+    assert faces.skipped == [
+        f"{root}/lfpw/testset: images without a .pts beside them: 2, such as a.JPG",
+        f"{root}/helen/testset: holds no .pts file",
+    ]
+
+
+def test_names_in_capitals_are_found(tmp_path: Path):
+    for name in ("IMG_1", "IMG_2", "img_3"):
+        add_face(tmp_path, name)
+    (tmp_path / "IMG_1.jpg").rename(tmp_path / "IMG_1.JPG")
+    (tmp_path / "IMG_2.jpg").rename(tmp_path / "IMG_2.Jpeg")
+    (tmp_path / "IMG_2.pts").rename(tmp_path / "IMG_2.PTS")
+    add_face(tmp_path, "IMG_1", ".png")  # of two images the .png, as ever
+    faces = load("pts", tmp_path, "all")
+    assert [face.image_path.name for face in faces.faces] == ["IMG_1.png", "IMG_2.Jpeg", "img_3.jpg"]
+    assert faces.skipped == []
+    (tmp_path / "img_3.pts").unlink()
+    (tmp_path / "IMG_1.pts").unlink()
+    assert [face.image_path.name for face in load("pts", tmp_path, "all").faces] == ["IMG_2.Jpeg"]
+
+
 def test_points_of_another_image_are_told_when_it_is_read_but_a_face_cut_off_by_the_edge_is_used(root: Path):
     face = load("300w", root, "common").faces[0]
     hanging_over = replace(face, points_px=face.points_px - (30, 0))  # by 10 of a box of about 60
