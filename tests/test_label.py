@@ -136,6 +136,34 @@ def test_labelling_that_was_stopped_goes_on_where_it_was(
     assert written[0] == written[1]
 
 
+def test_faces_of_files_named_alike_do_not_overwrite_each_other(
+    runtime: Runtime, photo: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    folder = tmp_path / "in"
+    (folder / "a").mkdir(parents=True)
+    for name in ("x.jpg", "a/b.png", "alone.png"):
+        cv2.imwrite(str(folder / name), photo)
+    # Stopped before the last of them, then taken up with further ones.
+    label_image = labelling._label_image
+
+    def label_but_the_last(*arguments):
+        if arguments[2].name == "x.jpg":
+            raise KeyboardInterrupt
+        return label_image(*arguments)
+
+    monkeypatch.setattr(labelling, "_label_image", label_but_the_last)
+    with pytest.raises(KeyboardInterrupt):
+        label([runtime], folder, tmp_path / "out", quiet=True)
+    monkeypatch.setattr(labelling, "_label_image", label_image)
+    for name in ("x.png", "X.bmp", "a-b.jpg"):
+        cv2.imwrite(str(folder / name), photo)
+    assert label([runtime], folder, tmp_path / "out", quiet=True).kept == 6
+    names = sorted(path.name for path in (tmp_path / "out").glob("*.pts"))
+    assert len(names) == 6
+    assert {"a-b_0.pts", "alone_0.pts"} < set(names)
+    assert len(load("pts", tmp_path / "out", "all").faces) == 6
+
+
 def test_labels_of_another_teacher_are_not_gone_on_with(runtime: Runtime, photo: np.ndarray, tmp_path: Path):
     (tmp_path / "in").mkdir()
     cv2.imwrite(str(tmp_path / "in/face.png"), photo)

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
+import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -173,14 +176,14 @@ def label(
         raise LivefanError(f"{output.parent}: no such folder; create it first")
     partial = output.with_name(f".{output.name}.partial")
     done = _begin(partial, {"criteria": asdict(criteria), "teachers": described})
+    stems = _stems([str(path.relative_to(folder)) for path in images])
     with FaceDetector() as detector, (partial / _JOURNAL).open("a") as journal:
-        for path in tqdm(images, "labelling", leave=False, disable=True if quiet else None):
-            name = str(path.relative_to(folder))
+        for name, stem in tqdm(stems.items(), "labelling", leave=False, disable=True if quiet else None):
             if name not in done:
-                done[name] = _label_image(teachers, detector, path, partial, name, criteria)
+                done[name] = _label_image(teachers, detector, folder / name, partial / stem, name, criteria)
                 journal.write(json.dumps([name, asdict(done[name])]) + "\n")
                 journal.flush()
-    outcomes = [done[str(path.relative_to(folder))] for path in images]
+    outcomes = [done[name] for name in stems]
     labels = Labels(
         sum(each.kept for each in outcomes), [line for each in outcomes for line in each.left_out]
     )
@@ -208,6 +211,20 @@ def _begin(partial: Path, terms: dict[str, object]) -> dict[str, Labels]:
     return {}
 
 
+def _stems(names: Sequence[str]) -> dict[str, str]:
+    """What the faces of each file are named after: its path, with dashes.
+
+    Where that is the same for several (``a.jpg`` and ``a.png``, ``a/b.jpg`` and ``a-b.jpg``), each has a
+    number too. It follows from the path alone, so that files that come in between overwrite nothing.
+    """
+    plain = {name: "-".join(Path(name).with_suffix("").parts) for name in names}
+    alike = Counter(stem.lower() for stem in plain.values())
+    return {
+        name: stem if alike[stem.lower()] == 1 else f"{stem}-{zlib.crc32(os.fsencode(name)):08x}"
+        for name, stem in plain.items()
+    }
+
+
 def _label_image(
     teachers: Sequence[Runtime],
     detector: FaceDetector,
@@ -216,6 +233,7 @@ def _label_image(
     name: str,
     criteria: Criteria,
 ) -> Labels:
+    """Write the faces of an image to files whose names begin with ``output``."""
     labels = Labels()
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if image is None:
@@ -224,13 +242,12 @@ def _label_image(
     image, detections = _detect(detector, as_bgr(image, str(path)))
     if not detections:
         labels.left_out.append(f"{name}: no face found")
-    stem = "-".join(Path(name).with_suffix("").parts)
     for number, opinion in enumerate(_opinions(teachers, image, detections)):
         objection = opinion.objection(criteria)
         if objection:
             labels.left_out.append(f"{name}: {objection}")
             continue
-        _write(output / f"{stem}_{number}.jpg", image, opinion.points_px)
+        _write(output.with_name(f"{output.name}_{number}.jpg"), image, opinion.points_px)
         labels.kept += 1
     return labels
 
