@@ -14,9 +14,11 @@ from livefan.crop import crop_from_landmarks
 from livefan.datasets import FaceSet, LabelledFace, print_skipped
 from livefan.detect import FULL_RANGE, SHORT_RANGE, Detection, FaceDetector, match_detection
 from livefan.errors import LivefanError
-from livefan.framing import face_frame, features
+from livefan.framing import N_FEATURES, face_frame, features
 
 _RIDGE = 1e-2
+_FEWEST_TO_MEASURE = 2
+"""Faces that have a spread."""
 
 
 def _targets(face: LabelledFace, detection: Detection) -> np.ndarray:
@@ -50,12 +52,25 @@ def calibrate(training: FaceSet, validation: FaceSet, output: Path) -> dict[str,
         For each of the detector's models: ``n_faces`` found, and the standard deviation of the
         centre (in crop sides) and of the side (in percent) before the fit, with the mean framing of
         the training faces, and after it.
+
+    Raises:
+        LivefanError: if one of the models finds too few faces to fit its map to, or to measure it on.
     """
     skipped = list(training.skipped)
     with FaceDetector() as detector:
         fitted_on = _pairs(training, detector, "training faces", skipped)
         measured_on = _pairs(validation, detector, "validation faces", skipped)
     print_skipped(skipped)
+    for faces, pairs_of, needed in (
+        (training, fitted_on, N_FEATURES),
+        (validation, measured_on, _FEWEST_TO_MEASURE),
+    ):
+        for model, pairs in pairs_of.items():
+            if len(pairs) < needed:
+                raise LivefanError(
+                    f"{faces.title}: the detector's {model} model finds {len(pairs)} of its "
+                    f"{len(faces.faces)} faces, but {needed} are needed; name a --root with more"
+                )
     models: dict[str, dict[str, object]] = {}
     report: dict[str, dict[str, float]] = {}
     for model, pairs in fitted_on.items():
