@@ -138,7 +138,7 @@ def add_extra_option(parser: argparse.ArgumentParser, use: str) -> None:
         action="append",
         default=[],
         metavar="DIR",
-        help=f"{use} in this folder of images with .pts, such as 'label' and 'synthesise-profiles' write; "
+        help=f"{use} of this folder too, images with .pts such as 'label' and 'synthesise-profiles' write; "
         "may be given several times",
     )
 
