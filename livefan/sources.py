@@ -40,6 +40,15 @@ from livefan.errors import LivefanError
 from livefan.frame import Damage, Frame, as_bgr
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".pgm", ".ppm", ".tif", ".tiff", ".webp"})
+# fmt: off
+RECORDING_SUFFIXES = frozenset({
+    ".3g2", ".3gp", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".gif", ".h264", ".h265", ".hevc",
+    ".ivf", ".m1v", ".m2ts", ".m2v", ".m4v", ".mj2", ".mjpeg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg",
+    ".mts", ".mxf", ".nut", ".obu", ".ogg", ".ogm", ".ogv", ".rm", ".rmvb", ".ts", ".vob", ".webm", ".wmv",
+    ".y4m",
+})
+# fmt: on
+"""What a file in a folder is taken for a recording by; a file that is named itself may be called anything."""
 IMAGES_PER_SECOND = 25.0
 """Rate given to a folder of images, which has none of its own: an assumption, that of most test sets."""
 

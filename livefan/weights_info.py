@@ -11,7 +11,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
-from livefan.bundled import DEFAULT_WEIGHTS, find_weights
+from livefan.bundled import DEFAULT_WEIGHTS, bundled_folder, find_weights
 from livefan.errors import LivefanError
 from livefan.scheme import LandmarkScheme, scheme_by_name
 
@@ -40,7 +40,9 @@ class WeightsInfo:
         input_size, colour_order, mean, std: what the network expects as input.
         mirror_offset: how far to the right of the places themselves its landmarks lie, in mirrored faces as
             in plain ones, as a share of the crop's side; see :class:`livefan.training.config.TrainConfig`.
-        training: free text by key: data, terms of use, command, seed, commit, validation numbers.
+        training: free text by key: data, terms of use, validation numbers; settings, seed, epoch, command,
+            commit and torch of the run, of a mean those of the best file in it; ``averaged`` and ``refiner``,
+            what was done since, and ``averaged_by`` and ``refined_by``, each the command and its commit.
     """
 
     scheme: str
@@ -86,8 +88,8 @@ def refuse_pickle(path: Path) -> None:
     is_pickle = head[8:] != b"{" and (head[:2] == b"PK" or head[:1] == b"\x80")
     if is_pickle or path.suffix in _PICKLE_SUFFIXES:
         raise LivefanError(
-            f"{path}: pickled weights are refused, since loading them can run code; "
-            "convert them to safetensors first (weights/README.md says how)"
+            f"{path}: pickled weights are refused, since loading them can run code; convert what you trust "
+            f"to safetensors by the lines of Python in {bundled_folder('weights') / 'README.md'}"
         )
 
 

@@ -115,6 +115,35 @@ def test_unusable_files_are_passed_over_and_listed(root: Path):
     assert len(faces.skipped) == 2
 
 
+def test_an_empty_image_set_and_images_without_labels_are_told(root: Path):
+    (root / "helen/testset").mkdir()
+    for name in "ab":
+        (root / f"lfpw/testset/{name}.JPG").write_bytes(b"")
+    (root / "lfpw/testset/._image_0000.pts").write_bytes(b"what a system leaves beside a file")
+    faces = load_300w(root, "common")
+    assert len(faces.faces) == 5
+    assert faces.absent == []
+    assert faces.skipped == [
+        f"{root}/lfpw/testset: images without a .pts beside them: 2, such as a.JPG",
+        f"{root}/helen/testset: holds no .pts file",
+    ]
+
+
+def test_names_in_capitals_are_found(tmp_path: Path):
+    for name in ("IMG_1", "IMG_2", "img_3"):
+        add_face(tmp_path, name)
+    (tmp_path / "IMG_1.jpg").rename(tmp_path / "IMG_1.JPG")
+    (tmp_path / "IMG_2.jpg").rename(tmp_path / "IMG_2.Jpeg")
+    (tmp_path / "IMG_2.pts").rename(tmp_path / "IMG_2.PTS")
+    add_face(tmp_path, "IMG_1", ".png")  # of two images the .png, as ever
+    faces = load("pts", tmp_path, "all")
+    assert [face.image_path.name for face in faces.faces] == ["IMG_1.png", "IMG_2.Jpeg", "img_3.jpg"]
+    assert faces.skipped == []
+    (tmp_path / "img_3.pts").unlink()
+    (tmp_path / "IMG_1.pts").unlink()
+    assert [face.image_path.name for face in load("pts", tmp_path, "all").faces] == ["IMG_2.Jpeg"]
+
+
 def test_points_of_another_image_are_told_when_it_is_read_but_a_face_cut_off_by_the_edge_is_used(root: Path):
     face = load("300w", root, "common").faces[0]
     hanging_over = replace(face, points_px=face.points_px - (30, 0))  # by 10 of a box of about 60
@@ -179,6 +208,9 @@ def test_wflw_faces_come_with_their_attributes_and_unusable_lines_are_listed(wfl
     assert np.allclose(faces.faces[1].points_px - faces.faces[0].points_px, 1.0)
     assert faces.faces[0].points_px[0] == pytest.approx(np.random.default_rng(0).uniform(20, 80, 2), abs=1e-6)
     assert faces.faces[0].read_image().shape == (100, 100, 3)
+    image = wflw / "WFLW_images/0--Parade/1.jpg"
+    x, y = faces.faces[0].points_px.mean(axis=0)
+    assert [face.place for face in faces.faces] == [f"{image} at {x + d:.0f}, {y + d:.0f}" for d in (0, 1)]
     assert len(faces.skipped) == 2
     assert "line 3" in faces.skipped[0]
     assert "gone.jpg" in faces.skipped[0]
@@ -239,6 +271,9 @@ def test_cofw_gives_points_occlusion_and_images_in_colour_or_grey(tmp_path: Path
     assert colour[6, 70].tolist() == [0, 0, 255]
     assert grey[5, 70].tolist() == [200, 200, 200]
     assert len({face.name for face in faces.faces}) == 4
+    assert faces.faces[1].place == f"{tmp_path}/COFW_test_color.mat, IsT 2"
+    with pytest.raises(LivefanError, match=r"COFW_test_color\.mat, IsT 2: of 90 x 80 pixels, but a landmark"):
+        replace(face, points_px=face.points_px + 500).read_image()
 
 
 def test_cofw_is_divided_and_its_faults_are_named(tmp_path: Path):
@@ -253,6 +288,17 @@ def test_cofw_is_divided_and_its_faults_are_named(tmp_path: Path):
     path.write_bytes(b"not a MATLAB file")
     with pytest.raises(LivefanError, match=r"not a MATLAB v7\.3 file"):
         load("cofw", tmp_path, "train")
+
+
+def test_photographs_that_cofw_holds_twice_are_told_by_their_place(tmp_path: Path):
+    """All its faces lie in one file."""
+    write_cofw(tmp_path / "COFW_train_color.mat", "IsTr", "phisTr", 20)
+    training, validation = load_training("cofw", tmp_path)
+    everything = training.duplicates + [face.place for face in training.faces]
+    assert len({line.partition(":")[0] for line in everything}) == 18
+    held_out = {face.place for face in validation.faces}
+    assert training.duplicates
+    assert {line.rpartition("same photograph as ")[2] for line in training.duplicates} <= held_out
 
 
 def test_without_h5py_cofw_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -1,5 +1,6 @@
 import json
 import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -118,10 +119,10 @@ def test_labelling_that_was_stopped_goes_on_where_it_was(
         looked_at.append(arguments[2].name)
         if len(looked_at) == 3:
             raise KeyboardInterrupt
-        return label_image(*arguments)
+        return label_picture(*arguments)
 
-    label_image = labelling._label_image
-    monkeypatch.setattr(labelling, "_label_image", look_until_stopped)
+    label_picture = labelling._label_picture
+    monkeypatch.setattr(labelling, "_label_picture", look_until_stopped)
     with pytest.raises(KeyboardInterrupt):
         label([runtime], tmp_path / "in", tmp_path / "out", described="one", quiet=True)
     assert not (tmp_path / "out").exists()
@@ -134,6 +135,76 @@ def test_labelling_that_was_stopped_goes_on_where_it_was(
         {path.name: path.read_bytes() for path in (tmp_path / out).iterdir()} for out in ("out", "whole")
     ]
     assert written[0] == written[1]
+
+
+def test_faces_of_files_named_alike_do_not_overwrite_each_other(
+    runtime: Runtime, photo: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    folder = tmp_path / "in"
+    (folder / "a").mkdir(parents=True)
+    for name in ("x.jpg", "a/b.png", "alone.png"):
+        cv2.imwrite(str(folder / name), photo)
+    # Stopped before the last of them, then taken up with further ones.
+    label_picture = labelling._label_picture
+
+    def label_but_the_last(*arguments):
+        if arguments[2].name == "x.jpg":
+            raise KeyboardInterrupt
+        return label_picture(*arguments)
+
+    monkeypatch.setattr(labelling, "_label_picture", label_but_the_last)
+    with pytest.raises(KeyboardInterrupt):
+        label([runtime], folder, tmp_path / "out", quiet=True)
+    monkeypatch.setattr(labelling, "_label_picture", label_picture)
+    for name in ("x.png", "X.bmp", "a-b.jpg"):
+        cv2.imwrite(str(folder / name), photo)
+    assert label([runtime], folder, tmp_path / "out", quiet=True).kept == 6
+    names = sorted(path.name for path in (tmp_path / "out").glob("*.pts"))
+    assert len(names) == 6
+    assert {"a-b_0.pts", "alone_0.pts"} < set(names)
+    assert len(load("pts", tmp_path / "out", "all").faces) == 6
+
+
+def test_frames_of_videos_are_labelled_too_and_gone_on_with(
+    runtime: Runtime, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The bundled clip has one face on each of its 472 frames in 19.7 seconds, 23.976 a second."""
+    (tmp_path / "in/deep").mkdir(parents=True)
+    shutil.copyfile(clip, tmp_path / "in/deep/clip.MP4")
+    (tmp_path / "in/broken.mkv").write_bytes(b"no video")
+    whole = label([runtime], tmp_path / "in", tmp_path / "whole", every=5.0, quiet=True)
+    assert whole.left_out[0].startswith("broken.mkv: not a video")
+    looked_at = []
+
+    def look_until_stopped(*arguments):
+        looked_at.append(arguments[2].name)
+        if len(looked_at) == 3:
+            raise KeyboardInterrupt
+        return label_picture(*arguments)
+
+    label_picture = labelling._label_picture
+    monkeypatch.setattr(labelling, "_label_picture", look_until_stopped)
+    with pytest.raises(KeyboardInterrupt):
+        label([runtime], tmp_path / "in", tmp_path / "out", every=5.0, quiet=True)
+    assert label([runtime], tmp_path / "in", tmp_path / "out", every=5.0, quiet=True) == whole
+    frames = [0, 120, 240, 360]
+    assert looked_at == [f"deep/clip.MP4, frame {frame}" for frame in (0, 120, 240, 240, 360)]
+    written = [{path.name: path.read_bytes() for path in (tmp_path / o).iterdir()} for o in ("out", "whole")]
+    assert written[0] == written[1]
+    assert whole.kept + len(whole.left_out) == 1 + len(frames)
+    assert whole.kept >= 2
+    possible = {f"deep-clip-frame{frame:06}_0.{kind}" for frame in frames for kind in ("jpg", "pts")}
+    assert set(written[0]) - {"labels.json"} <= possible
+    assert len(load("pts", tmp_path / "out", "all").faces) == whole.kept
+
+
+def test_a_single_video_can_be_named(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    out = tmp_path / "out"
+    assert main(["label", str(clip), "-o", str(out), "--every", "15", "--runtime", "torch", "--quiet"]) == 0
+    assert (out / f"{clip.stem}-frame000000_0.pts").is_file()
+    (tmp_path / "text.mp4").write_text("no video")
+    assert main(["label", str(tmp_path / "text.mp4"), "-o", str(tmp_path / "o"), "--runtime", "torch"]) == 2
+    assert "text.mp4: " in capsys.readouterr().err
 
 
 def test_labels_of_another_teacher_are_not_gone_on_with(runtime: Runtime, photo: np.ndarray, tmp_path: Path):
@@ -156,7 +227,7 @@ def test_what_cannot_be_labelled_is_one_line(tmp_path: Path, capsys: pytest.Capt
     (tmp_path / "full").mkdir()
     (tmp_path / "full/a.png").write_bytes(b"")
     for folder, output, said in (
-        ("empty", "out", "holds no images"),
+        ("empty", "out", "holds no images or videos"),
         ("full", "empty", "exists already"),
         ("full", "missing/out", "no such folder"),
     ):

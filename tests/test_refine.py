@@ -1,5 +1,6 @@
 import json
 import shutil
+import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -162,7 +163,12 @@ def test_another_decoder_than_the_weights_own_is_not_refined(small: Path):
 
 
 def test_the_command_writes_weights_that_are_refined(
-    tmp_path: Path, small: Path, photo: np.ndarray, face: Face, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    small: Path,
+    photo: np.ndarray,
+    face: Face,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ):
     rng = np.random.default_rng(0)
     for name in ("lfpw/trainset", "helen/trainset", "afw", "profiles"):
@@ -177,6 +183,7 @@ def test_the_command_writes_weights_that_are_refined(
             write_pts(tmp_path / name / f"{number}.pts", face.points_px)
     out = tmp_path / "refined.safetensors"
     command = ["refine", str(small), "--root", str(tmp_path), "--extra", str(tmp_path / "profiles")]
+    monkeypatch.setattr(sys, "argv", ["livefan", "refine", "small.safetensors"])
     assert main([*command, "--passes", "2", "-o", str(out), "--quiet"]) == 0
     assert "validation NME" in capsys.readouterr().out
     before, after = (read_tensors(path)[0] for path in (small, out))
@@ -184,6 +191,11 @@ def test_the_command_writes_weights_that_are_refined(
     assert not torch.equal(before["refiner.straight.bias"], after["refiner.straight.bias"])
     training = json.loads(read_tensors(out)[1]["livefan"])["training"]
     assert "views" in training["refiner"]
+    assert training["refined_by"].startswith("livefan refine small.safetensors (commit ")
+    before = json.loads(read_tensors(small)[1]["livefan"])["training"]
+    assert {key: training[key] for key in ("command", "commit")} == {
+        key: before[key] for key in ("command", "commit")
+    }
 
 
 def test_a_folder_that_is_not_there_is_told_before_the_work(

@@ -20,7 +20,7 @@ from livefan.scheme import IBUG_68
 from livefan.training.augment import EvaluationFaces, TrainingFaces
 from livefan.training.average import average
 from livefan.training.config import TrainConfig, read_config, to_toml
-from livefan.training.engine import learning_rate_factor, train
+from livefan.training.engine import learning_rate_factor, train, validate
 from livefan.training.learner import MovingAverage
 from livefan.training.loader import Loader
 from livefan.training.losses import LandmarkCriterion, weighted_total
@@ -175,6 +175,23 @@ def test_other_settings_do_not_continue_a_run(tmp_path: Path):
         train(faces, faces, SMALL, tmp_path / "r", quiet=True)
 
 
+def test_other_faces_do_not_continue_a_run(tmp_path: Path):
+    faces, others = (marked_faces(_folder(tmp_path / name), 4) for name in ("f", "others"))
+    once, folder = replace(SMALL, epochs=1), tmp_path / "r"
+    train(faces, faces, once, folder, quiet=True)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    fewer = replace(faces, faces=faces.faces[:3])
+    for training, validation, said in (
+        (others, faces, r"first 'train .*f/0\.png', which is 'train .*others/0\.png' now"),
+        (faces, others, r"first 'validation .*f/0\.png', which is 'validation .*others/0\.png' now"),
+        (faces, fewer, r"first 'validation .*3\.png', which is 'no further' now"),
+        (faces.joined(others), faces, r"first 'validation .*', which is 'train .*others/0\.png' now"),
+    ):
+        with pytest.raises(LivefanError, match=rf"r/faces\.txt: .*run on other faces, {said}"):
+            train(training, validation, once, folder, quiet=True)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
 def test_a_run_writes_down_what_it_began_with(tmp_path: Path):
     faces = marked_faces(_folder(tmp_path / "f"), 4)
     train(faces, faces, replace(SMALL, epochs=1), tmp_path / "r", quiet=True)
@@ -185,6 +202,15 @@ def test_a_run_writes_down_what_it_began_with(tmp_path: Path):
     assert sum(line.startswith("train ") for line in listed) == 4
     assert str(faces.faces[0].image_path) in listed[0]
     assert list((tmp_path / "r").glob("events.out.tfevents.*")), "no TensorBoard log"
+    assert not (tmp_path / "r/resumed.jsonl").exists()
+    for times in (1, 2):
+        train(faces, faces, replace(SMALL, epochs=1), tmp_path / "r", quiet=True)
+        resumed = (tmp_path / "r/resumed.jsonl").read_text().splitlines()
+        assert len(resumed) == times
+    latest = json.loads(resumed[-1])
+    assert latest.keys() == environment.keys()
+    assert latest["time"] >= environment["time"]
+    assert json.loads((tmp_path / "r/environment.json").read_text()) == environment
 
 
 def test_a_student_learns_from_its_teacher_and_can_be_stopped_on_the_way(tmp_path: Path):
@@ -327,14 +353,19 @@ def _write_faces(folder: Path, count: int) -> None:
         write_pts(face.image_path.with_suffix(".pts"), face.points_px)
 
 
-def test_averaging_keeps_what_helps_and_says_what_went_in(tmp_path: Path):
+def test_averaging_keeps_what_helps_and_says_what_went_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     training, validation = (marked_faces(_folder(tmp_path / name), 8) for name in ("t", "v"))
     progress = train(training, validation, SMALL, tmp_path / "run", keep_epochs=True, quiet=True)
     epochs = [tmp_path / f"run/epoch-{number}.safetensors" for number in (1, 2)]
+    monkeypatch.setattr(sys, "argv", ["livefan", "average", "run/epoch-1.safetensors", "--root", "faces"])
     chosen, error = average(epochs, validation, tmp_path / "mean.safetensors")
     assert error <= progress.best_nme + 1e-6
     mean = load_weights(tmp_path / "mean.safetensors")
     assert mean.info.training["averaged"] == ", ".join(path.stem for path in chosen)
+    environment = json.loads((tmp_path / "run/environment.json").read_text())
+    done = f"livefan average run/epoch-1.safetensors --root faces (commit {environment['commit']})"
+    assert mean.info.training["averaged_by"] == done
+    assert mean.info.training["command"] == environment["command"] != done
     parts = [load_weights(path).model.head.weight for path in chosen]
     assert torch.allclose(mean.model.head.weight, torch.stack(parts).mean(0), atol=1e-7)
     average(epochs, validation, tmp_path / "half.safetensors", half=True)
@@ -349,34 +380,99 @@ def test_averaging_keeps_what_helps_and_says_what_went_in(tmp_path: Path):
     assert torch.allclose(mean_head, torch.stack(heads).mean(0), atol=1e-7)
 
 
-def test_only_networks_of_one_kind_are_averaged(tmp_path: Path):
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        (WeightsInfo("300w-68", 1.0), "of width 1.0 for 256"),
+        (WeightsInfo("300w-68", 0.5, input_size=224), "for 224 pixels"),
+        (WeightsInfo("300w-68", 0.5, decoder="argmax"), "pixels and argmax"),
+    ],
+)
+def test_only_networks_of_one_kind_are_averaged(tmp_path: Path, other: WeightsInfo, said: str):
     faces = marked_faces(_folder(tmp_path / "f"), 4)
     paths = [tmp_path / "a.safetensors", tmp_path / "b.safetensors"]
-    for path, width in zip(paths, (0.5, 1.0), strict=True):
-        save_weights(path, MobileFAN(68, width), WeightsInfo("300w-68", width))
-    with pytest.raises(LivefanError, match=r"b\.safetensors: a mobilefan of width 1\.0, but"):
+    for path, info in zip(paths, (WeightsInfo("300w-68", 0.5), other), strict=True):
+        save_weights(path, MobileFAN(68, info.width), info)
+    with pytest.raises(LivefanError, match=rf"b\.safetensors: a mobilefan .*{said}.*, but .*one kind only"):
         average(paths, faces, tmp_path / "mean.safetensors")
+    assert not (tmp_path / "mean.safetensors").exists()
 
 
+def test_a_mean_is_measured_by_the_decoder_that_it_is_saved_with(tmp_path: Path):
+    faces = marked_faces(_folder(tmp_path / "f"), 4)
+    torch.manual_seed(0)
+    networks = [MobileFAN(68, 0.5).eval() for _ in range(2)]
+    paths = [tmp_path / "a.safetensors", tmp_path / "b.safetensors"]
+    for path, network, offset in zip(paths, networks, (0.0035, 0.004), strict=True):
+        info = WeightsInfo(
+            "300w-68",
+            0.5,
+            decoder="argmax",
+            input_size=192,
+            mirror_offset=offset,
+            training={"data": "some", "refiner": "fitted", "refined_by": "livefan refine"},
+        )
+        save_weights(path, network, info)
+    chosen, error = average(paths, faces, tmp_path / "mean.safetensors")
+    mean = load_weights(tmp_path / "mean.safetensors")
+    assert mean.info.mirror_offset == load_weights(chosen[0]).info.mirror_offset
+    assert mean.info.training.keys() == {"data", "averaged", "averaged_by", "validation"}
+    assert mean.refiner is None
+    held_out, cpu = EvaluationFaces(faces.faces, 192), torch.device("cpu")
+    by_argmax, by_soft_argmax = (
+        validate(mean.model, held_out, IBUG_68, cpu, decoder) for decoder in ("argmax", "soft-argmax")
+    )
+    assert error == pytest.approx(by_argmax, rel=1e-5)
+    assert error != pytest.approx(by_soft_argmax, rel=1e-2)
+
+
+@pytest.mark.parametrize("size", [256, 224, 96])
 def test_preview_draws_each_face_plain_and_as_it_is_trained_on(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, size: int, capsys: pytest.CaptureFixture[str]
 ):
-    root = _folder(tmp_path / "own")
-    for face in marked_faces(root, 3).faces:
-        write_pts(face.image_path.with_suffix(".pts"), face.points_px)
+    root = tmp_path / "own"
+    _write_faces(root, 3)
     sheet, settings = tmp_path / "sheet.png", tmp_path / "run.toml"
-    settings.write_text("covering = 1.0\nrotation_probability = 1.0\n")
+    settings.write_text(f"input_sizes = [{size}]\ncovering = 1.0\nrotation_probability = 1.0\n")
     arguments = ["preview", "--dataset", "pts", "--root", root, "--config", settings, "--faces", 2]
     arguments += ["--samples", 3, "-o", sheet]
     assert main([str(argument) for argument in arguments]) == 0
     drawn = cv2.imread(str(sheet))
-    assert drawn.shape == (2 * 256, 4 * 256, 3)
-    tiles = drawn.reshape(2, 256, 4, 256, 3).swapaxes(1, 2).reshape(8, -1)
+    assert drawn.shape == (2 * size, 4 * size, 3)
+    tiles = drawn.reshape(2, size, 4, size, 3).swapaxes(1, 2).reshape(8, -1)
     assert len(np.unique(tiles, axis=0)) == 8  # no two are the same
     before = sheet.read_bytes()
     assert main([str(argument) for argument in arguments]) == 0
     assert sheet.read_bytes() == before
+    _write_faces(tmp_path / "more", 2)
+    assert main([*map(str, arguments), "--extra", str(tmp_path / "more"), "--faces", "9"]) == 0
+    assert cv2.imread(str(sheet)).shape[0] == (2 + 3) * size
     assert main([str(argument) for argument in (*arguments[:-1], tmp_path / "gone/sheet.png")]) == 2
     assert "gone: no such folder" in capsys.readouterr().err
     assert main([str(argument) for argument in (*arguments[:-1], tmp_path / "sheet.txt")]) == 2
     assert "name a .png" in capsys.readouterr().err
+
+
+def test_what_is_skipped_is_listed_counted_and_kept_with_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    root, more = tmp_path / "root", tmp_path / "more"
+    _write_faces(root, 12)
+    _write_faces(more, 2)
+    (root / "0.pts").write_text("damaged")
+    (root / "1.png").write_bytes(b"no image")
+    (more / "0.png").unlink()
+    (tmp_path / "run.toml").write_text(to_toml(replace(SMALL, epochs=1)))
+    data = ["--dataset", "pts", "--root", str(root), "--extra", str(more)]
+    command = ["train", *data, "--config", str(tmp_path / "run.toml"), "--out", str(tmp_path / "run")]
+    assert main([*command, "--quiet"]) == 0
+    said = capsys.readouterr().err.splitlines()
+    listed = (tmp_path / "run/skipped.txt").read_text().splitlines()
+    assert [line.partition(":")[0] for line in sorted(listed)] == [
+        str(more / "0.pts"),
+        str(root / "0.pts"),
+        str(root / "1.png"),
+    ]
+    assert said == [*(f"skipped: {line}" for line in listed), "skipped in all: 3"]
+    assert main(["preview", *data[:4], "-o", str(tmp_path / "sheet.png")]) == 0
+    assert capsys.readouterr().err.splitlines() == [said[0], "skipped in all: 1"]

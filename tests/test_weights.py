@@ -104,6 +104,22 @@ def test_a_pickle_is_refused_and_never_run(tmp_path: Path, name: str, writer: st
     assert not trap.exists()
 
 
+def test_the_refusal_of_a_pickle_names_the_lines_that_convert_it_and_they_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """As torchvision publishes its networks: the state of a MobileNetV2, here that of a fresh encoder."""
+    monkeypatch.chdir(tmp_path)
+    encoder = MobileFAN(68, 0.5).encoder.state_dict()
+    torch.save(encoder, tmp_path / "checkpoint.pth")
+    network = MobileFAN(68, 0.5)
+    with pytest.raises(LivefanError, match=r"by the lines of Python in .*README\.md$") as error:
+        load_initial(network, "checkpoint.pth")
+    described = Path(one_line(error, Path("checkpoint.pth")).rpartition(" in ")[2]).read_text()
+    exec(described.partition("```python\n")[2].partition("```")[0], {})
+    load_initial(network, "checkpoint.safetensors")
+    assert all(torch.equal(value, encoder[key]) for key, value in network.encoder.state_dict().items())
+
+
 def test_a_header_whose_length_looks_like_a_pickle_is_none(tmp_path: Path):
     """The length stands in the first bytes; 0x80 is a pickle's first byte."""
     path = tmp_path / "weights.safetensors"

@@ -22,17 +22,7 @@ from livefan.annotation.recording import (
     done_before,
 )
 from livefan.errors import LivefanError
-from livefan.sources import IMAGE_SUFFIXES, is_image_pattern, natural_key
-
-# fmt: off
-RECORDING_SUFFIXES = frozenset({
-    ".3g2", ".3gp", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".gif", ".h264", ".h265", ".hevc",
-    ".ivf", ".m1v", ".m2ts", ".m2v", ".m4v", ".mj2", ".mjpeg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg",
-    ".mts", ".mxf", ".nut", ".obu", ".ogg", ".ogm", ".ogv", ".rm", ".rmvb", ".ts", ".vob", ".webm", ".wmv",
-    ".y4m",
-})
-# fmt: on
-"""What a file in a folder is taken for a recording by; a file that is named itself may be called anything."""
+from livefan.sources import IMAGE_SUFFIXES, RECORDING_SUFFIXES, is_image_pattern, natural_key
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from livefan.commands.options import Commands, add_dataset_options
+from livefan.commands.options import Commands, add_dataset_options, print_left_out
 
 
 def add(commands: Commands) -> None:
@@ -34,6 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     from livefan.training.average import average
 
     validation = load(arguments.dataset, arguments.root, "validation")
+    print_left_out(validation)
     chosen, error = average(
         arguments.candidates, validation, arguments.out, greedy=not arguments.all, half=arguments.half
     )

@@ -6,7 +6,14 @@ import argparse
 from pathlib import Path
 
 from livefan.bundled import DEFAULT_WEIGHTS
-from livefan.commands.options import Commands, add_runtime_options, notice, runtime_choice, share
+from livefan.commands.options import (
+    Commands,
+    add_runtime_options,
+    notice,
+    runtime_choice,
+    seconds_up_to,
+    share,
+)
 
 
 def add(commands: Commands) -> None:
@@ -14,12 +21,17 @@ def add(commands: Commands) -> None:
     parser = commands.add_parser(
         "label",
         help="label faces that have no labels, where the network agrees with itself",
-        description="Find the faces of a folder's images and write each with its landmarks, as an image with "
+        description="Find the faces of images and videos and write each with its landmarks, as an image with "
         "a .pts file, if several views of it, shifted, scaled, turned and mirrored, give nearly the same. "
         "'train --extra' takes the folder. Why others were left out is in its labels.json. "
         "Stopped, the same command goes on where it was.",
     )
-    parser.add_argument("folder", metavar="DIR", type=Path, help="images, in it and in the folders in it")
+    parser.add_argument(
+        "folder",
+        metavar="DIR",
+        type=Path,
+        help="images and videos, in it and in the folders in it; or one image or video",
+    )
     parser.add_argument("-o", "--out", type=Path, required=True, help="folder to make")
     parser.add_argument(
         "--weights",
@@ -40,6 +52,13 @@ def add(commands: Commands) -> None:
         default=0.6,
         metavar="C",
         help="lowest mean confidence (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--every",
+        type=seconds_up_to(3600.0),
+        default=1.0,
+        metavar="SECONDS",
+        help="of a video look at a frame each so many seconds; 0 for all of them (default: %(default)s)",
     )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     add_runtime_options(parser)
@@ -65,6 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.folder,
         arguments.out,
         criteria,
+        every=arguments.every,
         described="\n".join(described),
         quiet=arguments.quiet,
     )

@@ -126,8 +126,29 @@ def add_dataset_options(parser: argparse.ArgumentParser, *, required: bool = Tru
     )
 
 
+def add_extra_option(parser: argparse.ArgumentParser, use: str) -> None:
+    """Further faces, of folders that people or other commands made.
+
+    Args:
+        use: what is done with them, in words.
+    """
+    parser.add_argument(
+        "--extra",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help=f"{use} of this folder too, images with .pts such as 'label' and 'synthesise-profiles' write; "
+        "may be given several times",
+    )
+
+
 def print_left_out(faces: FaceSet) -> None:
-    """Say on standard error what of a set of faces is absent or left out."""
+    """Say on standard error what of a set of faces is absent or left out on purpose.
+
+    What was skipped is told together with the images that turn out unreadable, by
+    :func:`livefan.datasets.print_skipped`.
+    """
     for folder in faces.absent:
         print(f"absent, done without: {folder}", file=sys.stderr)
     for line in faces.duplicates:

@@ -8,6 +8,7 @@ from pathlib import Path
 from livefan.commands.options import (
     Commands,
     add_dataset_options,
+    add_extra_option,
     check_picture,
     positive_number,
     print_left_out,
@@ -23,6 +24,7 @@ def add(commands: Commands) -> None:
         description="Draw training faces as a run's settings would change them, each beside its plain crop.",
     )
     add_dataset_options(parser)
+    add_extra_option(parser, "draw from the faces")
     parser.add_argument("--config", type=Path, help="TOML file of settings; see livefan/training/config.py")
     parser.add_argument("-o", "--out", metavar="FILE", type=Path, required=True, help="PNG file to write")
     parser.add_argument(
@@ -46,7 +48,7 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
     from livefan.atomic import whole_file
-    from livefan.datasets import load
+    from livefan.datasets import load, load_extra, print_skipped
     from livefan.training.config import read_config
     from livefan.training.preview import draw_preview
 
@@ -55,6 +57,9 @@ def run(arguments: argparse.Namespace) -> int:
     config = read_config(arguments.config, given)
     with whole_file(arguments.out) as partial:
         faces = load(arguments.dataset, arguments.root, "train")
+        if (extra := load_extra(arguments.extra)) is not None:
+            faces = faces.joined(extra)
         print_left_out(faces)
+        print_skipped(faces.skipped)
         draw_preview(faces, config, partial, rows=arguments.faces, samples=arguments.samples)
     return 0

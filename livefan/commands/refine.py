@@ -9,6 +9,7 @@ from livefan.atomic import check_folder
 from livefan.commands.options import (
     Commands,
     add_dataset_options,
+    add_extra_option,
     positive_number,
     print_left_out,
     whole_number,
@@ -26,15 +27,7 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("weights", metavar="WEIGHTS", help="weight file, or name of a bundled one")
     add_dataset_options(parser)
-    parser.add_argument(
-        "--extra",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="DIR",
-        help="look at each face of this folder of images with .pts once too, such as 'synthesise-profiles' "
-        "writes; may be given several times",
-    )
+    add_extra_option(parser, "look once at each face")
     parser.add_argument(
         "--passes", type=positive_number, default=8, help="views of each labelled face (default: %(default)s)"
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from livefan.commands.options import (
@@ -41,7 +40,7 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
-    from livefan.datasets import load, load_training
+    from livefan.datasets import load, load_training, print_skipped
     from livefan.training.profile import synthesise
 
     if arguments.split == "train":
@@ -50,7 +49,6 @@ def run(arguments: argparse.Namespace) -> int:
         faces = load(arguments.dataset, arguments.root, arguments.split)
     print_left_out(faces)
     made = synthesise(faces, arguments.out, arguments.views, arguments.seed)
-    for line in (*faces.skipped, *made.skipped):
-        print(f"skipped: {line}", file=sys.stderr)
+    print_skipped([*faces.skipped, *made.skipped])
     print(f"{arguments.out}: {made.n_views} views of {len(faces.faces) - len(made.skipped)} faces")
     return 0

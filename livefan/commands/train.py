@@ -9,6 +9,7 @@ from pathlib import Path
 from livefan.commands.options import (
     Commands,
     add_dataset_options,
+    add_extra_option,
     positive_number,
     print_left_out,
     whole_number,
@@ -24,15 +25,7 @@ def add(commands: Commands) -> None:
         "was stopped. The best weights by validation NME are OUT/best.safetensors.",
     )
     add_dataset_options(parser)
-    parser.add_argument(
-        "--extra",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="DIR",
-        help="train on this folder of images with .pts too, such as 'label' and 'synthesise-profiles' "
-        "write; may be given several times",
-    )
+    add_extra_option(parser, "train on the faces")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--config", type=Path, help="TOML file of settings; see livefan/training/config.py")
     parser.add_argument("--width", type=float, help="width multiplier of the network (1.0 or 0.5)")

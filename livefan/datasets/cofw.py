@@ -38,7 +38,11 @@ class _FaceCOFW(LabelledFace):
 
     @property
     def name(self) -> str:
-        return f"{self.image_path.name}, {self.images} {self.index + 1}"
+        return f"{self.image_path.name}{self.within}"
+
+    @property
+    def within(self) -> str:
+        return f", {self.images} {self.index + 1}"
 
     @property
     def photograph(self) -> str:
@@ -50,9 +54,9 @@ class _FaceCOFW(LabelledFace):
                 # MATLAB stores columns first: (channels, width, height), or (width, height) if grey.
                 pixels = file[file[self.images][()].ravel()[self.index]][()].T
             except (KeyError, IndexError, OSError, ValueError, TypeError) as error:
-                raise LivefanError(f"{self.name}: cannot be read as an image ({error})") from error
+                raise LivefanError(f"{self.place}: cannot be read as an image ({error})") from error
         if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or pixels.shape[2:] not in ((), (3,)):
-            raise LivefanError(f"{self.name}: not an image, but {pixels.dtype} of shape {pixels.shape}")
+            raise LivefanError(f"{self.place}: not an image, but {pixels.dtype} of shape {pixels.shape}")
         code = cv2.COLOR_GRAY2BGR if pixels.ndim == 2 else cv2.COLOR_RGB2BGR
         return cv2.cvtColor(np.ascontiguousarray(pixels), code)
 
@@ -90,7 +94,7 @@ def load_cofw(root: Path, split: str) -> FaceSet:
         if np.isfinite(face.points_px).all():
             result.faces.append(face)
         else:
-            result.skipped.append(f"{face.name}: a coordinate is not finite")
+            result.skipped.append(f"{face.place}: a coordinate is not finite")
     return result if split == "test" else divide(result, split)
 
 

@@ -56,7 +56,7 @@ def exclude_duplicates(faces: FaceSet, *others: FaceSet) -> FaceSet:
         faces,
         faces=[face for face in faces.faces if id(face) not in doubles],
         duplicates=[
-            f"{face.image_path}: the same photograph as {doubles[id(face)].image_path}"
+            f"{face.place}: the same photograph as {doubles[id(face)].place}"
             for face in readable
             if id(face) in doubles
         ],

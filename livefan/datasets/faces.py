@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -40,6 +42,16 @@ class LabelledFace:
         return f"{self.subset}/{self.image_path.name}"
 
     @property
+    def within(self) -> str:
+        """Which face of its file it is, to follow the file's name; empty where a file holds one."""
+        return ""
+
+    @property
+    def place(self) -> str:
+        """Where it is to be found: the file and which face of it, told from every other."""
+        return f"{self.image_path}{self.within}"
+
+    @property
     def photograph(self) -> str:
         """The photograph it was cut from: its faces are never divided between training and validation."""
         return self.image_path.stem
@@ -55,7 +67,7 @@ class LabelledFace:
         overhang = max(float(-self.points_px.min()), float((self.points_px - last).max()))
         if overhang > _LARGEST_OVERHANG * float(np.ptp(self.points_px, axis=0).max()):
             raise LivefanError(
-                f"{self.image_path}: of {image.shape[1]} x {image.shape[0]} pixels, but a landmark lies "
+                f"{self.place}: of {image.shape[1]} x {image.shape[0]} pixels, but a landmark lies "
                 f"{overhang:.0f} pixels outside; the labels are of another image"
             )
         return image
@@ -119,3 +131,11 @@ class FaceSet:
             for face in self.faces
         ]
         return replace(self, scheme=scheme, faces=faces)
+
+
+def print_skipped(lines: Sequence[str]) -> None:
+    """Say on standard error what was passed over, a line each, and how much that is in all."""
+    for line in lines:
+        print(f"skipped: {line}", file=sys.stderr)
+    if lines:
+        print(f"skipped in all: {len(lines)}", file=sys.stderr)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from livefan.scheme import SCHEMES, LandmarkScheme
 
 SPLITS = ("train", "validation", "all")
 _IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
+_PTS = "*.[pP][tT][sS]"
+"""Cameras and old tools write names in capitals."""
 
 
 def read_pts(path: Path, n_points: int) -> np.ndarray:
@@ -59,8 +62,16 @@ def add_folder(
     kind: type[LabelledFace] = LabelledFace,
 ) -> None:
     """Add every image of a folder that has a usable ``.pts`` beside it, as a face of class ``kind``."""
-    for pts in sorted(folder.glob("*.pts")):
-        image = _image_beside(pts)
+    files, images = _shown(folder.glob(_PTS)), _images_by_stem(folder)
+    if not files:
+        into.skipped.append(f"{folder}: holds no .pts file")
+        return
+    alone = sorted(images.keys() - {pts.stem for pts in files})
+    if alone:
+        such = images[alone[0]].name
+        into.skipped.append(f"{folder}: images without a .pts beside them: {len(alone)}, such as {such}")
+    for pts in files:
+        image = images.get(pts.stem)
         if image is None:
             into.skipped.append(f"{pts}: no image beside it")
             continue
@@ -72,8 +83,16 @@ def add_folder(
         into.faces.append(kind(image, points, subset, attributes))
 
 
-def _image_beside(pts: Path) -> Path | None:
-    return next((path for s in _IMAGE_SUFFIXES if (path := pts.with_suffix(s)).is_file()), None)
+def _shown(paths: Iterable[Path]) -> list[Path]:
+    """The files among them in order, without those that macOS leaves beside others (``._1.pts``)."""
+    return sorted(path for path in paths if not path.name.startswith("._") and path.is_file())
+
+
+def _images_by_stem(folder: Path) -> dict[str, Path]:
+    """A folder's images; of several of one name, that whose kind is the first of those known."""
+    images = [path for path in _shown(folder.iterdir()) if path.suffix.lower() in _IMAGE_SUFFIXES]
+    images.sort(key=lambda path: _IMAGE_SUFFIXES.index(path.suffix.lower()), reverse=True)
+    return {path.stem: path for path in images}
 
 
 def load_pts_folder(root: Path, split: str) -> FaceSet:
@@ -85,7 +104,7 @@ def load_pts_folder(root: Path, split: str) -> FaceSet:
     Raises:
         LivefanError: if there is no ``.pts`` file, or no scheme has that number of points.
     """
-    files = sorted(root.rglob("*.pts"))
+    files = _shown(root.rglob(_PTS))
     if not files:
         raise LivefanError(f"{root}: holds no .pts file; --root must hold images with .pts beside them")
     result = FaceSet(_scheme_of(files), [])

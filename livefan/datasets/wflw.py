@@ -28,8 +28,12 @@ class _FaceWFLW(LabelledFace):
 
     @property
     def name(self) -> str:
+        return f"{self.photograph}{self.within}"
+
+    @property
+    def within(self) -> str:
         x, y = self.points_px.mean(axis=0)
-        return f"{self.image_path.parent.name}/{self.image_path.name} at {x:.0f}, {y:.0f}"
+        return f" at {x:.0f}, {y:.0f}"
 
     @property
     def photograph(self) -> str:

@@ -15,11 +15,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from livefan.datasets import FaceSet
+from livefan.datasets import FaceSet, print_skipped
 from livefan.errors import LivefanError
 from livefan.model import build_network
 from livefan.training.augment import EvaluationFaces
 from livefan.training.engine import validate
+from livefan.training.environment import made_by
 from livefan.weights import Weights, load_weights, save_weights
 
 
@@ -37,7 +38,7 @@ def average(
     """Average weight files and write the result.
 
     Args:
-        candidates: weight files of one architecture, as from the epochs of one run.
+        candidates: weight files of one kind, as from the epochs of one run.
         validation: labelled faces to choose by.
         output: the weight file to write.
         greedy: leave out what does not lower the validation error.
@@ -47,21 +48,23 @@ def average(
         The files that went in, and the validation NME of their mean in percent.
 
     Raises:
-        LivefanError: if the candidates are not of one architecture and scheme.
+        LivefanError: if the candidates are not of one architecture, scheme, input size and decoder.
     """
     loaded = [load_weights(path, scheme=validation.scheme.name) for path in candidates]
+    kind = _kind(loaded[0])
     for other in loaded[1:]:
-        if _kind(other) != _kind(loaded[0]):
+        if _kind(other) != kind:
             raise LivefanError(
-                f"{other.path}: a {' of width '.join(_kind(other))}, but {loaded[0].path} a "
-                f"{' of width '.join(_kind(loaded[0]))}; average one kind only"
+                f"{other.path}: {_kind(other)}, but {loaded[0].path} {kind}; average one kind only"
             )
-    faces = EvaluationFaces(validation.faces, loaded[0].info.input_size)
-    mean = build_network(loaded[0].info.architecture, validation.scheme.n_points, loaded[0].info.width)
+    info = loaded[0].info
+    faces = EvaluationFaces(validation.faces, info.input_size)
+    print_skipped([*validation.skipped, *faces.skipped])
+    mean = build_network(info.architecture, validation.scheme.n_points, info.width)
 
     def error_of(states: list[dict[str, Tensor]]) -> float:
         mean.load_state_dict(mean_state(states))
-        return validate(mean, faces, validation.scheme, torch.device("cpu"))
+        return validate(mean, faces, validation.scheme, torch.device("cpu"), info.decoder)
 
     states = {weights.path: weights.model.state_dict() for weights in loaded}
     if greedy:
@@ -70,8 +73,11 @@ def average(
         chosen, best = candidates, error_of(list(states.values()))
     first = next(weights for weights in loaded if weights.path == chosen[0])
     mean.load_state_dict(mean_state([states[path] for path in chosen]))
-    training = dict(first.info.training)
+    # The refiner of one of them does not fit the mean, and is not written.
+    of_refiner = ("refiner", "refined_by")
+    training = {key: text for key, text in first.info.training.items() if key not in of_refiner}
     training["averaged"] = ", ".join(path.stem for path in chosen)
+    training["averaged_by"] = made_by()
     training["validation"] = f"{best:.3f} %" + training.get("validation", "").partition("%")[2]
     save_weights(output, mean, replace(first.info, training=training), half=half)
     return chosen, best
@@ -92,5 +98,7 @@ def _chosen(
     return chosen, best
 
 
-def _kind(weights: Weights) -> tuple[str, str]:
-    return weights.info.architecture, str(weights.info.width)
+def _kind(weights: Weights) -> str:
+    """What networks that can be averaged, and measured as one, have in common."""
+    info = weights.info
+    return f"a {info.architecture} of width {info.width} for {info.input_size} pixels and {info.decoder}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from livefan.datasets import FaceSet
+from livefan.datasets import FaceSet, print_skipped
 from livefan.decode import DECODERS
 from livefan.errors import LivefanError
 from livefan.metrics import inter_ocular, nme
@@ -58,8 +57,8 @@ def train(
 ) -> Progress:
     """Train a network and keep the best weights by validation NME in ``run_folder``.
 
-    A folder that holds the state of an unfinished run with the same settings is resumed. Under torchrun
-    all processes share every batch.
+    A folder that holds the state of an unfinished run with the same settings and faces is resumed. Under
+    torchrun all processes share every batch.
 
     Args:
         training, validation: labelled faces of one scheme.
@@ -69,20 +68,21 @@ def train(
         quiet: no progress bar.
 
     Raises:
-        LivefanError: if the folder holds a run with other settings, the teacher is of another scheme,
-            or a loss is not finite.
+        LivefanError: if the folder holds a run with other settings or faces, the teacher is of another
+            scheme, or a loss is not finite.
     """
-    run = Run(run_folder, config)
+    run = Run(run_folder, config, training, validation)
     with join() as processes:
         torch.manual_seed(config.seed)
         faces = TrainingFaces(training.faces, training.scheme, config)
         held_out = [EvaluationFaces(validation.faces, size) for size in config.input_sizes]
+        skipped = [*training.skipped, *faces.skipped, *held_out[0].skipped]
+        if processes.first:
+            print_skipped(skipped)
         _check_faces(faces, held_out[0], config, processes)
         trainer = _Trainer(training.scheme, config, processes)
         if processes.first:
-            for line in (*faces.skipped, *held_out[0].skipped):
-                print(f"skipped: {line}", file=sys.stderr)
-            run.begin(training, validation)
+            run.begin(skipped)
         processes.wait()
         progress = run.resume(trainer.state)
         trainer.prepare(compiled=compiled)
@@ -100,7 +100,7 @@ def train(
                     for size, smaller in zip(config.input_sizes[1:], held_out[1:], strict=True):
                         means[f"validation_nme_{size}"] = trainer.validate(smaller, training.scheme)
                     progress.history.append({"epoch": progress.epoch, **means})
-                    info = run.describe(training, progress, len(faces), trainer.decoder)
+                    info = run.describe(progress, len(faces), trainer.decoder)
                     run.save(trainer.state, progress, info, keep_epoch=keep_epochs)
                     for name, value in means.items():
                         board.add_scalar(name, value, progress.epoch)

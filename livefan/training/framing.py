@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +11,14 @@ from tqdm import tqdm
 
 from livefan.atomic import whole_file
 from livefan.crop import crop_from_landmarks
-from livefan.datasets import FaceSet, LabelledFace
+from livefan.datasets import FaceSet, LabelledFace, print_skipped
 from livefan.detect import FULL_RANGE, SHORT_RANGE, Detection, FaceDetector, match_detection
 from livefan.errors import LivefanError
-from livefan.framing import face_frame, features
+from livefan.framing import N_FEATURES, face_frame, features
 
 _RIDGE = 1e-2
+_FEWEST_TO_MEASURE = 2
+"""Faces that have a spread."""
 
 
 def _targets(face: LabelledFace, detection: Detection) -> np.ndarray:
@@ -27,15 +28,15 @@ def _targets(face: LabelledFace, detection: Detection) -> np.ndarray:
 
 
 def _pairs(
-    faces: FaceSet, detector: FaceDetector, label: str
+    faces: FaceSet, detector: FaceDetector, label: str, skipped: list[str]
 ) -> dict[str, list[tuple[LabelledFace, Detection]]]:
-    """Each labelled face with its detection, by the detector's model."""
+    """Each labelled face with its detection, by the detector's model; ``skipped`` gets the unreadable."""
     pairs: dict[str, list[tuple[LabelledFace, Detection]]] = {SHORT_RANGE: [], FULL_RANGE: []}
     for face in tqdm(faces.faces, label, leave=False, disable=None):
         try:
             image = face.read_image()
         except LivefanError as error:
-            print(f"skipped: {error}", file=sys.stderr)
+            skipped.append(str(error))
             continue
         for model, found in detector.detect_by_model(image).items():
             detection = match_detection(face.points_px, found)
@@ -51,10 +52,25 @@ def calibrate(training: FaceSet, validation: FaceSet, output: Path) -> dict[str,
         For each of the detector's models: ``n_faces`` found, and the standard deviation of the
         centre (in crop sides) and of the side (in percent) before the fit, with the mean framing of
         the training faces, and after it.
+
+    Raises:
+        LivefanError: if one of the models finds too few faces to fit its map to, or to measure it on.
     """
+    skipped = list(training.skipped)
     with FaceDetector() as detector:
-        fitted_on = _pairs(training, detector, "training faces")
-        measured_on = _pairs(validation, detector, "validation faces")
+        fitted_on = _pairs(training, detector, "training faces", skipped)
+        measured_on = _pairs(validation, detector, "validation faces", skipped)
+    print_skipped(skipped)
+    for faces, pairs_of, needed in (
+        (training, fitted_on, N_FEATURES),
+        (validation, measured_on, _FEWEST_TO_MEASURE),
+    ):
+        for model, pairs in pairs_of.items():
+            if len(pairs) < needed:
+                raise LivefanError(
+                    f"{faces.title}: the detector's {model} model finds {len(pairs)} of its "
+                    f"{len(faces.faces)} faces, but {needed} are needed; name a --root with more"
+                )
     models: dict[str, dict[str, object]] = {}
     report: dict[str, dict[str, float]] = {}
     for model, pairs in fitted_on.items():

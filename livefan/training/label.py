@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
+import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -19,23 +22,25 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from livefan.capture import open_source
 from livefan.crop import CROP_MARGIN, Crop, crop_from_landmarks, mirrored_x, upright_crop
 from livefan.datasets.pts import write_pts
 from livefan.detect import Detection, FaceDetector
 from livefan.errors import LivefanError
-from livefan.frame import as_bgr
 from livefan.framing import load_framing
 from livefan.inference import locate
 from livefan.metrics import inter_ocular
 from livefan.runtimes.base import Runtime
+from livefan.sources import IMAGE_SUFFIXES, RECORDING_SUFFIXES
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+_SUFFIXES = IMAGE_SUFFIXES | RECORDING_SUFFIXES
 _KEPT_MARGIN = 2.2
 """Side of a written image as a multiple of the landmark box, so that training can turn and shift it."""
 _BORDER = 0.4
 """Share of an image's size added on each side where no face was found: faces cut too tightly."""
 _JOURNAL = "journal.jsonl"
-"""In an unfinished output: the terms of the labels, then a line for each image done."""
+"""In an unfinished output: the terms of the labels, then a line for each image, frame and video done."""
+_SAME_INSTANT = 1e-6  # seconds
 _VIEWS = ((0.0, 0.0, 1.0, 0.0), (0.03, -0.02, 1.06, 6.0), (-0.03, 0.02, 0.95, -6.0))
 """Shift along x and y in crop sides, factor of the side, and turn in degrees."""
 
@@ -62,7 +67,7 @@ class Labels:
 
     Attributes:
         kept: images written.
-        left_out: why faces or images were left out, one line each.
+        left_out: why faces, images or videos were left out, one line each.
     """
 
     kept: int = 0
@@ -142,47 +147,57 @@ def label(
     output: Path,
     criteria: Criteria | None = None,
     *,
+    every: float = 1.0,
     described: str = "",
     quiet: bool = False,
 ) -> Labels:
-    """Find and label the faces of a folder's images; write each as an image with ``.pts`` beside it.
+    """Find and label the faces of images and videos; write each as an image with ``.pts`` beside it.
 
     Stopped, the same call goes on where it was.
 
     Args:
         teachers: the networks whose mean opinion counts.
-        folder: images, in it and in the folders in it.
+        folder: images and videos, in it and in the folders in it; or one of them itself.
         output: a new folder; it appears when all is done. ``labels.json`` in it says what was left out.
         criteria: when labels are kept.
+        every: seconds from one frame of a video that is looked at to the next; 0 for all.
         described: tells these teachers from others, whose labels are not gone on with.
         quiet: no progress bar.
 
     Raises:
-        LivefanError: if the folder holds no image, the teachers have different landmarks, or the output
+        LivefanError: if there is no image or video, the teachers have different landmarks, or the output
             exists or cannot be made.
     """
     criteria = criteria or Criteria()
     if len({teacher.scheme.name for teacher in teachers}) != 1:
         raise LivefanError("--weights: the teachers have different landmarks; name networks of one scheme")
-    images = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
-    if not images:
-        raise LivefanError(f"{folder}: holds no images; name a folder of pictures of faces")
+    folder, files = _find(folder)
     if output.exists():
         raise LivefanError(f"{output}: exists already; choose another --out")
     if not output.parent.is_dir():
         raise LivefanError(f"{output.parent}: no such folder; create it first")
     partial = output.with_name(f".{output.name}.partial")
-    done = _begin(partial, {"criteria": asdict(criteria), "teachers": described})
+    done = _begin(partial, {"criteria": asdict(criteria), "every": every, "teachers": described})
+    stems = _stems([str(path.relative_to(folder)) for path in files])
     with FaceDetector() as detector, (partial / _JOURNAL).open("a") as journal:
-        for path in tqdm(images, "labelling", leave=False, disable=True if quiet else None):
-            name = str(path.relative_to(folder))
-            if name not in done:
-                done[name] = _label_image(teachers, detector, path, partial, name, criteria)
-                journal.write(json.dumps([name, asdict(done[name])]) + "\n")
-                journal.flush()
-    outcomes = [done[str(path.relative_to(folder))] for path in images]
+
+        def note(name: str, labels: Labels) -> None:
+            done[name] = labels
+            journal.write(json.dumps([name, asdict(labels)]) + "\n")
+            journal.flush()
+
+        for name, stem in tqdm(stems.items(), "labelling", leave=False, disable=True if quiet else None):
+            if name in done:
+                continue
+            problems: list[str] = []
+            for picture in _pictures(folder / name, name, stem, every, problems):
+                if picture.name not in done:
+                    place = partial / picture.stem
+                    note(picture.name, _label_picture(teachers, detector, picture, place, criteria))
+            if name not in done:  # a video, or what cannot be read
+                note(name, Labels(left_out=problems))
     labels = Labels(
-        sum(each.kept for each in outcomes), [line for each in outcomes for line in each.left_out]
+        sum(each.kept for each in done.values()), [line for each in done.values() for line in each.left_out]
     )
     report = {"criteria": asdict(criteria), "kept": labels.kept, "left out": labels.left_out}
     (partial / "labels.json").write_text(json.dumps(report, indent=1) + "\n")
@@ -192,7 +207,7 @@ def label(
 
 
 def _begin(partial: Path, terms: dict[str, object]) -> dict[str, Labels]:
-    """The outcome of each image that is labelled on these terms already; without such, an empty folder."""
+    """The outcome of all that is labelled on these terms already; without such, an empty folder."""
     try:
         first, *lines = (partial / _JOURNAL).read_text().split("\n")
         if json.loads(first) == terms:
@@ -208,29 +223,81 @@ def _begin(partial: Path, terms: dict[str, object]) -> dict[str, Labels]:
     return {}
 
 
-def _label_image(
-    teachers: Sequence[Runtime],
-    detector: FaceDetector,
-    path: Path,
-    output: Path,
-    name: str,
-    criteria: Criteria,
+def _stems(names: Sequence[str]) -> dict[str, str]:
+    """What the faces of each file are named after: its path, with dashes.
+
+    Where that is the same for several (``a.jpg`` and ``a.png``, ``a/b.jpg`` and ``a-b.jpg``), each has a
+    number too. It follows from the path alone, so that files that come in between overwrite nothing.
+    """
+    plain = {name: "-".join(Path(name).with_suffix("").parts) for name in names}
+    alike = Counter(stem.lower() for stem in plain.values())
+    return {
+        name: stem if alike[stem.lower()] == 1 else f"{stem}-{zlib.crc32(os.fsencode(name)):08x}"
+        for name, stem in plain.items()
+    }
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """What is labelled at a time: an image, or a frame of a video.
+
+    Attributes:
+        name: what to call it in lists.
+        stem: what its faces are named after.
+        image: ``(height, width, 3)`` uint8 BGR.
+    """
+
+    name: str
+    stem: str
+    image: np.ndarray
+
+
+def _find(given: Path) -> tuple[Path, list[Path]]:
+    """The images and videos that a path stands for, in order, and the folder that they are named from."""
+    if given.is_file():
+        open_source(given).close()
+        return given.parent, [given]
+    files = sorted(path for path in given.rglob("*") if path.suffix.lower() in _SUFFIXES)
+    if not files:
+        raise LivefanError(f"{given}: holds no images or videos; name a folder of pictures of faces")
+    return given, files
+
+
+def _pictures(path: Path, name: str, stem: str, every: float, problems: list[str]) -> Iterator[_Picture]:
+    """An image, or the frames of a video that are to be looked at; adds to ``problems`` what went wrong."""
+    is_image, due = path.suffix.lower() in IMAGE_SUFFIXES, 0.0
+    try:
+        with open_source(path) as source:
+            for frame in source:
+                if is_image:
+                    yield _Picture(name, stem, frame.image)
+                elif frame.source_time >= due - _SAME_INSTANT and frame.damage != "errors":
+                    due = frame.source_time + every
+                    yield _Picture(
+                        f"{name}, frame {frame.index}", f"{stem}-frame{frame.index:06}", frame.image
+                    )
+        warnings = source.warnings
+    except LivefanError as error:
+        warnings = [str(error)]
+    # They name the file by its path or its name alone.
+    own = f"{path}: ", f"{path.name}: "
+    problems += [f"{name}: {line.removeprefix(own[0]).removeprefix(own[1])}" for line in warnings]
+
+
+def _label_picture(
+    teachers: Sequence[Runtime], detector: FaceDetector, picture: _Picture, output: Path, criteria: Criteria
 ) -> Labels:
-    labels = Labels()
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        labels.left_out.append(f"{name}: cannot be read as an image")
-        return labels
-    image, detections = _detect(detector, as_bgr(image, str(path)))
+    """Write the faces of a picture to files whose names begin with ``output``."""
+    labels, name = Labels(), picture.name
+    image, detections = _detect(detector, picture.image)
     if not detections:
         labels.left_out.append(f"{name}: no face found")
-    stem = "-".join(Path(name).with_suffix("").parts)
     for number, opinion in enumerate(_opinions(teachers, image, detections)):
         objection = opinion.objection(criteria)
         if objection:
             labels.left_out.append(f"{name}: {objection}")
             continue
-        _write(output / f"{stem}_{number}.jpg", image, opinion.points_px)
+        _write(output.with_name(f"{output.name}_{number}.jpg"), image, opinion.points_px)
         labels.kept += 1
     return labels
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -15,7 +14,6 @@ from livefan.scheme import LandmarkScheme
 from livefan.training.augment import TrainingFaces
 from livefan.training.config import TrainConfig
 
-_TILE_PX = 256
 _COLOURS = ((80, 80, 255), (255, 160, 60), (80, 220, 80), (40, 220, 255), (255, 120, 255))
 """Of the outlines in turn, BGR: left and right differ, so that a wrong flip would show."""
 
@@ -45,14 +43,14 @@ def draw_preview(faces: FaceSet, config: TrainConfig, path: Path, *, rows: int =
         raise LivefanError(f"{faces.title}: no image of these faces can be read; check --root")
     trained = TrainingFaces(chosen, faces.scheme, config)
     tiles = [
-        np.hstack([_plain(face, faces.scheme), *_augmented(trained, row, samples)])
+        np.hstack([_plain(face, faces.scheme, config.input_sizes[0]), *_augmented(trained, row, samples)])
         for row, face in enumerate(chosen)
     ]
     cv2.imwrite(str(path), np.vstack(tiles))
 
 
-def _plain(face: LabelledFace, scheme: LandmarkScheme) -> np.ndarray:
-    crop = replace(crop_from_landmarks(face.points_px), size=_TILE_PX)
+def _plain(face: LabelledFace, scheme: LandmarkScheme, size: int) -> np.ndarray:
+    crop = crop_from_landmarks(face.points_px).sized(size)
     return _with_points(crop.cut(face.read_image()), crop.to_crop(face.points_px), scheme)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +11,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from livefan.datasets import FaceSet
+from livefan.datasets import FaceSet, print_skipped
 from livefan.decode import DECODERS
 from livefan.errors import LivefanError
 from livefan.evaluate import evaluate
@@ -22,6 +21,7 @@ from livefan.runtimes.pytorch import TorchRuntime
 from livefan.scheme import LandmarkScheme
 from livefan.training.augment import TrainingFaces
 from livefan.training.config import TrainConfig
+from livefan.training.environment import made_by
 from livefan.weights import load_weights, save_weights
 
 VIEWS = TrainConfig(
@@ -118,6 +118,7 @@ def refine(
     )
     training = dict(weights.info.training)
     training["refiner"] = f"fitted to {len(seen.found)} views, seed {seed}"
+    training["refined_by"] = made_by()
     training["validation"] = f"{after:.3f} %" + training.get("validation", "").partition("%")[2]
     info = replace(weights.info, training=training)
     save_weights(output, weights.model, info, refiner=refiner, half=half)
@@ -135,12 +136,10 @@ def _look(
     quiet: bool,
 ) -> Sightings:
     """Look at each labelled face several times, at each further one once."""
-    sets = [(TrainingFaces(labelled.faces, labelled.scheme, config), passes)]
-    if extra is not None:
-        sets.append((TrainingFaces(extra.faces, extra.scheme, config), 1))
-    for faces, _ in sets:
-        for line in faces.skipped:
-            print(f"skipped: {line}", file=sys.stderr)
+    wanted = [(labelled, passes)] if extra is None else [(labelled, passes), (extra, 1)]
+    sets = [(TrainingFaces(faces.faces, faces.scheme, config), times) for faces, times in wanted]
+    skipped = [faces.skipped for faces, _ in wanted] + [faces.skipped for faces, _ in sets]
+    print_skipped([line for lines in skipped for line in lines])
     batches = [batch for faces, times in sets for batch in _batches(faces, times)]
     if len(batches) < 2:
         raise LivefanError("too few faces to fit a refiner to; check --root")

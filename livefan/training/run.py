@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-import platform
-import subprocess
-import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
+from itertools import zip_longest
 from pathlib import Path
 
 import torch
@@ -19,13 +17,15 @@ from livefan.atomic import whole_file
 from livefan.datasets import VALIDATION_SEED, FaceSet
 from livefan.errors import LivefanError
 from livefan.training.config import TrainConfig, to_toml
+from livefan.training.environment import environment
 from livefan.training.learner import Learner, MovingAverage
 from livefan.weights import WeightsInfo, read_tensors, save_weights, under
 
 BEST_NAME = "best.safetensors"
 STATE_NAME = "state.safetensors"
 CONFIG_NAME = "run.toml"
-_PACKAGES = ("torch", "numpy", "opencv-python", "safetensors")
+FACES_NAME = "faces.txt"
+RESUMED_NAME = "resumed.jsonl"
 
 
 @dataclass
@@ -82,34 +82,51 @@ class State:
 
 
 class Run:
-    """A run's folder: ``run.toml``, ``environment.json``, ``faces.txt``, weights, state and history.
+    """A run's folder: settings, environment, lists of faces, weights, state and history.
 
     Args:
-        folder: is made if it is absent. One that holds an unfinished run of the same settings is
-            taken up by :meth:`resume`.
+        folder: is made if it is absent. One that holds an unfinished run of the same settings on the same
+            faces is taken up by :meth:`resume`.
         config: the settings.
+        training, validation: the faces.
 
     Raises:
-        LivefanError: if the folder holds a run with other settings.
+        LivefanError: if the folder holds a run with other settings, or on other faces.
     """
 
-    def __init__(self, folder: Path, config: TrainConfig) -> None:
+    def __init__(self, folder: Path, config: TrainConfig, training: FaceSet, validation: FaceSet) -> None:
         self.folder, self.config = folder, config
-        settings = folder / CONFIG_NAME
-        if settings.exists() and settings.read_text() != to_toml(config):
+        self._training = training
+        self._faces = [f"train {face.place}" for face in training.faces]
+        self._faces += [f"validation {face.place}" for face in validation.faces]
+        settings, listed = folder / CONFIG_NAME, folder / FACES_NAME
+        if not settings.exists():
+            return
+        if settings.read_text() != to_toml(config):
             raise LivefanError(
                 f"{settings}: this folder holds a run with other settings; choose another --out"
             )
+        known = listed.read_text().splitlines() if listed.exists() else self._faces
+        for before, now in zip_longest(known, self._faces, fillvalue="no further"):
+            if before != now:
+                raise LivefanError(
+                    f"{listed}: this folder holds a run on other faces, first {before!r}, which is {now!r} "
+                    "now; name the same data as then, or choose another --out"
+                )
 
-    def begin(self, training: FaceSet, validation: FaceSet) -> None:
-        """Write down what the run begins with: settings, versions, command, commit and faces."""
+    def begin(self, skipped: Sequence[str] = ()) -> None:
+        """Write down settings, versions, command, commit, the faces, and what was skipped.
+
+        Of a run that is taken up only when, how and by which versions, a line each time.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._write(FACES_NAME, "\n".join(self._faces) + "\n")
         if (self.folder / CONFIG_NAME).exists():
+            with (self.folder / RESUMED_NAME).open("a") as resumed:
+                resumed.write(json.dumps(environment()) + "\n")
             return
-        lines = [f"train {face.image_path}" for face in training.faces]
-        lines += [f"validation {face.image_path}" for face in validation.faces]
-        self._write("environment.json", json.dumps(_environment(), indent=1) + "\n")
-        self._write("faces.txt", "\n".join(lines) + "\n")
+        self._write("environment.json", json.dumps(environment(), indent=1) + "\n")
+        self._write("skipped.txt", "".join(f"{line}\n" for line in skipped))
         self._write(CONFIG_NAME, to_toml(self.config))
 
     def resume(self, state: State) -> Progress:
@@ -140,19 +157,19 @@ class Run:
             save_file(state.tensors(), partial, metadata={"progress": json.dumps(vars(progress))})
         self._write("history.json", json.dumps(progress.history, indent=1) + "\n")
 
-    def describe(self, training: FaceSet, progress: Progress, n_faces: int, decoder: str) -> WeightsInfo:
+    def describe(self, progress: Progress, n_faces: int, decoder: str) -> WeightsInfo:
         """What a weight file says of the run that made it."""
         error = progress.history[-1]["validation_nme"]
-        environment = _environment()
+        now = environment()
         return WeightsInfo(
-            scheme=training.scheme.name,
+            scheme=self._training.scheme.name,
             architecture=self.config.architecture,
             width=self.config.width,
             decoder=decoder,
             input_size=self.config.input_sizes[0],
             mirror_offset=self.config.mirror_offset,
             training={
-                "data": f"{n_faces} faces: {training.title or 'a set of labelled faces'}",
+                "data": f"{n_faces} faces: {self._training.title or 'a set of labelled faces'}",
                 "terms": "the annotations of 300W, WFLW and COFW are for research use; so are weights "
                 "trained on them",
                 "settings": to_toml(self.config),
@@ -160,43 +177,10 @@ class Run:
                 "epoch": f"{progress.epoch} of {self.config.epochs}",
                 "validation": f"{error:.3f} % NME, inter-ocular, landmark-box crops, "
                 f"a tenth of the training faces held out with seed {VALIDATION_SEED}",
-                **{name: environment[name] for name in ("command", "commit", "torch")},
+                **{name: now[name] for name in ("command", "commit", "torch")},
             },
         )
 
     def _write(self, name: str, text: str) -> None:
         with whole_file(self.folder / name) as partial:
             partial.write_text(text)
-
-
-def _environment() -> dict[str, str]:
-    """Command, commit, and the versions of what the outcome may depend on."""
-    return {
-        "command": " ".join(["livefan", *sys.argv[1:]]),
-        "commit": _commit(),
-        "python": platform.python_version(),
-        "machine": platform.platform(),
-        **{package: _version(package) for package in _PACKAGES},
-    }
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "absent"
-
-
-def _commit() -> str:
-    """The commit of the checkout this runs from, marked where it was edited; "unknown" outside one."""
-    try:
-        described = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--exclude=*"],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=Path(__file__).parent,
-        )
-    except OSError:
-        return "unknown"
-    return described.stdout.strip() or "unknown"
