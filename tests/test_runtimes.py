@@ -23,7 +23,7 @@ from livefan.runtimes.base import Runtime, RuntimeChoice
 from livefan.runtimes.graph import as_onnx
 from livefan.runtimes.open_vino import has_bfloat16
 from livefan.runtimes.pytorch import TorchRuntime
-from livefan.runtimes.select import check_crops, disagreement, open_runtime, read_precisions
+from livefan.runtimes.select import Precisions, check_crops, disagreement, open_runtime, read_precisions
 from livefan.runtimes.store import Store
 from livefan.scheme import SCHEMES
 from livefan.weights import Weights, WeightsInfo, load_weights, save_weights
@@ -307,6 +307,27 @@ def test_quantising_writes_what_the_pipeline_then_runs(small: Path, tmp_path: Pa
     assert (done.faces, done.nme) == (12, {})
     runtime = open_runtime(path, RuntimeChoice("openvino", "int8"), cache=tmp_path)
     assert disagreement(runtime, TorchRuntime(load_weights(path)).run(crops), crops) < 3
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_int8_that_was_made_anew_is_not_taken_for_what_was_measured(
+    killed: bool, small: Path, tmp_path: Path, crops: np.ndarray, monkeypatch: pytest.MonkeyPatch
+):
+    pytest.importorskip("nncf")
+    path = tmp_path / "small.safetensors"
+    shutil.copy(small, path)
+    file = read_weight_file(path)
+    measured = {"float32": 4.0, "bfloat16": 4.0, "int8": 4.0}
+    kept = {"weights_sha256": file.sha256, "validation": "some faces", "faces": 300, "nme": measured}
+    select.precisions_path(file).write_text(json.dumps(kept))
+    calibration = [np.roll(crop, shift, axis=1) for crop in crops for shift in (0, 8, -8, 16)]
+    if killed:
+        monkeypatch.setattr("livefan.quantise.save_model", lambda *given: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            quantise(path, calibration)
+    else:
+        quantise(path, calibration)
+    assert read_precisions(file) == Precisions({"float32": 4.0, "bfloat16": 4.0}, 300)
 
 
 class Drawn(nn.Module):
