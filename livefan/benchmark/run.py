@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import platform
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 
-import livefan
 from livefan.benchmark.peers import DLIB, MEDIAPIPE, dlib_landmarks, mediapipe_face_mesh
 from livefan.benchmark.pictures import crowd, read_frames, rewritten, scaled, there_and_back
 from livefan.benchmark.processes import Footprint, footprints
@@ -26,6 +24,7 @@ from livefan.frame import Face, Frame
 from livefan.inference import locate
 from livefan.overlay import draw_faces
 from livefan.pipeline import Pipeline
+from livefan.revision import commit
 from livefan.runtimes.base import Runtime, RuntimeChoice
 from livefan.runtimes.open_vino import layer_seconds
 from livefan.runtimes.select import open_runtime, openvino_model
@@ -163,7 +162,7 @@ def benchmark(
         versions={
             name: installed_version(name) for name in ("openvino", "onnxruntime", "torch", "mediapipe")
         },
-        commit=_commit(),
+        commit=commit(),
         clip=Path(clip).name,
         runtime=runtime.name,
         precision=runtime.precision,
@@ -319,13 +318,3 @@ def _machine() -> str:
     except (OSError, StopIteration, IndexError):
         pass
     return f"{processor}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
-
-
-def _commit() -> str:
-    """The commit of the checkout that runs, or livefan's version."""
-    git = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
-    try:
-        done = subprocess.run(git, capture_output=True, text=True, check=False)
-    except OSError:
-        return livefan.__version__
-    return done.stdout.strip() or livefan.__version__
