@@ -158,7 +158,7 @@ def benchmark(
     followed = _kinds_in_turn(runtime, by_size, count).values()
     sizes = [FrameSize(*size, timing) for size, (timing, _) in zip(SIZES, followed, strict=True)]
     return Report(
-        machine=_machine(),
+        machine=machine(),
         versions={
             name: installed_version(name) for name in ("openvino", "onnxruntime", "torch", "mediapipe")
         },
@@ -309,7 +309,7 @@ def _kinds_in_turn(
     return {name: (timings[name], float(np.mean(found[name]))) for name in kinds}
 
 
-def _machine() -> str:
+def machine() -> str:
     """The processor, its cores, the system and Python."""
     processor = platform.processor() or platform.machine()
     try:

@@ -16,7 +16,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from livefan.atomic import whole_file
 from livefan.benchmark.pictures import read_frames, scaled, there_and_back
 from livefan.errors import LivefanError
 from livefan.gui.app import has_screen
@@ -145,12 +144,6 @@ def failure(done: subprocess.CompletedProcess[str]) -> str:
     if done.returncode < 0:
         return f"its process was ended by {signal.Signals(-done.returncode).name}"
     return f"its process said nothing and ended with exit code {done.returncode}"
-
-
-def write_json(report: WindowReport, path: Path) -> None:
-    """The report as JSON."""
-    with whole_file(path) as partial:
-        partial.write_text(json.dumps(report.as_json(), indent=1) + "\n")
 
 
 def as_lines(report: WindowReport) -> list[str]:
