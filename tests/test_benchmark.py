@@ -11,10 +11,10 @@ import pytest
 
 from livefan.benchmark import peers, window
 from livefan.benchmark.annotating import AnnotationSpeed
-from livefan.benchmark.pictures import crowd, fit, read_frames, rewritten, there_and_back
+from livefan.benchmark.pictures import crowd, fit, read_frames, rewritten, there_and_back, write_frames
 from livefan.benchmark.processes import Footprint, footprints
 from livefan.benchmark.report import as_numbers, as_table, draw_plot
-from livefan.benchmark.run import WHOLE_WAY, FaceCount, FrameSize, Report
+from livefan.benchmark.run import WHOLE_WAY, FaceCount, FrameSize, Report, from_first_face
 from livefan.benchmark.soak import Sample, soak
 from livefan.benchmark.timing import Timing, summarise, time_in_blocks, time_in_turn
 from livefan.bundled import DEFAULT_WEIGHTS
@@ -165,6 +165,24 @@ def test_a_soak_samples_memory_and_times_until_its_end(clip: Path):
     assert all(sample.mebibytes and sample.frame.n for sample in samples)
 
 
+def test_a_clip_is_measured_from_its_first_face_on_however_short(
+    tmp_path: Path, clip: Path, photo: np.ndarray, pipeline: Pipeline
+):
+    assert from_first_face(clip, pipeline.runtime, 30, tmp_path) == (clip, [])
+    pictures = [np.full_like(photo, 90)] * 3 + [photo] * 4
+    late = tmp_path / "late.mp4"
+    write_frames(late, [Frame(picture, number, 0.0, 0.0) for number, picture in enumerate(pictures)])
+    made, notes = from_first_face(late, pipeline.runtime, 24, tmp_path)
+    assert [len(pipeline.process(frame)) for frame in read_frames(made, 30)] == [1] * 24
+    assert len(notes) == 2
+    assert "from frame 3 " in notes[0]
+    assert "4 frames" in notes[1]
+    cv2.imwrite(str(tmp_path / "photo.png"), photo)
+    made, notes = from_first_face(tmp_path / "photo.png", pipeline.runtime, 20, tmp_path)
+    assert len(read_frames(made, 30)) == 20
+    assert len(notes) == 1
+
+
 def test_what_cannot_be_measured_is_one_line(
     tmp_path: Path, photo: np.ndarray, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
@@ -172,9 +190,11 @@ def test_what_cannot_be_measured_is_one_line(
     with pytest.raises(LivefanError, match="dlib is not installed"):
         peers.dlib_landmarks(tmp_path / "model.dat")
     assert peers.installed_dlib_model() is None
-    cv2.imwrite(str(tmp_path / "photo.png"), photo)
-    with pytest.raises(LivefanError, match="only 1 frames"):
-        read_frames(tmp_path / "photo.png", 100)
+    cv2.imwrite(str(tmp_path / "blank.png"), np.full_like(photo, 90))
+    assert main(["benchmark", str(tmp_path / "blank.png")]) == 2
+    assert "blank.png: no face on any of its frames" in capsys.readouterr().err
+    assert main(["benchmark", "--frames", "3"]) == 2
+    assert "--frames 3: at least 20" in capsys.readouterr().err
     assert main(["benchmark", str(tmp_path / "none.mp4"), "--minutes", "1"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 

@@ -38,9 +38,7 @@ def add(commands: Commands) -> None:
         "and the whole way in turn with MediaPipe's face mesh. Other programs disturb the times; the ratios "
         "less.",
     )
-    parser.add_argument(
-        "clip", nargs="?", help="a recording that begins with a face (default: the bundled clip)"
-    )
+    parser.add_argument("clip", nargs="?", help="a recording that shows a face (default: the bundled clip)")
     parser.add_argument("--weights", default=DEFAULT_WEIGHTS, help="weight file, or name of a bundled one")
     parser.add_argument(
         "--also",
