@@ -3,8 +3,8 @@
     python -m benchmarks.smoothing [--root DIR] [--faces N] [--json FILE]
 
 Without --root the faces are three frames of the bundled clip; with it, N faces of 300W's validation
-split are added. The network sees every frame of every motion once, in crops that follow its own
-landmarks as the application's do; all filters get the same measurements.
+split are added. Every motion is followed once as the application follows it; all filters get the same
+measurements, and none of a frame on which the face was not seen.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Protocol
@@ -22,13 +22,11 @@ import numpy as np
 from filterpy.common import Q_continuous_white_noise
 
 from benchmarks.moving_faces import EYES, Motion, MovingFace, camera, motions, quantised
-from livefan.bundled import DEFAULT_WEIGHTS, bundled_clip
-from livefan.crop import upright_crop
+from livefan.bundled import bundled_clip
 from livefan.datasets import load_300w
-from livefan.inference import locate
+from livefan.frame import Face, Frame
 from livefan.pipeline import Pipeline
-from livefan.runtimes.base import Runtime, RuntimeChoice
-from livefan.runtimes.select import open_runtime
+from livefan.runtimes.base import RuntimeChoice
 from livefan.smooth import KalmanSmoother, smooth_recording
 from livefan.sources import VideoSource
 
@@ -170,42 +168,46 @@ class Score:
 
 
 def follow(
-    runtime: Runtime, frames: Iterator[np.ndarray], start_px: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Landmarks and spreads on frames, each frame's crop around the last one's landmarks."""
-    points_px, seen = start_px, []
-    for frame in frames:
-        (located,) = locate(runtime, frame, [upright_crop(points_px, runtime.scheme)])
-        points_px = located.points_px
-        seen.append(located)
-    return np.array([one.points_px for one in seen]), np.array([one.spread_px for one in seen])
+    pipeline: Pipeline, pictures: Iterable[np.ndarray], times: np.ndarray, start_px: np.ndarray
+) -> dict[int, Face]:
+    """The face found nearest to some landmarks, on each picture that shows it, by the pictures' numbers."""
+    pipeline.reset()
+    followed: dict[int, Face] = {}
+    wanted = None
+    for number, (picture, taken_at) in enumerate(zip(pictures, times, strict=True)):
+        found = pipeline.process(Frame(picture, number, 0.0, float(taken_at)))
+        if wanted is None and found:
+            wanted = min(found, key=lambda face: np.linalg.norm(face.points_px - start_px)).track_id
+        followed.update((number, face) for face in found if face.track_id == wanted)
+    return followed
 
 
-def record(runtime: Runtime, face: MovingFace, labelled: bool, seed: int) -> Iterator[Recording]:
+def record(pipeline: Pipeline, face: MovingFace, labelled: bool, seed: int) -> Iterator[Recording]:
     """Show the network every motion of a face at every rate."""
     rng = np.random.default_rng(seed)
-    at_rest = follow(runtime, (camera(face.photo, rng) for _ in range(25)), face.points_px)[0][3:].mean(
-        axis=0
-    )
+    still = follow(pipeline, (camera(face.photo, rng) for _ in range(25)), np.arange(25) / 30, face.points_px)
+    at_rest = np.mean([seen.points_px for number, seen in still.items() if number >= 3], axis=0)
     for fps in RATES:
         for motion in motions(fps):
-            poses = [quantised(motion.pose(float(time))) for time in motion.times]
-            points_px, spread_px = follow(
-                runtime, face.frames(motion, seed), face.truth(poses[0], face.points_px)
-            )
+            start_px = face.truth(quantised(motion.pose(float(motion.times[0]))), face.points_px)
+            seen = follow(pipeline, face.frames(motion, seed), motion.times, start_px)
+            times = motion.times[list(seen)]
+            poses = [quantised(motion.pose(float(taken_at))) for taken_at in times]
             truth = np.array([face.truth(pose, at_rest) for pose in poses])
             annotated = np.array([face.truth(pose, face.points_px) for pose in poses]) if labelled else None
-            yield Recording(motion, points_px, spread_px, truth, annotated, fps)
+            points_px, spread_px = (
+                np.array([getattr(each, name) for each in seen.values()])
+                for name in ("points_px", "spread_px")
+            )
+            yield Recording(replace(motion, times=times), points_px, spread_px, truth, annotated, fps)
 
 
-def faces(runtime: Runtime, root: Path | None, count: int) -> Iterator[tuple[MovingFace, bool]]:
+def faces(pipeline: Pipeline, root: Path | None, count: int) -> Iterator[tuple[MovingFace, bool]]:
     """Faces to move, and whether people marked their landmarks."""
-    pipeline = Pipeline(runtime)
     with VideoSource(str(bundled_clip()), "clip") as source:
         for frame in source:
             if frame.index in CLIP_FRAMES:
                 yield MovingFace(frame.image, pipeline.process_image(frame.image)[0].points_px), False
-    pipeline.close()
     if root is not None:
         chosen = [face for face in load_300w(root, "validation").faces if _suits(face.points_px)]
         order = np.random.default_rng(0).permutation(len(chosen))[:count]
@@ -326,11 +328,11 @@ def main() -> None:
     parser.add_argument("--faces", type=int, default=5, help="labelled faces to add (default: %(default)s)")
     parser.add_argument("--json", type=Path, help="write the numbers here too")
     arguments = parser.parse_args()
-    runtime = open_runtime(DEFAULT_WEIGHTS, RuntimeChoice("openvino", "int8"))
+    pipeline = Pipeline(smoothing=0, runtime=RuntimeChoice("openvino", "int8"))
     scores: dict[str, list[tuple[str, float, Score]]] = {name: [] for name in (*FILTERS, BOTH_WAYS)}
     raw = []
-    for seed, (face, labelled) in enumerate(faces(runtime, arguments.root, arguments.faces)):
-        for recording in record(runtime, face, labelled, seed):
+    for seed, (face, labelled) in enumerate(faces(pipeline, arguments.root, arguments.faces)):
+        for recording in record(pipeline, face, labelled, seed):
             filtered = {name: run(make(), recording) for name, make in FILTERS.items()}
             filtered[BOTH_WAYS] = smooth_recording(
                 recording.points_px, recording.spread_px, recording.motion.times
@@ -339,6 +341,7 @@ def main() -> None:
                 scores[name].append((recording.motion.name, recording.fps, score(recording, points)))
             if recording.motion.name == "still":
                 raw.append(float(recording.points_px.std(axis=0).mean() / face.size * 100))
+    pipeline.close()
     rows = table(scores)
     microseconds = cost_us(recording)
     print(f"\njitter measured at rest: {np.mean(raw):.3f} % of the face's size")

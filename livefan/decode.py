@@ -11,6 +11,8 @@ from livefan.model import HEATMAP_STRIDE
 from livefan.weights_info import CONFIDENCE_RADIUS
 
 _STRIDE = float(HEATMAP_STRIDE)
+_BACKGROUND = 0.1
+"""Cells of a map of values below this share of its peak are not part of the landmark."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class Decoded:
     Attributes:
         points_crop: ``(batch, n, 2)`` float32 positions ``(x, y)`` in crop pixels.
         confidence: ``(batch, n)`` float32 in [0, 1].
-        spread_crop: ``(batch, n)`` float32 standard deviations of the heatmaps' softmax in crop pixels, root
+        spread_crop: ``(batch, n)`` float32 standard deviations of what the heatmaps show in crop pixels, root
             of the mean of the variances along x and y: small where one sharp peak stands, large for a blurred
             or hidden landmark.
     """
@@ -71,9 +73,9 @@ def _squared_distances(points: Tensor, probability: Tensor) -> tuple[Tensor, Ten
     return (xs - points[..., :1]).square(), (ys - points[..., 1:]).square()
 
 
-def _spread_crop(mean: Tensor, probability: Tensor) -> Tensor:
-    """``(batch, n)`` standard deviations of distributions about their means; see :class:`Decoded`."""
-    from_x, from_y = _squared_distances(mean, probability)
+def _spread_crop(points: Tensor, probability: Tensor) -> Tensor:
+    """``(batch, n)`` standard deviations of distributions about points in cells; see :class:`Decoded`."""
+    from_x, from_y = _squared_distances(points, probability)
     variance_x = (probability.sum(2) * from_x).sum(-1)
     variance_y = (probability.sum(3) * from_y).sum(-1)
     return ((variance_x + variance_y) / 2).sqrt() * _STRIDE
@@ -98,10 +100,12 @@ def decode_soft_argmax(heatmaps: Tensor) -> Decoded:
 def decode_argmax(heatmaps: Tensor) -> Decoded:
     """Landmarks as MobileFAN's authors decode them: the peak, a quarter cell towards the higher side.
 
-    The confidence is the softmax probability of the peak's cell.
+    The heatmaps are values, trained to be one at a landmark and zero away from it, so the confidence is the
+    value of the peak. Of logits, the places are those of the softmax's peaks, but confidences, mostly one,
+    and spreads say nothing.
 
     Args:
-        heatmaps: ``(batch, n, h, w)`` logits.
+        heatmaps: ``(batch, n, h, w)`` values.
     """
     height, width = heatmaps.shape[-2:]
     flat = heatmaps.float().flatten(2)
@@ -115,8 +119,10 @@ def decode_argmax(heatmaps: Tensor) -> Decoded:
     step_x = torch.sign(value(x + 1, y) - value(x - 1, y)) * ((x > 0) & (x < width - 1))
     step_y = torch.sign(value(x, y + 1) - value(x, y - 1)) * ((y > 0) & (y < height - 1))
     points = torch.stack([x + 0.25 * step_x, y + 0.25 * step_y], -1)
-    confidence = (peak - flat.logsumexp(-1)).exp()
-    return Decoded(heatmap_to_crop(points), confidence, _spread_crop(*soft_argmax(heatmaps)))
+    # A map without anything above zero is spread evenly.
+    shown = flat.clamp(min=0) * (flat > _BACKGROUND * peak[..., None]) + 1e-9
+    share = (shown / shown.sum(-1, keepdim=True)).view_as(heatmaps)
+    return Decoded(heatmap_to_crop(points), peak.clamp(0, 1), _spread_crop(points, share))
 
 
 DECODERS = {"soft-argmax": decode_soft_argmax, "argmax": decode_argmax}

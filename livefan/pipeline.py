@@ -110,6 +110,7 @@ class Pipeline:
         self._detected_at = float("-inf")
         self._turned_at = float("-inf")
         self._quarters = 0
+        self._refused = False
         self._look: Future[list[Detection]] | None = None
 
     def state(self) -> str:
@@ -120,6 +121,7 @@ class Pipeline:
                 "detected_at": self._detected_at,
                 "turned_at": self._turned_at,
                 "quarters": self._quarters,
+                "refused": self._refused,
                 "next_id": self._next_id,
                 "tracks": [track.plain() for track in self._tracks],
                 "lost": [track.plain() for track in self._lost],
@@ -132,6 +134,7 @@ class Pipeline:
         self._time, self._detected_at = values["time"], values["detected_at"]
         self._next_id = values["next_id"]
         self._turned_at, self._quarters = values["turned_at"], values["quarters"]
+        self._refused = values["refused"]
         self._tracks = [Track.restored(track, KalmanSmoother(self._smoother)) for track in values["tracks"]]
         self._lost = [Track.restored(track, KalmanSmoother(self._smoother)) for track in values["lost"]]
 
@@ -222,18 +225,23 @@ class Pipeline:
 
     def _search(self, image: np.ndarray) -> None:
         """Look for faces, in the background where that is wanted and some face is followed meanwhile."""
+        # What was no face the last time must not stand for one that only the other model sees.
+        enough = None if self._refused else self.max_faces
         if self._background is None:
             self._detected_at = self._time
-            self._begin_tracks(image, self._detector.detect(image, self.max_faces))
-            self._search_turned(image)
+            self._take_up(image, self._detector.detect(image, enough))
             return
         if self._look is None:
             self._detected_at = self._time
-            self._look = self._background.submit(self._detector.detect, image, self.max_faces)
+            self._look = self._background.submit(self._detector.detect, image, enough)
         if self._look.done() or not self._tracks:
             found, self._look = self._look.result(), None
-            self._begin_tracks(image, found)
-            self._search_turned(image)
+            self._take_up(image, found)
+
+    def _take_up(self, image: np.ndarray, found: list[Detection]) -> None:
+        """Follow what was found on the image, or look at it turned where that is nothing."""
+        self._refused = self._begin_tracks(image, found)
+        self._search_turned(image)
 
     def _search_turned(self, image: np.ndarray) -> None:
         """Look at the image turned by a further quarter, while no face is found upright.
@@ -246,20 +254,34 @@ class Pipeline:
             self._quarters = self._quarters % 3 + 1
             self._begin_tracks(image, detect_turned(self._detector, image, self._quarters))
 
-    def _begin_tracks(self, image: np.ndarray, detections: list[Detection]) -> None:
-        """Look at what is new, and follow it from here on."""
-        free = self.max_faces - len(self._tracks)
-        new = [found for found in detections if self._is_new(found)][:free]
-        crops = [self._framing.crop(found) for found in new]
-        for crop, as_found in zip(crops, self._look_twice(image, crops), strict=True):
-            located = self._righted(image, crop, as_found)
-            box = bounding_box(located.points_px)
-            taken = any(iou(box, track.box_px) > _SAME_FACE_IOU for track in self._tracks)
-            if located.presence >= PRESENCE and not taken:
-                track = self._recall(image, located) or self._new_track(located)
-                track.see(located, self._time)
-                track.look_at(image, self.scheme)
-                self._tracks.append(track)
+    def _begin_tracks(self, image: np.ndarray, detections: list[Detection]) -> bool:
+        """Look at what is new, the surest first, and follow it from here on, as long as there is room.
+
+        Returns:
+            Whether any of it was no face, or one that is followed already.
+        """
+        refused, rest = False, detections
+        while (free := self.max_faces - len(self._tracks)) > 0:
+            rest = [found for found in rest if self._is_new(found)]
+            if not rest:
+                break
+            crops, rest = [self._framing.crop(found) for found in rest[:free]], rest[free:]
+            for crop, as_found in zip(crops, self._look_twice(image, crops), strict=True):
+                began = self._begin_track(image, self._righted(image, crop, as_found))
+                refused = refused or not began
+        return refused
+
+    def _begin_track(self, image: np.ndarray, located: Located) -> bool:
+        """Follow a face from here on, if it is one that is not followed yet."""
+        box = bounding_box(located.points_px)
+        taken = any(iou(box, track.box_px) > _SAME_FACE_IOU for track in self._tracks)
+        if located.presence < PRESENCE or taken:
+            return False
+        track = self._recall(image, located) or self._new_track(located)
+        track.see(located, self._time)
+        track.look_at(image, self.scheme)
+        self._tracks.append(track)
+        return True
 
     def _look_twice(self, image: np.ndarray, crops: list[Crop]) -> list[Located]:
         """Landmarks from detector crops, then from the crops that those landmarks give."""

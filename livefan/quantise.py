@@ -25,7 +25,7 @@ from livefan.pipeline import Pipeline
 from livefan.runtimes.base import RuntimeChoice
 from livefan.runtimes.graph import as_onnx
 from livefan.runtimes.open_vino import for_one_crop, from_onnx, has_bfloat16, openvino, save_model, simplified
-from livefan.runtimes.select import int8_path, open_runtime, precisions_path
+from livefan.runtimes.select import int8_path, open_runtime, precisions_path, read_precisions
 from livefan.sinks import IMAGE_SUFFIXES
 from livefan.weights import load_weights
 from livefan.weights_info import WeightFile, read_weight_file
@@ -112,15 +112,26 @@ def quantise(
     graph = simplified(for_one_crop(from_onnx(as_onnx(load_weights(weights.path))), weights))
     model = _quantised(graph, crops)
     metadata = {"weights_sha256": weights.sha256, "precision": "int8", "calibration_faces": str(len(crops))}
+    _forget_int8(weights)
     save_model(model, int8_path(weights), metadata)
     nme = _measure(weights, validation) if validation else {}
     if validation:
         kept = {"weights_sha256": weights.sha256, "validation": validation.title}
-        with whole_file(precisions_path(weights)) as partial:
-            partial.write_text(
-                json.dumps(kept | {"faces": len(validation.faces), "nme": nme}, indent=1) + "\n"
-            )
+        _write_precisions(weights, kept | {"faces": len(validation.faces), "nme": nme})
     return Quantised(int8_path(weights), len(crops), nme)
+
+
+def _forget_int8(weights: WeightFile) -> None:
+    """Take back what was measured of the int8 weights that are about to be replaced."""
+    if "int8" in read_precisions(weights).nme:
+        kept = json.loads(precisions_path(weights).read_text())
+        del kept["nme"]["int8"]
+        _write_precisions(weights, kept)
+
+
+def _write_precisions(weights: WeightFile, kept: dict[str, Any]) -> None:
+    with whole_file(precisions_path(weights)) as partial:
+        partial.write_text(json.dumps(kept, indent=1) + "\n")
 
 
 def _quantised(model: Any, crops: list[np.ndarray]) -> Any:

@@ -275,19 +275,20 @@ class KalmanSmoother:
             ``(n, 2)`` float64 landmarks in image pixels.
         """
         measured = np.ascontiguousarray(points_px, np.float64).view(np.complex128)[:, 0]
-        low, high = points_px.min(axis=0), points_px.max(axis=0)
-        size = max(float((high - low).max()), 1e-6)
+        x, y = measured.real, measured.imag
+        size = max(float(x.max() - x.min()), float(y.max() - y.min()), 1e-6)
         usual = self._usual_noise(spread_px, size)
         elapsed, self._time = time - self._time, time
-        step = None if self._must_begin(len(measured), elapsed) else self._advance(measured, usual, elapsed)
+        begins = self._must_begin(len(measured), elapsed)
+        step = None if begins else self._advance(measured, usual, size, elapsed)
         self.step = step or self._begin(measured, usual, size)
         return _as_pairs(self.step.state.points) if step else np.array(points_px, np.float64)
 
     def _usual_noise(self, spread_px: np.ndarray, size: float) -> np.ndarray:
-        """``(n,)`` variances along one axis, as the camera that the settings were fitted to has them."""
+        """``(n,)`` variances as multiples of the one of the usual spread."""
         settings = self.settings
         spread = np.minimum(np.maximum(spread_px / (size * settings.usual_spread), 0.5), 10.0)
-        return (settings.noise_std * size) ** 2 * spread ** (2 * settings.noise_growth)
+        return spread ** (2 * settings.noise_growth)
 
     def _must_begin(self, n_points: int, elapsed: float) -> bool:
         return (
@@ -297,9 +298,9 @@ class KalmanSmoother:
             or self.strength <= 0.0
         )
 
-    def _begin(self, measured: np.ndarray, noise: np.ndarray, size: float) -> Step:
+    def _begin(self, measured: np.ndarray, usual: np.ndarray, size: float) -> Step:
         centre = measured.mean()
-        shape, variance = (measured - centre) / size, noise / size**2
+        shape, variance = (measured - centre) / size, self.settings.noise_std**2 * usual
         n_points = len(shape)
         sure = float(variance.mean()) * 10 / n_points
         state = State(
@@ -318,15 +319,16 @@ class KalmanSmoother:
         np.put_along_axis(self._near, nearest, 1 / nearest.shape[1], axis=1)
         return Step(state, state, Transition(0.0, 1.0), begins=True)
 
-    def _advance(self, measured: np.ndarray, usual: np.ndarray, elapsed: float) -> Step | None:
+    def _advance(self, measured: np.ndarray, usual: np.ndarray, size: float, elapsed: float) -> Step | None:
         """Predict, correct the pose, then the shape; None where the face is somewhere else altogether."""
         assert self.step is not None
         caution = self.strength / max(1.0 - self.strength, 0.05)
-        noise = usual * (self._camera_noise * caution**2)
         transition, predicted = self._predict(self.step.state, elapsed)
-        turn, scale = predicted.turn, abs(predicted.turn)
-        weight = 1 / (noise + predicted.shape_variance * scale**2)
-        moved, turned, moved_noise, turned_noise = _fit_similarity(predicted, measured, weight)
+        turn = predicted.turn
+        scale = abs(turn)
+        usual = usual * (self.settings.noise_std * size / scale) ** 2
+        noise = usual * (self._camera_noise * caution**2)
+        moved, turned, moved_noise, turned_noise = _fit_similarity(predicted, measured, noise)
         moved_noise, turned_noise = (
             each * self.settings.pose_noise**2 for each in (moved_noise, turned_noise)
         )
@@ -337,21 +339,20 @@ class KalmanSmoother:
         if abs(moved) > self.settings.jump_acceleration * elapsed**2 * scale:
             # The face was put elsewhere: its shift is anybody's guess, its velocity none.
             shift = Motion(shift.position, 0j, 100 * abs(moved) ** 2, 0.0, (0.3 * scale) ** 2)
-        part_noise = noise / scale**2
         innovation = in_face - predicted.shape
         predicted = State(
             self._raised(shift, self._shift_unrest, moved, moved_noise, elapsed),
             self._raised(spin, self._spin_unrest, leaned, turned_noise, elapsed),
             predicted.shape,
-            self._raised_shape(predicted.shape_variance, innovation, part_noise, elapsed),
+            self._raised_shape(predicted.shape_variance, innovation, noise, elapsed),
         )
-        self._learn_noise(in_face, usual / scale**2, elapsed)
-        gain = predicted.shape_variance / (predicted.shape_variance + part_noise)
+        self._learn_noise(in_face, usual, elapsed)
+        gain = predicted.shape_variance / (predicted.shape_variance + noise)
         state = State(
             predicted.shift.corrected(moved, moved_noise),
             predicted.spin.corrected(leaned, turned_noise),
             predicted.shape + gain * innovation,
-            predicted.shape_variance * (1 - gain),
+            gain * noise,
         )
         return Step(predicted, state, transition)
 
@@ -409,11 +410,12 @@ class KalmanSmoother:
         excess = np.maximum(np.maximum(self._near @ trend, self._near @ square), square)
         if excess.max() <= 1.0:
             return variance
-        wanted = (excess * expected * settings.part_response - noise) / variance
-        factor = np.where(excess > 1.0, np.minimum(np.maximum(wanted, 1.0), _HIGHEST_RISE), 1.0)
-        seen = settings.part_unrest / elapsed * (factor - 1) * variance
+        wanted = excess * expected * settings.part_response - noise
+        wanted = np.minimum(np.maximum(wanted, variance), _HIGHEST_RISE * variance)
+        raised = np.where(excess > 1.0, wanted, variance)
+        seen = (settings.part_unrest / elapsed) * (raised - variance)
         self._part_density = np.maximum(self._part_density, seen)
-        return variance * factor
+        return raised
 
     def _learn_noise(self, in_face: np.ndarray, usual: np.ndarray, elapsed: float) -> None:
         """Follow how noisy the camera is, by what landmarks in the face's frame differ from the last frame's.
@@ -498,23 +500,29 @@ def _look_back(state: State, step: Step, smoothed: State) -> State:
 
 
 def _fit_similarity(
-    predicted: State, measured: np.ndarray, weight: np.ndarray
+    predicted: State, measured: np.ndarray, noise: np.ndarray
 ) -> tuple[complex, complex, float, float]:
     """How the predicted landmarks must be moved to lie on the measured ones, in weighted least squares.
+
+    Args:
+        noise: ``(n,)`` variances of the measured landmarks, in the frame of the face.
 
     Returns:
         By how much the origin of the face's frame moves, the factor by which its turn changes, and
         the variances of both along one axis, were the landmarks' errors independent.
     """
-    points = predicted.points
+    shape, turn = predicted.shape, predicted.turn
+    weight = np.reciprocal(predicted.shape_variance + noise)
+    weighted = weight * shape
     total = float(weight.sum())
-    centre = complex(weight @ points) / total
-    from_centre = points - centre
-    weighted = weight * from_centre.conj()
-    inertia = float((weighted @ from_centre).real)
-    turned = complex(weighted @ measured) / inertia
-    origin = complex(weight @ measured) / total + turned * (predicted.shift.position - centre)
-    return origin - predicted.shift.position, turned, 1 / total, 1 / inertia
+    centre, measured_centre = complex(weighted.sum()) / total, complex(weight @ measured) / total
+    # Landmarks that are all at one place do not tell the turn: it stays.
+    prior = 1e-12 * total
+    inertia = float(np.vdot(shape, weighted).real) - total * _squared(centre) + prior
+    slope = complex(np.vdot(weighted, measured)) - total * centre.conjugate() * measured_centre
+    new_turn = (slope + prior * turn) / inertia
+    moved = measured_centre - new_turn * centre - predicted.shift.position
+    return moved, new_turn / turn, _squared(turn) / total, 1 / inertia
 
 
 def _trend_factor(weight: float) -> float:

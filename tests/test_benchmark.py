@@ -2,6 +2,7 @@ import itertools
 import json
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import cv2
@@ -9,17 +10,19 @@ import numpy as np
 import pytest
 
 from livefan.benchmark import peers, window
-from livefan.benchmark.pictures import crowd, fit, read_frames, rewritten, there_and_back
+from livefan.benchmark.annotating import AnnotationSpeed
+from livefan.benchmark.pictures import crowd, fit, read_frames, rewritten, there_and_back, write_frames
 from livefan.benchmark.processes import Footprint, footprints
-from livefan.benchmark.report import as_table, write_json, write_plot
-from livefan.benchmark.run import WHOLE_WAY, FaceCount, FrameSize, Report
-from livefan.benchmark.soak import soak
+from livefan.benchmark.report import as_numbers, as_table, draw_plot
+from livefan.benchmark.run import WHOLE_WAY, FaceCount, FrameSize, Report, from_first_face
+from livefan.benchmark.soak import Sample, soak
 from livefan.benchmark.timing import Timing, summarise, time_in_blocks, time_in_turn
 from livefan.bundled import DEFAULT_WEIGHTS
 from livefan.cli import main
 from livefan.errors import LivefanError
 from livefan.frame import Frame
 from livefan.pipeline import Pipeline
+from livefan.revision import commit
 from livefan.runtimes.base import RuntimeChoice
 from livefan.runtimes.open_vino import layer_seconds
 from livefan.runtimes.select import openvino_model
@@ -134,18 +137,14 @@ def test_a_report_is_a_table_json_and_a_plot(report: Report, tmp_path: Path):
     assert "640 x 480" in table
     assert "200 MiB" in table
     assert "note: a note" in table
-    write_json(report, tmp_path / "report.json")
-    read = json.loads((tmp_path / "report.json").read_text())
+    read = json.loads(json.dumps(as_numbers(report)))
     assert read["ratios"] == {
         "livefan": {peers.MEDIAPIPE: {"time": 0.5, "processor": pytest.approx(1 / 3)}},
         "livefan, half": {peers.MEDIAPIPE: {"time": 0.25, "processor": pytest.approx(0.2)}},
     }
     assert read["faces"][1]["frame"]["median"] == 4.0
-    write_plot(report, tmp_path / "report.png")
+    draw_plot(report, tmp_path / "report.png")
     assert cv2.imread(str(tmp_path / "report.png")).shape[1] == 1200
-    with pytest.raises(LivefanError, match=r"report\.what"):
-        write_plot(report, tmp_path / "report.what")
-    assert not (tmp_path / "report.what").exists()
 
 
 def test_footprints_are_taken_in_processes_of_their_own(clip: Path):
@@ -166,6 +165,24 @@ def test_a_soak_samples_memory_and_times_until_its_end(clip: Path):
     assert all(sample.mebibytes and sample.frame.n for sample in samples)
 
 
+def test_a_clip_is_measured_from_its_first_face_on_however_short(
+    tmp_path: Path, clip: Path, photo: np.ndarray, pipeline: Pipeline
+):
+    assert from_first_face(clip, pipeline.runtime, 30, tmp_path) == (clip, [])
+    pictures = [np.full_like(photo, 90)] * 3 + [photo] * 4
+    late = tmp_path / "late.mp4"
+    write_frames(late, [Frame(picture, number, 0.0, 0.0) for number, picture in enumerate(pictures)])
+    made, notes = from_first_face(late, pipeline.runtime, 24, tmp_path)
+    assert [len(pipeline.process(frame)) for frame in read_frames(made, 30)] == [1] * 24
+    assert len(notes) == 2
+    assert "from frame 3 " in notes[0]
+    assert "4 frames" in notes[1]
+    cv2.imwrite(str(tmp_path / "photo.png"), photo)
+    made, notes = from_first_face(tmp_path / "photo.png", pipeline.runtime, 20, tmp_path)
+    assert len(read_frames(made, 30)) == 20
+    assert len(notes) == 1
+
+
 def test_what_cannot_be_measured_is_one_line(
     tmp_path: Path, photo: np.ndarray, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
@@ -173,11 +190,68 @@ def test_what_cannot_be_measured_is_one_line(
     with pytest.raises(LivefanError, match="dlib is not installed"):
         peers.dlib_landmarks(tmp_path / "model.dat")
     assert peers.installed_dlib_model() is None
-    cv2.imwrite(str(tmp_path / "photo.png"), photo)
-    with pytest.raises(LivefanError, match="only 1 frames"):
-        read_frames(tmp_path / "photo.png", 100)
+    cv2.imwrite(str(tmp_path / "blank.png"), np.full_like(photo, 90))
+    assert main(["benchmark", str(tmp_path / "blank.png")]) == 2
+    assert "blank.png: no face on any of its frames" in capsys.readouterr().err
+    assert main(["benchmark", "--frames", "3"]) == 2
+    assert "--frames 3: at least 20" in capsys.readouterr().err
     assert main(["benchmark", str(tmp_path / "none.mp4"), "--minutes", "1"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_figures_of_every_measurement_are_kept(
+    tmp_path: Path, clip: Path, report: Report, monkeypatch: pytest.MonkeyPatch
+):
+    half_a_minute = [Sample(0.5, 200.0, Timing(4.0, 5.0, 12, 3.0))]
+    monkeypatch.setattr("livefan.benchmark.soak.soak", lambda *given, **named: half_a_minute)
+    speed = AnnotationSpeed(clip.name, 19.7, 473, {"livefan, data only": 3.0, peers.MEDIAPIPE: 4.0})
+    monkeypatch.setattr("livefan.benchmark.annotating.benchmark_annotate", lambda *given: speed)
+    monkeypatch.setattr("livefan.benchmark.run.benchmark", lambda *given, **named: report)
+
+    def kept(*options: object) -> dict:
+        path = tmp_path / "figures.json"
+        arguments = ["benchmark", clip, "--runtime", "openvino", "--precision", "int8", *options]
+        assert main([*map(str, arguments), "--json", str(path)]) == 0
+        return json.loads(path.read_text())
+
+    soaked, annotated = kept("--minutes", 1), kept("--annotate", "--threads", 1)
+    assert soaked["samples"] == [asdict(sample) for sample in half_a_minute]
+    assert annotated["seconds"] == speed.seconds
+    for each in (soaked, annotated):
+        assert [each[name] for name in ("clip", "weights", "runtime", "precision", "threads")] == [
+            clip.name,
+            DEFAULT_WEIGHTS,
+            "openvino",
+            "int8",
+            1,
+        ]
+        assert each["commit"] == commit()
+    assert kept("--plot", tmp_path / "plot.png")["machine"] == "a machine"
+    assert cv2.imread(str(tmp_path / "plot.png")) is not None
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--minutes", "1", "--plot", "a.png"], "--plot: has no meaning with --minutes"),
+        (["--annotate", "--frames", "30"], "--frames: has no meaning with --annotate"),
+        (["--gui", "--also", "other"], "--also: has no meaning with --gui"),
+        (["--plot", "a.what"], "a.what: name a .png file"),
+        (["--json", "gone/a.json"], "gone: no such folder"),
+        (["--minutes", "1", "--json", "gone/a.json"], "gone: no such folder"),
+        (["--annotate", "--json", "gone/a.json"], "gone: no such folder"),
+        (["--gui", "--json", "gone/a.json"], "gone: no such folder"),
+        (["--plot", "gone/a.png"], "gone: no such folder"),
+    ],
+)
+def test_what_cannot_be_kept_is_told_of_before_the_work(
+    options: list[str], said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("livefan.commands.benchmark.bundled_clip", lambda: pytest.fail("worked already"))
+    assert main(["benchmark", *options]) == 2
+    printed = capsys.readouterr().err
+    assert said in printed
+    assert printed.count("\n") == 1
 
 
 def test_dlib_finds_landmarks_with_the_model_of_its_package(photo: np.ndarray):
@@ -189,7 +263,7 @@ def test_dlib_finds_landmarks_with_the_model_of_its_package(photo: np.ndarray):
     assert found.num_parts == 68
 
 
-def test_the_window_is_used_and_measured(clip: Path, tmp_path: Path):
+def test_the_window_is_used_and_measured(clip: Path):
     report = window.benchmark_window(clip, DEFAULT_WEIGHTS, RuntimeChoice(), pace=12.0, repeats=1)
     assert report.start > 0
     assert 0 < report.latency <= report.latency_p95
@@ -198,8 +272,7 @@ def test_the_window_is_used_and_measured(clip: Path, tmp_path: Path):
     assert all(longest > 0 for longest in report.held_up.values())
     assert all(report.worked[name] > 0 for name in report.held_up)
     assert "start to first picture" in "\n".join(window.as_lines(report))
-    window.write_json(report, tmp_path / "report.json")
-    assert window.WindowReport(**json.loads((tmp_path / "report.json").read_text())) == report
+    assert window.WindowReport(**json.loads(json.dumps(report.as_json()))) == report
 
 
 def test_what_the_window_fails_by_is_one_line(tmp_path: Path, clip: Path):

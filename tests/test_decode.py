@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livefan.decode import (
-    DECODERS,
     crop_to_heatmap,
     decode_argmax,
     decode_soft_argmax,
@@ -34,17 +33,42 @@ def test_the_soft_argmax_finds_a_gaussian_to_a_hundredth_of_a_pixel(x: float, y:
 
 @given(inside, inside)
 def test_the_quarter_step_finds_a_gaussian_to_a_quarter_cell(x: float, y: float):
-    decoded = decode_argmax(gaussian_logits(x, y))
-    assert decoded.points_crop[0, 0].tolist() == pytest.approx([x, y], abs=1.01)
-    assert 0 < decoded.confidence.item() <= 1
+    points = decode_argmax(gaussian_logits(x, y)).points_crop
+    assert points[0, 0].tolist() == pytest.approx([x, y], abs=1.01)
 
 
-@pytest.mark.parametrize("decode", DECODERS.values(), ids=DECODERS)
 @given(inside, inside, st.floats(0.7, 4.0))
-def test_the_spread_is_the_standard_deviation_along_an_axis(decode, x: float, y: float, sigma: float):
+def test_the_spread_is_the_standard_deviation_along_an_axis(x: float, y: float, sigma: float):
     """A Gaussian of ``sigma`` cells is one of ``4 * sigma`` crop pixels."""
-    spread = decode(gaussian_logits(x, y, sigma)).spread_crop.item()
+    logits = gaussian_logits(x, y, sigma)
+    spread = decode_soft_argmax(logits).spread_crop.item()
     assert spread == pytest.approx(4 * sigma, rel=0.08)  # wide ones are cut off by the map's edge
+    # Of a map of values its foot does not count.
+    assert decode_argmax(logits.exp()).spread_crop.item() == pytest.approx(4 * sigma, rel=0.2)
+
+
+@given(inside, inside, st.floats(0.0, 1.0))
+def test_the_confidence_of_a_map_of_values_is_the_height_of_its_peak(x: float, y: float, height: float):
+    decoded = decode_argmax(height * gaussian_logits(x, y).exp())
+    assert decoded.confidence.item() == pytest.approx(height, rel=0.17)  # a peak may lie between cells
+
+
+def test_noise_around_a_peak_does_not_widen_it_and_a_map_of_nothing_is_wide_and_unsure():
+    noise = 0.02 * torch.randn(1, 1, 64, 64, generator=torch.Generator().manual_seed(0))
+    peak = gaussian_logits(100.0, 80.0).exp()
+    alone, noisy, nothing = (decode_argmax(each) for each in (peak, peak + noise, -noise.abs()))
+    assert noisy.confidence.item() == pytest.approx(alone.confidence.item(), abs=0.1)
+    assert noisy.spread_crop.item() < 2 * alone.spread_crop.item()
+    assert nothing.confidence.item() == 0
+    assert nothing.spread_crop.item() > 60
+
+
+@pytest.mark.parametrize("scale", [1.0, 30.0])
+def test_of_logits_the_peak_is_in_place_and_the_confidence_between_zero_and_one(scale: float):
+    logits = scale * (gaussian_logits(100.0, 80.0) + 0.5)
+    decoded = decode_argmax(logits)
+    assert decoded.points_crop[0, 0].tolist() == pytest.approx([100.0, 80.0], abs=1.01)
+    assert 0 <= decoded.confidence.item() <= 1
 
 
 def test_the_spread_of_two_peaks_is_the_root_of_the_mean_of_both_variances():

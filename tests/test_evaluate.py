@@ -17,10 +17,12 @@ from livefan.evaluate import Evaluation, Measured, evaluate
 from livefan.inference import locate
 from livefan.pipeline import Pipeline
 from livefan.report import rows, table
+from livefan.revision import commit
 from livefan.runtimes.pytorch import TorchRuntime
 from livefan.scheme import COFW_29, IBUG_68, WFLW_TO_IBUG
 from livefan.training.hard import hard_faces
 from livefan.weights import Weights
+from livefan.weights_info import read_weight_file
 
 
 def face_with_eyes_apart(name: str, subset: str, attributes: tuple[str, ...]) -> LabelledFace:
@@ -134,6 +136,14 @@ def test_every_way_of_measuring_in_one_table_with_its_pictures(
     assert set(ways) == {(c, d) for c in ("landmarks", "detector") for d in ("soft-argmax", "argmax")}
     assert numbers["nme_inter_ocular"] == ways["landmarks", "soft-argmax"]["nme_inter_ocular"]
     assert ways["landmarks", "argmax"]["nme_inter_ocular"] != numbers["nme_inter_ocular"]
+    file = read_weight_file()
+    assert numbers["weights_sha256"] == file.sha256
+    assert numbers["input_size"] == file.info.input_size
+    ran = [numbers[name] for name in ("runtime", "precision", "threads", "flip", "hard", "absent")]
+    assert ran == ["torch", "float32", 1, False, False, []]
+    assert numbers["commit"] == commit()
+    assert (numbers["n_faces"], numbers["n_skipped"]) == (2, 1)
+    assert "broken.png: cannot be read" in numbers["skipped"][0]
     ced, worst = (cv2.imread(str(out[name])) for name in ("ced.png", "worst.png"))
     assert min(ced.shape[:2]) > 400
     assert worst.shape == (256, 256, 3)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from livefan.crop import Crop, upright_crop
-from livefan.detect import Detection, FaceDetector, iou
+from livefan.detect import FULL_RANGE, Detection, FaceDetector, iou
 from livefan.errors import LivefanError
 from livefan.frame import Face, Frame, as_bgr
 from livefan.framing import load_framing
@@ -130,6 +130,47 @@ def test_no_more_faces_are_followed_than_asked_for(weights, photo: np.ndarray):
     for frame in frames([two_faces(photo)] * 3):
         assert len(pipeline.process(frame)) == 1
     pipeline.close()
+
+
+def beside(found: Detection, right: float) -> Detection:
+    """A detection that is surer, of what lies further to the right."""
+    shift = np.array([right, 0])
+    box, keypoints = found.box_px + np.tile(shift, 2), found.keypoints_px + shift
+    return replace(found, box_px=box, keypoints_px=keypoints, score=found.score + 1)
+
+
+def test_what_is_no_face_takes_the_place_of_none(
+    runtime: Runtime, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
+):
+    wide, detect = np.hstack([photo, blank(photo)]), FaceDetector.detect
+
+    def fooled(self: FaceDetector, *given: object) -> list[Detection]:
+        (found,) = detect(self, *given)
+        return [beside(found, photo.shape[1]), found]
+
+    monkeypatch.setattr(FaceDetector, "detect", fooled)
+    pipeline = Pipeline(runtime, max_faces=1)
+    (face,) = pipeline.process(Frame(wide, 0, 0.0, 0.0))
+    pipeline.close()
+    assert face.box_px[2] < photo.shape[1]
+
+
+@pytest.mark.parametrize("background", [False, True])
+def test_what_is_no_face_hides_none_that_the_other_model_finds(
+    runtime: Runtime, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch, background: bool
+):
+    wide, find = np.hstack([photo, blank(photo)]), FaceDetector._find
+
+    def fooled(self: FaceDetector, name: str, *images: np.ndarray) -> list[Detection]:
+        (found,) = find(self, name, *images)
+        return [found if name == FULL_RANGE else beside(found, photo.shape[1])]
+
+    monkeypatch.setattr(FaceDetector, "_find", fooled)
+    monkeypatch.setattr("livefan.pipeline.detect_turned", lambda *given: [])
+    pipeline = Pipeline(runtime, max_faces=1, background=background)
+    counts = [len(pipeline.process(frame)) for frame in frames([wide] * 2)]
+    pipeline.close()
+    assert counts == [0, 1]
 
 
 def test_a_face_that_leaves_is_lost_and_has_its_id_again_when_it_returns_soon(

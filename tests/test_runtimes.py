@@ -9,8 +9,10 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from livefan.bundled import DEFAULT_WEIGHTS, find_weights
+from livefan.decode import crop_to_heatmap, decode_soft_argmax
 from livefan.errors import LivefanError
 from livefan.frame import Face
 from livefan.model import build_network
@@ -18,13 +20,14 @@ from livefan.pipeline import Pipeline
 from livefan.quantise import quantise
 from livefan.runtimes import open_vino, select
 from livefan.runtimes.base import Runtime, RuntimeChoice
+from livefan.runtimes.graph import as_onnx
 from livefan.runtimes.open_vino import has_bfloat16
 from livefan.runtimes.pytorch import TorchRuntime
-from livefan.runtimes.select import check_crops, disagreement, open_runtime, read_precisions
+from livefan.runtimes.select import Precisions, check_crops, disagreement, open_runtime, read_precisions
 from livefan.runtimes.store import Store
 from livefan.scheme import SCHEMES
 from livefan.weights import Weights, WeightsInfo, load_weights, save_weights
-from livefan.weights_info import read_weight_file
+from livefan.weights_info import WeightFile, read_weight_file
 
 SIZE = read_weight_file(DEFAULT_WEIGHTS).info.input_size
 OPENVINO, ONNXRUNTIME = RuntimeChoice("openvino", "float32"), RuntimeChoice("onnxruntime", "float32")
@@ -304,6 +307,71 @@ def test_quantising_writes_what_the_pipeline_then_runs(small: Path, tmp_path: Pa
     assert (done.faces, done.nme) == (12, {})
     runtime = open_runtime(path, RuntimeChoice("openvino", "int8"), cache=tmp_path)
     assert disagreement(runtime, TorchRuntime(load_weights(path)).run(crops), crops) < 3
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_int8_that_was_made_anew_is_not_taken_for_what_was_measured(
+    killed: bool, small: Path, tmp_path: Path, crops: np.ndarray, monkeypatch: pytest.MonkeyPatch
+):
+    pytest.importorskip("nncf")
+    path = tmp_path / "small.safetensors"
+    shutil.copy(small, path)
+    file = read_weight_file(path)
+    measured = {"float32": 4.0, "bfloat16": 4.0, "int8": 4.0}
+    kept = {"weights_sha256": file.sha256, "validation": "some faces", "faces": 300, "nme": measured}
+    select.precisions_path(file).write_text(json.dumps(kept))
+    calibration = [np.roll(crop, shift, axis=1) for crop in crops for shift in (0, 8, -8, 16)]
+    if killed:
+        monkeypatch.setattr("livefan.quantise.save_model", lambda *given: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            quantise(path, calibration)
+    else:
+        quantise(path, calibration)
+    assert read_precisions(file) == Precisions({"float32": 4.0, "bfloat16": 4.0}, 300)
+
+
+class Drawn(nn.Module):
+    """A network that draws Gaussians of height one, as heatmaps should be that are trained to be values.
+
+    They lie where another network sees the landmarks, and are as high as it is sure.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, crops: torch.Tensor) -> torch.Tensor:
+        """``(batch, n, h, w)`` values."""
+        heatmaps = self.network(crops)
+        seen = decode_soft_argmax(heatmaps)
+        x, y = crop_to_heatmap(seen.points_crop)[..., None].unbind(2)
+        cells = torch.arange(heatmaps.shape[-1])
+        across, down = (torch.exp(-((cells - place) ** 2) / (2 * 1.2**2)) for place in (x, y))
+        return seen.confidence[..., None, None] * down[..., None] * across[..., None, :]
+
+
+def test_a_network_whose_heatmaps_are_values_finds_the_face_on_every_runtime(
+    weights: Weights, photo: np.ndarray, face: Face, crops: np.ndarray
+):
+    drawn = Drawn(weights.model).eval()
+    values = replace(weights, model=drawn, info=replace(weights.info, decoder="argmax"), refiner=None)
+    pipeline = Pipeline(values)
+    (found,) = pipeline.process_image(photo)
+    assert pipeline.process_image(np.full_like(photo, 90)) == []
+    pipeline.close()
+    assert np.median(found.confidence) > 0.6
+    size = np.ptp(face.points_px, axis=0).max()
+    assert np.median(found.spread_px) < 0.05 * size
+    assert np.linalg.norm(found.points_px - face.points_px, axis=1).mean() < 0.03 * size
+    file = WeightFile(values.path, values.info, values.scheme)
+    model = open_vino.for_one_crop(open_vino.from_onnx(as_onnx(values)), file)
+    compiled = open_vino.OpenVinoRuntime(
+        file, open_vino.load_network("drawn", lambda: model, "float32", 1), "float32"
+    )
+    of_torch = TorchRuntime(values).run(crops)
+    assert np.abs(compiled.run(crops) - of_torch)[..., 2:].max() < 0.05
+    # A quarter step may go the other way where two neighbours are as high as each other.
+    assert np.abs(compiled.run(crops) - of_torch)[..., :2].max() < 2.01
 
 
 @pytest.mark.parametrize("choice", [OPENVINO, RuntimeChoice("torch", "float32")], ids=["openvino", "torch"])

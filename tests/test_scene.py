@@ -1,6 +1,7 @@
 """How one or two models are drawn, and how a place under the mouse is found again in the image."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from livefan.live.scene import Layout, Shown, Spot, View, frame_to_pane, heat, n
 from livefan.model import normalise
 from livefan.overlay import OverlayStyle
 from livefan.scheme import COFW_29, IBUG_68
-from livefan.weights import load_weights
+from livefan.weights import Weights, load_weights, save_weights
 from livefan.weights_info import read_weight_file
 
 PLAIN = OverlayStyle(ids=False, boxes=False)
@@ -179,6 +180,18 @@ def test_heatmaps_are_those_of_the_network_as_torch_has_it(photo: np.ndarray, fa
         logits = weights.model(normalise(pixels)).float()
     expected = (logits - logits.amax((2, 3), keepdim=True)).exp()[0].numpy()
     assert np.abs(maps.maps - expected).max() < 1e-4
+
+
+def test_heatmaps_that_are_values_are_shown_as_they_are(
+    photo: np.ndarray, face: Face, weights: Weights, tmp_path: Path
+):
+    path = tmp_path / "values.safetensors"
+    save_weights(path, weights.model, replace(weights.info, decoder="argmax"))
+    (maps,) = HeatmapProbe(read_weight_file(path)).heatmaps(photo, [face])
+    crop = upright_crop(face.points_px, IBUG_68).sized(weights.info.input_size)
+    with torch.inference_mode():
+        values = weights.model(normalise(torch.from_numpy(crop.cut(photo)[None])))[0].numpy()
+    assert np.abs(maps.maps - values.clip(0, 1)).max() < 1e-3
 
 
 def test_results_of_one_frame_are_paired_whoever_is_first(photo: np.ndarray, face: Face):

@@ -3,6 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.moving_faces import MovingFace, Pose
+from benchmarks.smoothing import follow
+from livefan.pipeline import Pipeline
 from livefan.smooth import KalmanSmoother, SmootherSettings, smooth_recording
 
 SIZE = 200.0
@@ -224,3 +227,19 @@ def test_looking_back_with_no_strength_changes_nothing(face: np.ndarray):
     noisy = measured(truth)
     unchanged = smooth_recording(noisy, np.repeat(SPREAD[None], 10, axis=0), times, strength=0.0)
     assert np.array_equal(unchanged, noisy)
+
+
+def test_what_filters_are_measured_on_is_followed_as_the_application_follows_it(
+    pipeline: Pipeline, photo: np.ndarray
+):
+    """Of a crop about where the face was before it jumped, its edge would be cut off."""
+    pipeline.smoothing = 0.0
+    (face,) = pipeline.process_image(photo)
+    moving, jumped = MovingFace(photo, face.points_px), Pose(shift=(0.12, 0.0))
+    pictures = [moving.picture(pose) for pose in (*[Pose()] * 3, jumped)]
+    seen = follow(pipeline, pictures, np.arange(4) / 30, face.points_px)
+    assert list(seen) == [0, 1, 2, 3]
+    apart = np.linalg.norm(seen[3].points_px - moving.truth(jumped, seen[2].points_px), axis=1)
+    assert apart.mean() < 0.005 * moving.size
+    pictures.insert(0, np.full_like(photo, 90))
+    assert list(follow(pipeline, pictures, np.arange(5) / 30, face.points_px)) == [1, 2, 3, 4]

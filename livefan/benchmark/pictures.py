@@ -12,27 +12,32 @@ import numpy as np
 from livefan.capture import open_source
 from livefan.errors import LivefanError
 from livefan.frame import Frame, as_bgr
+from livefan.sinks import VideoSink
 
 _RATE = 25
-_FEWEST = 20
 _TILE = 216
 _CANVAS = (720, 1280)
 _COLUMNS = 5
 
 
 def read_frames(clip: str | Path, count: int) -> list[Frame]:
-    """The first frames of a recording.
+    """The first frames of a recording, all of one that has no more.
 
     Raises:
-        LivefanError: if it cannot be read or holds too few.
+        LivefanError: if it cannot be read or holds none.
     """
-    if count < _FEWEST:
-        raise LivefanError(f"--frames {count}: at least {_FEWEST} are needed to measure")
     with open_source(str(clip)) as source:
         frames = list(itertools.islice(source, count))
-    if len(frames) < _FEWEST:
-        raise LivefanError(f"{clip}: has only {len(frames)} frames; at least {_FEWEST} are needed to measure")
+    if not frames:
+        raise LivefanError(f"{clip}: holds no frames; choose another recording")
     return frames
+
+
+def write_frames(path: Path, frames: Sequence[Frame], rate: float = _RATE) -> None:
+    """Write a recording of frames at a rate."""
+    with VideoSink(path) as video:
+        for number, frame in enumerate(frames):
+            video.write(as_bgr(frame.image), number / rate)
 
 
 def scaled(frames: Sequence[Frame], width: int, height: int) -> list[Frame]:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from livefan.atomic import whole_file
 from livefan.benchmark.run import WHOLE_WAY, Report
 from livefan.benchmark.timing import Timing
-from livefan.errors import LivefanError
 
 
 def _row(name: str, timing: Timing, rest: str = "") -> str:
@@ -49,8 +46,8 @@ def as_table(report: Report) -> Iterator[str]:
         yield f"note: {note}"
 
 
-def write_json(report: Report, path: Path) -> None:
-    """The report as JSON; times are in milliseconds."""
+def as_numbers(report: Report) -> dict[str, object]:
+    """The report as JSON can hold it; times are in milliseconds."""
     ratios = {
         own: {
             peer: {"time": report.ratio(peer, own), "processor": report.processor_ratio(peer, own)}
@@ -59,20 +56,14 @@ def write_json(report: Report, path: Path) -> None:
         for own in report.in_turn
         if own.startswith(WHOLE_WAY)
     }
-    with whole_file(path) as partial:
-        partial.write_text(json.dumps(asdict(report) | {"ratios": ratios}, indent=1) + "\n")
+    return asdict(report) | {"ratios": ratios}
 
 
-def write_plot(report: Report, path: Path) -> None:
-    """The report as a picture: stages, and frames a second against faces and frame size.
+def draw_plot(report: Report, path: Path) -> None:
+    """The report as a PNG: stages, and frames a second against faces and frame size."""
+    # Imported here: it takes a second that no other command should wait for.
+    from matplotlib.figure import Figure
 
-    Raises:
-        LivefanError: if matplotlib is not installed or cannot write such a file.
-    """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise LivefanError(f"a plot needs matplotlib ({error}); run: pip install matplotlib") from error
     figure = Figure(figsize=(12, 4), layout="constrained")
     whole, faces, sizes = figure.subplots(1, 3)
     bars = report.in_turn | report.stages
@@ -83,8 +74,4 @@ def write_plot(report: Report, path: Path) -> None:
     sizes.plot([s.height for s in report.sizes], [s.frame.per_second for s in report.sizes], "o-")
     sizes.set(xlabel="height of the frame, one face", ylabel="frames a second", ylim=(0, None))
     figure.suptitle(f"{report.machine}; {report.runtime} {report.precision}, {report.threads} thread(s)")
-    try:
-        with whole_file(path) as partial:
-            figure.savefig(partial)
-    except ValueError as error:
-        raise LivefanError(f"{path}: cannot be written as a picture ({error}); end it in .png") from error
+    figure.savefig(path, format="png")

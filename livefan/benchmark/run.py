@@ -5,27 +5,27 @@ from __future__ import annotations
 import itertools
 import os
 import platform
-import subprocess
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-import livefan
 from livefan.benchmark.peers import DLIB, MEDIAPIPE, dlib_landmarks, mediapipe_face_mesh
-from livefan.benchmark.pictures import crowd, read_frames, rewritten, scaled, there_and_back
+from livefan.benchmark.pictures import crowd, read_frames, rewritten, scaled, there_and_back, write_frames
 from livefan.benchmark.processes import Footprint, footprints
 from livefan.benchmark.timing import Stopwatch, Timing, summarise, time_in_blocks, time_in_turn
 from livefan.capture import open_source
 from livefan.crop import upright_crop
 from livefan.detect import FaceDetector
 from livefan.errors import LivefanError
-from livefan.frame import Face, Frame
+from livefan.frame import Face, Frame, as_bgr
 from livefan.inference import locate
 from livefan.overlay import draw_faces
 from livefan.pipeline import Pipeline
+from livefan.revision import commit
 from livefan.runtimes.base import Runtime, RuntimeChoice
 from livefan.runtimes.open_vino import layer_seconds
 from livefan.runtimes.select import open_runtime, openvino_model
@@ -37,6 +37,7 @@ WHOLE_WAY = "livefan"
 SIZES = ((640, 480), (1280, 720), (1920, 1080), (3840, 2160))
 FACES = (1, 2, 5, 10)
 _SURROUNDINGS = 2.0
+_FEWEST = 20
 _ROUNDS = 3
 """How often the frames are gone through, there and back, beside the peers."""
 _COUNTED = 60
@@ -121,7 +122,8 @@ def benchmark(
     """Measure everything.
 
     Args:
-        clip: a recording that shows one face from its first frame on.
+        clip: a recording that shows a face. One that begins without, or has too few frames, is written anew
+            from its first face on, there and back.
         weights: name or path of a weight file.
         choice: what runs the network.
         also: further weight files, to run beside them.
@@ -130,16 +132,34 @@ def benchmark(
         say: told in words what is being measured.
 
     Raises:
-        LivefanError: if the clip is too short or shows no face, or a peer cannot be loaded.
+        LivefanError: if the clip shows no face, too few frames are asked for, or a peer cannot be loaded.
     """
-    say("start-up and memory")
+    if count < _FEWEST:
+        raise LivefanError(f"--frames {count}: at least {_FEWEST} are needed to measure")
     for each in (weights, *also):
         open_runtime(each, choice)  # a first use is not what start-up is about
+    with tempfile.TemporaryDirectory(prefix="livefan-benchmark-") as folder:
+        usable, notes = from_first_face(clip, open_runtime(weights, choice), count, Path(folder))
+        report = _measure(usable, weights, choice, also, count, dlib_model, say)
+    return replace(report, clip=Path(clip).name, notes=notes + report.notes)
+
+
+def _measure(
+    clip: str | Path,
+    weights: str | Path,
+    choice: RuntimeChoice,
+    also: Sequence[str],
+    count: int,
+    dlib_model: Path | None,
+    say: Callable[[str], None],
+) -> Report:
+    """What :func:`benchmark` does, on a clip that begins with a face and has frames enough."""
+    say("start-up and memory")
     sizes_of_processes = footprints(clip, [weights, *also], choice)
     notes = _hold_to_cores(choice.threads)
     frames = read_frames(clip, count)
     runtime = open_runtime(weights, choice)
-    face, standard = _first_face(runtime, frames, clip), scaled(frames, 640, 480)
+    face, standard = _first_face(runtime, frames[0]), scaled(frames, 640, 480)
     say("in turn with its peers")
     others = {f"{WHOLE_WAY}, {Path(name).stem}": open_runtime(name, choice) for name in also}
     in_turn = _in_turn({WHOLE_WAY: runtime} | others, there_and_back(standard, _ROUNDS * count), dlib_model)
@@ -159,11 +179,11 @@ def benchmark(
     followed = _kinds_in_turn(runtime, by_size, count).values()
     sizes = [FrameSize(*size, timing) for size, (timing, _) in zip(SIZES, followed, strict=True)]
     return Report(
-        machine=_machine(),
+        machine=machine(),
         versions={
             name: installed_version(name) for name in ("openvino", "onnxruntime", "torch", "mediapipe")
         },
-        commit=_commit(),
+        commit=commit(),
         clip=Path(clip).name,
         runtime=runtime.name,
         precision=runtime.precision,
@@ -189,12 +209,38 @@ def _hold_to_cores(threads: int) -> list[str]:
     return []
 
 
-def _first_face(runtime: Runtime, frames: list[Frame], clip: str | Path) -> Face:
+def from_first_face(
+    clip: str | Path, runtime: Runtime, count: int, folder: Path
+) -> tuple[str | Path, list[str]]:
+    """The clip, or one in a folder that begins with its first face and has frames enough; and what was done.
+
+    Raises:
+        LivefanError: if it cannot be read or shows no face.
+    """
+    pipeline, notes = Pipeline(runtime, max_faces=1), []
+    with open_source(str(clip)) as source:
+        rest = itertools.dropwhile(lambda frame: not pipeline.process_image(as_bgr(frame.image)), source)
+        frames = list(itertools.islice(rest, count))
+    pipeline.close()
+    if not frames:
+        raise LivefanError(f"{clip}: no face on any of its frames; choose a recording that shows one")
+    if frames[0].index:
+        notes.append(f"measured from frame {frames[0].index} of the clip on, the first with a face")
+    if len(frames) < count:
+        notes.append(f"only {len(frames)} frames, which were gone through there and back")
+    if not notes:
+        return clip, notes
+    made = folder / "clip.mp4"
+    write_frames(made, there_and_back(frames, count))
+    return made, notes
+
+
+def _first_face(runtime: Runtime, frame: Frame) -> Face:
     pipeline = Pipeline(runtime, max_faces=1)
-    faces = pipeline.process_image(frames[0].image)
+    faces = pipeline.process_image(frame.image)
     pipeline.close()
     if not faces:
-        raise LivefanError(f"{clip}: no face on its first frame; choose a recording that begins with one")
+        raise LivefanError("the clip's only face is hardly one; choose a recording that shows one clearly")
     return faces[0]
 
 
@@ -310,7 +356,7 @@ def _kinds_in_turn(
     return {name: (timings[name], float(np.mean(found[name]))) for name in kinds}
 
 
-def _machine() -> str:
+def machine() -> str:
     """The processor, its cores, the system and Python."""
     processor = platform.processor() or platform.machine()
     try:
@@ -319,13 +365,3 @@ def _machine() -> str:
     except (OSError, StopIteration, IndexError):
         pass
     return f"{processor}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
-
-
-def _commit() -> str:
-    """The commit of the checkout that runs, or livefan's version."""
-    git = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
-    try:
-        done = subprocess.run(git, capture_output=True, text=True, check=False)
-    except OSError:
-        return livefan.__version__
-    return done.stdout.strip() or livefan.__version__

@@ -16,12 +16,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from livefan.atomic import whole_file
-from livefan.benchmark.pictures import read_frames, scaled, there_and_back
+from livefan.benchmark.pictures import read_frames, scaled, there_and_back, write_frames
 from livefan.errors import LivefanError
 from livefan.gui.app import has_screen
 from livefan.runtimes.base import RuntimeChoice
-from livefan.sinks import VideoSink
 
 SIZE, RATE = (1280, 720), 30
 _CLIP_FRAMES = 150
@@ -81,9 +79,7 @@ def benchmark_window(
     with tempfile.TemporaryDirectory(prefix="livefan-benchmark-") as folder:
         prepared = Path(folder) / "clip.mp4"
         frames = there_and_back(scaled(read_frames(clip, _CLIP_FRAMES // 2), *SIZE), _CLIP_FRAMES)
-        with VideoSink(prepared) as video:
-            for number, frame in enumerate(frames):
-                video.write(frame.image, number / RATE)
+        write_frames(prepared, frames, RATE)
         _run(prepared, weights, choice, environment, pace)  # whatever is kept for later times is there then
         return _median([_run(prepared, weights, choice, environment, pace) for _ in range(repeats)])
 
@@ -145,12 +141,6 @@ def failure(done: subprocess.CompletedProcess[str]) -> str:
     if done.returncode < 0:
         return f"its process was ended by {signal.Signals(-done.returncode).name}"
     return f"its process said nothing and ended with exit code {done.returncode}"
-
-
-def write_json(report: WindowReport, path: Path) -> None:
-    """The report as JSON."""
-    with whole_file(path) as partial:
-        partial.write_text(json.dumps(report.as_json(), indent=1) + "\n")
 
 
 def as_lines(report: WindowReport) -> list[str]:

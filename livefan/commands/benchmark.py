@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from livefan.bundled import DEFAULT_WEIGHTS, bundled_clip
-from livefan.commands.options import Commands, add_runtime_options, notice, positive_number, runtime_choice
+from livefan.commands.options import (
+    Commands,
+    add_runtime_options,
+    check_picture,
+    notice,
+    positive_number,
+    runtime_choice,
+)
+from livefan.errors import LivefanError
 
 if TYPE_CHECKING:
     from livefan.runtimes.base import RuntimeChoice
 
 
 HALF_WIDTH = "mobilefan-half-300w"
+_FRAMES = 100
+_INSTEAD = ("minutes", "annotate", "gui")
+_OF_THE_WHOLE = ("also", "frames", "dlib", "plot")
+"""Options that the measurements :data:`_INSTEAD` have no use for."""
 
 
 def add(commands: Commands) -> None:
@@ -26,20 +38,15 @@ def add(commands: Commands) -> None:
         "and the whole way in turn with MediaPipe's face mesh. Other programs disturb the times; the ratios "
         "less.",
     )
-    parser.add_argument(
-        "clip", nargs="?", help="a recording that begins with a face (default: the bundled clip)"
-    )
+    parser.add_argument("clip", nargs="?", help="a recording that shows a face (default: the bundled clip)")
     parser.add_argument("--weights", default=DEFAULT_WEIGHTS, help="weight file, or name of a bundled one")
     parser.add_argument(
         "--also",
         nargs="*",
-        default=[HALF_WIDTH],
         metavar="WEIGHTS",
-        help="further weight files to run beside them (default: %(default)s)",
+        help=f"further weight files to run beside them (default: {HALF_WIDTH})",
     )
-    parser.add_argument(
-        "--frames", type=positive_number, default=100, help="frames to measure on (default: %(default)s)"
-    )
+    parser.add_argument("--frames", type=positive_number, help=f"frames to measure on (default: {_FRAMES})")
     parser.add_argument(
         "--dlib",
         metavar="MODEL",
@@ -49,17 +56,18 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the numbers here too")
     parser.add_argument("--plot", metavar="FILE", type=Path, help="write a picture of them (.png)")
-    parser.add_argument(
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument(
         "--minutes",
         type=positive_number,
         metavar="N",
         help="instead, follow the clip's faces in a loop for N minutes, as fast as it plays, and show "
         "whether memory or times grow",
     )
-    parser.add_argument(
+    instead.add_argument(
         "--annotate", action="store_true", help="instead, measure how fast the clip is annotated as a whole"
     )
-    parser.add_argument(
+    instead.add_argument(
         "--gui",
         action="store_true",
         help="instead, open the window, use it by script, and measure start, capture to paint, every "
@@ -69,58 +77,79 @@ def add(commands: Commands) -> None:
     parser.set_defaults(run=run)
 
 
-def _benchmark_gui(clip: str, weights: str, choice: RuntimeChoice, json_path: Path | None) -> int:
-    from livefan.benchmark.window import as_lines, benchmark_window, write_json
-
-    report = benchmark_window(clip, weights, choice)
-    print("\n".join(as_lines(report)))
-    if json_path is not None:
-        write_json(report, json_path)
-    return 0
-
-
-def _benchmark_annotate(clip: str, weights: str, choice: RuntimeChoice, threads: int | None) -> int:
-    from livefan.annotation.recording import spare_threads
-    from livefan.benchmark.annotating import as_lines, benchmark_annotate
-
-    choice = replace(choice, threads=threads or spare_threads())
-    print("\n".join(as_lines(benchmark_annotate(clip, weights, choice))))
-    return 0
-
-
 def run(arguments: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
+    import json
+    from contextlib import ExitStack
+
+    from livefan.atomic import whole_file
+
+    instead = next((name for name in _INSTEAD if getattr(arguments, name)), None)
+    for name in _OF_THE_WHOLE if instead else ():
+        if getattr(arguments, name) is not None:
+            raise LivefanError(f"--{name}: has no meaning with --{instead}; leave one of them out")
+    check_picture(arguments.plot)
+    with ExitStack() as outputs:
+        # Entered before the work, so that a place that cannot be written to is told of at once.
+        wanted = (arguments.json, arguments.plot)
+        as_json, plot = (path and outputs.enter_context(whole_file(path)) for path in wanted)
+        clip, choice = arguments.clip or str(bundled_clip()), runtime_choice(arguments)
+        if arguments.annotate:
+            numbers = _benchmark_annotate(clip, arguments.weights, choice, arguments.threads)
+        elif arguments.gui:
+            numbers = _benchmark_gui(clip, arguments.weights, choice)
+        elif arguments.minutes:
+            numbers = _soak(clip, arguments.weights, choice, arguments.minutes)
+        else:
+            numbers = _benchmark(clip, arguments, choice, plot)
+        if as_json:
+            as_json.write_text(json.dumps(numbers, indent=1) + "\n")
+    return 0
+
+
+def _benchmark(
+    clip: str, arguments: argparse.Namespace, choice: RuntimeChoice, plot: Path | None
+) -> dict[str, object]:
     from livefan.benchmark.peers import installed_dlib_model
-    from livefan.benchmark.report import as_table, write_json, write_plot
+    from livefan.benchmark.report import as_numbers, as_table, draw_plot
     from livefan.benchmark.run import benchmark
 
-    clip = arguments.clip or str(bundled_clip())
-    choice = runtime_choice(arguments)
-    if arguments.annotate:
-        return _benchmark_annotate(clip, arguments.weights, choice, arguments.threads)
-    if arguments.gui:
-        return _benchmark_gui(clip, arguments.weights, choice, arguments.json)
-    if arguments.minutes:
-        return _soak(clip, arguments.weights, choice, arguments.minutes)
-    say = notice(quiet=False)
     report = benchmark(
         clip,
         arguments.weights,
         choice,
-        also=arguments.also,
-        count=arguments.frames,
+        also=[HALF_WIDTH] if arguments.also is None else arguments.also,
+        count=arguments.frames or _FRAMES,
         dlib_model=arguments.dlib or installed_dlib_model(),
-        say=say,
+        say=notice(quiet=False),
     )
     print("\n".join(as_table(report)))
-    if arguments.json:
-        write_json(report, arguments.json)
-    if arguments.plot:
-        write_plot(report, arguments.plot)
-    return 0
+    if plot:
+        draw_plot(report, plot)
+    return as_numbers(report)
 
 
-def _soak(clip: str, weights: str, choice: RuntimeChoice, minutes: int) -> int:
+def _benchmark_gui(clip: str, weights: str, choice: RuntimeChoice) -> dict[str, object]:
+    from livefan.benchmark.window import as_lines, benchmark_window
+
+    report = benchmark_window(clip, weights, choice)
+    print("\n".join(as_lines(report)))
+    return report.as_json()
+
+
+def _benchmark_annotate(
+    clip: str, weights: str, choice: RuntimeChoice, threads: int | None
+) -> dict[str, object]:
+    from livefan.annotation.recording import spare_threads
+    from livefan.benchmark.annotating import as_lines, benchmark_annotate
+
+    choice = _chosen(weights, replace(choice, threads=threads or spare_threads()))
+    speed = benchmark_annotate(clip, weights, choice)
+    print("\n".join(as_lines(speed)))
+    return _circumstances(clip, weights, choice) | asdict(speed)
+
+
+def _soak(clip: str, weights: str, choice: RuntimeChoice, minutes: int) -> dict[str, object]:
     from livefan.benchmark.soak import Sample, soak
 
     def show(sample: Sample) -> None:
@@ -132,5 +161,23 @@ def _soak(clip: str, weights: str, choice: RuntimeChoice, minutes: int) -> int:
         )
 
     print(f"{'minute':>8} {'MiB':>10} {'median ms':>10} {'p95 ms':>10} {'processor ms':>12} {'frames':>8}")
-    soak(clip, weights, choice, minutes, say=show)
-    return 0
+    choice = _chosen(weights, choice)
+    samples = soak(clip, weights, choice, minutes, say=show)
+    return _circumstances(clip, weights, choice) | {"samples": [asdict(sample) for sample in samples]}
+
+
+def _chosen(weights: str, choice: RuntimeChoice) -> RuntimeChoice:
+    """The choice with what "auto" stands for here."""
+    from livefan.runtimes.select import open_runtime
+
+    runtime = open_runtime(weights, choice, say=notice(quiet=False))
+    return replace(choice, runtime=runtime.name, precision=runtime.precision)
+
+
+def _circumstances(clip: str, weights: str, choice: RuntimeChoice) -> dict[str, object]:
+    """What figures are of."""
+    from livefan.benchmark.run import machine
+    from livefan.revision import commit
+
+    where = {"machine": machine(), "commit": commit(), "clip": Path(clip).name, "weights": weights}
+    return where | asdict(choice)

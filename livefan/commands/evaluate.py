@@ -21,6 +21,7 @@ from livefan.errors import LivefanError
 
 if TYPE_CHECKING:
     from livefan.datasets import FaceSet
+    from livefan.evaluate import Evaluation
     from livefan.runtimes.base import Runtime
 
 
@@ -119,13 +120,7 @@ def run(arguments: argparse.Namespace) -> int:
             print(f"skipped in all: {len(skipped)}", file=sys.stderr)
         print(report.table(results))
         if as_json:
-            numbers = {
-                "weights": arguments.weights,
-                "faces": faces.title,
-                "flip": arguments.flip,
-                **results[0].numbers(),
-                "results": report.rows(results),
-            }
+            numbers = _what_was_measured(arguments, runtimes[0], faces) | _figures(results)
             as_json.write_text(json.dumps(numbers, indent=1) + "\n")
         if ced:
             report.draw_ced(results, ced)
@@ -135,6 +130,34 @@ def run(arguments: argparse.Namespace) -> int:
             for measured in chosen:
                 print(f"{measured.nme:7.2f} %  {measured.face.name}")
     return 0
+
+
+def _what_was_measured(arguments: argparse.Namespace, runtime: Runtime, faces: FaceSet) -> dict[str, object]:
+    from livefan.revision import commit
+    from livefan.weights_info import read_weight_file
+
+    return {
+        "weights": arguments.weights,
+        "weights_sha256": read_weight_file(arguments.weights).sha256,
+        "commit": commit(),
+        "runtime": runtime.name,
+        "precision": runtime.precision,
+        "threads": arguments.threads,
+        "input_size": runtime.input_size,
+        "faces": faces.title,
+        "flip": arguments.flip,
+        "hard": arguments.hard,
+        "absent": [str(folder) for folder in faces.absent],
+    }
+
+
+def _figures(results: list[Evaluation]) -> dict[str, object]:
+    """All figures; those of the first way over all faces stand at the top as well."""
+    from livefan import report
+
+    skipped = results[0].skipped
+    listed = {"n_skipped": len(skipped), "skipped": skipped, "results": report.rows(results)}
+    return results[0].numbers() | listed
 
 
 def _worst(arguments: argparse.Namespace) -> tuple[int, Path | None]:

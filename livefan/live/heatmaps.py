@@ -19,7 +19,8 @@ class FaceHeatmaps:
     Attributes:
         track_id: the face.
         crop: where they lie in the image.
-        maps: ``(n, h, w)`` float32, distributions over the cells of the crop, scaled to a maximum of 1.
+        maps: ``(n, h, w)`` float32 from 0 to 1: distributions over the cells of the crop, scaled to a maximum
+            of 1; of a network decoded by its peaks, what it drew.
     """
 
     track_id: int
@@ -36,7 +37,7 @@ class HeatmapProbe:
     """
 
     def __init__(self, file: WeightFile, threads: int = 1) -> None:
-        self._scheme, self._input_size = file.scheme, file.info.input_size
+        self._scheme, self._info = file.scheme, file.info
         self._network = load_heatmap_network(file, threads)
         self._request = self._network.create_infer_request()
 
@@ -44,8 +45,11 @@ class HeatmapProbe:
         """The heatmaps of faces on a ``(height, width, 3)`` uint8 BGR image, cut by their landmarks."""
         found = []
         for face in faces:
-            crop = upright_crop(face.points_px, self._scheme).sized(self._input_size)
-            (logits,) = self._request.infer({0: crop.cut(image)[None]}, share_inputs=True)[0]
-            maps = np.exp(logits - logits.max(axis=(1, 2), keepdims=True))
+            crop = upright_crop(face.points_px, self._scheme).sized(self._info.input_size)
+            (maps,) = self._request.infer({0: crop.cut(image)[None]}, share_inputs=True)[0]
+            if self._info.decoder == "argmax":
+                maps = maps.clip(0, 1)
+            else:
+                maps = np.exp(maps - maps.max(axis=(1, 2), keepdims=True))
             found.append(FaceHeatmaps(face.track_id, crop, maps))
         return tuple(found)
