@@ -134,7 +134,7 @@ class Pipeline:
         self._time, self._detected_at = values["time"], values["detected_at"]
         self._next_id = values["next_id"]
         self._turned_at, self._quarters = values["turned_at"], values["quarters"]
-        self._refused = values["refused"]
+        self._refused = values.get("refused", False)
         self._tracks = [Track.restored(track, KalmanSmoother(self._smoother)) for track in values["tracks"]]
         self._lost = [Track.restored(track, KalmanSmoother(self._smoother)) for track in values["lost"]]
 

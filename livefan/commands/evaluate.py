@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,6 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from livefan import report
     from livefan.atomic import whole_file
+    from livefan.datasets import print_skipped
     from livefan.decode import DECODERS
     from livefan.evaluate import CROPS, evaluate
 
@@ -113,11 +113,7 @@ def run(arguments: argparse.Namespace) -> int:
             for crop in (CROPS if arguments.crop == "all" else [arguments.crop])
             for decoder, runtime in zip(decoders, runtimes, strict=True)
         ]
-        skipped = results[0].skipped
-        for line in skipped:
-            print(f"skipped: {line}", file=sys.stderr)
-        if skipped:
-            print(f"skipped in all: {len(skipped)}", file=sys.stderr)
+        print_skipped(results[0].skipped)
         print(report.table(results))
         if as_json:
             numbers = _what_was_measured(arguments, runtimes[0], faces) | _figures(results)

@@ -24,6 +24,7 @@ _SOURCES = (
     "decode.py",
     "encoders.py",
     "model.py",
+    "refine.py",
     "weights_info.py",
     "runtimes/graph.py",
     "runtimes/tuning.py",

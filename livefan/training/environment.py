@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import platform
-import subprocess
 import sys
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+
+from livefan.revision import commit
 
 _PACKAGES = ("torch", "numpy", "opencv-python", "safetensors")
 
@@ -17,7 +17,7 @@ def environment() -> dict[str, str]:
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": " ".join(["livefan", *sys.argv[1:]]),
-        "commit": _commit(),
+        "commit": commit(),
         "python": platform.python_version(),
         "machine": platform.platform(),
         **{package: _version(package) for package in _PACKAGES},
@@ -35,18 +35,3 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "absent"
-
-
-def _commit() -> str:
-    """The commit of the checkout this runs from, marked where it was edited; "unknown" outside one."""
-    try:
-        described = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--exclude=*"],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=Path(__file__).parent,
-        )
-    except OSError:
-        return "unknown"
-    return described.stdout.strip() or "unknown"
