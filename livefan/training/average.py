@@ -70,7 +70,7 @@ def average(
     if greedy:
         chosen, best = _chosen(states, error_of)
     else:
-        chosen, best = candidates, error_of(list(states.values()))
+        chosen, best = list(states), error_of(list(states.values()))
     first = next(weights for weights in loaded if weights.path == chosen[0])
     mean.load_state_dict(mean_state([states[path] for path in chosen]))
     # The refiner of one of them does not fit the mean, and is not written.
