@@ -187,21 +187,21 @@ def test_a_batch_that_is_stopped_goes_on(tmp_path: Path, talks: Path, photo: np.
     folder, out = tmp_path / "in", tmp_path / "out"
     shutil.copytree(talks, folder)
     out.mkdir()
-    # Long enough to be stopped in, after the first is done.
+    # Long enough to be stopped in, after one is done.
     write_recording(folder / "b2.mkv", [shrunk(photo)] * 1200)
     arguments = [sys.executable, "main.py", "annotate", folder, "-o", out, "--no-video", "--quiet"]
     root = Path(__file__).parent.parent
     running = subprocess.Popen(
         arguments, cwd=root, start_new_session=True, stderr=subprocess.PIPE, stdout=subprocess.PIPE
     )
-    while not (out / "a2.csv").exists() and running.poll() is None:
+    while not list(out.glob("*.csv")) and running.poll() is None:
         time.sleep(0.05)
     os.killpg(running.pid, signal.SIGINT)
     _, said = running.communicate(timeout=60)
-    assert running.returncode == 130
+    assert running.returncode == 130, said
     assert said.decode().splitlines()[-1] == "livefan: stopped"
     done = subprocess.run(arguments, cwd=root, check=False, capture_output=True, text=True)
     words = [line.split()[-1] for line in done.stdout.splitlines()[1:]]
-    assert words[0] == "before"
+    assert "before" in words
     assert words[-1] == "failed"
     assert livefan.load_annotations(out / "a10.csv").num_rows == 6
