@@ -17,7 +17,7 @@ from livefan.smooth import KalmanSmoother
 PRESENCE = 0.4
 """Mean confidence of the landmarks below which a crop holds no face; see benchmarks/README.md."""
 
-SURE = 0.6
+SURE = 0.7
 """Presence from which on a crop surely holds a face that is upright in it."""
 
 _ABSENT = 0.3
