@@ -106,14 +106,10 @@ def test_strict_criteria_leave_everything_out_with_the_reason(
         assert said in labels.left_out[0]
 
 
-def test_labelling_that_was_stopped_goes_on_where_it_was(
-    runtime: Runtime, photo: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    (tmp_path / "in").mkdir()
-    for name in "abcd":
-        cv2.imwrite(str(tmp_path / f"in/{name}.png"), photo)
-    whole = label([runtime], tmp_path / "in", tmp_path / "whole", described="one", quiet=True)
-    looked_at = []
+def stopped_at_the_third(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Stop labelling at the third picture that is looked at; names of those looked at gather in the list."""
+    label_picture = labelling._label_picture
+    looked_at: list[str] = []
 
     def look_until_stopped(*arguments):
         looked_at.append(arguments[2].name)
@@ -121,8 +117,18 @@ def test_labelling_that_was_stopped_goes_on_where_it_was(
             raise KeyboardInterrupt
         return label_picture(*arguments)
 
-    label_picture = labelling._label_picture
     monkeypatch.setattr(labelling, "_label_picture", look_until_stopped)
+    return looked_at
+
+
+def test_labelling_that_was_stopped_goes_on_where_it_was(
+    runtime: Runtime, photo: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "in").mkdir()
+    for name in "abcd":
+        cv2.imwrite(str(tmp_path / f"in/{name}.png"), photo)
+    whole = label([runtime], tmp_path / "in", tmp_path / "whole", described="one", quiet=True)
+    looked_at = stopped_at_the_third(monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         label([runtime], tmp_path / "in", tmp_path / "out", described="one", quiet=True)
     assert not (tmp_path / "out").exists()
@@ -174,16 +180,7 @@ def test_frames_of_videos_are_labelled_too_and_gone_on_with(
     (tmp_path / "in/broken.mkv").write_bytes(b"no video")
     whole = label([runtime], tmp_path / "in", tmp_path / "whole", every=5.0, quiet=True)
     assert whole.left_out[0].startswith("broken.mkv: not a video")
-    looked_at = []
-
-    def look_until_stopped(*arguments):
-        looked_at.append(arguments[2].name)
-        if len(looked_at) == 3:
-            raise KeyboardInterrupt
-        return label_picture(*arguments)
-
-    label_picture = labelling._label_picture
-    monkeypatch.setattr(labelling, "_label_picture", look_until_stopped)
+    looked_at = stopped_at_the_third(monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         label([runtime], tmp_path / "in", tmp_path / "out", every=5.0, quiet=True)
     assert label([runtime], tmp_path / "in", tmp_path / "out", every=5.0, quiet=True) == whole
