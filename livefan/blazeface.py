@@ -107,13 +107,11 @@ class BlazeFace:
         detections are MediaPipe's own.
         """
         size, (height, width) = self._model.size, image_bgr.shape[:2]
-        side = max(height, width)
-        corners = cv2.boxPoints(((width / 2, height / 2), (side, side), 0.0)).astype(np.float32)
-        onto = np.array([[0, size], [0, 0], [size, 0], [size, size]], np.float32)
-        small = cv2.warpPerspective(image_bgr, cv2.getPerspectiveTransform(corners, onto), (size, size))
-        picture = cv2.cvtColor(small, cv2.COLOR_BGR2RGB).astype(np.float32) / 127.5 - 1
-        scale = size / side
-        return picture, scale, (size - np.array([width, height]) * scale) / 2
+        scale = size / max(height, width)
+        margin = (size - np.array([width, height]) * scale) / 2
+        onto = np.array([[scale, 0, margin[0]], [0, scale, margin[1]]])
+        small = cv2.warpAffine(image_bgr, onto, (size, size))
+        return cv2.cvtColor(small, cv2.COLOR_BGR2RGB).astype(np.float32) / 127.5 - 1, scale, margin
 
     def _read(self, boxes: np.ndarray, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """``(faces, 8, 2)`` points in pixels of the picture and ``(faces,)`` scores, of the sure boxes."""

@@ -532,7 +532,7 @@ def _trend_factor(weight: float) -> float:
 
 def _squared(points: Any) -> Any:
     """Squared absolute values of complex numbers."""
-    return points.real**2 + points.imag**2
+    return abs(points) ** 2
 
 
 def _as_pairs(points: np.ndarray) -> np.ndarray:

@@ -68,7 +68,17 @@ class WeightFile:
     @cached_property
     def sha256(self) -> str:
         """Hash of the whole file, in hexadecimal."""
-        return hashlib.sha256(self.path.read_bytes()).hexdigest()
+        return sha256_of(self.path)
+
+
+def sha256_of(*paths: Path) -> str:
+    """Hash of files one after the other, in hexadecimal; they are never in memory as a whole."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            while chunk := file.read(1 << 16):
+                digest.update(chunk)
+    return digest.hexdigest()
 
 
 def refuse_pickle(path: Path) -> None:

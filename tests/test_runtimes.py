@@ -3,6 +3,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 import cv2
@@ -24,7 +25,7 @@ from livefan.runtimes.graph import as_onnx
 from livefan.runtimes.open_vino import has_bfloat16
 from livefan.runtimes.pytorch import TorchRuntime
 from livefan.runtimes.select import Precisions, check_crops, disagreement, open_runtime, read_precisions
-from livefan.runtimes.store import Store
+from livefan.runtimes.store import Store, installed_version
 from livefan.scheme import SCHEMES
 from livefan.weights import Weights, WeightsInfo, load_weights, save_weights
 from livefan.weights_info import WeightFile, read_weight_file
@@ -233,6 +234,12 @@ def test_a_cache_that_cannot_be_written_to_does_no_harm(small: Path, tmp_path: P
     (tmp_path / "file").touch()
     made = open_runtime(small, OPENVINO, cache=tmp_path / "file")
     assert made.run(check_crops(SIZE)).shape == (3, 98, 4)
+
+
+def test_a_network_belongs_to_the_installed_version_of_what_runs_it():
+    for package in ("openvino", "onnxruntime", "torch"):
+        assert installed_version(package) == version(package)
+    assert installed_version("no_such_package") == "-"
 
 
 def test_the_cache_forgets_what_was_not_used_for_longest(small: Path, tmp_path: Path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Callable
@@ -19,7 +18,7 @@ from livefan.crop import Crop
 from livefan.errors import LivefanError
 from livefan.runtimes.base import AUTO, PRECISIONS, RUNTIMES, Runtime, RuntimeChoice
 from livefan.runtimes.store import Store
-from livefan.weights_info import INPUT_SIZE, WeightFile, read_weight_file
+from livefan.weights_info import INPUT_SIZE, WeightFile, read_weight_file, sha256_of
 
 if TYPE_CHECKING:
     from livefan.weights import Weights
@@ -207,8 +206,7 @@ def _openvino(weights: WeightFile, precision: str, threads: int, store: Store) -
     if precision == "int8":
         # Its numbers may be made anew from the same weights.
         path = int8_path(weights)
-        digest = hashlib.sha256(path.read_bytes() + path.with_suffix(".bin").read_bytes())
-        name = f"int8-{digest.hexdigest()[:16]}"
+        name = f"int8-{sha256_of(path, path.with_suffix('.bin'))[:16]}"
 
     def load(threads: int, shared: bool) -> Any:
         def read() -> Any:
