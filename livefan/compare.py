@@ -66,7 +66,7 @@ class Truth:
 
     def __init__(self, folder: Path, scheme: LandmarkScheme) -> None:
         self._n_points = scheme.n_points
-        self._files = sorted(folder.glob("*.pts"))
+        self._files = sorted(path for path in folder.glob("*.*") if path.suffix.lower() == ".pts")
         if not self._files:
             raise LivefanError(f"{folder}: holds no .pts files; --truth must name a folder of them")
 

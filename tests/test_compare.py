@@ -40,7 +40,7 @@ def done(frames: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with open_source(frames) as source:
         for frame in source:
             (face,) = pipeline.process(frame)
-            write_pts(truth / f"shot_{frame.index}.pts", face.points_px)
+            write_pts(truth / f"shot_{frame.index}.PTS", face.points_px)
     smoothed, raw = (ModelChoice.parse(f"mobilefan-300w@torch{word}") for word in ("", ",raw"))
     compare(smoothed, raw, frames, output / "out", truth=truth, sequence=True, quiet=True)
     return output / "out"

@@ -300,7 +300,8 @@ def synthesise(faces: FaceSet, folder: Path, n_views: int = 3, seed: int = 0) ->
     skipped, n_views_there = [], 0
     with FaceMesh() as mesh:
         for face in tqdm(faces.faces, "turning faces", disable=None):
-            stem = f"{face.subset.replace('/', '-')}-{face.image_path.stem}"
+            # A face that lies in the folder itself is of subset ".", and its views are to be seen.
+            stem = f"{face.subset}-{face.image_path.stem}".replace("/", "-").removeprefix(".-")
             files = [folder / f"{stem}-{view}.pts" for view in range(n_views)]
             if not all(file.is_file() for file in files):
                 try:
