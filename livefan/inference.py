@@ -20,11 +20,13 @@ class Located:
         confidence: ``(n,)`` float64 in [0, 1].
         spread_px: ``(n,)`` float64, how far each landmark's heatmap is smeared, in image pixels; see
             :class:`livefan.decode.Decoded`.
+        margin: how far from the crop's edge they all stay, as a share of its side.
     """
 
     points_px: np.ndarray
     confidence: np.ndarray
     spread_px: np.ndarray
+    margin: float = 0.5
 
     @cached_property
     def presence(self) -> float:
@@ -43,7 +45,11 @@ def locate(runtime: Runtime, image: np.ndarray, crops: list[Crop]) -> list[Locat
         return []
     crops = [crop.sized(runtime.input_size) for crop in crops]
     landmarks = runtime.run_each(len(crops), lambda number, place: crops[number].cut(image, out=place))
-    return [
-        Located(crop.to_image(found[:, :2]), found[:, 2], found[:, 3] * (crop.side_px / crop.size))
-        for crop, found in zip(crops, landmarks.astype(np.float64), strict=True)
-    ]
+    return [_in_image(crop, found) for crop, found in zip(crops, landmarks.astype(np.float64), strict=True)]
+
+
+def _in_image(crop: Crop, found: np.ndarray) -> Located:
+    places = found[:, :2]
+    margin = min(float(places.min()), crop.size - 1 - float(places.max())) / crop.size
+    spread_px = found[:, 3] * (crop.side_px / crop.size)
+    return Located(crop.to_image(places), found[:, 2], spread_px, margin)

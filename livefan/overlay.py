@@ -91,7 +91,7 @@ def draw_faces(
 
 def draw_points(image: np.ndarray, points_px: np.ndarray, colours: list[Colour], size: float) -> None:
     """Draw ``(n, 2)`` points, each in its BGR colour, as large as suits a face of that size in pixels."""
-    radius = max(1.2, size / 110) * (1 << _SHIFT)
+    radius = max(0.9, size / 110) * (1 << _SHIFT)
     for point, colour in zip(_fixed(points_px), colours, strict=True):
         cv2.circle(image, point, round(radius), colour, -1, cv2.LINE_AA, _SHIFT)
 

@@ -39,6 +39,10 @@ _BESIDE = 0.05
 """A face further beside where it was expected than this share of its size is looked at again; beyond it
 landmarks at the edge of the crop suffer."""
 
+_CRAMPED, _WIDER = 0.02, 1.1
+"""Where landmarks come nearer to their crop's edge than this share of its side, as brows that are raised at
+once do, part of the face may lie beyond: it is looked at again in a crop wider by this factor."""
+
 _TURN_EVERY = 0.2
 """Seconds between looks at the image turned by a quarter, while no face is found on it upright."""
 
@@ -192,14 +196,14 @@ class Pipeline:
         return locate(self.runtime, image, crops)
 
     def _looked_again(self, image: np.ndarray, located: list[Located]) -> list[Located]:
-        """What was located, better where a face turned up at the edge of its crop."""
-        moved = [
-            number
-            for number, (track, seen) in enumerate(zip(self._tracks, located, strict=True))
-            if seen.presence >= PRESENCE and track.beside_px(seen, self._time) > _BESIDE * track.size_px
-        ]
-        crops = [upright_crop(located[number].points_px, self.scheme) for number in moved]
-        closer = dict(zip(moved, locate(self.runtime, image, crops), strict=True))
+        """What was located, better where a face turned up at the edge of its crop or hardly fits into it."""
+        crops: dict[int, Crop] = {}
+        for number, (track, seen) in enumerate(zip(self._tracks, located, strict=True)):
+            moved = track.beside_px(seen, self._time) > _BESIDE * track.size_px
+            if seen.presence >= PRESENCE and (moved or seen.margin < _CRAMPED):
+                crop = upright_crop(seen.points_px, self.scheme)
+                crops[number] = crop if moved else replace(crop, side_px=crop.side_px * _WIDER)
+        closer = dict(zip(crops, locate(self.runtime, image, list(crops.values())), strict=True))
         return [closer.get(number, seen) for number, seen in enumerate(located)]
 
     def _strayed(self, image: np.ndarray, located: list[Located]) -> list[Track]:

@@ -32,6 +32,8 @@ DEFAULT_STRENGTH = 0.5
 
 _SHORTEST_STEP = 1e-4
 """Seconds; below it a clock counts as standing."""
+_LOUDEST = 4.0
+"""Largest factor of the noise of cameras; a face of which most parts move looks like a louder one still."""
 _HIGHEST_RISE = 1e4
 """Largest factor by which a variance rises at once."""
 
@@ -428,7 +430,7 @@ class KalmanSmoother:
             squares.partition(len(squares) // 2)
             seen = float(squares[len(squares) // 2]) / (4 * math.log(2))
             share = 1 - math.exp(-elapsed / self.settings.noise_seconds)
-            self._camera_noise += share * (min(max(seen, 0.1), 16.0) - self._camera_noise)
+            self._camera_noise += share * (min(max(seen, 0.1), _LOUDEST) - self._camera_noise)
         self._in_face = in_face
 
 

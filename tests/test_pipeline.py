@@ -205,6 +205,21 @@ def test_a_face_that_moved_unexpectedly_is_looked_at_again_where_it_is(runtime: 
     assert np.linalg.norm(after.points_px - before.points_px - (shift, 0), axis=1).mean() < 0.006 * size
 
 
+def test_a_face_that_outgrows_its_crop_is_looked_at_again_as_a_whole(runtime: Runtime, photo: np.ndarray):
+    """As it does that comes nearer at once, or raises its brows; its middle stays where it was."""
+    pipeline = Pipeline(runtime, smoothing=0.0)
+    (before,) = pipeline.process(Frame(photo, 0, 0.0, 0.0))
+    low, high = before.points_px.min(axis=0), before.points_px.max(axis=0)
+    grow = np.array([[1.14, 0, 0], [0, 1.14, 0]])
+    grow[:, 2] = -0.14 * (low + high) / 2
+    grown = cv2.warpAffine(photo, grow, photo.shape[1::-1], borderMode=cv2.BORDER_REPLICATE)
+    (after,) = pipeline.process(Frame(grown, 1, 0.0, FRAME))
+    pipeline.close()
+    expected = before.points_px @ grow[:, :2].T + grow[:, 2]
+    size = np.ptp(expected, axis=0).max()
+    assert np.linalg.norm(after.points_px - expected, axis=1).mean() < 0.007 * size
+
+
 def test_a_hand_across_a_face_does_not_lose_it(pipeline: Pipeline, photo: np.ndarray):
     (face,) = pipeline.process_image(photo)
     left, top, right, bottom = face.box_px.astype(int)
