@@ -126,9 +126,12 @@ class Track:
     @staticmethod
     def restored(values: dict[str, Any], smoother: KalmanSmoother) -> Track:
         """The track whose :meth:`plain` this is."""
+        points_px, confidence, spread_px = (
+            np.array(values[name]) for name in ("points_px", "confidence", "spread_px")
+        )
         return Track(
             track_id=values["track_id"],
-            located=Located(*(np.array(values[name]) for name in ("points_px", "confidence", "spread_px"))),
+            located=Located(points_px, confidence, spread_px),
             smoother=smoother,
             seen_at=values["seen_at"],
             velocity_px=np.array(values["velocity_px"]),
