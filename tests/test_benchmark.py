@@ -183,6 +183,16 @@ def test_a_clip_is_measured_from_its_first_face_on_however_short(
     assert len(notes) == 1
 
 
+def test_a_clip_that_hardly_ever_shows_a_face_is_not_measured(
+    tmp_path: Path, photo: np.ndarray, pipeline: Pipeline
+):
+    pictures = [photo] * 4 + [np.full_like(photo, 90)] * 20
+    short = tmp_path / "short.mp4"
+    write_frames(short, [Frame(picture, number, 0.0, 0.0) for number, picture in enumerate(pictures)])
+    with pytest.raises(LivefanError, match=r"short\.mp4: \d of the 24 frames to measure on show a face"):
+        from_first_face(short, pipeline.runtime, 24, tmp_path)
+
+
 def test_what_cannot_be_measured_is_one_line(
     tmp_path: Path, photo: np.ndarray, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
@@ -191,8 +201,11 @@ def test_what_cannot_be_measured_is_one_line(
         peers.dlib_landmarks(tmp_path / "model.dat")
     assert peers.installed_dlib_model() is None
     cv2.imwrite(str(tmp_path / "blank.png"), np.full_like(photo, 90))
-    assert main(["benchmark", str(tmp_path / "blank.png")]) == 2
-    assert "blank.png: no face on any of its frames" in capsys.readouterr().err
+    for options in ([], ["--annotate"], ["--minutes", "1"]):
+        assert main(["benchmark", str(tmp_path / "blank.png"), *options]) == 2
+        said = capsys.readouterr()
+        assert "blank.png: no face on any of its frames" in said.err
+        assert (said.out, said.err.count("\n")) == ("", 1)
     assert main(["benchmark", "--frames", "3"]) == 2
     assert "--frames 3: at least 20" in capsys.readouterr().err
     assert main(["benchmark", str(tmp_path / "none.mp4"), "--minutes", "1"]) == 2

@@ -14,14 +14,22 @@ from pathlib import Path
 import numpy as np
 
 from livefan.benchmark.peers import DLIB, MEDIAPIPE, dlib_landmarks, mediapipe_face_mesh
-from livefan.benchmark.pictures import crowd, read_frames, rewritten, scaled, there_and_back, write_frames
+from livefan.benchmark.pictures import (
+    crowd,
+    read_frames,
+    read_from_first_face,
+    rewritten,
+    scaled,
+    there_and_back,
+    write_frames,
+)
 from livefan.benchmark.processes import Footprint, footprints
 from livefan.benchmark.timing import Stopwatch, Timing, summarise, time_in_blocks, time_in_turn
 from livefan.capture import open_source
 from livefan.crop import upright_crop
 from livefan.detect import FaceDetector
 from livefan.errors import LivefanError
-from livefan.frame import Face, Frame, as_bgr
+from livefan.frame import Face, Frame
 from livefan.inference import locate
 from livefan.overlay import draw_faces
 from livefan.pipeline import Pipeline
@@ -38,6 +46,8 @@ SIZES = ((640, 480), (1280, 720), (1920, 1080), (3840, 2160))
 FACES = (1, 2, 5, 10)
 _SURROUNDINGS = 2.0
 _FEWEST = 20
+_FEWEST_SHOWN = 10
+"""Frames that have to show the face: of each stage the first five times are not counted."""
 _ROUNDS = 3
 """How often the frames are gone through, there and back, beside the peers."""
 _COUNTED = 60
@@ -132,7 +142,8 @@ def benchmark(
         say: told in words what is being measured.
 
     Raises:
-        LivefanError: if the clip shows no face, too few frames are asked for, or a peer cannot be loaded.
+        LivefanError: if the clip shows no face or hardly ever one, too few frames are asked for, or a peer
+            cannot be loaded.
     """
     if count < _FEWEST:
         raise LivefanError(f"--frames {count}: at least {_FEWEST} are needed to measure")
@@ -215,15 +226,18 @@ def from_first_face(
     """The clip, or one in a folder that begins with its first face and has frames enough; and what was done.
 
     Raises:
-        LivefanError: if it cannot be read or shows no face.
+        LivefanError: if it cannot be read, or shows no face or hardly ever one.
     """
-    pipeline, notes = Pipeline(runtime, max_faces=1), []
-    with open_source(str(clip)) as source:
-        rest = itertools.dropwhile(lambda frame: not pipeline.process_image(as_bgr(frame.image)), source)
-        frames = list(itertools.islice(rest, count))
+    frames, notes = read_from_first_face(clip, runtime, count), []
+    measured = there_and_back(frames, count)
+    pipeline = Pipeline(runtime, max_faces=1)
+    shown = sum(bool(pipeline.process(frame)) for frame in scaled(measured, 640, 480))
     pipeline.close()
-    if not frames:
-        raise LivefanError(f"{clip}: no face on any of its frames; choose a recording that shows one")
+    if shown < _FEWEST_SHOWN:
+        raise LivefanError(
+            f"{clip}: {shown} of the {count} frames to measure on show a face, and at least {_FEWEST_SHOWN} "
+            "are needed; choose a recording that shows one for longer"
+        )
     if frames[0].index:
         notes.append(f"measured from frame {frames[0].index} of the clip on, the first with a face")
     if len(frames) < count:
@@ -231,7 +245,7 @@ def from_first_face(
     if not notes:
         return clip, notes
     made = folder / "clip.mp4"
-    write_frames(made, there_and_back(frames, count))
+    write_frames(made, measured)
     return made, notes
 
 
