@@ -184,6 +184,7 @@ def _circumstances(clip: str, weights: str, choice: RuntimeChoice) -> dict[str, 
     """What figures are of."""
     from livefan.benchmark.run import machine
     from livefan.revision import commit
+    from livefan.weights_info import read_weight_file
 
-    where = {"machine": machine(), "commit": commit(), "clip": Path(clip).name, "weights": weights}
-    return where | asdict(choice)
+    where = {"machine": machine(), "commit": commit(), "clip": Path(clip).name}
+    return where | {"weights": weights, "weights_sha256": read_weight_file(weights).sha256} | asdict(choice)
