@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from livefan.cli import main
 from livefan.crop import crop_from_landmarks
@@ -16,7 +17,7 @@ from livefan.errors import LivefanError
 from livefan.evaluate import Evaluation, Measured, evaluate
 from livefan.inference import locate
 from livefan.pipeline import Pipeline
-from livefan.report import rows, table
+from livefan.report import draw_ced, rows, table
 from livefan.revision import commit
 from livefan.runtimes.pytorch import TorchRuntime
 from livefan.scheme import COFW_29, IBUG_68, WFLW_TO_IBUG
@@ -89,6 +90,30 @@ def test_the_table_has_a_line_for_each_way_and_subset(by_hand: Evaluation):
     # Means of the eyes' points are 17.4 apart: 5 points at 10 and one at 50, 30.
     assert lines[2].split()[2:] == ["common", "3", "3.43", "11.49", "0", "0.5713", "0"]
     assert [row["subset"] for row in rows([by_hand])][:3] == ["all", "common", "challenging"]
+
+
+def test_the_legend_of_error_curves_lies_beside_them_however_many(
+    by_hand: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    drawn = []
+    save = Figure.savefig
+    monkeypatch.setattr(
+        Figure, "savefig", lambda self, *given, **named: (drawn.append(self), save(self, *given, **named))
+    )
+    kinds = [f"kind {number}" for number in range(10)]
+    first = by_hand.measured[0]
+    faces = [replace(first, face=replace(first.face, attributes=(kind,))) for kind in kinds]
+    one = replace(by_hand, measured=faces)
+    ways = [replace(one, crop=crop, decoder=name) for crop in "ab" for name in "cd"]
+    for evaluations, labels in (([one], ["all", *kinds]), (ways, ["a, c", "a, d", "b, c", "b, d"])):
+        draw_ced(evaluations, tmp_path / "ced.png")
+        (axes,) = drawn[-1].axes
+        assert [line.get_label().rsplit(" (", 1)[0] for line in axes.lines] == labels
+        assert len({line.get_color() for line in axes.lines}) == len(labels)
+        beside, curves = axes.get_legend().get_window_extent(), axes.get_window_extent()
+        assert beside.x0 > curves.x1
+        assert beside.y0 > curves.y0
+        assert cv2.imread(str(tmp_path / "ced.png")).shape[1] > beside.x1 - curves.x0  # none is cut off
 
 
 @pytest.fixture
