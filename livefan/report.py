@@ -20,9 +20,19 @@ _COLUMNS = ("n_faces", "nme_inter_ocular", "nme_inter_pupil", "failure_rate", "a
 
 
 def rows(evaluations: Sequence[Evaluation]) -> list[dict[str, object]]:
-    """A row of figures for each evaluation as a whole, followed by its subsets', for tables and JSON."""
+    """A row of figures for each evaluation as a whole, followed by its subsets', for tables and JSON.
+
+    ``failure_threshold`` is the NME in percent that failure rate and area under the curve go by.
+    """
     return [
-        {"crop": evaluation.crop, "decoder": evaluation.decoder, "subset": name, **part.numbers()}
+        {
+            "crop": evaluation.crop,
+            "decoder": evaluation.decoder,
+            "subset": name,
+            "scheme": evaluation.scheme.name,
+            "failure_threshold": FAILURE_THRESHOLD[evaluation.scheme.name],
+            **part.numbers(),
+        }
         for evaluation in evaluations
         for name, part in {"all": evaluation, **evaluation.subsets()}.items()
     ]

@@ -89,6 +89,7 @@ def test_the_table_has_a_line_for_each_way_and_subset(by_hand: Evaluation):
     assert "FR > 8" in lines[0]
     # Means of the eyes' points are 17.4 apart: 5 points at 10 and one at 50, 30.
     assert lines[2].split()[2:] == ["common", "3", "3.43", "11.49", "0", "0.5713", "0"]
+    assert {(row["scheme"], row["failure_threshold"]) for row in rows([by_hand])} == {("300w-68", 8.0)}
     assert [row["subset"] for row in rows([by_hand])][:3] == ["all", "common", "challenging"]
 
 
@@ -168,6 +169,8 @@ def test_every_way_of_measuring_in_one_table_with_its_pictures(
     assert ran == ["torch", "float32", 1, False, False, []]
     assert numbers["commit"] == commit()
     assert (numbers["n_faces"], numbers["n_skipped"]) == (2, 1)
+    said_of_them = [numbers[name] for name in ("scheme", "failure_threshold", "crop", "decoder", "subset")]
+    assert said_of_them == ["300w-68", 8.0, "landmarks", "soft-argmax", "all"]
     assert "broken.png: cannot be read" in numbers["skipped"][0]
     ced, worst = (cv2.imread(str(out[name])) for name in ("ced.png", "worst.png"))
     assert min(ced.shape[:2]) > 400
@@ -232,6 +235,22 @@ def test_wflw_can_be_looked_at_with_68_point_weights_when_asked(
     numbers = json.loads((tmp_path / "n.json").read_text())
     assert numbers["nme_inter_ocular"] < 3  # the landmarks are the network's own
     assert [row["subset"] for row in numbers["results"]] == ["all", "pose", "blur"]
+    assert {row["decoder"] for row in numbers["results"]} == {read_weight_file().info.decoder}
+
+
+def test_figures_that_are_no_numbers_are_null(
+    own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """Of a face whose eyes lie on one point, and of one that was missed."""
+    together = LabelledFace(Path("a.png"), np.zeros((68, 2)), "one", ("eyes",))
+    faces = [Measured(together, np.ones((68, 2)), math.inf), measured(together, None)]
+    found = Evaluation(IBUG_68, "landmarks", "soft-argmax", faces, [])
+    monkeypatch.setattr("livefan.evaluate.evaluate", lambda *given, **named: found)
+    path = tmp_path / "n.json"
+    with np.errstate(divide="ignore"):
+        assert call("--dataset", "pts", "--root", own, "--split", "all", "--json", path) == 0
+    numbers = json.loads(path.read_text(), parse_constant=pytest.fail)
+    assert (numbers["nme_inter_ocular"], numbers["failure_rate"], numbers["auc"]) == (None, 100.0, 0.0)
 
 
 def test_hard_faces_are_the_same_each_time_and_their_points_stay_on_the_face(
