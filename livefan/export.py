@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import livefan
-from livefan.atomic import whole_file
+from livefan.atomic import check_folder, whole_file
 from livefan.crop import CROP_MARGIN, Crop
 from livefan.errors import LivefanError
 from livefan.runtimes.base import Runtime
@@ -34,10 +34,11 @@ def export(name_or_path: str | Path, out: Path, kind: str) -> float:
         How far its landmarks lie from torch's on real faces, in pixels of a crop.
 
     Raises:
-        LivefanError: if a package is missing, the name of ``out`` does not fit, or the check fails.
+        LivefanError: if a package is missing, ``out`` does not fit or cannot be written, or the check fails.
     """
     if out.suffix != SUFFIXES[kind]:
         raise LivefanError(f"{out}: end the name in {SUFFIXES[kind]} for {kind}")
+    check_folder(out.parent)
     weights = read_weight_file(name_or_path)
     loaded = load_weights(weights.path)
     with tempfile.TemporaryDirectory() as folder:

@@ -76,6 +76,17 @@ def test_a_name_that_does_not_fit_is_one_line(tmp_path: Path, capsys: pytest.Cap
     assert capsys.readouterr().err.count("\n") == 1
 
 
+def test_a_place_that_cannot_be_written_to_is_told_of_before_the_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(module, "load_weights", lambda path: pytest.fail("worked already"))
+    out = tmp_path / "gone" / "face.onnx"
+    assert main(["export", "mobilefan-300w", "-o", str(out), "--format", "onnx"]) == 2
+    error = capsys.readouterr().err
+    assert "gone: no such folder" in error
+    assert error.count("\n") == 1
+
+
 def test_onnx_without_onnx_runtime_to_check_it_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
