@@ -79,7 +79,7 @@ class Evaluation:
     def numbers(self) -> dict[str, float | None]:
         """The figures by name, NMEs and failure rate in percent; one that is undefined is None."""
         figures = asdict(self.accuracy) | {"n_missed": self.n_missed}
-        return {name: None if math.isnan(value) else value for name, value in figures.items()}
+        return {name: value if math.isfinite(value) else None for name, value in figures.items()}
 
     def subsets(self) -> dict[str, Evaluation]:
         """The same over each part of the protocol's report, and each image set where there are several.

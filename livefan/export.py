@@ -9,7 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 import livefan
-from livefan.atomic import whole_file
+from livefan.atomic import check_folder, whole_file
+from livefan.crop import CROP_MARGIN, Crop
 from livefan.errors import LivefanError
 from livefan.runtimes.base import Runtime
 from livefan.runtimes.graph import as_onnx
@@ -33,10 +34,11 @@ def export(name_or_path: str | Path, out: Path, kind: str) -> float:
         How far its landmarks lie from torch's on real faces, in pixels of a crop.
 
     Raises:
-        LivefanError: if a package is missing, the name of ``out`` does not fit, or the check fails.
+        LivefanError: if a package is missing, ``out`` does not fit or cannot be written, or the check fails.
     """
     if out.suffix != SUFFIXES[kind]:
         raise LivefanError(f"{out}: end the name in {SUFFIXES[kind]} for {kind}")
+    check_folder(out.parent)
     weights = read_weight_file(name_or_path)
     loaded = load_weights(weights.path)
     with tempfile.TemporaryDirectory() as folder:
@@ -56,11 +58,16 @@ def export(name_or_path: str | Path, out: Path, kind: str) -> float:
 def describe(weights: WeightFile) -> dict[str, str]:
     """What an exported file says of itself, all as text."""
     info, size = asdict(weights.info), weights.info.input_size
+    for inside in ("colour_order", "mean", "std"):  # done by the network itself, which takes plain BGR
+        del info[inside]
+    margin = Crop((0.0, 0.0), CROP_MARGIN).sized(size).side_px
     return {
         "livefan": livefan.__version__,
         "weights": weights.path.name,
         "weights_sha256": weights.sha256,
-        "input": f"(batch, {size}, {size}, 3) uint8 BGR crops, a face in each",
+        "input": f"(batch, {size}, {size}, 3) uint8 BGR crops, a face in each, not normalised",
+        "crop": "a square around the middle of the box of a face's landmarks, both turned so that the head "
+        f"is upright; its side is {margin:g} times the longer side of the box; black beyond the image",
         "output": "(batch, points, 4) float32: x, y in crop pixels, confidence, spread in crop pixels",
         "points": json.dumps(weights.scheme.point_names),
         **{key: value if isinstance(value, str) else json.dumps(value) for key, value in info.items()},

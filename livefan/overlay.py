@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from scipy.spatial import Delaunay, QhullError
 
+from livefan.errors import LivefanError
 from livefan.frame import Face
 from livefan.lettering import write
 from livefan.scheme import LandmarkScheme
@@ -60,9 +61,13 @@ def draw_faces(
     """Draw faces onto an image in place.
 
     Args:
-        image: ``(height, width, 3)`` uint8 BGR, contiguous.
+        image: ``(height, width, 3)`` uint8 BGR, writable; or a part of one, some of its rows and columns.
         faces: with landmarks of ``scheme`` in this image's pixels.
+
+    Raises:
+        LivefanError: if the image is none that can be drawn on in place.
     """
+    _check_canvas(image)
     style = style or OverlayStyle()
     for face in faces:
         size = min(float((face.box_px[2:] - face.box_px[:2]).max()), float(image.shape[0]))
@@ -87,6 +92,31 @@ def draw_faces(
             left, top = np.clip(face.box_px[:2], -(2**15), 2**15)
             place = (round(left), round(top) - 2 * thickness)
             write(image, f"face {face.track_id}", place, style.sure, 8 + 5 * thickness)
+
+
+def _check_canvas(image: np.ndarray) -> None:
+    """Pass only what OpenCV draws on in place, without a copy of its own.
+
+    Raises:
+        LivefanError: if it is none.
+    """
+    if (
+        isinstance(image, np.ndarray)
+        and image.dtype == np.uint8
+        and image.shape[2:] == (3,)
+        and image.strides[1:] == (3, 1)
+        and image.strides[0] >= image.shape[1] * 3
+        and image.flags.writeable
+    ):
+        return
+    found = type(image).__name__
+    if isinstance(image, np.ndarray):
+        found = f"shape {image.shape}, {image.dtype}, strides {image.strides}"
+        found += "" if image.flags.writeable else ", read-only"
+    raise LivefanError(
+        "draw_faces needs a writable (height, width, 3) uint8 BGR image with contiguous rows in order, not "
+        f"{found}; draw on livefan.frame.as_bgr(image).copy()"
+    )
 
 
 def draw_points(image: np.ndarray, points_px: np.ndarray, colours: list[Colour], size: float) -> None:

@@ -20,9 +20,19 @@ _COLUMNS = ("n_faces", "nme_inter_ocular", "nme_inter_pupil", "failure_rate", "a
 
 
 def rows(evaluations: Sequence[Evaluation]) -> list[dict[str, object]]:
-    """A row of figures for each evaluation as a whole, followed by its subsets', for tables and JSON."""
+    """A row of figures for each evaluation as a whole, followed by its subsets', for tables and JSON.
+
+    ``failure_threshold`` is the NME in percent that failure rate and area under the curve go by.
+    """
     return [
-        {"crop": evaluation.crop, "decoder": evaluation.decoder, "subset": name, **part.numbers()}
+        {
+            "crop": evaluation.crop,
+            "decoder": evaluation.decoder,
+            "subset": name,
+            "scheme": evaluation.scheme.name,
+            "failure_threshold": FAILURE_THRESHOLD[evaluation.scheme.name],
+            **part.numbers(),
+        }
         for evaluation in evaluations
         for name, part in {"all": evaluation, **evaluation.subsets()}.items()
     ]
@@ -48,13 +58,17 @@ def table(evaluations: Sequence[Evaluation]) -> str:
 
 
 def draw_ced(evaluations: Sequence[Evaluation], path: Path) -> None:
-    """Plot the cumulative error curve of each evaluation, up to its failure threshold, as a PNG."""
+    """Plot the cumulative error curve of each evaluation, up to its failure threshold, as a PNG.
+
+    Where there is one evaluation alone, the parts of the protocol have curves too.
+    """
     # Imported here: it takes a second that no other command should wait for.
+    from matplotlib import color_sequences
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     threshold = FAILURE_THRESHOLD[evaluations[0].scheme.name]
-    figure = Figure(figsize=(7, 5), dpi=120, layout="constrained")
+    figure = Figure(figsize=(7, 5), dpi=120)
     FigureCanvasAgg(figure)
     axes = figure.add_subplot(
         xlabel="NME, inter-ocular (%)",
@@ -64,20 +78,30 @@ def draw_ced(evaluations: Sequence[Evaluation], path: Path) -> None:
         title="Cumulative error",
     )
     axes.grid(alpha=0.3)
-    for evaluation in evaluations:
-        for name, part in {"all": evaluation, **_protocol_parts(evaluation)}.items():
-            errors = np.sort(part.errors)
-            share = 100 * np.arange(1, len(errors) + 1) / len(errors)
-            label = f"{evaluation.crop}, {evaluation.decoder}, {name} ({part.accuracy.auc:.3f})"
-            last = share[errors <= threshold][-1:]
-            axes.step(
-                np.concatenate([[0], errors[errors <= threshold], [threshold]]),
-                np.concatenate([[0], share[errors <= threshold], last if len(last) else [0]]),
-                where="post",
-                label=label,
-            )
-    axes.legend(loc="lower right", fontsize="small", title="area under the curve in brackets")
-    figure.savefig(path, format="png")
+    axes.set_prop_cycle(color=["black", *color_sequences["tab10"]])
+    curves = {f"{each.crop}, {each.decoder}": each for each in evaluations}
+    if len(evaluations) == 1:
+        (way,) = curves
+        axes.set_title(f"Cumulative error, {way}")
+        curves = {"all": evaluations[0], **_protocol_parts(evaluations[0])}
+    for name, part in curves.items():
+        errors = np.sort(part.errors)
+        share = 100 * np.arange(1, len(errors) + 1) / len(errors)
+        last = share[errors <= threshold][-1:]
+        axes.step(
+            np.concatenate([[0], errors[errors <= threshold], [threshold]]),
+            np.concatenate([[0], share[errors <= threshold], last if len(last) else [0]]),
+            where="post",
+            label=f"{name} ({part.accuracy.auc:.3f})",
+        )
+    axes.legend(
+        loc="upper left",
+        bbox_to_anchor=(1.02, 1),
+        borderaxespad=0,
+        fontsize="small",
+        title="area under the curve\nin brackets",
+    )
+    figure.savefig(path, format="png", bbox_inches="tight")
 
 
 def _protocol_parts(evaluation: Evaluation) -> dict[str, Evaluation]:

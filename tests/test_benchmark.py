@@ -1,5 +1,6 @@
 import itertools
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import asdict
@@ -14,7 +15,16 @@ from livefan.benchmark.annotating import AnnotationSpeed
 from livefan.benchmark.pictures import crowd, fit, read_frames, rewritten, there_and_back, write_frames
 from livefan.benchmark.processes import Footprint, footprints
 from livefan.benchmark.report import as_numbers, as_table, draw_plot
-from livefan.benchmark.run import WHOLE_WAY, FaceCount, FrameSize, Report, from_first_face
+from livefan.benchmark.run import (
+    WHOLE_WAY,
+    FaceCount,
+    FrameSize,
+    Program,
+    Report,
+    benchmark,
+    from_first_face,
+    short_names,
+)
 from livefan.benchmark.soak import Sample, soak
 from livefan.benchmark.timing import Timing, summarise, time_in_blocks, time_in_turn
 from livefan.bundled import DEFAULT_WEIGHTS
@@ -40,9 +50,11 @@ def report() -> Report:
         versions={"openvino": "1"},
         commit="abc",
         clip="clip.mp4",
-        runtime="openvino",
-        precision="int8",
         threads=1,
+        programs={
+            WHOLE_WAY: Program("whole.safetensors", "01ab", "openvino", "int8"),
+            f"{WHOLE_WAY}, half": Program("half.safetensors", "23cd", "torch", "float32"),
+        },
         in_turn={
             WHOLE_WAY: timing,
             f"{WHOLE_WAY}, half": Timing(2.0, 3.0, 100, 1.8),
@@ -142,15 +154,54 @@ def test_a_report_is_a_table_json_and_a_plot(report: Report, tmp_path: Path):
         "livefan": {peers.MEDIAPIPE: {"time": 0.5, "processor": pytest.approx(1 / 3)}},
         "livefan, half": {peers.MEDIAPIPE: {"time": 0.25, "processor": pytest.approx(0.2)}},
     }
+    assert "livefan, half: half.safetensors, torch float32" in table
+    assert read["programs"]["livefan, half"] == {
+        "weights": "half.safetensors",
+        "weights_sha256": "23cd",
+        "runtime": "torch",
+        "precision": "float32",
+    }
     assert read["faces"][1]["frame"]["median"] == 4.0
     draw_plot(report, tmp_path / "report.png")
     assert cv2.imread(str(tmp_path / "report.png")).shape[1] == 1200
 
 
+def test_weights_of_the_same_name_are_told_apart_by_their_folders():
+    assert short_names(["mobilefan-300w", "/runs/a/best.safetensors"]) == {
+        "mobilefan-300w": "mobilefan-300w",
+        "/runs/a/best.safetensors": "best",
+    }
+    runs = ["/runs/a/best.safetensors", "/runs/b/best.safetensors"]
+    assert list(short_names(runs).values()) == ["a/best", "b/best"]
+    assert list(short_names(["best", "best.safetensors"]).values()) == ["best", "best.safetensors"]
+
+
+def test_programs_whose_weights_have_the_same_name_are_all_measured(
+    tmp_path: Path, clip: Path, report: Report, monkeypatch: pytest.MonkeyPatch
+):
+    taken = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        taken.append(tmp_path / name / "best.safetensors")
+        shutil.copyfile(read_weight_file("mobilefan-half-300w").path, taken[-1])
+
+    def measure(clip: Path, weights: dict[str, str], *given: object) -> Report:
+        assert weights == {
+            WHOLE_WAY: DEFAULT_WEIGHTS,
+            f"{WHOLE_WAY}, a/best": str(taken[0]),
+            f"{WHOLE_WAY}, b/best": str(taken[1]),
+        }
+        return report
+
+    monkeypatch.setattr("livefan.benchmark.run._measure", measure)
+    benchmark(clip, DEFAULT_WEIGHTS, RuntimeChoice("torch"), also=list(map(str, taken)), count=20)
+
+
 def test_footprints_are_taken_in_processes_of_their_own(clip: Path):
-    own, half, peer = footprints(clip, [DEFAULT_WEIGHTS, "mobilefan-half-300w"], OPENVINO)
+    weights = {"livefan": DEFAULT_WEIGHTS, "livefan, half": "mobilefan-half-300w"}
+    own, half, peer = footprints(clip, weights, OPENVINO)
     assert own.name == "livefan"
-    assert half.name == "livefan, mobilefan-half-300w"
+    assert half.name == "livefan, half"
     assert peer.name == peers.MEDIAPIPE
     for footprint in (own, half, peer):
         assert footprint.start_seconds > 0
@@ -183,6 +234,16 @@ def test_a_clip_is_measured_from_its_first_face_on_however_short(
     assert len(notes) == 1
 
 
+def test_a_clip_that_hardly_ever_shows_a_face_is_not_measured(
+    tmp_path: Path, photo: np.ndarray, pipeline: Pipeline
+):
+    pictures = [photo] * 4 + [np.full_like(photo, 90)] * 20
+    short = tmp_path / "short.mp4"
+    write_frames(short, [Frame(picture, number, 0.0, 0.0) for number, picture in enumerate(pictures)])
+    with pytest.raises(LivefanError, match=r"short\.mp4: \d of the 24 frames to measure on show a face"):
+        from_first_face(short, pipeline.runtime, 24, tmp_path)
+
+
 def test_what_cannot_be_measured_is_one_line(
     tmp_path: Path, photo: np.ndarray, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
@@ -191,8 +252,11 @@ def test_what_cannot_be_measured_is_one_line(
         peers.dlib_landmarks(tmp_path / "model.dat")
     assert peers.installed_dlib_model() is None
     cv2.imwrite(str(tmp_path / "blank.png"), np.full_like(photo, 90))
-    assert main(["benchmark", str(tmp_path / "blank.png")]) == 2
-    assert "blank.png: no face on any of its frames" in capsys.readouterr().err
+    for options in ([], ["--annotate"], ["--minutes", "1"]):
+        assert main(["benchmark", str(tmp_path / "blank.png"), *options]) == 2
+        said = capsys.readouterr()
+        assert "blank.png: no face on any of its frames" in said.err
+        assert (said.out, said.err.count("\n")) == ("", 1)
     assert main(["benchmark", "--frames", "3"]) == 2
     assert "--frames 3: at least 20" in capsys.readouterr().err
     assert main(["benchmark", str(tmp_path / "none.mp4"), "--minutes", "1"]) == 2
@@ -226,6 +290,7 @@ def test_figures_of_every_measurement_are_kept(
             1,
         ]
         assert each["commit"] == commit()
+        assert each["weights_sha256"] == read_weight_file(DEFAULT_WEIGHTS).sha256
     assert kept("--plot", tmp_path / "plot.png")["machine"] == "a machine"
     assert cv2.imread(str(tmp_path / "plot.png")) is not None
 

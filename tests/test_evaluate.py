@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from livefan.cli import main
 from livefan.crop import crop_from_landmarks
@@ -16,7 +17,7 @@ from livefan.errors import LivefanError
 from livefan.evaluate import Evaluation, Measured, evaluate
 from livefan.inference import locate
 from livefan.pipeline import Pipeline
-from livefan.report import rows, table
+from livefan.report import draw_ced, rows, table
 from livefan.revision import commit
 from livefan.runtimes.pytorch import TorchRuntime
 from livefan.scheme import COFW_29, IBUG_68, WFLW_TO_IBUG
@@ -88,7 +89,32 @@ def test_the_table_has_a_line_for_each_way_and_subset(by_hand: Evaluation):
     assert "FR > 8" in lines[0]
     # Means of the eyes' points are 17.4 apart: 5 points at 10 and one at 50, 30.
     assert lines[2].split()[2:] == ["common", "3", "3.43", "11.49", "0", "0.5713", "0"]
+    assert {(row["scheme"], row["failure_threshold"]) for row in rows([by_hand])} == {("300w-68", 8.0)}
     assert [row["subset"] for row in rows([by_hand])][:3] == ["all", "common", "challenging"]
+
+
+def test_the_legend_of_error_curves_lies_beside_them_however_many(
+    by_hand: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    drawn = []
+    save = Figure.savefig
+    monkeypatch.setattr(
+        Figure, "savefig", lambda self, *given, **named: (drawn.append(self), save(self, *given, **named))
+    )
+    kinds = [f"kind {number}" for number in range(10)]
+    first = by_hand.measured[0]
+    faces = [replace(first, face=replace(first.face, attributes=(kind,))) for kind in kinds]
+    one = replace(by_hand, measured=faces)
+    ways = [replace(one, crop=crop, decoder=name) for crop in "ab" for name in "cd"]
+    for evaluations, labels in (([one], ["all", *kinds]), (ways, ["a, c", "a, d", "b, c", "b, d"])):
+        draw_ced(evaluations, tmp_path / "ced.png")
+        (axes,) = drawn[-1].axes
+        assert [line.get_label().rsplit(" (", 1)[0] for line in axes.lines] == labels
+        assert len({line.get_color() for line in axes.lines}) == len(labels)
+        beside, curves = axes.get_legend().get_window_extent(), axes.get_window_extent()
+        assert beside.x0 > curves.x1
+        assert beside.y0 > curves.y0
+        assert cv2.imread(str(tmp_path / "ced.png")).shape[1] > beside.x1 - curves.x0  # none is cut off
 
 
 @pytest.fixture
@@ -143,6 +169,8 @@ def test_every_way_of_measuring_in_one_table_with_its_pictures(
     assert ran == ["torch", "float32", 1, False, False, []]
     assert numbers["commit"] == commit()
     assert (numbers["n_faces"], numbers["n_skipped"]) == (2, 1)
+    said_of_them = [numbers[name] for name in ("scheme", "failure_threshold", "crop", "decoder", "subset")]
+    assert said_of_them == ["300w-68", 8.0, "landmarks", "soft-argmax", "all"]
     assert "broken.png: cannot be read" in numbers["skipped"][0]
     ced, worst = (cv2.imread(str(out[name])) for name in ("ced.png", "worst.png"))
     assert min(ced.shape[:2]) > 400
@@ -207,6 +235,22 @@ def test_wflw_can_be_looked_at_with_68_point_weights_when_asked(
     numbers = json.loads((tmp_path / "n.json").read_text())
     assert numbers["nme_inter_ocular"] < 3  # the landmarks are the network's own
     assert [row["subset"] for row in numbers["results"]] == ["all", "pose", "blur"]
+    assert {row["decoder"] for row in numbers["results"]} == {read_weight_file().info.decoder}
+
+
+def test_figures_that_are_no_numbers_are_null(
+    own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """Of a face whose eyes lie on one point, and of one that was missed."""
+    together = LabelledFace(Path("a.png"), np.zeros((68, 2)), "one", ("eyes",))
+    faces = [Measured(together, np.ones((68, 2)), math.inf), measured(together, None)]
+    found = Evaluation(IBUG_68, "landmarks", "soft-argmax", faces, [])
+    monkeypatch.setattr("livefan.evaluate.evaluate", lambda *given, **named: found)
+    path = tmp_path / "n.json"
+    with np.errstate(divide="ignore"):
+        assert call("--dataset", "pts", "--root", own, "--split", "all", "--json", path) == 0
+    numbers = json.loads(path.read_text(), parse_constant=pytest.fail)
+    assert (numbers["nme_inter_ocular"], numbers["failure_rate"], numbers["auc"]) == (None, 100.0, 0.0)
 
 
 def test_hard_faces_are_the_same_each_time_and_their_points_stay_on_the_face(

@@ -266,6 +266,8 @@ def test_a_package_that_is_missing_is_named_in_one_line(
         (RuntimeChoice("openvino", "int8"), "livefan quantise"),
         (RuntimeChoice("auto", "int8"), "livefan quantise"),
         (RuntimeChoice("torch", "bfloat16"), "float32"),
+        (RuntimeChoice("onnxruntime", "int8"), "by openvino only"),
+        (RuntimeChoice("torch", "int8"), "by openvino only"),
     ],
 )
 def test_what_cannot_be_had_is_refused_in_one_line(
@@ -274,6 +276,14 @@ def test_what_cannot_be_had_is_refused_in_one_line(
     with pytest.raises(LivefanError, match=said) as caught:
         open_runtime(small, choice, cache=tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_of_int8_weights_without_their_numbers_these_are_named(tmp_path: Path):
+    shipped = find_weights(DEFAULT_WEIGHTS)
+    for suffix in (".safetensors", ".int8.xml"):
+        shutil.copy(shipped.with_suffix(suffix), tmp_path)
+    with pytest.raises(LivefanError, match=r"\.int8\.bin: no such file; make it with 'livefan quantise'"):
+        open_runtime(tmp_path / shipped.name, RuntimeChoice("openvino", "int8"))
 
 
 def test_once_chosen_the_shipped_weights_find_faces_without_heavy_packages_and_without_reports(

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import av
@@ -5,7 +6,7 @@ import numpy as np
 import pytest
 
 from livefan.errors import LivefanError
-from livefan.frame import Face
+from livefan.frame import Face, as_bgr
 from livefan.overlay import OverlayStyle, draw_faces
 from livefan.scheme import IBUG_68
 from livefan.sinks import ImageSink, VideoSink
@@ -99,6 +100,48 @@ def test_each_part_of_the_overlay_can_be_left_out(face: Face):
     nothing = {"outlines": False, "points": False, "boxes": False, "ids": False}
     assert drawn(**nothing) == 0
     assert all(drawn(**(nothing | {part: True})) > 20 for part in nothing)
+
+
+def read_only(image: np.ndarray) -> np.ndarray:
+    image.setflags(write=False)
+    return image
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: np.zeros((130, 130), np.uint8),
+        lambda: np.zeros((130, 130, 1), np.uint8),
+        lambda: np.zeros((130, 130, 4), np.uint8),
+        lambda: np.zeros((130, 130, 4), np.uint8)[..., :3],
+        lambda: np.zeros((130, 130, 3), np.uint8)[..., ::-1],
+        lambda: np.zeros((130, 130, 3), np.uint8)[::-1],
+        lambda: np.zeros((130, 260, 3), np.uint8)[:, ::2],
+        lambda: np.zeros((130, 130, 3), np.uint8).transpose(1, 0, 2),
+        lambda: np.zeros((130, 130, 3), np.uint16),
+        lambda: read_only(np.zeros((130, 130, 3), np.uint8)),
+    ],
+)
+def test_an_image_that_cannot_be_drawn_on_in_place_is_refused_in_one_line_with_the_way_out(
+    make: Callable[[], np.ndarray], face: Face
+):
+    image = make()
+    way_out = r"draw on livefan\.frame\.as_bgr\(image\)\.copy\(\)"
+    for faces in ([face], []):
+        with pytest.raises(LivefanError, match=way_out) as caught:
+            draw_faces(image, faces, IBUG_68)
+        assert "\n" not in str(caught.value)
+    drawn = as_bgr(image).copy()
+    draw_faces(drawn, [face], IBUG_68)
+    assert drawn.any()
+
+
+def test_a_part_of_an_image_is_drawn_on_in_place(face: Face):
+    image = np.zeros((260, 200, 3), np.uint8)
+    draw_faces(image[0:260:2, 20:150], [face], IBUG_68, OverlayStyle(numbers=True, mesh=True))
+    assert image[::2, 20:150].any()
+    assert not image[1::2].any()
+    assert not image[:, :20].any()
 
 
 def test_a_face_partly_or_wholly_outside_the_image_is_drawn_without_error(face: Face):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -13,6 +14,9 @@ from livefan.capture import open_source
 from livefan.errors import LivefanError
 from livefan.frame import Frame, as_bgr
 from livefan.sinks import VideoSink
+
+if TYPE_CHECKING:
+    from livefan.runtimes.base import Runtime
 
 _RATE = 25
 _TILE = 216
@@ -30,6 +34,25 @@ def read_frames(clip: str | Path, count: int) -> list[Frame]:
         frames = list(itertools.islice(source, count))
     if not frames:
         raise LivefanError(f"{clip}: holds no frames; choose another recording")
+    return frames
+
+
+def read_from_first_face(clip: str | Path, runtime: Runtime, count: int) -> list[Frame]:
+    """The first frames of a recording from the first with a face on, all that are left where there are fewer.
+
+    Raises:
+        LivefanError: if it cannot be read or shows no face.
+    """
+    # Imported here: the window's start, which is measured with this module loaded, does not wait for it.
+    from livefan.pipeline import Pipeline
+
+    pipeline = Pipeline(runtime, max_faces=1)
+    with open_source(str(clip)) as source:
+        rest = itertools.dropwhile(lambda frame: not pipeline.process_image(as_bgr(frame.image)), source)
+        frames = list(itertools.islice(rest, count))
+    pipeline.close()
+    if not frames:
+        raise LivefanError(f"{clip}: no face on any of its frames; choose a recording that shows one")
     return frames
 
 

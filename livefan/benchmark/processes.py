@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,16 +72,19 @@ def peak_mebibytes() -> float | None:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
-def footprints(clip: str | Path, weights: Sequence[str | Path], choice: RuntimeChoice) -> list[Footprint]:
+def footprints(clip: str | Path, weights: Mapping[str, str | Path], choice: RuntimeChoice) -> list[Footprint]:
     """Footprints of livefan, with each weight file, and of MediaPipe's face mesh on a clip's first frames.
+
+    Args:
+        weights: by the name of the program that uses them.
 
     Raises:
         LivefanError: if a process fails.
     """
     taken = []
-    for number, each in enumerate(weights):
+    for name, each in weights.items():
         given = [str(clip), str(_FRAMES), str(each), choice.runtime, choice.precision, str(choice.threads)]
-        taken.append(_footprint(f"livefan, {Path(each).stem}" if number else "livefan", _LIVEFAN, given))
+        taken.append(_footprint(name, _LIVEFAN, given))
     return [*taken, _footprint(MEDIAPIPE, _PEER, [str(clip), str(_FRAMES)])]
 
 

@@ -19,7 +19,9 @@ def _row(name: str, timing: Timing, rest: str = "") -> str:
 def as_table(report: Report) -> Iterator[str]:
     """The report in lines of text."""
     yield f"{report.machine}; commit {report.commit}"
-    yield f"{report.clip}; {report.runtime} {report.precision}, {report.threads} thread(s) and core(s)"
+    yield f"{report.clip}; {report.threads} thread(s) and core(s)"
+    for name, program in report.programs.items():
+        yield f"{name}: {program.weights}, {program.runtime} {program.precision}"
     yield f"{'':36} {'median':>11} {'95th perc.':>11} {'processor':>11} {'rate':>11}"
     yield "from frame to smoothed landmarks, 640 x 480, in blocks of frames in turn"
     for name, timing in report.in_turn.items():
@@ -39,9 +41,9 @@ def as_table(report: Report) -> Iterator[str]:
     for size in report.sizes:
         yield _row(f"{size.width} x {size.height}", size.frame)
     yield "in a process of its own"
-    for program in report.footprints:
-        memory = "-" if program.peak_mebibytes is None else f"{program.peak_mebibytes:.0f} MiB at most"
-        yield f"  {program.name:34} {program.start_seconds:8.2f} s to the first landmarks, {memory}"
+    for footprint in report.footprints:
+        memory = "-" if footprint.peak_mebibytes is None else f"{footprint.peak_mebibytes:.0f} MiB at most"
+        yield f"  {footprint.name:34} {footprint.start_seconds:8.2f} s to the first landmarks, {memory}"
     for note in report.notes:
         yield f"note: {note}"
 
@@ -73,5 +75,6 @@ def draw_plot(report: Report, path: Path) -> None:
     faces.set(xlabel="faces on 1280 x 720", ylabel="frames a second", ylim=(0, None))
     sizes.plot([s.height for s in report.sizes], [s.frame.per_second for s in report.sizes], "o-")
     sizes.set(xlabel="height of the frame, one face", ylabel="frames a second", ylim=(0, None))
-    figure.suptitle(f"{report.machine}; {report.runtime} {report.precision}, {report.threads} thread(s)")
+    own = report.programs[WHOLE_WAY]
+    figure.suptitle(f"{report.machine}; {own.runtime} {own.precision}, {report.threads} thread(s)")
     figure.savefig(path, format="png")

@@ -14,14 +14,22 @@ from pathlib import Path
 import numpy as np
 
 from livefan.benchmark.peers import DLIB, MEDIAPIPE, dlib_landmarks, mediapipe_face_mesh
-from livefan.benchmark.pictures import crowd, read_frames, rewritten, scaled, there_and_back, write_frames
+from livefan.benchmark.pictures import (
+    crowd,
+    read_frames,
+    read_from_first_face,
+    rewritten,
+    scaled,
+    there_and_back,
+    write_frames,
+)
 from livefan.benchmark.processes import Footprint, footprints
 from livefan.benchmark.timing import Stopwatch, Timing, summarise, time_in_blocks, time_in_turn
 from livefan.capture import open_source
 from livefan.crop import upright_crop
 from livefan.detect import FaceDetector
 from livefan.errors import LivefanError
-from livefan.frame import Face, Frame, as_bgr
+from livefan.frame import Face, Frame
 from livefan.inference import locate
 from livefan.overlay import draw_faces
 from livefan.pipeline import Pipeline
@@ -38,6 +46,8 @@ SIZES = ((640, 480), (1280, 720), (1920, 1080), (3840, 2160))
 FACES = (1, 2, 5, 10)
 _SURROUNDINGS = 2.0
 _FEWEST = 20
+_FEWEST_SHOWN = 10
+"""Frames that have to show the face: of each stage the first five times are not counted."""
 _ROUNDS = 3
 """How often the frames are gone through, there and back, beside the peers."""
 _COUNTED = 60
@@ -64,14 +74,25 @@ class FrameSize:
 
 
 @dataclass(frozen=True)
+class Program:
+    """What a livefan that was measured ran: weights by name or path, their hash, and what ran the network."""
+
+    weights: str
+    weights_sha256: str
+    runtime: str
+    precision: str
+
+
+@dataclass(frozen=True)
 class Report:
     """What was measured.
 
     Attributes:
         machine, versions, commit: where and with what.
         clip: what was watched.
-        runtime, precision, threads: what ran the network. All programs were held to so many cores, where the
-            system can do that.
+        threads: for the network. All programs were held to so many cores, where the system can do that.
+        programs: livefan with each of the weights, by the name that its figures have; the one named
+            :data:`WHOLE_WAY` is what all but ``in_turn`` and ``footprints`` are of.
         in_turn: the whole way from a 640 x 480 frame to smoothed landmarks, with further weights too, and the
             peers, in blocks of frames in turn.
         stages: one step at a time, on the same frames.
@@ -85,9 +106,8 @@ class Report:
     versions: dict[str, str]
     commit: str
     clip: str
-    runtime: str
-    precision: str
     threads: int
+    programs: dict[str, Program]
     in_turn: dict[str, Timing]
     stages: dict[str, Timing]
     end_to_end: Timing
@@ -132,40 +152,46 @@ def benchmark(
         say: told in words what is being measured.
 
     Raises:
-        LivefanError: if the clip shows no face, too few frames are asked for, or a peer cannot be loaded.
+        LivefanError: if the clip shows no face or hardly ever one, too few frames are asked for, or a peer
+            cannot be loaded.
     """
     if count < _FEWEST:
         raise LivefanError(f"--frames {count}: at least {_FEWEST} are needed to measure")
     for each in (weights, *also):
         open_runtime(each, choice)  # a first use is not what start-up is about
+    names = short_names([str(weights), *also])
+    named = {WHOLE_WAY: str(weights)} | {f"{WHOLE_WAY}, {names[each]}": each for each in also}
     with tempfile.TemporaryDirectory(prefix="livefan-benchmark-") as folder:
         usable, notes = from_first_face(clip, open_runtime(weights, choice), count, Path(folder))
-        report = _measure(usable, weights, choice, also, count, dlib_model, say)
+        report = _measure(usable, named, choice, count, dlib_model, say)
     return replace(report, clip=Path(clip).name, notes=notes + report.notes)
 
 
 def _measure(
     clip: str | Path,
-    weights: str | Path,
+    weights: Mapping[str, str],
     choice: RuntimeChoice,
-    also: Sequence[str],
     count: int,
     dlib_model: Path | None,
     say: Callable[[str], None],
 ) -> Report:
-    """What :func:`benchmark` does, on a clip that begins with a face and has frames enough."""
+    """What :func:`benchmark` does, on a clip that begins with a face and has frames enough.
+
+    Args:
+        weights: by the name of the program that uses them.
+    """
     say("start-up and memory")
-    sizes_of_processes = footprints(clip, [weights, *also], choice)
+    sizes_of_processes = footprints(clip, weights, choice)
     notes = _hold_to_cores(choice.threads)
     frames = read_frames(clip, count)
-    runtime = open_runtime(weights, choice)
+    runtimes = {name: open_runtime(each, choice) for name, each in weights.items()}
+    runtime = runtimes[WHOLE_WAY]
     face, standard = _first_face(runtime, frames[0]), scaled(frames, 640, 480)
     say("in turn with its peers")
-    others = {f"{WHOLE_WAY}, {Path(name).stem}": open_runtime(name, choice) for name in also}
-    in_turn = _in_turn({WHOLE_WAY: runtime} | others, there_and_back(standard, _ROUNDS * count), dlib_model)
+    in_turn = _in_turn(runtimes, there_and_back(standard, _ROUNDS * count), dlib_model)
     say("stages")
     stages = {"capture": _time_capture(clip, count)} | _stages(runtime, standard)
-    stages |= _model_and_decode(weights, runtime, choice)
+    stages |= _model_and_decode(weights[WHOLE_WAY], runtime, choice)
     say("numbers of faces")
     few = frames[:_FEW]
     centre, side = (face.box_px[:2] + face.box_px[2:]) / 2, float((face.box_px[2:] - face.box_px[:2]).max())
@@ -185,9 +211,11 @@ def _measure(
         },
         commit=commit(),
         clip=Path(clip).name,
-        runtime=runtime.name,
-        precision=runtime.precision,
         threads=choice.threads,
+        programs={
+            name: Program(weights[name], read_weight_file(weights[name]).sha256, each.name, each.precision)
+            for name, each in runtimes.items()
+        },
         in_turn=in_turn,
         stages=stages,
         end_to_end=_end_to_end(runtime, clip, count),
@@ -196,6 +224,16 @@ def _measure(
         footprints=sizes_of_processes,
         notes=notes,
     )
+
+
+def short_names(paths: Sequence[str]) -> dict[str, str]:
+    """By path, its end without the suffix: no longer than it takes to tell all of them apart."""
+    ends = {path: Path(path).with_suffix("").parts for path in paths}
+    for length in range(1, max(map(len, ends.values()), default=0) + 1):
+        names = {path: "/".join(parts[-length:]) for path, parts in ends.items()}
+        if len(set(names.values())) == len(names):
+            return names
+    return {path: path for path in paths}
 
 
 def _hold_to_cores(threads: int) -> list[str]:
@@ -215,15 +253,18 @@ def from_first_face(
     """The clip, or one in a folder that begins with its first face and has frames enough; and what was done.
 
     Raises:
-        LivefanError: if it cannot be read or shows no face.
+        LivefanError: if it cannot be read, or shows no face or hardly ever one.
     """
-    pipeline, notes = Pipeline(runtime, max_faces=1), []
-    with open_source(str(clip)) as source:
-        rest = itertools.dropwhile(lambda frame: not pipeline.process_image(as_bgr(frame.image)), source)
-        frames = list(itertools.islice(rest, count))
+    frames, notes = read_from_first_face(clip, runtime, count), []
+    measured = there_and_back(frames, count)
+    pipeline = Pipeline(runtime, max_faces=1)
+    shown = sum(bool(pipeline.process(frame)) for frame in scaled(measured, 640, 480))
     pipeline.close()
-    if not frames:
-        raise LivefanError(f"{clip}: no face on any of its frames; choose a recording that shows one")
+    if shown < _FEWEST_SHOWN:
+        raise LivefanError(
+            f"{clip}: {shown} of the {count} frames to measure on show a face, and at least {_FEWEST_SHOWN} "
+            "are needed; choose a recording that shows one for longer"
+        )
     if frames[0].index:
         notes.append(f"measured from frame {frames[0].index} of the clip on, the first with a face")
     if len(frames) < count:
@@ -231,7 +272,7 @@ def from_first_face(
     if not notes:
         return clip, notes
     made = folder / "clip.mp4"
-    write_frames(made, there_and_back(frames, count))
+    write_frames(made, measured)
     return made, notes
 
 

@@ -143,7 +143,7 @@ def _benchmark_annotate(
     from livefan.annotation.recording import spare_threads
     from livefan.benchmark.annotating import as_lines, benchmark_annotate
 
-    choice = _chosen(weights, replace(choice, threads=threads or spare_threads()))
+    choice = _chosen(clip, weights, replace(choice, threads=threads or spare_threads()))
     speed = benchmark_annotate(clip, weights, choice)
     print("\n".join(as_lines(speed)))
     return _circumstances(clip, weights, choice) | asdict(speed)
@@ -160,17 +160,23 @@ def _soak(clip: str, weights: str, choice: RuntimeChoice, minutes: int) -> dict[
             flush=True,
         )
 
+    choice = _chosen(clip, weights, choice)
     print(f"{'minute':>8} {'MiB':>10} {'median ms':>10} {'p95 ms':>10} {'processor ms':>12} {'frames':>8}")
-    choice = _chosen(weights, choice)
     samples = soak(clip, weights, choice, minutes, say=show)
     return _circumstances(clip, weights, choice) | {"samples": [asdict(sample) for sample in samples]}
 
 
-def _chosen(weights: str, choice: RuntimeChoice) -> RuntimeChoice:
-    """The choice with what "auto" stands for here."""
+def _chosen(clip: str, weights: str, choice: RuntimeChoice) -> RuntimeChoice:
+    """The choice with what "auto" stands for here, which has found a face on the clip.
+
+    Raises:
+        LivefanError: if the clip shows no face: times without one would say little.
+    """
+    from livefan.benchmark.pictures import read_from_first_face
     from livefan.runtimes.select import open_runtime
 
     runtime = open_runtime(weights, choice, say=notice(quiet=False))
+    read_from_first_face(clip, runtime, 1)
     return replace(choice, runtime=runtime.name, precision=runtime.precision)
 
 
@@ -178,6 +184,7 @@ def _circumstances(clip: str, weights: str, choice: RuntimeChoice) -> dict[str, 
     """What figures are of."""
     from livefan.benchmark.run import machine
     from livefan.revision import commit
+    from livefan.weights_info import read_weight_file
 
-    where = {"machine": machine(), "commit": commit(), "clip": Path(clip).name, "weights": weights}
-    return where | asdict(choice)
+    where = {"machine": machine(), "commit": commit(), "clip": Path(clip).name}
+    return where | {"weights": weights, "weights_sha256": read_weight_file(weights).sha256} | asdict(choice)

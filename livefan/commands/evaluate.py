@@ -97,19 +97,21 @@ def run(arguments: argparse.Namespace) -> int:
     from livefan.datasets import print_skipped
     from livefan.decode import DECODERS
     from livefan.evaluate import CROPS, evaluate
+    from livefan.weights_info import read_weight_file
 
     n_worst, worst_path = _worst(arguments)
     for picture in (arguments.ced, worst_path):
         check_picture(picture)
     decoders = list(DECODERS) if arguments.decoder == "all" else [arguments.decoder]
     runtimes = [_evaluated_runtime(arguments, decoder) for decoder in decoders]
+    own = read_weight_file(arguments.weights).info.decoder
     with ExitStack() as outputs:
         # Entered before the work, so that a place that cannot be written to is told of at once.
         wanted = (arguments.json, arguments.ced, worst_path)
         as_json, ced, worst = (path and outputs.enter_context(whole_file(path)) for path in wanted)
         faces = _faces_to_measure(arguments)
         results = [
-            evaluate(runtime, faces, crop=crop, flip=arguments.flip, decoder=decoder or "own")
+            evaluate(runtime, faces, crop=crop, flip=arguments.flip, decoder=decoder or own)
             for crop in (CROPS if arguments.crop == "all" else [arguments.crop])
             for decoder, runtime in zip(decoders, runtimes, strict=True)
         ]
@@ -117,7 +119,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(report.table(results))
         if as_json:
             numbers = _what_was_measured(arguments, runtimes[0], faces) | _figures(results)
-            as_json.write_text(json.dumps(numbers, indent=1) + "\n")
+            as_json.write_text(json.dumps(numbers, indent=1, allow_nan=False) + "\n")
         if ced:
             report.draw_ced(results, ced)
         if worst:
@@ -151,9 +153,8 @@ def _figures(results: list[Evaluation]) -> dict[str, object]:
     """All figures; those of the first way over all faces stand at the top as well."""
     from livefan import report
 
-    skipped = results[0].skipped
-    listed = {"n_skipped": len(skipped), "skipped": skipped, "results": report.rows(results)}
-    return results[0].numbers() | listed
+    skipped, rows = results[0].skipped, report.rows(results)
+    return rows[0] | {"n_skipped": len(skipped), "skipped": skipped, "results": rows}
 
 
 def _worst(arguments: argparse.Namespace) -> tuple[int, Path | None]:

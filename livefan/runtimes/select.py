@@ -173,9 +173,11 @@ def _missing(weights: WeightFile, choice: RuntimeChoice) -> str:
     if choice.runtime != AUTO and find_spec(choice.runtime) is None:
         return f"{choice.runtime} is not installed; run: pip install {choice.runtime}"
     if choice.precision == "int8":
-        return (
-            f"{int8_path(weights)}: no such file; make it with 'livefan quantise', and run it with openvino"
-        )
+        if choice.runtime not in (AUTO, "openvino"):
+            return f"int8 is run by openvino only; choose openvino, or float32 with {choice.runtime}"
+        path = int8_path(weights)
+        missing = path.with_suffix(".bin") if path.is_file() else path
+        return f"{missing}: no such file; make it with 'livefan quantise'"
     return f"{choice.precision} cannot be run here by {choice.runtime}; choose float32"
 
 
