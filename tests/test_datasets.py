@@ -115,6 +115,28 @@ def test_unusable_files_are_passed_over_and_listed(root: Path):
     assert len(faces.skipped) == 2
 
 
+def test_faces_whose_eyes_fall_together_are_passed_over_and_listed_in_every_data_set(
+    root: Path, wflw: Path, tmp_path: Path
+):
+    """Their error would be infinite, and with it the mean of all."""
+    said = "the outer eye corners fall together"
+    place = root / "lfpw/testset/image_0000.pts"
+    place.write_text("version: 1\nn_points: 68\n{\n" + "1.0 1.0\n" * 68 + "}\n")
+    for faces in (load("300w", root, "common"), load("pts", root / "lfpw/testset", "all")):
+        assert len(faces.faces) == 4
+        assert faces.skipped == [f"{place}: {said}"]
+    listed = wflw / "WFLW_annotations/list_98pt_rect_attr_train_test/list_98pt_rect_attr_test.txt"
+    listed.write_text(listed.read_text() + wflw_line(np.ones((98, 2)), "0 0 0 0 0 0", "0--Parade/1.jpg"))
+    assert load("wflw", wflw, "test").skipped[-1] == f"{listed}, line 5: {said}"
+    cofw = tmp_path / "COFW_test_color.mat"
+    write_cofw(cofw, "IsT", "phisT", 4)
+    with h5py.File(cofw, "a") as file:
+        file["phisT"][:58, 2] = 1.0
+    faces = load("cofw", tmp_path, "test")
+    assert len(faces.faces) == 3
+    assert faces.skipped == [f"{cofw}, IsT 3: {said}"]
+
+
 def test_an_empty_image_set_and_images_without_labels_are_told(root: Path):
     (root / "helen/testset").mkdir()
     for name in "ab":

@@ -120,7 +120,7 @@ def test_a_folder_of_views_is_written_once_and_is_faces_to_train_on(
     root.mkdir()
     for name, picture in (("a", face.read_image()), ("empty", np.zeros((300, 300, 3), np.uint8))):
         cv2.imwrite(str(root / f"{name}.png"), picture)
-        write_pts(root / f"{name}.pts", face.points_px if name == "a" else np.full((68, 2), 100.0))
+        write_pts(root / f"{name}.pts", face.points_px if name == "a" else face.points_px / 3)
     arguments = ["synthesise-profiles", "--dataset", "pts", "--root", root, "--split", "all", "-o", out]
     arguments += ["--views", "2"]
     assert main([str(argument) for argument in arguments]) == 0

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from livefan.errors import LivefanError
+from livefan.metrics import inter_ocular
 from livefan.scheme import LandmarkScheme
 
 _LARGEST_OVERHANG = 0.25
@@ -131,6 +132,15 @@ class FaceSet:
             for face in self.faces
         ]
         return replace(self, scheme=scheme, faces=faces)
+
+
+def fault_of(points_px: np.ndarray, scheme: LandmarkScheme) -> str:
+    """Why no error can be measured against a face's ``(n, 2)`` labels, in words; empty where one can."""
+    if not np.isfinite(points_px).all():
+        return "a coordinate is not finite"
+    if not inter_ocular(points_px[None], scheme)[0] > 0:  # a file that holds the place of labels, say
+        return "the outer eye corners fall together"
+    return ""
 
 
 def print_skipped(lines: Sequence[str]) -> None:

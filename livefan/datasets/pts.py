@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from livefan.datasets.faces import FaceSet, LabelledFace
+from livefan.datasets.faces import FaceSet, LabelledFace, fault_of
 from livefan.datasets.holdout import divide
 from livefan.errors import LivefanError
 from livefan.scheme import SCHEMES, LandmarkScheme
@@ -79,6 +79,9 @@ def add_folder(
             points = read_pts(pts, into.scheme.n_points)
         except LivefanError as error:
             into.skipped.append(str(error))
+            continue
+        if fault := fault_of(points, into.scheme):
+            into.skipped.append(f"{pts}: {fault}")
             continue
         into.faces.append(kind(image, points, subset, attributes))
 
