@@ -84,6 +84,10 @@ def test_faces_of_one_photograph_stay_on_one_side(root: Path):
 
 def test_the_division_is_the_same_every_time_and_wherever_the_folder_lies(root: Path, tmp_path: Path):
     before = [face.image_path.name for face in load_300w(root, "validation").faces]
+    assert before == [  # as ever: the figures of all weights so far are of faces held out so
+        *(f"image_{number:04d}.png" for number in (12, 14, 29, 47, 50, 54)),
+        *("1022_1.jpg", "1025_1.jpg", "1026_1.jpg", "770_1.jpg", "770_2.jpg"),
+    ]
     moved = tmp_path / "moved"
     moved.mkdir()
     for name in ("lfpw", "helen", "afw"):
@@ -343,6 +347,54 @@ def test_a_folder_of_peoples_own_is_of_the_scheme_that_most_files_hold(tmp_path:
     assert faces.scheme == COFW_29
     assert [face.subset for face in faces.faces] == [".", ".", "day two", "day two", "day two"]
     assert faces.skipped == [f"{tmp_path / '0.pts'}: holds 68 points, expected 29"]
+
+
+def held_out_of(root: Path) -> tuple[set[str], set[str]]:
+    """Paths of the images to train on and of those held out."""
+    train, validation = (
+        {face.image_path.relative_to(root).as_posix() for face in load("pts", root, split).faces}
+        for split in ("train", "validation")
+    )
+    assert not train & validation
+    assert len(train | validation) == len(load("pts", root, "all").faces)
+    return train, validation
+
+
+def test_of_peoples_own_faces_a_tenth_of_the_whole_is_held_out_however_they_are_sorted(tmp_path: Path):
+    for number in range(60):
+        add_face(tmp_path / f"sorted/person {number // 3}", f"{number}")
+        add_face(tmp_path / "flat", f"{number}")
+    train, validation = held_out_of(tmp_path / "sorted")
+    assert (len(train), len(validation)) == (54, 6)
+    assert held_out_of(tmp_path / "flat")[1] == {f"{number}.jpg" for number in (11, 20, 22, 24, 40, 53)}
+
+
+@pytest.mark.parametrize("by_label", [True, False])
+def test_faces_of_one_recording_and_of_one_labelled_photograph_stay_together(tmp_path: Path, by_label: bool):
+    """Elsewhere than in what 'label' wrote, a last number tells photographs apart."""
+    for number in range(40):
+        add_face(tmp_path, f"clip {number // 4}-frame{25 * number:06}_{number % 2}")
+        add_face(tmp_path, f"IMG-{number // 2}_{number % 2}")
+    if by_label:
+        (tmp_path / "labels.json").write_text("{}")
+    train, validation = held_out_of(tmp_path)
+    assert 6 <= len(validation) <= 8
+    clips, photographs = (
+        [{name.partition(sign)[0] for name in names if sign in name} for names in (train, validation)]
+        for sign in ("-frame", "_")
+    )
+    assert not clips[0] & clips[1]
+    assert bool(photographs[0] & photographs[1]) != by_label
+
+
+@pytest.mark.parametrize(("frames", "held_out"), [([10, 90], 10), ([30, 70], 30), ([100], 0)])
+def test_a_long_recording_is_trained_on_and_the_smallest_held_out(
+    tmp_path: Path, frames: list[int], held_out: int
+):
+    for clip, count in enumerate(frames):
+        for frame in range(count):
+            add_face(tmp_path, f"clip{clip}-frame{frame:06}_0")
+    assert len(held_out_of(tmp_path)[1]) == held_out
 
 
 @pytest.mark.parametrize(

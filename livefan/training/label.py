@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from livefan.capture import open_source
 from livefan.crop import CROP_MARGIN, Crop, crop_from_landmarks, mirrored_x, upright_crop
-from livefan.datasets.pts import write_pts
+from livefan.datasets.pts import LABELS_NAME, write_pts
 from livefan.detect import Detection, FaceDetector
 from livefan.errors import LivefanError
 from livefan.framing import load_framing
@@ -205,7 +205,7 @@ def label(
         sum(each.kept for each in done.values()), [line for each in done.values() for line in each.left_out]
     )
     report = {"criteria": asdict(criteria), "kept": labels.kept, "left out": labels.left_out}
-    (partial / "labels.json").write_text(json.dumps(report, indent=1) + "\n")
+    (partial / LABELS_NAME).write_text(json.dumps(report, indent=1) + "\n")
     partial.rename(output)
     (output / _JOURNAL).unlink()
     return labels
