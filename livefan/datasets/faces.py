@@ -106,11 +106,7 @@ class FaceSet:
         Raises:
             LivefanError: if they are of different schemes.
         """
-        if other.scheme != self.scheme:
-            raise LivefanError(
-                f"{other.title} is of scheme {other.scheme.name}, {self.title} of {self.scheme.name}; "
-                "faces of one run must be of one scheme"
-            )
+        self.check_scheme(other)
         return FaceSet(
             self.scheme,
             self.faces + other.faces,
@@ -119,6 +115,18 @@ class FaceSet:
             self.duplicates + other.duplicates,
             f"{self.title}; {other.title}",
         )
+
+    def check_scheme(self, other: FaceSet) -> None:
+        """Refuse a set of another scheme than this one's.
+
+        Raises:
+            LivefanError: if it is of one.
+        """
+        if other.scheme != self.scheme:
+            raise LivefanError(
+                f"{other.title} is of scheme {other.scheme.name}, {self.title} of {self.scheme.name}; "
+                "faces of one run must be of one scheme"
+            )
 
     def in_scheme(self, scheme: LandmarkScheme, indices: tuple[int, ...]) -> FaceSet:
         """The same faces with the landmarks of another scheme, picked from theirs by index."""
