@@ -10,6 +10,7 @@ import pytest
 from livefan.datasets import load, load_300w, load_training, read_pts, write_pts
 from livefan.errors import LivefanError
 from livefan.scheme import COFW_29, IBUG_68, WFLW_98, WFLW_TO_IBUG
+from livefan.sources import IMAGE_SUFFIXES
 
 
 def add_face(folder: Path, name: str, suffix: str = ".jpg") -> np.ndarray:
@@ -17,7 +18,8 @@ def add_face(folder: Path, name: str, suffix: str = ".jpg") -> np.ndarray:
     folder.mkdir(parents=True, exist_ok=True)
     seed = sum(map(ord, f"{folder.name}{name}"))
     points = np.random.default_rng(seed).uniform(20, 80, (68, 2)).round(3)
-    cv2.imwrite(str(folder / f"{name}{suffix}"), np.full((100, 100, 3), 128, np.uint8))
+    shape = (100, 100) if suffix == ".pgm" else (100, 100, 3)
+    cv2.imwrite(str(folder / f"{name}{suffix}"), np.full(shape, 128, np.uint8))
     write_pts(folder / f"{name}.pts", points)
     return points
 
@@ -168,6 +170,19 @@ def test_names_in_capitals_are_found(tmp_path: Path):
     (tmp_path / "img_3.pts").unlink()
     (tmp_path / "IMG_1.pts").unlink()
     assert [face.image_path.name for face in load("pts", tmp_path, "all").faces] == ["IMG_2.Jpeg"]
+
+
+def test_every_kind_of_image_that_is_read_elsewhere_may_lie_beside_its_points(tmp_path: Path):
+    for number, suffix in enumerate(sorted(IMAGE_SUFFIXES)):
+        add_face(tmp_path, f"{number}", suffix)
+    (tmp_path / "6.tif").rename(tmp_path / "6.TIF")
+    add_face(tmp_path, "both", ".tiff")
+    add_face(tmp_path, "both", ".webp")
+    faces = load("pts", tmp_path, "all")
+    assert faces.skipped == []
+    assert len(faces.faces) == len(IMAGE_SUFFIXES) + 1
+    assert all(face.read_image().shape == (100, 100, 3) for face in faces.faces)
+    assert faces.faces[-1].image_path.suffix == ".webp"
 
 
 def test_points_of_another_image_are_told_when_it_is_read_but_a_face_cut_off_by_the_edge_is_used(root: Path):

@@ -15,11 +15,13 @@ from livefan.datasets.faces import FaceSet, LabelledFace, fault_of
 from livefan.datasets.holdout import divide_whole
 from livefan.errors import LivefanError
 from livefan.scheme import SCHEMES, LandmarkScheme
+from livefan.sources import IMAGE_SUFFIXES
 
 SPLITS = ("train", "validation", "all")
 LABELS_NAME = "labels.json"
 """What :mod:`livefan.training.label` writes beside the faces that it labels."""
-_IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
+_FIRST = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
+"""Of several images of one name which is taken, these in order before the other kinds."""
 _PTS = "*.[pP][tT][sS]"
 """Cameras and old tools write names in capitals."""
 
@@ -97,9 +99,10 @@ def _shown(paths: Iterable[Path]) -> list[Path]:
 
 
 def _images_by_stem(folder: Path) -> dict[str, Path]:
-    """A folder's images; of several of one name, that whose kind is the first of those known."""
-    images = [path for path in _shown(folder.iterdir()) if path.suffix.lower() in _IMAGE_SUFFIXES]
-    images.sort(key=lambda path: _IMAGE_SUFFIXES.index(path.suffix.lower()), reverse=True)
+    """A folder's images, one of each name."""
+    kinds = (*_FIRST, *sorted(IMAGE_SUFFIXES.difference(_FIRST)))
+    images = [path for path in _shown(folder.iterdir()) if path.suffix.lower() in kinds]
+    images.sort(key=lambda path: kinds.index(path.suffix.lower()), reverse=True)
     return {path.stem: path for path in images}
 
 
