@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import cv2
 import numpy as np
 
-from livefan.atomic import whole_file
+from livefan.atomic import check_folder, whole_file
 from livefan.crop import crop_from_landmarks
 from livefan.datasets import FaceSet
 from livefan.errors import LivefanError
@@ -26,7 +28,7 @@ from livefan.runtimes.base import RuntimeChoice
 from livefan.runtimes.graph import as_onnx
 from livefan.runtimes.open_vino import for_one_crop, from_onnx, has_bfloat16, openvino, save_model, simplified
 from livefan.runtimes.select import int8_path, open_runtime, precisions_path, read_precisions
-from livefan.sinks import IMAGE_SUFFIXES
+from livefan.sources import IMAGE_SUFFIXES
 from livefan.weights import load_weights
 from livefan.weights_info import WeightFile, read_weight_file
 
@@ -97,6 +99,8 @@ def quantise(
 ) -> Quantised:
     """Write int8 weights beside a weight file, and what they are worth.
 
+    What lies there already is replaced when all else is done.
+
     Args:
         name_or_path: the weight file, or the name of a bundled one.
         crops: faces to measure ranges on, ``(size, size, 3)`` uint8 BGR each.
@@ -104,17 +108,24 @@ def quantise(
             bfloat16 are chosen by themselves.
 
     Raises:
-        LivefanError: if NNCF is not installed or there are too few faces.
+        LivefanError: if NNCF is not installed, there are too few faces, the validation faces are of another
+            scheme or none can be read, or the weight file's folder cannot be written to.
     """
     weights = read_weight_file(name_or_path)
+    check_folder(weights.path.parent)
+    if validation and validation.scheme != weights.scheme:
+        raise LivefanError(
+            f"{weights.path}: of scheme {weights.scheme.name}, {validation.title} of "
+            f"{validation.scheme.name}; name a data set of the weights' scheme"
+        )
     if len(crops) < _FEWEST:
         raise LivefanError(f"only {len(crops)} faces to measure ranges on; give at least {_FEWEST}")
     graph = simplified(for_one_crop(from_onnx(as_onnx(load_weights(weights.path))), weights))
     model = _quantised(graph, crops)
     metadata = {"weights_sha256": weights.sha256, "precision": "int8", "calibration_faces": str(len(crops))}
+    nme = _measure(weights, model, metadata, validation) if validation else {}
     _forget_int8(weights)
     save_model(model, int8_path(weights), metadata)
-    nme = _measure(weights, validation) if validation else {}
     if validation:
         kept = {"weights_sha256": weights.sha256, "validation": validation.title}
         _write_precisions(weights, kept | {"faces": len(validation.faces), "nme": nme})
@@ -155,11 +166,17 @@ def _quantised(model: Any, crops: list[np.ndarray]) -> Any:
     )
 
 
-def _measure(weights: WeightFile, validation: FaceSet) -> dict[str, float]:
-    """Validation NME in percent of every precision that runs here."""
+def _measure(
+    weights: WeightFile, model: Any, metadata: dict[str, str], validation: FaceSet
+) -> dict[str, float]:
+    """Validation NME in percent of every precision that runs here, int8 being ``model``."""
     precisions = ["float32", *(["bfloat16"] if has_bfloat16() else []), "int8"]
     measured = {}
-    for precision in precisions:
-        runtime = open_runtime(weights, RuntimeChoice("openvino", precision))
-        measured[precision] = round(evaluate(runtime, validation).accuracy.nme_inter_ocular, 4)
+    # Windows does not remove files that a network still has mapped into memory.
+    with TemporaryDirectory(prefix="livefan-", ignore_cleanup_errors=True) as folder:
+        copy = read_weight_file(shutil.copy(weights.path, folder))
+        save_model(model, int8_path(copy), metadata)
+        for precision in precisions:
+            runtime = open_runtime(copy, RuntimeChoice("openvino", precision))
+            measured[precision] = round(evaluate(runtime, validation).accuracy.nme_inter_ocular, 4)
     return measured

@@ -10,6 +10,7 @@ import pytest
 from livefan.datasets import load, load_300w, load_training, read_pts, write_pts
 from livefan.errors import LivefanError
 from livefan.scheme import COFW_29, IBUG_68, WFLW_98, WFLW_TO_IBUG
+from livefan.sources import IMAGE_SUFFIXES
 
 
 def add_face(folder: Path, name: str, suffix: str = ".jpg") -> np.ndarray:
@@ -17,7 +18,8 @@ def add_face(folder: Path, name: str, suffix: str = ".jpg") -> np.ndarray:
     folder.mkdir(parents=True, exist_ok=True)
     seed = sum(map(ord, f"{folder.name}{name}"))
     points = np.random.default_rng(seed).uniform(20, 80, (68, 2)).round(3)
-    cv2.imwrite(str(folder / f"{name}{suffix}"), np.full((100, 100, 3), 128, np.uint8))
+    shape = (100, 100) if suffix == ".pgm" else (100, 100, 3)
+    cv2.imwrite(str(folder / f"{name}{suffix}"), np.full(shape, 128, np.uint8))
     write_pts(folder / f"{name}.pts", points)
     return points
 
@@ -84,6 +86,10 @@ def test_faces_of_one_photograph_stay_on_one_side(root: Path):
 
 def test_the_division_is_the_same_every_time_and_wherever_the_folder_lies(root: Path, tmp_path: Path):
     before = [face.image_path.name for face in load_300w(root, "validation").faces]
+    assert before == [  # as ever: the figures of all weights so far are of faces held out so
+        *(f"image_{number:04d}.png" for number in (12, 14, 29, 47, 50, 54)),
+        *("1022_1.jpg", "1025_1.jpg", "1026_1.jpg", "770_1.jpg", "770_2.jpg"),
+    ]
     moved = tmp_path / "moved"
     moved.mkdir()
     for name in ("lfpw", "helen", "afw"):
@@ -115,6 +121,28 @@ def test_unusable_files_are_passed_over_and_listed(root: Path):
     assert len(faces.skipped) == 2
 
 
+def test_faces_whose_eyes_fall_together_are_passed_over_and_listed_in_every_data_set(
+    root: Path, wflw: Path, tmp_path: Path
+):
+    """Their error would be infinite, and with it the mean of all."""
+    said = "the outer eye corners fall together"
+    place = root / "lfpw/testset/image_0000.pts"
+    place.write_text("version: 1\nn_points: 68\n{\n" + "1.0 1.0\n" * 68 + "}\n")
+    for faces in (load("300w", root, "common"), load("pts", root / "lfpw/testset", "all")):
+        assert len(faces.faces) == 4
+        assert faces.skipped == [f"{place}: {said}"]
+    listed = wflw / "WFLW_annotations/list_98pt_rect_attr_train_test/list_98pt_rect_attr_test.txt"
+    listed.write_text(listed.read_text() + wflw_line(np.ones((98, 2)), "0 0 0 0 0 0", "0--Parade/1.jpg"))
+    assert load("wflw", wflw, "test").skipped[-1] == f"{listed}, line 5: {said}"
+    cofw = tmp_path / "COFW_test_color.mat"
+    write_cofw(cofw, "IsT", "phisT", 4)
+    with h5py.File(cofw, "a") as file:
+        file["phisT"][:58, 2] = 1.0
+    faces = load("cofw", tmp_path, "test")
+    assert len(faces.faces) == 3
+    assert faces.skipped == [f"{cofw}, IsT 3: {said}"]
+
+
 def test_an_empty_image_set_and_images_without_labels_are_told(root: Path):
     (root / "helen/testset").mkdir()
     for name in "ab":
@@ -142,6 +170,19 @@ def test_names_in_capitals_are_found(tmp_path: Path):
     (tmp_path / "img_3.pts").unlink()
     (tmp_path / "IMG_1.pts").unlink()
     assert [face.image_path.name for face in load("pts", tmp_path, "all").faces] == ["IMG_2.Jpeg"]
+
+
+def test_every_kind_of_image_that_is_read_elsewhere_may_lie_beside_its_points(tmp_path: Path):
+    for number, suffix in enumerate(sorted(IMAGE_SUFFIXES)):
+        add_face(tmp_path, f"{number}", suffix)
+    (tmp_path / "6.tif").rename(tmp_path / "6.TIF")
+    add_face(tmp_path, "both", ".tiff")
+    add_face(tmp_path, "both", ".webp")
+    faces = load("pts", tmp_path, "all")
+    assert faces.skipped == []
+    assert len(faces.faces) == len(IMAGE_SUFFIXES) + 1
+    assert all(face.read_image().shape == (100, 100, 3) for face in faces.faces)
+    assert faces.faces[-1].image_path.suffix == ".webp"
 
 
 def test_points_of_another_image_are_told_when_it_is_read_but_a_face_cut_off_by_the_edge_is_used(root: Path):
@@ -321,6 +362,54 @@ def test_a_folder_of_peoples_own_is_of_the_scheme_that_most_files_hold(tmp_path:
     assert faces.scheme == COFW_29
     assert [face.subset for face in faces.faces] == [".", ".", "day two", "day two", "day two"]
     assert faces.skipped == [f"{tmp_path / '0.pts'}: holds 68 points, expected 29"]
+
+
+def held_out_of(root: Path) -> tuple[set[str], set[str]]:
+    """Paths of the images to train on and of those held out."""
+    train, validation = (
+        {face.image_path.relative_to(root).as_posix() for face in load("pts", root, split).faces}
+        for split in ("train", "validation")
+    )
+    assert not train & validation
+    assert len(train | validation) == len(load("pts", root, "all").faces)
+    return train, validation
+
+
+def test_of_peoples_own_faces_a_tenth_of_the_whole_is_held_out_however_they_are_sorted(tmp_path: Path):
+    for number in range(60):
+        add_face(tmp_path / f"sorted/person {number // 3}", f"{number}")
+        add_face(tmp_path / "flat", f"{number}")
+    train, validation = held_out_of(tmp_path / "sorted")
+    assert (len(train), len(validation)) == (54, 6)
+    assert held_out_of(tmp_path / "flat")[1] == {f"{number}.jpg" for number in (11, 20, 22, 24, 40, 53)}
+
+
+@pytest.mark.parametrize("by_label", [True, False])
+def test_faces_of_one_recording_and_of_one_labelled_photograph_stay_together(tmp_path: Path, by_label: bool):
+    """Elsewhere than in what 'label' wrote, a last number tells photographs apart."""
+    for number in range(40):
+        add_face(tmp_path, f"clip {number // 4}-frame{25 * number:06}_{number % 2}")
+        add_face(tmp_path, f"IMG-{number // 2}_{number % 2}")
+    if by_label:
+        (tmp_path / "labels.json").write_text("{}")
+    train, validation = held_out_of(tmp_path)
+    assert 6 <= len(validation) <= 8
+    clips, photographs = (
+        [{name.partition(sign)[0] for name in names if sign in name} for names in (train, validation)]
+        for sign in ("-frame", "_")
+    )
+    assert not clips[0] & clips[1]
+    assert bool(photographs[0] & photographs[1]) != by_label
+
+
+@pytest.mark.parametrize(("frames", "held_out"), [([10, 90], 10), ([30, 70], 30), ([100], 0)])
+def test_a_long_recording_is_trained_on_and_the_smallest_held_out(
+    tmp_path: Path, frames: list[int], held_out: int
+):
+    for clip, count in enumerate(frames):
+        for frame in range(count):
+            add_face(tmp_path, f"clip{clip}-frame{frame:06}_0")
+    assert len(held_out_of(tmp_path)[1]) == held_out
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import livefan.training.label as labelling
 from livefan.cli import main
 from livefan.crop import upright_crop
 from livefan.datasets import load
+from livefan.errors import LivefanError
 from livefan.pipeline import Pipeline
 from livefan.runtimes.base import Runtime, RuntimeChoice
 from livefan.runtimes.select import open_runtime
@@ -87,6 +88,7 @@ def test_labelled_faces_can_be_trained_on_and_the_rest_is_explained(
     assert report["kept"] == 1
     (face,) = load("pts", tmp_path / "out", "all").faces
     assert face.image_path.name == "deep-face_0.jpg"
+    assert face.photograph == "deep-face"
     assert face.read_image().shape[0] > 2 * np.ptp(face.points_px, axis=0).max()
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
@@ -192,7 +194,8 @@ def test_frames_of_videos_are_labelled_too_and_gone_on_with(
     assert whole.kept >= 2
     possible = {f"deep-clip-frame{frame:06}_0.{kind}" for frame in frames for kind in ("jpg", "pts")}
     assert set(written[0]) - {"labels.json"} <= possible
-    assert len(load("pts", tmp_path / "out", "all").faces) == whole.kept
+    faces = load("pts", tmp_path / "out", "all").faces
+    assert [face.photograph for face in faces] == ["deep-clip"] * whole.kept  # one side of training or other
 
 
 def test_a_single_video_can_be_named(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
@@ -204,19 +207,59 @@ def test_a_single_video_can_be_named(clip: Path, tmp_path: Path, capsys: pytest.
     assert "text.mp4: " in capsys.readouterr().err
 
 
-def test_labels_of_another_teacher_are_not_gone_on_with(runtime: Runtime, photo: np.ndarray, tmp_path: Path):
+def test_unfinished_labels_of_other_settings_stay_and_are_refused(
+    runtime: Runtime, photo: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for folder in ("in", "elsewhere"):
+        (tmp_path / folder).mkdir()
+        for name in "abc":
+            cv2.imwrite(str(tmp_path / folder / f"{name}.png"), photo)
+    given, out, partial = tmp_path / "in", tmp_path / "out", tmp_path / ".out.partial"
+    stopped_at_the_third(monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        label([runtime], given, out, described="one", quiet=True)
+    before = {path.name: path.read_bytes() for path in partial.iterdir()}
+    assert "b_0.jpg" in before
+    refused = r"\.out\.partial: this folder holds unfinished labels of other .*; name the same .* or remove"
+    for other in (
+        lambda: label([runtime], given, out, described="another", quiet=True),
+        lambda: label([runtime], given, out, described="one", every=2.0, quiet=True),
+        lambda: label([runtime], given, out, Criteria(confidence=0.5), described="one", quiet=True),
+        lambda: label([runtime], tmp_path / "elsewhere", out, described="one", quiet=True),
+    ):
+        with pytest.raises(LivefanError, match=refused):
+            other()
+        assert {path.name: path.read_bytes() for path in partial.iterdir()} == before
+    assert label([runtime], given, out, described="one", quiet=True).kept == 3
+    assert not partial.exists()
+    assert {path.name for path in out.iterdir()} == {
+        "labels.json",
+        *(f"{name}_0.{kind}" for name in "abc" for kind in ("jpg", "pts")),
+    }
+
+
+def test_labelling_that_was_stopped_before_its_first_picture_is_begun_anew(
+    runtime: Runtime, photo: np.ndarray, tmp_path: Path
+):
     (tmp_path / "in").mkdir()
     cv2.imwrite(str(tmp_path / "in/face.png"), photo)
     partial = tmp_path / ".out.partial"
     partial.mkdir()
-    (partial / "journal.jsonl").write_text(json.dumps({"criteria": {}, "teachers": "another"}) + "\n")
-    (partial / "stale_0.jpg").write_bytes(b"of the other teacher")
-    assert label([runtime], tmp_path / "in", tmp_path / "out", described="one", quiet=True).kept == 1
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        "face_0.jpg",
-        "face_0.pts",
-        "labels.json",
-    ]
+    (partial / "journal.jsonl").write_text('{"criteria": {"disagr')
+    assert label([runtime], tmp_path / "in", tmp_path / "out", quiet=True).kept == 1
+
+
+def test_labels_that_are_written_into_the_folder_of_pictures_are_not_labelled_themselves(
+    runtime: Runtime, photo: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for name in "abc":
+        cv2.imwrite(str(tmp_path / f"{name}.png"), photo)
+    looked_at = stopped_at_the_third(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        label([runtime], tmp_path, Path("out"), quiet=True)
+    assert label([runtime], tmp_path, Path("out"), quiet=True).kept == 3
+    assert looked_at == ["a.png", "b.png", "c.png", "c.png"]
 
 
 def test_what_cannot_be_labelled_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -14,7 +14,7 @@ from livefan.datasets import FaceSet, LabelledFace, load, load_training, write_p
 from livefan.errors import LivefanError
 from livefan.frame import Frame
 from livefan.pipeline import Pipeline
-from livefan.scheme import WFLW_98
+from livefan.scheme import IBUG_68, WFLW_98
 from livefan.training.profile import draw_views, synthesise, turn
 from livefan.training.surface import FaceMesh, Portrait
 from livefan.weights import Weights
@@ -120,7 +120,7 @@ def test_a_folder_of_views_is_written_once_and_is_faces_to_train_on(
     root.mkdir()
     for name, picture in (("a", face.read_image()), ("empty", np.zeros((300, 300, 3), np.uint8))):
         cv2.imwrite(str(root / f"{name}.png"), picture)
-        write_pts(root / f"{name}.pts", face.points_px if name == "a" else np.full((68, 2), 100.0))
+        write_pts(root / f"{name}.pts", face.points_px if name == "a" else face.points_px / 3)
     arguments = ["synthesise-profiles", "--dataset", "pts", "--root", root, "--split", "all", "-o", out]
     arguments += ["--views", "2"]
     assert main([str(argument) for argument in arguments]) == 0
@@ -128,14 +128,34 @@ def test_a_folder_of_views_is_written_once_and_is_faces_to_train_on(
     assert "2 views of 1 faces" in said.out
     assert "empty.png: the face mesh does not find the labelled face" in said.err
     before = {path: path.stat().st_mtime_ns for path in out.iterdir()}
-    assert {path.name for path in before} == {"a-0.jpg", "a-0.pts", "a-1.jpg", "a-1.pts"}
+    views = {"a-0.jpg", "a-0.pts", "a-1.jpg", "a-1.pts"}
+    assert {path.name for path in before} == views | {"views.json"}
     assert main([str(argument) for argument in arguments]) == 0
-    assert {path: path.stat().st_mtime_ns for path in out.iterdir()} == before
+    after = {path: path.stat().st_mtime_ns for path in out.iterdir()}
+    assert after.keys() == before.keys()
+    assert all(after[out / name] == before[out / name] for name in views)
     views = load("pts", out, "all")
     assert len(views.faces) == 2
     assert all(view.read_image().shape[2] == 3 for view in views.faces)
     training, _ = load_training("pts", root, [out])
     assert len(training.faces) == 2 + 2
+
+
+def test_a_folder_of_views_of_other_settings_is_refused(tmp_path: Path):
+    faces = FaceSet(IBUG_68, [], title="own")
+    synthesise(faces, tmp_path, 2, seed=1)
+    synthesise(faces, tmp_path, 2, seed=1)
+    for views, seed in ((3, 1), (2, 0)):
+        with pytest.raises(
+            LivefanError, match=r'holds views of {"views": 2, "seed": 1}, not .*; name the same'
+        ):
+            synthesise(faces, tmp_path, views, seed)
+    (tmp_path / "views.json").unlink()
+    synthesise(faces, tmp_path, 3)
+    (tmp_path / "views.json").unlink()
+    write_pts(tmp_path / "a-0.pts", np.ones((68, 2)))
+    with pytest.raises(LivefanError, match=r"of settings that no views\.json tells, not .*choose another"):
+        synthesise(faces, tmp_path, 2, seed=1)
 
 
 def test_faces_of_another_scheme_are_refused(tmp_path: Path):

@@ -206,6 +206,22 @@ def test_a_folder_that_is_not_there_is_told_before_the_work(
     assert "gone: no such folder" in capsys.readouterr().err
 
 
+def test_further_faces_of_another_scheme_are_refused_before_the_work(
+    tmp_path: Path, small: Path, face: Face, photo: np.ndarray, capsys: pytest.CaptureFixture[str]
+):
+    for folder, points in (("afw", face.points_px), ("further", face.points_px[:29])):
+        (tmp_path / folder).mkdir()
+        cv2.imwrite(str(tmp_path / folder / "a.png"), photo)
+        write_pts(tmp_path / folder / "a.pts", points)
+    (tmp_path / "lfpw/trainset").mkdir(parents=True)
+    command = ["refine", str(small), "--root", str(tmp_path), "--extra", str(tmp_path / "further")]
+    assert main([*command, "-o", str(tmp_path / "o.safetensors")]) == 2
+    *absent, said = capsys.readouterr().err.splitlines()
+    assert all(line.startswith("absent") for line in absent)
+    assert said.startswith("livefan: further is of scheme cofw-29, 300w train of 300w-68; faces of one run")
+    assert not (tmp_path / "o.safetensors").exists()
+
+
 def test_weights_that_are_not_there_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     (tmp_path / "lfpw/trainset").mkdir(parents=True)
     command = ["refine", "absent", "--root", str(tmp_path), "-o", str(tmp_path / "o.safetensors")]

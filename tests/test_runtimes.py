@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from livefan.bundled import DEFAULT_WEIGHTS, find_weights
+from livefan.datasets import FaceSet, LabelledFace
 from livefan.decode import crop_to_heatmap, decode_soft_argmax
 from livefan.errors import LivefanError
 from livefan.frame import Face
@@ -26,7 +27,7 @@ from livefan.runtimes.open_vino import has_bfloat16
 from livefan.runtimes.pytorch import TorchRuntime
 from livefan.runtimes.select import Precisions, check_crops, disagreement, open_runtime, read_precisions
 from livefan.runtimes.store import Store, installed_version
-from livefan.scheme import SCHEMES
+from livefan.scheme import IBUG_68, SCHEMES, WFLW_98
 from livefan.weights import Weights, WeightsInfo, load_weights, save_weights
 from livefan.weights_info import WeightFile, read_weight_file
 
@@ -345,6 +346,33 @@ def test_int8_that_was_made_anew_is_not_taken_for_what_was_measured(
     else:
         quantise(path, calibration)
     assert read_precisions(file) == Precisions({"float32": 4.0, "bfloat16": 4.0}, 300)
+
+
+def test_int8_is_replaced_only_once_it_was_measured(
+    small: Path, tmp_path: Path, crops: np.ndarray, monkeypatch: pytest.MonkeyPatch
+):
+    pytest.importorskip("nncf")
+    path = tmp_path / "small.safetensors"
+    shutil.copy(small, path)
+    calibration = [np.roll(crop, shift, axis=1) for crop in crops for shift in (0, 8, -8, 16)]
+    cv2.imwrite(str(tmp_path / "face.png"), crops[0])
+    points = np.random.default_rng(0).uniform(0.3 * SIZE, 0.7 * SIZE, (98, 2))
+    face = LabelledFace(tmp_path / "face.png", points, "own")
+    done = quantise(path, calibration, FaceSet(WFLW_98, [face], title="own"))
+    assert {"float32", "int8"} <= done.nme.keys()
+    assert read_precisions(read_weight_file(path)) == Precisions(done.nme, 1)
+    assert done.path.is_file()
+
+    before = {each.name: each.read_bytes() for each in tmp_path.iterdir()}
+    darker = [crop // 4 for crop in calibration]
+    gone = FaceSet(WFLW_98, [replace(face, image_path=tmp_path / "gone.png")])
+    with pytest.raises(LivefanError, match="no image of the split could be read"):
+        quantise(path, darker, gone)
+    monkeypatch.setattr("livefan.quantise._quantised", lambda *given: pytest.fail("worked before it looked"))
+    other = FaceSet(IBUG_68, [], title="300w validation")
+    with pytest.raises(LivefanError, match=r"of scheme wflw-98, 300w validation of 300w-68; name a data set"):
+        quantise(path, darker, other)
+    assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == before
 
 
 class Drawn(nn.Module):

@@ -342,7 +342,7 @@ def test_further_faces_are_trained_on_too(tmp_path: Path):
     assert [face.name for face in same.faces] == [face.name for face in validation.faces]
     assert with_more.title == "300w train; more"
     for pts in (tmp_path / "more").glob("*.pts"):
-        write_pts(pts, np.zeros((98, 2)) + 50)
+        write_pts(pts, np.random.default_rng(0).uniform(20, 80, (98, 2)))
     with pytest.raises(LivefanError, match="wflw-98"):
         load_training("300w", tmp_path / "root", [tmp_path / "more"])
 

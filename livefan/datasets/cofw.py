@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from livefan.datasets.faces import FaceSet, LabelledFace
+from livefan.datasets.faces import FaceSet, LabelledFace, fault_of
 from livefan.datasets.holdout import divide
 from livefan.errors import LivefanError
 from livefan.scheme import COFW_29
@@ -91,10 +91,10 @@ def load_cofw(root: Path, split: str) -> FaceSet:
         face = _FaceCOFW(
             path, np.column_stack([x, y]) - 1.0, part, (), flags > 0.5, images=_IMAGES[part], index=index
         )
-        if np.isfinite(face.points_px).all():
-            result.faces.append(face)
+        if fault := fault_of(face.points_px, COFW_29):
+            result.skipped.append(f"{face.place}: {fault}")
         else:
-            result.skipped.append(f"{face.place}: a coordinate is not finite")
+            result.faces.append(face)
     return result if split == "test" else divide(result, split)
 
 

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from livefan.errors import LivefanError
+from livefan.metrics import inter_ocular
 from livefan.scheme import LandmarkScheme
 
 _LARGEST_OVERHANG = 0.25
@@ -105,11 +106,7 @@ class FaceSet:
         Raises:
             LivefanError: if they are of different schemes.
         """
-        if other.scheme != self.scheme:
-            raise LivefanError(
-                f"{other.title} is of scheme {other.scheme.name}, {self.title} of {self.scheme.name}; "
-                "faces of one run must be of one scheme"
-            )
+        self.check_scheme(other)
         return FaceSet(
             self.scheme,
             self.faces + other.faces,
@@ -118,6 +115,18 @@ class FaceSet:
             self.duplicates + other.duplicates,
             f"{self.title}; {other.title}",
         )
+
+    def check_scheme(self, other: FaceSet) -> None:
+        """Refuse a set of another scheme than this one's.
+
+        Raises:
+            LivefanError: if it is of one.
+        """
+        if other.scheme != self.scheme:
+            raise LivefanError(
+                f"{other.title} is of scheme {other.scheme.name}, {self.title} of {self.scheme.name}; "
+                "faces of one run must be of one scheme"
+            )
 
     def in_scheme(self, scheme: LandmarkScheme, indices: tuple[int, ...]) -> FaceSet:
         """The same faces with the landmarks of another scheme, picked from theirs by index."""
@@ -131,6 +140,15 @@ class FaceSet:
             for face in self.faces
         ]
         return replace(self, scheme=scheme, faces=faces)
+
+
+def fault_of(points_px: np.ndarray, scheme: LandmarkScheme) -> str:
+    """Why no error can be measured against a face's ``(n, 2)`` labels, in words; empty where one can."""
+    if not np.isfinite(points_px).all():
+        return "a coordinate is not finite"
+    if not inter_ocular(points_px[None], scheme)[0] > 0:  # a file that holds the place of labels, say
+        return "the outer eye corners fall together"
+    return ""
 
 
 def print_skipped(lines: Sequence[str]) -> None:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
-from livefan.datasets.faces import FaceSet, LabelledFace
-from livefan.datasets.holdout import divide
+from livefan.datasets.faces import FaceSet, LabelledFace, fault_of
+from livefan.datasets.holdout import divide_whole
 from livefan.errors import LivefanError
 from livefan.scheme import SCHEMES, LandmarkScheme
+from livefan.sources import IMAGE_SUFFIXES
 
 SPLITS = ("train", "validation", "all")
-_IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
+LABELS_NAME = "labels.json"
+"""What :mod:`livefan.training.label` writes beside the faces that it labels."""
+_FIRST = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
+"""Of several images of one name which is taken, these in order before the other kinds."""
 _PTS = "*.[pP][tT][sS]"
 """Cameras and old tools write names in capitals."""
 
@@ -80,6 +87,9 @@ def add_folder(
         except LivefanError as error:
             into.skipped.append(str(error))
             continue
+        if fault := fault_of(points, into.scheme):
+            into.skipped.append(f"{pts}: {fault}")
+            continue
         into.faces.append(kind(image, points, subset, attributes))
 
 
@@ -89,17 +99,37 @@ def _shown(paths: Iterable[Path]) -> list[Path]:
 
 
 def _images_by_stem(folder: Path) -> dict[str, Path]:
-    """A folder's images; of several of one name, that whose kind is the first of those known."""
-    images = [path for path in _shown(folder.iterdir()) if path.suffix.lower() in _IMAGE_SUFFIXES]
-    images.sort(key=lambda path: _IMAGE_SUFFIXES.index(path.suffix.lower()), reverse=True)
+    """A folder's images, one of each name."""
+    kinds = (*_FIRST, *sorted(IMAGE_SUFFIXES.difference(_FIRST)))
+    images = [path for path in _shown(folder.iterdir()) if path.suffix.lower() in kinds]
+    images.sort(key=lambda path: kinds.index(path.suffix.lower()), reverse=True)
     return {path.stem: path for path in images}
+
+
+@dataclass(frozen=True)
+class _OwnFace(LabelledFace):
+    """Faces of one recording stay together, by the names of frames that ``label`` and nobody else gives."""
+
+    _appended: ClassVar = re.compile(r"-frame\d{6,}_\d+$")
+
+    @property
+    def photograph(self) -> str:
+        return self._appended.sub("", self.image_path.stem)
+
+
+@dataclass(frozen=True)
+class _FaceByLabel(_OwnFace):
+    """A face that ``label`` has written: those of one photograph differ in a last number."""
+
+    _appended: ClassVar = re.compile(r"(-frame\d{6,})?_\d+$")
 
 
 def load_pts_folder(root: Path, split: str) -> FaceSet:
     """Load a folder of images with ``.pts`` files, and the folders in it.
 
     The number of points that most files hold decides the scheme; files with another are listed as skipped.
-    ``all`` takes every face, ``train`` and ``validation`` divide them by photograph.
+    ``all`` takes every face; ``train`` and ``validation`` divide them, a tenth of all for validation, by
+    photograph, which a recording that ``label`` has labelled counts as too.
 
     Raises:
         LivefanError: if there is no ``.pts`` file, or no scheme has that number of points.
@@ -109,10 +139,11 @@ def load_pts_folder(root: Path, split: str) -> FaceSet:
         raise LivefanError(f"{root}: holds no .pts file; --root must hold images with .pts beside them")
     result = FaceSet(_scheme_of(files), [])
     for folder in sorted({path.parent for path in files}):
-        add_folder(folder, folder.relative_to(root).as_posix(), (), result)
+        kind = _FaceByLabel if (folder / LABELS_NAME).is_file() else _OwnFace
+        add_folder(folder, folder.relative_to(root).as_posix(), (), result, kind)
     if not result.faces:
         raise LivefanError(f"{result.skipped[0]} (and no other face under {root} can be used)")
-    return result if split == "all" else divide(result, split)
+    return result if split == "all" else divide_whole(result, split)
 
 
 def _scheme_of(files: list[Path]) -> LandmarkScheme:

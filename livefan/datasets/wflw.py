@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from livefan.datasets.faces import FaceSet, LabelledFace
+from livefan.datasets.faces import FaceSet, LabelledFace, fault_of
 from livefan.datasets.holdout import divide
 from livefan.errors import LivefanError
 from livefan.scheme import WFLW_98
@@ -76,11 +76,12 @@ def _face(line: str, images: Path, part: str) -> LabelledFace:
         values = np.array(fields[:_N_VALUES], np.float64)
     except ValueError as error:
         raise LivefanError(f"not numbers ({error})") from error
-    if not np.isfinite(values).all():
-        raise LivefanError("a coordinate is not finite")
+    points = values[:_N_COORDINATES].reshape(-1, 2)
+    if fault := fault_of(points, WFLW_98):
+        raise LivefanError(fault)
     image = images / fields[-1].strip()
     if not image.is_file():
         raise LivefanError(f"{image}: no such image")
     flags = values[_N_COORDINATES + 4 :] > 0.5
     attributes = tuple(name for name, flag in zip(ATTRIBUTES, flags, strict=True) if flag)
-    return _FaceWFLW(image, values[:_N_COORDINATES].reshape(-1, 2), part, attributes)
+    return _FaceWFLW(image, points, part, attributes)

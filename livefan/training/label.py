@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import shutil
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -24,7 +23,7 @@ from tqdm import tqdm
 
 from livefan.capture import open_source
 from livefan.crop import CROP_MARGIN, Crop, crop_from_landmarks, mirrored_x, upright_crop
-from livefan.datasets.pts import write_pts
+from livefan.datasets.pts import LABELS_NAME, write_pts
 from livefan.detect import Detection, FaceDetector
 from livefan.errors import LivefanError
 from livefan.framing import load_framing
@@ -153,7 +152,7 @@ def label(
 ) -> Labels:
     """Find and label the faces of images and videos; write each as an image with ``.pts`` beside it.
 
-    Stopped, the same call goes on where it was.
+    Stopped, it leaves a hidden folder beside the output, and the same call goes on where it was.
 
     Args:
         teachers: the networks whose mean opinion counts.
@@ -165,19 +164,25 @@ def label(
         quiet: no progress bar.
 
     Raises:
-        LivefanError: if there is no image or video, the teachers have different landmarks, or the output
-            exists or cannot be made.
+        LivefanError: if there is no image or video, the teachers have different landmarks, the output
+            exists or cannot be made, or what was stopped had other settings.
     """
     criteria = criteria or Criteria()
     if len({teacher.scheme.name for teacher in teachers}) != 1:
         raise LivefanError("--weights: the teachers have different landmarks; name networks of one scheme")
-    folder, files = _find(folder)
+    partial = output.with_name(f".{output.name}.partial")
+    terms = {
+        "criteria": asdict(criteria),
+        "every": every,
+        "teachers": described,
+        "from": str(folder.resolve()),
+    }
+    folder, files = _find(folder, but=(output, partial))
     if output.exists():
         raise LivefanError(f"{output}: exists already; choose another --out")
     if not output.parent.is_dir():
         raise LivefanError(f"{output.parent}: no such folder; create it first")
-    partial = output.with_name(f".{output.name}.partial")
-    done = _begin(partial, {"criteria": asdict(criteria), "every": every, "teachers": described})
+    done = _begin(partial, terms)
     stems = _stems([str(path.relative_to(folder)) for path in files])
     with FaceDetector() as detector, (partial / _JOURNAL).open("a") as journal:
 
@@ -200,27 +205,37 @@ def label(
         sum(each.kept for each in done.values()), [line for each in done.values() for line in each.left_out]
     )
     report = {"criteria": asdict(criteria), "kept": labels.kept, "left out": labels.left_out}
-    (partial / "labels.json").write_text(json.dumps(report, indent=1) + "\n")
-    (partial / _JOURNAL).unlink()
+    (partial / LABELS_NAME).write_text(json.dumps(report, indent=1) + "\n")
     partial.rename(output)
+    (output / _JOURNAL).unlink()
     return labels
 
 
 def _begin(partial: Path, terms: dict[str, object]) -> dict[str, Labels]:
-    """The outcome of all that is labelled on these terms already; without such, an empty folder."""
+    """The outcome of all that is labelled on these terms already; without anything, of nothing.
+
+    Raises:
+        LivefanError: if it was begun on other terms, or is damaged.
+    """
+    partial.mkdir(exist_ok=True)
+    journal = partial / _JOURNAL
+    first, *lines = (journal.read_text() if journal.is_file() else "").split("\n")
+    if not lines and set(partial.iterdir()) <= {journal}:  # not even the first line is whole
+        journal.write_text(json.dumps(terms) + "\n")
+        return {}
     try:
-        first, *lines = (partial / _JOURNAL).read_text().split("\n")
-        if json.loads(first) == terms:
-            # The last piece is empty, or a line that a kill cut off.
-            entries = [json.loads(line) for line in lines[:-1]]
-            (partial / _JOURNAL).write_text("\n".join([first, *lines[:-1], ""]))
-            return {name: Labels(**outcome) for name, outcome in entries}
-    except (OSError, ValueError):
-        pass
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
-    (partial / _JOURNAL).write_text(json.dumps(terms) + "\n")
-    return {}
+        same = json.loads(first) == terms
+        # The last piece is empty, or a line that a kill cut off.
+        done = {name: Labels(**outcome) for name, outcome in map(json.loads, lines[:-1])}
+    except (ValueError, TypeError):
+        same = False
+    if not same:
+        raise LivefanError(
+            f"{partial}: this folder holds unfinished labels of other pictures, weights or settings; name "
+            "the same as then, choose another --out, or remove the folder"
+        )
+    journal.write_text("\n".join([first, *lines[:-1], ""]))
+    return done
 
 
 def _stems(names: Sequence[str]) -> dict[str, str]:
@@ -252,12 +267,21 @@ class _Picture:
     image: np.ndarray
 
 
-def _find(given: Path) -> tuple[Path, list[Path]]:
-    """The images and videos that a path stands for, in order, and the folder that they are named from."""
+def _find(given: Path, but: Sequence[Path]) -> tuple[Path, list[Path]]:
+    """The images and videos that a path stands for, in order, and the folder that they are named from.
+
+    Args:
+        but: folders whose files are left out.
+    """
     if given.is_file():
         open_source(given).close()
         return given.parent, [given]
-    files = sorted(path for path in given.rglob("*") if path.suffix.lower() in _SUFFIXES)
+    left_out = [folder.resolve() for folder in but]
+    files = sorted(
+        path
+        for path in given.rglob("*")
+        if path.suffix.lower() in _SUFFIXES and not any(map(path.resolve().is_relative_to, left_out))
+    )
     if not files:
         raise LivefanError(f"{given}: holds no images or videos; name a folder of pictures of faces")
     return given, files

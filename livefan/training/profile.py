@@ -11,6 +11,7 @@ on the cheek's visible outline, and what has gone behind the face lies on the ou
 
 from __future__ import annotations
 
+import json
 import math
 import zlib
 from dataclasses import dataclass
@@ -276,6 +277,8 @@ def draw_views(portrait: Portrait, n_views: int, rng: np.random.Generator) -> li
 
 
 _FRONTAL, _LEAST_TURN, _MOST_TURNED = math.radians(6), math.radians(10), math.radians(45)
+_SETTINGS_NAME = "views.json"
+"""In a folder of views: how many there are of each face, and the seed of their angles."""
 
 
 def synthesise(faces: FaceSet, folder: Path, n_views: int = 3, seed: int = 0) -> Synthesised:
@@ -286,17 +289,18 @@ def synthesise(faces: FaceSet, folder: Path, n_views: int = 3, seed: int = 0) ->
 
     Args:
         faces: faces of the 68-point scheme.
-        folder: made if it is not there.
+        folder: made if it is not there; ``views.json`` in it keeps number and seed.
         n_views: views of each face.
 
     Raises:
-        LivefanError: if the faces are of another scheme.
+        LivefanError: if the faces are of another scheme, or the folder holds views of another number or seed.
     """
     if faces.scheme != IBUG_68:
         raise LivefanError(
             f"{faces.title}: new views need the {IBUG_68.name} scheme, not {faces.scheme.name}"
         )
     folder.mkdir(parents=True, exist_ok=True)
+    _keep_settings(folder, {"views": n_views, "seed": seed})
     skipped, n_views_there = [], 0
     with FaceMesh() as mesh:
         for face in tqdm(faces.faces, "turning faces", disable=None):
@@ -311,6 +315,21 @@ def synthesise(faces: FaceSet, folder: Path, n_views: int = 3, seed: int = 0) ->
                     continue
             n_views_there += n_views
     return Synthesised(n_views_there, skipped)
+
+
+def _keep_settings(folder: Path, settings: dict[str, int]) -> None:
+    """Write down how a folder's views are made; refuse one whose views were, or may be, made otherwise."""
+    path, now = folder / _SETTINGS_NAME, json.dumps(settings)
+    if path.exists():
+        kept = path.read_text().strip()
+    else:
+        kept = f"settings that no {_SETTINGS_NAME} tells" if any(folder.glob("*-0.pts")) else ""
+    if kept not in ("", now):
+        raise LivefanError(
+            f"{folder}: holds views of {kept}, not {now}; name the same, or choose another --out"
+        )
+    with whole_file(path) as partial:
+        partial.write_text(now + "\n")
 
 
 def _write_views(mesh: FaceMesh, face: LabelledFace, files: list[Path], rng: np.random.Generator) -> None:

@@ -100,9 +100,11 @@ def refine(
         half: write it as float16.
 
     Raises:
-        LivefanError: if the weights are of another scheme, not decoded by soft-argmax, or too few faces could
-            be read.
+        LivefanError: if the weights or the further faces are of another scheme, the weights not decoded by
+            soft-argmax, or too few faces could be read.
     """
+    if extra is not None:
+        labelled.check_scheme(extra)
     weights = replace(load_weights(name_or_path, scheme=labelled.scheme.name), refiner=None)
     if weights.info.decoder != "soft-argmax":
         raise LivefanError(f"{weights.path}: decoded by {weights.info.decoder}; only soft-argmax is refined")
