@@ -13,17 +13,17 @@ import torch
 
 from livefan.cli import main
 from livefan.datasets import FaceSet, LabelledFace, load_training, write_pts
-from livefan.decode import crop_to_heatmap
+from livefan.decode import crop_to_heatmap, heatmap_to_crop, soft_argmax
 from livefan.errors import LivefanError
 from livefan.model import MobileFAN
 from livefan.scheme import IBUG_68
 from livefan.training.augment import EvaluationFaces, TrainingFaces
 from livefan.training.average import average
 from livefan.training.config import TrainConfig, read_config, to_toml
-from livefan.training.engine import learning_rate_factor, train, validate
-from livefan.training.learner import MovingAverage
+from livefan.training.engine import learning_rate_factor, taught, train, validate
+from livefan.training.learner import Learner, MovingAverage
 from livefan.training.loader import Loader
-from livefan.training.losses import LandmarkCriterion, weighted_total
+from livefan.training.losses import DistillationCriterion, LandmarkCriterion, weighted_total
 from livefan.training.run import Run
 from livefan.weights import WeightsInfo, load_weights, save_weights
 
@@ -226,6 +226,72 @@ def test_a_student_learns_from_its_teacher_and_can_be_stopped_on_the_way(tmp_pat
     assert min(first.values()) > 0
     state = load_weights(tmp_path / "whole/best.safetensors").model.state_dict()
     assert not [name for name in state if "adapter" in name]
+
+
+@pytest.mark.parametrize(
+    ("input_size", "side", "seen"), [(256, 192, 224), (224, 160, 224), (192, 128, 192), (256, 224, 224)]
+)
+def test_a_teacher_for_larger_crops_sees_the_face_as_large_as_it_learnt_it(
+    tmp_path: Path, input_size: int, side: int, seen: int
+):
+    torch.manual_seed(0)
+    path = tmp_path / "w.safetensors"
+    save_weights(path, MobileFAN(68, 0.5), WeightsInfo("300w-68", 0.5, input_size=input_size))
+    teacher = load_weights(path)
+    sizes: list[int] = []
+    teacher.model.encoder.register_forward_pre_hook(lambda _, given: sizes.append(given[0].shape[-1]))
+    crops = torch.randn(2, 3, side, side)
+    theirs, their_stages = taught(teacher, crops)
+    assert sizes == [seen]
+    learner = Learner(MobileFAN(68, 0.5), teacher.model.channels)
+    heatmaps, stages, lifted = learner(crops)
+    assert theirs.shape == heatmaps.shape
+    terms = DistillationCriterion(1.0, 1.0, 1.0)(heatmaps, stages, lifted, theirs, their_stages)
+    assert all(value.isfinite() and value > 0 for value in terms.values())
+    for value in terms.values():
+        learner.zero_grad()
+        torch.autograd.backward(value, retain_graph=True)
+        slope = learner.network.decoder[0][0].weight.grad
+        assert slope is not None
+        assert slope.isfinite().all()
+        assert slope.abs().max() > 0
+    if seen == side:
+        as_they_are, their_own = teacher.model.with_stages(crops)
+        assert torch.equal(theirs, as_they_are)
+        assert all(map(torch.equal, their_stages, their_own))
+
+
+def test_what_a_teacher_marks_on_the_larger_crop_lies_in_the_same_place_of_the_smaller(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    save_weights(tmp_path / "w.safetensors", MobileFAN(68, 0.5), WeightsInfo("300w-68", 0.5))
+    points = torch.tensor([[60.0, 120.0], [150.0, 31.0]])
+    logits = perfect_logits(points, 1.5)[None, :, :56, :56]
+    monkeypatch.setattr(MobileFAN, "with_stages", lambda network, x: (logits, []))
+    heatmaps, _ = taught(load_weights(tmp_path / "w.safetensors"), torch.zeros(1, 3, 192, 192))
+    found = heatmap_to_crop(soft_argmax(heatmaps)[0])[0]
+    assert torch.allclose((found + 0.5) * 224 / 192 - 0.5, points, atol=0.1)
+
+
+def test_batches_of_several_sizes_are_each_taught_in_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    faces = marked_faces(_folder(tmp_path / "f"), 4)
+    teacher = tmp_path / "w.safetensors"
+    save_weights(teacher, MobileFAN(68, 0.5), WeightsInfo("300w-68", 0.5))
+    seen: list[tuple[bool, int]] = []
+    made = MobileFAN.with_stages
+
+    def recorded(network: MobileFAN, x: torch.Tensor) -> Any:
+        seen.append((torch.is_grad_enabled(), x.shape[-1]))
+        return made(network, x)
+
+    monkeypatch.setattr(MobileFAN, "with_stages", recorded)
+    config = replace(
+        SMALL, input_sizes=(192, 256), teacher=str(teacher), aligned_weight=1.0, response_weight=1.0
+    )
+    train(faces, faces, config, tmp_path / "r", quiet=True)
+    assert seen == [(True, 192), (False, 224), (True, 256), (False, 256)]
 
 
 def test_a_teacher_of_another_scheme_is_one_line(tmp_path: Path):
