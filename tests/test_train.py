@@ -175,6 +175,28 @@ def test_other_settings_do_not_continue_a_run(tmp_path: Path):
         train(faces, faces, SMALL, tmp_path / "r", quiet=True)
 
 
+def test_a_run_that_made_nothing_is_begun_anew_with_other_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    faces, others = (marked_faces(_folder(tmp_path / name), 4) for name in ("f", "others"))
+    folder, mended = tmp_path / "r", replace(SMALL, epochs=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            LandmarkCriterion, "forward", lambda self, maps, points: {"heatmap": maps.sum() * torch.nan}
+        )
+        for _ in range(2):
+            with pytest.raises(LivefanError, match="lower learning_rate"):
+                train(faces, faces, replace(mended, learning_rate=9.0), folder, quiet=True)
+    (folder / ".best.1.partial.safetensors").write_bytes(b"half-written by what was killed")
+    train(others, faces, mended, folder, quiet=True)
+    assert read_config(folder / "run.toml", {}) == mended
+    assert "others" in (folder / "faces.txt").read_text().splitlines()[0]
+    assert not (folder / "resumed.jsonl").exists()
+    (folder / "state.safetensors").unlink()
+    with pytest.raises(LivefanError, match="other settings"):  # its best weights would be lost
+        train(others, faces, SMALL, folder, quiet=True)
+
+
 def test_other_faces_do_not_continue_a_run(tmp_path: Path):
     faces, others = (marked_faces(_folder(tmp_path / name), 4) for name in ("f", "others"))
     once, folder = replace(SMALL, epochs=1), tmp_path / "r"

@@ -86,12 +86,12 @@ class Run:
 
     Args:
         folder: is made if it is absent. One that holds an unfinished run of the same settings on the same
-            faces is taken up by :meth:`resume`.
+            faces is taken up by :meth:`resume`; one whose run left neither state nor weights is begun anew.
         config: the settings.
         training, validation: the faces.
 
     Raises:
-        LivefanError: if the folder holds a run with other settings, or on other faces.
+        LivefanError: if the folder holds what a run with other settings, or on other faces, has made.
     """
 
     def __init__(self, folder: Path, config: TrainConfig, training: FaceSet, validation: FaceSet) -> None:
@@ -100,7 +100,9 @@ class Run:
         self._faces = [f"train {face.place}" for face in training.faces]
         self._faces += [f"validation {face.place}" for face in validation.faces]
         settings, listed = folder / CONFIG_NAME, folder / FACES_NAME
-        if not settings.exists():
+        # What a process that was killed left half-written has a dot before its name.
+        self._continues = settings.exists() and any(folder.glob("[!.]*.safetensors"))
+        if not self._continues:
             return
         if settings.read_text() != to_toml(config):
             raise LivefanError(
@@ -121,10 +123,11 @@ class Run:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         self._write(FACES_NAME, "\n".join(self._faces) + "\n")
-        if (self.folder / CONFIG_NAME).exists():
+        if self._continues:
             with (self.folder / RESUMED_NAME).open("a") as resumed:
                 resumed.write(json.dumps(environment()) + "\n")
             return
+        (self.folder / RESUMED_NAME).unlink(missing_ok=True)
         self._write("environment.json", json.dumps(environment(), indent=1) + "\n")
         self._write("skipped.txt", "".join(f"{line}\n" for line in skipped))
         self._write(CONFIG_NAME, to_toml(self.config))
