@@ -26,6 +26,7 @@ from livefan.training.loader import Loader
 from livefan.training.losses import DistillationCriterion, LandmarkCriterion, weighted_total
 from livefan.training.run import Run
 from livefan.weights import WeightsInfo, load_weights, save_weights
+from livefan.weights_info import sha256_of
 
 SMALL = TrainConfig(width=0.5, init="", epochs=2, batch_size=4, warmup_steps=1)
 
@@ -212,6 +213,34 @@ def test_other_faces_do_not_continue_a_run(tmp_path: Path):
         with pytest.raises(LivefanError, match=rf"r/faces\.txt: .*run on other faces, {said}"):
             train(training, validation, once, folder, quiet=True)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_another_init_or_teacher_of_the_same_name_does_not_continue_a_run(tmp_path: Path):
+    faces, folder = marked_faces(_folder(tmp_path / "f"), 4), tmp_path / "r"
+    paths = {name: tmp_path / f"{name}.safetensors" for name in ("init", "teacher")}
+    for path in paths.values():
+        save_weights(path, MobileFAN(68, 0.5), WeightsInfo("300w-68", 0.5))
+    config = replace(
+        SMALL, epochs=1, response_weight=1.0, **{name: str(path) for name, path in paths.items()}
+    )
+    train(faces, faces, config, folder, quiet=True)
+    assert json.loads((folder / "weights.json").read_text()) == {
+        name: sha256_of(path) for name, path in paths.items()
+    }
+    for name, path in paths.items():
+        as_it_was = path.read_bytes()
+        save_weights(path, MobileFAN(68, 0.5), WeightsInfo("300w-68", 0.5))
+        before = {file.name: file.read_bytes() for file in folder.iterdir()}
+        with pytest.raises(
+            LivefanError, match=rf"whose {name}, .*{name}\.safetensors, was another file"
+        ) as error:
+            train(faces, faces, config, folder, quiet=True)
+        assert "\n" not in str(error.value)
+        assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+        path.write_bytes(as_it_was)
+    (folder / "weights.json").unlink()  # as runs of earlier versions have none
+    save_weights(paths["teacher"], MobileFAN(68, 0.5), WeightsInfo("300w-68", 0.5))
+    train(faces, faces, config, folder, quiet=True)
 
 
 def test_a_run_writes_down_what_it_began_with(tmp_path: Path):
