@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from livefan.cli import main
-from livefan.datasets import FaceSet, LabelledFace, load_training, write_pts
+from livefan.datasets import FaceSet, LabelledFace, load, load_training, write_pts
 from livefan.decode import crop_to_heatmap, heatmap_to_crop, soft_argmax
 from livefan.errors import LivefanError
 from livefan.model import MobileFAN
@@ -526,6 +526,71 @@ def test_averaging_keeps_what_helps_and_says_what_went_in(tmp_path: Path, monkey
     heads = [load_weights(path).model.head.weight for path in epochs]
     mean_head = load_weights(tmp_path / "all.safetensors").model.head.weight
     assert torch.allclose(mean_head, torch.stack(heads).mean(0), atol=1e-7)
+
+
+def test_a_file_counts_in_the_mean_as_often_as_it_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    for name in ("lfpw/trainset", "helen/trainset", "afw"):
+        _write_faces(tmp_path / "root" / name, 8)
+    heads = []
+    for name in ("x", "y"):
+        network = MobileFAN(68, 0.5)
+        save_weights(tmp_path / f"{name}.safetensors", network, WeightsInfo("300w-68", 0.5))
+        heads.append(network.head.weight)
+    x, y, mean = (str(tmp_path / f"{name}.safetensors") for name in ("x", "y", "mean"))
+    data = ["--root", str(tmp_path / "root"), "-o", mean]
+    assert main(["average", x, x, y, "--all", *data]) == 0
+    assert f"{mean}: mean of 3, " in capsys.readouterr().out
+    info = load_weights(mean).info
+    assert info.training["averaged"] == "x, x, y"
+    assert torch.allclose(load_weights(mean).model.head.weight, (2 * heads[0] + heads[1]) / 3, atol=1e-7)
+    # Greedily once more of the same does not lower the error, and so is tried and left out.
+    assert main(["average", x, x, *data]) == 0
+    said = capsys.readouterr().out
+    assert said.count(f"{x}: alone") == 2
+    assert "mean of 1, " in said
+
+
+@pytest.mark.parametrize(
+    ("out", "said"),
+    [("gone/mean.safetensors", "gone: no such folder; create it first"), ("", "is a folder; name a file")],
+)
+def test_a_mean_that_could_not_be_written_is_not_measured(
+    tmp_path: Path, out: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr("livefan.datasets.load", lambda *_: pytest.fail("faces are read"))
+    assert main(["average", "x", "--root", str(tmp_path), "-o", str(tmp_path / out)]) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("greedy", [True, False])
+def test_without_a_finite_error_no_mean_is_written(tmp_path: Path, greedy: bool):
+    faces = marked_faces(_folder(tmp_path / "f"), 2)
+    faces.faces[0].points_px[36] = faces.faces[0].points_px[45]  # eye corners in one place
+    save_weights(tmp_path / "x.safetensors", MobileFAN(68, 0.5), WeightsInfo("300w-68", 0.5))
+    with pytest.raises(LivefanError, match="validation error is inf; check the labels"):
+        average([tmp_path / "x.safetensors"], faces, tmp_path / "mean.safetensors", greedy=greedy)
+    assert not (tmp_path / "mean.safetensors").exists()
+
+
+def test_a_run_without_a_finite_validation_error_says_that_it_kept_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    root, out = tmp_path / "root", tmp_path / "run"
+    _write_faces(root, 12)
+    for face in load("pts", root, "validation").faces:
+        points = face.points_px.copy()
+        points[36] = points[45]  # eye corners in one place
+        write_pts(face.image_path.with_suffix(".pts"), points)
+    (tmp_path / "run.toml").write_text(to_toml(replace(SMALL, epochs=1)))
+    command = ["train", "--dataset", "pts", "--root", str(root), "--config", str(tmp_path / "run.toml")]
+    assert main([*command, "--out", str(out), "--quiet"]) == 2
+    told = capsys.readouterr()
+    assert told.err.count("\n") == 1
+    assert "no weights were kept, since no epoch had a finite validation error" in told.err
+    assert "best.safetensors" not in told.out
+    assert not (out / "best.safetensors").exists()
 
 
 @pytest.mark.parametrize(

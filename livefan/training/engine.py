@@ -260,7 +260,10 @@ def validate(
     device: torch.device,
     decoder: str = "soft-argmax",
 ) -> float:
-    """Mean inter-ocular NME in percent over landmark-box crops, in float32."""
+    """Mean inter-ocular NME in percent over landmark-box crops, in float32.
+
+    Infinite or not a number where a face's eye corners lie in one place, or the network gives no numbers.
+    """
     network.eval()
     predicted, truth = [], []
     for crops, points_crop, pixels_per_crop_pixel in DataLoader(faces, 32):
@@ -269,7 +272,8 @@ def validate(
         predicted.append((points.cpu() * scale).numpy())
         truth.append((points_crop * scale).numpy())
     true_px = np.concatenate(truth)
-    return float(nme(np.concatenate(predicted), true_px, inter_ocular(true_px, scheme)).mean())
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(nme(np.concatenate(predicted), true_px, inter_ocular(true_px, scheme)).mean())
 
 
 class _NoBoard:
