@@ -4,6 +4,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from livefan.bundled import IMAGENET_ENCODER
 from livefan.errors import LivefanError
 from livefan.model import ARCHITECTURES, HeatmapNetwork, MobileFAN, build_network
 from livefan.training.initial import load_initial
@@ -45,6 +46,26 @@ def test_every_encoder_takes_public_weights_of_its_kind(network: HeatmapNetwork,
     load_initial(network, tmp_path / "public.safetensors")
     for name, value in network.encoder.state_dict().items():
         assert torch.equal(value, public[name].to(value.dtype)), name
+
+
+def test_public_weights_may_be_without_the_counts_of_batches(network: HeatmapNetwork, tmp_path: Path):
+    """As torchvision's older checkpoints are."""
+    state = network.encoder.state_dict()
+    older = {
+        name: torch.rand_like(value)
+        for name, value in state.items()
+        if not name.endswith("num_batches_tracked")
+    }
+    assert len(older) < len(state)
+    save_file(older, tmp_path / "older.safetensors")
+    load_initial(network, tmp_path / "older.safetensors")
+    assert all(torch.equal(network.encoder.state_dict()[name], value) for name, value in older.items())
+    removed = next(iter(older))
+    save_file(
+        {name: value for name, value in older.items() if name != removed}, tmp_path / "less.safetensors"
+    )
+    with pytest.raises(LivefanError, match=rf"'{removed}' is absent"):
+        load_initial(network, tmp_path / "less.safetensors")
 
 
 def test_weights_of_another_architecture_are_refused_in_one_line(network: HeatmapNetwork, tmp_path: Path):
@@ -153,3 +174,23 @@ def test_a_narrow_network_starts_from_slices_of_a_wide_one(tmp_path: Path):
     assert torch.equal(
         narrow.encoder.features[0][0].weight, slice_mobilefan(wide, 0.5).encoder.features[0][0].weight
     )
+
+
+def test_a_narrow_network_for_other_landmarks_starts_from_slices_of_all_but_the_head(tmp_path: Path):
+    wide = MobileFAN(68)
+    save_weights(tmp_path / "wide.safetensors", wide, WeightsInfo("300w-68"))
+    narrow = MobileFAN(98, 0.5)
+    head = narrow.head.weight.clone()
+    load_initial(narrow, tmp_path / "wide.safetensors")
+    slices = slice_mobilefan(wide, 0.5)
+    assert torch.equal(narrow.head.weight, head)
+    for name in ("encoder", "decoder"):
+        expected = getattr(slices, name).state_dict()
+        assert all(torch.equal(v, expected[k]) for k, v in getattr(narrow, name).state_dict().items())
+
+
+def test_without_weights_of_its_width_a_narrow_network_is_told_where_to_begin():
+    with pytest.raises(LivefanError, match=r"begin with slices of the full width, --init mobilefan-300w$"):
+        load_initial(MobileFAN(68, 0.5), IMAGENET_ENCODER)
+    with pytest.raises(LivefanError, match=r"name others by --init, or begin with random ones, --init ''$"):
+        load_initial(build_network("resnet50", 68), IMAGENET_ENCODER)

@@ -1,7 +1,8 @@
 import json
+import math
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,20 +13,21 @@ import pytest
 import torch
 
 from livefan.cli import main
-from livefan.datasets import FaceSet, LabelledFace, load_training, write_pts
-from livefan.decode import crop_to_heatmap
+from livefan.datasets import FaceSet, LabelledFace, load, load_training, write_pts
+from livefan.decode import crop_to_heatmap, heatmap_to_crop, soft_argmax
 from livefan.errors import LivefanError
 from livefan.model import MobileFAN
 from livefan.scheme import IBUG_68
 from livefan.training.augment import EvaluationFaces, TrainingFaces
 from livefan.training.average import average
 from livefan.training.config import TrainConfig, read_config, to_toml
-from livefan.training.engine import learning_rate_factor, train, validate
-from livefan.training.learner import MovingAverage
+from livefan.training.engine import learning_rate_factor, taught, train, validate
+from livefan.training.learner import Learner, MovingAverage
 from livefan.training.loader import Loader
-from livefan.training.losses import LandmarkCriterion, weighted_total
+from livefan.training.losses import DistillationCriterion, LandmarkCriterion, weighted_total
 from livefan.training.run import Run
 from livefan.weights import WeightsInfo, load_weights, save_weights
+from livefan.weights_info import sha256_of
 
 SMALL = TrainConfig(width=0.5, init="", epochs=2, batch_size=4, warmup_steps=1)
 
@@ -175,6 +177,28 @@ def test_other_settings_do_not_continue_a_run(tmp_path: Path):
         train(faces, faces, SMALL, tmp_path / "r", quiet=True)
 
 
+def test_a_run_that_made_nothing_is_begun_anew_with_other_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    faces, others = (marked_faces(_folder(tmp_path / name), 4) for name in ("f", "others"))
+    folder, mended = tmp_path / "r", replace(SMALL, epochs=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            LandmarkCriterion, "forward", lambda self, maps, points: {"heatmap": maps.sum() * torch.nan}
+        )
+        for _ in range(2):
+            with pytest.raises(LivefanError, match="lower learning_rate"):
+                train(faces, faces, replace(mended, learning_rate=9.0), folder, quiet=True)
+    (folder / ".best.1.partial.safetensors").write_bytes(b"half-written by what was killed")
+    train(others, faces, mended, folder, quiet=True)
+    assert read_config(folder / "run.toml", {}) == mended
+    assert "others" in (folder / "faces.txt").read_text().splitlines()[0]
+    assert not (folder / "resumed.jsonl").exists()
+    (folder / "state.safetensors").unlink()
+    with pytest.raises(LivefanError, match="other settings"):  # its best weights would be lost
+        train(others, faces, SMALL, folder, quiet=True)
+
+
 def test_other_faces_do_not_continue_a_run(tmp_path: Path):
     faces, others = (marked_faces(_folder(tmp_path / name), 4) for name in ("f", "others"))
     once, folder = replace(SMALL, epochs=1), tmp_path / "r"
@@ -190,6 +214,34 @@ def test_other_faces_do_not_continue_a_run(tmp_path: Path):
         with pytest.raises(LivefanError, match=rf"r/faces\.txt: .*run on other faces, {said}"):
             train(training, validation, once, folder, quiet=True)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_another_init_or_teacher_of_the_same_name_does_not_continue_a_run(tmp_path: Path):
+    faces, folder = marked_faces(_folder(tmp_path / "f"), 4), tmp_path / "r"
+    paths = {name: tmp_path / f"{name}.safetensors" for name in ("init", "teacher")}
+    for path in paths.values():
+        save_weights(path, MobileFAN(68, 0.5), WeightsInfo("300w-68", 0.5))
+    config = replace(
+        SMALL, epochs=1, response_weight=1.0, **{name: str(path) for name, path in paths.items()}
+    )
+    train(faces, faces, config, folder, quiet=True)
+    assert json.loads((folder / "weights.json").read_text()) == {
+        name: sha256_of(path) for name, path in paths.items()
+    }
+    for name, path in paths.items():
+        as_it_was = path.read_bytes()
+        save_weights(path, MobileFAN(68, 0.5), WeightsInfo("300w-68", 0.5))
+        before = {file.name: file.read_bytes() for file in folder.iterdir()}
+        with pytest.raises(
+            LivefanError, match=rf"whose {name}, .*{name}\.safetensors, was another file"
+        ) as error:
+            train(faces, faces, config, folder, quiet=True)
+        assert "\n" not in str(error.value)
+        assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+        path.write_bytes(as_it_was)
+    (folder / "weights.json").unlink()  # as runs of earlier versions have none
+    save_weights(paths["teacher"], MobileFAN(68, 0.5), WeightsInfo("300w-68", 0.5))
+    train(faces, faces, config, folder, quiet=True)
 
 
 def test_a_run_writes_down_what_it_began_with(tmp_path: Path):
@@ -226,6 +278,72 @@ def test_a_student_learns_from_its_teacher_and_can_be_stopped_on_the_way(tmp_pat
     assert min(first.values()) > 0
     state = load_weights(tmp_path / "whole/best.safetensors").model.state_dict()
     assert not [name for name in state if "adapter" in name]
+
+
+@pytest.mark.parametrize(
+    ("input_size", "side", "seen"), [(256, 192, 224), (224, 160, 224), (192, 128, 192), (256, 224, 224)]
+)
+def test_a_teacher_for_larger_crops_sees_the_face_as_large_as_it_learnt_it(
+    tmp_path: Path, input_size: int, side: int, seen: int
+):
+    torch.manual_seed(0)
+    path = tmp_path / "w.safetensors"
+    save_weights(path, MobileFAN(68, 0.5), WeightsInfo("300w-68", 0.5, input_size=input_size))
+    teacher = load_weights(path)
+    sizes: list[int] = []
+    teacher.model.encoder.register_forward_pre_hook(lambda _, given: sizes.append(given[0].shape[-1]))
+    crops = torch.randn(2, 3, side, side)
+    theirs, their_stages = taught(teacher, crops)
+    assert sizes == [seen]
+    learner = Learner(MobileFAN(68, 0.5), teacher.model.channels)
+    heatmaps, stages, lifted = learner(crops)
+    assert theirs.shape == heatmaps.shape
+    terms = DistillationCriterion(1.0, 1.0, 1.0)(heatmaps, stages, lifted, theirs, their_stages)
+    assert all(value.isfinite() and value > 0 for value in terms.values())
+    for value in terms.values():
+        learner.zero_grad()
+        torch.autograd.backward(value, retain_graph=True)
+        slope = learner.network.decoder[0][0].weight.grad
+        assert slope is not None
+        assert slope.isfinite().all()
+        assert slope.abs().max() > 0
+    if seen == side:
+        as_they_are, their_own = teacher.model.with_stages(crops)
+        assert torch.equal(theirs, as_they_are)
+        assert all(map(torch.equal, their_stages, their_own))
+
+
+def test_what_a_teacher_marks_on_the_larger_crop_lies_in_the_same_place_of_the_smaller(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    save_weights(tmp_path / "w.safetensors", MobileFAN(68, 0.5), WeightsInfo("300w-68", 0.5))
+    points = torch.tensor([[60.0, 120.0], [150.0, 31.0]])
+    logits = perfect_logits(points, 1.5)[None, :, :56, :56]
+    monkeypatch.setattr(MobileFAN, "with_stages", lambda network, x: (logits, []))
+    heatmaps, _ = taught(load_weights(tmp_path / "w.safetensors"), torch.zeros(1, 3, 192, 192))
+    found = heatmap_to_crop(soft_argmax(heatmaps)[0])[0]
+    assert torch.allclose((found + 0.5) * 224 / 192 - 0.5, points, atol=0.1)
+
+
+def test_batches_of_several_sizes_are_each_taught_in_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    faces = marked_faces(_folder(tmp_path / "f"), 4)
+    teacher = tmp_path / "w.safetensors"
+    save_weights(teacher, MobileFAN(68, 0.5), WeightsInfo("300w-68", 0.5))
+    seen: list[tuple[bool, int]] = []
+    made = MobileFAN.with_stages
+
+    def recorded(network: MobileFAN, x: torch.Tensor) -> Any:
+        seen.append((torch.is_grad_enabled(), x.shape[-1]))
+        return made(network, x)
+
+    monkeypatch.setattr(MobileFAN, "with_stages", recorded)
+    config = replace(
+        SMALL, input_sizes=(192, 256), teacher=str(teacher), aligned_weight=1.0, response_weight=1.0
+    )
+    train(faces, faces, config, tmp_path / "r", quiet=True)
+    assert seen == [(True, 192), (False, 224), (True, 256), (False, 256)]
 
 
 def test_a_teacher_of_another_scheme_is_one_line(tmp_path: Path):
@@ -321,6 +439,36 @@ def test_settings_survive_toml_and_wrong_ones_are_named(tmp_path: Path):
             read_config(path, {})
 
 
+def test_a_number_out_of_its_range_is_one_line_that_says_the_range(capsys: pytest.CaptureFixture[str]):
+    for setting, value, said in (
+        ("learning_rate", -1.0, "at least 0, not -1.0"),
+        ("learning_rate", math.inf, "at least 0, not inf"),
+        ("weight_decay", -1e-4, "at least 0, not -0.0001"),
+        ("warmup_steps", -3, "at least 0, not -3"),
+        ("epochs", 0, "at least 1, not 0"),
+        ("batch_size", 1, "at least 2, not 1"),
+        ("average_decay", 2.0, "from 0 to 1, not 2.0"),
+        ("mirror", 2.0, "from 0 to 1, not 2.0"),
+        ("rotation_probability", 5.0, "from 0 to 1, not 5.0"),
+        ("scale", 0.8, "from 1 to 10, not 0.8"),
+        ("scale", -1.2, "from 1 to 10, not -1.2"),
+        ("seed", -1, "from 0 to 18446744073709551615, not -1"),
+        ("seed", 10**30, "from 0 to 18446744073709551615"),
+        ("width", math.nan, "from 0.1 to 4, not nan"),
+        ("width", 0.0, "from 0.1 to 4, not 0.0"),
+        ("heatmap_sigma", 0.0, "at least 0.1, not 0.0"),
+        ("response_weight", -1.0, "at least 0, not -1.0"),
+    ):
+        with pytest.raises(LivefanError, match=f"^settings: {setting} must be a number {said}"):
+            read_config(None, {setting: value})
+    for setting in fields(TrainConfig):
+        if setting.type in ("int", "float"):
+            with pytest.raises(LivefanError, match=f"^settings: {setting.name} must be a number"):
+                read_config(None, {setting.name: {"int": -1, "float": math.nan}[str(setting.type)]})
+    assert main(["train", "--root", "r", "--out", "o", "--width", "nan"]) == 2
+    assert capsys.readouterr().err == "livefan: settings: width must be a number from 0.1 to 4, not nan\n"
+
+
 @pytest.mark.parametrize("recipe", sorted(Path("weights/recipes").glob("*.toml")), ids=lambda path: path.stem)
 def test_every_recipe_can_be_read(recipe: Path):
     read_config(recipe, {})
@@ -378,6 +526,71 @@ def test_averaging_keeps_what_helps_and_says_what_went_in(tmp_path: Path, monkey
     heads = [load_weights(path).model.head.weight for path in epochs]
     mean_head = load_weights(tmp_path / "all.safetensors").model.head.weight
     assert torch.allclose(mean_head, torch.stack(heads).mean(0), atol=1e-7)
+
+
+def test_a_file_counts_in_the_mean_as_often_as_it_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    for name in ("lfpw/trainset", "helen/trainset", "afw"):
+        _write_faces(tmp_path / "root" / name, 8)
+    heads = []
+    for name in ("x", "y"):
+        network = MobileFAN(68, 0.5)
+        save_weights(tmp_path / f"{name}.safetensors", network, WeightsInfo("300w-68", 0.5))
+        heads.append(network.head.weight)
+    x, y, mean = (str(tmp_path / f"{name}.safetensors") for name in ("x", "y", "mean"))
+    data = ["--root", str(tmp_path / "root"), "-o", mean]
+    assert main(["average", x, x, y, "--all", *data]) == 0
+    assert f"{mean}: mean of 3, " in capsys.readouterr().out
+    info = load_weights(mean).info
+    assert info.training["averaged"] == "x, x, y"
+    assert torch.allclose(load_weights(mean).model.head.weight, (2 * heads[0] + heads[1]) / 3, atol=1e-7)
+    # Greedily once more of the same does not lower the error, and so is tried and left out.
+    assert main(["average", x, x, *data]) == 0
+    said = capsys.readouterr().out
+    assert said.count(f"{x}: alone") == 2
+    assert "mean of 1, " in said
+
+
+@pytest.mark.parametrize(
+    ("out", "said"),
+    [("gone/mean.safetensors", "gone: no such folder; create it first"), ("", "is a folder; name a file")],
+)
+def test_a_mean_that_could_not_be_written_is_not_measured(
+    tmp_path: Path, out: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr("livefan.datasets.load", lambda *_: pytest.fail("faces are read"))
+    assert main(["average", "x", "--root", str(tmp_path), "-o", str(tmp_path / out)]) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("greedy", [True, False])
+def test_without_a_finite_error_no_mean_is_written(tmp_path: Path, greedy: bool):
+    faces = marked_faces(_folder(tmp_path / "f"), 2)
+    faces.faces[0].points_px[36] = faces.faces[0].points_px[45]  # eye corners in one place
+    save_weights(tmp_path / "x.safetensors", MobileFAN(68, 0.5), WeightsInfo("300w-68", 0.5))
+    with pytest.raises(LivefanError, match="validation error is inf; check the labels"):
+        average([tmp_path / "x.safetensors"], faces, tmp_path / "mean.safetensors", greedy=greedy)
+    assert not (tmp_path / "mean.safetensors").exists()
+
+
+def test_a_run_without_a_finite_validation_error_says_that_it_kept_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    root, out = tmp_path / "root", tmp_path / "run"
+    _write_faces(root, 12)
+    for face in load("pts", root, "validation").faces:
+        points = face.points_px.copy()
+        points[36] = points[45]  # eye corners in one place
+        write_pts(face.image_path.with_suffix(".pts"), points)
+    (tmp_path / "run.toml").write_text(to_toml(replace(SMALL, epochs=1)))
+    command = ["train", "--dataset", "pts", "--root", str(root), "--config", str(tmp_path / "run.toml")]
+    assert main([*command, "--out", str(out), "--quiet"]) == 2
+    told = capsys.readouterr()
+    assert told.err.count("\n") == 1
+    assert "no weights were kept, since no epoch had a finite validation error" in told.err
+    assert "best.safetensors" not in told.out
+    assert not (out / "best.safetensors").exists()
 
 
 @pytest.mark.parametrize(

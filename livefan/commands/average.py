@@ -30,13 +30,16 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
+    from livefan.atomic import whole_file
     from livefan.datasets import load
     from livefan.training.average import average
 
-    validation = load(arguments.dataset, arguments.root, "validation")
-    print_left_out(validation)
-    chosen, error = average(
-        arguments.candidates, validation, arguments.out, greedy=not arguments.all, half=arguments.half
-    )
+    # Entered before the work, so that a place that cannot be written to is told of at once.
+    with whole_file(arguments.out) as partial:
+        validation = load(arguments.dataset, arguments.root, "validation")
+        print_left_out(validation)
+        chosen, error = average(
+            arguments.candidates, validation, partial, greedy=not arguments.all, half=arguments.half
+        )
     print(f"{arguments.out}: mean of {len(chosen)}, validation NME {error:.3f} %")
     return 0

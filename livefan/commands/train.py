@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from livefan.commands.options import (
     print_left_out,
     whole_number,
 )
+from livefan.errors import LivefanError
 
 
 def add(commands: Commands) -> None:
@@ -70,5 +72,11 @@ def run(arguments: argparse.Namespace) -> int:
         quiet=arguments.quiet,
     )
     if first:
+        if math.isinf(progress.best_nme):
+            raise LivefanError(
+                f"{arguments.out}: no weights were kept, since no epoch had a finite validation error; check "
+                "the labels of the faces for eye corners in one place, or lower learning_rate, and choose "
+                "another --out"
+            )
         print(f"{arguments.out / BEST_NAME}: validation NME {progress.best_nme:.3f} %")
     return 0

@@ -8,6 +8,7 @@ which an error on faces of the first kind alone would not show.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -38,7 +39,8 @@ def average(
     """Average weight files and write the result.
 
     Args:
-        candidates: weight files of one kind, as from the epochs of one run.
+        candidates: weight files of one kind, as from the epochs of one run. One that is named several times
+            counts as often.
         validation: labelled faces to choose by.
         output: the weight file to write.
         greedy: leave out what does not lower the validation error.
@@ -48,7 +50,8 @@ def average(
         The files that went in, and the validation NME of their mean in percent.
 
     Raises:
-        LivefanError: if the candidates are not of one architecture, scheme, input size and decoder.
+        LivefanError: if the candidates are not of one architecture, scheme, input size and decoder, or the
+            error is not finite.
     """
     loaded = [load_weights(path, scheme=validation.scheme.name) for path in candidates]
     kind = _kind(loaded[0])
@@ -66,11 +69,17 @@ def average(
         mean.load_state_dict(mean_state(states))
         return validate(mean, faces, validation.scheme, torch.device("cpu"), info.decoder)
 
+    named = [weights.path for weights in loaded]
     states = {weights.path: weights.model.state_dict() for weights in loaded}
     if greedy:
-        chosen, best = _chosen(states, error_of)
+        chosen, best = _chosen(named, states, error_of)
     else:
-        chosen, best = list(states), error_of(list(states.values()))
+        chosen, best = named, error_of([states[path] for path in named])
+    if not math.isfinite(best):
+        raise LivefanError(
+            f"{', '.join(map(str, candidates))}: the validation error is {best}; check the labels of the "
+            "faces for eye corners in one place, or average other files"
+        )
     first = next(weights for weights in loaded if weights.path == chosen[0])
     mean.load_state_dict(mean_state([states[path] for path in chosen]))
     # The refiner of one of them does not fit the mean, and is not written.
@@ -84,13 +93,15 @@ def average(
 
 
 def _chosen(
-    states: dict[Path, dict[str, Tensor]], error_of: Callable[[list[dict[str, Tensor]]], float]
+    named: list[Path],
+    states: dict[Path, dict[str, Tensor]],
+    error_of: Callable[[list[dict[str, Tensor]]], float],
 ) -> tuple[list[Path], float]:
     """What the greedy soup is made of, and its error; each step is printed."""
     alone = {path: error_of([state]) for path, state in states.items()}
     chosen: list[Path] = []
     best = float("inf")
-    for path in sorted(states, key=lambda path: alone[path]):
+    for path in sorted(named, key=lambda path: alone[path]):
         error = error_of([states[each] for each in (*chosen, path)])
         print(f"{path}: alone {alone[path]:.3f} %, with it {error:.3f} %")
         if error < best:

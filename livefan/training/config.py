@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import tomllib
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -18,6 +19,37 @@ _CHOICES = {
     "optimiser": ("adamw", "adam"),
     "schedule": ("cosine", "steps"),
 }
+_RANGES: dict[str, tuple[float, float]] = {
+    "width": (0.1, 4),
+    "epochs": (1, math.inf),
+    "batch_size": (2, math.inf),
+    "learning_rate": (0, math.inf),
+    "weight_decay": (0, math.inf),
+    "warmup_steps": (0, math.inf),
+    "average_decay": (0, 1),
+    "gradient_clip": (0, math.inf),
+    "coordinate_weight": (0, math.inf),
+    "heatmap_weight": (0, math.inf),
+    "heatmap_sigma": (0.1, math.inf),
+    "aligned_weight": (0, math.inf),
+    "similarity_weight": (0, math.inf),
+    "response_weight": (0, math.inf),
+    "seed": (0, 2**64 - 1),
+    "rotation": (0, 180),
+    "rotation_probability": (0, 1),
+    "scale": (1, 10),
+    "shift": (0, 1),
+    "mirror_offset": (-1, 1),
+    "mirror": (0, 1),
+    "photometric": (0, math.inf),
+    "motion_blur": (0, 1),
+    "defocus": (0, 1),
+    "compression": (0, 1),
+    "side_light": (0, 1),
+    "darkness": (0, 1),
+    "covering": (0, 1),
+}
+"""The least and the most that each number may be; none may be infinite."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +61,8 @@ class TrainConfig:
         width: width multiplier of its encoder.
         init: weights to start from, a bundled name or a path: a whole network where it fits, else its
             encoder; empty for random ones.
-        teacher: weights of the network to learn from, a bundled name or a path; empty for none.
+        teacher: weights of the network to learn from, a bundled name or a path; empty for none. Where it was
+            made for larger crops it sees the student's enlarged; see :func:`livefan.training.engine.taught`.
         epochs: passes over the training faces.
         batch_size: faces a step, over all processes.
         input_sizes: sides of the crops in pixels, multiples of 32, which batches take in turn. The first is
@@ -98,12 +131,15 @@ class TrainConfig:
     covering: float = 0.0
 
     def check(self) -> None:
-        """Raise a ValueError that says what is wrong, if the settings contradict each other."""
+        """Raise a ValueError that says what is wrong, if a setting is out of range or contradicts another."""
         for name, known in _CHOICES.items():
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} must be one of {', '.join(known)}, not {getattr(self, name)!r}")
-        if self.epochs < 1 or self.batch_size < 2:
-            raise ValueError("epochs must be at least 1 and batch_size at least 2")
+        for name, (least, most) in _RANGES.items():
+            value = getattr(self, name)
+            if not (least <= value <= most and math.isfinite(value)):
+                wanted = f"at least {least}" if math.isinf(most) else f"from {least} to {most}"
+                raise ValueError(f"{name} must be a number {wanted}, not {value}")
         if not self.input_sizes or not set(self.input_sizes) <= set(INPUT_SIZES):
             raise ValueError(f"input_sizes must be some of {', '.join(map(str, INPUT_SIZES))}")
         if self.heatmap_loss != "cross-entropy" and self.coordinate_weight:

@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from livefan.crop import CLOSEST_SIZE
 from livefan.datasets import FaceSet, print_skipped
 from livefan.decode import DECODERS
 from livefan.errors import LivefanError
@@ -32,7 +34,7 @@ from livefan.training.loader import Loader
 from livefan.training.losses import DistillationCriterion, LandmarkCriterion, weighted_total
 from livefan.training.processes import Processes, join
 from livefan.training.run import Progress, Run, State
-from livefan.weights import load_weights
+from livefan.weights import Weights, load_weights
 
 
 def learning_rate_factor(step: int, steps_per_epoch: int, config: TrainConfig) -> float:
@@ -117,12 +119,12 @@ class _Trainer:
         network = build_network(config.architecture, scheme.n_points, config.width)
         if config.init:
             load_initial(network, config.init)
-        self.teacher: HeatmapNetwork | None = None
+        self.teacher: Weights | None = None
         if config.teacher:
-            self.teacher = load_weights(config.teacher, scheme=scheme.name, device=processes.device).model
+            self.teacher = load_weights(config.teacher, scheme=scheme.name, device=processes.device)
         # Adapters that no term uses would have no gradients, which several processes cannot share.
         lifts = self.teacher is not None and config.aligned_weight > 0
-        learner = Learner(network, self.teacher.channels if self.teacher and lifts else 0)
+        learner = Learner(network, self.teacher.model.channels if self.teacher and lifts else 0)
         learner.to(processes.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.state = State(learner, MovingAverage(network, config.average_decay), _optimiser(learner, config))
         self.landmarks = LandmarkCriterion(
@@ -198,8 +200,36 @@ class _Trainer:
             if self.teacher is None:
                 return terms
             with torch.no_grad():
-                theirs, their_stages = self.teacher.with_stages(x)
+                theirs, their_stages = taught(self.teacher, x)
         return terms | self.distillation(heatmaps, stages, lifted, theirs, their_stages)
+
+
+def taught(teacher: Weights, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+    """The teacher's heatmaps and decoder maps of a student's crops, in the student's sizes.
+
+    A teacher for larger crops than these gets them enlarged: to its own size, but no further than to
+    :data:`livefan.crop.CLOSEST_SIZE`, where a face has as many pixels as in larger crops, which show more
+    about it. Crops are enlarged, and maps reduced again, bilinearly.
+
+    Args:
+        x: ``(batch, 3, side, side)`` normalised RGB.
+
+    Returns:
+        ``(batch, n, side / 4, side / 4)`` logits, and ``(batch, c, s, s)`` with s a 16th, an 8th and a
+        quarter of the side.
+    """
+    side = x.shape[-1]
+    size = min(teacher.info.input_size, max(side, CLOSEST_SIZE))
+    if size <= side:
+        return teacher.model.with_stages(x)
+    heatmaps, stages = teacher.model.with_stages(_resized(x, size))
+    heatmaps, *stages = (_resized(maps, maps.shape[-1] * side // size) for maps in (heatmaps, *stages))
+    return heatmaps, stages
+
+
+def _resized(maps: Tensor, side: int) -> Tensor:
+    # Not in bfloat16, whose steps between neighbouring cells interpolation would show.
+    return functional.interpolate(maps.float(), (side, side), mode="bilinear", align_corners=False)
 
 
 def _optimiser(learner: Learner, config: TrainConfig) -> torch.optim.Optimizer:
@@ -230,7 +260,10 @@ def validate(
     device: torch.device,
     decoder: str = "soft-argmax",
 ) -> float:
-    """Mean inter-ocular NME in percent over landmark-box crops, in float32."""
+    """Mean inter-ocular NME in percent over landmark-box crops, in float32.
+
+    Infinite or not a number where a face's eye corners lie in one place, or the network gives no numbers.
+    """
     network.eval()
     predicted, truth = [], []
     for crops, points_crop, pixels_per_crop_pixel in DataLoader(faces, 32):
@@ -239,7 +272,8 @@ def validate(
         predicted.append((points.cpu() * scale).numpy())
         truth.append((points_crop * scale).numpy())
     true_px = np.concatenate(truth)
-    return float(nme(np.concatenate(predicted), true_px, inter_ocular(true_px, scheme)).mean())
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(nme(np.concatenate(predicted), true_px, inter_ocular(true_px, scheme)).mean())
 
 
 class _NoBoard:

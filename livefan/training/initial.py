@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from livefan.bundled import find_weights
+from livefan.bundled import DEFAULT_WEIGHTS, find_weights
 from livefan.errors import LivefanError
 from livefan.model import HeatmapNetwork, MobileFAN
 from livefan.training.slicing import slice_mobilefan
@@ -15,9 +15,11 @@ from livefan.weights_info import read_info
 def load_initial(model: HeatmapNetwork, name_or_path: str | Path) -> None:
     """Start a network from a weight file: all of it if it fits, else slices of it, else its encoder alone.
 
+    Slices are of encoder and decoder, and of the head where it draws as many landmarks.
+
     Args:
         name_or_path: livefan weights, those of a wider MobileFAN too; or the encoder's alone, with
-            their public names.
+            their public names. Batch norm's counts of batches, which nothing here needs, may be absent.
 
     Raises:
         LivefanError: if a tensor the encoder needs is absent or of another shape.
@@ -33,15 +35,24 @@ def load_initial(model: HeatmapNetwork, name_or_path: str | Path) -> None:
         if info.architecture == MobileFAN.architecture and info.width > model.width:
             wide = load_weights(path).model
             assert isinstance(wide, MobileFAN)
-            if wide.n_points == model.n_points:
-                model.load_state_dict(slice_mobilefan(wide, model.width).state_dict())
-                return
+            slices = slice_mobilefan(wide, model.width)
+            if wide.n_points != model.n_points:
+                slices.head = model.head
+            model.load_state_dict(slices.state_dict())
+            return
     wanted = model.encoder.state_dict()
-    found = {key.removeprefix("encoder."): value for key, value in tensors.items()}
+    found = {key: value for key, value in wanted.items() if key.endswith("num_batches_tracked")}
+    found |= {key.removeprefix("encoder."): value for key, value in tensors.items()}
     for key, value in wanted.items():
         if key not in found or found[key].shape != value.shape:
             raise LivefanError(
                 f"{path}: no encoder weights for {model.architecture} of width {model.width}: "
-                f"{key!r} is absent or of another shape"
+                f"{key!r} is absent or of another shape; {_advice(model)}"
             )
     model.encoder.load_state_dict({key: found[key] for key in wanted})
+
+
+def _advice(model: HeatmapNetwork) -> str:
+    if isinstance(model, MobileFAN) and model.width < 1:
+        return f"begin with slices of the full width, --init {DEFAULT_WEIGHTS}"
+    return "name others by --init, or begin with random ones, --init ''"

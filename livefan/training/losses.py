@@ -161,7 +161,7 @@ class DistillationCriterion(nn.Module):
             heatmaps, teacher_heatmaps: ``(batch, n, h, w)`` logits.
             stages: the student's decoder maps, ``(batch, c, s, s)``.
             lifted: the same through the adapters, with the teacher's channels.
-            teacher_stages: the teacher's decoder maps.
+            teacher_stages: the teacher's decoder maps, as large as the student's.
         """
         terms = {}
         if self.weights["aligned"]:

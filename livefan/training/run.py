@@ -14,17 +14,20 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from livefan.atomic import whole_file
+from livefan.bundled import find_weights
 from livefan.datasets import VALIDATION_SEED, FaceSet
 from livefan.errors import LivefanError
 from livefan.training.config import TrainConfig, to_toml
 from livefan.training.environment import environment
 from livefan.training.learner import Learner, MovingAverage
 from livefan.weights import WeightsInfo, read_tensors, save_weights, under
+from livefan.weights_info import refuse_pickle, sha256_of
 
 BEST_NAME = "best.safetensors"
 STATE_NAME = "state.safetensors"
 CONFIG_NAME = "run.toml"
 FACES_NAME = "faces.txt"
+USED_NAME = "weights.json"
 RESUMED_NAME = "resumed.jsonl"
 
 
@@ -82,16 +85,17 @@ class State:
 
 
 class Run:
-    """A run's folder: settings, environment, lists of faces, weights, state and history.
+    """A run's folder: settings, environment, faces, hashes of init and teacher, weights, state and history.
 
     Args:
         folder: is made if it is absent. One that holds an unfinished run of the same settings on the same
-            faces is taken up by :meth:`resume`.
+            faces is taken up by :meth:`resume`; one whose run left neither state nor weights is begun anew.
         config: the settings.
         training, validation: the faces.
 
     Raises:
-        LivefanError: if the folder holds a run with other settings, or on other faces.
+        LivefanError: if init or teacher cannot be read, or the folder holds what a run with other settings,
+            faces, init or teacher has made.
     """
 
     def __init__(self, folder: Path, config: TrainConfig, training: FaceSet, validation: FaceSet) -> None:
@@ -99,8 +103,11 @@ class Run:
         self._training = training
         self._faces = [f"train {face.place}" for face in training.faces]
         self._faces += [f"validation {face.place}" for face in validation.faces]
-        settings, listed = folder / CONFIG_NAME, folder / FACES_NAME
-        if not settings.exists():
+        self._used = {name: _hash(getattr(config, name)) for name in ("init", "teacher")}
+        settings, listed, hashed = (folder / name for name in (CONFIG_NAME, FACES_NAME, USED_NAME))
+        # What a process that was killed left half-written has a dot before its name.
+        self._continues = settings.exists() and any(folder.glob("[!.]*.safetensors"))
+        if not self._continues:
             return
         if settings.read_text() != to_toml(config):
             raise LivefanError(
@@ -113,18 +120,27 @@ class Run:
                     f"{listed}: this folder holds a run on other faces, first {before!r}, which is {now!r} "
                     "now; name the same data as then, or choose another --out"
                 )
+        used = json.loads(hashed.read_text()) if hashed.exists() else self._used
+        for name, now in self._used.items():
+            if used.get(name, now) != now:
+                raise LivefanError(
+                    f"{hashed}: this folder holds a run whose {name}, {getattr(config, name)}, was another "
+                    "file then; put that one back, or choose another --out"
+                )
 
     def begin(self, skipped: Sequence[str] = ()) -> None:
-        """Write down settings, versions, command, commit, the faces, and what was skipped.
+        """Write down settings, versions, command, commit, the faces, the weights, and what was skipped.
 
         Of a run that is taken up only when, how and by which versions, a line each time.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         self._write(FACES_NAME, "\n".join(self._faces) + "\n")
-        if (self.folder / CONFIG_NAME).exists():
+        self._write(USED_NAME, json.dumps(self._used, indent=1) + "\n")
+        if self._continues:
             with (self.folder / RESUMED_NAME).open("a") as resumed:
                 resumed.write(json.dumps(environment()) + "\n")
             return
+        (self.folder / RESUMED_NAME).unlink(missing_ok=True)
         self._write("environment.json", json.dumps(environment(), indent=1) + "\n")
         self._write("skipped.txt", "".join(f"{line}\n" for line in skipped))
         self._write(CONFIG_NAME, to_toml(self.config))
@@ -184,3 +200,12 @@ class Run:
     def _write(self, name: str, text: str) -> None:
         with whole_file(self.folder / name) as partial:
             partial.write_text(text)
+
+
+def _hash(name_or_path: str) -> str:
+    """Of a weight file, by path or bundled name; of none an empty one."""
+    if not name_or_path:
+        return ""
+    path = find_weights(name_or_path)
+    refuse_pickle(path)
+    return sha256_of(path)
