@@ -12,6 +12,7 @@ from numbered import Numbered
 
 from livefan.frame import Frame
 from livefan.live.advice import Advice, is_dark
+from livefan.live.model import Model
 from livefan.live.result import Pair, Result
 from livefan.live.session import LiveSession
 from livefan.model_choice import ModelChoice
@@ -104,6 +105,21 @@ def test_what_cannot_be_opened_is_said_in_one_line(watch, tmp_path: Path):
     assert watched.error is not None
     assert "none.mp4" in watched.error
     assert "\n" not in watched.error
+
+
+def test_what_takes_long_is_said_until_it_is_done(monkeypatch: pytest.MonkeyPatch):
+    load, said = ModelChoice.pipeline, []
+
+    def slow(choice: ModelChoice, *, say: Callable[[str], None], **how) -> Pipeline:
+        say("choosing")
+        return load(choice, say=say, **how)
+
+    monkeypatch.setattr(ModelChoice, "pipeline", slow)
+    model = Model(RAW, 1, said.append)
+    assert model.prepare()
+    model.close()
+    assert said[0] == "choosing"
+    assert said[-1] == ""
 
 
 def test_it_stops_within_a_second_and_leaves_no_thread(clip: Path):

@@ -24,7 +24,7 @@ class Model:
     Args:
         choice: which model.
         max_faces: follow at most this many.
-        say: told in words what takes long, or why a model could not be taken.
+        say: told in words what takes long, or why a model could not be taken; nothing once it is there.
         background: look for further faces in a thread, see :class:`livefan.pipeline.Pipeline`.
 
     Attributes:
@@ -77,6 +77,7 @@ class Model:
                 self._wanted = self._choice
             self._say(str(error))
             return False
+        self._say("")  # whatever took long is done
         self.close()
         self._pipeline, self._choice = pipeline, wanted
         return True
