@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -27,6 +26,8 @@ from livefan.tracking import PRESENCE, SURE, Track, bounding_box, look
 from livefan.turned import detect_turned
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor, Future
+
     from livefan.weights import Weights
 
 _SAME_FACE_IOU = 0.4
@@ -92,7 +93,7 @@ class Pipeline:
         self._smoother = smoother
         self._framing = load_framing()
         self._detector = FaceDetector()
-        self._background = ThreadPoolExecutor(1, "livefan-detect") if background else None
+        self._background = _thread() if background else None
         self._next_id = 1
         self.reset()
 
@@ -342,3 +343,10 @@ class Pipeline:
             located.spread_px,
             located.points_px,
         )
+
+
+def _thread() -> Executor:
+    # Imported here: who follows faces in one thread does without.
+    from concurrent.futures import ThreadPoolExecutor
+
+    return ThreadPoolExecutor(1, "livefan-detect")

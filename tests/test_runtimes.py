@@ -26,7 +26,7 @@ from livefan.runtimes.graph import as_onnx
 from livefan.runtimes.open_vino import has_bfloat16
 from livefan.runtimes.pytorch import TorchRuntime
 from livefan.runtimes.select import Precisions, check_crops, disagreement, open_runtime, read_precisions
-from livefan.runtimes.store import Store, installed_version
+from livefan.runtimes.store import Store, cache_folder, installed_version
 from livefan.scheme import IBUG_68, SCHEMES, WFLW_98
 from livefan.weights import Weights, WeightsInfo, load_weights, save_weights
 from livefan.weights_info import WeightFile, read_weight_file
@@ -235,6 +235,25 @@ def test_a_cache_that_cannot_be_written_to_does_no_harm(small: Path, tmp_path: P
     (tmp_path / "file").touch()
     made = open_runtime(small, OPENVINO, cache=tmp_path / "file")
     assert made.run(check_crops(SIZE)).shape == (3, 98, 4)
+
+
+@pytest.mark.parametrize(
+    ("system", "variable", "folder"),
+    [
+        ("linux", "XDG_CACHE_HOME", "livefan"),
+        ("win32", "LOCALAPPDATA", "livefan/Cache"),
+        ("linux", "LIVEFAN_CACHE", "."),
+        ("darwin", "HOME", "Library/Caches/livefan"),
+    ],
+)
+def test_the_cache_lies_where_the_system_has_caches(
+    system: str, variable: str, folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for name in ("LIVEFAN_CACHE", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(sys, "platform", system)
+    monkeypatch.setenv(variable, str(tmp_path))
+    assert cache_folder() == tmp_path / folder
 
 
 def test_a_network_belongs_to_the_installed_version_of_what_runs_it():

@@ -6,14 +6,12 @@ import hashlib
 import json
 import os
 import platform
-import shutil
+import sys
 from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-
-from platformdirs import user_cache_path
 
 import livefan
 from livefan.atomic import whole_file
@@ -34,9 +32,17 @@ _MANIFEST = "livefan.json"
 
 
 def cache_folder() -> Path:
-    """Where livefan keeps what it can make again: ``LIVEFAN_CACHE``, or a folder in the user's cache."""
-    named = os.environ.get("LIVEFAN_CACHE")
-    return Path(named) if named else user_cache_path("livefan", appauthor=False)
+    """Where livefan keeps what it can make again: ``LIVEFAN_CACHE``, or a folder in the user's cache.
+
+    Where each system has that is soon said; packages that know more about it would take a MiB of memory.
+    """
+    if named := os.environ.get("LIVEFAN_CACHE"):
+        return Path(named)
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local") / "livefan" / "Cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library/Caches/livefan"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "livefan"
 
 
 @cache
@@ -108,6 +114,8 @@ class Store:
         """Make the folder, and remove those that were not used for longest."""
         if self.folder.is_dir():
             return
+        import shutil  # rarely needed, and it loads every kind of archive
+
         self.folder.mkdir(parents=True)
         by_use = sorted(
             (folder for folder in self._root.iterdir() if folder.is_dir()), key=lambda f: -f.stat().st_mtime
