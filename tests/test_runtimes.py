@@ -256,6 +256,13 @@ def test_the_cache_lies_where_the_system_has_caches(
     assert cache_folder() == tmp_path / folder
 
 
+def test_who_has_no_home_has_a_cache_all_the_same(monkeypatch: pytest.MonkeyPatch):
+    for name in ("LIVEFAN_CACHE", "XDG_CACHE_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)
+    assert cache_folder().parts[-2:] == (".cache", "livefan")
+
+
 def test_a_network_belongs_to_the_installed_version_of_what_runs_it():
     for package in ("openvino", "onnxruntime", "torch"):
         assert installed_version(package) == version(package)

@@ -74,9 +74,8 @@ def run(arguments: argparse.Namespace) -> int:
     if first:
         if math.isinf(progress.best_nme):
             raise LivefanError(
-                f"{arguments.out}: no weights were kept, since no epoch had a finite validation error; check "
-                "the labels of the faces for eye corners in one place, or lower learning_rate, and choose "
-                "another --out"
+                f"{arguments.out}: no weights were kept, since no epoch had a finite validation error; lower "
+                "learning_rate, and choose another --out"
             )
         print(f"{arguments.out / BEST_NAME}: validation NME {progress.best_nme:.3f} %")
     return 0

@@ -39,10 +39,15 @@ def cache_folder() -> Path:
     if named := os.environ.get("LIVEFAN_CACHE"):
         return Path(named)
     if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local") / "livefan" / "Cache"
+        return Path(os.environ.get("LOCALAPPDATA") or _at_home("AppData/Local")) / "livefan" / "Cache"
     if sys.platform == "darwin":
-        return Path.home() / "Library/Caches/livefan"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "livefan"
+        return _at_home("Library/Caches") / "livefan"
+    return Path(os.environ.get("XDG_CACHE_HOME") or _at_home(".cache")) / "livefan"
+
+
+def _at_home(folder: str) -> Path:
+    # Path.home() raises where nobody has said where home is, as in a container of an unknown user.
+    return Path(os.path.expanduser("~"), folder)
 
 
 @cache
