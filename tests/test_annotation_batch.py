@@ -102,6 +102,31 @@ def test_an_output_of_something_else_is_not_taken_for_done(tmp_path: Path, talks
     assert batch.run_task(Task(other.recording, other.outputs, other.settings, overwrite=True)).annotated
 
 
+@pytest.mark.parametrize("died_clearing", [False, True])
+def test_what_a_process_left_that_died_with_its_outputs_in_place_is_cleared_up(
+    tmp_path: Path, talks: Path, monkeypatch: pytest.MonkeyPatch, died_clearing: bool
+):
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt  # stands for the kill: nothing behind it is done
+
+    task = Task(str(talks / "a2.mp4"), Outputs(tmp_path / "x", None), AnnotationSettings())
+    with monkeypatch.context() as patched:
+        patched.setattr(*((shutil, "rmtree") if died_clearing else (Outputs, "clear")), die)
+        with pytest.raises(KeyboardInterrupt):
+            batch.run_task(task)
+    assert task.outputs.placing
+    assert batch.run_task(task) == Outcome(task.recording)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["x.csv", "x.livefan.json"]
+
+
+def test_the_work_of_another_run_on_an_output_is_left_alone(tmp_path: Path, talks: Path):
+    task = Task(str(talks / "a2.mp4"), Outputs(tmp_path / "x", None), AnnotationSettings())
+    assert batch.run_task(task).annotated
+    task.outputs.work.mkdir()
+    assert batch.run_task(task) == Outcome(task.recording)
+    assert task.outputs.work.is_dir()
+
+
 def test_a_process_that_dies_takes_only_its_recording_with_it(
     tmp_path: Path, talks: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -130,6 +130,8 @@ def run_task(task: Task) -> Outcome:
     begun = time.perf_counter()
     try:
         if not task.overwrite and done_before(task.recording, task.outputs, task.settings):
+            if task.outputs.placing:  # the process that did it died as it cleared up
+                task.outputs.clear()
             return Outcome(task.recording)
         done = annotate(task.recording, task.outputs, task.settings, overwrite=task.overwrite)
     except LivefanError as error:

@@ -14,6 +14,7 @@ from livefan.annotation.video import CODECS
 from livefan.errors import LivefanError
 from livefan.sinks import IMAGE_SUFFIXES
 
+_PLACING = "placing"
 VIDEO_SUFFIXES = tuple(dict.fromkeys(suffix for codec in CODECS.values() for suffix in codec.suffixes))
 
 
@@ -116,8 +117,14 @@ class Outputs:
         for table in self.tables:
             table_suffix(table)
 
+    @property
+    def placing(self) -> bool:
+        """Whether the work folder is that of a run which had finished, and was stopped in :meth:`place`."""
+        return (self.work / _PLACING).exists()
+
     def place(self) -> None:
         """Move everything from the work folder to where it belongs, the header last."""
+        (self.work / _PLACING).touch()
         for path in self:
             finished = self.work / path.name
             if not finished.exists():
@@ -125,4 +132,19 @@ class Outputs:
             if path.is_dir():
                 shutil.rmtree(path)
             os.replace(finished, path)
+        self.clear()
+
+    def clear(self) -> None:
+        """Remove the work folder, the mark of :meth:`place` last: it tells a run that is stopped in here."""
+        for path in self.work.iterdir():
+            if path.name != _PLACING:
+                remove(path)
         shutil.rmtree(self.work)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or folder, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

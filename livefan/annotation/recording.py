@@ -23,7 +23,7 @@ from livefan.annotation.header import Header, Model
 from livefan.annotation.journal import Journal
 from livefan.annotation.mux import mux
 from livefan.annotation.offline import annotated_frames
-from livefan.annotation.outputs import Outputs
+from livefan.annotation.outputs import Outputs, remove
 from livefan.annotation.records import AnnotatedFrame
 from livefan.annotation.tables import TABLES, table_suffix
 from livefan.annotation.video import VideoFormat, VideoStage, as_face
@@ -118,7 +118,7 @@ def annotate(
     outputs.check(
         path if recording != STANDARD_INPUT and path.exists() else None,
         settings.video.codec,
-        overwrite=overwrite or _placing(outputs),
+        overwrite=overwrite or outputs.placing,
     )
     weights = read_weight_file(settings.weights)
     try:
@@ -181,10 +181,6 @@ def _request(
     names = [path.name for path in outputs]
     text = _measuring(recording, fingerprint, settings, weights) + json.dumps([asdict(settings), names])
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _placing(outputs: Outputs) -> bool:
-    return (outputs.work / "placing").exists()
 
 
 class _Stage(Protocol):
@@ -259,7 +255,6 @@ class _Annotation:
         with Journal(self.outputs.work / _JOURNAL, identity) as journal:
             problems = self._annotate(recording, name, journal, runtime)
             n_frames = journal.n_frames
-        self.outputs.work.joinpath("placing").touch()
         self.outputs.place()
         if not self.n_with_face:
             problems.append(f"{name}: no face was found on any of its {n_frames} frames")
@@ -324,7 +319,7 @@ class _Annotation:
         with ExitStack() as tables:
             sinks = []
             for path in self.outputs.tables:
-                _remove(work / path.name)
+                remove(work / path.name)
                 sinks.append(tables.enter_context(TABLES[table_suffix(path)](work / path.name, header)))
             chunks = annotated_frames(
                 journal,
@@ -383,13 +378,6 @@ def _raise_if_failed(writing: Future[None]) -> None:
     """Learn early that the other thread failed."""
     if writing.done():
         writing.result()
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def _spool(stream: IO[bytes], path: Path) -> str:
