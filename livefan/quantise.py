@@ -20,9 +20,9 @@ import numpy as np
 
 from livefan.atomic import check_folder, whole_file
 from livefan.crop import crop_from_landmarks
-from livefan.datasets import FaceSet
+from livefan.datasets import FaceSet, print_skipped
 from livefan.errors import LivefanError
-from livefan.evaluate import evaluate
+from livefan.evaluate import Evaluation, evaluate
 from livefan.pipeline import Pipeline
 from livefan.runtimes.base import RuntimeChoice
 from livefan.runtimes.graph import as_onnx
@@ -54,17 +54,23 @@ class Quantised:
 
 
 def labelled_crops(faces: FaceSet, size: int, count: int = FACES) -> list[np.ndarray]:
-    """Crops of labelled faces drawn at random with a fixed seed, ``(size, size, 3)`` uint8 BGR each."""
+    """Crops of labelled faces drawn at random with a fixed seed, ``(size, size, 3)`` uint8 BGR each.
+
+    What is skipped of the set, or cannot be read, is told of.
+    """
     order = np.random.default_rng(_SEED).permutation(len(faces.faces))
     crops: list[np.ndarray] = []
+    skipped = list(faces.skipped)
     for number in order:
         face = faces.faces[number]
         try:
             crops.append(crop_from_landmarks(face.points_px).sized(size).cut(face.read_image()))
-        except LivefanError:
+        except LivefanError as error:
+            skipped.append(str(error))
             continue
         if len(crops) == count:
             break
+    print_skipped(skipped)
     return crops
 
 
@@ -123,12 +129,15 @@ def quantise(
     graph = simplified(for_one_crop(from_onnx(as_onnx(load_weights(weights.path))), weights))
     model = _quantised(graph, crops)
     metadata = {"weights_sha256": weights.sha256, "precision": "int8", "calibration_faces": str(len(crops))}
-    nme = _measure(weights, model, metadata, validation) if validation else {}
+    measured = _measure(weights, model, metadata, validation) if validation else {}
+    nme = {name: round(each.accuracy.nme_inter_ocular, 4) for name, each in measured.items()}
     _forget_int8(weights)
     save_model(model, int8_path(weights), metadata)
     if validation:
         kept = {"weights_sha256": weights.sha256, "validation": validation.title}
-        _write_precisions(weights, kept | {"faces": len(validation.faces), "nme": nme})
+        of_int8 = measured["int8"]
+        print_skipped(of_int8.skipped)
+        _write_precisions(weights, kept | {"faces": len(of_int8.measured), "nme": nme})
     return Quantised(int8_path(weights), len(crops), nme)
 
 
@@ -168,8 +177,8 @@ def _quantised(model: Any, crops: list[np.ndarray]) -> Any:
 
 def _measure(
     weights: WeightFile, model: Any, metadata: dict[str, str], validation: FaceSet
-) -> dict[str, float]:
-    """Validation NME in percent of every precision that runs here, int8 being ``model``."""
+) -> dict[str, Evaluation]:
+    """Every precision that runs here, int8 being ``model``, on the validation faces."""
     precisions = ["float32", *(["bfloat16"] if has_bfloat16() else []), "int8"]
     measured = {}
     # Windows does not remove files that a network still has mapped into memory.
@@ -178,5 +187,5 @@ def _measure(
         save_model(model, int8_path(copy), metadata)
         for precision in precisions:
             runtime = open_runtime(copy, RuntimeChoice("openvino", precision))
-            measured[precision] = round(evaluate(runtime, validation).accuracy.nme_inter_ocular, 4)
+            measured[precision] = evaluate(runtime, validation)
     return measured

@@ -1,5 +1,6 @@
 """Many recordings: named, done in processes or on a cluster, each once, and told of in a table."""
 
+import json
 import os
 import shutil
 import signal
@@ -149,28 +150,29 @@ def dying_task(task: Task) -> Outcome:
 
 
 @pytest.fixture
-def cluster() -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
-    """A Dask scheduler on loopback, and two workers without nannies."""
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
+    """A Dask scheduler on a free port of loopback, and two workers without nannies."""
     pytest.importorskip("distributed")
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": environment}
-    address = "tcp://127.0.0.1:38786"
-    dask = [sys.executable, "-m"]
-    apart = ["--host", "127.0.0.1", "--no-dashboard"]
+    told = tmp_path_factory.mktemp("cluster") / "scheduler.json"
+    apart = ["--scheduler-file", str(told), "--host", "127.0.0.1", "--no-dashboard"]
+    commands = [
+        ["distributed.cli.dask_scheduler", *apart, "--port", "0", "--no-show"],
+        *[["distributed.cli.dask_worker", *apart, "--nthreads", "1", "--no-nanny"]] * 2,
+    ]
     started = [
         subprocess.Popen(
-            [*dask, "distributed.cli.dask_scheduler", "--port", "38786", "--no-show", *apart],
-            **quiet,  # type: ignore[call-overload]
+            [sys.executable, "-m", *command],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=environment,
         )
+        for command in commands
     ]
-    for _ in range(2):
-        started.append(
-            subprocess.Popen(
-                [*dask, "distributed.cli.dask_worker", address, "--nthreads", "1", "--no-nanny", *apart],
-                **quiet,  # type: ignore[call-overload]
-            )
-        )
-    yield address, started[1:]
+    while not (told.is_file() and told.read_text().endswith("}")):
+        assert started[0].poll() is None
+        time.sleep(0.05)
+    yield json.loads(told.read_text())["address"], started[1:]
     for process in started:
         process.kill()
         process.wait()

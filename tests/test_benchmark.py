@@ -252,7 +252,7 @@ def test_what_cannot_be_measured_is_one_line(
         peers.dlib_landmarks(tmp_path / "model.dat")
     assert peers.installed_dlib_model() is None
     cv2.imwrite(str(tmp_path / "blank.png"), np.full_like(photo, 90))
-    for options in ([], ["--annotate"], ["--minutes", "1"]):
+    for options in ([], ["--annotate"], ["--minutes", "1"], ["--gui"]):
         assert main(["benchmark", str(tmp_path / "blank.png"), *options]) == 2
         said = capsys.readouterr()
         assert "blank.png: no face on any of its frames" in said.err
@@ -268,6 +268,10 @@ def test_figures_of_every_measurement_are_kept(
 ):
     half_a_minute = [Sample(0.5, 200.0, Timing(4.0, 5.0, 12, 3.0))]
     monkeypatch.setattr("livefan.benchmark.soak.soak", lambda *given, **named: half_a_minute)
+    seen = window.WindowReport(
+        "offscreen", 900.0, 12.0, 16.0, 30.0, {"it is held": 9.0}, {"it is held": 8.0}, 90.0, 0
+    )
+    monkeypatch.setattr("livefan.benchmark.window.benchmark_window", lambda *given: seen)
     speed = AnnotationSpeed(clip.name, 19.7, 473, {"livefan, data only": 3.0, peers.MEDIAPIPE: 4.0})
     monkeypatch.setattr("livefan.benchmark.annotating.benchmark_annotate", lambda *given: speed)
     monkeypatch.setattr("livefan.benchmark.run.benchmark", lambda *given, **named: report)
@@ -278,10 +282,11 @@ def test_figures_of_every_measurement_are_kept(
         assert main([*map(str, arguments), "--json", str(path)]) == 0
         return json.loads(path.read_text())
 
-    soaked, annotated = kept("--minutes", 1), kept("--annotate", "--threads", 1)
+    soaked, annotated, watched = kept("--minutes", 1), kept("--annotate", "--threads", 1), kept("--gui")
     assert soaked["samples"] == [asdict(sample) for sample in half_a_minute]
     assert annotated["seconds"] == speed.seconds
-    for each in (soaked, annotated):
+    assert watched["held_up"] == seen.held_up
+    for each in (soaked, annotated, watched):
         assert [each[name] for name in ("clip", "weights", "runtime", "precision", "threads")] == [
             clip.name,
             DEFAULT_WEIGHTS,
@@ -337,7 +342,7 @@ def test_the_window_is_used_and_measured(clip: Path):
     assert all(longest > 0 for longest in report.held_up.values())
     assert all(report.worked[name] > 0 for name in report.held_up)
     assert "start to first picture" in "\n".join(window.as_lines(report))
-    assert window.WindowReport(**json.loads(json.dumps(report.as_json()))) == report
+    assert window.WindowReport(**json.loads(json.dumps(asdict(report)))) == report
 
 
 def test_what_the_window_fails_by_is_one_line(tmp_path: Path, clip: Path):

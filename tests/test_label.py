@@ -262,6 +262,16 @@ def test_labels_that_are_written_into_the_folder_of_pictures_are_not_labelled_th
     assert looked_at == ["a.png", "b.png", "c.png", "c.png"]
 
 
+def test_finished_labels_inside_the_folder_of_pictures_are_not_labelled_again(
+    runtime: Runtime, photo: np.ndarray, tmp_path: Path
+):
+    cv2.imwrite(str(tmp_path / "a.png"), photo)
+    assert label([runtime], tmp_path, tmp_path / "first", quiet=True).kept == 1
+    assert label([runtime], tmp_path, tmp_path / "second", quiet=True).kept == 1
+    # Named itself, it is what is to be labelled.
+    assert label([runtime], tmp_path / "first", tmp_path / "third", quiet=True).kept == 1
+
+
 def test_what_cannot_be_labelled_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     (tmp_path / "empty").mkdir()
     (tmp_path / "full").mkdir()

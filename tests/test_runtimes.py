@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -353,6 +354,26 @@ def test_quantising_writes_what_the_pipeline_then_runs(small: Path, tmp_path: Pa
     assert disagreement(runtime, TorchRuntime(load_weights(path)).run(crops), crops) < 3
 
 
+def test_a_model_whose_writing_is_cut_off_is_not_left_with_the_numbers_of_another(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    model = open_vino.from_onnx(as_onnx(load_weights(small)))
+    path = tmp_path / "a.xml"
+    open_vino.save_model(model, path, {"number": "1"})
+    assert open_vino.read_metadata(open_vino.read_model(path)) == {"number": "1"}
+    replace_file = os.replace
+
+    def die_after_numbers(source: Path, target: Path) -> None:
+        if target.suffix == ".xml":
+            raise KeyboardInterrupt
+        replace_file(source, target)
+
+    monkeypatch.setattr(os, "replace", die_after_numbers)
+    with pytest.raises(KeyboardInterrupt):
+        open_vino.save_model(model, path, {"number": "2"})
+    assert [each.name for each in tmp_path.iterdir()] == ["a.bin"]
+
+
 @pytest.mark.parametrize("killed", [False, True])
 def test_int8_that_was_made_anew_is_not_taken_for_what_was_measured(
     killed: bool, small: Path, tmp_path: Path, crops: np.ndarray, monkeypatch: pytest.MonkeyPatch
@@ -375,7 +396,11 @@ def test_int8_that_was_made_anew_is_not_taken_for_what_was_measured(
 
 
 def test_int8_is_replaced_only_once_it_was_measured(
-    small: Path, tmp_path: Path, crops: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    small: Path,
+    tmp_path: Path,
+    crops: np.ndarray,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ):
     pytest.importorskip("nncf")
     path = tmp_path / "small.safetensors"
@@ -384,7 +409,9 @@ def test_int8_is_replaced_only_once_it_was_measured(
     cv2.imwrite(str(tmp_path / "face.png"), crops[0])
     points = np.random.default_rng(0).uniform(0.3 * SIZE, 0.7 * SIZE, (98, 2))
     face = LabelledFace(tmp_path / "face.png", points, "own")
-    done = quantise(path, calibration, FaceSet(WFLW_98, [face], title="own"))
+    lost = replace(face, image_path=tmp_path / "lost.png")
+    done = quantise(path, calibration, FaceSet(WFLW_98, [face, lost], title="own"))
+    assert capsys.readouterr().err.count("lost.png") == 1
     assert {"float32", "int8"} <= done.nme.keys()
     assert read_precisions(read_weight_file(path)) == Precisions(done.nme, 1)
     assert done.path.is_file()

@@ -8,6 +8,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -178,7 +179,7 @@ def main() -> int:
     except LivefanError as error:
         print(error, file=sys.stderr)
         return 2
-    print(json.dumps(report.as_json()))
+    print(json.dumps(asdict(report)))
     return 0
 
 

@@ -12,9 +12,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from livefan.benchmark.pictures import read_frames, scaled, there_and_back, write_frames
 from livefan.errors import LivefanError
@@ -51,10 +50,6 @@ class WindowReport:
     worked: dict[str, float]
     closing: float
     threads_left: int
-
-    def as_json(self) -> dict[str, Any]:
-        """It as JSON can hold it."""
-        return asdict(self)
 
 
 def benchmark_window(

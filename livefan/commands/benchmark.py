@@ -132,9 +132,12 @@ def _benchmark(
 def _benchmark_gui(clip: str, weights: str, choice: RuntimeChoice) -> dict[str, object]:
     from livefan.benchmark.window import as_lines, benchmark_window
 
-    report = benchmark_window(clip, weights, choice)
+    chosen = _chosen(clip, weights, choice)
+    report = benchmark_window(
+        clip, weights, choice
+    )  # which finds out anew, as the window does when it starts
     print("\n".join(as_lines(report)))
-    return report.as_json()
+    return _circumstances(clip, weights, chosen) | asdict(report)
 
 
 def _benchmark_annotate(

@@ -26,7 +26,7 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
-    from livefan.datasets import load_training, print_skipped
+    from livefan.datasets import load_training
     from livefan.quantise import found_crops, labelled_crops, quantise
     from livefan.weights_info import read_weight_file
 
@@ -37,7 +37,6 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         training, validation = load_training(arguments.dataset, arguments.root)
         print_left_out(training)
-        print_skipped(training.skipped)
         size = read_weight_file(arguments.weights).info.input_size
         done = quantise(arguments.weights, labelled_crops(training, size), validation)
     print(f"{done.path}: by {done.faces} faces")

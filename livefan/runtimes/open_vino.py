@@ -81,11 +81,15 @@ def from_tflite(path: Path) -> Any:
 
 
 def save_model(model: Any, path: Path, metadata: dict[str, str]) -> None:
-    """Write an OpenVINO model: its graph as ``path`` (.xml) and its numbers beside it (.bin)."""
+    """Write an OpenVINO model: its graph as ``path`` (.xml) and its numbers beside it (.bin).
+
+    Killed in between it leaves no graph, never one beside another's numbers.
+    """
     model.set_rt_info(json.dumps(metadata), ["livefan"])
-    with whole_file(path.with_suffix(".bin")) as weights, whole_file(path) as description:
+    with whole_file(path) as description, whole_file(path.with_suffix(".bin")) as weights:
         openvino().save_model(model, str(description), compress_to_fp16=False)
         description.with_suffix(".bin").replace(weights)
+        path.unlink(missing_ok=True)
 
 
 def read_model(path: Path) -> Any:

@@ -271,12 +271,13 @@ def _find(given: Path, but: Sequence[Path]) -> tuple[Path, list[Path]]:
     """The images and videos that a path stands for, in order, and the folder that they are named from.
 
     Args:
-        but: folders whose files are left out.
+        but: folders whose files are left out, as those of finished labels inside it are.
     """
     if given.is_file():
         open_source(given).close()
         return given.parent, [given]
-    left_out = [folder.resolve() for folder in but]
+    finished = [path.parent for path in given.rglob(LABELS_NAME) if path.parent != given]
+    left_out = [folder.resolve() for folder in (*but, *finished)]
     files = sorted(
         path
         for path in given.rglob("*")

@@ -115,9 +115,9 @@ def refine(
     refiner = fit_refiner(seen, labelled.scheme, seed)
     weights.model.to("cpu")
     refined = replace(weights, refiner=refiner)
-    before, after = (
-        evaluate(TorchRuntime(each), validation).accuracy.nme_inter_ocular for each in (weights, refined)
-    )
+    measured = [evaluate(TorchRuntime(each), validation) for each in (weights, refined)]
+    print_skipped(measured[0].skipped)
+    before, after = (each.accuracy.nme_inter_ocular for each in measured)
     training = dict(weights.info.training)
     training["refiner"] = f"fitted to {len(seen.found)} views, seed {seed}"
     training["refined_by"] = made_by()
