@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import threading
 import time
 from collections import deque
@@ -78,7 +79,7 @@ def open_source(
         return Camera(index, size)
     if not str(spec).strip():
         raise LivefanError("no source given; name a camera, a stream, a video, an image or a folder")
-    path = Path(spec).expanduser()
+    path = Path(os.path.expanduser(spec))  # that of Path raises where there is no such user
     return _open_recorded(path, photographs)
 
 

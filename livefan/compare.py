@@ -6,7 +6,9 @@ import base64
 import io
 import json
 import math
-from collections.abc import Iterator
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,8 +51,12 @@ if TYPE_CHECKING:
 REPORT_NAME, NUMBERS_NAME = "report.html", "report.json"
 _TEMPLATE = "comparison.html.j2"
 _WORST = 8
+_UNKNOWN = 10000
+"""So many frames a recording is taken to have, to look for its truth, where its length is not known."""
 _CLOSEUP_PX = 420
 _CLOSEUP_MARGIN = 1.4
+_NUMBER = re.compile(r"_(face_)?\d+$")
+"""What follows the name of an image that shows several faces."""
 
 
 class Truth:
@@ -66,20 +72,24 @@ class Truth:
 
     def __init__(self, folder: Path, scheme: LandmarkScheme) -> None:
         self._n_points = scheme.n_points
-        self._files = sorted(path for path in folder.glob("*.*") if path.suffix.lower() == ".pts")
-        if not self._files:
+        self._exact: dict[str, list[Path]] = defaultdict(list)
+        self._numbered: dict[str, list[Path]] = defaultdict(list)
+        for path in sorted(path for path in folder.glob("*.*") if path.suffix.lower() == ".pts"):
+            self._exact[path.stem].append(path)
+            self._numbered[_NUMBER.sub("", path.stem)].append(path)
+        if not self._exact:
             raise LivefanError(f"{folder}: holds no .pts files; --truth must name a folder of them")
 
     def of(self, name: str) -> list[np.ndarray]:
         """``(n, 2)`` landmarks of each face of an image or frame, by its stem."""
-        exact = [path for path in self._files if path.stem == name]
-        numbered = [path for path in self._files if _is_numbered(path.stem, name)]
-        return [read_pts(path, self._n_points) for path in exact or numbered if _holds_points(path)]
+        return [read_pts(path, self._n_points) for path in self._named(name) if _holds_points(path)]
 
+    def tells_of(self, names: Iterable[str]) -> bool:
+        """Whether any of its files is named after one of these images or frames."""
+        return any(self._named(name) for name in names)
 
-def _is_numbered(stem: str, name: str) -> bool:
-    rest = stem.removeprefix(f"{name}_")
-    return rest != stem and rest.removeprefix("face_").isdecimal()
+    def _named(self, name: str) -> list[Path]:
+        return self._exact.get(name) or self._numbered.get(name, [])
 
 
 def _holds_points(path: Path) -> bool:
@@ -115,14 +125,14 @@ def compare(
         quiet: no progress bar.
 
     Raises:
-        LivefanError: if the models' landmarks differ, or the source cannot be read.
+        LivefanError: if the models' landmarks differ, the source cannot be read, or ``truth`` tells of none
+            of its frames.
     """
     scheme = first.file.scheme
     check_schemes(scheme, second.file.scheme)
     known = Truth(truth, scheme) if truth else None
     if output.exists() and not output.is_dir():
         raise LivefanError(f"{output}: is a file; name a folder for the comparison")
-    names: list[str] = []
     with ExitStack() as stack:
         models = [Model(choice, max_faces, _ignore, background=False) for choice in (first, second)]
         for model in models:
@@ -131,9 +141,15 @@ def compare(
         frames = stack.enter_context(open_source(source, photographs=not sequence))
         if frames.live:
             raise LivefanError(f"{display_name(source)}: is a live source; compare takes a recording")
+        stems = [path.stem for path in frames.paths] if isinstance(frames, ImageSource) else None
+        names = stems if stems and frames.photographs else []
+        if known and not known.tells_of(stems or map(_frame_name, range(frames.n_frames or _UNKNOWN))):
+            raise LivefanError(
+                f"{truth}: none of its .pts files is named after {'an image' if stems else 'a frame'} of "
+                f"{display_name(source)}; name them {stems[0] if stems else _frame_name(0)}.pts and so on"
+            )
         output.mkdir(parents=True, exist_ok=True)
         video = stack.enter_context(VideoSink(output / f"{layout}.mp4"))
-        paths = frames.paths if isinstance(frames, ImageSource) else None
         comparison = Comparison(scheme, _labels(first, second), photographs=frames.photographs)
         for model in models:
             model.photographs = frames.photographs
@@ -147,27 +163,31 @@ def compare(
             leave=False,
         ):
             both = _process_both(models[0], models[1], frame)
-            name = paths[frame.index].stem if paths else f"frame_{frame.index:06}"
+            name = stems[frame.index] if stems else _frame_name(frame.index)
             comparison.add(
                 frame,
                 Seen(both.first.faces, both.first.seconds),
                 Seen(both.second.faces, both.second.seconds),
                 known.of(name) if known else None,
             )
-            if frames.photographs:
-                names.append(name)
             gallery.offer(both)
             video.write(_picture(both, layout), frame.source_time)
         if not comparison.disagreements:
             raise LivefanError(
                 f"{display_name(source)}: the models found no face in common; nothing to compare"
             )
+    comparison.warnings += frames.warnings
     numbers = _numbers(comparison, (first, second), display_name(source), names)
     with whole_file(output / NUMBERS_NAME) as partial:
         partial.write_text(json.dumps(numbers, indent=1) + "\n")
     with whole_file(output / REPORT_NAME) as partial:
         partial.write_text(_render(comparison, numbers, gallery, names), encoding="utf-8")
     return comparison
+
+
+def _frame_name(index: int) -> str:
+    """What the truth of a recording's frame is named after."""
+    return f"frame_{index:06}"
 
 
 def _ignore(text: str) -> None:
@@ -260,6 +280,7 @@ def _numbers(
         "photographs": comparison.photographs,
         "scheme": comparison.scheme.name,
         "n_frames": comparison.n_frames,
+        "warnings": comparison.warnings,
         "unit": "percent of the inter-ocular distance",
         "disagreement": _spread(comparison.disagreements, comparison.scheme),
         "models": [

@@ -167,6 +167,7 @@ class Comparison:
         disagreements: one for each face that both found, in the order of frames.
         n_frames: frames compared.
         n_alone: for each side, faces that only it found.
+        warnings: what went wrong with the source without stopping it, one line each.
     """
 
     def __init__(self, scheme: LandmarkScheme, labels: tuple[str, str], *, photographs: bool = False) -> None:
@@ -176,6 +177,7 @@ class Comparison:
         self.disagreements: list[Disagreement] = []
         self.n_frames = 0
         self.n_alone = [0, 0]
+        self.warnings: list[str] = []
 
     def add(
         self, frame: Frame, ours: Seen, theirs: Seen, truth_px: list[np.ndarray] | None = None

@@ -11,7 +11,6 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import av
 import av.error
@@ -380,11 +379,14 @@ def open_url(url: str) -> Source:
 def public_name(url: str) -> str:
     """An address without user name, password and query, which often hold secrets.
 
-    >>> public_name("rtsp://me:secret@10.0.0.5:554/live?token=1")
+    A password is pasted as it is, with any characters in it: all before the last @ is taken for one.
+
+    >>> public_name("rtsp://me:sec/r?t@10.0.0.5:554/live?token=1")
     'rtsp://10.0.0.5:554/live'
     """
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    scheme, _, rest = url.partition("://")
+    place = re.match(r"[^?#]*", rest.rpartition("@")[2])
+    return f"{scheme.lower()}://{place[0] if place else ''}"
 
 
 def open_stream(url: str, form: str | None = None, *, buffered: bool = False) -> InputContainer:

@@ -390,18 +390,21 @@ class VideoSource(Source):
 
     def _frame(self, timed: _Timed) -> Frame:
         if self._sought:
-            self._yielded = round(timed.seconds * (self.fps or IMAGES_PER_SECOND))
+            counted = round(timed.seconds * (self.fps or IMAGES_PER_SECOND))
+            self._yielded = max(self._yielded, counted)
         index, self._yielded = self._yielded, self._yielded + 1
         image = upright_bgr(timed.picture)
         timestamp = timed.tick * self.time_base
         return Frame(image, index, time.perf_counter(), timed.seconds, timestamp, timed.damage)
 
     def _go(self, seconds: float, *, before: bool) -> None:
-        """Decode from the key frame before the place; ``index`` is then counted at the average rate.
+        """Decode from the key frame before the place; ``index`` is then counted at the average rate,
+        and on from there where that would give two frames the same.
 
         A file whose index leads astray is tried from ever further back, at last from its beginning.
         """
         self._sought = True
+        self._yielded = 0
         back = 0.0
         while True:
             start = max(0.0, seconds - back)
@@ -559,6 +562,8 @@ class _Clock:
 def _open_recording(location: str, name: str) -> InputContainer:
     try:
         return av.open(location, mode="r", metadata_errors="replace")
+    except av.error.FileNotFoundError as error:
+        raise LivefanError(f"{name}: is no longer there; put it back, or choose another file") from error
     except av.error.PermissionError as error:
         raise LivefanError(f"{name}: no permission to read it; change the file's permissions") from error
     except av.error.FFmpegError as error:

@@ -85,6 +85,25 @@ class TestVideo:
             )
         assert source.warnings == []
 
+    def test_after_a_seek_no_two_frames_of_a_variable_rate_are_counted_alike(self, tmp_path: Path) -> None:
+        times = [0, 10, 50, 51, 300, 1000, 1040]
+        path = write_clip(
+            tmp_path / "vfr.mkv", [picture_of(n) for n in range(len(times))], milliseconds=times
+        )
+        with open_source(path) as source:
+            for place in (0.0, 0.3, 0.0):
+                source.seek(place)
+                indices = [frame.index for frame in source]
+                assert len(indices) > 2
+                assert indices == sorted(set(indices))
+
+    def test_a_file_that_went_away_is_told_of(self, tmp_path: Path) -> None:
+        path = write_clip(tmp_path / "gone.h264", [picture_of(n) for n in range(9)])
+        with open_source(path) as source:
+            path.unlink()
+            with pytest.raises(LivefanError, match=r"gone\.h264: is no longer there; put it back"):
+                source.seek(0.0)
+
     def test_time_begins_at_the_first_frame(self, tmp_path: Path) -> None:
         path = write_clip(
             tmp_path / "late.mkv", [picture_of(n) for n in range(3)], milliseconds=[700, 740, 790]
@@ -261,7 +280,10 @@ class TestNotAVideo:
         with pytest.raises(LivefanError, match=r"song\.wav: has no video in it"):
             open_source(path)
 
-    @pytest.mark.parametrize("spec", ["", "gopher://host/clip", "ftp://host/clip.mp4"])
+    @pytest.mark.parametrize(
+        "spec",
+        ["", "gopher://host/clip", "ftp://host/clip.mp4", "http://[::1/x", "~nobody-of-that-name/clip.mp4"],
+    )
     def test_what_names_no_source(self, spec: str) -> None:
         with pytest.raises(LivefanError):
             open_source(spec)
@@ -639,7 +661,10 @@ class TestStream:
         assert is_url("rtsp://camera/live")
         assert not is_url("C:/videos/clip.mp4")
         assert not is_url("clip.mp4")
-        assert public_name("rtsp://me:secret@10.0.0.5:554/live?t=1") == "rtsp://10.0.0.5:554/live"
+        assert public_name("RTSP://me:secret@10.0.0.5:554/live?t=1") == "rtsp://10.0.0.5:554/live"
+        assert public_name("http://[::1/x") == "http://[::1/x"
+        for password in ("s3/cr#et", "12/3", "a@b?c"):
+            assert public_name(f"rtsp://me:{password}@10.0.0.5/live#t") == "rtsp://10.0.0.5/live"
 
 
 class TestLiveCapture:

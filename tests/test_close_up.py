@@ -78,3 +78,5 @@ def test_it_stays_with_a_face_and_then_takes_the_largest(photo: np.ndarray, face
     assert after.zoom < before.zoom
     close_up.forget()
     assert close_up.applied(CLOSE, photo.shape, PANE) is CLOSE
+    close_up.follow(seen(photo, [far], 3))  # of another source, counted alike
+    assert close_up.applied(CLOSE, photo.shape, PANE).zoom == pytest.approx(after.zoom)

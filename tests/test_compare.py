@@ -89,6 +89,23 @@ def test_images_that_have_nothing_to_do_with_each_other_are_taken_one_by_one(
     assert "jitter in %" not in page
 
 
+def test_an_image_that_cannot_be_read_is_told_of_and_the_others_keep_their_names(
+    frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    picture = sorted(frames.iterdir())[0].read_bytes()
+    for number in range(3):
+        (folder / f"face{number}.png").write_bytes(picture if number != 1 else b"broken")
+    models = ["mobilefan-300w@torch", "mobilefan-300w@torch,raw"]
+    assert main(["compare", *models, "--source", str(folder), "-o", str(tmp_path / "out"), "--quiet"]) == 0
+    numbers = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert [each["image"] for each in numbers["over_time"]] == ["face0", "face2"]
+    (warning,) = numbers["warnings"]
+    assert "face1.png" in warning
+    assert capsys.readouterr().err == f"{warning}\n"
+
+
 def test_the_report_is_one_file_that_needs_no_other(done: Path):
     page = (done / "report.html").read_text()
     assert page.count("data:image/jpeg;base64,") >= 1
@@ -139,6 +156,8 @@ def test_what_cannot_be_compared_is_one_line(
     save_weights(tmp_path / "wflw.safetensors", MobileFAN(98, 0.5), WeightsInfo("wflw-98", 0.5))
     (tmp_path / "file").write_text("")
     (tmp_path / "empty").mkdir()
+    (tmp_path / "others").mkdir()
+    write_pts(tmp_path / "others/else.pts", np.zeros((68, 2)))
     for arguments, said in (
         (["mobilefan-300w@torch", "mobilefan-300w@fast", "-o", str(tmp_path / "o")], "'fast' after the @"),
         (["mobilefan-300w@torch", "missing", "-o", str(tmp_path / "o")], "missing"),
@@ -150,6 +169,10 @@ def test_what_cannot_be_compared_is_one_line(
         (
             ["mobilefan-300w@torch"] * 2 + ["-o", str(tmp_path / "o"), "--truth", str(tmp_path / "empty")],
             "holds no .pts files",
+        ),
+        (
+            ["mobilefan-300w@torch"] * 2 + ["-o", str(tmp_path / "o"), "--truth", str(tmp_path / "others")],
+            "none of its .pts files is named after an image of",
         ),
     ):
         assert main(["compare", *arguments, "--source", str(frames), "--quiet"]) == 2

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numbered import Numbered
 
+from livefan.errors import LivefanError
 from livefan.frame import Frame
 from livefan.live.advice import Advice, is_dark
 from livefan.live.model import Model
@@ -19,6 +20,7 @@ from livefan.model_choice import ModelChoice
 from livefan.pipeline import Pipeline
 from livefan.rates import RateMeter
 from livefan.scheme import IBUG_68
+from livefan.sources import ImageSource
 
 RAW = ModelChoice(raw=True)
 
@@ -201,6 +203,49 @@ def test_a_second_model_that_fails_is_said_and_the_first_goes_on(watch, clip: Pa
     n_results = len(watched.results)
     watched.wait(lambda: len(watched.results) > n_results + 3)
     assert watched.session.second is None
+
+
+def test_a_second_model_that_fails_late_leaves_the_one_chosen_since(
+    watch, clip: Path, monkeypatch: pytest.MonkeyPatch
+):
+    asked, fail = threading.Event(), threading.Event()
+    load = ModelChoice.pipeline
+
+    def load_or_fail(choice: ModelChoice, **how) -> Pipeline:
+        if choice.weights == "bad":
+            asked.set()
+            assert fail.wait(60)
+            raise LivefanError("bad: cannot be loaded")
+        return load(choice, **how)
+
+    monkeypatch.setattr(ModelChoice, "pipeline", load_or_fail)
+    watched = watch(clip, ModelChoice("bad"))
+    watched.session.loop = True
+    watched.wait(asked.is_set)
+    watched.session.second = RAW
+    watched.wait(lambda: watched.pairs)
+    fail.set()
+    n_pairs = len(watched.pairs)
+    watched.wait(lambda: len(watched.pairs) > n_pairs + 3)
+    assert watched.session.second == RAW
+    assert not any("bad" in text for text in watched.said)
+
+
+def test_an_error_in_the_middle_of_a_recording_ends_the_session_with_it(
+    watch, images: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def read(source: ImageSource) -> Frame | None:
+        frame = next_frame(source)
+        if frame is not None and frame.index == 3:
+            raise LivefanError("images: the disk is gone")
+        return frame
+
+    next_frame = ImageSource.read
+    monkeypatch.setattr(ImageSource, "read", read)
+    watched = watch(images)
+    assert watched.ended.wait(60)
+    assert [result.frame.index for result in watched.results] == [0, 1, 2]
+    assert watched.error == "images: the disk is gone"
 
 
 def test_a_step_shows_the_neighbour_and_heatmaps_come_with_it(watch, clip: Path):

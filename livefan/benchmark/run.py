@@ -180,9 +180,9 @@ def _measure(
     Args:
         weights: by the name of the program that uses them.
     """
+    notes = _hold_to_cores(choice.threads)  # and with it every process that is begun from here on
     say("start-up and memory")
     sizes_of_processes = footprints(clip, weights, choice)
-    notes = _hold_to_cores(choice.threads)
     frames = read_frames(clip, count)
     runtimes = {name: open_runtime(each, choice) for name, each in weights.items()}
     runtime = runtimes[WHOLE_WAY]

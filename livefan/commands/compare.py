@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from livefan.bundled import bundled_clip
@@ -70,6 +71,8 @@ def run(arguments: argparse.Namespace) -> int:
         max_faces=arguments.max_faces,
         quiet=arguments.quiet,
     )
+    for line in done.warnings:
+        print(line, file=sys.stderr)
     apart = sum(each.overall for each in done.disagreements) / len(done.disagreements)
     print(f"{arguments.out / REPORT_NAME}: {done.n_frames} frames, {apart:.2f} % apart")
     for side in done.sides:

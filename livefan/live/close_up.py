@@ -46,6 +46,7 @@ class CloseUp:
     def forget(self) -> None:
         """Begin anew, as with another source."""
         self._at = None
+        self._face, self._seen = -1, (-1, -1)
 
     def applied(self, view: View, shape: tuple[int, ...], pane: tuple[int, int]) -> View:
         """A view, moved and magnified onto the face where that is wanted.

@@ -262,6 +262,8 @@ class LiveSession:
                 elif self._latest is not None:
                     self._look_again(self._latest)
                 self._tell(capture)
+            if capture.error is not None and not self._stopping.is_set():
+                raise capture.error
         finally:
             self._end_second()
             capture.stop()
@@ -314,7 +316,8 @@ class LiveSession:
                 model = Model(self._second_wanted, self._max_faces, self._on_status)
                 model.smoothing = self._smoothing
                 model.photographs = self._first.photographs
-                self._beside = BesideModel(model, self._see_second, self._lose_second)
+                beside = BesideModel(model, self._see_second, lambda error: self._lose_second(beside, error))
+                self._beside = beside
             self._beside.offer(frame, epoch)
 
     def _see_second(self, result: Result) -> None:
@@ -324,8 +327,10 @@ class LiveSession:
         if pair := self._pairing.add(1, result):
             self._on_pair(pair)
 
-    def _lose_second(self, error: str) -> None:
+    def _lose_second(self, beside: BesideModel, error: str) -> None:
         with self._second_lock:
+            if self._beside is not beside:
+                return  # another is wanted by now
             self._second_wanted = self._beside = None
         self._on_status(error)
 
