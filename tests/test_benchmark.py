@@ -114,7 +114,7 @@ def test_network_and_decoder_are_counted_apart():
     model = openvino_model(weights, "int8", Store(weights.sha256, 1))
     taken = layer_seconds(model, "int8", 1, 3)
     assert len(taken) == 3
-    assert all(network > decoder > 0 for network, decoder in taken)
+    assert all(network > 0 and decoder > 0 for network, decoder in taken)
 
 
 def test_an_image_is_scaled_to_fit_and_centred():
