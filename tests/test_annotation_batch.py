@@ -66,6 +66,29 @@ def test_outputs_are_named_for_their_recordings_and_never_twice(tmp_path: Path):
     assert [each[0] for each in names] == ["a_mp4.mp4", "a_mkv.mp4", "b.mp4", "c.png"]
 
 
+def test_recordings_of_one_name_in_several_folders_have_outputs_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """As files of one folder on any system, and under the same names whatever else is in the batch."""
+    (tmp_path / "deep/images").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "deep/images")
+    recordings = [
+        "x/a.mp4",
+        "y/a.mp4",
+        "z/A.MP4",
+        "a_mp4.mov",
+        "x/b.mkv",
+        "../../images/b.MKV",
+        ".",
+        "images",
+    ]
+    outputs = name_outputs(recordings, tmp_path, None, [".csv"])
+    bases = [each.base for each in outputs]
+    assert len({base.name.lower() for base in bases}) == len(recordings)
+    assert {base.parent for base in bases} == {tmp_path}
+    assert name_outputs([*recordings[:2], "new/a.mp4"], tmp_path, None, [".csv"])[:2] == outputs[:2]
+
+
 def test_a_folder_is_done_and_what_failed_is_told(
     tmp_path: Path, talks: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
