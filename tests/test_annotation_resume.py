@@ -224,6 +224,25 @@ def test_numbered_images_go_on_unless_they_were_replaced(tmp_path: Path, frames:
     assert not recording.done_before(images, outputs, settings)
 
 
+def test_outputs_in_the_folder_of_the_images_do_not_make_it_another(frames: Path):
+    """Nor does what else is there that is not read as an image."""
+    outputs, settings = Outputs(frames / "out", ".mp4", (".csv", ".coco.json")), AnnotationSettings()
+    assert seen_after_a_stop(frames, outputs, (frames / "notes.txt").touch) == list(range(5, 12))
+    assert recording.done_before(frames, outputs, settings)
+    Outputs(frames / "later", None).work.mkdir()
+    assert recording.done_before(frames, outputs, settings)
+    shutil.copy(frames / "f_00.png", frames / "f_12.png")
+    assert not recording.done_before(frames, outputs, settings)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
+def test_a_dead_link_among_images_is_an_image_that_cannot_be_read(tmp_path: Path, frames: Path):
+    (frames / "f_12.png").symlink_to(frames / "gone.png")
+    done = annotate(frames, Outputs(tmp_path / "out", None))
+    assert done.n_frames == 12
+    assert "f_12.png" in done.problems[0]
+
+
 def test_two_at_once_do_not_get_in_each_others_way(tmp_path: Path, talk: Path):
     outputs = Outputs(tmp_path / "out", None)
     outputs.work.mkdir()

@@ -176,8 +176,7 @@ def _state(recording: str | Path) -> object:
     """Tells a recording from another, and from what it was before it was replaced."""
     if isinstance(recording, str) and is_url(recording):
         return recording
-    path = Path(recording).expanduser()
-    files = sorted(path.iterdir()) if path.is_dir() else recorded_files(path)
+    files = [file for file in recorded_files(Path(recording).expanduser()) if file.exists()]  # no dead links
     return [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
 
 
