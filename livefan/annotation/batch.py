@@ -79,11 +79,11 @@ def find_recordings(inputs: Sequence[str]) -> tuple[list[str], bool]:
             many = many or bool(inside)
             found += inside or [given]
         elif given != STANDARD_INPUT and not path.exists() and any(sign in given for sign in "*?["):
-            matches = sorted((Path(match) for match in glob.glob(given, recursive=True)), key=natural_key)
+            matches = [path for path in map(Path, glob.glob(given, recursive=True)) if path.is_file()]
             if not matches:
                 raise LivefanError(f"{given}: matches no file; check the path")
             many = True
-            found += [str(match) for match in matches if match.is_file()]
+            found += [str(match) for match in sorted(matches, key=natural_key)]
         else:
             found.append(given)
     return list(dict.fromkeys(found)), many
