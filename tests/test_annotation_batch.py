@@ -232,6 +232,14 @@ def test_a_scheduler_that_is_not_there_is_one_line(
         list(run_on_cluster([task], "tcp://127.0.0.1:9"))
 
 
+def test_without_dask_it_is_said_how_to_install_it(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(LivefanError, match=r"pip install -r requirements/cluster\.txt$") as caught:
+        list(run_on_cluster([], "tcp://127.0.0.1:9"))
+    named = Path(__file__).parent.parent / str(caught.value).rpartition(" ")[2]
+    assert "distributed==" in named.read_text()
+
+
 def test_a_batch_that_is_stopped_goes_on(tmp_path: Path, talks: Path, photo: np.ndarray):
     """Ctrl+C reaches the command and its workers alike."""
     folder, out = tmp_path / "in", tmp_path / "out"
