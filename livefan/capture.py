@@ -43,6 +43,7 @@ __all__ = [
     "display_name",
     "list_cameras",
     "open_source",
+    "recorded_files",
 ]
 
 AHEAD = 8
@@ -79,20 +80,34 @@ def open_source(
         return Camera(index, size)
     if not str(spec).strip():
         raise LivefanError("no source given; name a camera, a stream, a video, an image or a folder")
-    path = Path(os.path.expanduser(spec))  # that of Path raises where there is no such user
-    return _open_recorded(path, photographs)
+    # Path.expanduser raises where there is no such user.
+    return _open_recorded(Path(os.path.expanduser(spec)), photographs)
 
 
 def _open_recorded(path: Path, photographs: bool) -> Source:
+    files = recorded_files(path)
     if path.is_dir():
-        return ImageSource(images_in(path), path.name or str(path), photographs=photographs)
-    if not path.exists() and is_image_pattern(path):
-        return ImageSource(images_numbered(path), path.name)
+        return ImageSource(files, path.name or str(path), photographs=photographs)
     if not path.exists():
-        raise LivefanError(f"{path}: no such file or folder; check the path")
+        return ImageSource(files, path.name)
     if path.suffix.lower() in IMAGE_SUFFIXES:
-        return ImageSource([path], path.name, photographs=photographs)
+        return ImageSource(files, path.name, photographs=photographs)
     return VideoSource(f"file:{path}", path.name)
+
+
+def recorded_files(path: Path) -> list[Path]:
+    """The files that a recording is read from: the images of a folder, numbered images, or itself.
+
+    Raises:
+        LivefanError: if there is none.
+    """
+    if path.is_dir():
+        return images_in(path)
+    if path.exists():
+        return [path]
+    if is_image_pattern(path):
+        return images_numbered(path)
+    raise LivefanError(f"{path}: no such file or folder; check the path")
 
 
 def display_name(spec: str | int | Path) -> str:

@@ -54,7 +54,7 @@ def test_folders_globs_and_names_stand_for_recordings(tmp_path: Path, talks: Pat
     cv2.imwrite(str(tmp_path / "1.png"), photo)
     assert found(tmp_path) == ([tmp_path.name], False)  # images alone are one recording
     (tmp_path / "empty").mkdir()
-    for nothing in (tmp_path / "empty", tmp_path / "*.mp4"):
+    for nothing in (tmp_path / "empty", tmp_path / "*.mp4", tmp_path / "emp*"):
         with pytest.raises(LivefanError, match=r"no recordings|matches no file"):
             found(nothing)
 
@@ -64,6 +64,29 @@ def test_outputs_are_named_for_their_recordings_and_never_twice(tmp_path: Path):
     names = [[path.name for path in each] for each in outputs]
     assert names[0] == ["a_mp4.mp4", "a_mp4.csv", "a_mp4.livefan.json"]
     assert [each[0] for each in names] == ["a_mp4.mp4", "a_mkv.mp4", "b.mp4", "c.png"]
+
+
+def test_recordings_of_one_name_in_several_folders_have_outputs_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """As files of one folder on any system, and under the same names whatever else is in the batch."""
+    (tmp_path / "deep/images").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "deep/images")
+    recordings = [
+        "x/a.mp4",
+        "y/a.mp4",
+        "z/A.MP4",
+        "a_mp4.mov",
+        "x/b.mkv",
+        "../../images/b.MKV",
+        ".",
+        "images",
+    ]
+    outputs = name_outputs(recordings, tmp_path, None, [".csv"])
+    bases = [each.base for each in outputs]
+    assert len({base.name.lower() for base in bases}) == len(recordings)
+    assert {base.parent for base in bases} == {tmp_path}
+    assert name_outputs([*recordings[:2], "new/a.mp4"], tmp_path, None, [".csv"])[:2] == outputs[:2]
 
 
 def test_a_folder_is_done_and_what_failed_is_told(
@@ -207,6 +230,14 @@ def test_a_scheduler_that_is_not_there_is_one_line(
     monkeypatch.setattr(cluster_module, "_CONNECT_S", 1)
     with pytest.raises(LivefanError, match="no Dask scheduler answers"):
         list(run_on_cluster([task], "tcp://127.0.0.1:9"))
+
+
+def test_without_dask_it_is_said_how_to_install_it(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(LivefanError, match=r"pip install -r requirements/cluster\.txt$") as caught:
+        list(run_on_cluster([], "tcp://127.0.0.1:9"))
+    named = Path(__file__).parent.parent / str(caught.value).rpartition(" ")[2]
+    assert "distributed==" in named.read_text()
 
 
 def test_a_batch_that_is_stopped_goes_on(tmp_path: Path, talks: Path, photo: np.ndarray):

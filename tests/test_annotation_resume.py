@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from clips import moved, read_packets, read_pictures, shrunk, write_recording
@@ -181,6 +182,65 @@ def test_another_recording_or_other_settings_begin_anew(tmp_path: Path, talk: Pa
     done = annotate(talk, outputs, AnnotationSettings(max_faces=1))
     assert done.n_faces == 1
     assert done.n_frames == 35
+
+
+@pytest.fixture
+def frames(tmp_path: Path, photo: np.ndarray) -> Path:
+    """A folder of twelve numbered images."""
+    (tmp_path / "frames").mkdir()
+    for number in range(12):
+        cv2.imwrite(str(tmp_path / f"frames/f_{number:02}.png"), moved(shrunk(photo), number))
+    return tmp_path / "frames"
+
+
+def seen_after_a_stop(
+    images: Path, outputs: Outputs, between: Callable[[], None] = lambda: None
+) -> list[int]:
+    """The frames that are looked at when an annotation goes on that was stopped at the ninth of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        stop_at(9, ctrl_c)(Pipeline, "process", patch)
+        with pytest.raises(KeyboardInterrupt):
+            annotate(images, outputs)
+    between()
+    seen: list[int] = []
+    process = Pipeline.process
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            Pipeline, "process", lambda self, frame: seen.append(frame.index) or process(self, frame)
+        )
+        annotate(images, outputs)
+    return seen
+
+
+def test_numbered_images_go_on_unless_they_were_replaced(tmp_path: Path, frames: Path):
+    def replace() -> None:
+        cv2.imwrite(str(frames / "f_03.png"), np.full((40, 60, 3), 90, np.uint8))
+
+    images, settings = frames / "f_%02d.png", AnnotationSettings()
+    outputs, other = (Outputs(tmp_path / name, None) for name in ("out", "other"))
+    assert seen_after_a_stop(images, outputs) == list(range(5, 12))
+    assert recording.done_before(images, outputs, settings)
+    assert seen_after_a_stop(images, other, replace) == list(range(12))
+    assert not recording.done_before(images, outputs, settings)
+
+
+def test_outputs_in_the_folder_of_the_images_do_not_make_it_another(frames: Path):
+    """Nor does what else is there that is not read as an image."""
+    outputs, settings = Outputs(frames / "out", ".mp4", (".csv", ".coco.json")), AnnotationSettings()
+    assert seen_after_a_stop(frames, outputs, (frames / "notes.txt").touch) == list(range(5, 12))
+    assert recording.done_before(frames, outputs, settings)
+    Outputs(frames / "later", None).work.mkdir()
+    assert recording.done_before(frames, outputs, settings)
+    shutil.copy(frames / "f_00.png", frames / "f_12.png")
+    assert not recording.done_before(frames, outputs, settings)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
+def test_a_dead_link_among_images_is_an_image_that_cannot_be_read(tmp_path: Path, frames: Path):
+    (frames / "f_12.png").symlink_to(frames / "gone.png")
+    done = annotate(frames, Outputs(tmp_path / "out", None))
+    assert done.n_frames == 12
+    assert "f_12.png" in done.problems[0]
 
 
 def test_two_at_once_do_not_get_in_each_others_way(tmp_path: Path, talk: Path):

@@ -7,6 +7,7 @@ import multiprocessing
 import queue
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -22,6 +23,7 @@ from livefan.annotation.recording import (
     done_before,
 )
 from livefan.errors import LivefanError
+from livefan.naming import told_apart
 from livefan.sources import IMAGE_SUFFIXES, RECORDING_SUFFIXES, is_image_pattern, natural_key
 
 
@@ -77,11 +79,11 @@ def find_recordings(inputs: Sequence[str]) -> tuple[list[str], bool]:
             many = many or bool(inside)
             found += inside or [given]
         elif given != STANDARD_INPUT and not path.exists() and any(sign in given for sign in "*?["):
-            matches = sorted((Path(match) for match in glob.glob(given, recursive=True)), key=natural_key)
+            matches = [path for path in map(Path, glob.glob(given, recursive=True)) if path.is_file()]
             if not matches:
                 raise LivefanError(f"{given}: matches no file; check the path")
             many = True
-            found += [str(match) for match in matches if match.is_file()]
+            found += [str(match) for match in sorted(matches, key=natural_key)]
         else:
             found.append(given)
     return list(dict.fromkeys(found)), many
@@ -108,13 +110,20 @@ def name_outputs(
         suffix: of videos; None for data only. A recording that is an image becomes a .png.
         formats: ends of the names of the data.
     """
-    stems = [_stem(recording) for recording in recordings]
+    stems = {recording: _stem(recording) for recording in recordings}
+    alike = Counter(stem.lower() for stem in stems.values())
+    names = told_apart(
+        {
+            # a.mkv and a.mp4 would both become a.mp4.
+            recording: stem if alike[stem.lower()] == 1 else (Path(recording).name or stem).replace(".", "_")
+            for recording, stem in stems.items()
+        }
+    )
     outputs = []
-    for recording, stem in zip(recordings, stems, strict=True):
-        # a.mkv and a.mp4 would both become a.mp4.
-        name = stem if stems.count(stem) == 1 else Path(recording).name.replace(".", "_")
+    for recording in recordings:
         image = Path(recording).suffix.lower() in IMAGE_SUFFIXES and not is_image_pattern(recording)
-        outputs.append(Outputs(folder / name, ".png" if suffix and image else suffix, tuple(formats)))
+        picture = ".png" if suffix and image else suffix
+        outputs.append(Outputs(folder / names[recording], picture, tuple(formats)))
     return outputs
 
 

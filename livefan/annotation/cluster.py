@@ -27,7 +27,7 @@ def run_on_cluster(tasks: Sequence[Task], address: str) -> Iterator[Outcome]:
         import distributed
     except ImportError as error:
         raise LivefanError(
-            "--scheduler needs dask.distributed; install it with: pip install 'livefan[cluster]'"
+            "--scheduler needs dask.distributed; run: pip install -r requirements/cluster.txt"
         ) from error
     try:
         client = distributed.Client(  # type: ignore[no-untyped-call]

@@ -28,8 +28,9 @@ from livefan.annotation.records import AnnotatedFrame
 from livefan.annotation.tables import TABLES, table_suffix
 from livefan.annotation.video import VideoFormat, VideoStage, as_face
 from livefan.bundled import DEFAULT_WEIGHTS
-from livefan.capture import display_name, open_source
+from livefan.capture import display_name, open_source, recorded_files
 from livefan.errors import LivefanError, StoppedError
+from livefan.live_sources import is_url
 from livefan.overlay import OverlayStyle, draw_faces
 from livefan.pipeline import Pipeline
 from livefan.runtimes.base import Runtime, RuntimeChoice
@@ -136,7 +137,11 @@ def annotate(
 
 
 def done_before(recording: str | Path, outputs: Outputs, settings: AnnotationSettings) -> bool:
-    """Whether the outputs are there already, from the same recording and settings."""
+    """Whether the outputs are there already, from the same recording and settings.
+
+    Raises:
+        LivefanError: if the recording or the weights are not there.
+    """
     if recording == STANDARD_INPUT or not all(path.exists() for path in outputs):
         return False
     try:
@@ -156,18 +161,23 @@ def _measuring(
     recording: str | Path, fingerprint: str, settings: AnnotationSettings, weights: WeightFile
 ) -> str:
     """Says which recording is measured and how: what a journal must agree in to be taken up."""
-    path = Path(recording)
-    files = sorted(path.iterdir()) if path.is_dir() else [path] if path.exists() else []
-    state = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     return json.dumps(
         {
             "livefan": livefan.__version__,
-            "recording": fingerprint or state or str(recording),
+            "recording": fingerprint or _state(recording),
             "weights": weights.sha256,
             "runtime": asdict(settings.runtime),
             "max_faces": settings.max_faces,
         }
     )
+
+
+def _state(recording: str | Path) -> object:
+    """Tells a recording from another, and from what it was before it was replaced."""
+    if isinstance(recording, str) and is_url(recording):
+        return recording
+    files = [file for file in recorded_files(Path(recording).expanduser()) if file.exists()]  # no dead links
+    return [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
 
 
 def _request(

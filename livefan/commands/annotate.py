@@ -152,7 +152,7 @@ def _run_one(arguments: argparse.Namespace, recording: str, out: Path, settings:
     from livefan.annotation.recording import annotate
 
     suffix = next((end for end in FORMATS.values() if out.name.lower().endswith(end)), out.suffix)
-    if not suffix:
+    if not suffix or not out.name[: -len(suffix)].strip("."):
         raise LivefanError(f"{out}: name a file for the output, such as out.mp4, or an existing folder")
     formats = () if arguments.data is None else tuple(FORMATS[name] for name in arguments.data)
     if suffix in FORMATS.values():

@@ -10,9 +10,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import zlib
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -29,6 +26,7 @@ from livefan.errors import LivefanError
 from livefan.framing import load_framing
 from livefan.inference import locate
 from livefan.metrics import inter_ocular
+from livefan.naming import told_apart
 from livefan.runtimes.base import Runtime
 from livefan.sources import IMAGE_SUFFIXES, RECORDING_SUFFIXES
 
@@ -241,15 +239,9 @@ def _begin(partial: Path, terms: dict[str, object]) -> dict[str, Labels]:
 def _stems(names: Sequence[str]) -> dict[str, str]:
     """What the faces of each file are named after: its path, with dashes.
 
-    Where that is the same for several (``a.jpg`` and ``a.png``, ``a/b.jpg`` and ``a-b.jpg``), each has a
-    number too. It follows from the path alone, so that files that come in between overwrite nothing.
+    That may be the same for several: ``a.jpg`` and ``a.png``, ``a/b.jpg`` and ``a-b.jpg``.
     """
-    plain = {name: "-".join(Path(name).with_suffix("").parts) for name in names}
-    alike = Counter(stem.lower() for stem in plain.values())
-    return {
-        name: stem if alike[stem.lower()] == 1 else f"{stem}-{zlib.crc32(os.fsencode(name)):08x}"
-        for name, stem in plain.items()
-    }
+    return told_apart({name: "-".join(Path(name).with_suffix("").parts) for name in names})
 
 
 @dataclass(frozen=True)
