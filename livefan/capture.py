@@ -80,8 +80,11 @@ def open_source(
         return Camera(index, size)
     if not str(spec).strip():
         raise LivefanError("no source given; name a camera, a stream, a video, an image or a folder")
-    # Path.expanduser raises where there is no such user.
-    return _open_recorded(Path(os.path.expanduser(spec)), photographs)
+    return _open_recorded(_path(spec), photographs)
+
+
+def _path(spec: str | Path) -> Path:
+    return Path(os.path.expanduser(spec))  # that of Path raises where there is no such user
 
 
 def _open_recorded(path: Path, photographs: bool) -> Source:
@@ -95,12 +98,13 @@ def _open_recorded(path: Path, photographs: bool) -> Source:
     return VideoSource(f"file:{path}", path.name)
 
 
-def recorded_files(path: Path) -> list[Path]:
+def recorded_files(spec: str | Path) -> list[Path]:
     """The files that a recording is read from: the images of a folder, numbered images, or itself.
 
     Raises:
         LivefanError: if there is none.
     """
+    path = _path(spec)
     if path.is_dir():
         return images_in(path)
     if path.exists():

@@ -85,7 +85,12 @@ def test_outputs_that_cannot_be_are_refused_before_any_work(
     taken.write_text("precious")
     copy = tmp_path / "copy.mkv"
     copy.write_bytes(plain.read_bytes())
+    images = tmp_path / "images"
+    images.mkdir()
+    (images / "a_1.png").write_bytes(b"precious")
     for arguments, said in (
+        ([images, "-o", images / "a_1.png", "--overwrite"], "a_1.png: is the input"),
+        ([images / "a_%d.png", "-o", images / "a_1.png", "--overwrite"], "a_1.png: is the input"),
         ([copy, "-o", copy], "is the input"),
         ([copy, "-o", copy, "--overwrite"], "is the input"),
         ([copy, "-o", tmp_path / "taken.mp4"], "taken.csv: exists already; add --overwrite"),
@@ -106,7 +111,8 @@ def test_outputs_that_cannot_be_are_refused_before_any_work(
         assert error.count("\n") == 1
     assert taken.read_text() == "precious"
     assert copy.read_bytes() == plain.read_bytes()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["copy.mkv", "taken.csv"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["copy.mkv", "images", "taken.csv"]
+    assert (images / "a_1.png").read_bytes() == b"precious"
 
 
 def test_overwriting_replaces_all_of_it(tmp_path: Path, plain: Path):

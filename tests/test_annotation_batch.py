@@ -54,8 +54,8 @@ def test_folders_globs_and_names_stand_for_recordings(tmp_path: Path, talks: Pat
     cv2.imwrite(str(tmp_path / "1.png"), photo)
     assert found(tmp_path) == ([tmp_path.name], False)  # images alone are one recording
     (tmp_path / "empty").mkdir()
-    for nothing in (tmp_path / "empty", tmp_path / "*.mp4", tmp_path / "emp*"):
-        with pytest.raises(LivefanError, match=r"no recordings|matches no file"):
+    for nothing in (tmp_path / "empty", tmp_path / "*.mp4", tmp_path / "emp*", ""):
+        with pytest.raises(LivefanError, match=r"no recordings|matches no file|no recording given"):
             found(nothing)
 
 

@@ -73,6 +73,8 @@ def find_recordings(inputs: Sequence[str]) -> tuple[list[str], bool]:
     found: list[str] = []
     many = len(inputs) > 1
     for given in inputs:
+        if not given.strip():  # which Path takes for the folder it is run in
+            raise LivefanError("no recording given; name a video, an image or a folder")
         path = Path(given)
         if given != STANDARD_INPUT and path.is_dir():
             inside = _in_folder(path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,11 +76,11 @@ class Outputs:
         yield from self.tables
         yield self.header
 
-    def check(self, recording: Path | None, codec: str, *, overwrite: bool) -> None:
+    def check(self, read: Sequence[Path], codec: str, *, overwrite: bool) -> None:
         """Refuse what cannot be written, or must not be.
 
         Args:
-            recording: the file or folder that is read, if it is one.
+            read: the files that are read, if there are any.
             overwrite: whether what exists may be replaced.
 
         Raises:
@@ -88,7 +88,7 @@ class Outputs:
         """
         self._check_names(codec)
         for path in self:
-            if path.exists() and recording is not None and path.samefile(recording):
+            if path.exists() and any(path.samefile(file) for file in read):
                 raise LivefanError(f"{path}: is the input; choose another name for the output")
             if not path.parent.is_dir():
                 raise LivefanError(f"{path.parent}: no such folder; create it first")

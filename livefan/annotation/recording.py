@@ -115,9 +115,8 @@ def annotate(
         LivefanError: if the recording cannot be read or an output cannot be written.
     """
     settings = settings or AnnotationSettings()
-    path = Path(recording)
     outputs.check(
-        path if recording != STANDARD_INPUT and path.exists() else None,
+        _files(recording),
         settings.video.codec,
         overwrite=overwrite or outputs.placing,
     )
@@ -140,7 +139,7 @@ def done_before(recording: str | Path, outputs: Outputs, settings: AnnotationSet
     """Whether the outputs are there already, from the same recording and settings.
 
     Raises:
-        LivefanError: if the recording or the weights are not there.
+        LivefanError: if the weights are not there.
     """
     if recording == STANDARD_INPUT or not all(path.exists() for path in outputs):
         return False
@@ -174,10 +173,18 @@ def _measuring(
 
 def _state(recording: str | Path) -> object:
     """Tells a recording from another, and from what it was before it was replaced."""
-    if isinstance(recording, str) and is_url(recording):
-        return recording
-    files = [file for file in recorded_files(Path(recording).expanduser()) if file.exists()]  # no dead links
-    return [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    states = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in _files(recording)]
+    return states or str(recording)
+
+
+def _files(recording: str | Path) -> list[Path]:
+    """The files that are read, but for dead links; none where they are no files, or not there."""
+    if recording == STANDARD_INPUT or (isinstance(recording, str) and is_url(recording)):
+        return []
+    try:
+        return [file for file in recorded_files(recording) if file.exists()]
+    except LivefanError:  # told of when it is opened
+        return []
 
 
 def _request(

@@ -81,7 +81,7 @@ class Recorder:
         on_end: Callable[[Recorded | LivefanError], None] = lambda end: None,
     ) -> None:
         self._outputs = Outputs(path.with_suffix(""), path.suffix, (".csv",))
-        self._outputs.check(None, "h264", overwrite=overwrite)
+        self._outputs.check((), "h264", overwrite=overwrite)
         self._path = path
         self._model = model
         self._on_end = on_end
