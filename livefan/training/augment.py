@@ -1,4 +1,4 @@
-"""Training crops: labelled faces cut out with random framing, light, blur and covering."""
+"""Training crops: labelled faces cut out with random framing, light, blur and covering, and eyes closed."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from livefan.errors import LivefanError
 from livefan.scheme import LandmarkScheme
 from livefan.training import distortions
 from livefan.training.config import TrainConfig
+from livefan.training.lids import close_eyes
 from livefan.weights_info import INPUT_SIZE
 
 _KEPT_BOX_PX = 220
@@ -60,6 +61,8 @@ class TrainingFaces(Dataset[tuple[Tensor, Tensor]]):
         epoch, index = divmod(key, len(self))
         rng = np.random.default_rng((self.config.seed, epoch, index))
         image, points_px = self._kept[index]
+        if self.config.eye_closing > 0 and rng.random() < self.config.eye_closing:
+            image, points_px = close_eyes(image, points_px, self.scheme, rng)
         crop = _random_framing(points_px, rng, self.config, size)
         pixels, points_crop = crop.cut(image), crop.to_crop(points_px)
         if rng.random() < self.config.mirror:

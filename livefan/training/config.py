@@ -48,6 +48,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "side_light": (0, 1),
     "darkness": (0, 1),
     "covering": (0, 1),
+    "eye_closing": (0, 1),
 }
 """The least and the most that each number may be; none may be infinite."""
 
@@ -91,6 +92,7 @@ class TrainConfig:
         photometric: factor of how often light, blur, noise and covering are changed.
         motion_blur, defocus, compression, side_light, darkness, covering: how often each of these changes
             of :mod:`livefan.training.distortions` is made too, from 0 to 1.
+        eye_closing: how often eyes are closed, with their landmarks; see :mod:`livefan.training.lids`.
     """
 
     architecture: str = MobileFAN.architecture
@@ -129,6 +131,7 @@ class TrainConfig:
     side_light: float = 0.0
     darkness: float = 0.0
     covering: float = 0.0
+    eye_closing: float = 0.0
 
     def check(self) -> None:
         """Raise a ValueError that says what is wrong, if a setting is out of range or contradicts another."""
