@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -41,12 +42,13 @@ class ModelChoice:
     def parse(cls, spec: str, threads: int = 1) -> ModelChoice:
         """A model from what a user types: ``WEIGHTS`` or ``WEIGHTS@WORD,WORD``.
 
-        The words may name a runtime, a precision, and ``raw``, e.g. ``mobilefan-300w@openvino,int8,raw``.
+        The words may name a runtime, a precision, and ``raw``, e.g. ``mobilefan-300w@openvino,int8,raw``. An
+        @ within a path, as of a folder, is part of the path.
 
         Raises:
             LivefanError: if a word is none of these.
         """
-        weights, _, words = spec.partition("@")
+        weights, words = _apart(spec)
         runtime, precision, raw = AUTO, AUTO, False
         for word in filter(None, words.split(",")):
             if word in RUNTIMES:
@@ -114,6 +116,14 @@ class ModelChoice:
             runtime=RuntimeChoice(self.runtime, self.precision, self.threads),
             say=say,
         )
+
+
+def _apart(spec: str) -> tuple[str, str]:
+    """The weights and the words of a spec; of a file that is there, the whole is its name."""
+    weights, at, words = spec.rpartition("@")
+    if not at or "/" in words or "\\" in words or os.path.isfile(spec):
+        return spec, ""
+    return weights, words
 
 
 def shipped_models() -> list[str]:

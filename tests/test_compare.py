@@ -150,6 +150,23 @@ def test_a_model_can_be_named_with_runtime_and_raw(words: str, runtime: str | No
     pipeline.close()
 
 
+@pytest.mark.parametrize("place", ["me@home/x.safetensors", "x@2.safetensors", "me@home/x@raw"])
+@pytest.mark.parametrize("words", ["", "@torch", "@openvino,int8,raw"])
+def test_an_at_sign_within_a_path_is_part_of_it(tmp_path: Path, place: str, words: str):
+    path = tmp_path / place
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    model = ModelChoice.parse(f"{path}{words}")
+    assert model.weights == str(path)
+    assert model.spec == f"{path}{words}"
+    assert ModelChoice.parse(model.spec) == model
+
+
+def test_so_it_is_in_the_path_of_a_file_that_is_not_there(tmp_path: Path):
+    path = f"{tmp_path}/me@home/x.safetensors"
+    assert ModelChoice.parse(path).weights == path
+
+
 def test_what_cannot_be_compared_is_one_line(
     frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
