@@ -1097,7 +1097,21 @@ class TestAskedFor:
         assert window.player.wanted.first == half
         window.close()
         assert ask(str(clip)).player.wanted.first == half
-        assert ask(str(clip), "--raw").player.wanted.first == RAW
+
+    def test_a_remembered_model_may_be_run_otherwise(self, drive: Driven, ask):
+        half = ModelChoice("mobilefan-half-300w", "onnxruntime", "float32")
+        for options, wanted in (
+            (["--raw"], replace(half, raw=True)),
+            (["--runtime", "openvino"], replace(half, runtime="openvino")),
+            (["--precision", "auto"], replace(half, precision="auto")),
+            (["--threads", "2"], replace(half, threads=2)),
+            (["--weights", "mobilefan-300w"], ModelChoice()),
+            (["--weights", "mobilefan-300w", "--raw", "--runtime", "torch"], replace(RAW, runtime="torch")),
+        ):
+            drive.settings.setValue("first", half.spec)
+            window = ask("none.mp4", *options)
+            assert window.player.wanted.first == wanted
+            window.close()
 
     def test_a_snapshot_of_both_models(self, drive: Driven, ask, clip: Path, tmp_path: Path):
         path = tmp_path / "both.png"

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from livefan.bundled import DEFAULT_WEIGHTS, bundled_clip, find_weights
+from livefan.bundled import bundled_clip, find_weights
 from livefan.commands.options import (
     Commands,
     add_pipeline_options,
@@ -183,6 +183,9 @@ def run(arguments: argparse.Namespace) -> int:
             source=source,
             first=first,
             second=second,
+            runtime=arguments.runtime,
+            precision=arguments.precision,
+            raw=arguments.raw,
             threads=arguments.threads,
             max_faces=arguments.max_faces,
             size=arguments.size,
@@ -213,13 +216,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _first(arguments: argparse.Namespace) -> ModelChoice | None:
-    """The model to watch; None for the one that was watched the last time."""
+    """The model to watch; None for the one that was watched the last time, run as is asked."""
     from livefan.model_choice import ModelChoice
 
-    weights, runtime, precision = arguments.weights, arguments.runtime, arguments.precision
-    if not (weights or runtime or precision or arguments.raw):
+    if not arguments.weights:
         return None
-    given = (weights or DEFAULT_WEIGHTS, runtime or "auto", precision or "auto")
+    given = (arguments.weights, arguments.runtime or "auto", arguments.precision or "auto")
     return ModelChoice(*given, arguments.raw, arguments.threads)
 
 

@@ -25,7 +25,8 @@ class Asked:
     Attributes:
         source, first, second, max_faces, size, start_at: see :class:`~livefan.gui.player.Wanted`.
         smoothing, loop, sequence, hold: likewise.
-        threads: CPU threads of a remembered model.
+        runtime, precision, raw, threads: of a remembered model; see
+            :class:`~livefan.model_choice.ModelChoice`. Not raw leaves it as it is remembered.
         layout, wipe, mirror, zoom, centre, close_up, heatmaps: see :class:`~livefan.live.scene.View`.
         hide, show: parts of the overlay style to leave out, and to draw.
         theme: one of :data:`~livefan.gui.theme.THEMES`.
@@ -39,6 +40,9 @@ class Asked:
     source: str | int | None = None
     first: ModelChoice | None = None
     second: ModelChoice | None = None
+    runtime: str | None = None
+    precision: str | None = None
+    raw: bool = False
     threads: int = 1
     max_faces: int = 5
     size: tuple[int, int] | None = None
@@ -79,7 +83,7 @@ class Memory:
     def wanted(self, asked: Asked) -> Wanted:
         """What to watch: as asked, else as remembered."""
         remembered = Wanted()
-        first = asked.first or replace(self._value("first", _model, remembered.first), threads=asked.threads)
+        first = asked.first or self._remembered_model(asked)
         comparing = asked.layout not in (None, Layout.SINGLE)
         return Wanted(
             source=asked.source,
@@ -92,6 +96,17 @@ class Memory:
             loop=_or(asked.loop, self._value("loop", _flag, remembered.loop)),
             sequence=asked.sequence,
             hold=asked.hold,
+        )
+
+    def _remembered_model(self, asked: Asked) -> ModelChoice:
+        """The model that was watched last, run as asked."""
+        left = self._value("first", _model, ModelChoice())
+        return replace(
+            left,
+            runtime=_or(asked.runtime, left.runtime),
+            precision=_or(asked.precision, left.precision),
+            raw=asked.raw or left.raw,
+            threads=asked.threads,
         )
 
     def view(self, asked: Asked, *, comparing: bool) -> View:
