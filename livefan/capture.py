@@ -19,6 +19,7 @@ from livefan.live_sources import (
     CameraInfo,
     LiveSource,
     camera_index,
+    is_address,
     is_url,
     list_cameras,
     open_url,
@@ -116,7 +117,7 @@ def recorded_files(spec: str | Path) -> list[Path]:
 
 def display_name(spec: str | int | Path) -> str:
     """What to call a source before a user: an address without its password, else as it was given."""
-    return public_name(spec) if isinstance(spec, str) and is_url(spec) else str(spec)
+    return public_name(spec) if isinstance(spec, str) and is_address(spec) else str(spec)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from livefan.frame import Frame, as_bgr
 from livefan.sources import Source, VideoSource, upright_bgr, video_stream
 
 SCHEMES = frozenset({"http", "https", "rtmp", "rtmps", "rtp", "rtsp", "rtsps", "srt", "tcp", "udp"})
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 OPEN_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 5.0
 FIRST_PAUSE_S = 0.5
@@ -344,16 +345,21 @@ def _shots(container: InputContainer, stream: av.VideoStream) -> Iterator[Shot]:
             yield Shot(upright_bgr(picture), captured_at)
 
 
+def is_address(spec: str) -> bool:
+    """Whether it has the form of an address, be it one that can be read or not, and is no path."""
+    return _ADDRESS.match(spec) is not None
+
+
 def is_url(spec: str) -> bool:
     """Whether it is the address of a stream, and not a path.
 
     Raises:
         LivefanError: if it is an address of a kind that cannot be read.
     """
-    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://", spec)
-    if scheme is None:
+    address = _ADDRESS.match(spec)
+    if address is None:
         return False
-    if scheme[1].lower() not in SCHEMES:
+    if address[1].lower() not in SCHEMES:
         raise LivefanError(
             f"{public_name(spec)}: addresses of this kind are not supported; use {', '.join(sorted(SCHEMES))}"
         )

@@ -30,10 +30,10 @@ from numbered import (
 )
 
 from livefan import capture, live_sources
-from livefan.capture import CaptureThread, list_cameras, open_source
+from livefan.capture import CaptureThread, display_name, list_cameras, open_source
 from livefan.errors import LivefanError
 from livefan.frame import Frame
-from livefan.live_sources import CameraInfo, is_url, public_name
+from livefan.live_sources import CameraInfo, is_address, is_url, public_name
 
 
 @pytest.fixture(scope="module")
@@ -661,6 +661,11 @@ class TestStream:
         assert is_url("rtsp://camera/live")
         assert not is_url("C:/videos/clip.mp4")
         assert not is_url("clip.mp4")
+        with pytest.raises(LivefanError, match="ftp://host/x: addresses of this kind are not supported"):
+            is_url("ftp://me:secret@host/x")
+        assert is_address("ftp://host/x")
+        assert display_name("ftp://me:secret@host/x") == "ftp://host/x"
+        assert not is_address("C:/videos/clip.mp4")
         assert public_name("RTSP://me:secret@10.0.0.5:554/live?t=1") == "rtsp://10.0.0.5:554/live"
         assert public_name("http://[::1/x") == "http://[::1/x"
         for password in ("s3/cr#et", "12/3", "a@b?c"):

@@ -318,6 +318,26 @@ class TestWatching:
         drive.until(lambda: not window.player.running)
         assert "127.0.0.1" in window.message.text()
 
+    @pytest.mark.parametrize("source", ["ftp://me:secret@host/x.mp4", "long" * 100, "~nobody-of-this-name/x"])
+    def test_what_is_no_source_at_all_is_said_and_can_be_chosen_again(
+        self, drive: Driven, images: Path, source: str, monkeypatch: pytest.MonkeyPatch
+    ):
+        window = held_at_end(drive, images)
+        monkeypatch.setattr(QInputDialog, "getText", lambda *args, **more: (source, True))
+        window.acts.open_stream.trigger()
+        drive.until(lambda: not window.player.running)
+        box, name = window.sources.sources, source.rpartition("/")[2]
+        assert "secret" not in window.message.text()
+        if source.startswith("ftp"):
+            name = "ftp://host/x.mp4"
+            assert window.message.text().startswith(
+                "ftp://host/x.mp4: addresses of this kind are not supported"
+            )
+        assert box.currentText() == name
+        assert {images.name, "Open stream …"} <= {box.itemText(row) for row in range(box.count())}
+        box.activated.emit(box.findText(images.name))
+        drive.until(lambda: index(window) == 5 and window.player.paused)
+
     def test_missing_weights_are_said_and_the_window_stays(self, drive: Driven, clip: Path, tmp_path: Path):
         window = drive.open(source=str(clip), first=ModelChoice(str(tmp_path / "none.safetensors")))
         drive.until(lambda: not window.player.running)

@@ -5,6 +5,7 @@ Sessions and painter work in threads of their own; everything crosses to the win
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -21,7 +22,7 @@ from livefan.live.recorder import Recorded, Recorder
 from livefan.live.result import Pair, Result
 from livefan.live.scene import Layout, View
 from livefan.live.session import LiveSession
-from livefan.live_sources import is_url
+from livefan.live_sources import is_address
 from livefan.model_choice import ModelChoice
 from livefan.smooth import DEFAULT_STRENGTH
 
@@ -109,7 +110,11 @@ class Player(QObject):
     def folder(self) -> bool:
         """Whether what is wanted is a folder, whose images may be photographs or one recording."""
         source = self.wanted.source
-        return isinstance(source, str) and not is_url(source) and Path(source).expanduser().is_dir()
+        return (
+            isinstance(source, str)
+            and not is_address(source)
+            and os.path.isdir(os.path.expanduser(source))  # of any text; those of Path raise
+        )
 
     @property
     def running(self) -> bool:

@@ -11,7 +11,7 @@ from PyQt6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QInputDialog, Q
 
 from livefan.capture import CameraInfo, display_name, list_cameras
 from livefan.gui.player import Player
-from livefan.live_sources import is_url
+from livefan.live_sources import is_address
 
 _OPEN_FILE, _OPEN_FOLDER, _OPEN_STREAM = "file", "folder", "stream"
 SIZES = ((640, 480), (1280, 720), (1920, 1080), (3840, 2160))
@@ -158,7 +158,7 @@ class SourcePicker(QWidget):
     def _name(self, source: str | int) -> str:
         if isinstance(source, int):
             return self.tr("Camera {}").format(source)
-        return display_name(source) if is_url(source) else Path(source).name or source
+        return display_name(source) if is_address(source) else Path(source).name or source
 
 
 def _in_words(size: tuple[int, int]) -> str:
