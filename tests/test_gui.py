@@ -1149,6 +1149,31 @@ class TestAskedFor:
         drive.until((tmp_path / "too.png").exists)
 
     @pytest.mark.parametrize(
+        ("option", "there"),
+        [
+            ("--record", "a.mp4"),
+            *(("--record-clean", name) for name in ("a.mp4", "a.csv", "a.livefan.json")),
+        ],
+    )
+    def test_a_recording_that_would_replace_a_file_opens_no_window(
+        self, ask, clip: Path, tmp_path: Path, option: str, there: str, capsys: pytest.CaptureFixture[str]
+    ):
+        (tmp_path / there).write_text("mine")
+        assert main(["live", str(clip), option, str(tmp_path / "a.mp4")]) == 2
+        error = f"{tmp_path / there}: exists already; choose another name for the recording, or remove it"
+        assert capsys.readouterr().err == f"livefan: {error}\n"
+        assert (tmp_path / there).read_text() == "mine"
+
+    def test_what_is_seen_is_recorded_beside_data_and_into_a_new_folder(
+        self, ask, clip: Path, tmp_path: Path
+    ):
+        (tmp_path / "a.csv").write_text("mine")
+        for path in (tmp_path / "a.mp4", tmp_path / "new" / "a.mp4"):
+            window = ask(str(clip), "--record", str(path))
+            assert window.player.recording == "seen"
+            window.close()
+
+    @pytest.mark.parametrize(
         "arguments",
         [
             ["--zoom", "0.5"],

@@ -152,10 +152,11 @@ def test_nothing_recorded_is_said(tmp_path: Path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["a.avi", "a", "none/a.mp4"])
+@pytest.mark.parametrize("name", ["a.avi", "a.png", "a", "none/a.mp4", "folder.mp4"])
 def test_what_cannot_be_written_is_refused_at_once(tmp_path: Path, name: str):
+    (tmp_path / "folder.mp4").mkdir()
     with pytest.raises(LivefanError, match=str(tmp_path)):
-        Recorder(tmp_path / name)
+        Recorder(tmp_path / name, overwrite=True)
 
 
 def test_what_exists_is_not_replaced_unasked(tmp_path: Path, photo: np.ndarray):
@@ -167,6 +168,16 @@ def test_what_exists_is_not_replaced_unasked(tmp_path: Path, photo: np.ndarray):
     recorder.stop()
     recorder.join(60)
     assert (tmp_path / "a.csv").read_text() != "mine"
+
+
+def test_what_is_seen_has_no_data_and_leaves_that_of_others_alone(tmp_path: Path, photo: np.ndarray):
+    data = [tmp_path / "a.csv", tmp_path / "a.livefan.json"]
+    for path in data:
+        path.write_text("mine")
+    assert isinstance(record(tmp_path / "a.mp4", [result_of(photo, 0, 0.0)]), Recorded)
+    assert [path.read_text() for path in data] == ["mine", "mine"]
+    with pytest.raises(LivefanError, match=r"a\.mp4: exists already; choose another name"):
+        Recorder(tmp_path / "a.mp4")
 
 
 def test_a_video_that_was_never_finished_can_be_played(tmp_path: Path, photo: np.ndarray):

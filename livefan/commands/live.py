@@ -177,6 +177,7 @@ def run(arguments: argparse.Namespace) -> int:
         find_weights(second.weights)
     if arguments.record and arguments.record_clean:
         raise LivefanError("--record and --record-clean: one of them at a time; leave one out")
+    _check_recordings(arguments)
     source, notice = _source(arguments.source)
     return run_window(
         Asked(
@@ -213,6 +214,16 @@ def run(arguments: argparse.Namespace) -> int:
             notice=notice,
         )
     )
+
+
+def _check_recordings(arguments: argparse.Namespace) -> None:
+    """Refuse, before the window is open, what it could not record to."""
+    from livefan.live.recorder import check_recording
+
+    for path, data in ((arguments.record, False), (arguments.record_clean, True)):
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            check_recording(path, data=data)
 
 
 def _first(arguments: argparse.Namespace) -> ModelChoice | None:

@@ -18,17 +18,17 @@ import livefan
 from livefan.annotation.header import Header
 from livefan.annotation.header import Model as MeasuredBy
 from livefan.annotation.openings import openings
-from livefan.annotation.outputs import Outputs
 from livefan.annotation.pose import head_pose
+from livefan.annotation.reader import HEADER_SUFFIX
 from livefan.annotation.records import AnnotatedFace, AnnotatedFrame, Moment
 from livefan.annotation.tables import CsvTable
-from livefan.atomic import whole_file
+from livefan.atomic import check_folder, whole_file
 from livefan.errors import LivefanError
 from livefan.frame import Face
 from livefan.live.result import Result
 from livefan.model_choice import ModelChoice
 from livefan.scheme import LandmarkScheme
-from livefan.sinks import TICKS, VideoSink
+from livefan.sinks import TICKS, VIDEO_SUFFIXES, VideoSink
 
 WAITING = 32
 """Frames that wait for the encoder at most; while so many do, further ones are left out."""
@@ -51,6 +51,32 @@ class Recorded:
     n_frames: int
     seconds: float
     left_out: int
+
+
+def data_beside(video: Path) -> tuple[Path, Path]:
+    """Where the landmarks of a recorded video are: the table, and the file that says what is in it."""
+    return video.with_suffix(".csv"), video.with_suffix(HEADER_SUFFIX)
+
+
+def check_recording(video: Path, *, data: bool, overwrite: bool = False) -> None:
+    """Refuse what cannot be written, or must not be.
+
+    Args:
+        video: the recording.
+        data: whether its landmarks are written beside it.
+        overwrite: whether files that exist may be replaced.
+
+    Raises:
+        LivefanError: naming the first file at fault.
+    """
+    if video.suffix.lower() not in VIDEO_SUFFIXES:
+        raise LivefanError(f"{video}: end the name in {', '.join(VIDEO_SUFFIXES)} for a recording")
+    check_folder(video.parent)
+    for path in (video, *data_beside(video)) if data else (video,):
+        if path.is_dir():
+            raise LivefanError(f"{path}: is a folder; name a file for the recording")
+        if path.exists() and not overwrite:
+            raise LivefanError(f"{path}: exists already; choose another name for the recording, or remove it")
 
 
 class Recorder:
@@ -80,8 +106,7 @@ class Recorder:
         overwrite: bool = False,
         on_end: Callable[[Recorded | LivefanError], None] = lambda end: None,
     ) -> None:
-        self._outputs = Outputs(path.with_suffix(""), path.suffix, (".csv",))
-        self._outputs.check((), "h264", overwrite=overwrite)
+        check_recording(path, data=model is not None, overwrite=overwrite)
         self._path = path
         self._model = model
         self._on_end = on_end
@@ -134,8 +159,9 @@ class Recorder:
         with ExitStack() as files:
             table = None
             if self._model is not None:
-                header_file = files.enter_context(whole_file(self._outputs.header))
-                table_file = files.enter_context(whole_file(self._outputs.tables[0]))
+                table_path, header_path = data_beside(self._path)
+                header_file = files.enter_context(whole_file(header_path))
+                table_file = files.enter_context(whole_file(table_path))
             video = files.enter_context(VideoSink(self._path, fragmented=True))
             while (entry := self._waiting.get()) is not None:
                 result, picture = entry
