@@ -27,6 +27,7 @@ from livefan.errors import LivefanError
 from livefan.frame import Frame
 from livefan.gui.app import tell_defects
 from livefan.gui.help import shortcut_sheet
+from livefan.gui.player import CLEAN, SEEN
 from livefan.gui.settings import Asked
 from livefan.gui.window import MainWindow
 from livefan.live.scene import Layout, Pane, Spot
@@ -994,6 +995,35 @@ class TestKeeping:
         with av.open(str(tmp_path / "clean.mp4")) as container:
             assert sum(1 for _ in container.decode(video=0)) == len(set(table["frame"]))
 
+    @pytest.mark.parametrize("there", [["a.csv"], ["a.livefan.json"], ["a.csv", "a.livefan.json"]])
+    def test_data_beside_a_clean_video_are_replaced_only_when_asked(
+        self, drive: Driven, clip: Path, tmp_path: Path, there: list[str], monkeypatch: pytest.MonkeyPatch
+    ):
+        answers = {"no": QMessageBox.StandardButton.No, "yes": QMessageBox.StandardButton.Yes}
+        asked: list[str] = []
+        video = tmp_path / "a.mp4"
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *args, **more: (str(video), ""))
+        monkeypatch.setattr(
+            QMessageBox, "question", lambda window, title, text, *more: asked.append(text) or answers[answer]
+        )
+        for name in there:
+            (tmp_path / name).write_text("mine")
+        window = drive.open(source=str(clip), loop=True)
+        drive.until(lambda: shows(window))
+        answer = "no"
+        window.acts.record_clean.trigger()
+        assert " and ".join(there) in asked[0]
+        assert not window.player.recording
+        assert not window.acts.record_clean.isChecked()
+        answer = "yes"
+        window.acts.record_clean.trigger()
+        assert window.player.recording == CLEAN
+        assert len(asked) == 2
+        video = tmp_path / "a.mkv"
+        window.acts.record_seen.trigger()  # which writes no data
+        assert window.player.recording == SEEN
+        assert len(asked) == 2
+
     def test_a_recording_that_cannot_be_is_said(self, drive: Driven, clip: Path, tmp_path: Path):
         window = drive.open(source=str(clip), record=tmp_path / "seen.avi")
         assert "seen.avi" in window.message.text()
@@ -1170,7 +1200,7 @@ class TestAskedFor:
         (tmp_path / "a.csv").write_text("mine")
         for path in (tmp_path / "a.mp4", tmp_path / "new" / "a.mp4"):
             window = ask(str(clip), "--record", str(path))
-            assert window.player.recording == "seen"
+            assert window.player.recording == SEEN
             window.close()
 
     @pytest.mark.parametrize(

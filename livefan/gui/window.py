@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
@@ -37,6 +38,7 @@ from livefan.gui.source_picker import SourcePicker
 from livefan.gui.theme import apply_theme
 from livefan.gui.transport import Transport
 from livefan.gui.view import FrameView
+from livefan.live.recorder import data_beside
 from livefan.live.result import Result
 from livefan.live.scene import Layout
 from livefan.live.session import LiveSession
@@ -342,9 +344,19 @@ class MainWindow(QMainWindow):
         path, _ = QFileDialog.getSaveFileName(
             self, self.tr("Record to"), str(suggested), self.tr("Video (*.mp4 *.mkv)")
         )
-        if path:
-            self._begin_recording(Path(path), what, overwrite=True)  # as the dialog has asked
+        if path and (what != CLEAN or self._may_replace(data_beside(Path(path)))):
+            self._begin_recording(Path(path), what, overwrite=True)  # as was asked
         self._show_state()
+
+    def _may_replace(self, paths: Iterable[Path]) -> bool:
+        """Ask whether files may be lost that a dialog for another has not asked about."""
+        there = [path.name for path in paths if path.exists()]
+        if not there:
+            return True
+        question = self.tr("Beside the video, the recording writes its landmarks. Replace {} too?")
+        yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
+        text = question.format(self.tr(" and ").join(there))
+        return QMessageBox.question(self, self.tr("Record to"), text, yes | no, no) == yes
 
     def _begin_recording(self, path: Path, what: str, *, overwrite: bool = False) -> None:
         try:
