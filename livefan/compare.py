@@ -152,7 +152,7 @@ def compare(
         video = stack.enter_context(VideoSink(output / f"{layout}.mp4"))
         comparison = Comparison(scheme, _labels(first, second), photographs=frames.photographs)
         for model in models:
-            model.photographs = frames.photographs
+            model.photographs = tuple(path.name for path in paths or ()) if frames.photographs else ()
         gallery = _Gallery()
         for frame in tqdm(
             frames,

@@ -30,6 +30,7 @@ from livefan.gui.help import shortcut_sheet
 from livefan.gui.player import CLEAN, SEEN
 from livefan.gui.settings import Asked
 from livefan.gui.window import MainWindow
+from livefan.live.model import Model
 from livefan.live.scene import Layout, Pane, Spot
 from livefan.live_sources import CameraInfo
 from livefan.model_choice import ModelChoice
@@ -650,6 +651,40 @@ class TestPhotographs:
         worst.itemClicked.emit(worst.item(row))
         drive.until(lambda: index(window) == 0)
         assert math.isnan(window.player.gauges.models[0].jitter.median())
+
+    def test_another_folder_shows_nothing_of_the_one_before(
+        self, drive: Driven, images: Path, photographs: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        window = drive.open(source=str(images), sequence=False, start_at=10.0)
+        drive.until(lambda: window.transport.clock.text() == "6 / 6")
+        drive.until(lambda: window.figures.text().startswith("5.png"))
+        go_on, prepare = threading.Event(), Model.prepare
+        monkeypatch.setattr(Model, "prepare", lambda model: go_on.wait(60) and prepare(model))
+        try:
+            window.player.watch(str(photographs))
+            drive.until(lambda: window.player.session is not None and window.player.session.photographs)
+            drive.until(lambda: not shows(window))
+            drive.until(lambda: window.transport.clock.text() == "")
+            drive.until(lambda: "png" not in window.figures.text())
+            drive.until(lambda: not window.acts.snapshot.isEnabled())
+            drive.until(lambda: "loading" in window.view._message)
+        finally:
+            go_on.set()
+        drive.until(lambda: window.transport.clock.text() == "1 / 4")
+        drive.until(lambda: window.figures.text().startswith("anna.png"))
+        window.acts.stop.trigger()
+        drive.qtbot.wait(300)
+        assert index(window) == 0  # the last picture stays
+
+    def test_a_picture_is_named_as_in_the_folder_that_it_is_of(self, drive: Driven, photographs: Path):
+        window = drive.open(source=str(photographs), sequence=False, start_at=6.0)
+        drive.until(lambda: window.figures.text().startswith("wall.png"))
+        session = window.player.session
+        session.photographs = ("other.png",)  # as of one that begins, whose picture is not there yet
+        window._show_place()
+        window._show_figures()
+        assert window.transport.clock.text() == "4 / 4"
+        assert window.figures.text().startswith("wall.png")
 
     def test_they_may_be_the_frames_of_a_recording(self, drive: Driven, images: Path):
         window = drive.open(source=str(images), sequence=False)

@@ -405,7 +405,7 @@ class ModelsPanel(QScrollArea):
 
     def _show_worst(self, gauges: Gauges) -> None:
         worst, session = gauges.worst, self._player.session
-        photographs = session.photographs if session else []
+        photographs = session.photographs if session else ()
         for row, each in enumerate(worst):
             item = self.worst.item(row) or QListWidgetItem(self.worst)
             newest = gauges.newest

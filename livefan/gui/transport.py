@@ -72,6 +72,11 @@ class Transport(QWidget):
         self._move(index * PHOTOGRAPH_SECONDS, (count - 1) * PHOTOGRAPH_SECONDS)
         self.clock.setText(f"{index + 1} / {count}")
 
+    def show_nothing(self) -> None:
+        """Show no place, while there is no picture yet."""
+        self._move(0.0, 0.0)
+        self.clock.setText("")
+
     def _move(self, seconds: float, length: float) -> None:
         self.slider.setMaximum(max(1, round(length * _TICKS)))
         if not self.slider.isSliderDown():

@@ -68,7 +68,7 @@ class FrameView(QWidget):
         return QSize(960, 540)
 
     def show_message(self, text: str) -> None:
-        """Say something over the picture, or in its place; empty for nothing."""
+        """Say something in place of a picture, or over it on a full screen; empty for nothing."""
         self._message = text
         self.update()
 
@@ -88,9 +88,6 @@ class FrameView(QWidget):
         )
         self._image.setDevicePixelRatio(self.devicePixelRatioF())
         self._painted, self._on_screen = painted, False
-        window = self.window()
-        if painted.picture.panes and window is not None and not window.isFullScreen():
-            self._message = ""  # which on a full screen has no other place
         self.update()
 
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802
@@ -99,7 +96,9 @@ class FrameView(QWidget):
         painter.fillRect(self.rect(), Qt.GlobalColor.black)
         if not self._image.isNull():
             painter.drawImage(QPointF(0, 0), self._image)
-        if self._message:
+        window = self.window()
+        alone = window is not None and window.isFullScreen()  # where words have no other place
+        if self._message and (self.result is None or alone):
             self._draw_message(painter)
         painter.end()
         if not self._on_screen and self._painted is not None:

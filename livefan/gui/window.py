@@ -418,8 +418,7 @@ class MainWindow(QMainWindow):
         self.message.setText(text)
         self.message.setToolTip(text)
         self._make_room()
-        if self.view.result is None or self.isFullScreen():
-            self.view.show_message(text)
+        self.view.show_message(text)
 
     def _show_state(self) -> None:
         player, acts = self.player, self.acts
@@ -469,16 +468,16 @@ class MainWindow(QMainWindow):
             return
         recording = self.tr("● recording    ") if self.player.recording else ""
         result = self.view.result
-        if result is not None and result.photograph and session.photographs:
-            self.figures.setText(recording + self._of_photograph(session.photographs, result))
+        if result is not None and result.photographs:
+            self.figures.setText(recording + self._of_photograph(result))
         else:
             self.figures.setText(recording + self._of_frames(session))
         self._make_room()
 
-    def _of_photograph(self, names: list[str], result: Result) -> str:
+    def _of_photograph(self, result: Result) -> str:
         height, width = result.frame.image.shape[:2]
         text = self.tr("{}    {} x {}    faces: {}    {:.0f} ms")
-        name = names[result.frame.index]
+        name = result.photographs[result.frame.index]
         return text.format(name, width, height, len(result.faces), 1000 * result.seconds)
 
     def _of_frames(self, session: LiveSession) -> str:
@@ -509,10 +508,12 @@ class MainWindow(QMainWindow):
         recorded = session is not None and session.seekable
         if not self.isFullScreen():
             self.transport.setVisible(recorded)
-        if session is None or not recorded or result is None:
+        if session is None or not recorded:
             return
-        if session.photographs:
-            self.transport.show_photograph(result.frame.index, len(session.photographs))
+        if result is None:
+            self.transport.show_nothing()
+        elif result.photographs:
+            self.transport.show_photograph(result.frame.index, len(result.photographs))
         else:
             self.transport.show_place(result.frame.source_time, session.duration)
 

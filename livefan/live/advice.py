@@ -30,7 +30,7 @@ class Advice:
         now = result.finished_at
         if result.faces or self._seen_at is None:
             self._seen_at = now
-        if result.photograph:
+        if result.photographs:
             return "" if result.faces else "No face was found on this photograph."
         if now - self._seen_at < _PATIENCE_S:
             return ""

@@ -75,7 +75,7 @@ class ModelGauges:
     def add(self, result: Result) -> None:
         """Take in a result."""
         self.seconds.add(result.seconds)
-        if result.photograph:
+        if result.photographs:
             return
         if self._shaking is None or result.scheme != self._scheme:
             self._shaking, self._scheme = Jitter(result.scheme), result.scheme

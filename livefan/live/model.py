@@ -30,7 +30,8 @@ class Model:
     Attributes:
         smoothing: strength of the filter; a model chosen as raw is not filtered whatever it is.
         heatmaps: whether results carry heatmaps. They cost another inference for each frame.
-        photographs: whether each frame is looked at by itself: no face is followed, and none smoothed.
+        photographs: their names, where the frames are photographs, by index. Each is looked at by itself: no
+            face is followed, and none smoothed.
         rate: frames it finished.
     """
 
@@ -39,7 +40,7 @@ class Model:
     ) -> None:
         self.smoothing = DEFAULT_STRENGTH
         self.heatmaps = False
-        self.photographs = False
+        self.photographs: tuple[str, ...] = ()
         self.rate = RateMeter()
         self._max_faces = max_faces
         self._say = say
@@ -109,7 +110,7 @@ class Model:
             seconds=finished - begun,
             finished_at=finished,
             epoch=epoch,
-            photograph=self.photographs,
+            photographs=self.photographs,
         )
         return self.explain(result) if self.heatmaps else result
 

@@ -101,8 +101,7 @@ class Painter:
             if all_of_it:
                 self._close_up.forget()
             self._shown = Shown() if all_of_it else Shown(self._shown.first)
-            if self._shown.first is not None:
-                self._wake()
+            self._wake()
 
     def draw_full_size(self) -> np.ndarray | None:
         """What is shown, at the frame's own size: ``(height, width, 3)`` uint8 BGR, or None for nothing."""

@@ -28,7 +28,8 @@ class Result:
         finished_at: when it had finished, in seconds of :func:`time.perf_counter`.
         epoch: rises whenever frames do not follow on each other, as after a jump.
         heatmaps: of each face, where they were asked for; else empty.
-        photograph: whether the frame has nothing to do with others; its faces are numbered from 1.
+        photographs: names of the photographs that the frame is one of, by the index of their frames; of
+            anything else none. A photograph has nothing to do with others, and its faces are numbered from 1.
     """
 
     frame: Frame
@@ -42,7 +43,7 @@ class Result:
     finished_at: float
     epoch: int = 0
     heatmaps: tuple[FaceHeatmaps, ...] = ()
-    photograph: bool = False
+    photographs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,7 @@ class LiveSession:
         self._on_pair = on_pair
         self._on_status = on_status
         self._on_end = on_end
-        self.photographs: list[str] = []
+        self.photographs: tuple[str, ...] = ()
         self._stopping = threading.Event()
         self._capture: CaptureThread | None = None
         self._first = Model(first, max_faces, on_status)
@@ -244,8 +244,7 @@ class LiveSession:
         capture = self._capture = CaptureThread(source, hold_at_end=True, on_status=self._on_status)
         capture.loop, capture.paused = self._loop, self._paused
         if isinstance(source, ImageSource) and source.photographs:
-            self.photographs = [path.name for path in source.paths]
-            self._first.photographs = True
+            self.photographs = self._first.photographs = tuple(path.name for path in source.paths)
         if capture.seekable and (self._hold or source.photographs):
             self.step(1)  # the first frame is shown, and held
         try:
