@@ -141,8 +141,9 @@ def compare(
         frames = stack.enter_context(open_source(source, photographs=not sequence))
         if frames.live:
             raise LivefanError(f"{display_name(source)}: is a live source; compare takes a recording")
-        stems = [path.stem for path in frames.paths] if isinstance(frames, ImageSource) else None
-        names = stems if stems and frames.photographs else []
+        paths = frames.paths if isinstance(frames, ImageSource) else []
+        stems = [path.stem for path in paths]
+        names = stems if frames.photographs else []
         if known and not known.tells_of(stems or map(_frame_name, range(frames.n_frames or _UNKNOWN))):
             raise LivefanError(
                 f"{truth}: none of its .pts files is named after {'an image' if stems else 'a frame'} of "
@@ -152,7 +153,7 @@ def compare(
         video = stack.enter_context(VideoSink(output / f"{layout}.mp4"))
         comparison = Comparison(scheme, _labels(first, second), photographs=frames.photographs)
         for model in models:
-            model.photographs = tuple(path.name for path in paths or ()) if frames.photographs else ()
+            model.photographs = tuple(path.name for path in paths) if frames.photographs else ()
         gallery = _Gallery()
         for frame in tqdm(
             frames,

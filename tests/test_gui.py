@@ -959,6 +959,7 @@ class TestKeys:
         assert window.isFullScreen()
         press(Qt.Key.Key_F11)
         assert not window.isFullScreen()
+        drive.until(window.acts.snapshot.isEnabled)  # with the first picture
         press(Qt.Key.Key_S, control)
         drive.until(lambda: "Saved" in window.message.text())
         press(Qt.Key.Key_Period, control)
