@@ -37,8 +37,10 @@ VIEWS = TrainConfig(
     side_light=0.03,
     darkness=0.03,
     covering=0.1,
+    eye_closing=0.1,
 )
-"""How the faces are varied: somewhat more than crops of a face that is followed do.
+"""How the faces are varied: somewhat more than crops of a face that is followed do, and with shut eyes among
+them, or the shape of those with open ones would open them again.
 
 They are not mirrored. What people marked is not symmetrical, and a network that was trained on mirrored faces
 cannot know."""
