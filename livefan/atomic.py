@@ -15,7 +15,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     """Yield a path beside ``path`` to write to; on success it takes the place of ``path``.
 
     If the block raises, what it wrote is removed and ``path`` is left as it was. The yielded name
-    keeps the suffix, so writers that choose a format by it work.
+    keeps the suffix, so writers that choose a format by it work. That a disk is full is an error
+    without a file's name; it gets ``path``'s, if that was begun.
 
     Raises:
         LivefanError: if the folder does not exist or cannot be written to.
@@ -28,6 +29,11 @@ def whole_file(path: Path) -> Iterator[Path]:
     try:
         yield partial
         os.replace(partial, path)
+    except OSError as error:
+        # Of the system's errors alone: FFmpeg's are OSErrors too, and take no name.
+        if type(error) is OSError and error.errno and not error.filename and partial.exists():
+            error.filename = str(path)
+        raise
     finally:
         partial.unlink(missing_ok=True)
 

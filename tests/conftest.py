@@ -4,7 +4,7 @@ import tempfile
 # Before anything imports Qt: the suite runs on machines without a screen.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -68,3 +68,12 @@ def pipeline(runtime: Runtime) -> Iterator[Pipeline]:
     made = Pipeline(runtime)
     yield made
     made.close()
+
+
+@pytest.fixture
+def full_beyond() -> Iterator[Callable[[int], None]]:
+    """Lets no file become larger than so many bytes: the system refuses to write on, as on a full disk."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)

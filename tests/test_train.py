@@ -2,6 +2,7 @@ import json
 import math
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import fields, replace
 from itertools import islice
 from pathlib import Path
@@ -11,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save
 
 from livefan.cli import main
 from livefan.datasets import FaceSet, LabelledFace, load_training, write_pts
@@ -263,6 +265,25 @@ def test_a_run_writes_down_what_it_began_with(tmp_path: Path):
     assert latest.keys() == environment.keys()
     assert latest["time"] >= environment["time"]
     assert json.loads((tmp_path / "r/environment.json").read_text()) == environment
+
+
+def test_a_full_disk_is_one_line_that_names_the_file(
+    tmp_path: Path, full_beyond: Callable[[int], None], capsys: pytest.CaptureFixture[str]
+):
+    root, out = tmp_path / "root", tmp_path / "run"
+    _write_faces(root, 12)
+    (tmp_path / "run.toml").write_text(to_toml(replace(SMALL, epochs=1)))
+    command = ["train", "--dataset", "pts", "--root", str(root), "--config", str(tmp_path / "run.toml")]
+    command += ["--out", str(out), "--quiet"]
+    weights_size = len(save(MobileFAN(68, 0.5).state_dict()))
+    for size, name in ((weights_size // 2, "best"), (2 * weights_size, "state")):
+        full_beyond(size)
+        assert main(command) == 2
+        said = capsys.readouterr().err
+        assert said.startswith(f"livefan: {out / name}.safetensors: File too large; check the place")
+        assert said.count("\n") == 1
+        assert not list(out.glob(".*"))
+    assert (out / "best.safetensors").is_file()
 
 
 def test_a_student_learns_from_its_teacher_and_can_be_stopped_on_the_way(tmp_path: Path):

@@ -10,7 +10,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from livefan.atomic import whole_file
@@ -170,7 +170,8 @@ class Run:
             progress.best_nme = error
             save_weights(self.folder / BEST_NAME, state.average.network, info)
         with whole_file(self.folder / STATE_NAME) as partial:
-            save_file(state.tensors(), partial, metadata={"progress": json.dumps(vars(progress))})
+            # Not save_file, whose error on a full disk is none of the system's.
+            partial.write_bytes(save(state.tensors(), metadata={"progress": json.dumps(vars(progress))}))
         self._write("history.json", json.dumps(progress.history, indent=1) + "\n")
 
     def describe(self, progress: Progress, n_faces: int, decoder: str) -> WeightsInfo:
