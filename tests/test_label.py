@@ -1,6 +1,7 @@
 import json
 import math
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import livefan.training.label as labelling
 from livefan.cli import main
 from livefan.crop import upright_crop
 from livefan.datasets import load
-from livefan.errors import LivefanError
+from livefan.errors import LivefanError, StoppedError
 from livefan.pipeline import Pipeline
 from livefan.runtimes.base import Runtime, RuntimeChoice
 from livefan.runtimes.select import open_runtime
@@ -143,6 +144,36 @@ def test_labelling_that_was_stopped_goes_on_where_it_was(
         {path.name: path.read_bytes() for path in (tmp_path / out).iterdir()} for out in ("out", "whole")
     ]
     assert written[0] == written[1]
+
+
+def test_a_full_disk_stops_labelling_which_goes_on_once_there_is_room(
+    runtime: Runtime,
+    photo: np.ndarray,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    full_beyond: Callable[[int], None],
+):
+    """Full at the second of three: nothing of it counts as done."""
+    (tmp_path / "in").mkdir()
+    for name in "abc":
+        cv2.imwrite(str(tmp_path / f"in/{name}.png"), photo)
+    label_picture = labelling._label_picture
+    limits = iter([1 << 30, 2000])
+
+    def label_until_full(*arguments):
+        full_beyond(next(limits))
+        return label_picture(*arguments)
+
+    monkeypatch.setattr(labelling, "_label_picture", label_until_full)
+    with pytest.raises(StoppedError, match=r"\.out\.partial: cannot be written .*; make room on the disk"):
+        label([runtime], tmp_path / "in", tmp_path / "out", quiet=True)
+    assert not (tmp_path / "out").exists()
+    assert (tmp_path / ".out.partial/journal.jsonl").read_text().count(".png") == 1
+    full_beyond(1 << 30)
+    monkeypatch.setattr(labelling, "_label_picture", label_picture)
+    assert label([runtime], tmp_path / "in", tmp_path / "out", quiet=True).kept == 3
+    for face in load("pts", tmp_path / "out", "all").faces:
+        assert face.read_image().shape[0] > 2 * np.ptp(face.points_px, axis=0).max()
 
 
 def test_faces_of_files_named_alike_do_not_overwrite_each_other(

@@ -1,7 +1,7 @@
 """Faces turned in depth: the picture and the landmarks must agree, and MediaPipe must see the new side."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -139,6 +139,20 @@ def test_a_folder_of_views_is_written_once_and_is_faces_to_train_on(
     assert all(view.read_image().shape[2] == 3 for view in views.faces)
     training, _ = load_training("pts", root, [out])
     assert len(training.faces) == 2 + 2
+
+
+def test_a_full_disk_is_named_and_the_view_drawn_once_there_is_room(
+    face: LabelledFace, tmp_path: Path, full_beyond: Callable[[int], None]
+):
+    faces = FaceSet(IBUG_68, [face], title="own")
+    full_beyond(2000)
+    with pytest.raises(OSError, match=r"File too large: '.*clip-photo-0\.jpg'"):
+        synthesise(faces, tmp_path, 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["views.json"]
+    full_beyond(1 << 30)
+    assert synthesise(faces, tmp_path, 1).n_views == 1
+    (view,) = load("pts", tmp_path, "all").faces
+    assert view.read_image().shape[2] == 3
 
 
 def test_a_folder_of_views_of_other_settings_is_refused(tmp_path: Path):

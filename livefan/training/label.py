@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from livefan.capture import open_source
 from livefan.crop import CROP_MARGIN, Crop, crop_from_landmarks, mirrored_x, upright_crop
 from livefan.datasets.pts import LABELS_NAME, write_pts
 from livefan.detect import Detection, FaceDetector
-from livefan.errors import LivefanError
+from livefan.errors import LivefanError, StoppedError
 from livefan.framing import load_framing
 from livefan.inference import locate
 from livefan.metrics import inter_ocular
@@ -163,7 +164,7 @@ def label(
 
     Raises:
         LivefanError: if there is no image or video, the teachers have different landmarks, the output
-            exists or cannot be made, or what was stopped had other settings.
+            exists or cannot be made, what was stopped had other settings, or the disk is full.
     """
     criteria = criteria or Criteria()
     if len({teacher.scheme.name for teacher in teachers}) != 1:
@@ -182,12 +183,16 @@ def label(
         raise LivefanError(f"{output.parent}: no such folder; create it first")
     done = _begin(partial, terms)
     stems = _stems([str(path.relative_to(folder)) for path in files])
-    with FaceDetector() as detector, (partial / _JOURNAL).open("a") as journal:
+    with (
+        _stopping_when_full(partial),
+        FaceDetector() as detector,
+        (partial / _JOURNAL).open("a") as journal,
+    ):
 
         def note(name: str, labels: Labels) -> None:
-            done[name] = labels
             journal.write(json.dumps([name, asdict(labels)]) + "\n")
             journal.flush()
+            done[name] = labels
 
         for name, stem in tqdm(stems.items(), "labelling", leave=False, disable=True if quiet else None):
             if name in done:
@@ -203,10 +208,25 @@ def label(
         sum(each.kept for each in done.values()), [line for each in done.values() for line in each.left_out]
     )
     report = {"criteria": asdict(criteria), "kept": labels.kept, "left out": labels.left_out}
-    (partial / LABELS_NAME).write_text(json.dumps(report, indent=1) + "\n")
+    with _stopping_when_full(partial):
+        (partial / LABELS_NAME).write_text(json.dumps(report, indent=1) + "\n")
     partial.rename(output)
     (output / _JOURNAL).unlink()
     return labels
+
+
+@contextmanager
+def _stopping_when_full(folder: Path) -> Iterator[None]:
+    """Say of a disk that is full, an error that names no file, what it means for a folder's labels."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename:
+            raise
+        raise StoppedError(
+            f"{folder}: cannot be written ({error.strerror or error}); make room on the disk and give the "
+            "same command again, it goes on where it was"
+        ) from error
 
 
 def _begin(partial: Path, terms: dict[str, object]) -> dict[str, Labels]:
@@ -232,7 +252,7 @@ def _begin(partial: Path, terms: dict[str, object]) -> dict[str, Labels]:
             f"{partial}: this folder holds unfinished labels of other pictures, weights or settings; name "
             "the same as then, choose another --out, or remove the folder"
         )
-    journal.write_text("\n".join([first, *lines[:-1], ""]))
+    os.truncate(journal, journal.read_bytes().rindex(b"\n") + 1)
     return done
 
 
@@ -343,5 +363,6 @@ def _write(path: Path, image: np.ndarray, points_px: np.ndarray) -> None:
     box = crop_from_landmarks(points_px)
     side = box.side_px / CROP_MARGIN * _KEPT_MARGIN
     neighbourhood = replace(box, side_px=side, size=max(1, math.ceil(side)))
-    cv2.imwrite(str(path), neighbourhood.cut(image), [cv2.IMWRITE_JPEG_QUALITY, 95])
+    _, code = cv2.imencode(".jpg", neighbourhood.cut(image), [cv2.IMWRITE_JPEG_QUALITY, 95])
+    path.write_bytes(code.tobytes())
     write_pts(path.with_suffix(".pts"), neighbourhood.to_crop(points_px))

@@ -341,6 +341,7 @@ def _write_views(mesh: FaceMesh, face: LabelledFace, files: list[Path], rng: np.
     for file, (yaw, pitch) in zip(files, draw_views(portrait, len(files), rng), strict=True):
         turned = turn(portrait, yaw, pitch)
         with whole_file(file.with_suffix(".jpg")) as partial:
-            cv2.imwrite(str(partial), turned.pixels, [cv2.IMWRITE_JPEG_QUALITY, 92])
+            _, code = cv2.imencode(".jpg", turned.pixels, [cv2.IMWRITE_JPEG_QUALITY, 92])
+            partial.write_bytes(code.tobytes())
         with whole_file(file) as partial:
             write_pts(partial, turned.points_px)
