@@ -159,9 +159,10 @@ def test_every_way_of_measuring_in_one_table_with_its_pictures(
     assert "./bad.png" in said.out
     numbers = json.loads(out["n.json"].read_text())
     ways = {(row["crop"], row["decoder"]): row for row in numbers["results"]}
-    assert set(ways) == {(c, d) for c in ("landmarks", "detector") for d in ("soft-argmax", "argmax")}
+    other = "argmax, not refined"
+    assert set(ways) == {(c, d) for c in ("landmarks", "detector") for d in ("soft-argmax", other)}
     assert numbers["nme_inter_ocular"] == ways["landmarks", "soft-argmax"]["nme_inter_ocular"]
-    assert ways["landmarks", "argmax"]["nme_inter_ocular"] != numbers["nme_inter_ocular"]
+    assert ways["landmarks", other]["nme_inter_ocular"] != numbers["nme_inter_ocular"]
     file = read_weight_file()
     assert numbers["weights_sha256"] == file.sha256
     assert numbers["input_size"] == file.info.input_size
@@ -177,6 +178,15 @@ def test_every_way_of_measuring_in_one_table_with_its_pictures(
     assert worst.shape == (256, 256, 3)
     truth = (worst == (80, 220, 80)).all(-1).sum()
     assert truth > 50  # green dots of the labels are drawn
+
+
+def test_the_weights_own_decoder_is_the_same_by_its_name(own: Path, tmp_path: Path):
+    found = []
+    for number, option in enumerate(([], ["--decoder", read_weight_file().info.decoder])):
+        path = tmp_path / f"{number}.json"
+        assert call("--dataset", "pts", "--root", own, "--split", "all", *option, "--json", path) == 0
+        found.append(json.loads(path.read_text()))
+    assert found[0] == found[1]
 
 
 def test_a_place_that_cannot_be_written_to_is_told_of_before_the_work(

@@ -160,6 +160,9 @@ def test_another_decoder_than_the_weights_own_is_not_refined(small: Path):
     crops = check_crops(loaded.info.input_size)
     plain = TorchRuntime(replace(loaded, refiner=None), "argmax").run(crops)
     assert np.array_equal(TorchRuntime(loaded, "argmax").run(crops), plain)
+    by_itself = TorchRuntime(loaded).run(crops)
+    assert np.array_equal(TorchRuntime(loaded, "soft-argmax").run(crops), by_itself)
+    assert not np.array_equal(TorchRuntime(replace(loaded, refiner=None)).run(crops), by_itself)
 
 
 def test_the_command_writes_weights_that_are_refined(

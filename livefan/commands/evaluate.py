@@ -46,7 +46,9 @@ def add(commands: Commands) -> None:
         help="cut around the true landmarks, or find each face as the application does, or both",
     )
     parser.add_argument(
-        "--decoder", choices=["soft-argmax", "argmax", "all"], help="default: the one the weights name"
+        "--decoder",
+        choices=["soft-argmax", "argmax", "all"],
+        help="default: the one the weights name, whose landmarks alone are refined",
     )
     parser.add_argument("--flip", action="store_true", help="average with the mirrored picture")
     parser.add_argument(
@@ -73,18 +75,26 @@ def add(commands: Commands) -> None:
     parser.set_defaults(run=run)
 
 
-def _evaluated_runtime(arguments: argparse.Namespace, decoder: str | None) -> Runtime:
-    """What runs the weights that are measured; another decoder than their own is there in torch only."""
-    from livefan.runtimes.select import open_runtime
+def _evaluated_runtime(arguments: argparse.Namespace, decoder: str | None) -> tuple[str, Runtime]:
+    """What runs the weights that are measured, and what to call its decoder.
 
+    Another decoder than the weights' own is there in torch only, and their refiner does not follow it.
+    """
+    from livefan.runtimes.select import open_runtime
+    from livefan.weights_info import read_weight_file
+
+    own = read_weight_file(arguments.weights).info.decoder
     if decoder is None:
-        return open_runtime(arguments.weights, runtime_choice(arguments), say=notice(quiet=False))
+        return own, open_runtime(arguments.weights, runtime_choice(arguments), say=notice(quiet=False))
     if arguments.runtime != "torch" or arguments.precision not in ("auto", "float32"):
         raise LivefanError("--decoder needs --runtime torch and float32; leave one of them out")
     from livefan.runtimes.pytorch import TorchRuntime
     from livefan.weights import load_weights
 
-    return TorchRuntime(load_weights(arguments.weights), decoder, arguments.threads)
+    weights = load_weights(arguments.weights)
+    unrefined = weights.refiner is not None and decoder != own
+    name = f"{decoder}, not refined" if unrefined else decoder
+    return name, TorchRuntime(weights, decoder, arguments.threads)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -97,28 +107,26 @@ def run(arguments: argparse.Namespace) -> int:
     from livefan.datasets import print_skipped
     from livefan.decode import DECODERS
     from livefan.evaluate import CROPS, evaluate
-    from livefan.weights_info import read_weight_file
 
     n_worst, worst_path = _worst(arguments)
     for picture in (arguments.ced, worst_path):
         check_picture(picture)
     decoders = list(DECODERS) if arguments.decoder == "all" else [arguments.decoder]
     runtimes = [_evaluated_runtime(arguments, decoder) for decoder in decoders]
-    own = read_weight_file(arguments.weights).info.decoder
     with ExitStack() as outputs:
         # Entered before the work, so that a place that cannot be written to is told of at once.
         wanted = (arguments.json, arguments.ced, worst_path)
         as_json, ced, worst = (path and outputs.enter_context(whole_file(path)) for path in wanted)
         faces = _faces_to_measure(arguments)
         results = [
-            evaluate(runtime, faces, crop=crop, flip=arguments.flip, decoder=decoder or own)
+            evaluate(runtime, faces, crop=crop, flip=arguments.flip, decoder=decoder)
             for crop in (CROPS if arguments.crop == "all" else [arguments.crop])
-            for decoder, runtime in zip(decoders, runtimes, strict=True)
+            for decoder, runtime in runtimes
         ]
         print_skipped(results[0].skipped)
         print(report.table(results))
         if as_json:
-            numbers = _what_was_measured(arguments, runtimes[0], faces) | _figures(results)
+            numbers = _what_was_measured(arguments, runtimes[0][1], faces) | _figures(results)
             as_json.write_text(json.dumps(numbers, indent=1, allow_nan=False) + "\n")
         if ced:
             report.draw_ced(results, ced)

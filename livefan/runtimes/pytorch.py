@@ -15,8 +15,8 @@ class TorchRuntime(Runtime):
     """A loaded network, run as it is, on the device it is on.
 
     Args:
-        decoder: a key of :data:`livefan.decode.DECODERS`, whose landmarks are left as they are; by default
-            the one the weights name, with their refiner after it.
+        decoder: a key of :data:`livefan.decode.DECODERS`; by default the one the weights name. Their refiner
+            follows that one alone; the landmarks of another are left as they are.
         threads: torch's threads, in the whole process. One is nearly as fast as two for a single crop,
             and where another program keeps a core busy, two that wait for each other at every layer can
             take fifty times as long.
@@ -28,9 +28,10 @@ class TorchRuntime(Runtime):
         super().__init__(weights.scheme, weights.info)
         self._model = weights.model
         self._device = next(weights.model.parameters()).device
-        self._decode = DECODERS[decoder or weights.info.decoder]
+        decoder = decoder or weights.info.decoder
+        self._decode = DECODERS[decoder]
         # It was fitted to what the weights' own decoder gives.
-        self._refine = None if decoder else weights.refiner
+        self._refine = weights.refiner if decoder == weights.info.decoder else None
         if threads is not None:
             torch.set_num_threads(threads)
 
