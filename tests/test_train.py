@@ -595,6 +595,28 @@ def test_without_a_finite_error_no_mean_is_written(tmp_path: Path, greedy: bool)
     assert not (tmp_path / "mean.safetensors").exists()
 
 
+def test_a_mean_without_faces_to_measure_it_on_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    root, out = tmp_path / "root", tmp_path / "mean.safetensors"
+    save_weights(tmp_path / "x.safetensors", MobileFAN(68, 0.5), WeightsInfo("300w-68", 0.5))
+    command = ["average", str(tmp_path / "x.safetensors"), "--root", str(root), "-o", str(out)]
+    for name in ("lfpw/trainset", "helen/trainset", "afw"):
+        _write_faces(root / name, 8)
+        for image in (root / name).glob("*.png"):
+            image.write_bytes(b"no image")
+    assert main(command) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(
+        "livefan: 300w validation: holds no face that can be used; check --root; the first of"
+    )
+    assert ".png: cannot be read as an image" in said
+    assert said.count("\n") == 1
+    with pytest.raises(LivefanError, match="own validation: holds no faces; check --root"):
+        average([tmp_path / "x.safetensors"], FaceSet(IBUG_68, [], title="own validation"), out)
+    assert not out.exists()
+
+
 def test_a_run_without_a_finite_validation_error_says_that_it_kept_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):

@@ -128,6 +128,36 @@ class FaceSet:
                 "faces of one run must be of one scheme"
             )
 
+    def check_readable(self) -> None:
+        """Refuse a set of which no image can be read; no more are read than it takes to find one that can.
+
+        Raises:
+            LivefanError: if it is such a set.
+        """
+        skipped = list(self.skipped)
+        for face in self.faces:
+            try:
+                face.read_image()
+            except LivefanError as error:
+                skipped.append(str(error))
+                continue
+            return
+        raise self.unusable(skipped)
+
+    def unusable(self, skipped: Sequence[str]) -> LivefanError:
+        """The error of a set without a face that can be used.
+
+        Args:
+            skipped: what was passed over, each with the reason, the unreadable images among it.
+        """
+        title = self.title or "the split"
+        if not skipped:
+            return LivefanError(f"{title}: holds no faces; check --root")
+        return LivefanError(
+            f"{title}: holds no face that can be used; check --root; the first of {len(skipped)} skipped: "
+            f"{skipped[0]}"
+        )
+
     def in_scheme(self, scheme: LandmarkScheme, indices: tuple[int, ...]) -> FaceSet:
         """The same faces with the landmarks of another scheme, picked from theirs by index."""
         order = list(indices)

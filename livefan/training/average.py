@@ -50,8 +50,8 @@ def average(
         The files that went in, and the validation NME of their mean in percent.
 
     Raises:
-        LivefanError: if the candidates are not of one architecture, scheme, input size and decoder, or the
-            error is not finite.
+        LivefanError: if the candidates are not of one architecture, scheme, input size and decoder, no
+            validation face can be used, or the error is not finite.
     """
     loaded = [load_weights(path, scheme=validation.scheme.name) for path in candidates]
     kind = _kind(loaded[0])
@@ -62,7 +62,10 @@ def average(
             )
     info = loaded[0].info
     faces = EvaluationFaces(validation.faces, info.input_size)
-    print_skipped([*validation.skipped, *faces.skipped])
+    skipped = [*validation.skipped, *faces.skipped]
+    if not len(faces):
+        raise validation.unusable(skipped)
+    print_skipped(skipped)
     mean = build_network(info.architecture, validation.scheme.n_points, info.width)
 
     def error_of(states: list[dict[str, Tensor]]) -> float:
