@@ -140,7 +140,7 @@ def evaluate(
                 points_px = _predict(runtime, image, again, flip)
             measured.append(Measured(face, points_px, _error(points_px, face.points_px, faces.scheme)))
     if not measured:
-        raise LivefanError("no image of the split could be read; see the list of skipped files")
+        raise faces.unusable(skipped)
     return Evaluation(faces.scheme, crop, decoder, measured, skipped)
 
 

@@ -124,6 +124,8 @@ def quantise(
             f"{weights.path}: of scheme {weights.scheme.name}, {validation.title} of "
             f"{validation.scheme.name}; name a data set of the weights' scheme"
         )
+    if validation:
+        validation.check_readable()
     if len(crops) < _FEWEST:
         raise LivefanError(f"only {len(crops)} faces to measure ranges on; give at least {_FEWEST}")
     graph = simplified(for_one_crop(from_onnx(as_onnx(load_weights(weights.path))), weights))

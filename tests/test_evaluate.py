@@ -225,6 +225,26 @@ def test_weights_of_one_scheme_are_not_measured_on_another(weights: Weights):
         evaluate(TorchRuntime(weights), FaceSet(COFW_29, []))
 
 
+def test_a_split_of_which_nothing_can_be_read_is_one_line_that_names_a_file(
+    own: Path, capsys: pytest.CaptureFixture[str]
+):
+    for image in own.glob("*.png"):
+        image.write_bytes(b"not an image")
+    (own / "text.pts").write_text("damaged")
+    assert call("--dataset", "pts", "--root", own, "--split", "all") == 2
+    told = capsys.readouterr().err
+    assert told.startswith(
+        "livefan: pts all: holds no face that can be used; check --root; the first of 4 skipped: "
+    )
+    assert str(own / "text.pts") in told
+    assert told.count("\n") == 1
+
+
+def test_faces_that_are_not_there_are_not_called_unreadable(weights: Weights):
+    with pytest.raises(LivefanError, match="own: holds no faces; check --root"):
+        evaluate(TorchRuntime(weights), FaceSet(IBUG_68, [], title="own"))
+
+
 def test_wflw_can_be_looked_at_with_68_point_weights_when_asked(
     tmp_path: Path, photo: np.ndarray, pipeline: Pipeline, capsys: pytest.CaptureFixture[str]
 ):

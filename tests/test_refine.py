@@ -225,6 +225,28 @@ def test_further_faces_of_another_scheme_are_refused_before_the_work(
     assert not (tmp_path / "o.safetensors").exists()
 
 
+def test_that_nothing_can_be_measured_is_told_before_the_work(
+    tmp_path: Path,
+    small: Path,
+    face: Face,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr("livefan.training.refining._look", lambda *a, **b: pytest.fail("worked already"))
+    for name in ("lfpw/trainset", "helen/trainset", "afw"):
+        (tmp_path / name).mkdir(parents=True)
+        for number in range(8):
+            (tmp_path / name / f"{number}.png").write_bytes(b"no image")
+            write_pts(tmp_path / name / f"{number}.pts", face.points_px)
+    out = tmp_path / "o.safetensors"
+    assert main(["refine", str(small), "--root", str(tmp_path), "-o", str(out)]) == 2
+    *_, said = capsys.readouterr().err.splitlines()
+    assert said.startswith(
+        "livefan: 300w validation: holds no face that can be used; check --root; the first"
+    )
+    assert ".png: cannot be read as an image" in said
+
+
 def test_weights_that_are_not_there_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     (tmp_path / "lfpw/trainset").mkdir(parents=True)
     command = ["refine", "absent", "--root", str(tmp_path), "-o", str(tmp_path / "o.safetensors")]

@@ -418,10 +418,14 @@ def test_int8_is_replaced_only_once_it_was_measured(
 
     before = {each.name: each.read_bytes() for each in tmp_path.iterdir()}
     darker = [crop // 4 for crop in calibration]
-    gone = FaceSet(WFLW_98, [replace(face, image_path=tmp_path / "gone.png")])
-    with pytest.raises(LivefanError, match="no image of the split could be read"):
-        quantise(path, darker, gone)
     monkeypatch.setattr("livefan.quantise._quantised", lambda *given: pytest.fail("worked before it looked"))
+    gone = FaceSet(WFLW_98, [replace(face, image_path=tmp_path / "gone.png")], title="own")
+    with pytest.raises(
+        LivefanError, match=r"^own: holds no face .*; the first of 1 skipped: .*gone\.png: cann"
+    ):
+        quantise(path, darker, gone)
+    with pytest.raises(LivefanError, match="own: holds no faces; check --root"):
+        quantise(path, darker, FaceSet(WFLW_98, [], title="own"))
     other = FaceSet(IBUG_68, [], title="300w validation")
     with pytest.raises(LivefanError, match=r"of scheme wflw-98, 300w validation of 300w-68; name a data set"):
         quantise(path, darker, other)

@@ -103,13 +103,14 @@ def refine(
 
     Raises:
         LivefanError: if the weights or the further faces are of another scheme, the weights not decoded by
-            soft-argmax, or too few faces could be read.
+            soft-argmax, or too few faces could be read to fit it to, or none to measure it on.
     """
     if extra is not None:
         labelled.check_scheme(extra)
     weights = replace(load_weights(name_or_path, scheme=labelled.scheme.name), refiner=None)
     if weights.info.decoder != "soft-argmax":
         raise LivefanError(f"{weights.path}: decoded by {weights.info.decoder}; only soft-argmax is refined")
+    validation.check_readable()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     weights.model.to(device)
     views = replace(VIEWS, seed=seed, input_sizes=(weights.info.input_size,))
