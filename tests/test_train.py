@@ -20,7 +20,7 @@ from livefan.decode import crop_to_heatmap, heatmap_to_crop, soft_argmax
 from livefan.errors import LivefanError
 from livefan.model import MobileFAN
 from livefan.scheme import IBUG_68
-from livefan.training.augment import EvaluationFaces, TrainingFaces
+from livefan.training.augment import EvaluationFaces, TrainingFaces, kept_margin
 from livefan.training.average import average
 from livefan.training.config import TrainConfig, read_config, to_toml
 from livefan.training.engine import learning_rate_factor, taught, train, validate
@@ -92,6 +92,31 @@ def test_a_face_kept_small_in_memory_is_the_same_face(tmp_path: Path):
         for one in (face, LabelledFace(tmp_path / "large.png", points, "marked"))
     ]
     assert torch.allclose(crops[0], crops[1], atol=0.05)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        TrainConfig(scale=2.0, shift=0.3, rotation=180.0, rotation_probability=1.0),
+        TrainConfig(scale=4.0, rotation_probability=0.0),
+        TrainConfig(shift=1.0),
+    ],
+)
+def test_what_the_picture_shows_is_there_however_far_crops_reach(tmp_path: Path, settings: TrainConfig):
+    """In the middle of a white picture there is nothing black, whatever is cut of it."""
+    (face,) = marked_faces(tmp_path, 1).faces
+    middle = face.points_px.mean(axis=0)
+    cv2.imwrite(str(tmp_path / "white.png"), np.full((1200, 1200, 3), 255, np.uint8))
+    white = LabelledFace(tmp_path / "white.png", face.points_px + 600 - middle, "white")
+    dataset = TrainingFaces([white], IBUG_68, replace(settings, photometric=0.0))
+    assert min(int(dataset[key][0].min()) for key in range(200)) == 255
+
+
+def test_no_more_is_kept_of_a_face_than_its_picture_has(tmp_path: Path):
+    (face,) = marked_faces(tmp_path, 1).faces
+    dataset = TrainingFaces([face], IBUG_68, TrainConfig(scale=10.0, shift=1.0))
+    assert dataset._kept[0][0].nbytes < 2 * face.read_image().nbytes
+    assert kept_margin(TrainConfig()) == 2.4  # what the shipped weights saw stays as it was
 
 
 def test_unreadable_images_are_passed_over_and_listed(tmp_path: Path):

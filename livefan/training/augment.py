@@ -24,6 +24,9 @@ from livefan.weights_info import INPUT_SIZE
 _KEPT_BOX_PX = 220
 """Longer side of a face's landmark box, at most, in the images kept in memory."""
 _KEPT_MARGIN = 2.4
+"""Side of those images as a multiple of the landmark box, at least."""
+_TURNED_ASIDE = 0.2
+"""How far, in boxes, the middle of a face's box moves at most when it is taken in a turned frame (300W)."""
 
 
 class TrainingFaces(Dataset[tuple[Tensor, Tensor]]):
@@ -38,9 +41,10 @@ class TrainingFaces(Dataset[tuple[Tensor, Tensor]]):
         self.config = config
         self.skipped: list[str] = []
         self._kept: list[tuple[np.ndarray, np.ndarray]] = []
+        margin = kept_margin(config)
         for face in faces:
             try:
-                self._kept.append(_keep(face))
+                self._kept.append(_keep(face, margin))
             except LivefanError as error:
                 self.skipped.append(str(error))
 
@@ -109,13 +113,24 @@ class EvaluationFaces(Dataset[tuple[Tensor, Tensor, Tensor]]):
         return self._kept[index]
 
 
-def _keep(face: LabelledFace) -> tuple[np.ndarray, np.ndarray]:
+def kept_margin(config: TrainConfig) -> float:
+    """Side of what is kept of a face's image, as a multiple of its landmark box: all that crops reach."""
+    angle = math.radians(min(config.rotation, 45.0)) if config.rotation_probability else 0.0
+    reach = CROP_MARGIN * config.scale * (math.cos(angle) + math.sin(angle) + 2 * config.shift)
+    return _KEPT_MARGIN if reach <= _KEPT_MARGIN else reach + 2 * _TURNED_ASIDE
+
+
+def _keep(face: LabelledFace, margin: float) -> tuple[np.ndarray, np.ndarray]:
     """The neighbourhood of a face, at most so large that cutting it loses nothing, and its points."""
     image = face.read_image()
     crop = crop_from_landmarks(face.points_px)
     box_px = crop.side_px / CROP_MARGIN
-    size = round(min(box_px, _KEPT_BOX_PX) * _KEPT_MARGIN)
-    wide = replace(crop, side_px=box_px * _KEPT_MARGIN, size=size)
+    # Beyond the image's farthest edge there is nothing to keep.
+    edges = zip(crop.centre_px, image.shape[1::-1], strict=True)
+    farthest_px = max(max(place, size - place) for place, size in edges) + 1
+    margin = max(_KEPT_MARGIN, min(margin, 2 * farthest_px / box_px))
+    size = round(min(box_px, _KEPT_BOX_PX) * margin)
+    wide = replace(crop, side_px=box_px * margin, size=size)
     return wide.cut(image), wide.to_crop(face.points_px)
 
 
