@@ -41,8 +41,9 @@ class WeightsInfo:
         mirror_offset: how far to the right of the places themselves its landmarks lie, in mirrored faces as
             in plain ones, as a share of the crop's side; see :class:`livefan.training.config.TrainConfig`.
         training: free text by key: data, terms of use, validation numbers; settings, seed, epoch, command,
-            commit and torch of the run, of a mean those of the best file in it; ``averaged`` and ``refiner``,
-            what was done since, and ``averaged_by`` and ``refined_by``, each the command and its commit.
+            commit and torch of the run, of a mean those of the best file in it, or of the first where all
+            that were named went in; ``averaged`` and ``refiner``, what was done since, and ``averaged_by``
+            and ``refined_by``, each the command and its commit.
     """
 
     scheme: str

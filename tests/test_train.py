@@ -704,6 +704,23 @@ def test_a_mean_is_measured_by_the_decoder_that_it_is_saved_with(tmp_path: Path)
     assert error != pytest.approx(by_soft_argmax, rel=1e-2)
 
 
+def test_a_mean_of_several_mirror_offsets_says_which_it_keeps(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    faces = marked_faces(_folder(tmp_path / "f"), 2)
+    paths = [tmp_path / f"{name}.safetensors" for name in "abc"]
+    for path, offset in zip(paths, (0.004, 0.0035, 0.0035), strict=True):
+        save_weights(path, MobileFAN(68, 0.5), WeightsInfo("300w-68", 0.5, mirror_offset=offset))
+    for order in (paths, paths[::-1]):
+        average(order, faces, tmp_path / "mean.safetensors", greedy=False)
+        kept = load_weights(order[0]).info.mirror_offset
+        assert load_weights(tmp_path / "mean.safetensors").info.mirror_offset == kept
+        told = f"mirror offsets of 0.0035 and 0.004: the mean says {kept}, as {order[0]} does"
+        assert capsys.readouterr().out.splitlines() == [told]
+    average(paths[1:], faces, tmp_path / "mean.safetensors", greedy=False)
+    assert capsys.readouterr().out == ""
+
+
 @pytest.mark.parametrize("size", [256, 224, 96])
 def test_preview_draws_each_face_plain_and_as_it_is_trained_on(
     tmp_path: Path, size: int, capsys: pytest.CaptureFixture[str]

@@ -22,7 +22,10 @@ def add(commands: Commands) -> None:
     add_dataset_options(parser)
     parser.add_argument("-o", "--out", type=Path, required=True, help="weight file to write")
     parser.add_argument(
-        "--all", action="store_true", help="the mean of all of them, whether the validation NME falls or not"
+        "--all",
+        action="store_true",
+        help="the mean of all of them, whether the validation NME falls or not; of the training it says what "
+        "the first one says",
     )
     parser.add_argument("--half", action="store_true", help="write 16-bit floats, half the size")
     parser.set_defaults(run=run)

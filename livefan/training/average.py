@@ -40,7 +40,8 @@ def average(
 
     Args:
         candidates: weight files of one kind, as from the epochs of one run. One that is named several times
-            counts as often.
+            counts as often. What the mean says of itself is what the best of them says, of all of them
+            (not ``greedy``) the first.
         validation: labelled faces to choose by.
         output: the weight file to write.
         greedy: leave out what does not lower the validation error.
@@ -84,6 +85,10 @@ def average(
             "faces for eye corners in one place, or average other files"
         )
     first = next(weights for weights in loaded if weights.path == chosen[0])
+    offsets = sorted({weights.info.mirror_offset for weights in loaded if weights.path in chosen})
+    if len(offsets) > 1:
+        listed = " and ".join(map(str, offsets))
+        print(f"mirror offsets of {listed}: the mean says {first.info.mirror_offset}, as {first.path} does")
     mean.load_state_dict(mean_state([states[path] for path in chosen]))
     # The refiner of one of them does not fit the mean, and is not written.
     of_refiner = ("refiner", "refined_by")
