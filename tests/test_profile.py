@@ -141,6 +141,24 @@ def test_a_folder_of_views_is_written_once_and_is_faces_to_train_on(
     assert len(training.faces) == 2 + 2
 
 
+def test_views_of_faces_named_alike_do_not_overwrite_each_other(
+    face: LabelledFace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    root, out = tmp_path / "own", tmp_path / "views"
+    for name in ("a/b-c", "a-b/c", "deep/er/alone", "top"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(root / f"{name}.png"), face.read_image())
+        write_pts(root / f"{name}.pts", face.points_px)
+    arguments = ["--dataset", "pts", "--root", str(root), "--split", "all", "-o", str(out), "--views", "1"]
+    for _ in range(2):
+        assert main(["synthesise-profiles", *arguments]) == 0
+        assert "4 views of 4 faces" in capsys.readouterr().out
+        names = sorted(path.name for path in out.glob("*.pts"))
+        assert len(names) == 4
+        assert {"deep-er-alone-0.pts", "top-0.pts"} < set(names)
+    assert len(load("pts", out, "all").faces) == 4
+
+
 def test_a_full_disk_is_named_and_the_view_drawn_once_there_is_room(
     face: LabelledFace, tmp_path: Path, full_beyond: Callable[[int], None]
 ):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -27,7 +28,7 @@ from livefan.errors import LivefanError, StoppedError
 from livefan.framing import load_framing
 from livefan.inference import locate
 from livefan.metrics import inter_ocular
-from livefan.naming import told_apart
+from livefan.naming import stems_of
 from livefan.runtimes.base import Runtime
 from livefan.sources import IMAGE_SUFFIXES, RECORDING_SUFFIXES
 
@@ -182,7 +183,7 @@ def label(
     if not output.parent.is_dir():
         raise LivefanError(f"{output.parent}: no such folder; create it first")
     done = _begin(partial, terms)
-    stems = _stems([str(path.relative_to(folder)) for path in files])
+    stems = stems_of([str(path.relative_to(folder)) for path in files])
     with (
         _stopping_when_full(partial),
         FaceDetector() as detector,
@@ -254,14 +255,6 @@ def _begin(partial: Path, terms: dict[str, object]) -> dict[str, Labels]:
         )
     os.truncate(journal, journal.read_bytes().rindex(b"\n") + 1)
     return done
-
-
-def _stems(names: Sequence[str]) -> dict[str, str]:
-    """What the faces of each file are named after: its path, with dashes.
-
-    That may be the same for several: ``a.jpg`` and ``a.png``, ``a/b.jpg`` and ``a-b.jpg``.
-    """
-    return told_apart({name: "-".join(Path(name).with_suffix("").parts) for name in names})
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from tqdm import tqdm
 from livefan.atomic import whole_file
 from livefan.datasets import FaceSet, LabelledFace, write_pts
 from livefan.errors import LivefanError
+from livefan.naming import stems_of
 from livefan.scheme import IBUG_68
 from livefan.training.surface import CHIN, OVAL, FaceMesh, Portrait, edge_depth_at
 
@@ -302,10 +303,10 @@ def synthesise(faces: FaceSet, folder: Path, n_views: int = 3, seed: int = 0) ->
     folder.mkdir(parents=True, exist_ok=True)
     _keep_settings(folder, {"views": n_views, "seed": seed})
     skipped, n_views_there = [], 0
+    stems = stems_of([face.name for face in faces.faces])
     with FaceMesh() as mesh:
         for face in tqdm(faces.faces, "turning faces", disable=None):
-            # A face that lies in the folder itself is of subset ".", and its views are to be seen.
-            stem = f"{face.subset}-{face.image_path.stem}".replace("/", "-").removeprefix(".-")
+            stem = stems[face.name]
             files = [folder / f"{stem}-{view}.pts" for view in range(n_views)]
             if not all(file.is_file() for file in files):
                 try:
