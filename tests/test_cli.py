@@ -86,6 +86,10 @@ def test_every_public_name_is_there():
     [
         ["live", "--max-faces", "0"],
         ["train", "--root", ".", "--out", "x", "--seed", "-1"],
+        ["train", "--root", ".", "--out", "x", "--seed", "18446744073709551616"],
+        ["refine", "w", "--root", ".", "-o", "x", "--seed", "18446744073709551616"],
+        ["preview", "--root", ".", "-o", "x.png", "--seed", "18446744073709551616"],
+        ["synthesise-profiles", "--root", ".", "-o", "x", "--seed", "18446744073709551616"],
         ["annotate", "x"],
         ["live", "--smoothing", "1.1"],
         ["live", "--smoothing", "much"],

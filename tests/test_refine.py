@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from livefan.cli import main
+from livefan.cli import build_parser, main
 from livefan.datasets import write_pts
 from livefan.errors import LivefanError
 from livefan.frame import Face
@@ -98,6 +98,14 @@ def test_fitted_it_undoes_what_the_shape_tells(face: Face):
     )
     assert after < 0.5 * before
     assert (refiner(found) - truth)[1200:].norm(dim=-1).mean() < 1.15 * noise.norm(dim=-1).mean()
+
+
+def test_the_largest_seed_that_can_be_named_fits_one_too(monkeypatch: pytest.MonkeyPatch):
+    command = ["refine", "w", "--root", ".", "-o", "x", "--seed", str(2**64 - 1)]
+    monkeypatch.setattr("livefan.training.refining._STEPS", 2)
+    shapes = torch.rand(8, 68, 2) * 200
+    refiner = fit_refiner(Sightings(shapes, shapes + 1), IBUG_68, build_parser().parse_args(command).seed)
+    assert torch.isfinite(refiner(shapes)).all()
 
 
 def test_a_weight_file_keeps_its_refiner(small: Path, tmp_path: Path):

@@ -20,6 +20,7 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 DEFAULT_SMOOTHING = 0.5
 """As :data:`livefan.smooth.DEFAULT_STRENGTH`, which would bring numpy in before it is needed."""
 _LEFT = "as it was left"
+_LARGEST_SEED = 2**64 - 1
 STYLE_PARTS = ("outlines", "mesh", "points", "numbers", "boxes", "ids", "confidence")
 """As :data:`livefan.overlay.STYLE_PARTS`, for the same reason."""
 
@@ -29,6 +30,14 @@ def whole_number(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 up")
     return int(text)
+
+
+def seed_number(text: str) -> int:
+    """A whole number that torch and numpy take to begin their random ones with."""
+    number = whole_number(text)
+    if number > _LARGEST_SEED:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to {_LARGEST_SEED}")
+    return number
 
 
 def positive_number(text: str) -> int:

@@ -12,7 +12,7 @@ from livefan.commands.options import (
     check_picture,
     positive_number,
     print_left_out,
-    whole_number,
+    seed_number,
 )
 
 
@@ -41,7 +41,7 @@ def add(commands: Commands) -> None:
         metavar="N",
         help="samples of each face (default: %(default)s)",
     )
-    parser.add_argument("--seed", type=whole_number, help="decides the faces and what is done to them")
+    parser.add_argument("--seed", type=seed_number, help="decides the faces and what is done to them")
     parser.set_defaults(run=run)
 
 

@@ -12,7 +12,7 @@ from livefan.commands.options import (
     add_extra_option,
     positive_number,
     print_left_out,
-    whole_number,
+    seed_number,
 )
 
 
@@ -31,7 +31,7 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--passes", type=positive_number, default=8, help="views of each labelled face (default: %(default)s)"
     )
-    parser.add_argument("--seed", type=whole_number, default=0, help="decides views and initial weights")
+    parser.add_argument("--seed", type=seed_number, default=0, help="decides views and initial weights")
     parser.add_argument("--threads", type=positive_number, help="CPU threads (default: all cores)")
     parser.add_argument("-o", "--out", type=Path, required=True, help="weight file to write")
     parser.add_argument("--half", action="store_true", help="write 16-bit floats, half the size")

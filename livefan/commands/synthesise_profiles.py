@@ -10,7 +10,7 @@ from livefan.commands.options import (
     add_dataset_options,
     positive_number,
     print_left_out,
-    whole_number,
+    seed_number,
 )
 
 
@@ -33,7 +33,7 @@ def add(commands: Commands) -> None:
         help="views of each face (default: %(default)s)",
     )
     parser.add_argument(
-        "--seed", type=whole_number, default=0, help="decides the angles (default: %(default)s)"
+        "--seed", type=seed_number, default=0, help="decides the angles (default: %(default)s)"
     )
     parser.set_defaults(run=run)
 

@@ -13,7 +13,7 @@ from livefan.commands.options import (
     add_extra_option,
     positive_number,
     print_left_out,
-    whole_number,
+    seed_number,
 )
 from livefan.errors import LivefanError
 
@@ -33,7 +33,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("--width", type=float, help="width multiplier of the network (1.0 or 0.5)")
     parser.add_argument("--epochs", type=positive_number, help="passes over the training faces")
     parser.add_argument("--init", help="weights to start from, a path or a bundled name; '' for random ones")
-    parser.add_argument("--seed", type=whole_number, help="decides initial weights, order and augmentations")
+    parser.add_argument("--seed", type=seed_number, help="decides initial weights, order and augmentations")
     parser.add_argument("--threads", type=positive_number, help="CPU threads (default: all cores)")
     parser.add_argument("--keep-epochs", action="store_true", help="write the weights of every epoch too")
     parser.add_argument(
