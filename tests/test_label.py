@@ -303,7 +303,9 @@ def test_finished_labels_inside_the_folder_of_pictures_are_not_labelled_again(
     assert label([runtime], tmp_path / "first", tmp_path / "third", quiet=True).kept == 1
 
 
-def test_what_cannot_be_labelled_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_what_cannot_be_labelled_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
     (tmp_path / "empty").mkdir()
     (tmp_path / "full").mkdir()
     (tmp_path / "full/a.png").write_bytes(b"")
@@ -315,3 +317,7 @@ def test_what_cannot_be_labelled_is_one_line(tmp_path: Path, capsys: pytest.Capt
         command = ["label", str(tmp_path / folder), "-o", str(tmp_path / output), "--runtime", "torch"]
         assert main(command) == 2
         assert said in capsys.readouterr().err
+    monkeypatch.chdir(tmp_path)
+    for output in (".", ".."):
+        assert main(["label", "full", "-o", output, "--runtime", "torch"]) == 2
+        assert capsys.readouterr().err == f"livefan: {output}: exists already; choose another --out\n"

@@ -170,6 +170,8 @@ def label(
     criteria = criteria or Criteria()
     if len({teacher.scheme.name for teacher in teachers}) != 1:
         raise LivefanError("--weights: the teachers have different landmarks; name networks of one scheme")
+    if output.exists():  # as "." does, which has no name
+        raise LivefanError(f"{output}: exists already; choose another --out")
     partial = output.with_name(f".{output.name}.partial")
     terms = {
         "criteria": asdict(criteria),
@@ -178,8 +180,6 @@ def label(
         "from": str(folder.resolve()),
     }
     folder, files = _find(folder, but=(output, partial))
-    if output.exists():
-        raise LivefanError(f"{output}: exists already; choose another --out")
     if not output.parent.is_dir():
         raise LivefanError(f"{output.parent}: no such folder; create it first")
     done = _begin(partial, terms)
