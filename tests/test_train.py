@@ -1,5 +1,6 @@
 import json
 import math
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -518,6 +519,26 @@ def test_a_number_out_of_its_range_is_one_line_that_says_the_range(capsys: pytes
 @pytest.mark.parametrize("recipe", sorted(Path("weights/recipes").glob("*.toml")), ids=lambda path: path.stem)
 def test_every_recipe_can_be_read(recipe: Path):
     read_config(recipe, {})
+
+
+def test_recipes_begin_with_what_the_commands_of_the_model_card_make():
+    """Of the half width, whose commands are as the others, by the numbers of its stages."""
+    card = Path("weights/README.md").read_text()
+    runs = {
+        *re.findall(r"--out (runs/\S+)", card),
+        "runs/half",
+        *(f"runs/half-{stage}" for stage in range(2, 9)),
+    }
+    means = re.findall(r" -o (runs/\S+)", card)
+    assert {str(Path(mean).parent) for mean in means} <= runs  # where a folder is there to write to
+    means += ["runs/half-3/mean.safetensors", "runs/half-5/mean.safetensors"]
+    for recipe in Path("weights/recipes").glob("*.toml"):
+        init = read_config(recipe, {}).init
+        if init in ("", TrainConfig().init):
+            continue
+        # Not by a name that is taken by other weights at every release.
+        assert init in means or re.search(r"^(.*)/(best|epoch-\d+)\.safetensors$", init), recipe
+        assert str(Path(init).parent) in runs, recipe
 
 
 def test_training_on_a_folder_without_faces_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
