@@ -38,7 +38,11 @@ def find_weights(name_or_path: str | Path) -> Path:
     bundled = bundled_folder("weights") / f"{name_or_path}.safetensors"
     if path.name == str(name_or_path) and bundled.is_file():
         return bundled
-    shipped = sorted(file.stem for file in bundled_folder("weights").glob("*.safetensors"))
-    raise LivefanError(
-        f"{name_or_path}: no such weight file; give a path, or one of: {', '.join(shipped) or 'none shipped'}"
-    )
+    shipped = ", ".join(shipped_models()) or "none shipped"
+    raise LivefanError(f"{name_or_path}: no such weight file; give a path, or one of: {shipped}")
+
+
+def shipped_models() -> list[str]:
+    """Names of the landmark networks that ship with livefan, the default first."""
+    names = {file.stem for file in bundled_folder("weights").glob("*.safetensors")} - {IMAGENET_ENCODER}
+    return sorted(names, key=lambda name: (name != DEFAULT_WEIGHTS, name))

@@ -46,9 +46,17 @@ _COMMANDS = (
 )
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with arguments in one line, without the usage before it."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print it and end with exit code 2."""
+        self.exit(2, f"livefan: {message}; see {self.prog} --help\n")
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
-    parser = argparse.ArgumentParser(prog="livefan", description=livefan.__doc__)
+    parser = _Parser(prog="livefan", description=(livefan.__doc__ or "").partition("\n")[0])
     parser.add_argument("--version", action="version", version=f"livefan {livefan.__version__}")
     commands = parser.add_subparsers(title="commands", dest="command")
     for command in _COMMANDS:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from safetensors import safe_open
 
-from livefan.bundled import DEFAULT_WEIGHTS, IMAGENET_ENCODER, bundled_folder
+from livefan.bundled import DEFAULT_WEIGHTS, shipped_models
 from livefan.errors import LivefanError
 from livefan.pipeline import Pipeline
 from livefan.runtimes.base import AUTO, PRECISIONS, RUNTIMES, RuntimeChoice
@@ -124,12 +124,6 @@ def _apart(spec: str) -> tuple[str, str]:
     if not at or "/" in words or "\\" in words or os.path.isfile(spec):
         return spec, ""
     return weights, words
-
-
-def shipped_models() -> list[str]:
-    """Names of the landmark networks that ship with livefan, the default first."""
-    names = {file.stem for file in bundled_folder("weights").glob("*.safetensors")} - {IMAGENET_ENCODER}
-    return sorted(names, key=lambda name: (name != DEFAULT_WEIGHTS, name))
 
 
 def rival(first: ModelChoice) -> ModelChoice:

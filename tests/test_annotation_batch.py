@@ -92,6 +92,7 @@ def test_recordings_of_one_name_in_several_folders_have_outputs_of_their_own(
 def test_a_folder_is_done_and_what_failed_is_told(
     tmp_path: Path, talks: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
+    tmp_path = tmp_path / "annotated"  # is made
     arguments = ["annotate", str(talks), "-o", str(tmp_path), "--no-video", "--jobs", "2", "--quiet"]
     assert main(arguments) == 2
     said = capsys.readouterr()

@@ -93,13 +93,20 @@ def test_every_public_name_is_there():
         ["annotate", "x"],
         ["live", "--smoothing", "1.1"],
         ["live", "--smoothing", "much"],
+        ["annotate", "x", "-o", "y", "--data", "csv,none"],
+        ["annotate", "x", "-o", "y", "--data", "xlsx"],
+        ["annotate", "x", "-o", "y", "--hide", "nose"],
+        ["nothing"],
     ],
 )
-def test_wrong_arguments_are_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]):
+def test_wrong_arguments_are_refused_in_one_line(arguments: list[str], capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit) as done:
         main(arguments)
     assert done.value.code == 2
-    assert "usage: livefan" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert said.startswith("livefan: ")
+    assert said.endswith("--help\n")
+    assert said.count("\n") == 1
 
 
 def test_an_output_without_a_kind_is_one_line(picture: Path, capsys: pytest.CaptureFixture[str]):

@@ -5,6 +5,8 @@ import math
 import os
 import queue
 import shutil
+import signal
+import subprocess
 import sys
 import threading
 import time
@@ -22,6 +24,7 @@ from PyQt6.QtWidgets import QApplication, QComboBox, QFileDialog, QInputDialog, 
 from pytestqt.qtbot import QtBot
 
 import livefan
+from livefan.capture import open_source
 from livefan.cli import main
 from livefan.errors import LivefanError
 from livefan.frame import Frame
@@ -1412,3 +1415,30 @@ class TestEndurance:
         at = index(window)
         drive.until(lambda: index(window) > at)
         drive.until(lambda: threading.active_count() <= before, 15_000)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends processes otherwise")
+@pytest.mark.parametrize("ending", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_recording_is_kept_where_the_system_ends_the_window(tmp_path: Path, clip: Path, ending: str):
+    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "HOME": str(tmp_path / "home")}
+    # Where the tests run in the background of a shell it is ignored, and what they start would inherit that.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    running = subprocess.Popen(
+        [sys.executable, "main.py", "live", clip, "--loop", "--record", tmp_path / "seen.mp4"],
+        cwd=Path(__file__).parent.parent,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    signal.signal(signal.SIGINT, before)
+    until = time.monotonic() + LONG / 1000
+    while not any(path.stat().st_size for path in tmp_path.glob(".seen.*")) and running.poll() is None:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    time.sleep(0.5)
+    running.send_signal(getattr(signal, ending))
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 0, said
+    assert [path.name for path in tmp_path.glob("*seen*")] == ["seen.mp4"]
+    with open_source(tmp_path / "seen.mp4") as source:
+        assert next(iter(source)) is not None

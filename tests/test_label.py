@@ -310,6 +310,7 @@ def test_what_cannot_be_labelled_is_one_line(
     (tmp_path / "full").mkdir()
     (tmp_path / "full/a.png").write_bytes(b"")
     for folder, output, said in (
+        ("gone", "out", "gone: no such file or folder; check the path"),
         ("empty", "out", "holds no images or videos"),
         ("full", "empty", "exists already"),
         ("full", "missing/out", "no such folder"),

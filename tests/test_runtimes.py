@@ -73,6 +73,30 @@ def test_a_compiled_network_gives_torchs_landmarks_on_real_faces(
     assert np.abs(found - reference)[..., 2].max() < 0.001
 
 
+def test_onnx_runtime_reports_nothing(tmp_path: Path):
+    """Left to itself it leaves a number for this machine in the home folder, and what it is to tell."""
+    pytest.importorskip("onnxruntime")
+    home, code = (
+        tmp_path / "home",
+        (
+            "from livefan.runtimes.base import RuntimeChoice\n"
+            "from livefan.runtimes.select import check_crops, open_runtime\n"
+            "runtime = open_runtime('mobilefan-300w', RuntimeChoice('onnxruntime', 'float32'))\n"
+            "print(runtime.run(check_crops(runtime.input_size)).shape)"
+        ),
+    )
+    home.mkdir()
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("XDG_", "ORT_"))}
+    environment |= {"HOME": str(home), "USERPROFILE": str(home), "LOCALAPPDATA": str(home)}
+    environment["LIVEFAN_CACHE"] = str(tmp_path / "cache")
+    root = Path(__file__).parent.parent
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "(3, 68, 4)\n", done.stderr
+    assert list(home.rglob("*")) == []
+
+
 @pytest.mark.parametrize("precision", ["int8", "bfloat16"])
 def test_fewer_bits_lie_within_half_a_pixel_of_torch_on_a_clear_face(
     precision: str, crops: np.ndarray, reference: np.ndarray

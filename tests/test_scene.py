@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from livefan.comparison import Disagreement
 from livefan.crop import upright_crop
 from livefan.frame import Face, Frame
+from livefan.lettering import size_of, write
 from livefan.live.heatmaps import HeatmapProbe
 from livefan.live.pairing import Pairing, pair
 from livefan.live.result import Result
@@ -109,6 +110,30 @@ def test_side_by_side_each_pane_has_its_own_model(shown: Shown):
     assert [pane.result.label for pane in picture.panes] == ["one", "two"]
     assert picture.panes[0].width == picture.panes[1].width
     assert picture.panes[1].left + picture.panes[1].width == 900
+
+
+@pytest.mark.parametrize("layout", [Layout.SIDE_BY_SIDE, Layout.OVERLAID, Layout.WIPE, Layout.DIFFERENCE])
+@pytest.mark.parametrize("width", [200, 390, 900])
+def test_names_of_models_are_not_written_over_each_other(
+    photo: np.ndarray, face: Face, layout: Layout, width: int, monkeypatch: pytest.MonkeyPatch
+):
+    written: dict[str, tuple[int, int]] = {}
+
+    def note(canvas: np.ndarray, text: str, place: tuple[int, int], *how) -> None:
+        written[text] = place
+        write(canvas, text, place, *how)
+
+    monkeypatch.setattr("livefan.live.scene.write", note)
+    first, second = (
+        seen(photo, [face], label=f"mobilefan-{name}-300w@openvino") for name in ("half", "full")
+    )
+    render(Shown(first, pair(first, second)), View(layout=layout), (width, 300))
+    (x, y), (other_x, other_y) = (
+        written[next(text for text in written if text.startswith(f"mobilefan-{name}"))]
+        for name in ("half", "full")
+    )
+    letters = 13
+    assert abs(y - other_y) >= letters or other_x > x + size_of(f"{first.label}  10 ms", letters)[0]
 
 
 def test_a_wipe_shows_one_model_left_of_it_and_the_other_right(shown: Shown):

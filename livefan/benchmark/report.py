@@ -68,13 +68,16 @@ def draw_plot(report: Report, path: Path) -> None:
 
     figure = Figure(figsize=(12, 4), layout="constrained")
     whole, faces, sizes = figure.subplots(1, 3)
-    bars = report.in_turn | report.stages
-    whole.barh(list(bars)[::-1], [timing.median for timing in bars.values()][::-1])
+    ran = {name: f"{name}\n{each.runtime} {each.precision}" for name, each in report.programs.items()}
+    bars = report.in_turn | report.stages | {"end to end": report.end_to_end}
+    whole.barh([ran.get(name, name) for name in bars][::-1], [bar.median for bar in bars.values()][::-1])
     whole.set_xlabel("median, ms")
     faces.plot([c.faces for c in report.faces], [c.frame.per_second for c in report.faces], "o-")
-    faces.set(xlabel="faces on 1280 x 720", ylabel="frames a second", ylim=(0, None))
+    faces.set(xlabel="faces on 1280 x 720", ylabel="frames a second")
     sizes.plot([s.height for s in report.sizes], [s.frame.per_second for s in report.sizes], "o-")
-    sizes.set(xlabel="height of the frame, one face", ylabel="frames a second", ylim=(0, None))
-    own = report.programs[WHOLE_WAY]
-    figure.suptitle(f"{report.machine}; {own.runtime} {own.precision}, {report.threads} thread(s)")
+    sizes.set(xlabel="height of the frame, one face", ylabel="frames a second")
+    for panel in (faces, sizes):
+        panel.margins(y=0.08)
+        panel.set_ylim(bottom=0)
+    figure.suptitle(f"{report.machine}; {report.threads} thread(s)")
     figure.savefig(path, format="png")

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from livefan.annotation.recording import Annotated, AnnotationSettings
 
 FORMATS = {"csv": ".csv", "jsonl": ".jsonl", "parquet": ".parquet", "coco": ".coco.json", "pts": ".pts"}
+_NONE = "none"
 """The formats of data by their names on the command line, and the ends of their files' names."""
 CODECS = ("h264", "hevc", "vp9", "av1")
 _LONGEST_GAP_S = 60.0
@@ -102,7 +103,10 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _formats(text: str) -> tuple[str, ...]:
-    return () if text == "none" else listed(text, tuple(FORMATS))
+    names = listed(text, (*FORMATS, _NONE))
+    if _NONE in names and len(names) > 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: {_NONE} stands alone")
+    return () if names == (_NONE,) else names
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -160,6 +164,8 @@ def _run_one(arguments: argparse.Namespace, recording: str, out: Path, settings:
     else:
         formats = (".csv",) if arguments.data is None else formats
         outputs = Outputs(_without(out, suffix), None if arguments.no_video else suffix, formats)
+    if outputs.picture is None or outputs.image:
+        _refuse_video_options(arguments)
     with _FrameProgress(quiet=arguments.quiet) as progress:
         done = annotate(
             recording, outputs, settings, overwrite=arguments.overwrite, on_progress=progress.update
@@ -167,6 +173,12 @@ def _run_one(arguments: argparse.Namespace, recording: str, out: Path, settings:
     written = " and ".join(str(path) for path in list(outputs)[:-1])
     print(f"{written}: {_told(done)}")
     return _tell(done.problems)
+
+
+def _refuse_video_options(arguments: argparse.Namespace) -> None:
+    for name in ("codec", "quality"):
+        if getattr(arguments, name) is not None:
+            raise LivefanError(f"--{name}: no video is written; leave it out, or name a video for the output")
 
 
 def _without(path: Path, suffix: str) -> Path:
@@ -189,7 +201,11 @@ def _tasks(
 ) -> list[Task]:
     from livefan.annotation.batch import Task, name_outputs
 
+    check_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
     check_folder(folder)
+    if arguments.no_video:
+        _refuse_video_options(arguments)
     suffix = None if arguments.no_video else ".webm" if settings.video.codec == "vp9" else ".mp4"
     ends = tuple(FORMATS[name] for name in (("csv",) if arguments.data is None else arguments.data))
     return [

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from livefan.atomic import check_folder
 from livefan.bundled import bundled_clip, find_weights
 from livefan.commands.options import (
     Commands,
@@ -171,6 +172,8 @@ def run(arguments: argparse.Namespace) -> int:
     from livefan.model_choice import ModelChoice
 
     check_picture(arguments.snapshot)
+    if arguments.snapshot:
+        check_folder(arguments.snapshot.parent)
     first = _first(arguments)
     second = ModelChoice.parse(arguments.compare, arguments.threads) if arguments.compare else None
     if second is not None:
@@ -222,7 +225,6 @@ def _check_recordings(arguments: argparse.Namespace) -> None:
 
     for path, data in ((arguments.record, False), (arguments.record_clean, True)):
         if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
             check_recording(path, data=data)
 
 

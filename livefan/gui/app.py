@@ -84,7 +84,8 @@ def run_window(asked: Asked) -> int:
     tell_defects(window.player)
     window.show()
     # Python handles signals only between its own instructions, so give it some while Qt waits.
-    signal.signal(signal.SIGINT, lambda *_: window.close())
+    for ending in {"SIGINT", "SIGTERM", "SIGHUP"} & set(dir(signal)):
+        signal.signal(getattr(signal, ending), lambda *_: window.close())
     heartbeat = QTimer()
     heartbeat.setInterval(200)
     heartbeat.timeout.connect(lambda: None)

@@ -32,6 +32,7 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
+from livefan.bundled import shipped_models
 from livefan.comparison import REGIONS
 from livefan.errors import LivefanError
 from livefan.gui.player import Player
@@ -40,7 +41,7 @@ from livefan.gui.theme import hex_colour, in_front
 from livefan.gui.transport import in_words
 from livefan.live.gauges import Gauges
 from livefan.live.scene import FIRST_COLOUR, SECOND_COLOUR
-from livefan.model_choice import ModelChoice, shipped_models
+from livefan.model_choice import ModelChoice
 from livefan.runtimes.base import AUTO, PRECISIONS, RUNTIMES
 
 ALL = "all"
@@ -123,7 +124,7 @@ class ModelPicker(QFrame):
         self.weights = QComboBox()
         self.weights.setAccessibleName(self.tr("weights"))
         self.weights.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.weights.setMinimumContentsLength(10)
+        self.weights.setMinimumContentsLength(max(10, *map(len, shipped_models())))
         for name in shipped_models():
             self.weights.addItem(name, name)
         self.weights.insertSeparator(self.weights.count())

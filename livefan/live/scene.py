@@ -32,6 +32,8 @@ _FINE = 0.4
 _WHITE: Colour = (240, 240, 240)
 _MARK = "■ "
 _GAP_PX = 4
+_MARGIN_PX = 6
+"""Between letters and the edge of a pane."""
 _LETTERS_PX = 13
 _USUAL_HEIGHT = 600.0
 LARGEST_ZOOM = 40.0
@@ -309,16 +311,29 @@ def _letters_px(canvas: np.ndarray, view: View) -> int:
     return round(_LETTERS_PX * max(view.letters, float(np.clip(canvas.shape[0] / _USUAL_HEIGHT, 1.0, 4.0))))
 
 
-def _label(canvas: np.ndarray, result: Result, colour: Colour, left: int, letters: int) -> None:
+def _label(
+    canvas: np.ndarray, result: Result, colour: Colour, left: int, letters: int, *, lower: bool = False
+) -> None:
     """Name a model at the upper left of a pane, or, where that begins at the right edge, before it.
 
     Its colour is that of a square: letters in it are hard to read on a face.
+
+    Args:
+        lower: a line lower, where another model's name is in the way.
     """
-    text = f"{result.label}  {1000 * result.seconds:.0f} ms"
-    mark_px, text_px = (size_of(each, letters)[0] for each in (_MARK, text))
-    x, y = min(left + 6, canvas.shape[1] - mark_px - text_px - 6), 4 + 2 * letters
+    mark_px = size_of(_MARK, letters)[0]
+    x = min(left + _MARGIN_PX, canvas.shape[1] - _label_px(result, letters) - _MARGIN_PX)
+    y = 4 + (4 if lower else 2) * letters
     write(canvas, _MARK, (x, y), colour, letters)
-    write(canvas, text, (x + mark_px, y), _WHITE, letters)
+    write(canvas, _said_of(result), (x + mark_px, y), _WHITE, letters)
+
+
+def _label_px(result: Result, letters: int) -> int:
+    return sum(size_of(text, letters)[0] for text in (_MARK, _said_of(result)))
+
+
+def _said_of(result: Result) -> str:
+    return f"{result.label}  {1000 * result.seconds:.0f} ms"
 
 
 def _side_by_side(pair: Pair, view: View, width: int, height: int) -> Picture:
@@ -331,9 +346,12 @@ def _side_by_side(pair: Pair, view: View, width: int, height: int) -> Picture:
     ):
         pane = _pane(result, view, left, half, height)
         canvas[:, left : left + half] = _draw_pane(pane, view, in_colour(view.style, colour))
-        _label(canvas, result, colour, left, _letters_px(canvas, view))
         panes.append(pane)
-    _tell_apart(canvas, pair, _letters_px(canvas, view))
+    letters = _letters_px(canvas, view)
+    crowded = max(_label_px(each, letters) for each in (pair.first, pair.second)) > half - 2 * _MARGIN_PX
+    _label(canvas, pair.first, FIRST_COLOUR, 0, letters)
+    _label(canvas, pair.second, SECOND_COLOUR, width - half, letters, lower=crowded)
+    _tell_apart(canvas, pair, letters)
     return Picture(canvas, tuple(panes), Layout.SIDE_BY_SIDE)
 
 
@@ -406,8 +424,10 @@ def _nearest(faces: list[Face], face: Face | None) -> Face | None:
 
 def _legend(canvas: np.ndarray, pair: Pair, letters: int) -> None:
     """Which model is drawn in which colour, and how far they are apart."""
+    width = canvas.shape[1]
+    crowded = sum(_label_px(each, letters) for each in (pair.first, pair.second)) > width - 3 * _MARGIN_PX
     _label(canvas, pair.first, FIRST_COLOUR, 0, letters)
-    _label(canvas, pair.second, SECOND_COLOUR, canvas.shape[1], letters)
+    _label(canvas, pair.second, SECOND_COLOUR, 0 if crowded else width, letters, lower=crowded)
     _tell_apart(canvas, pair, letters)
 
 

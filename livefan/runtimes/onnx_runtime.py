@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 
 from livefan.errors import LivefanError
@@ -20,6 +22,8 @@ class OnnxRuntime(Runtime):
 
     def __init__(self, weights: WeightFile, model: bytes, threads: int = 1) -> None:
         super().__init__(weights.scheme, weights.info)
+        # As it is loaded it begins to report on its use, unless told not to; later is too late.
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
         try:
             import onnxruntime
         except ImportError as error:

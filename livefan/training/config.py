@@ -165,6 +165,8 @@ def read_config(path: Path | None, overrides: dict[str, object]) -> TrainConfig:
     """
     values: dict[str, object] = {}
     if path is not None:
+        if not path.is_file():
+            raise LivefanError(f"{path}: no such file; check the path")
         try:
             values = tomllib.loads(path.read_text())
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

@@ -278,6 +278,8 @@ def _find(given: Path, but: Sequence[Path]) -> tuple[Path, list[Path]]:
     Args:
         but: folders whose files are left out, as those of finished labels inside it are.
     """
+    if not given.exists():
+        raise LivefanError(f"{given}: no such file or folder; check the path")
     if given.is_file():
         open_source(given).close()
         return given.parent, [given]
