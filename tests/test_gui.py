@@ -1421,8 +1421,8 @@ class TestEndurance:
 @pytest.mark.parametrize("ending", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_recording_is_kept_where_the_system_ends_the_window(tmp_path: Path, clip: Path, ending: str):
     environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "HOME": str(tmp_path / "home")}
-    # Where the tests run in the background of a shell it is ignored, and what they start would inherit that.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Where the tests run in the background of a shell some are ignored, and what they start would inherit that.
+    before = signal.signal(getattr(signal, ending), signal.SIG_DFL)
     running = subprocess.Popen(
         [sys.executable, "main.py", "live", clip, "--loop", "--record", tmp_path / "seen.mp4"],
         cwd=Path(__file__).parent.parent,
@@ -1430,7 +1430,7 @@ def test_a_recording_is_kept_where_the_system_ends_the_window(tmp_path: Path, cl
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )
-    signal.signal(signal.SIGINT, before)
+    signal.signal(getattr(signal, ending), before)
     until = time.monotonic() + LONG / 1000
     while not any(path.stat().st_size for path in tmp_path.glob(".seen.*")) and running.poll() is None:
         assert time.monotonic() < until

@@ -84,8 +84,10 @@ def run_window(asked: Asked) -> int:
     tell_defects(window.player)
     window.show()
     # Python handles signals only between its own instructions, so give it some while Qt waits.
-    for ending in {"SIGINT", "SIGTERM", "SIGHUP"} & set(dir(signal)):
-        signal.signal(getattr(signal, ending), lambda *_: window.close())
+    for name in {"SIGINT", "SIGTERM", "SIGHUP"} & set(dir(signal)):
+        ending = getattr(signal, name)
+        if signal.getsignal(ending) is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(ending, lambda *_: window.close())
     heartbeat = QTimer()
     heartbeat.setInterval(200)
     heartbeat.timeout.connect(lambda: None)
