@@ -1421,7 +1421,7 @@ class TestEndurance:
 @pytest.mark.parametrize("ending", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_recording_is_kept_where_the_system_ends_the_window(tmp_path: Path, clip: Path, ending: str):
     environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "HOME": str(tmp_path / "home")}
-    # Where the tests run in the background of a shell some are ignored, and what they start would inherit that.
+    # Where the tests run in the background of a shell some are ignored, which what they start would inherit.
     before = signal.signal(getattr(signal, ending), signal.SIG_DFL)
     running = subprocess.Popen(
         [sys.executable, "main.py", "live", clip, "--loop", "--record", tmp_path / "seen.mp4"],
