@@ -30,7 +30,7 @@ UNITS = {
     "pose_residual_px": "pixels (their height where they are not square), root mean square distance from "
     "the generic face",
     "right_eye_opening, left_eye_opening, mouth_opening": "height over width as shown, 0 is shut; shut eyes "
-    "are measured at 0.08 to 0.17, open ones at 0.2 to 0.5; left and right are the subject's",
+    "are measured at 0.1 to 0.18, open ones at 0.2 to 0.5; left and right are the subject's",
 }
 
 
