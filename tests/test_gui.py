@@ -1233,14 +1233,20 @@ class TestAskedFor:
         assert capsys.readouterr().err == f"livefan: {error}\n"
         assert (tmp_path / there).read_text() == "mine"
 
-    def test_what_is_seen_is_recorded_beside_data_and_into_a_new_folder(
-        self, ask, clip: Path, tmp_path: Path
-    ):
+    def test_what_is_seen_is_recorded_beside_data(self, ask, clip: Path, tmp_path: Path):
         (tmp_path / "a.csv").write_text("mine")
-        for path in (tmp_path / "a.mp4", tmp_path / "new" / "a.mp4"):
-            window = ask(str(clip), "--record", str(path))
-            assert window.player.recording == SEEN
-            window.close()
+        window = ask(str(clip), "--record", str(tmp_path / "a.mp4"))
+        assert window.player.recording == SEEN
+        window.close()
+
+    @pytest.mark.parametrize("option", ["--record", "--record-clean", "--snapshot"])
+    def test_a_folder_that_is_not_there_is_not_made(
+        self, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str
+    ):
+        name = "a.png" if option == "--snapshot" else "a.mp4"
+        assert main(["live", str(clip), option, str(tmp_path / "new" / name)]) == 2
+        assert "new: no such folder; create it first" in capsys.readouterr().err
+        assert not (tmp_path / "new").exists()
 
     @pytest.mark.parametrize(
         "arguments",
