@@ -66,9 +66,9 @@ def draw_plot(report: Report, path: Path) -> None:
     # Imported here: it takes a second that no other command should wait for.
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(12, 4), layout="constrained")
+    figure = Figure(figsize=(14, 4.5), layout="constrained")
     whole, faces, sizes = figure.subplots(1, 3)
-    ran = {name: f"{name}\n{each.runtime} {each.precision}" for name, each in report.programs.items()}
+    ran = {name: f"{name} ({each.runtime} {each.precision})" for name, each in report.programs.items()}
     bars = report.in_turn | report.stages | {"end to end": report.end_to_end}
     whole.barh([ran.get(name, name) for name in bars][::-1], [bar.median for bar in bars.values()][::-1])
     whole.set_xlabel("median, ms")
@@ -76,8 +76,7 @@ def draw_plot(report: Report, path: Path) -> None:
     faces.set(xlabel="faces on 1280 x 720", ylabel="frames a second")
     sizes.plot([s.height for s in report.sizes], [s.frame.per_second for s in report.sizes], "o-")
     sizes.set(xlabel="height of the frame, one face", ylabel="frames a second")
-    for panel in (faces, sizes):
-        panel.margins(y=0.08)
-        panel.set_ylim(bottom=0)
+    for panel, counts in ((faces, report.faces), (sizes, report.sizes)):
+        panel.set_ylim(0, 1.08 * max(count.frame.per_second for count in counts))
     figure.suptitle(f"{report.machine}; {report.threads} thread(s)")
     figure.savefig(path, format="png")

@@ -252,7 +252,11 @@ class ModelsPanel(QScrollArea):
             widget.hide()
         column.addStretch(1)
         self.setWidget(inside)
-        self.setMinimumWidth(270)
+        # It scrolls downwards alone, and the bar takes room too.
+        scroll_bar = self.verticalScrollBar()
+        assert scroll_bar is not None
+        beside = 2 * self.frameWidth() + scroll_bar.sizeHint().width() + 12
+        self.setMinimumWidth(max(270, self._choices.minimumSizeHint().width() + beside))
         player.changed.connect(self._show_choices)
         self._show_choices()
 
@@ -298,7 +302,7 @@ class ModelsPanel(QScrollArea):
 
     def sizeHint(self) -> QSize:  # noqa: N802
         """Leaves room for the picture."""
-        return QSize(300, 400)
+        return QSize(max(300, self.minimumWidth()), 400)
 
     def _show_choices(self) -> None:
         wanted = self._player.wanted
