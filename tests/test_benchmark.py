@@ -163,7 +163,7 @@ def test_a_report_is_a_table_json_and_a_plot(report: Report, tmp_path: Path):
     }
     assert read["faces"][1]["frame"]["median"] == 4.0
     draw_plot(report, tmp_path / "report.png")
-    assert cv2.imread(str(tmp_path / "report.png")).shape[1] == 1200
+    assert cv2.imread(str(tmp_path / "report.png")).shape[1] == 1400
 
 
 def test_weights_of_the_same_name_are_told_apart_by_their_folders():
