@@ -11,6 +11,7 @@ from pathlib import Path
 from livefan.annotation.reader import HEADER_SUFFIX
 from livefan.annotation.tables import table_suffix
 from livefan.annotation.video import CODECS
+from livefan.atomic import check_folder
 from livefan.errors import LivefanError
 from livefan.sinks import IMAGE_SUFFIXES
 
@@ -90,12 +91,7 @@ class Outputs:
         for path in self:
             if path.exists() and any(path.samefile(file) for file in read):
                 raise LivefanError(f"{path}: is the input; choose another name for the output")
-            if not path.parent.is_dir():
-                raise LivefanError(f"{path.parent}: no such folder; create it first")
-            if not os.access(path.parent, os.W_OK):
-                raise LivefanError(
-                    f"{path.parent}: folder is not writable; choose another place for the output"
-                )
+            check_folder(path.parent)
             if path.is_dir() and path.suffix.lower() != ".pts":
                 raise LivefanError(f"{path}: is a folder; name a file for the output")
             if path.exists() and not overwrite:

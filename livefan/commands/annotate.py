@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from livefan.annotation.recording import Annotated, AnnotationSettings
 
 FORMATS = {"csv": ".csv", "jsonl": ".jsonl", "parquet": ".parquet", "coco": ".coco.json", "pts": ".pts"}
-_NONE = "none"
 """The formats of data by their names on the command line, and the ends of their files' names."""
+_NONE = "none"
 CODECS = ("h264", "hevc", "vp9", "av1")
 _LONGEST_GAP_S = 60.0
 DESCRIPTION = """\

@@ -133,9 +133,8 @@ def _benchmark_gui(clip: str, weights: str, choice: RuntimeChoice) -> dict[str, 
     from livefan.benchmark.window import as_lines, benchmark_window
 
     chosen = _chosen(clip, weights, choice)
-    report = benchmark_window(
-        clip, weights, choice
-    )  # which finds out anew, as the window does when it starts
+    # It finds out anew what to run, as the window does when it starts.
+    report = benchmark_window(clip, weights, choice)
     print("\n".join(as_lines(report)))
     return _circumstances(clip, weights, chosen) | asdict(report)
 

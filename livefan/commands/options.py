@@ -21,6 +21,7 @@ DEFAULT_SMOOTHING = 0.5
 """As :data:`livefan.smooth.DEFAULT_STRENGTH`, which would bring numpy in before it is needed."""
 _LEFT = "as it was left"
 _LARGEST_SEED = 2**64 - 1
+"""As :mod:`livefan.training.config` has it, which would bring torch in before it is needed."""
 STYLE_PARTS = ("outlines", "mesh", "points", "numbers", "boxes", "ids", "confidence")
 """As :data:`livefan.overlay.STYLE_PARTS`, for the same reason."""
 

@@ -124,8 +124,9 @@ class ModelPicker(QFrame):
         self.weights = QComboBox()
         self.weights.setAccessibleName(self.tr("weights"))
         self.weights.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.weights.setMinimumContentsLength(max(10, *map(len, shipped_models())))
-        for name in shipped_models():
+        names = shipped_models()
+        self.weights.setMinimumContentsLength(max(10, *map(len, names)))
+        for name in names:
             self.weights.addItem(name, name)
         self.weights.insertSeparator(self.weights.count())
         self.weights.addItem(self.tr("Open weights …"), _BROWSE)
@@ -255,7 +256,8 @@ class ModelsPanel(QScrollArea):
         # It scrolls downwards alone, and the bar takes room too.
         scroll_bar = self.verticalScrollBar()
         assert scroll_bar is not None
-        beside = 2 * self.frameWidth() + scroll_bar.sizeHint().width() + 12
+        margins = column.contentsMargins()
+        beside = margins.left() + margins.right() + 2 * self.frameWidth() + scroll_bar.sizeHint().width()
         self.setMinimumWidth(max(270, self._choices.minimumSizeHint().width() + beside))
         player.changed.connect(self._show_choices)
         self._show_choices()
