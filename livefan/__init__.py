@@ -13,32 +13,32 @@ from typing import TYPE_CHECKING
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 if TYPE_CHECKING:
-    from livefan.annotation.reader import load_annotations as load_annotations
-    from livefan.capture import CaptureThread as CaptureThread
-    from livefan.capture import open_source as open_source
-    from livefan.errors import LivefanError as LivefanError
-    from livefan.frame import Face as Face
-    from livefan.frame import Frame as Frame
-    from livefan.overlay import OverlayStyle as OverlayStyle
-    from livefan.overlay import draw_faces as draw_faces
-    from livefan.pipeline import Pipeline as Pipeline
-    from livefan.scheme import SCHEMES as SCHEMES
-    from livefan.weights import load_weights as load_weights
+    from livefan.core.errors import LivefanError as LivefanError
+    from livefan.core.frame import Face as Face
+    from livefan.core.frame import Frame as Frame
+    from livefan.core.landmarks import SCHEMES as SCHEMES
+    from livefan.drawing.faces import OverlayStyle as OverlayStyle
+    from livefan.drawing.faces import draw_faces as draw_faces
+    from livefan.formats.reader import load_annotations as load_annotations
+    from livefan.io.capture_thread import CaptureThread as CaptureThread
+    from livefan.io.open import open_source as open_source
+    from livefan.networks.checkpoint import load_weights as load_weights
+    from livefan.tracking.pipeline import Pipeline as Pipeline
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "open_source": "capture",
-    "CaptureThread": "capture",
-    "LivefanError": "errors",
-    "Face": "frame",
-    "Frame": "frame",
-    "OverlayStyle": "overlay",
-    "draw_faces": "overlay",
-    "Pipeline": "pipeline",
-    "SCHEMES": "scheme",
-    "load_annotations": "annotation.reader",
-    "load_weights": "weights",
+    "open_source": "io.open",
+    "CaptureThread": "io.capture_thread",
+    "LivefanError": "core.errors",
+    "Face": "core.frame",
+    "Frame": "core.frame",
+    "OverlayStyle": "drawing.faces",
+    "draw_faces": "drawing.faces",
+    "Pipeline": "tracking.pipeline",
+    "SCHEMES": "core.landmarks",
+    "load_annotations": "formats.reader",
+    "load_weights": "networks.checkpoint",
 }
 
 

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from livefan.bundled import DEFAULT_WEIGHTS, bundled_clip
-from livefan.frame import Face
+from livefan.core.frame import Face
+from livefan.core.resources import DEFAULT_WEIGHTS, bundled_clip
 from livefan.gui.app import leave_qt_to_pyqt
-from livefan.pipeline import Pipeline
+from livefan.io.video import VideoSource
+from livefan.networks.checkpoint import Weights, load_weights
 from livefan.runtimes.base import Runtime
-from livefan.runtimes.select import open_runtime
-from livefan.sources import VideoSource
-from livefan.weights import Weights, load_weights
+from livefan.runtimes.selection import open_runtime
+from livefan.tracking.pipeline import Pipeline
 
 leave_qt_to_pyqt()
 

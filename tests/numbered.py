@@ -12,8 +12,8 @@ import av
 import cv2
 import numpy as np
 
-from livefan.capture import Source
-from livefan.frame import Frame
+from livefan.core.frame import Frame
+from livefan.io.capture_thread import Source
 
 WIDTH, HEIGHT, RATE = 96, 64, 25
 BLUE, GREEN, RED, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)

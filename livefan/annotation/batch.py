@@ -14,17 +14,12 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
+from livefan.annotation.annotate import STANDARD_INPUT, Annotated, AnnotationSettings, annotate, done_before
 from livefan.annotation.outputs import Outputs
-from livefan.annotation.recording import (
-    STANDARD_INPUT,
-    Annotated,
-    AnnotationSettings,
-    annotate,
-    done_before,
-)
-from livefan.errors import LivefanError
-from livefan.naming import told_apart
-from livefan.sources import IMAGE_SUFFIXES, RECORDING_SUFFIXES, is_image_pattern, natural_key
+from livefan.core.errors import LivefanError
+from livefan.core.files import told_apart
+from livefan.io.images import IMAGE_SUFFIXES, is_image_pattern, natural_key
+from livefan.io.video import RECORDING_SUFFIXES
 
 
 @dataclass(frozen=True)

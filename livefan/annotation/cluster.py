@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from livefan.annotation.batch import Outcome, Task, run_task
-from livefan.errors import LivefanError
+from livefan.core.errors import LivefanError
 
 _CONNECT_S = 10
 

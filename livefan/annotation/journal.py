@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from livefan.annotation.records import Look, Measured, Moment
-from livefan.errors import StoppedError
+from livefan.core.errors import StoppedError
+from livefan.formats.records import Look, Measured, Moment
 
 _TABLES = """
 create table notes (name text primary key, value text);

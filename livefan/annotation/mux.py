@@ -20,10 +20,10 @@ import av.error
 from av.container import InputContainer, OutputContainer
 from av.stream import Disposition
 
+from livefan.annotation.encoder import CODECS, PictureFormat, VideoFormat
 from livefan.annotation.journal import Journal
-from livefan.annotation.video import CODECS, PictureFormat, VideoFormat
-from livefan.errors import LivefanError, StoppedError
-from livefan.sources import Source
+from livefan.core.errors import LivefanError, StoppedError
+from livefan.io.source import Source
 
 _MATROSKA = (".mkv", ".webm")
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from livefan.annotation.reader import HEADER_SUFFIX
-from livefan.annotation.tables import table_suffix
-from livefan.annotation.video import CODECS
-from livefan.atomic import check_folder
-from livefan.errors import LivefanError
-from livefan.sinks import IMAGE_SUFFIXES
+from livefan.annotation.encoder import CODECS
+from livefan.core.errors import LivefanError
+from livefan.core.files import check_folder
+from livefan.formats.reader import HEADER_SUFFIX
+from livefan.formats.writers import table_suffix
+from livefan.io.video_writer import IMAGE_SUFFIXES
 
 _PLACING = "placing"
 VIDEO_SUFFIXES = tuple(dict.fromkeys(suffix for codec in CODECS.values() for suffix in codec.suffixes))
@@ -26,7 +26,7 @@ class Outputs:
     Attributes:
         base: folder and name without ending.
         picture_suffix: ending of the video or image with the faces drawn; None for data only.
-        formats: endings of the data, keys of :data:`livefan.annotation.tables.TABLES`.
+        formats: endings of the data, keys of :data:`livefan.formats.writers.TABLES`.
     """
 
     base: Path

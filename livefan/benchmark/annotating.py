@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from livefan.annotation.annotate import AnnotationSettings, annotate
 from livefan.annotation.outputs import Outputs
-from livefan.annotation.recording import AnnotationSettings, annotate
-from livefan.benchmark.peers import MEDIAPIPE, mediapipe_face_mesh
-from livefan.bundled import DEFAULT_WEIGHTS
-from livefan.capture import open_source
+from livefan.benchmark.baselines import MEDIAPIPE, mediapipe_face_mesh
+from livefan.core.resources import DEFAULT_WEIGHTS
+from livefan.io.open import open_source
 from livefan.runtimes.base import RuntimeChoice
 
 WITH_VIDEO, DATA_ONLY = "livefan, video and data", "livefan, data only"

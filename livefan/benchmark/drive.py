@@ -22,13 +22,13 @@ from PyQt6.QtGui import QMouseEvent  # noqa: E402
 from PyQt6.QtWidgets import QApplication  # noqa: E402
 
 from livefan.benchmark.window import WindowReport  # noqa: E402
-from livefan.cli import end_process  # noqa: E402
-from livefan.errors import LivefanError  # noqa: E402
+from livefan.cli.main import end_process  # noqa: E402
+from livefan.core.errors import LivefanError  # noqa: E402
 from livefan.gui.app import make_application, shorten_collections  # noqa: E402
-from livefan.gui.settings import Asked  # noqa: E402
+from livefan.gui.preferences import Asked  # noqa: E402
 from livefan.gui.window import MainWindow  # noqa: E402
-from livefan.live.scene import Layout  # noqa: E402
-from livefan.model_choice import ModelChoice  # noqa: E402
+from livefan.live.view_state import Layout  # noqa: E402
+from livefan.tracking.model_spec import ModelChoice  # noqa: E402
 
 _WARM_UP_S, _STEADY_S, _ACT_S = 3.0, 12.0, 0.6
 _PATIENCE_S = 60.0

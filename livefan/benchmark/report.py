@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from livefan.benchmark.run import WHOLE_WAY, Report
+from livefan.benchmark.suite import WHOLE_WAY, Report
 from livefan.benchmark.timing import Timing
 
 

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from livefan.benchmark.processes import peak_mebibytes
+from livefan.benchmark.footprint import peak_mebibytes
 from livefan.benchmark.timing import Stopwatch, Timing
-from livefan.capture import open_source
-from livefan.frame import Frame
-from livefan.pipeline import Pipeline
+from livefan.core.frame import Frame
+from livefan.io.open import open_source
 from livefan.runtimes.base import RuntimeChoice
+from livefan.tracking.pipeline import Pipeline
 
 
 @dataclass(frozen=True)

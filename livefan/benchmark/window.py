@@ -15,12 +15,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from livefan.benchmark.pictures import read_frames, scaled, there_and_back, write_frames
-from livefan.errors import LivefanError
+from livefan.benchmark.frames import read_frames, scaled, there_and_back, write_frames
+from livefan.core.errors import LivefanError
 from livefan.gui.app import has_screen
-from livefan.model_choice import ModelChoice, rival
 from livefan.runtimes.base import RuntimeChoice
-from livefan.runtimes.select import open_runtime
+from livefan.runtimes.selection import open_runtime
+from livefan.tracking.model_spec import ModelChoice, rival
 
 SIZE, RATE = (1280, 720), 30
 _CLIP_FRAMES = 150

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from livefan.core.errors import LivefanError
 from livefan.datasets import cofw, pts, w300, wflw
 from livefan.datasets.duplicates import exclude_duplicates
 from livefan.datasets.faces import FaceSet, LabelledFace, print_skipped
 from livefan.datasets.holdout import VALIDATION_SEED, VALIDATION_SHARE
 from livefan.datasets.pts import read_pts, write_pts
 from livefan.datasets.w300 import load_300w
-from livefan.errors import LivefanError
 
 __all__ = [
     "DATASETS",

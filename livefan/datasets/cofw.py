@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from livefan.core.errors import LivefanError
+from livefan.core.landmarks import COFW_29
 from livefan.datasets.faces import FaceSet, LabelledFace, fault_of
 from livefan.datasets.holdout import divide
-from livefan.errors import LivefanError
-from livefan.scheme import COFW_29
 
 if TYPE_CHECKING:
     import h5py

@@ -14,9 +14,9 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from livefan.crop import crop_from_landmarks
+from livefan.core.crop import crop_from_landmarks
+from livefan.core.errors import LivefanError
 from livefan.datasets.faces import FaceSet, LabelledFace
-from livefan.errors import LivefanError
 
 _MOST_BITS_APART = 7
 _HASH_CROP_PX = 128

@@ -10,9 +10,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from livefan.errors import LivefanError
-from livefan.metrics import inter_ocular
-from livefan.scheme import LandmarkScheme
+from livefan.core.errors import LivefanError
+from livefan.core.landmarks import LandmarkScheme
+from livefan.core.metrics import inter_ocular
 
 _LARGEST_OVERHANG = 0.25
 """A landmark may lie outside its image by this share of the landmark box's longer side: data sets place

@@ -11,15 +11,15 @@ from typing import ClassVar
 
 import numpy as np
 
+from livefan.core.errors import LivefanError
+from livefan.core.landmarks import SCHEMES, LandmarkScheme
 from livefan.datasets.faces import FaceSet, LabelledFace, fault_of
 from livefan.datasets.holdout import divide_whole
-from livefan.errors import LivefanError
-from livefan.scheme import SCHEMES, LandmarkScheme
-from livefan.sources import IMAGE_SUFFIXES
+from livefan.io.images import IMAGE_SUFFIXES
 
 SPLITS = ("train", "validation", "all")
 LABELS_NAME = "labels.json"
-"""What :mod:`livefan.training.label` writes beside the faces that it labels."""
+"""What :mod:`livefan.training.pseudo_label` writes beside the faces that it labels."""
 _FIRST = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 """Of several images of one name which is taken, these in order before the other kinds."""
 _PTS = "*.[pP][tT][sS]"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from livefan.core.errors import LivefanError
+from livefan.core.landmarks import IBUG_68
 from livefan.datasets.faces import FaceSet, LabelledFace
 from livefan.datasets.holdout import divide
 from livefan.datasets.pts import add_folder
-from livefan.errors import LivefanError
-from livefan.scheme import IBUG_68
 
 _TRAIN: dict[str, tuple[str, ...]] = {"lfpw/trainset": (), "helen/trainset": (), "afw": ()}
 _COMMON: dict[str, tuple[str, ...]] = {"lfpw/testset": ("common",), "helen/testset": ("common",)}

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from livefan.core.errors import LivefanError
+from livefan.core.landmarks import WFLW_98
 from livefan.datasets.faces import FaceSet, LabelledFace, fault_of
 from livefan.datasets.holdout import divide
-from livefan.errors import LivefanError
-from livefan.scheme import WFLW_98
 
 SPLITS = ("train", "validation", "test")
 ATTRIBUTES = ("pose", "expression", "illumination", "make-up", "occlusion", "blur")

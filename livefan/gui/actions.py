@@ -10,9 +10,9 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QAction, QActionGroup, QColor, QIcon, QKeySequence, QPainter, QPixmap
 from PyQt6.QtWidgets import QStyle
 
+from livefan.drawing.faces import STYLE_PARTS
 from livefan.gui.player import CLEAN, SEEN
-from livefan.live.scene import Layout
-from livefan.overlay import STYLE_PARTS
+from livefan.live.view_state import Layout
 
 if TYPE_CHECKING:
     from livefan.gui.window import MainWindow

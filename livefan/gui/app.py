@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 import cv2
 
-from livefan.errors import LivefanError
+from livefan.core.errors import LivefanError
 
 if TYPE_CHECKING:
     from PyQt6.QtWidgets import QApplication
 
     from livefan.gui.player import Player
-    from livefan.gui.settings import Asked
+    from livefan.gui.preferences import Asked
 
 _SWITCH_S = 0.0005
 _SETTLED_MS = 2500

@@ -32,17 +32,17 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from livefan.bundled import shipped_models
-from livefan.comparison import REGIONS
-from livefan.errors import LivefanError
+from livefan.core.agreement import REGIONS
+from livefan.core.errors import LivefanError
+from livefan.core.resources import shipped_models
 from livefan.gui.player import Player
 from livefan.gui.plots import LivePlot
 from livefan.gui.theme import hex_colour, in_front
 from livefan.gui.transport import in_words
-from livefan.live.gauges import Gauges
-from livefan.live.scene import FIRST_COLOUR, SECOND_COLOUR
-from livefan.model_choice import ModelChoice
+from livefan.live.render import FIRST_COLOUR, SECOND_COLOUR
+from livefan.live.statistics import Gauges
 from livefan.runtimes.base import AUTO, PRECISIONS, RUNTIMES
+from livefan.tracking.model_spec import ModelChoice
 
 ALL = "all"
 """The face as a whole, beside its regions."""
@@ -114,7 +114,7 @@ class ModelPicker(QFrame):
     """Chooses a weight file, what runs it, in which numbers, and smoothed or raw."""
 
     chosen = pyqtSignal(object)
-    """Emitted with a :class:`~livefan.model_choice.ModelChoice`."""
+    """Emitted with a :class:`~livefan.tracking.model_spec.ModelChoice`."""
 
     def __init__(self, title: str, choice: ModelChoice, colour: str) -> None:
         super().__init__()

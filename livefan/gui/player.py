@@ -15,16 +15,16 @@ from typing import Any
 import numpy as np
 from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
-from livefan.errors import LivefanError
-from livefan.live.gauges import Gauges
+from livefan.core.errors import LivefanError
+from livefan.io.stream import is_address
 from livefan.live.painter import Painted, Painter
 from livefan.live.recorder import Recorded, Recorder
 from livefan.live.result import Pair, Result
-from livefan.live.scene import Layout, View
 from livefan.live.session import LiveSession
-from livefan.live_sources import is_address
-from livefan.model_choice import ModelChoice
-from livefan.smooth import DEFAULT_STRENGTH
+from livefan.live.statistics import Gauges
+from livefan.live.view_state import Layout, View
+from livefan.tracking.kalman import DEFAULT_STRENGTH
+from livefan.tracking.model_spec import ModelChoice
 
 _LET_DRAW_MS = 80
 """A model is loaded once the window has shown that it is to be, so that neither waits for the other."""
@@ -37,7 +37,7 @@ class Wanted:
     """What is to be watched, and how.
 
     Attributes:
-        source: what :func:`livefan.capture.open_source` takes; None for nothing yet.
+        source: what :func:`livefan.io.open.open_source` takes; None for nothing yet.
         first, second: the model that is watched, and the one that it is compared with.
         smoothing: strength of the filter, from 0 to 1.
         max_faces: follow at most this many.
@@ -251,7 +251,7 @@ class Player(QObject):
         return self._painter.view
 
     def look(self, **changes: Any) -> None:
-        """Change some of the attributes of the :class:`~livefan.live.scene.View`."""
+        """Change some of the attributes of the :class:`~livefan.live.view_state.View`."""
         view = replace(self.view, **changes)
         if view == self.view:
             return

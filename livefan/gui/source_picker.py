@@ -9,9 +9,10 @@ from pathlib import Path
 from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QInputDialog, QLineEdit, QWidget
 
-from livefan.capture import CameraInfo, display_name, list_cameras
 from livefan.gui.player import Player
-from livefan.live_sources import is_address
+from livefan.io.capture_thread import CameraInfo, list_cameras
+from livefan.io.open import display_name
+from livefan.io.stream import is_address
 
 _OPEN_FILE, _OPEN_FOLDER, _OPEN_STREAM = "file", "folder", "stream"
 SIZES = ((640, 480), (1280, 720), (1920, 1080), (3840, 2160))

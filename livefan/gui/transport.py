@@ -6,7 +6,7 @@ from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtGui import QAction, QMouseEvent
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QSlider, QStyle, QStyleOptionSlider, QToolButton, QWidget
 
-from livefan.sources import PHOTOGRAPH_SECONDS
+from livefan.io.source import PHOTOGRAPH_SECONDS
 
 _TICKS = 1000  # a second
 

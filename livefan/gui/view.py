@@ -10,11 +10,12 @@ from PyQt6.QtCore import QPointF, QRectF, QSize, Qt
 from PyQt6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent, QResizeEvent, QWheelEvent
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
+from livefan.core.rates import RateMeter
 from livefan.gui.player import Player
 from livefan.live.painter import Painted
+from livefan.live.render import Pane
 from livefan.live.result import Result
-from livefan.live.scene import LARGEST_ZOOM, Layout, Pane
-from livefan.rates import RateMeter
+from livefan.live.view_state import LARGEST_ZOOM, Layout
 
 _GRIP_PX = 14
 _WHEEL_STEP = 1.25

@@ -26,23 +26,23 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from livefan.atomic import whole_file
-from livefan.errors import LivefanError
+from livefan.core.errors import LivefanError
+from livefan.core.files import whole_file
 from livefan.gui import help as help_texts
 from livefan.gui.actions import Actions
 from livefan.gui.models import ModelsPanel
 from livefan.gui.player import CLEAN, SEEN, Player
 from livefan.gui.plots import PlotsPanel
-from livefan.gui.settings import Asked, Memory
+from livefan.gui.preferences import Asked, Memory
 from livefan.gui.source_picker import SourcePicker
 from livefan.gui.theme import apply_theme
 from livefan.gui.transport import Transport
 from livefan.gui.view import FrameView
 from livefan.live.recorder import data_beside
 from livefan.live.result import Result
-from livefan.live.scene import Layout
 from livefan.live.session import LiveSession
-from livefan.model_choice import ModelChoice, rival
+from livefan.live.view_state import Layout
+from livefan.tracking.model_spec import ModelChoice, rival
 
 _FIGURES_MS = 250
 _PLOT_MS = 70

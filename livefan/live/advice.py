@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from livefan.frame import Frame
+from livefan.core.frame import Frame
 from livefan.live.result import Result
 
 _PATIENCE_S = 1.0

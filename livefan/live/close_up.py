@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from livefan.frame import Face
+from livefan.core.frame import Face
 from livefan.live.result import Result
-from livefan.live.scene import LARGEST_ZOOM, View
+from livefan.live.view_state import LARGEST_ZOOM, View
 
 _FILLS = 0.72
 """Of the shorter side of a pane, what the face is to take."""

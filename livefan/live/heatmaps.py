@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from livefan.crop import Crop, upright_crop
-from livefan.frame import Face
-from livefan.runtimes.select import load_heatmap_network
-from livefan.weights_info import WeightFile
+from livefan.core.crop import Crop, upright_crop
+from livefan.core.frame import Face
+from livefan.networks.checkpoint_info import WeightFile
+from livefan.runtimes.selection import load_heatmap_network
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ import numpy as np
 
 from livefan.live.close_up import CloseUp
 from livefan.live.priority import WORKER_NICENESS, give_way
+from livefan.live.render import Picture, Shown, leads, natural_size, pane_size, render
 from livefan.live.result import Pair, Result
-from livefan.live.scene import Layout, Picture, Shown, View, leads, natural_size, pane_size, render
+from livefan.live.view_state import Layout, View
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from livefan.comparison import disagree, pair_faces
+from livefan.core.agreement import disagree, pair_faces
 from livefan.live.heatmaps import FaceHeatmaps
 from livefan.live.result import Pair, Result
 

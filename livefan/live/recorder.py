@@ -15,20 +15,20 @@ import av
 import numpy as np
 
 import livefan
-from livefan.annotation.header import Header
-from livefan.annotation.header import Model as MeasuredBy
-from livefan.annotation.openings import openings
-from livefan.annotation.pose import head_pose
-from livefan.annotation.reader import HEADER_SUFFIX
-from livefan.annotation.records import AnnotatedFace, AnnotatedFrame, Moment
-from livefan.annotation.tables import CsvTable
-from livefan.atomic import check_folder, whole_file
-from livefan.errors import LivefanError
-from livefan.frame import Face
+from livefan.core.errors import LivefanError
+from livefan.core.files import check_folder, whole_file
+from livefan.core.frame import Face
+from livefan.core.landmarks import LandmarkScheme
+from livefan.formats.metadata import Header
+from livefan.formats.metadata import Model as MeasuredBy
+from livefan.formats.reader import HEADER_SUFFIX
+from livefan.formats.records import AnnotatedFace, AnnotatedFrame, Moment
+from livefan.formats.writers import CsvTable
+from livefan.io.video_writer import TICKS, VIDEO_SUFFIXES, VideoSink
 from livefan.live.result import Result
-from livefan.model_choice import ModelChoice
-from livefan.scheme import LandmarkScheme
-from livefan.sinks import TICKS, VIDEO_SUFFIXES, VideoSink
+from livefan.measures.aspect_ratios import openings
+from livefan.measures.head_pose import head_pose
+from livefan.tracking.model_spec import ModelChoice
 
 WAITING = 32
 """Frames that wait for the encoder at most; while so many do, further ones are left out."""

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from livefan.comparison import Disagreement
-from livefan.frame import Face, Frame
+from livefan.core.agreement import Disagreement
+from livefan.core.frame import Face, Frame
+from livefan.core.landmarks import LandmarkScheme
 from livefan.live.heatmaps import FaceHeatmaps
-from livefan.scheme import LandmarkScheme
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,18 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from livefan.capture import CaptureThread, display_name, open_source
-from livefan.errors import LivefanError
-from livefan.frame import Frame
+from livefan.core.errors import LivefanError
+from livefan.core.frame import Frame
+from livefan.io.capture_thread import CaptureThread
+from livefan.io.images import ImageSource
+from livefan.io.open import display_name, open_source
 from livefan.live.advice import Advice
-from livefan.live.model import BesideModel, Model
 from livefan.live.pairing import Pairing
 from livefan.live.priority import WORKER_NICENESS, give_way
 from livefan.live.result import Pair, Result
-from livefan.model_choice import ModelChoice
-from livefan.smooth import DEFAULT_STRENGTH
-from livefan.sources import ImageSource
+from livefan.live.worker import BesideModel, Model
+from livefan.tracking.kalman import DEFAULT_STRENGTH
+from livefan.tracking.model_spec import ModelChoice
 
 _WAIT_S = 0.05
 """How long a change waits at most while no frame comes."""
@@ -33,7 +34,7 @@ class LiveSession:
     too, so :meth:`start` returns at once. Everything may be called from any thread.
 
     Args:
-        source: what :func:`livefan.capture.open_source` takes.
+        source: what :func:`livefan.io.open.open_source` takes.
         first: the model that is watched.
         second: the model that it is compared with, if any.
         max_faces: each follows at most this many.

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from livefan.scheme import LandmarkScheme
-from livefan.weights_info import WeightsInfo
+from livefan.core.landmarks import LandmarkScheme
+from livefan.networks.checkpoint_info import WeightsInfo
 
 RUNTIMES = ("openvino", "onnxruntime", "torch")
 PRECISIONS = ("float32", "bfloat16", "int8")
@@ -39,7 +39,7 @@ class Runtime(ABC):
         precision: one of :data:`PRECISIONS`.
         scheme: what the landmarks are.
         input_size: side of a crop in pixels.
-        mirror_offset: see :class:`livefan.weights_info.WeightsInfo`.
+        mirror_offset: see :class:`livefan.networks.checkpoint_info.WeightsInfo`.
     """
 
     name: str
@@ -84,5 +84,5 @@ class Runtime(ABC):
 
         Returns:
             ``(batch, n, 4)`` float32: ``x`` and ``y`` in crop pixels, confidence, and spread in crop
-            pixels; see :class:`livefan.decode.Decoded`. Valid until the next call.
+            pixels; see :class:`livefan.networks.heatmaps.Decoded`. Valid until the next call.
         """

@@ -6,13 +6,13 @@ import os
 
 import numpy as np
 
-from livefan.errors import LivefanError
+from livefan.core.errors import LivefanError
+from livefan.networks.checkpoint_info import WeightFile
 from livefan.runtimes.base import Runtime
-from livefan.weights_info import WeightFile
 
 
 class OnnxRuntime(Runtime):
-    """What :func:`livefan.runtimes.graph.as_onnx` gives, run by ONNX Runtime.
+    """What :func:`livefan.runtimes.onnx_graph.as_onnx` gives, run by ONNX Runtime.
 
     Raises:
         LivefanError: if ONNX Runtime is not installed.

@@ -16,13 +16,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from livefan.core.errors import LivefanError
+from livefan.core.provenance import made_by
 from livefan.datasets import FaceSet, print_skipped
-from livefan.errors import LivefanError
-from livefan.model import build_network
-from livefan.training.augment import EvaluationFaces
+from livefan.networks.checkpoint import Weights, load_weights, save_weights
+from livefan.networks.mobilefan import build_network
+from livefan.training.augmentation.augment import EvaluationFaces
 from livefan.training.engine import validate
-from livefan.training.environment import made_by
-from livefan.weights import Weights, load_weights, save_weights
 
 
 def mean_state(states: list[dict[str, Tensor]]) -> dict[str, Tensor]:

@@ -8,10 +8,10 @@ import tomllib
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from livefan.bundled import IMAGENET_ENCODER
-from livefan.errors import LivefanError
-from livefan.model import ARCHITECTURES, MobileFAN
-from livefan.weights_info import INPUT_SIZE, INPUT_SIZES
+from livefan.core.errors import LivefanError
+from livefan.core.resources import IMAGENET_ENCODER
+from livefan.networks.checkpoint_info import INPUT_SIZE, INPUT_SIZES
+from livefan.networks.mobilefan import ARCHITECTURES, MobileFAN
 
 _CHOICES = {
     "architecture": ARCHITECTURES,
@@ -58,7 +58,7 @@ class TrainConfig:
     """Everything that decides the outcome of a run but the data and the machine.
 
     Attributes:
-        architecture: the network to train, one of :data:`livefan.model.ARCHITECTURES`.
+        architecture: the network to train, one of :data:`livefan.networks.mobilefan.ARCHITECTURES`.
         width: width multiplier of its encoder.
         init: weights to start from, a bundled name or a path: a whole network where it fits, else its
             encoder; empty for random ones.
@@ -91,8 +91,9 @@ class TrainConfig:
         mirror: how often a face is mirrored, from 0 to 1.
         photometric: factor of how often light, blur, noise and covering are changed.
         motion_blur, defocus, compression, side_light, darkness, covering: how often each of these changes
-            of :mod:`livefan.training.distortions` is made too, from 0 to 1.
-        eye_closing: how often eyes are closed, with their landmarks; see :mod:`livefan.training.lids`.
+            of :mod:`livefan.training.augmentation.distortions` is made too, from 0 to 1.
+        eye_closing: how often eyes are closed, with their landmarks; see
+            :mod:`livefan.training.augmentation.eyelids`.
     """
 
     architecture: str = MobileFAN.architecture

@@ -19,22 +19,22 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from livefan.crop import CLOSEST_SIZE
+from livefan.core.crop import CLOSEST_SIZE
+from livefan.core.errors import LivefanError
+from livefan.core.landmarks import LandmarkScheme
+from livefan.core.metrics import inter_ocular, nme
 from livefan.datasets import FaceSet, print_skipped
-from livefan.decode import DECODERS
-from livefan.errors import LivefanError
-from livefan.metrics import inter_ocular, nme
-from livefan.model import HeatmapNetwork, build_network, normalise
-from livefan.scheme import LandmarkScheme
-from livefan.training.augment import EvaluationFaces, TrainingFaces
+from livefan.networks.checkpoint import Weights, load_weights
+from livefan.networks.heatmaps import DECODERS
+from livefan.networks.mobilefan import HeatmapNetwork, build_network, normalise
+from livefan.training.augmentation.augment import EvaluationFaces, TrainingFaces
 from livefan.training.config import TrainConfig
+from livefan.training.distributed import Processes, join
 from livefan.training.initial import load_initial
 from livefan.training.learner import Learner, MovingAverage
 from livefan.training.loader import Loader
 from livefan.training.losses import DistillationCriterion, LandmarkCriterion, weighted_total
-from livefan.training.processes import Processes, join
 from livefan.training.run import Progress, Run, State
-from livefan.weights import Weights, load_weights
 
 
 def learning_rate_factor(step: int, steps_per_epoch: int, config: TrainConfig) -> float:
@@ -208,8 +208,8 @@ def taught(teacher: Weights, x: Tensor) -> tuple[Tensor, list[Tensor]]:
     """The teacher's heatmaps and decoder maps of a student's crops, in the student's sizes.
 
     A teacher for larger crops than these gets them enlarged: to its own size, but no further than to
-    :data:`livefan.crop.CLOSEST_SIZE`, where a face has as many pixels as in larger crops, which show more
-    about it. Crops are enlarged, and maps reduced again, bilinearly.
+    :data:`livefan.core.crop.CLOSEST_SIZE`, where a face has as many pixels as in larger crops, which show
+    more about it. Crops are enlarged, and maps reduced again, bilinearly.
 
     Args:
         x: ``(batch, 3, side, side)`` normalised RGB.

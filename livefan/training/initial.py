@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from livefan.bundled import DEFAULT_WEIGHTS, find_weights
-from livefan.errors import LivefanError
-from livefan.model import HeatmapNetwork, MobileFAN
-from livefan.training.slicing import slice_mobilefan
-from livefan.weights import load_weights, read_tensors
-from livefan.weights_info import read_info
+from livefan.core.errors import LivefanError
+from livefan.core.resources import DEFAULT_WEIGHTS, find_weights
+from livefan.networks.checkpoint import load_weights, read_tensors
+from livefan.networks.checkpoint_info import read_info
+from livefan.networks.mobilefan import HeatmapNetwork, MobileFAN
+from livefan.training.channel_pruning import slice_mobilefan
 
 
 def load_initial(model: HeatmapNetwork, name_or_path: str | Path) -> None:

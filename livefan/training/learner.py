@@ -7,7 +7,7 @@ from copy import deepcopy
 import torch
 from torch import Tensor, nn
 
-from livefan.model import HeatmapNetwork
+from livefan.networks.mobilefan import HeatmapNetwork
 
 
 class Learner(nn.Module):

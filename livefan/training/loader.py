@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from livefan.training.augment import TrainingFaces
+from livefan.training.augmentation.augment import TrainingFaces
 
 
 class Loader:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from livefan.decode import crop_to_heatmap, soft_argmax
+from livefan.networks.heatmaps import crop_to_heatmap, soft_argmax
 
 
 class LandmarkCriterion(nn.Module):

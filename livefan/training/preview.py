@@ -7,11 +7,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from livefan.crop import crop_from_landmarks
+from livefan.core.crop import crop_from_landmarks
+from livefan.core.errors import LivefanError
+from livefan.core.landmarks import LandmarkScheme
 from livefan.datasets import FaceSet, LabelledFace
-from livefan.errors import LivefanError
-from livefan.scheme import LandmarkScheme
-from livefan.training.augment import TrainingFaces
+from livefan.training.augmentation.augment import TrainingFaces
 from livefan.training.config import TrainConfig
 
 _COLOURS = ((80, 80, 255), (255, 160, 60), (80, 220, 80), (40, 220, 255), (255, 120, 255))

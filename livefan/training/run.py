@@ -13,15 +13,15 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from livefan.atomic import whole_file
-from livefan.bundled import find_weights
+from livefan.core.errors import LivefanError
+from livefan.core.files import whole_file
+from livefan.core.provenance import environment
+from livefan.core.resources import find_weights
 from livefan.datasets import VALIDATION_SEED, FaceSet
-from livefan.errors import LivefanError
+from livefan.networks.checkpoint import WeightsInfo, read_tensors, save_weights, under
+from livefan.networks.checkpoint_info import refuse_pickle, sha256_of
 from livefan.training.config import TrainConfig, to_toml
-from livefan.training.environment import environment
 from livefan.training.learner import Learner, MovingAverage
-from livefan.weights import WeightsInfo, read_tensors, save_weights, under
-from livefan.weights_info import refuse_pickle, sha256_of
 
 BEST_NAME = "best.safetensors"
 STATE_NAME = "state.safetensors"

@@ -1,0 +1,117 @@
+"""The frames that are measured on: a clip's own, scaled, and with several faces."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from livefan.core.errors import LivefanError
+from livefan.core.frame import Frame, as_bgr
+from livefan.io.open import open_source
+from livefan.io.video_writer import VideoSink
+
+if TYPE_CHECKING:
+    from livefan.runtimes.base import Runtime
+
+_RATE = 25
+_TILE = 216
+_CANVAS = (720, 1280)
+_COLUMNS = 5
+
+
+def read_frames(clip: str | Path, count: int) -> list[Frame]:
+    """The first frames of a recording, all of one that has no more.
+
+    Raises:
+        LivefanError: if it cannot be read or holds none.
+    """
+    with open_source(str(clip)) as source:
+        frames = list(itertools.islice(source, count))
+    if not frames:
+        raise LivefanError(f"{clip}: holds no frames; choose another recording")
+    return frames
+
+
+def read_from_first_face(clip: str | Path, runtime: Runtime, count: int) -> list[Frame]:
+    """The first frames of a recording from the first with a face on, all that are left where there are fewer.
+
+    Raises:
+        LivefanError: if it cannot be read or shows no face.
+    """
+    # Imported here: the window's start, which is measured with this module loaded, does not wait for it.
+    from livefan.tracking.pipeline import Pipeline
+
+    pipeline = Pipeline(runtime, max_faces=1)
+    with open_source(str(clip)) as source:
+        rest = itertools.dropwhile(lambda frame: not pipeline.process_image(as_bgr(frame.image)), source)
+        frames = list(itertools.islice(rest, count))
+    pipeline.close()
+    if not frames:
+        raise LivefanError(f"{clip}: no face on any of its frames; choose a recording that shows one")
+    return frames
+
+
+def write_frames(path: Path, frames: Sequence[Frame], rate: float = _RATE) -> None:
+    """Write a recording of frames at a rate."""
+    with VideoSink(path) as video:
+        for number, frame in enumerate(frames):
+            video.write(as_bgr(frame.image), number / rate)
+
+
+def scaled(frames: Sequence[Frame], width: int, height: int) -> list[Frame]:
+    """Frames of another size: the picture scaled to fit, centred on black."""
+    return [_with_image(frame, fit(as_bgr(frame.image), width, height)) for frame in frames]
+
+
+def there_and_back(frames: Sequence[Frame], count: int) -> list[Frame]:
+    """So many frames out of few: forwards, backwards, and so on, on a clock that runs on."""
+    turn = [*frames, *frames[-2:0:-1]]
+    return [
+        Frame(frame.image, frame.index, frame.captured_at, number / _RATE)
+        for number, frame in enumerate(itertools.islice(itertools.cycle(turn), count))
+    ]
+
+
+def rewritten(frame: Frame) -> Frame:
+    """The same frame in memory that was just written, as capturing leaves it: in the processor's caches."""
+    return _with_image(frame, frame.image.copy())
+
+
+def fit(image: np.ndarray, width: int, height: int) -> np.ndarray:
+    """An image scaled to fit, centred on black."""
+    scale = min(width / image.shape[1], height / image.shape[0])
+    size = round(image.shape[1] * scale), round(image.shape[0] * scale)
+    canvas = np.zeros((height, width, 3), np.uint8)
+    x, y = (width - size[0]) // 2, (height - size[1]) // 2
+    canvas[y : y + size[1], x : x + size[0]] = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return canvas
+
+
+def crowd(frames: Sequence[Frame], centre_px: np.ndarray, side_px: float, faces: int) -> list[Frame]:
+    """Frames of 1280 x 720 that show the neighbourhood of one face so many times, in rows of five.
+
+    Args:
+        centre_px, side_px: the square that is repeated.
+    """
+    left, top = (round(float(value)) for value in centre_px - side_px / 2)
+    matrix = np.array([[_TILE / side_px, 0, 0], [0, _TILE / side_px, 0]])
+    matrix[:, 2] = -matrix[:, :2] @ (left, top)
+    made = []
+    for frame in frames:
+        tile = cv2.warpAffine(as_bgr(frame.image), matrix, (_TILE, _TILE), borderMode=cv2.BORDER_REPLICATE)
+        canvas = np.full((*_CANVAS, 3), 90, np.uint8)
+        for place in range(faces):
+            row, column = divmod(place, _COLUMNS)
+            y, x = 60 + row * (_TILE + 60), 40 + column * (_TILE + 30)
+            canvas[y : y + _TILE, x : x + _TILE] = tile
+        made.append(_with_image(frame, canvas))
+    return made
+
+
+def _with_image(frame: Frame, image: np.ndarray) -> Frame:
+    return Frame(image, frame.index, frame.captured_at, frame.source_time)

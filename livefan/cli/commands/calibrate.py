@@ -1,0 +1,33 @@
+"""``livefan calibrate``: fit the map from detections to crops."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from livefan.cli.commands.options import Commands, add_dataset_options, print_left_out
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "calibrate",
+        help="fit the map from detections to landmark crops",
+        description="Fit the linear map from the face detector's key points to the crop that a face's "
+        "landmarks would give, on a data set's training faces, and print what it leaves on validation.",
+    )
+    add_dataset_options(parser)
+    parser.add_argument("-o", "--out", type=Path, required=True, help="JSON file to write")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do it; returns the exit code."""
+    from livefan.datasets import load_training
+    from livefan.training.fit_detection_to_crop import calibrate
+
+    training, validation = load_training(arguments.dataset, arguments.root)
+    print_left_out(training)
+    for model, figures in calibrate(training, validation, arguments.out).items():
+        print(f"{model}: " + ", ".join(f"{name} {value:g}" for name, value in figures.items()))
+    return 0

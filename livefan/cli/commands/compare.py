@@ -1,0 +1,86 @@
+"""``livefan compare``: two models on the same frames."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from livefan.cli.commands.options import Commands, positive_number
+from livefan.core.resources import bundled_clip
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "compare",
+        help="compare two models over a recording or images: a side-by-side video and a report",
+        description="Run two models over the same frames. A model is a weight file or the name of a bundled "
+        "one; after an @ may follow, with commas between, a runtime, a precision, and raw for no smoothing: "
+        "mobilefan-300w@openvino,int8,raw. Where one is the other's teacher, name the teacher second: "
+        "lengths are in percent of its distance between the eyes.",
+    )
+    parser.add_argument("first", metavar="A", help="a model")
+    parser.add_argument("second", metavar="B", help="the model to compare it with")
+    parser.add_argument(
+        "--source", metavar="CLIP|DIR", help="video, image or folder of images (default: the bundled clip)"
+    )
+    parser.add_argument(
+        "--truth", metavar="DIR", type=Path, help="folder of .pts files with the true landmarks"
+    )
+    parser.add_argument(
+        "--sequence",
+        action="store_true",
+        help="the images of DIR are the frames of one recording, in the order of their names; else each is "
+        "looked at by itself",
+    )
+    parser.add_argument(
+        "-o",
+        "--out",
+        type=Path,
+        required=True,
+        help="folder for the video, report.html and report.json",
+    )
+    parser.add_argument(
+        "--layout",
+        choices=["side-by-side", "overlaid", "wipe", "difference"],
+        default="side-by-side",
+        help="how the video shows the two (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--max-faces", type=positive_number, default=5, metavar="N", help="follow at most N faces"
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do it; returns the exit code."""
+    from livefan.live.compare import REPORT_NAME, compare
+    from livefan.live.view_state import Layout
+    from livefan.tracking.model_spec import ModelChoice
+
+    done = compare(
+        ModelChoice.parse(arguments.first),
+        ModelChoice.parse(arguments.second),
+        arguments.source or bundled_clip(),
+        arguments.out,
+        layout=Layout(arguments.layout),
+        truth=arguments.truth,
+        sequence=arguments.sequence,
+        max_faces=arguments.max_faces,
+        quiet=arguments.quiet,
+    )
+    for line in done.warnings:
+        print(line, file=sys.stderr)
+    apart = sum(each.overall for each in done.disagreements) / len(done.disagreements)
+    print(f"{arguments.out / REPORT_NAME}: {done.n_frames} frames, {apart:.2f} % apart")
+    for side in done.sides:
+        line = f"  {side.label}: {side.latency_ms:.1f} ms a frame"
+        if side.jitter.values:
+            line += f", jitter {side.jitter.median:.3f} %"
+        if side.errors:
+            error = sum(each.overall for each in side.errors) / len(side.errors)
+            line += f", NME {error:.2f} % on {len(side.errors)} faces of the truth"
+        print(line)
+    return 0

@@ -1,0 +1,191 @@
+"""``livefan evaluate``: measure weights on labelled faces."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from livefan.cli.commands.options import (
+    Commands,
+    add_dataset_options,
+    add_runtime_options,
+    check_picture,
+    notice,
+    print_left_out,
+    runtime_choice,
+)
+from livefan.core.errors import LivefanError
+from livefan.core.resources import DEFAULT_WEIGHTS
+
+if TYPE_CHECKING:
+    from livefan.datasets import FaceSet
+    from livefan.evaluation.evaluate import Evaluation
+    from livefan.runtimes.base import Runtime
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "evaluate",
+        help="measure weights on labelled faces",
+        description="Measure weights on a data set in its official layout. Image sets that are absent are "
+        "named and skipped.",
+    )
+    add_dataset_options(parser)
+    parser.add_argument(
+        "--split",
+        default="validation",
+        help="train, validation (held out of the training faces), or of 300w common, challenging, full; "
+        "of wflw and cofw test; of pts all (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--crop",
+        choices=["landmarks", "detector", "all"],
+        default="landmarks",
+        help="cut around the true landmarks, or find each face as the application does, or both",
+    )
+    parser.add_argument(
+        "--decoder",
+        choices=["soft-argmax", "argmax", "all"],
+        help="default: the one the weights name, whose landmarks alone are refined",
+    )
+    parser.add_argument("--flip", action="store_true", help="average with the mirrored picture")
+    parser.add_argument(
+        "--hard",
+        action="store_true",
+        help="measure on the split's faces rotated, in profile, covered, blurred, dark, compressed and small",
+    )
+    parser.add_argument(
+        "--as-68",
+        action="store_true",
+        help="take of WFLW's 98 landmarks those that stand for 300W's 68, to look at weights of that scheme; "
+        "not a published protocol",
+    )
+    parser.add_argument("--weights", default=DEFAULT_WEIGHTS, help="weight file, or name of a bundled one")
+    parser.add_argument("--json", metavar="FILE", type=Path, help="write the numbers here too")
+    add_runtime_options(parser, "torch")
+    parser.add_argument("--ced", metavar="FILE", type=Path, help="plot the cumulative error curve, a PNG")
+    parser.add_argument(
+        "--worst",
+        nargs=2,
+        metavar=("N", "FILE"),
+        help="draw the N faces with the largest errors side by side, a PNG",
+    )
+    parser.set_defaults(run=run)
+
+
+def _evaluated_runtime(arguments: argparse.Namespace, decoder: str | None) -> tuple[str, Runtime]:
+    """What runs the weights that are measured, and what to call its decoder.
+
+    Another decoder than the weights' own is there in torch only, and their refiner does not follow it.
+    """
+    from livefan.networks.checkpoint_info import read_weight_file
+    from livefan.runtimes.selection import open_runtime
+
+    own = read_weight_file(arguments.weights).info.decoder
+    if decoder is None:
+        return own, open_runtime(arguments.weights, runtime_choice(arguments), say=notice(quiet=False))
+    if arguments.runtime != "torch" or arguments.precision not in ("auto", "float32"):
+        raise LivefanError("--decoder needs --runtime torch and float32; leave one of them out")
+    from livefan.networks.checkpoint import load_weights
+    from livefan.runtimes.torch_runtime import TorchRuntime
+
+    weights = load_weights(arguments.weights)
+    unrefined = weights.refiner is not None and decoder != own
+    name = f"{decoder}, not refined" if unrefined else decoder
+    return name, TorchRuntime(weights, decoder, arguments.threads)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do it; returns the exit code."""
+    import json
+    from contextlib import ExitStack
+
+    from livefan.core.files import whole_file
+    from livefan.datasets import print_skipped
+    from livefan.evaluation import report
+    from livefan.evaluation.evaluate import CROPS, evaluate
+    from livefan.networks.heatmaps import DECODERS
+
+    n_worst, worst_path = _worst(arguments)
+    for picture in (arguments.ced, worst_path):
+        check_picture(picture)
+    decoders = list(DECODERS) if arguments.decoder == "all" else [arguments.decoder]
+    runtimes = [_evaluated_runtime(arguments, decoder) for decoder in decoders]
+    with ExitStack() as outputs:
+        # Entered before the work, so that a place that cannot be written to is told of at once.
+        wanted = (arguments.json, arguments.ced, worst_path)
+        as_json, ced, worst = (path and outputs.enter_context(whole_file(path)) for path in wanted)
+        faces = _faces_to_measure(arguments)
+        results = [
+            evaluate(runtime, faces, crop=crop, flip=arguments.flip, decoder=decoder)
+            for crop in (CROPS if arguments.crop == "all" else [arguments.crop])
+            for decoder, runtime in runtimes
+        ]
+        print_skipped(results[0].skipped)
+        print(report.table(results))
+        if as_json:
+            numbers = _what_was_measured(arguments, runtimes[0][1], faces) | _figures(results)
+            as_json.write_text(json.dumps(numbers, indent=1, allow_nan=False) + "\n")
+        if ced:
+            report.draw_ced(results, ced)
+        if worst:
+            chosen = results[0].worst(n_worst)
+            report.draw_faces_sheet(chosen, worst)
+            for measured in chosen:
+                print(f"{measured.nme:7.2f} %  {measured.face.name}")
+    return 0
+
+
+def _what_was_measured(arguments: argparse.Namespace, runtime: Runtime, faces: FaceSet) -> dict[str, object]:
+    from livefan.core.provenance import commit
+    from livefan.networks.checkpoint_info import read_weight_file
+
+    return {
+        "weights": arguments.weights,
+        "weights_sha256": read_weight_file(arguments.weights).sha256,
+        "commit": commit(),
+        "runtime": runtime.name,
+        "precision": runtime.precision,
+        "threads": arguments.threads,
+        "input_size": runtime.input_size,
+        "faces": faces.title,
+        "flip": arguments.flip,
+        "hard": arguments.hard,
+        "absent": [str(folder) for folder in faces.absent],
+    }
+
+
+def _figures(results: list[Evaluation]) -> dict[str, object]:
+    """All figures; those of the first way over all faces stand at the top as well."""
+    from livefan.evaluation import report
+
+    skipped, rows = results[0].skipped, report.rows(results)
+    return rows[0] | {"n_skipped": len(skipped), "skipped": skipped, "results": rows}
+
+
+def _worst(arguments: argparse.Namespace) -> tuple[int, Path | None]:
+    if not arguments.worst:
+        return 0, None
+    count, path = arguments.worst
+    if not count.isdecimal() or int(count) == 0:
+        raise LivefanError(f"--worst {count}: not a number of faces from 1 up")
+    return int(count), Path(path)
+
+
+def _faces_to_measure(arguments: argparse.Namespace) -> FaceSet:
+    from livefan.core.landmarks import IBUG_68, WFLW_98, WFLW_TO_IBUG
+    from livefan.datasets import load
+
+    faces = load(arguments.dataset, arguments.root, arguments.split)
+    print_left_out(faces)
+    if arguments.as_68:
+        if faces.scheme != WFLW_98:
+            raise LivefanError(f"--as-68 is for faces of scheme {WFLW_98.name}, not {faces.scheme.name}")
+        faces = faces.in_scheme(IBUG_68, WFLW_TO_IBUG)
+    if arguments.hard:
+        from livefan.training.augmentation.robustness import hard_faces
+
+        faces = hard_faces(faces)
+    return faces

@@ -1,0 +1,69 @@
+"""``livefan refine``: fit what moves a network's landmarks by the shape of the face."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from livefan.cli.commands.options import (
+    Commands,
+    add_dataset_options,
+    add_extra_option,
+    positive_number,
+    print_left_out,
+    seed_number,
+)
+from livefan.core.files import check_folder
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "refine",
+        help="fit the step after the decoder: each landmark moved by what all of them tell",
+        description="Look at many views of labelled faces with a trained network, fit a small network that "
+        "brings its landmarks nearer to the labels by the shape that they make together, and write the "
+        "weights with it. The last step of training, after 'average'.",
+    )
+    parser.add_argument("weights", metavar="WEIGHTS", help="weight file, or name of a bundled one")
+    add_dataset_options(parser)
+    add_extra_option(parser, "look once at each face")
+    parser.add_argument(
+        "--passes", type=positive_number, default=8, help="views of each labelled face (default: %(default)s)"
+    )
+    parser.add_argument("--seed", type=seed_number, default=0, help="decides views and initial weights")
+    parser.add_argument("--threads", type=positive_number, help="CPU threads (default: all cores)")
+    parser.add_argument("-o", "--out", type=Path, required=True, help="weight file to write")
+    parser.add_argument("--half", action="store_true", help="write 16-bit floats, half the size")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do it; returns the exit code."""
+    import torch
+
+    from livefan.datasets import load_extra, load_training
+    from livefan.training.fit_refiner import refine
+
+    check_folder(arguments.out.parent)
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    labelled, validation = load_training(arguments.dataset, arguments.root)
+    print_left_out(labelled)
+    done = refine(
+        arguments.weights,
+        labelled,
+        load_extra(arguments.extra),
+        validation,
+        arguments.out,
+        passes=arguments.passes,
+        seed=arguments.seed,
+        half=arguments.half,
+        quiet=arguments.quiet,
+    )
+    print(
+        f"{arguments.out}: by {done.views} views; validation NME {done.before:.3f} % without, "
+        f"{done.after:.3f} % with"
+    )
+    return 0

@@ -1,0 +1,20 @@
+"""Bounding boxes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def bounding_box(points_px: np.ndarray) -> np.ndarray:
+    """``(4,)`` left, top, right, bottom of ``(n, 2)`` points."""
+    return np.concatenate([points_px.min(axis=0), points_px.max(axis=0)])
+
+
+def iou(box: np.ndarray, other: np.ndarray) -> float:
+    """Intersection over union of two boxes given as left, top, right, bottom."""
+    overlap = np.minimum(box[2:], other[2:]) - np.maximum(box[:2], other[:2])
+    if (overlap <= 0).any():
+        return 0.0
+    shared = float(overlap.prod())
+    areas = float((box[2:] - box[:2]).prod() + (other[2:] - other[:2]).prod())
+    return shared / (areas - shared)

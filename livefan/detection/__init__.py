@@ -1,0 +1,1 @@
+"""Face detection, and the map from a detection to a crop."""

@@ -1,0 +1,154 @@
+"""BlazeFace: one of the two networks that find faces, run by OpenVINO as MediaPipe runs it.
+
+Bazarevsky et al., "BlazeFace: Sub-millisecond Neural Face Detection on Mobile GPUs", arXiv 1907.05047. The
+networks are MediaPipe's, TensorFlow Lite files in ``assets/``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from livefan.core.errors import LivefanError
+from livefan.core.resources import bundled_folder
+from livefan.runtimes.cache import Store
+from livefan.runtimes.openvino_runtime import from_tflite, load_network
+
+N_KEYPOINTS = 6
+_SUPPRESSION_IOU = 0.3
+"""Boxes of one face that overlap by more are averaged, weighted by their scores."""
+
+
+@dataclass(frozen=True)
+class BlazeFaceModel:
+    """One of the networks.
+
+    Attributes:
+        file_name: name in ``assets/``.
+        size: side in pixels of the square picture it looks at.
+        cells: side in pixels of the cells of each of its grids.
+        anchors: how many boxes it guesses in each cell of the grid of that place.
+        least_score: less sure boxes are not reported.
+    """
+
+    file_name: str
+    size: int
+    cells: tuple[int, ...]
+    anchors: tuple[int, ...]
+    least_score: float
+
+    def centres(self) -> np.ndarray:
+        """``(boxes, 2)`` float32: for each box the centre of its cell, in pixels of the picture."""
+        grids = []
+        for cell, anchors in zip(self.cells, self.anchors, strict=True):
+            along = np.arange(cell / 2, self.size, cell, dtype=np.float32)
+            x, y = np.meshgrid(along, along)
+            grids.append(np.repeat(np.column_stack([x.ravel(), y.ravel()]), anchors, axis=0))
+        return np.concatenate(grids)
+
+
+SHORT_RANGE_MODEL = BlazeFaceModel("face_detection_short_range.tflite", 128, (8, 16), (2, 6), 0.5)
+FULL_RANGE_MODEL = BlazeFaceModel("face_detection_full_range_sparse.tflite", 192, (4,), (1,), 0.6)
+
+
+@dataclass(frozen=True)
+class FoundBox:
+    """A face on a picture.
+
+    Attributes:
+        points: ``(8, 2)`` float64 image coordinates whose origin is the outer corner of the first pixel: the
+            box's upper left and lower right corner, then the key points.
+        score: confidence in [0, 1].
+    """
+
+    points: np.ndarray
+    score: float
+
+
+class BlazeFace:
+    """One network, ready to run. Not safe to share between threads.
+
+    Args:
+        model: which one.
+
+    Raises:
+        LivefanError: if its file is not there, or OpenVINO is not installed.
+    """
+
+    def __init__(self, model: BlazeFaceModel) -> None:
+        path = _model_path(model.file_name)
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        store = Store("blazeface", 1)
+        self._model = model
+        network = load_network(f"{digest[:16]}.blob", lambda: from_tflite(path), "float32", 1, store)
+        self._request = network.create_infer_request()
+        self._centres = model.centres()
+        self._least_logit = math.log(model.least_score / (1 - model.least_score))
+
+    def find(self, image_bgr: np.ndarray) -> list[FoundBox]:
+        """The faces of a ``(height, width, 3)`` uint8 image, the surest first."""
+        picture, scale, margin = self._picture(image_bgr)
+        boxes, logits = self._request.infer(
+            {0: picture[None]}, share_inputs=True, share_outputs=True
+        ).values()
+        found = _without_doubles(*self._read(boxes[0], logits[0, :, 0]))
+        return [FoundBox((one.points - margin) / scale, one.score) for one in found]
+
+    def _picture(self, image_bgr: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
+        """``(size, size, 3)`` float32 RGB in [-1, 1], the image in its middle; its scale and margins there.
+
+        Made like MediaPipe makes it, with pixel centres where corners belong and without averaging: then the
+        detections are MediaPipe's own.
+        """
+        size, (height, width) = self._model.size, image_bgr.shape[:2]
+        scale = size / max(height, width)
+        margin = (size - np.array([width, height]) * scale) / 2
+        onto = np.array([[scale, 0, margin[0]], [0, scale, margin[1]]])
+        small = cv2.warpAffine(image_bgr, onto, (size, size))
+        return cv2.cvtColor(small, cv2.COLOR_BGR2RGB).astype(np.float32) / 127.5 - 1, scale, margin
+
+    def _read(self, boxes: np.ndarray, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """``(faces, 8, 2)`` points in pixels of the picture and ``(faces,)`` scores, of the sure boxes."""
+        sure = np.flatnonzero(logits >= self._least_logit)
+        sure = sure[np.argsort(-logits[sure], kind="stable")]
+        guesses = boxes[sure].reshape(-1, 2 + N_KEYPOINTS, 2).astype(np.float64)
+        centre = guesses[:, :1] + self._centres[sure, None]
+        half = guesses[:, 1:2] / 2
+        keypoints = guesses[:, 2:] + self._centres[sure, None]
+        points = np.concatenate([centre - half, centre + half, keypoints], axis=1)
+        return points, 1 / (1 + np.exp(-logits[sure].astype(np.float64)))
+
+
+def _model_path(file_name: str) -> Path:
+    path = bundled_folder("assets") / file_name
+    if not path.is_file():
+        raise LivefanError(f"{path}: no such file; install livefan again, or restore its assets folder")
+    return path
+
+
+def _without_doubles(points: np.ndarray, scores: np.ndarray) -> list[FoundBox]:
+    """The mean of the boxes of each face, weighted by their scores, with the score of the surest.
+
+    Args:
+        points: ``(n, 8, 2)``, the surest first; the first two are the corners.
+        scores: ``(n,)``.
+    """
+    found = []
+    while len(scores):
+        same = _overlaps(points[0, :2], points[:, :2]) > _SUPPRESSION_IOU
+        same[0] = True  # a box without area does not overlap even itself
+        found.append(FoundBox(np.average(points[same], axis=0, weights=scores[same]), float(scores[0])))
+        points, scores = points[~same], scores[~same]
+    return found
+
+
+def _overlaps(corners: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """``(n,)`` intersection over union of a box with ``(n, 2, 2)`` others, all as two corners."""
+    shared = (np.minimum(corners[1], others[:, 1]) - np.maximum(corners[0], others[:, 0])).clip(0).prod(1)
+    areas = (corners[1] - corners[0]).prod() + (others[:, 1] - others[:, 0]).prod(1)
+    return shared / np.maximum(areas - shared, 1e-12)

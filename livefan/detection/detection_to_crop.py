@@ -1,0 +1,113 @@
+"""From a detection to the crop that the face's landmarks would give: a mapping learned from faces.
+
+The network is trained on crops around landmark boxes, but the first sight of a face is a detection.
+A linear map from the detector's key points, taken relative to the line of the eyes and the mouth,
+predicts centre and side of the upright landmark crop. ``livefan calibrate`` fits it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from livefan.core.crop import Crop, roll_angle
+from livefan.core.errors import LivefanError
+from livefan.core.resources import bundled_folder
+from livefan.detection.detector import FULL_RANGE, SHORT_RANGE, Detection
+
+N_FEATURES = 16
+FILE_NAME = "detector-framing.json"
+
+
+@dataclass(frozen=True)
+class FaceFrame:
+    """A coordinate frame fixed to a face: origin between eyes and mouth, upright, face-sized unit.
+
+    Attributes:
+        origin_px: ``(2,)`` in image pixels.
+        unit_px: distance of the eyes plus that of eyes and mouth.
+        angle: lean of the head in radians, clockwise on the screen.
+    """
+
+    origin_px: np.ndarray
+    unit_px: float
+    angle: float
+
+    @property
+    def _turn(self) -> np.ndarray:
+        cos, sin = math.cos(self.angle), math.sin(self.angle)
+        return np.array([[cos, sin], [-sin, cos]])
+
+    def from_image(self, points_px: np.ndarray) -> np.ndarray:
+        """``(..., 2)`` image pixels to face coordinates."""
+        return (points_px - self.origin_px) @ self._turn.T / self.unit_px
+
+    def to_image(self, points: np.ndarray) -> np.ndarray:
+        """``(..., 2)`` face coordinates to image pixels."""
+        return points * self.unit_px @ self._turn + self.origin_px
+
+
+def face_frame(detection: Detection) -> FaceFrame:
+    """The frame that a detection's eyes and mouth span."""
+    right_eye, left_eye, _, mouth = detection.keypoints_px[:4]
+    eyes = (right_eye + left_eye) / 2
+    unit = float(np.linalg.norm(left_eye - right_eye) + np.linalg.norm(mouth - eyes))
+    return FaceFrame((eyes + mouth) / 2, max(unit, 1e-3), roll_angle(right_eye, left_eye, mouth))
+
+
+def features(detection: Detection) -> np.ndarray:
+    """``(16,)`` what the map is linear in: key points, box centre and log box width in the face frame."""
+    frame = face_frame(detection)
+    left, top, right, bottom = detection.box_px
+    centre = np.array([(left + right) / 2, (top + bottom) / 2])
+    width = math.log(max(right - left, 1e-3) / frame.unit_px)
+    return np.concatenate(
+        [
+            frame.from_image(detection.keypoints_px).ravel(),
+            frame.from_image(centre),
+            [width, 1.0],
+        ]
+    )
+
+
+@dataclass(frozen=True)
+class Framing:
+    """The fitted map.
+
+    Attributes:
+        coefficients: for each of the detector's models ``(16, 3)``: features to crop centre in face
+            coordinates and the logarithm of the crop's side in face units.
+    """
+
+    coefficients: dict[str, np.ndarray]
+
+    def crop(self, detection: Detection, size: int = 256) -> Crop:
+        """The crop around a detected face, its head upright."""
+        frame = face_frame(detection)
+        x, y, log_side = features(detection) @ self.coefficients[detection.model]
+        centre = frame.to_image(np.array([x, y]))
+        # A detection far from all that the map was fitted on must not blow the crop up.
+        side = math.exp(min(max(log_side, -2.0), 3.0)) * frame.unit_px
+        return Crop((float(centre[0]), float(centre[1])), side, frame.angle, size)
+
+
+def load_framing(path: Path | None = None) -> Framing:
+    """Read a fitted map; by default the one that ships with livefan.
+
+    Raises:
+        LivefanError: if the file is missing or damaged.
+    """
+    path = path or bundled_folder("assets") / FILE_NAME
+    try:
+        models = json.loads(path.read_text())["models"]
+        coefficients = {
+            model: np.array(models[model]["coefficients"], np.float64).reshape(N_FEATURES, 3)
+            for model in (SHORT_RANGE, FULL_RANGE)
+        }
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise LivefanError(f"{path}: not a framing file ({error}); install livefan again") from error
+    return Framing(coefficients)

@@ -1,0 +1,1 @@
+"""Faces and text drawn on images."""

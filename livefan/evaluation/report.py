@@ -1,0 +1,134 @@
+"""What an evaluation found, for people to read: a table, a curve, and the worst faces to look at."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from livefan.core.crop import crop_from_landmarks
+from livefan.core.metrics import FAILURE_THRESHOLD
+from livefan.evaluation.evaluate import Evaluation, Measured
+
+_TRUTH, _PREDICTED = (80, 220, 80), (60, 60, 255)
+_TILE_PX = 256
+_COLUMNS = ("n_faces", "nme_inter_ocular", "nme_inter_pupil", "failure_rate", "auc", "n_missed")
+
+
+def rows(evaluations: Sequence[Evaluation]) -> list[dict[str, object]]:
+    """A row of figures for each evaluation as a whole, followed by its subsets', for tables and JSON.
+
+    ``failure_threshold`` is the NME in percent that failure rate and area under the curve go by.
+    """
+    return [
+        {
+            "crop": evaluation.crop,
+            "decoder": evaluation.decoder,
+            "subset": name,
+            "scheme": evaluation.scheme.name,
+            "failure_threshold": FAILURE_THRESHOLD[evaluation.scheme.name],
+            **part.numbers(),
+        }
+        for evaluation in evaluations
+        for name, part in {"all": evaluation, **evaluation.subsets()}.items()
+    ]
+
+
+def table(evaluations: Sequence[Evaluation]) -> str:
+    """The rows as text in columns; NMEs and failure rate in percent."""
+    threshold = FAILURE_THRESHOLD[evaluations[0].scheme.name]
+    measures = ["faces", "NME ocular", "NME pupil", f"FR > {threshold:g}", "AUC", "missed"]
+    heads = ["crop", "decoder", "subset", *measures]
+    lines = [heads]
+    for row in rows(evaluations):
+        figures = ["-" if row[name] is None else f"{row[name]:.4g}" for name in _COLUMNS]
+        lines.append([str(row[name]) for name in ("crop", "decoder", "subset")] + figures)
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if index < 3 else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )
+
+
+def draw_ced(evaluations: Sequence[Evaluation], path: Path) -> None:
+    """Plot the cumulative error curve of each evaluation, up to its failure threshold, as a PNG.
+
+    Where there is one evaluation alone, the parts of the protocol have curves too.
+    """
+    # Imported here: it takes a second that no other command should wait for.
+    from matplotlib import color_sequences
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    threshold = FAILURE_THRESHOLD[evaluations[0].scheme.name]
+    figure = Figure(figsize=(7, 5), dpi=120)
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot(
+        xlabel="NME, inter-ocular (%)",
+        ylabel="share of faces (%)",
+        xlim=(0, threshold),
+        ylim=(0, 100),
+        title="Cumulative error",
+    )
+    axes.grid(alpha=0.3)
+    axes.set_prop_cycle(color=["black", *color_sequences["tab10"]])
+    curves = {f"{each.crop}, {each.decoder}": each for each in evaluations}
+    if len(evaluations) == 1:
+        (way,) = curves
+        axes.set_title(f"Cumulative error, {way}")
+        curves = {"all": evaluations[0], **_protocol_parts(evaluations[0])}
+    for name, part in curves.items():
+        errors = np.sort(part.errors)
+        share = 100 * np.arange(1, len(errors) + 1) / len(errors)
+        last = share[errors <= threshold][-1:]
+        axes.step(
+            np.concatenate([[0], errors[errors <= threshold], [threshold]]),
+            np.concatenate([[0], share[errors <= threshold], last if len(last) else [0]]),
+            where="post",
+            label=f"{name} ({part.accuracy.auc:.3f})",
+        )
+    axes.legend(
+        loc="upper left",
+        bbox_to_anchor=(1.02, 1),
+        borderaxespad=0,
+        fontsize="small",
+        title="area under the curve\nin brackets",
+    )
+    figure.savefig(path, format="png", bbox_inches="tight")
+
+
+def _protocol_parts(evaluation: Evaluation) -> dict[str, Evaluation]:
+    named = {name for each in evaluation.measured for name in each.face.attributes}
+    return {name: part for name, part in evaluation.subsets().items() if name in named}
+
+
+def draw_faces_sheet(measured: Sequence[Measured], path: Path) -> None:
+    """Draw faces side by side as a PNG: truth in green, prediction in red, the error and name below."""
+    tiles = [_tile(each) for each in measured]
+    across = max(1, math.ceil(math.sqrt(len(tiles))))
+    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % across)
+    sheet = np.vstack([np.hstack(tiles[i : i + across]) for i in range(0, len(tiles), across)])
+    cv2.imwrite(str(path), sheet)
+
+
+def _tile(measured: Measured) -> np.ndarray:
+    face = measured.face
+    crop = replace(crop_from_landmarks(face.points_px), size=_TILE_PX)
+    tile = crop.cut(face.read_image()).copy()
+    for points_px, colour in ((face.points_px, _TRUTH), (measured.predicted_px, _PREDICTED)):
+        if points_px is not None:
+            for x, y in np.round(16 * crop.to_crop(points_px)).astype(int).tolist():
+                cv2.circle(tile, (x, y), 24, colour, -1, cv2.LINE_AA, 4)
+    error = f"{measured.nme:.1f} %" if math.isfinite(measured.nme) else "not found"
+    for line, text in enumerate((face.name[-34:], error)):
+        at = (4, _TILE_PX - 6 - 14 * line)
+        for colour, width in (((0, 0, 0), 3), ((255, 255, 255), 1)):
+            cv2.putText(tile, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.4, colour, width, cv2.LINE_AA)
+    return tile

@@ -1,0 +1,100 @@
+"""Write a network for use elsewhere: one file in, landmarks out, with what it says of itself."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+import livefan
+from livefan.core.crop import CROP_MARGIN, Crop
+from livefan.core.errors import LivefanError
+from livefan.core.files import check_folder, whole_file
+from livefan.networks.checkpoint import load_weights
+from livefan.networks.checkpoint_info import WeightFile, read_weight_file
+from livefan.runtimes.base import Runtime
+from livefan.runtimes.onnx_graph import as_onnx
+from livefan.runtimes.selection import AGREEMENT_PX, check_crops, disagreement
+from livefan.runtimes.torch_runtime import TorchRuntime
+
+SUFFIXES = {"onnx": ".onnx", "openvino": ".xml"}
+
+
+def export(name_or_path: str | Path, out: Path, kind: str) -> float:
+    """Write a network as ONNX or OpenVINO; the files appear only after they were checked against torch.
+
+    Args:
+        name_or_path: the weight file, or the name of a bundled one.
+        out: the file to write; OpenVINO writes ``.bin`` beside its ``.xml``.
+        kind: ``"onnx"`` or ``"openvino"``.
+
+    Returns:
+        How far its landmarks lie from torch's on real faces, in pixels of a crop.
+
+    Raises:
+        LivefanError: if a package is missing, ``out`` does not fit or cannot be written, or the check fails.
+    """
+    if out.suffix != SUFFIXES[kind]:
+        raise LivefanError(f"{out}: end the name in {SUFFIXES[kind]} for {kind}")
+    check_folder(out.parent)
+    weights = read_weight_file(name_or_path)
+    loaded = load_weights(weights.path)
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / f"network{out.suffix}"
+        write = _write_onnx if kind == "onnx" else _write_openvino
+        runtime = write(weights, as_onnx(loaded), made)
+        crops = check_crops(weights.info.input_size)
+        apart = disagreement(runtime, TorchRuntime(loaded).run(crops), crops)
+        if not apart <= AGREEMENT_PX["float32"]:
+            raise LivefanError(f"{out}: not written, since its landmarks lie {apart:.3f} pixels from torch's")
+        for suffix in (".bin", ".xml") if kind == "openvino" else (".onnx",):
+            with whole_file(out.with_suffix(suffix)) as partial:
+                shutil.copyfile(made.with_suffix(suffix), partial)
+    return apart
+
+
+def describe(weights: WeightFile) -> dict[str, str]:
+    """What an exported file says of itself, all as text."""
+    info, size = asdict(weights.info), weights.info.input_size
+    for inside in ("colour_order", "mean", "std"):  # done by the network itself, which takes plain BGR
+        del info[inside]
+    margin = Crop((0.0, 0.0), CROP_MARGIN).sized(size).side_px
+    return {
+        "livefan": livefan.__version__,
+        "weights": weights.path.name,
+        "weights_sha256": weights.sha256,
+        "input": f"(batch, {size}, {size}, 3) uint8 BGR crops, a face in each, not normalised",
+        "crop": "a square around the middle of the box of a face's landmarks, both turned so that the head "
+        f"is upright; its side is {margin:g} times the longer side of the box; black beyond the image",
+        "output": "(batch, points, 4) float32: x, y in crop pixels, confidence, spread in crop pixels",
+        "points": json.dumps(weights.scheme.point_names),
+        **{key: value if isinstance(value, str) else json.dumps(value) for key, value in info.items()},
+    }
+
+
+def _write_onnx(weights: WeightFile, graph: bytes, path: Path) -> Runtime:
+    import onnx
+
+    from livefan.runtimes.onnx_runtime import OnnxRuntime
+
+    model = onnx.load_from_string(graph)
+    onnx.helper.set_model_props(model, describe(weights))
+    onnx.save(model, path)
+    return OnnxRuntime(weights, path.read_bytes())
+
+
+def _write_openvino(weights: WeightFile, graph: bytes, path: Path) -> Runtime:
+    from livefan.runtimes.openvino_runtime import (
+        OpenVinoRuntime,
+        for_one_crop,
+        from_onnx,
+        load_network,
+        read_model,
+        save_model,
+    )
+
+    save_model(from_onnx(graph), path, describe(weights))
+    network = load_network(path.name, lambda: for_one_crop(read_model(path), weights), "float32", 1)
+    return OpenVinoRuntime(weights, network, "float32")

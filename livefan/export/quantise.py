@@ -1,0 +1,200 @@
+"""Make int8 weights: quantise a network after training, by the range of its activations on real faces.
+
+Post-training quantisation as NNCF does it for OpenVINO: weights per output channel, activations per tensor,
+with fast bias correction. The decoder stays in float32.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import cv2
+import numpy as np
+
+from livefan.core.crop import crop_from_landmarks
+from livefan.core.errors import LivefanError
+from livefan.core.files import check_folder, whole_file
+from livefan.datasets import FaceSet, print_skipped
+from livefan.evaluation.evaluate import Evaluation, evaluate
+from livefan.io.images import IMAGE_SUFFIXES
+from livefan.networks.checkpoint import load_weights
+from livefan.networks.checkpoint_info import WeightFile, read_weight_file
+from livefan.runtimes.base import RuntimeChoice
+from livefan.runtimes.onnx_graph import as_onnx
+from livefan.runtimes.openvino_runtime import (
+    for_one_crop,
+    from_onnx,
+    has_bfloat16,
+    openvino,
+    save_model,
+    simplified,
+)
+from livefan.runtimes.selection import int8_path, open_runtime, precisions_path, read_precisions
+from livefan.tracking.pipeline import Pipeline
+
+FACES = 300
+"""How many faces the ranges are measured on."""
+_SEED = 0
+_FEWEST = 10
+
+
+@dataclass(frozen=True)
+class Quantised:
+    """What was made.
+
+    Attributes:
+        path: the OpenVINO model; its numbers lie beside it as ``.bin``.
+        faces: how many faces the ranges were measured on.
+        nme: validation NME in percent by precision; empty where there were no labelled faces.
+    """
+
+    path: Path
+    faces: int
+    nme: dict[str, float]
+
+
+def labelled_crops(faces: FaceSet, size: int, count: int = FACES) -> list[np.ndarray]:
+    """Crops of labelled faces drawn at random with a fixed seed, ``(size, size, 3)`` uint8 BGR each.
+
+    What is skipped of the set, or cannot be read, is told of.
+    """
+    order = np.random.default_rng(_SEED).permutation(len(faces.faces))
+    crops: list[np.ndarray] = []
+    skipped = list(faces.skipped)
+    for number in order:
+        face = faces.faces[number]
+        try:
+            crops.append(crop_from_landmarks(face.points_px).sized(size).cut(face.read_image()))
+        except LivefanError as error:
+            skipped.append(str(error))
+            continue
+        if len(crops) == count:
+            break
+    print_skipped(skipped)
+    return crops
+
+
+def found_crops(folder: Path, weights: str | Path, count: int = FACES) -> list[np.ndarray]:
+    """Crops of the faces that livefan finds in a folder of images, ``(size, size, 3)`` uint8 BGR each.
+
+    Raises:
+        LivefanError: if there is no such folder.
+    """
+    if not folder.is_dir():
+        raise LivefanError(f"{folder}: no such folder; name one with pictures of faces")
+    pipeline = Pipeline(weights, smoothing=False, runtime=RuntimeChoice("openvino", "float32"))
+    size = pipeline.runtime.input_size
+    crops: list[np.ndarray] = []
+    for image in _images(folder):
+        found = pipeline.process_image(image)
+        crops += [crop_from_landmarks(face.points_px).sized(size).cut(image) for face in found]
+        if len(crops) >= count:
+            break
+    pipeline.close()
+    return crops[:count]
+
+
+def _images(folder: Path) -> Iterator[np.ndarray]:
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in IMAGE_SUFFIXES and (image := cv2.imread(str(path))) is not None:
+            yield image
+
+
+def quantise(
+    name_or_path: str | Path, crops: list[np.ndarray], validation: FaceSet | None = None
+) -> Quantised:
+    """Write int8 weights beside a weight file, and what they are worth.
+
+    What lies there already is replaced when all else is done.
+
+    Args:
+        name_or_path: the weight file, or the name of a bundled one.
+        crops: faces to measure ranges on, ``(size, size, 3)`` uint8 BGR each.
+        validation: labelled faces that were not trained on; what is measured on them decides whether int8 and
+            bfloat16 are chosen by themselves.
+
+    Raises:
+        LivefanError: if NNCF is not installed, there are too few faces, the validation faces are of another
+            scheme or none can be read, or the weight file's folder cannot be written to.
+    """
+    weights = read_weight_file(name_or_path)
+    check_folder(weights.path.parent)
+    if validation and validation.scheme != weights.scheme:
+        raise LivefanError(
+            f"{weights.path}: of scheme {weights.scheme.name}, {validation.title} of "
+            f"{validation.scheme.name}; name a data set of the weights' scheme"
+        )
+    if validation:
+        validation.check_readable()
+    if len(crops) < _FEWEST:
+        raise LivefanError(f"only {len(crops)} faces to measure ranges on; give at least {_FEWEST}")
+    graph = simplified(for_one_crop(from_onnx(as_onnx(load_weights(weights.path))), weights))
+    model = _quantised(graph, crops)
+    metadata = {"weights_sha256": weights.sha256, "precision": "int8", "calibration_faces": str(len(crops))}
+    measured = _measure(weights, model, metadata, validation) if validation else {}
+    nme = {name: round(each.accuracy.nme_inter_ocular, 4) for name, each in measured.items()}
+    _forget_int8(weights)
+    save_model(model, int8_path(weights), metadata)
+    if validation:
+        kept = {"weights_sha256": weights.sha256, "validation": validation.title}
+        of_int8 = measured["int8"]
+        print_skipped(of_int8.skipped)
+        _write_precisions(weights, kept | {"faces": len(of_int8.measured), "nme": nme})
+    return Quantised(int8_path(weights), len(crops), nme)
+
+
+def _forget_int8(weights: WeightFile) -> None:
+    """Take back what was measured of the int8 weights that are about to be replaced."""
+    if "int8" in read_precisions(weights).nme:
+        kept = json.loads(precisions_path(weights).read_text())
+        del kept["nme"]["int8"]
+        _write_precisions(weights, kept)
+
+
+def _write_precisions(weights: WeightFile, kept: dict[str, Any]) -> None:
+    with whole_file(precisions_path(weights)) as partial:
+        partial.write_text(json.dumps(kept, indent=1) + "\n")
+
+
+def _quantised(model: Any, crops: list[np.ndarray]) -> Any:
+    openvino()  # NNCF reports nothing either, where this has switched it off
+    try:
+        import nncf
+    except ImportError as error:
+        raise LivefanError(
+            f"NNCF cannot be loaded ({error}); run: pip install -r requirements/quantise.txt"
+        ) from error
+    nncf.set_log_level(logging.ERROR)
+    ordered = model.get_ordered_ops()
+    last = max(number for number, op in enumerate(ordered) if op.get_type_name() == "Convolution")
+    decoder = [op.get_friendly_name() for op in ordered[last + 1 :] if op.get_type_name() != "Constant"]
+    return nncf.quantize(
+        model,
+        nncf.Dataset([crop[None] for crop in crops]),
+        preset=nncf.QuantizationPreset.MIXED,
+        subset_size=len(crops),
+        ignored_scope=nncf.IgnoredScope(names=decoder, validate=False),
+    )
+
+
+def _measure(
+    weights: WeightFile, model: Any, metadata: dict[str, str], validation: FaceSet
+) -> dict[str, Evaluation]:
+    """Every precision that runs here, int8 being ``model``, on the validation faces."""
+    precisions = ["float32", *(["bfloat16"] if has_bfloat16() else []), "int8"]
+    measured = {}
+    # Windows does not remove files that a network still has mapped into memory.
+    with TemporaryDirectory(prefix="livefan-", ignore_cleanup_errors=True) as folder:
+        copy = read_weight_file(shutil.copy(weights.path, folder))
+        save_model(model, int8_path(copy), metadata)
+        for precision in precisions:
+            runtime = open_runtime(copy, RuntimeChoice("openvino", precision))
+            measured[precision] = evaluate(runtime, validation)
+    return measured

@@ -1,0 +1,1 @@
+"""Sources of frames, the capture thread, and the video writer."""

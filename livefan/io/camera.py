@@ -1,0 +1,162 @@
+"""io.camera."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+
+from livefan.core.errors import LivefanError
+from livefan.core.frame import as_bgr
+from livefan.io.live_source import LiveSource, Shot
+
+# OpenCV's own choice on Windows (MSMF) takes many seconds to open a camera.
+_CAMERA_BACKEND = {"linux": cv2.CAP_V4L2, "win32": cv2.CAP_DSHOW, "darwin": cv2.CAP_AVFOUNDATION}.get(
+    sys.platform, cv2.CAP_ANY
+)
+_PROBED_CAMERAS = 4
+_DEVICES = Path("/dev")
+_DEVICE_FACTS = Path("/sys/class/video4linux")
+
+
+class Camera(LiveSource):
+    """A camera of this computer, through OpenCV.
+
+    Args:
+        index: its number, from 0; on Linux that of ``/dev/videoN``.
+        size: width and height in pixels to ask for; the camera gives the nearest it has.
+
+    Raises:
+        LivefanError: if it does not exist, may not be used, or gives no picture.
+    """
+
+    def __init__(self, index: int, size: tuple[int, int] | None = None) -> None:
+        """Connect, and take a first picture."""
+        super().__init__(f"camera {index}")
+        if index < 0:
+            raise LivefanError(f"camera {index}: cameras are numbered from 0; use 0 or more")
+        self.index = index
+        self._wanted_size = size
+        self._device: cv2.VideoCapture | None = None
+        self._connect()
+
+    def _connect(self) -> None:
+        _check_camera_device(self.index)
+        cv2.setLogLevel(0)  # OpenCV prints its own lines about what is reported here
+        self._device = cv2.VideoCapture(self.index, _CAMERA_BACKEND)
+        if self._device.isOpened():
+            self._configure(self._device)
+            # A camera that another program streams from opens well, and fails at the first picture.
+            shot = self._shoot()
+            if shot is not None:
+                self.size = (shot.image.shape[1], shot.image.shape[0])
+                return
+        self._disconnect()
+        raise LivefanError(
+            f"{self.name}: gives no picture; it may be in use by another program or not permitted, "
+            "close the other program or choose another camera"
+        )
+
+    def _configure(self, device: cv2.VideoCapture) -> None:
+        if self._wanted_size is not None:
+            width, height = self._wanted_size
+            if width > 640:
+                # Uncompressed video of more than 640x480 exceeds USB 2 at full rate; a camera without
+                # motion JPEG ignores this.
+                device.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
+            device.set(cv2.CAP_PROP_FRAME_WIDTH, width)
+            device.set(cv2.CAP_PROP_FRAME_HEIGHT, height)
+        device.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # a buffered picture is an old one
+        rate = device.get(cv2.CAP_PROP_FPS)
+        self.fps = rate if 0 < rate < 1000 else None
+
+    def _shoot(self) -> Shot | None:
+        if self._device is None:
+            return None
+        try:
+            if not self._device.grab():
+                return None
+            captured_at = time.perf_counter()  # before the decoding of motion JPEG
+            good, image = self._device.retrieve()
+        except cv2.error:
+            return None
+        return Shot(as_bgr(image, self.name), captured_at) if good and image is not None else None
+
+    def _disconnect(self) -> None:
+        if self._device is not None:
+            self._device.release()
+            self._device = None
+
+
+def _check_camera_device(index: int) -> None:
+    """On Linux, where a camera is a file: tell a missing one from a forbidden one."""
+    if sys.platform != "linux":
+        return
+    device = _DEVICES / f"video{index}"
+    if not device.exists():
+        others = ", ".join(str(camera.index) for camera in list_cameras())
+        mend = f"choose camera {others}" if others else "connect a camera"
+        raise LivefanError(f"camera {index}: not connected ({device} does not exist); {mend}")
+    if not os.access(device, os.R_OK | os.W_OK):
+        raise LivefanError(
+            f"camera {index}: no permission to use {device}; add yourself to the group 'video'"
+        )
+
+
+@dataclass(frozen=True)
+class CameraInfo:
+    """A camera to choose: its number for :func:`~livefan.io.open.open_source`, and what to call it."""
+
+    index: int
+    name: str
+
+
+def list_cameras() -> list[CameraInfo]:
+    """The cameras that are connected, in the order of their numbers.
+
+    On Linux nothing is opened. Elsewhere the first numbers are tried, which can take a second and
+    lights a camera's lamp.
+    """
+    if sys.platform == "linux":
+        return list(_linux_cameras())
+    cv2.setLogLevel(0)
+    cameras = []
+    for index in range(_PROBED_CAMERAS):
+        device = cv2.VideoCapture(index, _CAMERA_BACKEND)
+        if device.isOpened():
+            cameras.append(CameraInfo(index, f"camera {index}"))
+        device.release()
+    return cameras
+
+
+def _linux_cameras() -> Iterator[CameraInfo]:
+    numbers = (re.fullmatch(r"video(\d+)", device.name) for device in _DEVICES.glob("video*"))
+    for index in sorted(int(number[1]) for number in numbers if number):
+        facts = _DEVICE_FACTS / f"video{index}"
+        # A camera has several devices; those after its first give metadata, not pictures.
+        if _text(facts / "index") in {"", "0"}:
+            yield CameraInfo(index, _text(facts / "name") or f"camera {index}")
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def camera_index(spec: str | Path) -> int | None:
+    """The number of the camera that ``"0"``, ``/dev/video0`` or a link to it names; None if it names none."""
+    if isinstance(spec, str) and re.fullmatch(r"[0-9]{1,3}", spec.strip()):
+        return int(spec)
+    path = Path(spec)
+    if path.parts[:2] == ("/", "dev"):
+        device = re.fullmatch(r"/dev/video(\d+)", str(path.resolve()))
+        return int(device[1]) if device else None
+    return None

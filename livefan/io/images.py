@@ -1,0 +1,149 @@
+"""io.images."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from fractions import Fraction
+from math import ceil, floor
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from livefan.core.errors import LivefanError
+from livefan.core.frame import Damage, Frame, as_bgr
+from livefan.io.source import PHOTOGRAPH_SECONDS, Source
+from livefan.io.video import _SAME_INSTANT
+
+IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".pgm", ".ppm", ".tif", ".tiff", ".webp"})
+
+_NUMBER = r"%0?[0-9]*d"
+
+
+def natural_key(path: Path) -> list[tuple[int, str]]:
+    """Sorts ``frame2`` before ``frame10``."""
+    return [
+        (int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", path.name.lower())
+    ]
+
+
+def images_in(folder: Path) -> list[Path]:
+    """The images of a folder (not of folders in it) in natural order.
+
+    Raises:
+        LivefanError: if there is none, or the folder cannot be read.
+    """
+    try:
+        paths = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
+    except OSError as error:
+        raise LivefanError(f"{folder}: {error.strerror}; check its permissions") from error
+    # Names that begin with a dot are what systems leave beside images (._frame1.png), not images.
+    paths = sorted((path for path in paths if not path.name.startswith(".")), key=natural_key)
+    if not paths:
+        kinds = ", ".join(sorted(suffix[1:] for suffix in IMAGE_SUFFIXES))
+        raise LivefanError(f"{folder}: no images in this folder; it should hold files of type {kinds}")
+    return paths
+
+
+def is_image_pattern(spec: str | Path) -> bool:
+    """Whether a path names numbered images as FFmpeg does, such as ``frame_%04d.png``."""
+    path = Path(spec)
+    return bool(re.search(_NUMBER, path.name)) and path.suffix.lower() in IMAGE_SUFFIXES
+
+
+def images_numbered(pattern: Path) -> list[Path]:
+    """The images that a path with a number in it names, in the order of the number.
+
+    Raises:
+        LivefanError: if there is none, or the folder cannot be read.
+    """
+    before, after = re.split(_NUMBER, pattern.name, maxsplit=1)
+    shape = re.compile(re.escape(before) + "([0-9]+)" + re.escape(after))
+    paths = [path for path in images_in(pattern.parent) if shape.fullmatch(path.name)]
+    if not paths:
+        raise LivefanError(f"{pattern}: no images of such names; check the path")
+    return paths
+
+
+def read_image(path: Path) -> np.ndarray:
+    """An image file as ``(height, width, 3)`` uint8 BGR, upright as its EXIF orientation says.
+
+    Raises:
+        LivefanError: if it cannot be read, or is not an image.
+    """
+    try:
+        # Through numpy, since cv2.imread fails on names outside the code page of Windows.
+        data = np.fromfile(path, np.uint8)
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    except OSError as error:
+        raise LivefanError(f"{path}: {error.strerror}; check its permissions") from error
+    except cv2.error as error:
+        raise LivefanError(f"{path}: image cannot be read ({error.err}); save it again") from error
+    if image is None:
+        raise LivefanError(f"{path}: not an image, or damaged; save it again as PNG or JPEG")
+    return as_bgr(image, str(path))
+
+
+class ImageSource(Source):
+    """One frame for each image, ``1 / IMAGES_PER_SECOND`` apart, or ``PHOTOGRAPH_SECONDS``.
+
+    ``paths[frame.index]`` is the file of a frame: an image that cannot be read is skipped with a
+    warning, and its index with it.
+
+    Args:
+        paths: the images, in their order.
+        name: what to call them.
+        photographs: see :class:`Source`.
+    """
+
+    def __init__(self, paths: Sequence[Path], name: str, *, photographs: bool = False) -> None:
+        """Read the first image that can be read."""
+        super().__init__(name)
+        self.paths = list(paths)
+        self.photographs = photographs
+        if photographs:
+            self.time_base = Fraction(PHOTOGRAPH_SECONDS)
+        self.n_frames = len(self.paths)
+        self.fps = float(1 / self.time_base) if len(self.paths) > 1 else None
+        self.duration = float(self.n_frames * self.time_base)
+        self.seekable = len(self.paths) > 1
+        self._position = 0
+        self._skipped = False
+        self._ahead = self._load()
+        if self._ahead is None:
+            raise LivefanError(
+                self.warnings[0] if len(self.paths) == 1 else f"{name}: none of its images can be read"
+            )
+        self.size = (self._ahead.image.shape[1], self._ahead.image.shape[0])
+
+    def _load(self) -> Frame | None:
+        while self._position < len(self.paths):
+            index, self._position = self._position, self._position + 1
+            try:
+                image = read_image(self.paths[index])
+            except LivefanError as error:
+                if str(error) not in self.warnings:
+                    self.warnings.append(str(error))
+                self._skipped = True
+                continue
+            damage: Damage = "gap" if self._skipped else ""
+            self._skipped = False
+            timestamp = index * self.time_base
+            return Frame(image, index, time.perf_counter(), float(timestamp), timestamp, damage)
+        return None
+
+    def _next(self) -> Frame | None:
+        frame, self._ahead = (self._ahead or self._load()), None
+        return frame
+
+    def _go(self, seconds: float, *, before: bool) -> None:
+        place = seconds / self.time_base
+        index = ceil(place - _SAME_INSTANT) - 1 if before else floor(place + _SAME_INSTANT)
+        index = min(max(index, 0), len(self.paths) - 1)
+        for start in range(index, -1, -1):  # over images that cannot be read, backwards
+            self._position = start
+            self._ahead = self._load()
+            if self._ahead is not None and self._ahead.index == start:
+                return

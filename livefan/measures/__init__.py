@@ -1,0 +1,1 @@
+"""Quantities derived from the landmarks of one face."""

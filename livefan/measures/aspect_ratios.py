@@ -1,0 +1,78 @@
+"""How far eyes and mouth are open, as ratios that do not depend on the size of the face."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from livefan.core.landmarks import COFW_29, IBUG_68, WFLW_98, LandmarkScheme
+
+_Pairs = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Openings:
+    """Height over width of each part; 0 is closed. Left and right are the subject's.
+
+    The landmarks of shut lids do not quite meet: on six clips they gave 0.1 to 0.18, those of open ones 0.2
+    to 0.5, each person their own.
+
+    Attributes:
+        right_eye, left_eye: mean distance between upper and lower lid, over that between the corners
+            (for the 68 points: the eye aspect ratio of Soukupová and Čech, CVWW 2016).
+        mouth: mean distance between the inner lips, over that between the inner corners of the mouth.
+    """
+
+    right_eye: float
+    left_eye: float
+    mouth: float
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Landmark pairs (upper, lower) whose distances are the height, and the pair that is the width."""
+
+    heights: _Pairs
+    width: tuple[int, int]
+
+    def opening(self, points_px: list[list[float]]) -> float:
+        # Plain numbers: for so few of these, arrays would take several times longer.
+        height = sum(_distance(points_px, pair) for pair in self.heights) / len(self.heights)
+        return height / max(_distance(points_px, self.width), 1e-6)
+
+
+def _distance(points_px: list[list[float]], pair: tuple[int, int]) -> float:
+    return math.dist(points_px[pair[0]], points_px[pair[1]])
+
+
+_PARTS = {
+    IBUG_68.name: (
+        _Part(((37, 41), (38, 40)), (36, 39)),
+        _Part(((43, 47), (44, 46)), (42, 45)),
+        _Part(((61, 67), (62, 66), (63, 65)), (60, 64)),
+    ),
+    WFLW_98.name: (
+        _Part(((61, 67), (62, 66), (63, 65)), (60, 64)),
+        _Part(((69, 75), (70, 74), (71, 73)), (68, 72)),
+        _Part(((89, 95), (90, 94), (91, 93)), (88, 92)),
+    ),
+    # Its lips have no inner corners; the outer ones serve.
+    COFW_29.name: (
+        _Part(((12, 13),), (8, 10)),
+        _Part(((14, 15),), (9, 11)),
+        _Part(((25, 26),), (22, 23)),
+    ),
+}
+
+
+def openings(points_px: np.ndarray, scheme: LandmarkScheme) -> Openings:
+    """Openings of a face.
+
+    Args:
+        points_px: ``(n, 2)`` landmarks of ``scheme`` in image pixels.
+    """
+    points = points_px.tolist()
+    right, left, mouth = (part.opening(points) for part in _PARTS[scheme.name])
+    return Openings(right, left, mouth)

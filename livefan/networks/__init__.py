@@ -1,0 +1,1 @@
+"""MobileFAN, its teacher, heatmap decoding, and weight files."""

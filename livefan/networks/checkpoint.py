@@ -1,0 +1,130 @@
+"""Weight files: safetensors that carry what is needed to use them, and are checked against it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from livefan.core.errors import LivefanError
+from livefan.core.files import whole_file
+from livefan.core.landmarks import LandmarkScheme
+from livefan.core.resources import DEFAULT_WEIGHTS
+from livefan.networks.checkpoint_info import WeightsInfo, read_weight_file, refuse_pickle
+from livefan.networks.heatmaps import DECODERS
+from livefan.networks.mobilefan import HeatmapNetwork, build_network
+from livefan.networks.shape_refiner import ShapeRefiner
+
+__all__ = ["Weights", "WeightsInfo", "load_weights", "read_tensors", "save_weights"]
+
+_REFINER = "refiner."
+"""What the names of the refiner's tensors begin with."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A network ready for inference (evaluation mode, no gradients) and what its file says of it.
+
+    Attributes:
+        refiner: moves what the decoder gives, where the file has one.
+    """
+
+    path: Path
+    model: HeatmapNetwork
+    scheme: LandmarkScheme
+    info: WeightsInfo
+    refiner: ShapeRefiner | None = None
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """All tensors of a safetensors file, and its metadata.
+
+    Raises:
+        LivefanError: if the file is missing, a pickle, or damaged.
+    """
+    refuse_pickle(path)
+    try:
+        with safe_open(path, framework="pt") as opened:
+            tensors = {key: opened.get_tensor(key) for key in opened.keys()}  # noqa: SIM118
+            return tensors, opened.metadata() or {}
+    except (SafetensorError, OSError, ValueError) as error:
+        raise LivefanError(f"{path}: not a whole safetensors file ({error}); copy it again") from error
+
+
+def save_weights(
+    path: Path,
+    model: HeatmapNetwork,
+    info: WeightsInfo,
+    *,
+    refiner: ShapeRefiner | None = None,
+    half: bool = False,
+) -> None:
+    """Write a network's weights with what they say of themselves; whole or not at all.
+
+    Args:
+        half: round to float16, for half the size; a network loaded from it computes in float32.
+    """
+    state = model.state_dict()
+    if refiner is not None:
+        state |= {f"{_REFINER}{key}": value for key, value in refiner.state_dict().items()}
+    tensors = {key: value.detach().cpu().contiguous() for key, value in state.items()}
+    if half:
+        tensors = {key: v.half() if v.is_floating_point() else v for key, v in tensors.items()}
+    with whole_file(path) as partial:
+        # Not save_file, which makes a file that only its owner may read.
+        partial.write_bytes(save(tensors, metadata={"livefan": json.dumps(asdict(info))}))
+
+
+def load_weights(
+    name_or_path: str | Path = DEFAULT_WEIGHTS,
+    *,
+    scheme: str | None = None,
+    device: torch.device | str = "cpu",
+) -> Weights:
+    """Load a network by the path of its weight file or the name of a bundled one.
+
+    Args:
+        scheme: the landmark scheme the caller needs, if only one will do.
+        device: where the network goes.
+
+    Raises:
+        LivefanError: if the file is missing, a pickle, damaged, of another architecture or scheme.
+    """
+    file = read_weight_file(name_or_path)
+    path, info, landmarks = file.path, file.info, file.scheme
+    if scheme is not None and info.scheme != scheme:
+        raise LivefanError(f"{path}: was trained for scheme {info.scheme}, but {scheme} is needed here")
+    if info.decoder not in DECODERS:
+        raise LivefanError(f"{path}: wants the decoder {info.decoder!r}; known are {', '.join(DECODERS)}")
+    try:
+        model = build_network(info.architecture, landmarks.n_points, info.width)
+    except LivefanError as error:
+        raise LivefanError(f"{path}: {error}; use weights of a known architecture") from error
+    tensors, _ = read_tensors(path)
+    of_refiner = under(_REFINER, tensors)
+    bias = of_refiner.get("hidden.bias")
+    refiner = None if bias is None else ShapeRefiner(landmarks.n_points, len(bias))
+    try:
+        model.load_state_dict({key: value for key, value in tensors.items() if not key.startswith(_REFINER)})
+        if refiner is not None:
+            refiner.load_state_dict(of_refiner)
+    except RuntimeError as error:
+        raise LivefanError(
+            f"{path}: its tensors do not fit a {info.architecture} of width {info.width} with "
+            f"{landmarks.n_points} points; the file is damaged or of another model"
+        ) from error
+    model.requires_grad_(False).eval().to(device)
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if refiner is not None:
+        refiner.requires_grad_(False).eval().to(device)
+    return Weights(path, model, landmarks, info, refiner)
+
+
+def under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose names begin with a prefix, by the rest of their names."""
+    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}

@@ -1,0 +1,148 @@
+"""What a weight file says of itself, read without the network's tensors and without torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+
+from livefan.core.errors import LivefanError
+from livefan.core.landmarks import LandmarkScheme, scheme_by_name
+from livefan.core.resources import DEFAULT_WEIGHTS, bundled_folder, find_weights
+
+INPUT_SIZE = 256
+"""Side in pixels of the crops that faces are framed for, and of the largest that networks take."""
+SIDE_STEP = 32
+"""Sides of crops are multiples of this, the coarsest stride of the networks."""
+INPUT_SIZES = range(2 * SIDE_STEP, INPUT_SIZE + 1, SIDE_STEP)
+CONFIDENCE_RADIUS = 3.0
+"""Cells of a heatmap; the share of it within them around a landmark is its confidence."""
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+_PICKLE_SUFFIXES = {".pth", ".pt", ".pkl", ".pickle", ".ckpt", ".bin"}
+
+
+@dataclass(frozen=True)
+class WeightsInfo:
+    """What a weight file says of itself.
+
+    Attributes:
+        architecture: network family, one of :data:`livefan.networks.mobilefan.ARCHITECTURES`.
+        width: width multiplier of the encoder.
+        scheme: name of the landmark scheme the network was trained for.
+        decoder: decoder its validation numbers were measured with.
+        input_size, colour_order, mean, std: what the network expects as input.
+        mirror_offset: how far to the right of the places themselves its landmarks lie, in mirrored faces as
+            in plain ones, as a share of the crop's side; see :class:`livefan.training.config.TrainConfig`.
+        training: free text by key: data, terms of use, validation numbers; settings, seed, epoch, command,
+            commit and torch of the run, of a mean those of the best file in it, or of the first where all
+            that were named went in; ``averaged`` and ``refiner``, what was done since, and ``averaged_by``
+            and ``refined_by``, each the command and its commit.
+    """
+
+    scheme: str
+    width: float = 1.0
+    architecture: str = "mobilefan"
+    decoder: str = "soft-argmax"
+    input_size: int = INPUT_SIZE
+    colour_order: str = "RGB"
+    mean: tuple[float, ...] = IMAGENET_MEAN
+    std: tuple[float, ...] = IMAGENET_STD
+    mirror_offset: float = 0.0
+    training: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """A weight file whose metadata was read and is usable here."""
+
+    path: Path
+    info: WeightsInfo
+    scheme: LandmarkScheme
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of the whole file, in hexadecimal."""
+        return sha256_of(self.path)
+
+
+def sha256_of(*paths: Path) -> str:
+    """Hash of files one after the other, in hexadecimal; they are never in memory as a whole."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            while chunk := file.read(1 << 16):
+                digest.update(chunk)
+    return digest.hexdigest()
+
+
+def refuse_pickle(path: Path) -> None:
+    """Pass only what is there and is no pickle.
+
+    Raises:
+        LivefanError: if the file is missing, unreadable or a pickle.
+    """
+    if not path.is_file():
+        raise LivefanError(f"{path}: no such weight file; check the path")
+    try:
+        with path.open("rb") as file:
+            head = file.read(9)
+    except OSError as error:
+        raise LivefanError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
+    # A safetensors file begins with eight bytes of header length, any of which may look like a pickle's.
+    is_pickle = head[8:] != b"{" and (head[:2] == b"PK" or head[:1] == b"\x80")
+    if is_pickle or path.suffix in _PICKLE_SUFFIXES:
+        raise LivefanError(
+            f"{path}: pickled weights are refused, since loading them can run code; convert what you trust "
+            f"to safetensors by the lines of Python in {bundled_folder('weights') / 'README.md'}"
+        )
+
+
+def read_info(path: Path, metadata: Mapping[str, str]) -> WeightsInfo:
+    """What a weight file's metadata says; ``path`` is named in errors.
+
+    Raises:
+        LivefanError: if livefan's entry is absent or unreadable.
+    """
+    try:
+        values = json.loads(metadata["livefan"])
+        values["mean"], values["std"] = tuple(values["mean"]), tuple(values["std"])
+        values["width"] = float(values["width"])
+        return WeightsInfo(**values)
+    except (KeyError, TypeError, ValueError) as error:
+        raise LivefanError(
+            f"{path}: carries no livefan metadata; use weights written by 'livefan train'"
+        ) from error
+
+
+def read_weight_file(name_or_path: str | Path = DEFAULT_WEIGHTS) -> WeightFile:
+    """What a weight file says of itself, by its path or the name of a bundled one.
+
+    Raises:
+        LivefanError: if the file is missing, a pickle, damaged, or of another input or scheme.
+    """
+    path = find_weights(name_or_path)
+    refuse_pickle(path)
+    try:
+        with safe_open(path, framework="np") as opened:
+            metadata = opened.metadata() or {}
+    except (SafetensorError, OSError, ValueError) as error:
+        raise LivefanError(f"{path}: not a whole safetensors file ({error}); copy it again") from error
+    info = read_info(path, metadata)
+    known_input = ("RGB", IMAGENET_MEAN, IMAGENET_STD)
+    if info.input_size not in INPUT_SIZES or (info.colour_order, info.mean, info.std) != known_input:
+        raise LivefanError(
+            f"{path}: expects another input than RGB of {INPUT_SIZES[0]} to {INPUT_SIZE} pixels, in steps of "
+            f"{SIDE_STEP}, with ImageNet normalisation"
+        )
+    try:
+        scheme = scheme_by_name(info.scheme)
+    except LivefanError as error:
+        raise LivefanError(f"{path}: {error}; use weights of a known scheme") from error
+    return WeightFile(path, info, scheme)

@@ -1,0 +1,170 @@
+"""MobileFAN and its teachers: an encoder and three deconvolutions that draw one heatmap per landmark.
+
+Zhao et al., "MobileFAN: Transferring Deep Hidden Representation for Face Alignment",
+arXiv 1908.03839.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from livefan.core.errors import LivefanError
+from livefan.networks.checkpoint_info import IMAGENET_MEAN, IMAGENET_STD
+from livefan.networks.encoders import EfficientNetLite2Encoder, Encoder, MobileNetV2Encoder, ResNet50Encoder
+
+HEATMAP_STRIDE = 4
+"""Pixels of the input, each way, that a cell of a heatmap stands for."""
+
+
+class Deconvolution(nn.Sequential):
+    """A stage of the decoder: doubles the resolution.
+
+    Args:
+        inp, out: channels.
+        kernel: side of the transposed convolution, 2 or 4.
+    """
+
+    def __init__(self, inp: int, out: int, kernel: int) -> None:
+        super().__init__(
+            nn.ConvTranspose2d(inp, out, kernel, stride=2, padding=(kernel - 2) // 2, bias=False),
+            nn.BatchNorm2d(out),
+            nn.ReLU(inplace=True),
+        )
+
+    def forward(self, x: Tensor, lateral: Tensor | None = None) -> Tensor:
+        """Map ``(batch, inp, h, w)`` to ``(batch, out, 2h, 2w)``; ``lateral`` is added before the ReLU."""
+        convolution, norm, relu = self
+        x = norm(convolution(x))
+        return relu(x if lateral is None else x + lateral)
+
+
+class HeatmapNetwork(nn.Module):
+    """An encoder, three deconvolutions and a head: what student and teacher have in common.
+
+    ``(batch, 3, 256, 256)`` normalised RGB becomes ``(batch, n, 64, 64)`` heatmaps, other multiples of 32 a
+    quarter of their size. These are logits: a softmax over the cells of one map is the distribution of that
+    landmark's place. Cell ``(0, 0)``'s centre lies at crop pixel ``(1.5, 1.5)``.
+
+    Args:
+        encoder: returns maps of strides 4, 8, 16 and 32 and tells their ``channels``.
+        n_points: number of landmarks.
+        channels: of the decoder's stages.
+        kernel: side of the deconvolutions, 2 or 4.
+        laterals: add the encoder's finer maps, through 1 x 1 convolutions, to the decoder's stages.
+    """
+
+    architecture: str
+    """Name of the network family, as in weight files."""
+    width: float
+    """Width multiplier of the encoder."""
+
+    def __init__(
+        self, encoder: Encoder, n_points: int, *, channels: int, kernel: int, laterals: bool = False
+    ) -> None:
+        super().__init__()
+        self.n_points = n_points
+        self.channels = channels
+        self.encoder = encoder
+        *finer, coarsest = encoder.channels
+        inputs = (coarsest, channels, channels)
+        self.decoder = nn.ModuleList(Deconvolution(inp, channels, kernel) for inp in inputs)
+        self.laterals = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(inp, channels, 1, bias=False), nn.BatchNorm2d(channels))
+            for inp in (reversed(finer) if laterals else ())
+        )
+        self.head = nn.Conv2d(channels, n_points, 1)
+        self._initialise()
+
+    def _initialise(self) -> None:
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out")
+        nn.init.normal_(self.head.weight, std=0.001)
+        assert self.head.bias is not None
+        nn.init.zeros_(self.head.bias)
+
+    def stages(self, x: Tensor) -> list[Tensor]:
+        """The decoder's three maps, ``(batch, channels, s, s)`` with s = 16, 32 and 64."""
+        *finer, x = self.encoder(x)
+        maps = []
+        for number, stage in enumerate(self.decoder):
+            lateral = self.laterals[number](finer[-1 - number]) if self.laterals else None
+            x = stage(x, lateral)
+            maps.append(x)
+        return maps
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map normalised RGB crops to heatmap logits; see the class for shapes."""
+        return self.head(self.stages(x)[-1])
+
+    def with_stages(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """The heatmaps, and the decoder's maps that distillation compares."""
+        stages = self.stages(x)
+        return self.head(stages[-1]), stages
+
+
+class MobileFAN(HeatmapNetwork):
+    """The student: MobileNetV2 and three 2 x 2 deconvolutions of 128 channels.
+
+    Args:
+        n_points: number of landmarks.
+        width: MobileNetV2's width multiplier; 1.0 and 0.5 are the paper's two models.
+    """
+
+    architecture = "mobilefan"
+
+    def __init__(self, n_points: int, width: float = 1.0) -> None:
+        super().__init__(MobileNetV2Encoder(width), n_points, channels=128, kernel=2)
+        self.width = width
+
+
+class ResNet50Teacher(HeatmapNetwork):
+    """The paper's teacher: ResNet-50 and three 4 x 4 deconvolutions of 256 channels."""
+
+    architecture = "resnet50"
+    width = 1.0
+
+    def __init__(self, n_points: int) -> None:
+        super().__init__(ResNet50Encoder(), n_points, channels=256, kernel=4)
+
+
+class Lite2Teacher(HeatmapNetwork):
+    """A teacher of 8 million parameters: EfficientNet-Lite2, laterals, and the paper's teacher's decoder."""
+
+    architecture = "efficientnet-lite2"
+    width = 1.0
+
+    def __init__(self, n_points: int) -> None:
+        super().__init__(EfficientNetLite2Encoder(), n_points, channels=256, kernel=4, laterals=True)
+
+
+ARCHITECTURES = (MobileFAN.architecture, ResNet50Teacher.architecture, Lite2Teacher.architecture)
+
+
+def build_network(architecture: str, n_points: int, width: float = 1.0) -> HeatmapNetwork:
+    """A network of one of :data:`ARCHITECTURES` with random weights.
+
+    Raises:
+        LivefanError: if the architecture is unknown, or comes in no other width than 1.
+    """
+    if architecture == MobileFAN.architecture:
+        return MobileFAN(n_points, width)
+    for teacher in (ResNet50Teacher, Lite2Teacher):
+        if teacher.architecture == architecture:
+            if width != 1.0:
+                raise LivefanError(f"{architecture} comes in width 1.0 only, not {width}")
+            return teacher(n_points)
+    raise LivefanError(f"unknown architecture {architecture!r}: known are {', '.join(ARCHITECTURES)}")
+
+
+def normalise(crops_bgr: Tensor) -> Tensor:
+    """Turn ``(batch, h, w, 3)`` uint8 BGR crops into the network's ``(batch, 3, h, w)`` float32 input.
+
+    The result is RGB with ImageNet's mean and standard deviation taken out, in ``channels_last``
+    memory layout.
+    """
+    mean = torch.tensor(IMAGENET_MEAN, device=crops_bgr.device)
+    std = torch.tensor(IMAGENET_STD, device=crops_bgr.device)
+    rgb = crops_bgr.flip(-1).float().div_(255.0)
+    return rgb.sub_(mean).div_(std).permute(0, 3, 1, 2)

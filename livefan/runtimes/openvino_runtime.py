@@ -1,0 +1,325 @@
+"""OpenVINO on the CPU."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from livefan.core.errors import LivefanError
+from livefan.core.files import whole_file
+from livefan.networks.checkpoint_info import WeightFile, WeightsInfo
+from livefan.runtimes.base import Runtime
+from livefan.runtimes.cache import Store
+
+_HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
+"""What is computed in for layers that are not quantised."""
+_MOST_LANES = 4
+"""So many crops are run side by side without being asked to; each takes memory."""
+_MOST_LOADED = 4
+_LOADED: dict[tuple[Any, ...], Any] = {}
+"""Compiled networks, the one used last at the end: two that find faces, and two to compare."""
+
+
+@cache
+def openvino() -> Any:
+    """The module, with its reports on usage switched off.
+
+    Raises:
+        LivefanError: if it is not installed.
+    """
+    # OpenVINO reports conversions to its makers through this package, and does without where it is absent.
+    if "openvino_telemetry" not in sys.modules:
+        sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+    # So it does without its converter of models, which takes 9 MiB; who wants that later can import it.
+    converter = "openvino.tools.ovc"
+    left_out = "openvino" not in sys.modules
+    if left_out:
+        sys.modules[converter] = None  # type: ignore[assignment]
+    try:
+        import openvino as module
+    except ImportError as error:
+        raise LivefanError(f"OpenVINO cannot be loaded ({error}); run: pip install openvino") from error
+    finally:
+        if left_out:
+            del sys.modules[converter]
+    return module
+
+
+@cache
+def _core() -> Any:
+    return openvino().Core()
+
+
+def _cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def has_bfloat16() -> bool:
+    """Whether this CPU computes in bfloat16."""
+    return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def from_onnx(model: bytes) -> Any:
+    """An OpenVINO model of what :func:`livefan.runtimes.onnx_graph.as_onnx` gives."""
+    return _core().read_model(io.BytesIO(model))
+
+
+def from_tflite(path: Path) -> Any:
+    """An OpenVINO model of a TensorFlow Lite file."""
+    return _core().read_model(str(path))
+
+
+def save_model(model: Any, path: Path, metadata: dict[str, str]) -> None:
+    """Write an OpenVINO model: its graph as ``path`` (.xml) and its numbers beside it (.bin).
+
+    Killed in between it leaves no graph, never one beside another's numbers.
+    """
+    model.set_rt_info(json.dumps(metadata), ["livefan"])
+    with whole_file(path) as description, whole_file(path.with_suffix(".bin")) as weights:
+        openvino().save_model(model, str(description), compress_to_fp16=False)
+        description.with_suffix(".bin").replace(weights)
+        path.unlink(missing_ok=True)
+
+
+def read_model(path: Path) -> Any:
+    """An OpenVINO model.
+
+    Raises:
+        LivefanError: if it is damaged.
+    """
+    try:
+        return _core().read_model(str(path), str(path.with_suffix(".bin")))
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise LivefanError(f"{path}: not a whole OpenVINO model ({reason}); write it again") from error
+
+
+def read_metadata(model: Any) -> dict[str, str]:
+    """What :func:`save_model` wrote into a model; empty where there is nothing."""
+    if not model.has_rt_info(["livefan"]):
+        return {}
+    return json.loads(model.get_rt_info(["livefan"]).astype(str))
+
+
+def load_network(
+    name: str,
+    read: Callable[[], Any],
+    precision: str,
+    threads: int,
+    store: Store | None = None,
+    *,
+    shared: bool = True,
+) -> Any:
+    """A network compiled for the CPU, from the cache where it was compiled before.
+
+    Loading what was compiled takes a third of the time of compiling, and less memory. The last few networks
+    that came from a cache stay in memory: a batch of short recordings, or of photographs, loads them once.
+
+    Args:
+        name: what the compiled network is called in the cache.
+        read: gives the OpenVINO model, where it must be compiled.
+        precision: what is computed in where nothing is quantised.
+        threads: how many compute one inference.
+        store: the cache, if any.
+        shared: whether others may get the same network; it runs one inference at a time.
+    """
+    settings = _settings(precision, threads)
+    if store is None:
+        return _core().compile_model(read(), "CPU", settings)
+    if not shared:
+        return _from_store(name, read, settings, store)
+    key = (store.folder / name, *settings.values())
+    network = _LOADED.pop(key, None) or _from_store(name, read, settings, store)
+    _LOADED[key] = network
+    while len(_LOADED) > _MOST_LOADED:
+        _LOADED.pop(next(iter(_LOADED)), None)
+    return network
+
+
+def _settings(precision: str, threads: int) -> dict[str, Any]:
+    return {
+        "INFERENCE_PRECISION_HINT": _HINTS[precision],
+        "INFERENCE_NUM_THREADS": threads,
+        "NUM_STREAMS": 1,
+        # Networks that run at the same time must not be tied to the same core.
+        "ENABLE_CPU_PINNING": False,
+    }
+
+
+def _from_store(name: str, read: Callable[[], Any], settings: dict[str, Any], store: Store) -> Any:
+    kept: list[Any] = []
+
+    def room(size: int) -> np.ndarray:
+        # Of a tensor OpenVINO uses the numbers where they are, and lets other threads run meanwhile; a
+        # stream it copies first, and Python stands still.
+        kept.append(openvino().Tensor(openvino().Type.u8, openvino().Shape([size])))
+        return kept[0].data
+
+    if store.load_into(name, room) is not None:
+        try:
+            return _core().import_model(kept[0], "CPU", settings)
+        except RuntimeError:
+            pass  # written by a build of the same version that differs all the same
+    compiled = _core().compile_model(read(), "CPU", settings)
+    store.save(name, compiled.export_model().getvalue())
+    return compiled
+
+
+def for_one_crop(model: Any, weights: WeightFile) -> Any:
+    """The model, made to take one crop at a time."""
+    size = weights.info.input_size
+    model.reshape({0: [1, size, size, 3]})
+    return model
+
+
+def layer_seconds(model: Any, precision: str, threads: int, runs: int) -> list[tuple[float, float]]:
+    """What the layers of a network take, by OpenVINO's counters: up to the last convolution, and after it.
+
+    Args:
+        model: takes one crop.
+        precision: what is computed in where nothing is quantised.
+        threads: how many compute one inference.
+        runs: how often it is run on an empty crop.
+    """
+    network = _core().compile_model(model, "CPU", _settings(precision, threads) | {"PERF_COUNT": True})
+    request = network.create_infer_request()
+    empty = np.zeros(tuple(network.input(0).shape), np.uint8)
+    taken = []
+    for _ in range(runs):
+        request.infer({0: empty})
+        layers = [layer for layer in request.profiling_info if layer.status.name == "EXECUTED"]
+        last = max(number for number, layer in enumerate(layers) if layer.node_type == "Convolution")
+        seconds = [layer.real_time.total_seconds() for layer in layers]
+        taken.append((sum(seconds[: last + 1]), sum(seconds[last + 1 :])))
+    return taken
+
+
+def without_decoder(model: Any) -> Any:
+    """The model of :func:`from_onnx` up to what its network gives: heatmaps before the softmax."""
+    parts = [part for part in model.get_ordered_ops() if part.get_friendly_name().startswith("/network/")]
+    return openvino().Model([parts[-1].output(0)], model.get_parameters())
+
+
+def simplified(model: Any) -> Any:
+    """The model with what does not depend on the input worked out and operations fused, as compiling does.
+
+    What is quantised should be what runs: else ranges are measured, and rounded to, between operations that
+    compiling makes one.
+    """
+    openvino()
+    from openvino._offline_transformations import apply_moc_transformations
+
+    apply_moc_transformations(model, cf=True)
+    return model
+
+
+def margin_bgr(info: WeightsInfo) -> np.ndarray:
+    """``(3,)`` uint8: the colour that normalises to zero, as nearly as bytes can say it."""
+    return np.round(np.array(info.mean[::-1]) * 255).astype(np.uint8)
+
+
+class OpenVinoRuntime(Runtime):
+    """A network that OpenVINO runs on the CPU.
+
+    Several crops are run side by side, each by one thread, and the next is cut meanwhile: that takes less
+    time than all threads for one after the other, or batches; see benchmarks/speed.md. The further networks
+    that this needs are loaded when there are several crops for the first time.
+
+    Args:
+        weights: the weight file.
+        network: what :func:`load_network` gives of a model :func:`for_one_crop`, rewritten or not by
+            :func:`livefan.runtimes.int8_rewrite.tuned`.
+        precision: see :class:`livefan.runtimes.base.Runtime`.
+        further: gives another such network, compiled for one thread; None where crops are run one by one.
+        threads: what ``network`` was compiled for.
+    """
+
+    name = "openvino"
+
+    def __init__(
+        self,
+        weights: WeightFile,
+        network: Any,
+        precision: str,
+        further: Callable[[], Any] | None = None,
+        threads: int = 1,
+    ) -> None:
+        super().__init__(weights.scheme, weights.info, precision)
+        self._request = network.create_infer_request()
+        self._found = self._request.get_output_tensor(0).data
+        self._further, self._threads = further, threads
+        self._lanes: list[Any] = []
+        self._landmarks = np.empty((0, weights.scheme.n_points, 4), np.float32)
+        side = network.input(0).shape[1]
+        self._margin = side - self.input_size
+        self._margin_bgr = margin_bgr(weights.info)
+        self._with_margin = np.empty((0, side, side, 3), np.uint8)
+        self._inputs: list[Any] = []
+
+    def buffer(self, count: int) -> np.ndarray:
+        """See :meth:`livefan.runtimes.base.Runtime.buffer`; crops lie within their margins."""
+        if count > len(self._with_margin):
+            self._with_margin = np.empty((count, *self._with_margin.shape[1:]), np.uint8)
+            self._with_margin[:] = self._margin_bgr
+            # Handed over at each inference, an array takes as long as a layer.
+            self._inputs = [openvino().Tensor(self._with_margin[n : n + 1], True) for n in range(count)]
+        return self._with_margin[:count, self._margin :, self._margin :]
+
+    def run(self, crops_bgr: np.ndarray) -> np.ndarray:
+        """See :meth:`livefan.runtimes.base.Runtime.run`."""
+        if crops_bgr.ctypes.data == self.buffer(len(crops_bgr)).ctypes.data:
+            return self.run_each(len(crops_bgr), lambda number, place: None)
+        return self.run_each(len(crops_bgr), lambda number, place: np.copyto(place, crops_bgr[number]))
+
+    def run_each(self, count: int, cut: Callable[[int, np.ndarray], object]) -> np.ndarray:
+        """See :meth:`livefan.runtimes.base.Runtime.run_each`."""
+        pixels = self.buffer(count)
+        if count > len(self._landmarks):
+            self._landmarks = np.empty((count, *self._landmarks.shape[1:]), np.float32)
+        lanes = self._side_by_side() if count > 1 else []
+        abreast = count if lanes else 0
+        if lanes and self._threads > 1 and count % len(lanes) == 1:
+            abreast -= 1  # all threads are faster with the last than one, which the others would wait for
+        self._run_abreast(lanes, abreast, cut)
+        for number in range(abreast, count):
+            cut(number, pixels[number])
+            self._request.set_input_tensor(self._inputs[number])
+            self._request.infer(share_outputs=True)
+            self._landmarks[number] = self._found[0]
+        return self._landmarks[:count]
+
+    def _run_abreast(self, lanes: list[Any], count: int, cut: Callable[[int, np.ndarray], object]) -> None:
+        """Run the first crops side by side."""
+        pixels = self.buffer(count)
+        for number in range(count + len(lanes)):
+            if number < count:
+                cut(number, pixels[number])
+            before = number - len(lanes)
+            if 0 <= before < count:
+                lane = lanes[before % len(lanes)]
+                lane.wait()
+                self._landmarks[before] = lane.get_output_tensor(0).data[0]
+            if number < count:
+                lane = lanes[number % len(lanes)]
+                lane.set_input_tensor(self._inputs[number])
+                lane.start_async()
+
+    def _side_by_side(self) -> list[Any]:
+        """Requests that go at the same time, one for each core; none where only one could."""
+        wanted = max(self._threads, min(_MOST_LANES, _cores()))
+        if not self._lanes and self._further is not None and wanted > 1:
+            own = [self._request] if self._threads == 1 else []
+            others = [self._further() for _ in range(wanted - len(own))]
+            self._lanes = own + [network.create_infer_request() for network in others]
+        return self._lanes

@@ -1,0 +1,209 @@
+"""Training crops: labelled faces cut out with random framing, light, blur and covering, and eyes closed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from livefan.core.crop import CROP_MARGIN, Crop, crop_from_landmarks, mirrored_x
+from livefan.core.errors import LivefanError
+from livefan.core.landmarks import LandmarkScheme
+from livefan.datasets import LabelledFace
+from livefan.networks.checkpoint_info import INPUT_SIZE
+from livefan.training.augmentation import distortions
+from livefan.training.augmentation.eyelids import close_eyes
+from livefan.training.config import TrainConfig
+
+_KEPT_BOX_PX = 220
+"""Longer side of a face's landmark box, at most, in the images kept in memory."""
+_KEPT_MARGIN = 2.4
+"""Side of those images as a multiple of the landmark box, at least."""
+_TURNED_ASIDE = 0.2
+"""How far, in boxes, the middle of a face's box moves at most when it is taken in a turned frame (300W)."""
+
+
+class TrainingFaces(Dataset[tuple[Tensor, Tensor]]):
+    """Augmented crops of labelled faces, all kept in memory.
+
+    Every augmentation follows from ``(seed, epoch, index)`` alone, so a run taken up again goes on
+    exactly as it would have.
+    """
+
+    def __init__(self, faces: list[LabelledFace], scheme: LandmarkScheme, config: TrainConfig) -> None:
+        self.scheme = scheme
+        self.config = config
+        self.skipped: list[str] = []
+        self._kept: list[tuple[np.ndarray, np.ndarray]] = []
+        margin = kept_margin(config)
+        for face in faces:
+            try:
+                self._kept.append(_keep(face, margin))
+            except LivefanError as error:
+                self.skipped.append(str(error))
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def __getitem__(self, key: int) -> tuple[Tensor, Tensor]:
+        """What :meth:`sample` gives in the first of the sizes that are trained."""
+        return self.sample(key, self.config.input_sizes[0])
+
+    def sample(self, key: int, size: int) -> tuple[Tensor, Tensor]:
+        """A ``(size, size, 3)`` uint8 BGR crop and its ``(n, 2)`` float32 points in crop pixels.
+
+        Args:
+            key: ``epoch * len(self) + index``.
+            size: side of the crop in pixels.
+        """
+        epoch, index = divmod(key, len(self))
+        rng = np.random.default_rng((self.config.seed, epoch, index))
+        image, points_px = self._kept[index]
+        if self.config.eye_closing > 0 and rng.random() < self.config.eye_closing:
+            image, points_px = close_eyes(image, points_px, self.scheme, rng)
+        crop = _random_framing(points_px, rng, self.config, size)
+        pixels, points_crop = crop.cut(image), crop.to_crop(points_px)
+        if rng.random() < self.config.mirror:
+            pixels = pixels[:, ::-1]
+            points_crop = points_crop[self.scheme.mirror_order]
+            points_crop[:, 0] = mirrored_x(points_crop[:, 0], crop.size, self.config.mirror_offset)
+        for probability, change in _PHOTOMETRIC:
+            if rng.random() < probability * self.config.photometric:
+                pixels = change(pixels, rng)
+        for setting, distort in _DISTORTIONS.items():
+            # One that is never made draws no number, so runs without it stay what they were.
+            probability = getattr(self.config, setting)
+            if probability > 0 and rng.random() < probability:
+                pixels = distort(pixels, rng)
+        return torch.from_numpy(np.ascontiguousarray(pixels)), torch.from_numpy(points_crop).float()
+
+
+class EvaluationFaces(Dataset[tuple[Tensor, Tensor, Tensor]]):
+    """Plain landmark-box crops of labelled faces, kept in memory, to validate on."""
+
+    def __init__(self, faces: list[LabelledFace], size: int = INPUT_SIZE) -> None:
+        self.skipped: list[str] = []
+        self._kept: list[tuple[Tensor, Tensor, Tensor]] = []
+        for face in faces:
+            try:
+                image = face.read_image()
+            except LivefanError as error:
+                self.skipped.append(str(error))
+                continue
+            crop = crop_from_landmarks(face.points_px).sized(size)
+            self._kept.append(
+                (
+                    torch.from_numpy(crop.cut(image)),
+                    torch.from_numpy(crop.to_crop(face.points_px)),
+                    torch.tensor(crop.side_px / crop.size),
+                )
+            )
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
+        """A ``(size, size, 3)`` uint8 BGR crop, ``(n, 2)`` points in it, and image pixels per crop pixel."""
+        return self._kept[index]
+
+
+def kept_margin(config: TrainConfig) -> float:
+    """Side of what is kept of a face's image, as a multiple of its landmark box: all that crops reach."""
+    angle = math.radians(min(config.rotation, 45.0)) if config.rotation_probability else 0.0
+    reach = CROP_MARGIN * config.scale * (math.cos(angle) + math.sin(angle) + 2 * config.shift)
+    return _KEPT_MARGIN if reach <= _KEPT_MARGIN else reach + 2 * _TURNED_ASIDE
+
+
+def _keep(face: LabelledFace, margin: float) -> tuple[np.ndarray, np.ndarray]:
+    """The neighbourhood of a face, at most so large that cutting it loses nothing, and its points."""
+    image = face.read_image()
+    crop = crop_from_landmarks(face.points_px)
+    box_px = crop.side_px / CROP_MARGIN
+    # Beyond the image's farthest edge there is nothing to keep.
+    edges = zip(crop.centre_px, image.shape[1::-1], strict=True)
+    farthest_px = max(max(place, size - place) for place, size in edges) + 1
+    margin = max(_KEPT_MARGIN, min(margin, 2 * farthest_px / box_px))
+    size = round(min(box_px, _KEPT_BOX_PX) * margin)
+    wide = replace(crop, side_px=box_px * margin, size=size)
+    return wide.cut(image), wide.to_crop(face.points_px)
+
+
+def _random_framing(points_px: np.ndarray, rng: np.random.Generator, config: TrainConfig, size: int) -> Crop:
+    angle = 0.0
+    if rng.random() < config.rotation_probability:
+        angle = math.radians(rng.uniform(-config.rotation, config.rotation))
+    crop = crop_from_landmarks(points_px, angle=angle)
+    # The box is that of the upright data set framing, not of the turned points, as in evaluation.
+    side = crop_from_landmarks(points_px).side_px if angle else crop.side_px
+    side *= config.scale ** rng.uniform(-1.0, 1.0)
+    shift = rng.uniform(-config.shift, config.shift, 2) * side
+    centre = (crop.centre_px[0] + shift[0], crop.centre_px[1] + shift[1])
+    return Crop(centre, side, angle, crop.size).sized(size)
+
+
+def _light(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    contrast, brightness = rng.uniform(0.6, 1.4), rng.uniform(-40, 40)
+    gain = rng.uniform(0.85, 1.15, 3) * contrast
+    return np.clip(pixels * gain + brightness, 0, 255).astype(np.uint8)
+
+
+def _gamma(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Gamma far from one: a dark room, or a face against the light."""
+    table = 255 * (np.arange(256) / 255) ** math.exp(rng.uniform(-0.7, 1.1))
+    return cv2.LUT(np.ascontiguousarray(pixels), table.round().astype(np.uint8))
+
+
+def _grey(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return np.repeat(cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_BGR2GRAY)[..., None], 3, axis=2)
+
+
+def _blur(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return cv2.GaussianBlur(np.ascontiguousarray(pixels), (0, 0), rng.uniform(0.6, 3.0))
+
+
+def _low_resolution(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    size = int(rng.uniform(40, 128))
+    small = cv2.resize(np.ascontiguousarray(pixels), (size, size), interpolation=cv2.INTER_AREA)
+    return cv2.resize(small, pixels.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+
+
+def _noise(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    noise = rng.normal(0, rng.uniform(3, 15), pixels.shape)
+    return np.clip(pixels + noise, 0, 255).astype(np.uint8)
+
+
+def _cover(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A filled rectangle over part of the face: a hand, a cup, the edge of the picture."""
+    covered = pixels.copy()
+    height, width = (rng.uniform(0.1, 0.45, 2) * pixels.shape[0]).astype(int)
+    y, x = int(rng.integers(0, pixels.shape[0] - height)), int(rng.integers(0, pixels.shape[1] - width))
+    covered[y : y + height, x : x + width] = rng.integers(0, 256, 3)
+    return covered
+
+
+_PHOTOMETRIC: tuple[tuple[float, Callable[[np.ndarray, np.random.Generator], np.ndarray]], ...] = (
+    (0.7, _light),
+    (0.2, _gamma),
+    (0.1, _grey),
+    (0.2, _blur),
+    (0.1, _low_resolution),
+    (0.15, _noise),
+    (0.4, _cover),
+)
+"""How often each change of the pixels is made, in the order in which they are made."""
+
+_DISTORTIONS: dict[str, distortions.Distortion] = {
+    "covering": distortions.cover,
+    "side_light": distortions.side_light,
+    "darkness": distortions.darken,
+    "defocus": distortions.defocus,
+    "motion_blur": distortions.motion_blur,
+    "compression": distortions.compress,
+}
+"""The settings that name how often a distortion is made, in the order of a picture's way to the file."""

@@ -1,0 +1,116 @@
+"""Eyes that close: the upper lids of a labelled face drawn down over its eyes, and their landmarks with them.
+
+People who choose pictures leave out those with shut eyes, so a network that learns from them alone never
+brings the lids together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from scipy.interpolate import PchipInterpolator
+
+from livefan.core.landmarks import COFW_29, IBUG_68, WFLW_98, LandmarkScheme
+
+_SKIN = 0.35
+"""How far above the lid's edge the skin comes down with it, in widths of the eye; the brow lies higher."""
+_LASHES = 0.04
+"""How far below the landmarks the lid's edge reaches, in widths of the eye."""
+_ONE_ALONE = 0.15
+"""How often it is one eye, a wink."""
+_SHUT, _SHUT_AT_LEAST, _LEAST = 0.6, 0.85, 0.2
+"""How often eyes are all but shut, by how much of the way then; and by how much at least otherwise."""
+_SMALLEST_PX = 8.0
+"""An eye that is less wide, as that on the far side of a turned face, is left as it is."""
+
+
+@dataclass(frozen=True)
+class _Eye:
+    """Landmarks of both lids, each from the same corner to the other."""
+
+    upper: tuple[int, ...]
+    lower: tuple[int, ...]
+
+
+_EYES = {
+    IBUG_68.name: (_Eye((36, 37, 38, 39), (36, 41, 40, 39)), _Eye((42, 43, 44, 45), (42, 47, 46, 45))),
+    WFLW_98.name: (
+        _Eye((60, 61, 62, 63, 64), (60, 67, 66, 65, 64)),
+        _Eye((68, 69, 70, 71, 72), (68, 75, 74, 73, 72)),
+    ),
+    COFW_29.name: (_Eye((8, 12, 10), (8, 13, 10)), _Eye((11, 14, 9), (11, 15, 9))),
+}
+
+
+def close_eyes(
+    image: np.ndarray, points_px: np.ndarray, scheme: LandmarkScheme, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """A face with both eyes or one of them closed, wholly or in part.
+
+    Args:
+        image: ``(height, width, 3)`` uint8 BGR.
+        points_px: ``(n, 2)`` landmarks of ``scheme`` in its pixels.
+
+    Returns:
+        A new image, and the landmarks with those of the upper lids moved.
+    """
+    image, points_px = image.copy(), points_px.copy()
+    eyes: tuple[_Eye, ...] = _EYES[scheme.name]
+    if rng.random() < _ONE_ALONE:
+        eyes = (eyes[int(rng.integers(2))],)
+    closing = (
+        rng.uniform(_SHUT_AT_LEAST, 1.0) if rng.random() < _SHUT else rng.uniform(_LEAST, _SHUT_AT_LEAST)
+    )
+    for eye in eyes:
+        _draw_down(image, points_px, eye, closing * rng.uniform(0.95, 1.0))
+    return image, points_px
+
+
+def _draw_down(image: np.ndarray, points_px: np.ndarray, eye: _Eye, closing: float) -> None:
+    """Draw a lid down by a share of the way, in place.
+
+    In the frame of the eye, along the line of its corners and across it, the skin above the lid's edge is
+    stretched down to where the edge comes; below that the eye stays as it was.
+    """
+    upper, lower = points_px[list(eye.upper)], points_px[list(eye.lower)]
+    corner, across = upper[0], upper[-1] - upper[0]
+    width = float(np.linalg.norm(across))
+    if width < _SMALLEST_PX:
+        return
+    along = across / width
+    down = np.array([-along[1], along[0]])
+    if ((lower - upper) @ down).sum() < 0:
+        down = -down
+    frame = np.stack([along, down], axis=1)
+    lid, floor = (upper - corner) @ frame, (lower - corner) @ frame
+    if min(np.diff(lid[:, 0]).min(), np.diff(floor[:, 0]).min()) <= 0:
+        return  # seen too much from the side
+    lid_at, floor_at = (PchipInterpolator(*curve.T, extrapolate=False) for curve in (lid, floor))
+
+    corners = np.concatenate([upper, lower])
+    reach = _SKIN * width + 2
+    left, top = np.maximum(np.floor(corners.min(axis=0) - reach), 0).astype(int)
+    right, bottom = np.ceil(corners.max(axis=0) + reach).astype(int) + 1
+    part = image[top:bottom, left:right]
+    if not part.size:
+        return
+    ys, xs = np.mgrid[top : top + part.shape[0], left : left + part.shape[1]]
+    s, t = np.moveaxis((np.stack([xs, ys], axis=-1) - corner) @ frame, -1, 0)
+    edge = np.nan_to_num(lid_at(s), nan=np.inf)  # infinite beside the eye
+    way = closing * np.maximum(np.nan_to_num(floor_at(s)) - edge, 0)
+    lashes = _LASHES * width * np.clip(4 * s / width * (1 - s / width), 0, 1)
+    begin = edge - _SKIN * width
+    with np.errstate(invalid="ignore"):
+        share = (t - begin) / (edge + way + lashes - begin)
+        from_t = np.where(t > begin, begin + share * (edge + lashes - begin), t)
+        covered = np.where(t > begin, np.clip(edge + way + lashes - t + 0.5, 0, 1), 0)
+    from_t = np.where(covered > 0, from_t, t)
+    x, y = np.moveaxis(corner + s[..., None] * along + from_t[..., None] * down, -1, 0).astype(np.float32)
+    stretched = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float64)
+    part[:] = np.round(part + covered[..., None] * (stretched - part)).astype(np.uint8)
+
+    inner = list(eye.upper[1:-1])
+    falls = closing * np.maximum(floor_at(lid[1:-1, 0]) - lid[1:-1, 1], 0)
+    points_px[inner] += np.nan_to_num(falls)[:, None] * down

@@ -1,0 +1,111 @@
+"""A narrow MobileFAN out of a wide one: the channels that matter most, cut out of every layer.
+
+The half width has no ImageNet weights of its own; this is where its training begins.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from livefan.core.errors import LivefanError
+from livefan.networks.encoders import InvertedResidual
+from livefan.networks.mobilefan import MobileFAN
+
+
+def slice_mobilefan(wide: MobileFAN, width: float) -> MobileFAN:
+    """A MobileFAN of a smaller width with the wide one's most important channels.
+
+    Channels that are added to one another (the blocks of one resolution) keep their places together;
+    of each such group, and of the widened channels within each block, those with the largest
+    batch-norm scales stay (Liu et al., "Learning Efficient Convolutional Networks through Network
+    Slimming", arXiv 1708.06519). Decoder and head are as wide in both and are kept, but for the
+    decoder's first input.
+
+    Raises:
+        LivefanError: if ``width`` is not smaller than the wide network's.
+    """
+    if width >= wide.width:
+        raise LivefanError(f"cannot cut width {width} out of a network of width {wide.width}")
+    narrow = MobileFAN(wide.n_points, width)
+    kept = _slice_encoder(wide.encoder.features, narrow.encoder.features)
+    _copy(wide.head, narrow.head)
+    _copy(wide.decoder, narrow.decoder, but="0.0.weight")
+    with torch.no_grad():
+        narrow.decoder.state_dict()["0.0.weight"].copy_(wide.decoder.state_dict()["0.0.weight"][kept])
+    return narrow
+
+
+def _slice_encoder(wide: Any, narrow: Any) -> Tensor:
+    """Fill the narrow encoder; returns which of the wide one's last channels were kept."""
+    (stem, narrow_stem), *blocks = zip(wide, narrow, strict=True)
+    stream = _most_important(_scale(stem[1]), narrow_stem[0].out_channels)
+    _copy(stem[0], narrow_stem[0], rows=stream)
+    _copy(stem[1], narrow_stem[1], rows=stream)
+    for group in _residual_groups(blocks):
+        importance = torch.stack([_scale(block.conv[-1]) for block, _ in group]).sum(0)
+        out = _most_important(importance, len(_scale(group[0][1].conv[-1])))
+        for block, target in group:
+            _slice_block(block, target, stream, out)
+            stream = out
+    return stream
+
+
+def _residual_groups(
+    blocks: list[tuple[InvertedResidual, InvertedResidual]],
+) -> list[list[tuple[InvertedResidual, InvertedResidual]]]:
+    """Blocks whose outputs are added to one another, each with its narrow counterpart."""
+    groups: list[list[tuple[InvertedResidual, InvertedResidual]]] = []
+    for block, target in blocks:
+        if not block.residual:
+            groups.append([])
+        groups[-1].append((block, target))
+    return groups
+
+
+def _slice_block(block: InvertedResidual, target: InvertedResidual, inp: Tensor, out: Tensor) -> None:
+    layers: tuple[Any, Any] = (block.conv, target.conv)
+    *widening, depthwise, project, norm = layers[0]
+    *target_widening, target_depthwise, target_project, target_norm = layers[1]
+    hidden = inp
+    if widening:
+        reach = project.weight.detach().flatten(1).norm(dim=0)
+        hidden = _most_important(_scale(depthwise[1]) * reach, target_depthwise[1].num_features)
+        _copy(widening[0][0], target_widening[0][0], rows=hidden, columns=inp)
+        _copy(widening[0][1], target_widening[0][1], rows=hidden)
+    _copy(depthwise[0], target_depthwise[0], rows=hidden)
+    _copy(depthwise[1], target_depthwise[1], rows=hidden)
+    _copy(project, target_project, rows=out, columns=hidden)
+    _copy(norm, target_norm, rows=out)
+
+
+def _scale(norm: nn.Module) -> Tensor:
+    assert isinstance(norm, nn.BatchNorm2d)
+    return norm.weight.detach().abs()
+
+
+def _most_important(importance: Tensor, count: int) -> Tensor:
+    """Indices of the ``count`` largest values, in ascending order."""
+    return importance.topk(count).indices.sort().values
+
+
+@torch.no_grad()
+def _copy(
+    source: nn.Module,
+    target: nn.Module,
+    rows: Tensor | None = None,
+    columns: Tensor | None = None,
+    but: str | None = None,
+) -> None:
+    """Copy every tensor, keeping some of its first and of its second axis; all but the one named."""
+    for name, value in source.state_dict().items():
+        if name == but:
+            continue
+        kept = value
+        if rows is not None and value.ndim:
+            kept = kept[rows]
+        if columns is not None and value.ndim > 1:
+            kept = kept[:, columns]
+        target.state_dict()[name].copy_(kept)

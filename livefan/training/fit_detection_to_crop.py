@@ -1,0 +1,102 @@
+"""Fit the map from detections to landmark crops on labelled faces, and measure what it leaves."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from livefan.core.crop import crop_from_landmarks
+from livefan.core.errors import LivefanError
+from livefan.core.files import whole_file
+from livefan.datasets import FaceSet, LabelledFace, print_skipped
+from livefan.detection.detection_to_crop import N_FEATURES, face_frame, features
+from livefan.detection.detector import FULL_RANGE, SHORT_RANGE, Detection, FaceDetector, match_detection
+
+_RIDGE = 1e-2
+_FEWEST_TO_MEASURE = 2
+"""Faces that have a spread."""
+
+
+def _targets(face: LabelledFace, detection: Detection) -> np.ndarray:
+    frame = face_frame(detection)
+    crop = crop_from_landmarks(face.points_px, angle=frame.angle)
+    return np.append(frame.from_image(np.array(crop.centre_px)), math.log(crop.side_px / frame.unit_px))
+
+
+def _pairs(
+    faces: FaceSet, detector: FaceDetector, label: str, skipped: list[str]
+) -> dict[str, list[tuple[LabelledFace, Detection]]]:
+    """Each labelled face with its detection, by the detector's model; ``skipped`` gets the unreadable."""
+    pairs: dict[str, list[tuple[LabelledFace, Detection]]] = {SHORT_RANGE: [], FULL_RANGE: []}
+    for face in tqdm(faces.faces, label, leave=False, disable=None):
+        try:
+            image = face.read_image()
+        except LivefanError as error:
+            skipped.append(str(error))
+            continue
+        for model, found in detector.detect_by_model(image).items():
+            detection = match_detection(face.points_px, found)
+            if detection is not None:
+                pairs[model].append((face, detection))
+    return pairs
+
+
+def calibrate(training: FaceSet, validation: FaceSet, output: Path) -> dict[str, dict[str, float]]:
+    """Fit on the training faces, write the map to ``output``, and return its validation residuals.
+
+    Returns:
+        For each of the detector's models: ``n_faces`` found, and the standard deviation of the
+        centre (in crop sides) and of the side (in percent) before the fit, with the mean framing of
+        the training faces, and after it.
+
+    Raises:
+        LivefanError: if one of the models finds too few faces to fit its map to, or to measure it on.
+    """
+    skipped = list(training.skipped)
+    with FaceDetector() as detector:
+        fitted_on = _pairs(training, detector, "training faces", skipped)
+        measured_on = _pairs(validation, detector, "validation faces", skipped)
+    print_skipped(skipped)
+    for faces, pairs_of, needed in (
+        (training, fitted_on, N_FEATURES),
+        (validation, measured_on, _FEWEST_TO_MEASURE),
+    ):
+        for model, pairs in pairs_of.items():
+            if len(pairs) < needed:
+                raise LivefanError(
+                    f"{faces.title}: the detector's {model} model finds {len(pairs)} of its "
+                    f"{len(faces.faces)} faces, but {needed} are needed; name a --root with more"
+                )
+    models: dict[str, dict[str, object]] = {}
+    report: dict[str, dict[str, float]] = {}
+    for model, pairs in fitted_on.items():
+        inputs = np.array([features(detection) for _, detection in pairs])
+        targets = np.array([_targets(*pair) for pair in pairs])
+        ridge = _RIDGE * np.eye(inputs.shape[1])
+        coefficients = np.linalg.solve(inputs.T @ inputs + ridge, inputs.T @ targets)
+        report[model] = _residuals(measured_on[model], coefficients, targets.mean(axis=0))
+        models[model] = {"coefficients": coefficients.round(6).tolist(), "validation": report[model]}
+    source = f"{len(training.faces)} faces of {training.title}, ridge {_RIDGE}"
+    with whole_file(output) as partial:
+        partial.write_text(json.dumps({"fitted_on": source, "models": models}, indent=1) + "\n")
+    return report
+
+
+def _residuals(
+    pairs: list[tuple[LabelledFace, Detection]], coefficients: np.ndarray, mean_target: np.ndarray
+) -> dict[str, float]:
+    predictions = np.array([features(detection) @ coefficients for _, detection in pairs])
+    targets = np.array([_targets(*pair) for pair in pairs])
+    sides = np.exp(targets[:, 2:])
+    report: dict[str, float] = {"n_faces": len(pairs)}
+    for name, guess in (("before", mean_target), ("after", predictions)):
+        error = targets - guess
+        report[f"centre_x_{name}"], report[f"centre_y_{name}"] = (
+            float(value) for value in (error[:, :2] / sides).std(axis=0).round(4)
+        )
+        report[f"side_percent_{name}"] = round(100 * float(error[:, 2].std()), 2)
+    return report

@@ -1,0 +1,271 @@
+"""Bad input is the normal case: one clear line each, nothing overwritten, nothing half, nothing lost."""
+
+import random
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from clips import Coding, moved, read_pictures, shrunk, write_recording
+
+import livefan
+from livefan.annotation.annotate import AnnotationSettings, annotate
+from livefan.annotation.outputs import Outputs
+from livefan.cli.main import main
+from livefan.core.errors import LivefanError
+from livefan.core.resources import bundled_clip
+from livefan.io.video import VideoSource
+
+
+@pytest.fixture(scope="module")
+def small(photo: np.ndarray) -> np.ndarray:
+    return shrunk(photo)
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory, small: np.ndarray) -> Path:
+    """40 frames, a key frame every ten, the index in front."""
+    path = tmp_path_factory.mktemp("plain") / "plain.mkv"
+    pictures = [moved(small, n / 2) for n in range(40)]
+    coding = Coding(options={"crf": "16", "preset": "ultrafast", "g": "10"})
+    return write_recording(path, pictures, coding=coding)
+
+
+def without_video(path: Path) -> Path:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=8000, layout="mono")
+        sound = av.AudioFrame.from_ndarray(np.zeros((1, 4000), np.int16), format="s16", layout="mono")
+        sound.sample_rate = 8000
+        container.mux(stream.encode(sound))
+    return path
+
+
+def without_frames(path: Path) -> Path:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height = 64, 48
+        container.start_encoding()
+    return path
+
+
+def unreadable(folder: Path, plain: Path) -> Iterator[Path]:
+    """Files of which nothing can be annotated."""
+    for name, content in (
+        ("empty.mp4", b""),
+        ("text.mp4", b"not a video"),
+        ("header.mkv", plain.read_bytes()[:600]),
+        ("zeros.avi", bytes(5000)),
+    ):
+        (folder / name).write_bytes(content)
+        yield folder / name
+    yield without_video(folder / "sound.mkv")
+    yield without_frames(folder / "no-frames.mkv")
+    yield folder / "missing.mp4"
+
+
+def test_what_cannot_be_read_is_one_line_and_leaves_nothing(
+    tmp_path: Path, plain: Path, capsys: pytest.CaptureFixture[str]
+):
+    out = tmp_path / "out"
+    out.mkdir()
+    for path in unreadable(tmp_path, plain):
+        assert main(["annotate", str(path), "-o", str(out / "o.mp4")]) == 2, path.name
+        said = capsys.readouterr().err
+        assert said.startswith("livefan: "), path.name
+        assert said.count("\n") == 1, said
+        assert path.name in said
+        assert list(out.iterdir()) == [], path.name
+
+
+def test_outputs_that_cannot_be_are_refused_before_any_work(
+    tmp_path: Path, plain: Path, capsys: pytest.CaptureFixture[str]
+):
+    taken = tmp_path / "taken.csv"
+    taken.write_text("precious")
+    copy = tmp_path / "copy.mkv"
+    copy.write_bytes(plain.read_bytes())
+    images = tmp_path / "images"
+    images.mkdir()
+    (images / "a_1.png").write_bytes(b"precious")
+    for arguments, said in (
+        ([images, "-o", images / "a_1.png", "--overwrite"], "a_1.png: is the input"),
+        ([images / "a_%d.png", "-o", images / "a_1.png", "--overwrite"], "a_1.png: is the input"),
+        ([copy, "-o", copy], "is the input"),
+        ([copy, "-o", copy, "--overwrite"], "is the input"),
+        ([copy, "-o", tmp_path / "taken.mp4"], "taken.csv: exists already; add --overwrite"),
+        ([copy, "-o", tmp_path / "out.xyz"], "end the name"),
+        ([copy, "-o", tmp_path / "out"], "out: name a file for the output"),
+        ([copy, "-o", ".csv"], ".csv: name a file for the output"),
+        ([copy, "-o", tmp_path / ".COCO.json"], ".COCO.json: name a file for the output"),
+        ([copy, "-o", tmp_path / "..mp4"], "..mp4: name a file for the output"),
+        ([copy, "-o", tmp_path / "none/out.mp4"], "no such folder"),
+        ([copy, "-o", "/proc/out.mp4"], "/proc"),
+        ([copy, "-o", tmp_path / "out.mov", "--codec", "vp9"], ".mov does not hold vp9"),
+        ([copy, "-o", tmp_path / "out.mp4", "--quality", "99"], "takes 0 to 51"),
+        ([copy, "-o", tmp_path / "out.csv", "--codec", "hevc"], "--codec: no video is written"),
+        ([copy, "-o", tmp_path / "out.png", "--quality", "9"], "--quality: no video is written"),
+        ([copy, "-o", tmp_path / "out.mp4", "--no-video", "--data", "none"], "nothing to write"),
+    ):
+        assert main(["annotate", *map(str, arguments)]) == 2
+        error = capsys.readouterr().err
+        assert said in error
+        assert error.count("\n") == 1
+    assert taken.read_text() == "precious"
+    assert copy.read_bytes() == plain.read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["copy.mkv", "images", "taken.csv"]
+    assert (images / "a_1.png").read_bytes() == b"precious"
+
+
+def test_overwriting_replaces_all_of_it(tmp_path: Path, plain: Path):
+    outputs = Outputs(tmp_path / "out", None, (".csv", ".pts"))
+    outputs.tables[0].write_text("old")
+    (tmp_path / "out.pts").mkdir()
+    (tmp_path / "out.pts/old.pts").write_text("old")
+    annotate(plain, outputs, overwrite=True)
+    assert livefan.load_annotations(outputs.tables[0]).num_rows == 40
+    assert not (tmp_path / "out.pts/old.pts").exists()
+
+
+def test_a_cut_recording_keeps_what_is_left(tmp_path: Path, plain: Path):
+    cut = tmp_path / "cut.mkv"
+    cut.write_bytes(plain.read_bytes()[: plain.stat().st_size // 2])
+    outputs = Outputs(tmp_path / "out")
+    done = annotate(cut, outputs)
+    assert 10 < done.n_frames < 35
+    (problem,) = done.problems
+    assert "cut.mkv: ends early" in problem
+    assert livefan.load_annotations(outputs.tables[0]).num_rows == done.n_frames
+    assert len(read_pictures(outputs.picture or cut)[0]) == done.n_frames
+
+
+def damage(recording: Path, damaged: Path) -> Path:
+    """A copy with noise in its middle."""
+    data = bytearray(recording.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 600] = random.Random(0).randbytes(600)
+    damaged.write_bytes(data)
+    return damaged
+
+
+def test_damage_in_the_middle_is_marked_and_what_follows_is_kept(tmp_path: Path, plain: Path):
+    damaged = damage(plain, tmp_path / "damaged.mkv")
+    outputs = Outputs(tmp_path / "out")
+    done = annotate(damaged, outputs)
+    assert "damaged" in done.problems[0]
+    table = livefan.load_annotations(outputs.tables[0])
+    assert table["time_s"][-1].as_py() == 39 / 25
+    marked = [place for place, damage in enumerate(table["damage"].to_pylist()) if damage]
+    assert marked
+    steps = np.diff(table["time_s"].to_numpy())
+    gaps = [place + 1 for place, step in enumerate(steps) if step > 0.05]
+    assert all(table["damage"][place].as_py() == "gap" for place in gaps)
+    with VideoSource(str(damaged), damaged.name) as source:
+        assert read_pictures(outputs.picture or damaged)[1] == [frame.timestamp for frame in source]
+
+
+def test_only_frames_that_are_missing_count_as_lost(tmp_path: Path, small: np.ndarray):
+    """Pictures that begin after the sound make a file look longer than its frames are many."""
+    times = [400 + 40 * n for n in range(40)]
+    pictures = [moved(small, n / 2) for n in range(40)]
+    coding = Coding(options={"crf": "16", "preset": "ultrafast", "g": "10"})
+    late = write_recording(tmp_path / "late.mkv", pictures, milliseconds=times, coding=coding)
+    done = annotate(damage(late, tmp_path / "damaged.mkv"), Outputs(tmp_path / "out", None))
+    (problem,) = done.problems
+    assert f"frames lost: {40 - done.n_frames}," in problem
+
+
+def test_timestamps_that_jump_back_are_moved_on_and_said(tmp_path: Path, small: np.ndarray):
+    part = write_recording(
+        tmp_path / "part.ts", [small] * 30, sound=True, coding=Coding("mpeg2video", options={"b": "1M"})
+    )
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(2 * part.read_bytes())
+    outputs = Outputs(tmp_path / "out")
+    done = annotate(joined, outputs)
+    assert any("timestamps jump back" in problem for problem in done.problems)
+    times = livefan.load_annotations(outputs.tables[0])["time_s"].to_numpy()
+    assert len(times) >= 59  # FFmpeg takes the picture at the seam for a damaged one
+    assert np.all(np.diff(times) > 0)
+    assert len(read_pictures(outputs.picture or joined)[0]) == len(times)
+
+
+def test_frames_as_wide_as_a_street(tmp_path: Path):
+    """20 000 x 2: H.264 cannot; the data can."""
+    wide = np.full((2, 20000, 3), 90, np.uint8)
+    clip = write_recording(tmp_path / "wide.mkv", [wide] * 2, coding=Coding("ffv1", "yuv420p", {}))
+    with pytest.raises(LivefanError, match=r"20000 x 2"):
+        annotate(clip, Outputs(tmp_path / "out"))
+    assert [path.name for path in tmp_path.iterdir()] == ["wide.mkv"]
+    done = annotate(clip, Outputs(tmp_path / "out", None))
+    assert done.n_frames == 2
+    assert "no face" in done.problems[0]
+
+
+def mutated(data: bytes, seed: int) -> bytes:
+    """A recording with some bytes changed, left out, put in, or its end cut off."""
+    chance, changed = random.Random(seed), bytearray(data)
+    for _ in range(chance.randint(1, 6)):
+        at = chance.randrange(len(changed))
+        span = chance.choice((1, 1, 4, 16, 200))
+        how = chance.randrange(4)
+        if how == 0:
+            changed[at : at + span] = chance.randbytes(span)
+        elif how == 1:
+            del changed[at : at + span]
+        elif how == 2:
+            changed[at:at] = chance.randbytes(span)
+        elif chance.random() < 0.3:
+            del changed[max(at, 64) :]
+    return bytes(changed)
+
+
+def fuzzed(folder: Path, seeds: Iterable[int]) -> None:
+    """Annotate mutated recordings: each becomes whole outputs, or one line and nothing."""
+    photo = next(iter(VideoSource(str(bundled_clip()), "clip"))).image
+    pictures = [moved(shrunk(photo, 96, 72), n) for n in range(6)]
+    kinds = {
+        "k.mp4": Coding(),
+        "k.mkv": Coding("libx265", options={"x265-params": "log-level=error"}),
+        "k.webm": Coding("libvpx-vp9", options={"deadline": "realtime", "cpu-used": "8"}),
+        "k.ts": Coding("mpeg2video", options={"b": "1M"}),
+        "k.avi": Coding("mjpeg", "yuvj420p", {}),
+        "k.gif": Coding("gif", "bgr8", {}),
+    }
+    intact = {
+        name: write_recording(
+            folder / name, pictures, coding=coding, sound=name in ("k.mp4", "k.ts")
+        ).read_bytes()
+        for name, coding in kinds.items()
+    }
+    out = folder / "out"
+    out.mkdir()
+    for seed in seeds:
+        name = list(intact)[seed % len(intact)]
+        clip = folder / f"{seed}{Path(name).suffix}"
+        clip.write_bytes(mutated(intact[name], seed))
+        outputs = Outputs(out / "o", ".mkv", (".csv", ".jsonl"))
+        try:
+            done = annotate(clip, outputs, AnnotationSettings(max_faces=1))
+        except LivefanError as error:
+            said = str(error)
+            assert "\n" not in said, (seed, said)
+            assert list(out.iterdir()) == [], (seed, said)
+        else:
+            tables = [livefan.load_annotations(path) for path in outputs.tables]
+            assert [table["frame"].to_pylist() for table in tables] == [list(range(done.n_frames))] * 2, seed
+            assert len(read_pictures(outputs.picture or clip)[0]) == done.n_frames, seed
+            for path in outputs:
+                path.unlink()
+            assert list(out.iterdir()) == [], seed
+        clip.unlink()
+
+
+def test_mutated_recordings_neither_crash_nor_leave_halves(tmp_path: Path):
+    # The last one shows a second face only after a first one was lost: never more than one at a time.
+    fuzzed(tmp_path, [*range(12), 86])
+
+
+@pytest.mark.fuzz
+def test_a_thousand_mutated_recordings(tmp_path: Path):
+    fuzzed(tmp_path, range(12, 1012))

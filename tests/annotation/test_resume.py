@@ -1,0 +1,318 @@
+"""An annotation that is stopped, killed, or out of disk goes on where it was, to the same result."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from clips import moved, read_packets, read_pictures, shrunk, write_recording
+
+from livefan.annotation import annotate as recording
+from livefan.annotation import encoder as video
+from livefan.annotation import measure as follow
+from livefan.annotation import postprocess as offline
+from livefan.annotation.annotate import AnnotationSettings, annotate
+from livefan.annotation.journal import Journal
+from livefan.annotation.outputs import Outputs
+from livefan.core.errors import LivefanError, StoppedError
+from livefan.formats.writers import TABLES
+from livefan.tracking.pipeline import Pipeline
+
+FORMATS = tuple(TABLES)
+
+
+def shorten(patch: pytest.MonkeyPatch) -> None:
+    """Let small recordings be journalled, annotated and encoded in several lots too."""
+    patch.setattr(follow, "BATCH", 5)
+    patch.setattr(follow, "REACH", 8)
+    patch.setattr(offline, "REACH", 8)
+    patch.setattr(offline, "CHUNK", 6)
+    patch.setattr(offline, "CONTEXT", 4)
+    patch.setattr(video, "SEGMENT", 8)
+
+
+@pytest.fixture(autouse=True)
+def short_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    shorten(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def talk(tmp_path_factory: pytest.TempPathFactory, photo: np.ndarray) -> Path:
+    """Two faces come, one after the other; both go for a while."""
+    small = shrunk(photo, 240, 136)
+    empty = np.full_like(small, 90)
+    alone, both = np.hstack([small, empty]), np.hstack([small, small[:, ::-1]])
+    nobody = np.hstack([empty, empty])
+    pictures = [alone] * 8 + [both] * 16 + [nobody] * 5 + [both] * 6
+    path = tmp_path_factory.mktemp("clips") / "talk.mkv"
+    return write_recording(path, [moved(picture, n) for n, picture in enumerate(pictures)], sound=True)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, talk: Path) -> Path:
+    """The folder with what an annotation without a break makes."""
+    folder = tmp_path_factory.mktemp("whole")
+    with pytest.MonkeyPatch.context() as patch:
+        shorten(patch)
+        annotate(talk, Outputs(folder / "out", ".mkv", FORMATS))
+    return folder
+
+
+def assert_same(folder: Path, whole: Path) -> None:
+    """The data byte for byte, the sound packet for packet, the pictures by sight; and nothing else is there.
+
+    With several threads x264 does not always code the same pictures in the same bits.
+    """
+    assert sorted(path.name for path in folder.iterdir()) == sorted(path.name for path in whole.iterdir())
+    for path in whole.rglob("*"):
+        if path.is_file() and path.suffix != ".mkv":
+            assert (folder / path.relative_to(whole)).read_bytes() == path.read_bytes(), path.name
+    assert read_packets(folder / "out.mkv", "audio") == read_packets(whole / "out.mkv", "audio")
+    pictures, times = read_pictures(folder / "out.mkv")
+    wanted, wanted_times = read_pictures(whole / "out.mkv")
+    assert times == wanted_times
+    for picture, other in zip(pictures, wanted, strict=True):
+        assert np.abs(picture.astype(int) - other).mean() < 0.5
+
+
+def stop_at(call: int, then: Callable[[], None]) -> Callable[..., object]:
+    """Replaces a function by one that does as it does, and something else before the n-th time."""
+
+    def replace(owner: object, name: str, patch: pytest.MonkeyPatch) -> None:
+        real, count = getattr(owner, name), iter(range(1, 1 << 30))
+
+        def stopped(*args: object, **kwargs: object) -> object:
+            if next(count) == call:
+                then()
+            return real(*args, **kwargs)
+
+        patch.setattr(owner, name, stopped)
+
+    return replace
+
+
+def ctrl_c() -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "call"),
+    [
+        (Pipeline, "process", 3),
+        (Pipeline, "process", 17),
+        (Journal, "add", 6),
+        (Journal, "add_segment", 2),
+        (Journal, "add_segment", 4),
+        (recording, "mux", 1),
+        (os, "replace", 3),
+    ],
+)
+def test_stopped_anywhere_it_goes_on_to_the_same_result(
+    tmp_path: Path, talk: Path, whole: Path, owner: object, name: str, call: int
+):
+    outputs = Outputs(tmp_path / "out", ".mkv", FORMATS)
+    with pytest.MonkeyPatch.context() as patch:
+        stop_at(call, ctrl_c)(owner, name, patch)
+        with pytest.raises(KeyboardInterrupt):
+            annotate(talk, outputs)
+    if owner is not os:
+        assert [path.name for path in tmp_path.iterdir()] == [".out.mkv.partial"]
+    annotate(talk, outputs)
+    assert_same(tmp_path, whole)
+
+
+def test_what_was_measured_is_not_measured_again(tmp_path: Path, talk: Path, monkeypatch: pytest.MonkeyPatch):
+    outputs = Outputs(tmp_path / "out", None)
+    with pytest.MonkeyPatch.context() as patch:
+        stop_at(23, ctrl_c)(Pipeline, "process", patch)
+        with pytest.raises(KeyboardInterrupt):
+            annotate(talk, outputs)
+    seen: list[int] = []
+    process = Pipeline.process
+    monkeypatch.setattr(
+        Pipeline, "process", lambda self, frame: seen.append(frame.index) or process(self, frame)
+    )
+    annotate(talk, outputs)
+    assert seen == list(range(20, 35))  # four batches of five had been journalled
+
+
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from livefan.annotation import follow, offline, video
+from livefan.annotation.journal import Journal
+from livefan.annotation.outputs import Outputs
+from livefan.annotation.annotate import annotate
+follow.BATCH, follow.REACH, offline.REACH, offline.CHUNK, offline.CONTEXT, video.SEGMENT = 5, 8, 8, 6, 4, 8
+add = Journal.add
+def killed(self, *values):
+    add(self, *values)
+    if self.n_frames == 25:
+        os.kill(os.getpid(), signal.SIGKILL)
+Journal.add = killed
+annotate(sys.argv[1], Outputs(Path(sys.argv[2]), ".mkv", tuple(sys.argv[3:])))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL on Windows")
+def test_killed_it_goes_on_to_the_same_result(tmp_path: Path, talk: Path, whole: Path):
+    base = tmp_path / "out"
+    done = subprocess.run(
+        [sys.executable, "-c", _KILLED, talk, base, *FORMATS],
+        check=False,
+        capture_output=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+    assert [path.name for path in tmp_path.iterdir()] == [".out.mkv.partial"]
+    annotate(talk, Outputs(base, ".mkv", FORMATS))
+    assert_same(tmp_path, whole)
+
+
+def test_another_recording_or_other_settings_begin_anew(tmp_path: Path, talk: Path):
+    """What was measured on something else is of no use, and must not slip in."""
+    outputs = Outputs(tmp_path / "out", None)
+    with pytest.MonkeyPatch.context() as patch:
+        stop_at(23, ctrl_c)(Pipeline, "process", patch)
+        with pytest.raises(KeyboardInterrupt):
+            annotate(talk, outputs)
+    done = annotate(talk, outputs, AnnotationSettings(max_faces=1))
+    assert done.n_faces == 1
+    assert done.n_frames == 35
+
+
+@pytest.fixture
+def frames(tmp_path: Path, photo: np.ndarray) -> Path:
+    """A folder of twelve numbered images."""
+    (tmp_path / "frames").mkdir()
+    for number in range(12):
+        cv2.imwrite(str(tmp_path / f"frames/f_{number:02}.png"), moved(shrunk(photo), number))
+    return tmp_path / "frames"
+
+
+def seen_after_a_stop(
+    images: Path, outputs: Outputs, between: Callable[[], None] = lambda: None
+) -> list[int]:
+    """The frames that are looked at when an annotation goes on that was stopped at the ninth of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        stop_at(9, ctrl_c)(Pipeline, "process", patch)
+        with pytest.raises(KeyboardInterrupt):
+            annotate(images, outputs)
+    between()
+    seen: list[int] = []
+    process = Pipeline.process
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            Pipeline, "process", lambda self, frame: seen.append(frame.index) or process(self, frame)
+        )
+        annotate(images, outputs)
+    return seen
+
+
+def test_numbered_images_go_on_unless_they_were_replaced(tmp_path: Path, frames: Path):
+    def replace() -> None:
+        cv2.imwrite(str(frames / "f_03.png"), np.full((40, 60, 3), 90, np.uint8))
+
+    images, settings = frames / "f_%02d.png", AnnotationSettings()
+    outputs, other = (Outputs(tmp_path / name, None) for name in ("out", "other"))
+    assert seen_after_a_stop(images, outputs) == list(range(5, 12))
+    assert recording.done_before(images, outputs, settings)
+    assert seen_after_a_stop(images, other, replace) == list(range(12))
+    assert not recording.done_before(images, outputs, settings)
+
+
+def test_outputs_in_the_folder_of_the_images_do_not_make_it_another(frames: Path):
+    """Nor does what else is there that is not read as an image."""
+    outputs, settings = Outputs(frames / "out", ".mp4", (".csv", ".coco.json")), AnnotationSettings()
+    assert seen_after_a_stop(frames, outputs, (frames / "notes.txt").touch) == list(range(5, 12))
+    assert recording.done_before(frames, outputs, settings)
+    Outputs(frames / "later", None).work.mkdir()
+    assert recording.done_before(frames, outputs, settings)
+    shutil.copy(frames / "f_00.png", frames / "f_12.png")
+    assert not recording.done_before(frames, outputs, settings)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
+def test_a_dead_link_among_images_is_an_image_that_cannot_be_read(tmp_path: Path, frames: Path):
+    (frames / "f_12.png").symlink_to(frames / "gone.png")
+    done = annotate(frames, Outputs(tmp_path / "out", None))
+    assert done.n_frames == 12
+    assert "f_12.png" in done.problems[0]
+
+
+def test_two_at_once_do_not_get_in_each_others_way(tmp_path: Path, talk: Path):
+    outputs = Outputs(tmp_path / "out", None)
+    outputs.work.mkdir()
+    with Journal(outputs.work / "journal.sqlite", "another"), pytest.raises(LivefanError, match="at work"):
+        annotate(talk, outputs)
+    assert outputs.work.is_dir()  # not taken from under the other
+
+
+def test_a_journal_that_is_damaged_is_begun_anew(tmp_path: Path, talk: Path, whole: Path):
+    outputs = Outputs(tmp_path / "out", ".mkv", FORMATS)
+    with pytest.MonkeyPatch.context() as patch:
+        stop_at(17, ctrl_c)(Pipeline, "process", patch)
+        with pytest.raises(KeyboardInterrupt):
+            annotate(talk, outputs)
+    journal = outputs.work / "journal.sqlite"
+    data = bytearray(journal.read_bytes())
+    data[1024:-100] = os.urandom(len(data) - 1124)
+    journal.write_bytes(data)
+    annotate(talk, outputs)
+    assert_same(tmp_path, whole)
+
+
+def test_a_full_disk_is_said_and_loses_nothing(
+    tmp_path: Path, talk: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A database that may not grow fails as on a full disk, and is the same to SQLite."""
+    outputs = Outputs(tmp_path / "out", ".mkv", FORMATS)
+    connect = Journal._connect
+
+    def limited(self: Journal) -> object:
+        database = connect(self)
+        database.execute("pragma max_page_count = 24")
+        return database
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Journal, "_connect", limited)
+        with pytest.raises(StoppedError, match="make room on the disk"):
+            annotate(talk, outputs)
+    assert [path.name for path in tmp_path.iterdir()] == [".out.mkv.partial"]
+    seen: list[int] = []
+    process = Pipeline.process
+    monkeypatch.setattr(
+        Pipeline, "process", lambda self, frame: seen.append(frame.index) or process(self, frame)
+    )
+    annotate(talk, outputs)
+    assert seen[0] >= 5
+    assert_same(tmp_path, whole)
+
+
+@pytest.mark.skipif(not shutil.which("unshare"), reason="needs Linux's mount namespaces")
+def test_a_disk_that_is_really_full(tmp_path: Path, talk: Path):
+    """On a file system of 512 KiB."""
+    command = (
+        f"mount -t tmpfs -o size=512k none {tmp_path} && {sys.executable} main.py annotate {talk} "
+        f"-o {tmp_path}/out.mkv --data csv,jsonl,coco; code=$?; ls -A {tmp_path}; exit $code"
+    )
+    apart = ["unshare", "--user", "--map-root-user", "--mount"]
+    if subprocess.run([*apart, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("no mount namespaces here")
+    done = subprocess.run(
+        [*apart, "sh", "-c", command],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.returncode == 2, done.stderr
+    assert "make room on the disk" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert done.stdout.split() == [".out.mkv.partial"]

@@ -1,0 +1,276 @@
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import livefan
+from livefan.cli.main import build_parser, main
+from livefan.core.resources import bundled_clip
+from livefan.tracking.pipeline import Pipeline
+
+MAIN = Path(__file__).parents[2] / "main.py"
+
+
+def call(
+    *arguments: object, prefix: tuple[str, ...] = (), **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command line as a user does."""
+    return subprocess.run(
+        [*prefix, sys.executable, str(MAIN), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+    )
+
+
+@pytest.fixture
+def picture(tmp_path: Path, photo: np.ndarray) -> Path:
+    path = tmp_path / "photo.png"
+    cv2.imwrite(str(path), photo)
+    return path
+
+
+@pytest.mark.parametrize("command", [[], ["live"], ["annotate"], ["train"], ["evaluate"], ["calibrate"]])
+def test_help_says_what_each_command_is_for(command: list[str], capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as done:
+        main([*command, "--help"])
+    assert done.value.code == 0
+    text = capsys.readouterr().out
+    assert text.startswith("usage: livefan")
+    assert len(text.splitlines()) > 8
+
+
+def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out.strip() == f"livefan {livefan.__version__}"
+
+
+@pytest.mark.parametrize(
+    ("options", "strength"),
+    [([], None), (["--smoothing", "0.8"], 0.8), (["--no-smoothing"], 0.0)],
+    ids=["default", "chosen", "none"],
+)
+def test_the_strength_of_smoothing_is_an_option(options: list[str], strength: float):
+    arguments = build_parser().parse_args(["live", *options])
+    assert arguments.smoothing == strength
+
+
+def test_help_answers_without_loading_the_heavy_libraries():
+    code = (
+        "import sys, livefan.cli.main; livefan.cli.main.build_parser(); "
+        "print(sorted({'torch', 'mediapipe', 'PyQt6', 'cv2'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=MAIN.parent
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_public_name_is_there():
+    for name in livefan._HOMES:
+        assert getattr(livefan, name) is not None
+    with pytest.raises(AttributeError, match="nonsense"):
+        livefan.nonsense  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["live", "--max-faces", "0"],
+        ["train", "--root", ".", "--out", "x", "--seed", "-1"],
+        ["train", "--root", ".", "--out", "x", "--seed", "18446744073709551616"],
+        ["refine", "w", "--root", ".", "-o", "x", "--seed", "18446744073709551616"],
+        ["preview", "--root", ".", "-o", "x.png", "--seed", "18446744073709551616"],
+        ["synthesise-profiles", "--root", ".", "-o", "x", "--seed", "18446744073709551616"],
+        ["annotate", "x"],
+        ["live", "--smoothing", "1.1"],
+        ["live", "--smoothing", "much"],
+        ["annotate", "x", "-o", "y", "--data", "csv,none"],
+        ["annotate", "x", "-o", "y", "--data", "xlsx"],
+        ["annotate", "x", "-o", "y", "--hide", "nose"],
+        ["nothing"],
+    ],
+)
+def test_wrong_arguments_are_refused_in_one_line(arguments: list[str], capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as done:
+        main(arguments)
+    assert done.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("livefan: ")
+    assert said.endswith("--help\n")
+    assert said.count("\n") == 1
+
+
+def test_an_output_without_a_kind_is_one_line(picture: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["annotate", str(picture), "-o", str(picture.with_name("out"))]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_annotate_writes_a_picture_and_a_table(tmp_path: Path, picture: Path):
+    done = call("annotate", picture, "-o", tmp_path / "out.jpg")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "1 frames, 1 with a face" in done.stdout
+    assert (tmp_path / "out.jpg").is_file()
+    assert (tmp_path / "out.csv").is_file()
+
+
+def test_everything_works_without_a_network(tmp_path: Path, picture: Path):
+    """In a network namespace of its own there is no route to anywhere, not even to this machine."""
+    apart = ("unshare", "--user", "--map-root-user", "--net")
+    if (
+        not shutil.which("unshare")
+        or subprocess.run([*apart, "true"], check=False, capture_output=True).returncode
+    ):
+        pytest.skip("no network namespaces here")
+    done = call("annotate", picture, "-o", tmp_path / "out.png", prefix=apart)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.fixture
+def labelled(tmp_path: Path, photo: np.ndarray, pipeline: Pipeline) -> Path:
+    """A 300W challenging set of two: a face labelled by the network itself to a pixel, and no face at all."""
+    (face,) = pipeline.process_image(photo)
+    folder = tmp_path / "300w/ibug"
+    folder.mkdir(parents=True)
+    points = face.points_px + np.random.default_rng(0).normal(0, 1, (68, 2))
+    lines = "\n".join(f"{x + 1} {y + 1}" for x, y in points)
+    for name, image in (("face", photo), ("nobody", np.full_like(photo, 90))):
+        cv2.imwrite(str(folder / f"{name}.png"), image)
+        (folder / f"{name}.pts").write_text(f"version: 1\nn_points: 68\n{{\n{lines}\n}}\n")
+    return tmp_path / "300w"
+
+
+def test_evaluate_measures_by_landmark_boxes_and_by_detector(labelled: Path, tmp_path: Path):
+    numbers = {}
+    for crop in ("landmarks", "detector"):
+        output = tmp_path / f"{crop}.json"
+        arguments = ["--root", labelled, "--split", "challenging", "--crop", crop, "--json", output]
+        assert main(["evaluate", *map(str, arguments)]) == 0
+        numbers[crop] = json.loads(output.read_text())
+    keys = ["n_faces", "nme_inter_ocular", "nme_inter_pupil", "failure_rate", "auc", "n_missed"]
+    assert set(keys) < set(numbers["detector"])
+    assert (numbers["landmarks"]["n_faces"], numbers["landmarks"]["n_missed"]) == (2, 0)
+    assert (numbers["detector"]["n_faces"], numbers["detector"]["n_missed"]) == (2, 1)
+    assert numbers["detector"]["nme_inter_ocular"] < 3  # against its own labels, moved by a pixel
+    assert numbers["detector"]["nme_inter_pupil"] > numbers["detector"]["nme_inter_ocular"]
+    assert numbers["detector"]["failure_rate"] == 50.0
+
+
+def test_evaluate_names_absent_image_sets(labelled: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["evaluate", "--root", str(labelled), "--split", "full"]) == 0
+    err = capsys.readouterr().err
+    assert "lfpw" in err
+    assert "helen" in err
+    assert main(["evaluate", "--root", str(labelled), "--split", "common"]) == 2
+    assert "lfpw/testset" in capsys.readouterr().err
+
+
+def bad_inputs(folder: Path) -> list[tuple[str, str]]:
+    """Inputs that cannot be annotated, with a word that the error must hold."""
+    (folder / "text.mp4").write_text("not a video")
+    (folder / "empty.mp4").touch()
+    (folder / "nothing").mkdir()
+    return [
+        ("none.mp4", "none.mp4"),
+        ("text.mp4", "text.mp4"),
+        ("empty.mp4", "empty.mp4"),
+        ("nothing", "nothing"),
+    ]
+
+
+def test_bad_inputs_get_one_line_and_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    for name, said in bad_inputs(tmp_path):
+        code = main(["annotate", str(tmp_path / name), "-o", str(tmp_path / "out.mp4")])
+        err = capsys.readouterr().err
+        assert code == 2
+        assert err.startswith("livefan: ")
+        assert err.count("\n") == 1
+        assert said in err
+    assert not (tmp_path / "out.mp4").exists()
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_truncated_video_keeps_its_readable_frames_and_reports_the_cut(tmp_path: Path):
+    whole = tmp_path / "whole.mkv"
+    subprocess.run(
+        [sys.executable, "-c", _REMUX, str(bundled_clip()), str(whole)], check=True, cwd=MAIN.parent
+    )
+    cut = tmp_path / "cut.mkv"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 4])
+    done = call("annotate", cut, "-o", tmp_path / "out.mp4", "--quiet")
+    assert done.returncode == 2
+    assert "cut.mkv" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert (tmp_path / "out.mp4").stat().st_size > 10_000
+    assert len((tmp_path / "out.csv").read_text().splitlines()) > 30
+
+
+_REMUX = """
+import sys, av
+with av.open(sys.argv[1]) as source, av.open(sys.argv[2], "w") as sink:
+    stream = source.streams.video[0]
+    out = sink.add_stream_from_template(stream)
+    for packet in source.demux(stream):
+        if packet.dts is not None:
+            packet.stream = out
+            sink.mux(packet)
+"""
+
+
+def test_a_camera_that_is_not_there_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    assert main(["annotate", "93", "-o", str(tmp_path / "out.mp4")]) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "93" in err
+
+
+def test_without_a_screen_the_window_says_so(tmp_path: Path):
+    environment = dict.fromkeys(("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"), "")
+    done = call(**environment)
+    if sys.platform == "linux":
+        assert done.returncode == 2
+        assert "no screen" in done.stderr.splitlines()[-1]
+        gone = call(**(environment | {"DISPLAY": ":987"}))
+        assert gone.returncode == 2
+        assert "Qt cannot open a window" in gone.stderr.splitlines()[-1]
+
+
+def test_missing_weights_are_named(tmp_path: Path, picture: Path, capsys: pytest.CaptureFixture[str]):
+    arguments = ["annotate", picture, "-o", tmp_path / "out.png", "--weights", tmp_path / "w.safetensors"]
+    assert main([str(argument) for argument in arguments]) == 2
+    assert "w.safetensors" in capsys.readouterr().err
+
+
+def test_the_first_example_of_the_readme_runs(tmp_path: Path):
+    readme = (MAIN.parent / "README.md").read_text()
+    example = readme.split("```python\n", 1)[1].split("```", 1)[0]
+    code = example.replace('"clip.mp4"', repr(str(bundled_clip()))).replace(
+        "for frame in source:", "for frame in __import__('itertools').islice(source, 3):"
+    )
+    assert code.count("\n") <= 6
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=MAIN.parent
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) == 3
+
+
+def test_a_thread_that_cannot_be_stopped_does_not_keep_the_process():
+    """As one that compiles a network, when the window is closed meanwhile."""
+    busy = (
+        "import threading, time; from livefan.cli.main import end_process; "
+        "threading.Thread(target=time.sleep, args=(600,), name='livefan-second', daemon=True).start(); "
+        "print('said'); end_process(3)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", busy], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout) == (3, "said\n")

@@ -1,0 +1,167 @@
+"""The detector is MediaPipe's, run without MediaPipe: both must find the same."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from livefan.core.errors import LivefanError
+from livefan.core.quiet import quiet_mediapipe
+from livefan.detection import blazeface
+from livefan.detection.blazeface import FULL_RANGE_MODEL, SHORT_RANGE_MODEL, BlazeFace
+from livefan.detection.detector import FULL_RANGE, SHORT_RANGE, FaceDetector, _reduced
+from livefan.io.video import VideoSource
+
+
+@pytest.fixture(scope="module")
+def detector() -> Iterator[FaceDetector]:
+    with FaceDetector() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def mediapipes() -> Iterator[dict[str, Any]]:
+    with quiet_mediapipe():
+        from mediapipe.python.solutions.face_detection import FaceDetection
+
+        graphs = {name: FaceDetection(model_selection=n) for n, name in enumerate((SHORT_RANGE, FULL_RANGE))}
+        for graph in graphs.values():
+            graph.process(np.zeros((64, 64, 3), np.uint8))
+    yield graphs
+    for graph in graphs.values():
+        graph.close()
+
+
+def _turned(photo: np.ndarray, degrees: float) -> np.ndarray:
+    height, width = photo.shape[:2]
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0)
+    return cv2.warpAffine(photo, matrix, (width, height))
+
+
+def _far(photo: np.ndarray, factor: float) -> np.ndarray:
+    """The photograph shrunk, in the corner of a frame of its size."""
+    small = cv2.resize(photo, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    frame = np.full_like(photo, 90)
+    frame[-len(small) :, : small.shape[1]] = small
+    return frame
+
+
+PICTURES = {
+    "as it is": lambda photo: photo,
+    "small": lambda photo: _far(photo, 0.25),
+    "tiny": lambda photo: _far(photo, 0.12),
+    "leaning": lambda photo: _turned(photo, 35),
+    "on its side": lambda photo: _turned(photo, 90),
+    "three faces": lambda photo: np.hstack([photo, photo[:, ::-1], _far(photo, 0.5)]),
+    "six faces": lambda photo: np.vstack([np.hstack([photo, photo[:, ::-1], photo])] * 2),
+    "upright, odd": lambda photo: photo[:301, 171:400],
+    "a strip": lambda photo: np.hstack([photo[20:220], np.full_like(photo[20:220], 200)]),
+    "half a face": lambda photo: photo[:, photo.shape[1] // 2 :],
+    "large": lambda photo: cv2.resize(photo, None, fx=1.9, fy=1.9),
+    "dark": lambda photo: (photo * 0.2).astype(np.uint8),
+    "no face": lambda photo: np.full_like(photo, 90),
+    "noise": lambda photo: np.random.default_rng(0).integers(0, 256, photo.shape, np.uint8),
+    "one pixel": lambda photo: photo[:1, :1],
+}
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_what_is_found_is_what_mediapipe_finds(
+    name: str, photo: np.ndarray, detector: FaceDetector, mediapipes: dict[str, Any]
+):
+    """To a ten-thousandth of a face's width, and of the score; both look at the same reduced image."""
+    image = np.ascontiguousarray(PICTURES[name](photo))
+    rgb = cv2.cvtColor(_reduced(image), cv2.COLOR_BGR2RGB)
+    for model, found in detector.detect_by_model(image).items():
+        theirs = mediapipes[model].process(rgb).detections or []
+        theirs = sorted(theirs, key=lambda detection: -detection.score[0])
+        assert len(found) == len(theirs)
+        for ours, their in zip(found, theirs, strict=True):
+            place = their.location_data
+            box = place.relative_bounding_box
+            points = [(box.xmin, box.ymin), (box.xmin + box.width, box.ymin + box.height)]
+            points += [(point.x, point.y) for point in place.relative_keypoints]
+            expected = np.array(points) * (image.shape[1], image.shape[0]) - 0.5
+            seen = np.vstack([ours.box_px.reshape(2, 2), ours.keypoints_px])
+            assert np.abs(seen - expected).max() < 1e-4 * (ours.box_px[2] - ours.box_px[0])
+            assert ours.score == pytest.approx(their.score[0], abs=1e-4)
+
+
+def test_the_pictures_compared_have_faces_for_both_models(photo: np.ndarray, detector: FaceDetector):
+    counts = dict.fromkeys((SHORT_RANGE, FULL_RANGE), 0)
+    for make in PICTURES.values():
+        for model, found in detector.detect_by_model(np.ascontiguousarray(make(photo))).items():
+            counts[model] += len(found)
+    assert counts[SHORT_RANGE] >= 8
+    assert counts[FULL_RANGE] >= 12
+
+
+def test_all_frames_of_the_clip_have_their_one_face(clip: Path, detector: FaceDetector):
+    with VideoSource(str(clip), clip.name) as source:
+        counts = [len(detector.detect(frame.image)) for frame in source if frame.index % 20 == 0]
+    assert counts == [1] * len(counts)
+
+
+def test_a_large_image_is_reduced_to_what_a_small_one_shows(photo: np.ndarray, detector: FaceDetector):
+    """A face in a frame six times as large lies there, to a fiftieth of its width."""
+    (small,) = detector.detect(photo)
+    (large,) = detector.detect(cv2.resize(photo, None, fx=6, fy=6))
+    back = (large.keypoints_px + 0.5) / 6 - 0.5
+    width = small.box_px[2] - small.box_px[0]
+    assert np.abs(back - small.keypoints_px).max() < 0.02 * width
+
+
+@pytest.mark.parametrize(("model", "boxes"), [(SHORT_RANGE_MODEL, 896), (FULL_RANGE_MODEL, 2304)])
+def test_every_box_has_the_centre_of_its_cell(model: blazeface.BlazeFaceModel, boxes: int):
+    """Hand-computed: the first cell of the first grid, and the last of the last."""
+    centres = model.centres()
+    assert centres.shape == (boxes, 2)
+    assert centres[0].tolist() == [model.cells[0] / 2] * 2
+    assert centres[-1].tolist() == [model.size - model.cells[-1] / 2] * 2
+
+
+def test_boxes_of_one_face_are_averaged_by_their_scores():
+    """Two boxes that overlap by four fifths are one face, a third far away is another."""
+    points = np.zeros((3, 8, 2))
+    points[:, :2] = [[[0, 0], [10, 10]], [[1, 0], [11, 10]], [[50, 50], [60, 60]]]
+    one, other = blazeface._without_doubles(points, np.array([0.9, 0.6, 0.5]))
+    assert np.allclose(one.points[:2], [[0.4, 0], [10.4, 10]])
+    assert (one.score, other.score) == (0.9, 0.5)
+    assert np.array_equal(other.points, points[2])
+
+
+def test_a_missing_model_is_named_in_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setattr(blazeface, "bundled_folder", lambda name: tmp_path / name)
+    with pytest.raises(LivefanError, match=r"short_range\.tflite: no such file"):
+        BlazeFace(SHORT_RANGE_MODEL)
+
+
+def test_faces_are_found_without_importing_mediapipe(photo: np.ndarray, tmp_path: Path):
+    cv2.imwrite(str(tmp_path / "photo.png"), photo)
+    code = (
+        "import sys, cv2; from livefan.detection.detector import FaceDetector; "
+        f"faces = FaceDetector().detect(cv2.imread({str(tmp_path / 'photo.png')!r})); "
+        "print(len(faces), 'mediapipe' in sys.modules, 'jax' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.stdout.split() == ["1", "False", "False"], done.stderr
+
+
+def test_the_second_model_looks_only_where_the_first_finds_too_few(photo: np.ndarray):
+    """And is not even loaded before."""
+    with FaceDetector() as detector:
+        assert len(detector.detect(photo, 1)) == 1
+        assert len(detector._models) == 1
+        assert len(detector.detect(photo, 2)) == 1
+        assert len(detector._models) == 2

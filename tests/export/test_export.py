@@ -1,0 +1,98 @@
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from livefan import export as module
+from livefan.cli.main import main
+from livefan.core.crop import upright_crop
+from livefan.core.frame import Face
+from livefan.networks.checkpoint import Weights
+from livefan.networks.checkpoint_info import read_weight_file
+from livefan.runtimes.selection import check_crops
+from livefan.runtimes.torch_runtime import TorchRuntime
+
+
+def test_an_exported_onnx_file_runs_elsewhere_and_says_what_it_is(tmp_path: Path, weights: Weights):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    out = tmp_path / "face.onnx"
+    assert main(["export", "mobilefan-300w", "-o", str(out), "--format", "onnx"]) == 0
+    session = onnxruntime.InferenceSession(out, providers=["CPUExecutionProvider"])
+    said = session.get_modelmeta().custom_metadata_map
+    assert said["scheme"] == "300w-68"
+    assert len(json.loads(said["points"])) == 68
+    assert {"input", "output", "weights_sha256", "training", "decoder"} <= said.keys()
+    assert not {"colour_order", "mean", "std"} & said.keys()  # the network sees to these
+    crops = check_crops(weights.info.input_size)
+    (landmarks,) = session.run(["landmarks"], {"crops_bgr": crops})
+    assert np.abs(landmarks - TorchRuntime(weights).run(crops)).max() < 0.01
+
+
+def test_an_exported_openvino_model_runs_elsewhere_and_says_what_it_is(tmp_path: Path, weights: Weights):
+    from livefan.runtimes.openvino_runtime import openvino, read_metadata
+
+    out = tmp_path / "face.xml"
+    assert main(["export", "mobilefan-300w", "-o", str(out), "--format", "openvino"]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["face.bin", "face.xml"]
+    model = openvino().Core().read_model(out)
+    assert read_metadata(model)["scheme"] == "300w-68"
+    crops = check_crops(weights.info.input_size)
+    landmarks = openvino().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(crops)[0]
+    assert np.abs(landmarks - TorchRuntime(weights).run(crops)).max() < 0.01
+
+
+@pytest.mark.parametrize(("size", "margin"), [(160, 1.09375), (224, 1.09375), (256, 1.25)])
+def test_the_crop_that_a_file_asks_for_is_the_one_that_the_network_was_framed_for(
+    size: int, margin: float, face: Face
+):
+    file = read_weight_file()
+    said = module.describe(replace(file, info=replace(file.info, input_size=size)))
+    assert f"its side is {margin} times the longer side of the box" in said["crop"]
+    crop = upright_crop(face.points_px, file.scheme).sized(size)
+    turned = crop.to_crop(face.points_px)
+    (left, top), (right, bottom) = turned.min(axis=0), turned.max(axis=0)
+    assert margin * max(right - left, bottom - top) == pytest.approx(size)
+    assert [(left + right) / 2, (top + bottom) / 2] == pytest.approx([(size - 1) / 2] * 2)
+
+
+@pytest.mark.parametrize("kind", ["onnx", "openvino"])
+def test_a_network_that_disagrees_with_torch_is_not_written(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    if kind == "onnx":
+        pytest.importorskip("onnxruntime")
+    monkeypatch.setattr(module, "disagreement", lambda *arguments: float("nan"))
+    out = tmp_path / f"face{module.SUFFIXES[kind]}"
+    assert main(["export", "mobilefan-300w", "-o", str(out), "--format", kind]) == 2
+    assert "not written" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_that_does_not_fit_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["export", "mobilefan-300w", "-o", str(tmp_path / "face.pb"), "--format", "onnx"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_place_that_cannot_be_written_to_is_told_of_before_the_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(module, "load_weights", lambda path: pytest.fail("worked already"))
+    out = tmp_path / "gone" / "face.onnx"
+    assert main(["export", "mobilefan-300w", "-o", str(out), "--format", "onnx"]) == 2
+    error = capsys.readouterr().err
+    assert "gone: no such folder" in error
+    assert error.count("\n") == 1
+
+
+def test_onnx_without_onnx_runtime_to_check_it_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    assert main(["export", "mobilefan-300w", "-o", str(tmp_path / "face.onnx"), "--format", "onnx"]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "pip install onnxruntime" in error
+    assert list(tmp_path.iterdir()) == []

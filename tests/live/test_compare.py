@@ -1,0 +1,215 @@
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from livefan.cli.main import main
+from livefan.core.errors import LivefanError
+from livefan.core.landmarks import IBUG_68
+from livefan.core.resources import bundled_clip
+from livefan.datasets import write_pts
+from livefan.io.open import open_source
+from livefan.live.compare import Truth, compare
+from livefan.live.view_state import Layout
+from livefan.networks.checkpoint import WeightsInfo, load_weights, save_weights
+from livefan.networks.mobilefan import MobileFAN
+from livefan.tracking.model_spec import ModelChoice
+from livefan.tracking.pipeline import Pipeline
+
+
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight frames of the bundled clip as images."""
+    folder = tmp_path_factory.mktemp("frames")
+    with open_source(bundled_clip()) as source:
+        for frame, _ in zip(source, range(8), strict=False):
+            cv2.imwrite(str(folder / f"shot_{frame.index}.png"), frame.image)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def done(frames: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model compared with itself, smoothed with raw, and the raw one's landmarks as the truth."""
+    output = tmp_path_factory.mktemp("compared")
+    truth = output / "truth"
+    truth.mkdir()
+    weights = load_weights()
+    pipeline = Pipeline(weights, smoothing=0.0)
+    with open_source(frames) as source:
+        for frame in source:
+            (face,) = pipeline.process(frame)
+            write_pts(truth / f"shot_{frame.index}.PTS", face.points_px)
+    smoothed, raw = (ModelChoice.parse(f"mobilefan-300w@torch{word}") for word in ("", ",raw"))
+    compare(smoothed, raw, frames, output / "out", truth=truth, sequence=True, quiet=True)
+    return output / "out"
+
+
+def test_the_numbers_tell_what_the_models_did(done: Path):
+    numbers = json.loads((done / "report.json").read_text())
+    assert numbers["n_frames"] == len(numbers["over_time"]) == 8
+    smoothed, raw = numbers["models"]
+    assert numbers["over_time"][0]["overall"] == 0  # the first frame is not smoothed
+    assert 0 < numbers["disagreement"]["mean"] < 3
+    assert raw["against_truth"]["nme"] == pytest.approx(0, abs=0.01)
+    assert smoothed["against_truth"]["nme"] == pytest.approx(numbers["disagreement"]["mean"], abs=0.01)
+    assert smoothed["jitter"] < raw["jitter"]
+    assert set(numbers["disagreement"]["by_region"]) == {"jaw", "brows", "nose", "eyes", "mouth"}
+
+
+def test_images_that_have_nothing_to_do_with_each_other_are_taken_one_by_one(
+    frames: Path, photo: np.ndarray, tmp_path: Path
+):
+    """A face elsewhere than on the picture before, of another size; the truth is what each gives alone."""
+    folder, truth = tmp_path / "images", tmp_path / "truth"
+    folder.mkdir()
+    truth.mkdir()
+    pipeline = Pipeline(load_weights())
+    clear = cv2.imread(str(sorted(frames.iterdir())[0]))
+    for number, image in enumerate((clear, photo, clear[:, ::-1], np.roll(clear, 150, axis=1), clear)):
+        cv2.imwrite(str(folder / f"face{number}.png"), image)
+        (face,) = pipeline.process_image(np.ascontiguousarray(image))
+        write_pts(truth / f"face{number}.pts", face.points_px)
+    first, second = (ModelChoice.parse(f"mobilefan-300w@torch{word}") for word in ("", ",raw"))
+    compare(first, second, folder, tmp_path / "out", truth=truth, quiet=True)
+    numbers = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert [each["image"] for each in numbers["over_time"]] == [f"face{number}" for number in range(5)]
+    for model in numbers["models"]:
+        assert model["against_truth"]["n_faces"] == 5
+        assert model["against_truth"]["nme"] == pytest.approx(0, abs=0.01)
+        assert set(model["against_truth"]["by_region"]) == {"jaw", "brows", "nose", "eyes", "mouth"}
+        assert model["jitter"] is None
+    with open_source(tmp_path / "out" / "side-by-side.mp4") as video:
+        assert [frame.source_time for frame in video] == [0, 2, 4, 6, 8]  # long enough to be looked at
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "face3: " in page
+    assert "5 photographs" in page
+    assert "mobilefan-300w@torch from the truth" in page
+    assert "jitter in %" not in page
+
+
+def test_an_image_that_cannot_be_read_is_told_of_and_the_others_keep_their_names(
+    frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    picture = sorted(frames.iterdir())[0].read_bytes()
+    for number in range(3):
+        (folder / f"face{number}.png").write_bytes(picture if number != 1 else b"broken")
+    models = ["mobilefan-300w@torch", "mobilefan-300w@torch,raw"]
+    assert main(["compare", *models, "--source", str(folder), "-o", str(tmp_path / "out"), "--quiet"]) == 0
+    numbers = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert [each["image"] for each in numbers["over_time"]] == ["face0", "face2"]
+    (warning,) = numbers["warnings"]
+    assert "face1.png" in warning
+    assert capsys.readouterr().err == f"{warning}\n"
+
+
+def test_the_report_is_one_file_that_needs_no_other(done: Path):
+    page = (done / "report.html").read_text()
+    assert page.count("data:image/jpeg;base64,") >= 1
+    assert page.count("<svg") == 3
+    for outside in ('src="http', 'href="http', "<script", "<link"):
+        assert outside not in page
+
+
+def test_the_video_shows_both_side_by_side(done: Path):
+    with open_source(done / "side-by-side.mp4") as source:
+        shown = list(source)
+    assert len(shown) == 8
+    assert source.size == (2 * 640 + 4, 360)
+    left, right = shown[0].image[:, :640], shown[0].image[:, 644:]
+    assert 0.5 < np.abs(left.astype(int) - right).mean() < 20  # the same picture in two colours
+
+
+def test_truth_of_frames_and_of_images_with_several_faces(tmp_path: Path):
+    points = np.arange(136.0).reshape(68, 2)
+    for name in ("one", "two_0", "two_1", "frame_000012_face_1", "twofold_9"):
+        write_pts(tmp_path / f"{name}.pts", points)
+    (tmp_path / "frame_000013.pts").write_text("version: 1\nn_points: 0\n{\n}\n")
+    truth = Truth(tmp_path, IBUG_68)
+    counts = {name: len(truth.of(name)) for name in ("one", "two", "frame_000012", "frame_000013", "none")}
+    assert counts == {"one": 1, "two": 2, "frame_000012": 1, "frame_000013": 0, "none": 0}
+    assert np.allclose(truth.of("one")[0], points, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("words", "runtime", "smoothing"),
+    [("", None, 0.5), ("@torch", "torch", 0.5), ("@torch,float32,raw", "torch", 0.0)],
+)
+def test_a_model_can_be_named_with_runtime_and_raw(words: str, runtime: str | None, smoothing: float):
+    model = ModelChoice.parse(f"mobilefan-300w{words}" if words else "mobilefan-300w@torch")
+    assert model.n_parameters == 2_116_164 + 88_520  # network and refiner
+    assert model.label.startswith("mobilefan-300w")
+    assert ModelChoice.parse(model.spec) == model
+    pipeline = model.pipeline()
+    assert pipeline.smoothing == smoothing
+    if runtime:
+        assert pipeline.runtime.name == runtime
+    pipeline.close()
+
+
+@pytest.mark.parametrize("place", ["me@home/x.safetensors", "x@2.safetensors", "me@home/x@raw"])
+@pytest.mark.parametrize("words", ["", "@torch", "@openvino,int8,raw"])
+def test_an_at_sign_within_a_path_is_part_of_it(tmp_path: Path, place: str, words: str):
+    path = tmp_path / place
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    model = ModelChoice.parse(f"{path}{words}")
+    assert model.weights == str(path)
+    assert model.spec == f"{path}{words}"
+    assert ModelChoice.parse(model.spec) == model
+
+
+def test_so_it_is_in_the_path_of_a_file_that_is_not_there(tmp_path: Path):
+    path = f"{tmp_path}/me@home/x.safetensors"
+    assert ModelChoice.parse(path).weights == path
+
+
+def test_what_cannot_be_compared_is_one_line(
+    frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    save_weights(tmp_path / "wflw.safetensors", MobileFAN(98, 0.5), WeightsInfo("wflw-98", 0.5))
+    (tmp_path / "file").write_text("")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "others").mkdir()
+    write_pts(tmp_path / "others/else.pts", np.zeros((68, 2)))
+    for arguments, said in (
+        (["mobilefan-300w@torch", "mobilefan-300w@fast", "-o", str(tmp_path / "o")], "'fast' after the @"),
+        (["mobilefan-300w@torch", "missing", "-o", str(tmp_path / "o")], "missing"),
+        (
+            ["mobilefan-300w@torch", f"{tmp_path}/wflw.safetensors@torch", "-o", str(tmp_path / "o")],
+            "compare models of one scheme",
+        ),
+        (["mobilefan-300w@torch", "mobilefan-300w@torch", "-o", str(tmp_path / "file")], "is a file"),
+        (
+            ["mobilefan-300w@torch"] * 2 + ["-o", str(tmp_path / "o"), "--truth", str(tmp_path / "empty")],
+            "holds no .pts files",
+        ),
+        (
+            ["mobilefan-300w@torch"] * 2 + ["-o", str(tmp_path / "o"), "--truth", str(tmp_path / "others")],
+            "none of its .pts files is named after an image of",
+        ),
+    ):
+        assert main(["compare", *arguments, "--source", str(frames), "--quiet"]) == 2
+        error = capsys.readouterr().err
+        assert said in error
+        assert len(error.strip().splitlines()) == 1
+        assert not (tmp_path / "o").exists()
+
+
+def test_a_source_without_faces_has_nothing_to_compare(tmp_path: Path):
+    cv2.imwrite(str(tmp_path / "grey.png"), np.full((200, 200, 3), 127, np.uint8))
+    model = ModelChoice.parse("mobilefan-300w@torch")
+    with pytest.raises(LivefanError, match="no face in common"):
+        compare(model, model, tmp_path / "grey.png", tmp_path / "o", quiet=True)
+    assert list((tmp_path / "o").iterdir()) == []
+
+
+@pytest.mark.parametrize("layout", [Layout.OVERLAID, Layout.WIPE, Layout.DIFFERENCE])
+def test_the_video_may_have_another_layout(frames: Path, tmp_path: Path, layout: Layout):
+    smoothed, raw = (ModelChoice.parse(f"mobilefan-300w@torch{word}") for word in ("", ",raw"))
+    compare(smoothed, raw, sorted(frames.iterdir())[0], tmp_path, layout=layout, quiet=True)
+    with open_source(tmp_path / f"{layout}.mp4") as source:
+        assert source.size == (640, 360)

@@ -1,0 +1,193 @@
+"""Recording a live session: the video, its times, and the data beside it."""
+
+import errno
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from clips import moved, read_pictures
+
+import livefan
+from livefan.core.errors import LivefanError
+from livefan.core.frame import Frame
+from livefan.core.landmarks import IBUG_68
+from livefan.io.video_writer import VideoSink
+from livefan.live import recorder as recording
+from livefan.live.recorder import Recorded, Recorder
+from livefan.live.result import Result
+from livefan.tracking.model_spec import ModelChoice
+from livefan.tracking.pipeline import Pipeline
+
+
+def result_of(image: np.ndarray, index: int, seconds: float, epoch: int = 0, faces=()) -> Result:
+    frame = Frame(image, index, 0.0, seconds)
+    return Result(frame, list(faces), IBUG_68, "a model", "openvino int8", 0.5, 0.0, 0.01, 0.0, epoch)
+
+
+class Ends:
+    """Keeps what a recorder said at its end."""
+
+    def __init__(self) -> None:
+        self.said: list[Recorded | LivefanError] = []
+
+    def __call__(self, end: Recorded | LivefanError) -> None:
+        self.said.append(end)
+
+
+def record(path: Path, results: list[Result], model: ModelChoice | None = None) -> Recorded | LivefanError:
+    ends = Ends()
+    recorder = Recorder(path, model=model, on_end=ends)
+    for result in results:
+        wait_for(lambda: recorder._waiting.qsize() < recording.WAITING)
+        recorder.add(result, result.frame.image)
+    recorder.stop()
+    recorder.join(60)
+    (end,) = ends.said
+    return end
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < until, "did not happen in time"
+        time.sleep(0.005)
+
+
+def test_every_frame_is_in_the_video_at_its_own_time(tmp_path: Path, photo: np.ndarray):
+    times = [5.0, 5.04, 5.08, 5.5, 5.52, 7.0]
+    results = [result_of(moved(photo, 4 * n), n, at) for n, at in enumerate(times)]
+    end = record(tmp_path / "a.mp4", results)
+    assert end == Recorded(tmp_path / "a.mp4", 6, pytest.approx(2.0), 0)
+    pictures, seen_at = read_pictures(tmp_path / "a.mp4")
+    assert [float(at) for at in seen_at] == pytest.approx([at - 5.0 for at in times], abs=1e-4)
+    for picture, result in zip(pictures, results, strict=True):
+        assert np.abs(picture.astype(int) - result.frame.image).mean() < 4
+    assert list(tmp_path.iterdir()) == [tmp_path / "a.mp4"]
+
+
+def test_a_jump_in_what_is_watched_is_cut_out(tmp_path: Path, photo: np.ndarray):
+    places = [(0, 10.0), (0, 10.04), (1, 2.0), (1, 2.04), (2, 50.0)]
+    record(tmp_path / "a.mkv", [result_of(photo, n, at, epoch) for n, (epoch, at) in enumerate(places)])
+    _, seen_at = read_pictures(tmp_path / "a.mkv")
+    cut = 0.04 + 1 / 30
+    assert [float(at) for at in seen_at] == pytest.approx([0, 0.04, cut, cut + 0.04, 2 * cut], abs=2e-3)
+
+
+def test_the_data_is_read_as_an_annotation_and_belongs_to_the_video(
+    tmp_path: Path, photo: np.ndarray, pipeline: Pipeline
+):
+    images = [photo, moved(photo, 6), np.zeros_like(photo), photo]
+    results = []
+    for n, image in enumerate(images):
+        faces = pipeline.process(Frame(image, n, 0.0, n * 0.04))
+        results.append(result_of(image, n + 100, 3 + n * 0.04, faces=faces))
+    end = record(tmp_path / "clean.mp4", results, ModelChoice())
+    assert isinstance(end, Recorded)
+    table = livefan.load_annotations(tmp_path / "clean.csv").to_pydict()
+    assert table["frame"] == [0, 1, 2, 3]
+    assert table["found"] == ["forwards", "forwards", None, "forwards"]
+    _, seen_at = read_pictures(tmp_path / "clean.mp4")
+    assert table["time_s"] == pytest.approx([float(at) for at in seen_at], abs=1e-6)
+    for row, result in ((0, results[0]), (1, results[1])):
+        (face,) = result.faces
+        name = IBUG_68.point_names[36]
+        assert table[f"{name}_x"][row] == pytest.approx(face.points_px[36, 0], abs=1e-3)
+        assert face.raw_points_px is not None
+        assert table[f"{name}_raw_y"][row] == pytest.approx(face.raw_points_px[36, 1], abs=1e-3)
+        assert abs(table["yaw_deg"][row]) < 30
+    assert table[f"{name}_x"][2] is None
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "clean.csv",
+        "clean.livefan.json",
+        "clean.mp4",
+    ]
+
+
+def test_more_frames_than_can_be_encoded_are_counted_and_nobody_waits(
+    tmp_path: Path, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
+):
+    go_on = threading.Event()
+    write = VideoSink.write
+    monkeypatch.setattr(VideoSink, "write", lambda *args: (go_on.wait(30), write(*args)))
+    ends = Ends()
+    recorder = Recorder(tmp_path / "a.mp4", on_end=ends)
+    recorder.add(result_of(photo, 0, 0.0), photo)
+    wait_for(lambda: recorder._waiting.qsize() == 0)
+    for n in range(1, recording.WAITING + 8):
+        recorder.add(result_of(photo, n, n * 0.04), photo)
+    recorder.stop()
+    go_on.set()
+    recorder.join(60)
+    (end,) = ends.said
+    assert isinstance(end, Recorded)
+    assert (end.n_frames, end.left_out) == (recording.WAITING + 1, 7)
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(
+    tmp_path: Path, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
+):
+    write = VideoSink.write
+
+    def until_full(sink: VideoSink, image: np.ndarray, at: float) -> None:
+        if at > 0.1:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(sink, image, at)
+
+    monkeypatch.setattr(VideoSink, "write", until_full)
+    end = record(tmp_path / "a.mp4", [result_of(photo, n, n * 0.04) for n in range(8)], ModelChoice())
+    assert isinstance(end, LivefanError)
+    assert "a.mp4" in str(end)
+    assert "No space left" in str(end)
+    assert "\n" not in str(end)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_recorded_is_said(tmp_path: Path):
+    end = record(tmp_path / "a.mp4", [])
+    assert isinstance(end, LivefanError)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["a.avi", "a.png", "a", "none/a.mp4", "folder.mp4"])
+def test_what_cannot_be_written_is_refused_at_once(tmp_path: Path, name: str):
+    (tmp_path / "folder.mp4").mkdir()
+    with pytest.raises(LivefanError, match=str(tmp_path)):
+        Recorder(tmp_path / name, overwrite=True)
+
+
+def test_what_exists_is_not_replaced_unasked(tmp_path: Path, photo: np.ndarray):
+    (tmp_path / "a.csv").write_text("mine")
+    with pytest.raises(LivefanError, match=r"a\.csv: exists already"):
+        Recorder(tmp_path / "a.mp4", model=ModelChoice())
+    recorder = Recorder(tmp_path / "a.mp4", model=ModelChoice(), overwrite=True)
+    recorder.add(result_of(photo, 0, 0.0), photo)
+    recorder.stop()
+    recorder.join(60)
+    assert (tmp_path / "a.csv").read_text() != "mine"
+
+
+def test_what_is_seen_has_no_data_and_leaves_that_of_others_alone(tmp_path: Path, photo: np.ndarray):
+    data = [tmp_path / "a.csv", tmp_path / "a.livefan.json"]
+    for path in data:
+        path.write_text("mine")
+    assert isinstance(record(tmp_path / "a.mp4", [result_of(photo, 0, 0.0)]), Recorded)
+    assert [path.read_text() for path in data] == ["mine", "mine"]
+    with pytest.raises(LivefanError, match=r"a\.mp4: exists already; choose another name"):
+        Recorder(tmp_path / "a.mp4")
+
+
+def test_a_video_that_was_never_finished_can_be_played(tmp_path: Path, photo: np.ndarray):
+    """What a crash leaves: everything but the last group of pictures."""
+    sink = VideoSink(tmp_path / "a.mp4", fragmented=True)
+    with pytest.raises(KeyboardInterrupt), sink:  # noqa: PT012
+        for n in range(600):
+            sink.write(photo[::4, ::4], n / 30)
+        (partial,) = tmp_path.iterdir()
+        with av.open(str(partial)) as container:
+            n_frames = sum(1 for _ in container.decode(video=0))
+        raise KeyboardInterrupt
+    assert n_frames >= 250

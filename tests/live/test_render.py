@@ -1,0 +1,319 @@
+"""How one or two models are drawn, and how a place under the mouse is found again in the image."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from livefan.core.agreement import Disagreement
+from livefan.core.crop import upright_crop
+from livefan.core.frame import Face, Frame
+from livefan.core.landmarks import COFW_29, IBUG_68
+from livefan.drawing.faces import OverlayStyle
+from livefan.drawing.text import size_of, write
+from livefan.live.heatmaps import HeatmapProbe
+from livefan.live.pairing import Pairing, pair
+from livefan.live.render import Shown, frame_to_pane, heat, natural_size, render
+from livefan.live.result import Result
+from livefan.live.view_state import Layout, Spot, View
+from livefan.networks.checkpoint import Weights, load_weights, save_weights
+from livefan.networks.checkpoint_info import read_weight_file
+from livefan.networks.mobilefan import normalise
+
+PLAIN = OverlayStyle(ids=False, boxes=False)
+
+
+def seen(image: np.ndarray, faces: list[Face], index: int = 0, epoch: int = 0, label: str = "a") -> Result:
+    frame = Frame(image, index, captured_at=10.0 + index, source_time=index / 25)
+    return Result(
+        frame,
+        faces,
+        IBUG_68,
+        label,
+        "openvino int8",
+        0.5,
+        waited=0.0,
+        seconds=0.01,
+        finished_at=10.0,
+        epoch=epoch,
+    )
+
+
+def moved(face: Face, by: float) -> Face:
+    return replace(face, points_px=face.points_px + by, box_px=face.box_px + by)
+
+
+@pytest.fixture
+def shown(photo: np.ndarray, face: Face) -> Shown:
+    first, second = seen(photo, [moved(face, 6.0)], label="one"), seen(photo, [face], label="two")
+    return Shown(first, pair(first, second))
+
+
+@given(
+    st.integers(1, 4000),
+    st.integers(1, 4000),
+    st.builds(
+        View,
+        mirror=st.booleans(),
+        zoom=st.floats(0.1, 100),
+        centre=st.tuples(st.floats(0, 1), st.floats(0, 1)),
+    ),
+)
+def test_a_pane_is_filled_or_the_image_centred_in_it(width: int, height: int, view: View):
+    pane_width, pane_height = 640, 480
+    matrix = frame_to_pane((height, width, 3), view, pane_width, pane_height)
+    corners = np.array([[-0.5, -0.5], [width - 0.5, height - 0.5]]) @ matrix[:, :2].T + matrix[:, 2] + 0.5
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    for axis, room in enumerate((pane_width, pane_height)):
+        if high[axis] - low[axis] >= room:
+            assert low[axis] <= 1e-6
+            assert high[axis] >= room - 1e-6
+        else:
+            assert low[axis] + high[axis] == pytest.approx(room, abs=1e-6)
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+@pytest.mark.parametrize(("zoom", "centre"), [(1.0, (0.5, 0.5)), (5.0, (0.6, 0.4))])
+def test_a_landmark_is_found_where_it_is_drawn(
+    shown: Shown, face: Face, mirror: bool, zoom: float, centre: tuple[float, float]
+):
+    picture = render(shown, View(mirror=mirror, zoom=zoom, centre=centre), (901, 603))
+    (pane,) = picture.panes
+    points = shown.first.faces[0].points_px
+    places = points @ pane.matrix[:, :2].T + pane.matrix[:, 2]
+    assert np.allclose(pane.to_image(*places[30]), points[30])
+    assert pane.spot_at(*(places[30] + 2)) == Spot(face.track_id, 30)
+    assert pane.spot_at(-300.0, -300.0) is None
+
+
+def test_a_picture_at_its_own_size_is_the_frame_itself(shown: Shown, photo: np.ndarray):
+    view = View(overlay=False)
+    assert np.array_equal(render(shown, view, natural_size(shown, view.layout)).image, photo)
+    mirrored = render(shown, replace(view, mirror=True), natural_size(shown, view.layout)).image
+    assert np.abs(mirrored.astype(int) - photo[:, ::-1]).max() <= 1
+
+
+def test_a_large_frame_is_averaged_not_sampled():
+    stripes = np.zeros((1200, 1600, 3), np.uint8)
+    stripes[:, ::2] = 255
+    picture = render(Shown(seen(stripes, [])), View(), (400, 300)).image
+    assert picture.min() >= 120
+    assert picture.max() <= 135
+
+
+def test_side_by_side_each_pane_has_its_own_model(shown: Shown):
+    picture = render(shown, View(layout=Layout.SIDE_BY_SIDE), (900, 300))
+    assert picture.layout is Layout.SIDE_BY_SIDE
+    assert [pane.result.label for pane in picture.panes] == ["one", "two"]
+    assert picture.panes[0].width == picture.panes[1].width
+    assert picture.panes[1].left + picture.panes[1].width == 900
+
+
+@pytest.mark.parametrize("layout", [Layout.SIDE_BY_SIDE, Layout.OVERLAID, Layout.WIPE, Layout.DIFFERENCE])
+@pytest.mark.parametrize("width", [200, 390, 900])
+def test_names_of_models_are_not_written_over_each_other(
+    photo: np.ndarray, face: Face, layout: Layout, width: int, monkeypatch: pytest.MonkeyPatch
+):
+    written: dict[str, tuple[int, int]] = {}
+
+    def note(canvas: np.ndarray, text: str, place: tuple[int, int], *how) -> None:
+        written[text] = place
+        write(canvas, text, place, *how)
+
+    monkeypatch.setattr("livefan.live.render.write", note)
+    first, second = (
+        seen(photo, [face], label=f"mobilefan-{name}-300w@openvino") for name in ("half", "full")
+    )
+    render(Shown(first, pair(first, second)), View(layout=layout), (width, 300))
+    (x, y), (other_x, other_y) = (
+        written[next(text for text in written if text.startswith(f"mobilefan-{name}"))]
+        for name in ("half", "full")
+    )
+    letters = 13
+    assert abs(y - other_y) >= letters or other_x > x + size_of(f"{first.label}  10 ms", letters)[0]
+
+
+def test_a_wipe_shows_one_model_left_of_it_and_the_other_right(shown: Shown):
+    def pictures(wipe: float) -> np.ndarray:
+        return render(shown, View(layout=Layout.WIPE, wipe=wipe, style=PLAIN), (640, 360)).image[40:-30]
+
+    first, half, second = pictures(1.0), pictures(0.5), pictures(0.0)
+    assert np.array_equal(half[:, :310], first[:, :310])
+    assert np.array_equal(half[:, 330:], second[:, 330:])
+    assert not np.array_equal(first[:, 330:630], second[:, 330:630])
+
+
+def test_the_difference_is_red_where_models_are_far_apart(shown: Shown, photo: np.ndarray, face: Face):
+    def redness(by: float) -> int:
+        first = seen(photo, [moved(face, by)])
+        second = seen(photo, [face])
+        view = View(layout=Layout.DIFFERENCE, style=PLAIN)
+        image = render(Shown(first, pair(first, second)), view, (640, 360)).image.astype(int)
+        image = image[40:-30]  # without the labels
+        return int(((image[..., 2] > 180) & (image[..., 1] < 110)).sum())
+
+    assert redness(0.0) == 0
+    assert redness(20.0) > 200
+
+
+def test_without_a_second_model_every_layout_shows_the_first(photo: np.ndarray, face: Face):
+    alone = Shown(seen(photo, [face]))
+    expected = render(alone, View(), (640, 360)).image
+    for layout in Layout:
+        picture = render(alone, View(layout=layout), (640, 360))
+        assert picture.layout is Layout.SINGLE
+        assert np.array_equal(picture.image, expected)
+
+
+def test_nothing_to_show_is_black():
+    picture = render(Shown(), View(layout=Layout.WIPE), (0, -3))
+    assert picture.image.shape == (1, 1, 3)
+    assert not picture.image.any()
+
+
+def test_heatmaps_lie_on_their_landmarks(photo: np.ndarray, face: Face):
+    file = read_weight_file()
+    heatmaps = HeatmapProbe(file).heatmaps(photo, [face])
+    (maps,) = heatmaps
+    side = file.info.input_size // 4
+    assert maps.maps.shape == (68, side, side)
+    peaks = np.array([np.unravel_index(each.argmax(), each.shape)[::-1] for each in maps.maps])
+    peaks_px = maps.crop.to_image(peaks * 4 + 1.5)
+    cell_px = maps.crop.side_px / side
+    assert np.median(np.linalg.norm(peaks_px - face.points_px, axis=1)) < cell_px
+    dark = np.zeros_like(photo)
+    result = replace(seen(dark, [face]), heatmaps=heatmaps)
+    spot = View(overlay=False, spot=Spot(face.track_id, 30))
+    every = render(Shown(result), View(overlay=False, heatmaps=True), (640, 360)).image.max(axis=2)
+    one = render(Shown(result), replace(spot, heatmaps=True), (640, 360)).image.max(axis=2)
+    assert 0 < (one > 60).sum() < (every > 60).sum()
+    x, y = np.round(face.points_px[30]).astype(int)
+    assert every[y, x] > 60
+    assert one[y, x] > 60
+
+
+@pytest.mark.parametrize("name", ["mobilefan-300w", "teacher-300w"])
+def test_heatmaps_are_those_of_the_network_as_torch_has_it(photo: np.ndarray, face: Face, name: str):
+    weights = load_weights(name)
+    (maps,) = HeatmapProbe(read_weight_file(name)).heatmaps(photo, [face])
+    crop = upright_crop(face.points_px, IBUG_68).sized(weights.info.input_size)
+    pixels = torch.from_numpy(crop.cut(photo)[None])
+    with torch.inference_mode():
+        logits = weights.model(normalise(pixels)).float()
+    expected = (logits - logits.amax((2, 3), keepdim=True)).exp()[0].numpy()
+    assert np.abs(maps.maps - expected).max() < 1e-4
+
+
+def test_heatmaps_that_are_values_are_shown_as_they_are(
+    photo: np.ndarray, face: Face, weights: Weights, tmp_path: Path
+):
+    path = tmp_path / "values.safetensors"
+    save_weights(path, weights.model, replace(weights.info, decoder="argmax"))
+    (maps,) = HeatmapProbe(read_weight_file(path)).heatmaps(photo, [face])
+    crop = upright_crop(face.points_px, IBUG_68).sized(weights.info.input_size)
+    with torch.inference_mode():
+        values = weights.model(normalise(torch.from_numpy(crop.cut(photo)[None])))[0].numpy()
+    assert np.abs(maps.maps - values.clip(0, 1)).max() < 1e-3
+
+
+def test_results_of_one_frame_are_paired_whoever_is_first(photo: np.ndarray, face: Face):
+    pairing = Pairing()
+    near, far = seen(photo, [moved(face, 1.0)], 3), seen(photo, [face], 3)
+    assert pairing.add(0, near) is None
+    paired = pairing.add(1, far)
+    assert paired is not None
+    assert paired.first.faces == near.faces
+    assert paired.second.faces == far.faces
+    assert paired.frame.image is photo
+    assert isinstance(paired.disagreements[0], Disagreement)
+    again = Pairing()
+    assert again.add(1, far) is None
+    other = again.add(0, near)
+    assert other is not None
+    assert other.disagreements[0].overall == pytest.approx(paired.disagreements[0].overall)
+
+
+def test_a_pair_has_the_heatmaps_of_the_first_model_whoever_is_first(photo: np.ndarray, face: Face):
+    heatmaps = HeatmapProbe(read_weight_file()).heatmaps(photo, [face])
+    explained, plain = replace(seen(photo, [face], 3), heatmaps=heatmaps), seen(photo, [face], 3)
+    for order in ((0, 1), (1, 0)):
+        pairing = Pairing()
+        for side in order:
+            paired = pairing.add(side, (explained, plain)[side])
+        assert paired is not None
+        assert paired.first.heatmaps is heatmaps
+        assert paired.second.heatmaps == ()
+    again = Pairing()
+    again.add(0, explained)
+    for index in range(4, 40):
+        again.add(0, replace(seen(photo, [face], index), heatmaps=heatmaps))
+    late = again.add(1, plain)
+    assert late is not None
+    assert late.first.heatmaps == ()  # they are large, and not kept for long
+
+
+def test_the_difference_says_what_its_colours_mean(shown: Shown):
+    def lower_right(layout: Layout) -> np.ndarray:
+        view = View(layout=layout, overlay=False, style=PLAIN)
+        return render(shown, view, (900, 600)).image[-30:, -200:].astype(int)
+
+    legend = lower_right(Layout.DIFFERENCE)
+    red = (legend[..., 2] > 220) & (legend[..., 1] < 90)
+    yellow = (legend[..., 2] > 200) & (legend[..., 1] > 200) & (legend[..., 0] < 150)
+    blue = (legend[..., 0] > 170) & (legend[..., 2] < 90)
+    columns = [np.flatnonzero(each.any(axis=0)).mean() for each in (blue, yellow, red)]
+    assert columns == sorted(columns)
+    assert heat(np.array([0.0, 0.5, 1.0, 7.0])) == [
+        (190, 150, 60),
+        (90, 230, 255),
+        (50, 40, 255),
+        (50, 40, 255),
+    ]
+
+
+def test_letters_are_as_large_as_the_screen_is_fine(photo: np.ndarray, face: Face):
+    black = np.zeros_like(photo)
+    shown = Shown(seen(black, []), pair(seen(black, [moved(face, 6.0)]), seen(black, [face])))
+
+    def height(letters: float) -> int:
+        """Of what is written at the lower left."""
+        view = View(layout=Layout.DIFFERENCE, overlay=False, style=PLAIN, letters=letters)
+        rows = render(shown, view, (900, 600)).image[-60:, :250].any(axis=(1, 2))
+        return int(np.ptp(np.flatnonzero(rows)))
+
+    assert height(2.0) == pytest.approx(2 * height(1.0), abs=2)
+
+
+def test_results_of_other_frames_are_never_paired(photo: np.ndarray, face: Face):
+    pairing = Pairing()
+    assert pairing.add(0, seen(photo, [face], index=3, epoch=1)) is None
+    assert pairing.add(1, seen(photo, [face], index=4, epoch=1)) is None
+    assert pairing.add(1, seen(photo, [face], index=3, epoch=2)) is None
+    pairing.clear()
+    assert pairing.add(1, seen(photo, [face], index=3, epoch=1)) is None
+
+
+def test_models_with_other_landmarks_are_paired_without_a_distance(photo: np.ndarray, face: Face):
+    second = replace(
+        seen(photo, [replace(face, points_px=face.points_px[:29], confidence=face.confidence[:29])]),
+        scheme=COFW_29,
+    )
+    first = seen(photo, [face])
+    paired = pair(first, second)
+    assert paired.disagreements == ()
+    for layout in Layout:
+        render(Shown(first, paired), View(layout=layout), (320, 200))
+
+
+def test_of_several_faces_a_frame_tells_the_mean(photo: np.ndarray, face: Face):
+    other = replace(moved(face, 300.0), track_id=2)
+    both = pair(seen(photo, [moved(face, 3.0), moved(other, 6.0)]), seen(photo, [face, other]))
+    assert both.apart is not None
+    overall = [each.overall for each in both.disagreements]
+    assert overall[1] == pytest.approx(2 * overall[0])
+    assert both.apart.overall == pytest.approx(1.5 * overall[0])
+    assert pair(seen(photo, []), seen(photo, [face])).apart is None

@@ -1,0 +1,348 @@
+"""The live session: a source, a model on it, a second beside it."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numbered import Numbered
+
+from livefan.core.errors import LivefanError
+from livefan.core.frame import Frame
+from livefan.core.landmarks import IBUG_68
+from livefan.core.rates import RateMeter
+from livefan.io.images import ImageSource
+from livefan.live.advice import Advice, is_dark
+from livefan.live.result import Pair, Result
+from livefan.live.session import LiveSession
+from livefan.live.worker import Model
+from livefan.tracking.model_spec import ModelChoice
+from livefan.tracking.pipeline import Pipeline
+
+RAW = ModelChoice(raw=True)
+
+
+@pytest.fixture
+def images(tmp_path: Path, photo: np.ndarray) -> Path:
+    """A recording of six pictures, one face each."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for index in range(6):
+        cv2.imwrite(str(folder / f"{index}.png"), photo)
+    return folder
+
+
+class Watched:
+    """A session and all that it said."""
+
+    def __init__(self, source: str | Path | int, second: ModelChoice | None = None, **how) -> None:
+        self.results: list[Result] = []
+        self.seconds: list[Result] = []
+        self.pairs: list[Pair] = []
+        self.said: list[str] = []
+        self.threads: set[str] = set()
+        self.ended = threading.Event()
+        self.error: str | None = None
+        self.session = LiveSession(
+            source,
+            ModelChoice(),
+            second,
+            sequence=True,
+            on_result=self._result,
+            on_second=self.seconds.append,
+            on_pair=self.pairs.append,
+            on_status=self.said.append,
+            on_end=self._end,
+            **how,
+        )
+
+    def _result(self, result: Result) -> None:
+        self.results.append(result)
+        self.threads.add(threading.current_thread().name)
+
+    def _end(self, error: str | None) -> None:
+        self.error = error
+        self.ended.set()
+
+    def wait(self, condition: Callable[[], object], seconds: float = 60.0) -> None:
+        until = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < until, f"did not happen in time; it said {self.said}, {self.error}"
+            time.sleep(0.01)
+
+
+@pytest.fixture
+def watch() -> Iterator[Callable[..., Watched]]:
+    """Starts sessions, and ends them."""
+    begun: list[Watched] = []
+
+    def start(source: str | Path | int, second: ModelChoice | None = None, **how) -> Watched:
+        watched = Watched(source, second, **how)
+        begun.append(watched)
+        watched.session.start()
+        return watched
+
+    yield start
+    for watched in begun:
+        watched.session.stop(timeout=10)
+        assert watched.ended.wait(10)
+
+
+def test_every_frame_of_a_recording_is_processed_in_the_sessions_own_thread(watch, images: Path):
+    watched = watch(images)
+    watched.wait(lambda: watched.session.at_end)
+    assert [result.frame.index for result in watched.results] == list(range(6))
+    assert all(len(result.faces) == 1 for result in watched.results)
+    assert watched.session.dropped == 0
+    assert threading.current_thread().name not in watched.threads
+    assert "ended" in watched.said[-1]
+
+
+def test_what_cannot_be_opened_is_said_in_one_line(watch, tmp_path: Path):
+    watched = watch(tmp_path / "none.mp4")
+    assert watched.ended.wait(30)
+    assert watched.error is not None
+    assert "none.mp4" in watched.error
+    assert "\n" not in watched.error
+
+
+def test_what_takes_long_is_said_until_it_is_done(monkeypatch: pytest.MonkeyPatch):
+    load, said = ModelChoice.pipeline, []
+
+    def slow(choice: ModelChoice, *, say: Callable[[str], None], **how) -> Pipeline:
+        say("choosing")
+        return load(choice, say=say, **how)
+
+    monkeypatch.setattr(ModelChoice, "pipeline", slow)
+    model = Model(RAW, 1, said.append)
+    assert model.prepare()
+    model.close()
+    assert said[0] == "choosing"
+    assert said[-1] == ""
+
+
+def test_it_stops_within_a_second_and_leaves_no_thread(clip: Path):
+    before = threading.active_count()
+    watched = Watched(clip, RAW)
+    watched.session.start()
+    watched.wait(lambda: watched.pairs)
+    assert watched.session.stop(timeout=5)
+    assert watched.ended.is_set()
+    watched.wait(lambda: threading.active_count() <= before, 5)
+
+
+def test_a_pair_is_of_one_frame_and_says_how_far_the_two_are_apart(watch, clip: Path):
+    watched = watch(clip, RAW)
+    watched.wait(lambda: len(watched.pairs) > 20)
+    for pair in watched.pairs:
+        assert pair.first.frame.index == pair.second.frame.index
+        assert pair.first.label == "mobilefan-300w"
+        assert pair.second.label == "mobilefan-300w@raw"
+        (apart,) = pair.disagreements
+        ours, theirs = pair.first.faces[0].points_px, pair.second.faces[0].points_px
+        between_eyes = np.linalg.norm(theirs[36] - theirs[45])
+        expected = 100 * np.linalg.norm(ours - theirs, axis=1).mean() / between_eyes
+        assert apart.overall == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_slow_model_does_not_slow_the_fast_one(watch, clip: Path, monkeypatch: pytest.MonkeyPatch):
+    process = Pipeline.process
+
+    def slow_beside(self: Pipeline, frame: Frame):
+        if threading.current_thread().name == "livefan-second":
+            time.sleep(0.4)
+        return process(self, frame)
+
+    monkeypatch.setattr(Pipeline, "process", slow_beside)
+    watched = watch(clip, RAW)
+    watched.wait(lambda: len(watched.seconds) >= 3)
+    assert len(watched.results) > 4 * len(watched.seconds)
+    watched.wait(lambda: watched.pairs)
+
+
+def test_a_second_model_comes_and_goes_while_it_runs(watch, images: Path):
+    watched = watch(images)
+    watched.wait(lambda: watched.session.at_end)
+    assert not watched.pairs
+    watched.session.second = RAW
+    watched.wait(lambda: watched.pairs)  # of the frame that is held
+    assert watched.pairs[-1].frame.index == 5
+    watched.session.second = None
+    watched.session.seek(0.0)
+    n_pairs, n_results = len(watched.pairs), len(watched.results)
+    watched.wait(lambda: len(watched.results) > n_results)
+    assert len(watched.pairs) == n_pairs
+
+
+def test_another_model_looks_again_at_the_frame_that_is_held(watch, images: Path):
+    watched = watch(images)
+    watched.wait(lambda: watched.session.at_end)
+    watched.session.first = RAW
+    watched.wait(lambda: watched.results[-1].label == "mobilefan-300w@raw")
+    assert watched.results[-1].frame.index == 5
+
+
+def test_a_model_that_cannot_be_loaded_is_said_and_the_old_one_goes_on(watch, clip: Path, tmp_path: Path):
+    watched = watch(clip)
+    watched.session.loop = True
+    watched.wait(lambda: watched.results)
+    watched.session.first = ModelChoice(str(tmp_path / "none.safetensors"))
+    watched.wait(lambda: any("none.safetensors" in text for text in watched.said))
+    n_results = len(watched.results)
+    watched.wait(lambda: len(watched.results) > n_results + 3)
+    assert watched.results[-1].label == "mobilefan-300w"
+    assert watched.session.first == ModelChoice()
+
+
+def test_a_second_model_that_fails_is_said_and_the_first_goes_on(watch, clip: Path, tmp_path: Path):
+    watched = watch(clip, ModelChoice(str(tmp_path / "none.safetensors")))
+    watched.wait(lambda: any("none.safetensors" in text for text in watched.said))
+    n_results = len(watched.results)
+    watched.wait(lambda: len(watched.results) > n_results + 3)
+    assert watched.session.second is None
+
+
+def test_a_second_model_that_fails_late_leaves_the_one_chosen_since(
+    watch, clip: Path, monkeypatch: pytest.MonkeyPatch
+):
+    asked, fail = threading.Event(), threading.Event()
+    load = ModelChoice.pipeline
+
+    def load_or_fail(choice: ModelChoice, **how) -> Pipeline:
+        if choice.weights == "bad":
+            asked.set()
+            assert fail.wait(60)
+            raise LivefanError("bad: cannot be loaded")
+        return load(choice, **how)
+
+    monkeypatch.setattr(ModelChoice, "pipeline", load_or_fail)
+    watched = watch(clip, ModelChoice("bad"))
+    watched.session.loop = True
+    watched.wait(asked.is_set)
+    watched.session.second = RAW
+    watched.wait(lambda: watched.pairs)
+    fail.set()
+    n_pairs = len(watched.pairs)
+    watched.wait(lambda: len(watched.pairs) > n_pairs + 3)
+    assert watched.session.second == RAW
+    assert not any("bad" in text for text in watched.said)
+
+
+def test_an_error_in_the_middle_of_a_recording_ends_the_session_with_it(
+    watch, images: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def read(source: ImageSource) -> Frame | None:
+        frame = next_frame(source)
+        if frame is not None and frame.index == 3:
+            raise LivefanError("images: the disk is gone")
+        return frame
+
+    next_frame = ImageSource.read
+    monkeypatch.setattr(ImageSource, "read", read)
+    watched = watch(images)
+    assert watched.ended.wait(60)
+    assert [result.frame.index for result in watched.results] == [0, 1, 2]
+    assert watched.error == "images: the disk is gone"
+
+
+def test_a_step_shows_the_neighbour_and_heatmaps_come_with_it(watch, clip: Path):
+    watched = watch(clip)
+    watched.wait(lambda: len(watched.results) > 5)
+    watched.session.paused = True
+    time.sleep(0.3)
+    index = watched.results[-1].frame.index
+    watched.session.heatmaps = True
+    watched.wait(lambda: watched.results[-1].heatmaps)
+    (maps,) = watched.results[-1].heatmaps
+    assert maps.maps.shape[0] == IBUG_68.n_points
+    for step, expected in ((1, index + 1), (-1, index), (-1, index - 1)):
+        watched.session.step(step)
+        watched.wait(lambda expected=expected: watched.results[-1].frame.index == expected)
+        assert watched.results[-1].heatmaps
+        assert watched.session.paused
+
+
+def test_heatmaps_are_brightest_where_the_landmarks_are(watch, images: Path):
+    watched = watch(images)
+    watched.session.heatmaps = True
+    watched.wait(lambda: watched.results and watched.results[-1].heatmaps)
+    result = watched.results[-1]
+    (maps,), (face,) = result.heatmaps, result.faces
+    stride = maps.crop.size / maps.maps.shape[-1]
+    for point, cells in enumerate(maps.maps):
+        y, x = np.unravel_index(cells.argmax(), cells.shape)
+        at_crop = np.array([(x + 0.5) * stride - 0.5, (y + 0.5) * stride - 0.5, 1.0])
+        expected = maps.crop.matrix @ [*face.points_px[point], 1.0]
+        assert np.abs(at_crop[:2] - expected).max() < 2.5 * stride
+
+
+def test_smoothing_reaches_both_models_but_not_a_raw_one(watch, clip: Path):
+    watched = watch(clip, RAW)
+    watched.session.smoothing = 0.9
+    watched.wait(lambda: watched.seconds and watched.results[-1].smoothing == 0.9)
+    assert watched.seconds[-1].smoothing == 0.0
+    (face,) = watched.seconds[-1].faces
+    assert face.raw_points_px is not None
+    assert np.array_equal(face.points_px, face.raw_points_px)
+
+
+def test_a_camera_is_held_without_a_frame_and_goes_on(
+    watch, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
+):
+    class Camera(Numbered):
+        def _next(self) -> Frame | None:
+            frame = super()._next()
+            time.sleep(0.02)
+            return frame and Frame(photo, frame.index, frame.captured_at, frame.source_time)
+
+    source = Camera(10_000, live=True)
+    source.turns.release(10_000)
+    monkeypatch.setattr("livefan.live.session.open_source", lambda *args, **more: source)
+    watched = watch(0)
+    watched.wait(lambda: len(watched.results) > 3)
+    watched.session.paused = True
+    time.sleep(0.5)
+    n_results = len(watched.results)
+    time.sleep(0.5)
+    assert len(watched.results) == n_results
+    watched.session.paused = False
+    watched.wait(lambda: len(watched.results) > n_results + 3)
+
+
+class TestAdvice:
+    def result(self, at: float, level: int, faces: int = 0) -> Result:
+        frame = Frame(np.full((48, 64, 3), level, np.uint8), 0, 0.0, at)
+        return Result(frame, [None] * faces, IBUG_68, "", "", 0.0, 0.0, 0.0, at)  # type: ignore[list-item]
+
+    def test_nothing_is_said_while_a_face_is_seen_or_has_just_gone(self):
+        advice = Advice()
+        assert advice.add(self.result(0.0, 100, faces=1)) == ""
+        assert advice.add(self.result(0.9, 100)) == ""
+        assert "No face" in advice.add(self.result(1.1, 100))
+        assert advice.add(self.result(1.2, 100, faces=1)) == ""
+
+    def test_the_dark_is_named(self):
+        advice = Advice()
+        advice.add(self.result(0.0, 5))
+        assert "dark" in advice.add(self.result(2.0, 5))
+
+    def test_a_small_bright_lamp_in_the_dark_does_not_make_it_light(self):
+        image = np.full((480, 640, 3), 4, np.uint8)
+        image[:40, :40] = 255
+        assert is_dark(Frame(image, 0, 0.0, 0.0))
+
+
+def test_a_rate_is_counted_over_recent_events(monkeypatch: pytest.MonkeyPatch):
+    now = [100.0]
+    monkeypatch.setattr("livefan.core.rates.time.perf_counter", lambda: now[0])
+    meter = RateMeter(window=1.0)
+    assert meter.rate() == 0.0
+    for _ in range(50):
+        now[0] += 0.05
+        meter.tick()
+    assert meter.rate() == pytest.approx(20.0)
+    now[0] += 10
+    assert meter.rate() == 0.0

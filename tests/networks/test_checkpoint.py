@@ -1,0 +1,218 @@
+import json
+import os
+import pickle
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from livefan.core.errors import LivefanError
+from livefan.core.landmarks import COFW_29
+from livefan.core.resources import IMAGENET_ENCODER, bundled_folder, find_weights
+from livefan.networks.checkpoint import Weights, WeightsInfo, load_weights, read_tensors, save_weights
+from livefan.networks.mobilefan import MobileFAN
+from livefan.training.initial import load_initial
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """A weight file of a fresh half-width network."""
+    path = tmp_path / "half.safetensors"
+    save_weights(path, MobileFAN(68, 0.5), WeightsInfo(scheme="300w-68", width=0.5))
+    return path
+
+
+def one_line(error: pytest.ExceptionInfo[LivefanError], path: Path) -> str:
+    """The message, after checking that it is one line that names the file."""
+    text = str(error.value)
+    assert "\n" not in text
+    assert str(path) in text
+    return text
+
+
+def test_the_networks_have_the_parameters_of_the_paper():
+    counts = [sum(p.numel() for p in MobileFAN(68, width).parameters()) for width in (1.0, 0.5)]
+    assert counts == [2_116_164, 702_852]
+
+
+def test_heatmaps_are_a_quarter_of_the_input_one_a_landmark():
+    assert MobileFAN(29, 0.5).eval()(torch.zeros(2, 3, 256, 256)).shape == (2, 29, 64, 64)
+
+
+def test_encoder_names_are_torchvisions():
+    keys = set(MobileFAN(68).encoder.state_dict())
+    assert {"features.0.0.weight", "features.1.conv.0.0.weight", "features.17.conv.3.running_var"} <= keys
+    assert keys == set(load_file(bundled_folder("weights") / f"{IMAGENET_ENCODER}.safetensors"))
+
+
+def test_what_is_saved_is_loaded_with_its_metadata(small: Path, tmp_path: Path):
+    loaded = load_weights(small)
+    assert (loaded.info.width, loaded.scheme.name) == (0.5, "300w-68")
+    again = tmp_path / "again.safetensors"
+    save_weights(again, loaded.model, loaded.info)
+    image = torch.randn(1, 3, 256, 256)
+    assert torch.equal(loaded.model(image), load_weights(again).model(image))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_a_saved_file_may_be_read_by_whom_the_user_lets_read_files(small: Path, tmp_path: Path):
+    other = tmp_path / "other"
+    other.touch()
+    assert small.stat().st_mode == other.stat().st_mode
+
+
+def test_the_shipped_weights_say_what_they_are(weights: Weights):
+    assert (weights.info.width, weights.scheme.name) == (1.0, "300w-68")
+    assert {"data", "terms", "command", "commit", "seed", "validation"} <= set(weights.info.training)
+    assert not weights.model.training
+
+
+def test_the_names_of_shipped_weights_work_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    assert find_weights("mobilefan-300w").is_file()
+
+
+def test_a_missing_file_is_named_with_those_that_ship(tmp_path: Path):
+    with pytest.raises(LivefanError, match="mobilefan-300w") as error:
+        load_weights(tmp_path / "none.safetensors")
+    one_line(error, tmp_path / "none.safetensors")
+
+
+class Touch:
+    """Unpickling this creates a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("name", ["weights.pth", "weights.safetensors"])
+@pytest.mark.parametrize("writer", ["pickle", "torch"])
+def test_a_pickle_is_refused_and_never_run(tmp_path: Path, name: str, writer: str):
+    path, trap = tmp_path / name, tmp_path / "trap"
+    if writer == "pickle":
+        path.write_bytes(pickle.dumps(Touch(trap)))
+    else:
+        torch.save(Touch(trap), path)
+    with pytest.raises(LivefanError, match="pickle") as error:
+        load_weights(path)
+    one_line(error, path)
+    assert not trap.exists()
+
+
+def test_the_refusal_of_a_pickle_names_the_lines_that_convert_it_and_they_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """As torchvision publishes its networks: the state of a MobileNetV2, here that of a fresh encoder."""
+    monkeypatch.chdir(tmp_path)
+    encoder = MobileFAN(68, 0.5).encoder.state_dict()
+    torch.save(encoder, tmp_path / "checkpoint.pth")
+    network = MobileFAN(68, 0.5)
+    with pytest.raises(LivefanError, match=r"by the lines of Python in .*README\.md$") as error:
+        load_initial(network, "checkpoint.pth")
+    described = Path(one_line(error, Path("checkpoint.pth")).rpartition(" in ")[2]).read_text()
+    exec(described.partition("```python\n")[2].partition("```")[0], {})
+    load_initial(network, "checkpoint.safetensors")
+    assert all(torch.equal(value, encoder[key]) for key, value in network.encoder.state_dict().items())
+
+
+def test_a_header_whose_length_looks_like_a_pickle_is_none(tmp_path: Path):
+    """The length stands in the first bytes; 0x80 is a pickle's first byte."""
+    path = tmp_path / "weights.safetensors"
+    for filler in range(0, 256, 8):
+        save_file({"a": torch.zeros(1)}, path, metadata={"filler": "x" * filler})
+        if path.read_bytes()[0] == 0x80:
+            break
+    assert path.read_bytes()[0] == 0x80
+    assert read_tensors(path)[0].keys() == {"a"}
+
+
+def test_a_cut_or_garbled_file_is_refused(small: Path):
+    whole = small.read_bytes()
+    for damaged in (whole[: len(whole) // 2], b"", b"not weights at all", b"\xff" * 64):
+        small.write_bytes(damaged)
+        with pytest.raises(LivefanError) as error:
+            load_weights(small)
+        one_line(error, small)
+
+
+def test_another_scheme_than_the_one_needed_is_refused(small: Path):
+    with pytest.raises(LivefanError, match="cofw-29") as error:
+        load_weights(small, scheme=COFW_29.name)
+    one_line(error, small)
+
+
+def rewritten(path: Path, **changes: object) -> None:
+    """Change entries of a weight file's metadata."""
+    info = {
+        "scheme": "300w-68",
+        "width": 0.5,
+        "architecture": "mobilefan",
+        "mean": [0.485, 0.456, 0.406],
+        "std": [0.229, 0.224, 0.225],
+    }
+    save_file(load_file(path), path, metadata={"livefan": json.dumps(info | changes)})
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"architecture": "resnet"}, "resnet"),
+        ({"scheme": "my-5"}, "my-5"),
+        ({"scheme": "wflw-98"}, "do not fit"),
+        ({"width": 1.0}, "do not fit"),
+        ({"mean": [0.5, 0.5, 0.5]}, "normalisation"),
+        ({"input_size": 112}, "256"),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused(small: Path, changes: dict[str, object], said: str):
+    rewritten(small, **changes)
+    with pytest.raises(LivefanError, match=said):
+        load_weights(small)
+
+
+def test_weights_without_metadata_are_refused(small: Path):
+    save_file(load_file(small), small)
+    with pytest.raises(LivefanError, match="no livefan metadata") as error:
+        load_weights(small)
+    one_line(error, small)
+
+
+def test_a_network_starts_from_imagenet_or_from_another_network(small: Path):
+    model = MobileFAN(68)
+    load_initial(model, IMAGENET_ENCODER)
+    imagenet = load_file(bundled_folder("weights") / f"{IMAGENET_ENCODER}.safetensors")
+    assert torch.equal(model.encoder.state_dict()["features.0.0.weight"], imagenet["features.0.0.weight"])
+    half = MobileFAN(68, 0.5)
+    load_initial(half, small)
+    assert torch.equal(half.head.weight, load_weights(small).model.head.weight)
+    of_other_points = MobileFAN(29, 0.5)
+    load_initial(of_other_points, small)
+    assert torch.equal(of_other_points.encoder.features[0][0].weight, half.encoder.features[0][0].weight)
+    with pytest.raises(LivefanError, match="width 0"):
+        load_initial(MobileFAN(68, 0.5), IMAGENET_ENCODER)
+
+
+def test_saving_over_a_file_leaves_it_whole_when_writing_fails(small: Path, monkeypatch: pytest.MonkeyPatch):
+    before = small.read_bytes()
+
+    def fails(path: Path, data: bytes) -> int:
+        with path.open("wb") as file:
+            file.write(data[: len(data) // 2])
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Path, "write_bytes", fails)
+    with pytest.raises(OSError, match="disk full"):
+        save_weights(small, MobileFAN(68, 0.5), WeightsInfo(scheme="300w-68", width=0.5))
+    assert small.read_bytes() == before
+    assert [path.name for path in small.parent.iterdir()] == [small.name]
+
+
+def test_an_output_into_a_missing_folder_is_refused(tmp_path: Path):
+    with pytest.raises(LivefanError, match="no such folder"):
+        save_weights(tmp_path / "none" / "w.safetensors", MobileFAN(68, 0.5), WeightsInfo("300w-68"))
+    shutil.rmtree(tmp_path, ignore_errors=True)

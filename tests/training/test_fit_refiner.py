@@ -1,0 +1,263 @@
+import json
+import shutil
+import sys
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from livefan.cli.main import build_parser, main
+from livefan.core.errors import LivefanError
+from livefan.core.frame import Face
+from livefan.core.landmarks import IBUG_68
+from livefan.datasets import write_pts
+from livefan.export.quantise import quantise
+from livefan.networks.checkpoint import load_weights, read_tensors, save_weights
+from livefan.networks.checkpoint_info import read_weight_file
+from livefan.networks.shape_refiner import ShapeRefiner
+from livefan.runtimes.base import RuntimeChoice
+from livefan.runtimes.int8_rewrite import tuned
+from livefan.runtimes.openvino_runtime import OpenVinoRuntime, load_network, read_model
+from livefan.runtimes.selection import check_crops, int8_path, open_runtime
+from livefan.runtimes.torch_runtime import TorchRuntime
+from livefan.training.fit_refiner import Sightings, fit_refiner
+
+
+def moving(n_points: int, seed: int = 0) -> ShapeRefiner:
+    """A refiner that moves landmarks by some hundredths of the face's size."""
+    torch.manual_seed(seed)
+    refiner = ShapeRefiner(n_points, 32)
+    for layer in (refiner.bent, refiner.straight):
+        nn.init.normal_(layer.weight, std=0.003)
+    return refiner.requires_grad_(False).eval()
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The weights of half width with such a refiner."""
+    path = tmp_path_factory.mktemp("small") / "small.safetensors"
+    loaded = load_weights("mobilefan-half-300w")
+    save_weights(path, loaded.model, loaded.info, refiner=moving(68))
+    return path
+
+
+def test_made_it_moves_nothing(face: Face):
+    landmarks = torch.rand(3, 68, 4) * 256
+    assert torch.equal(ShapeRefiner(68)(landmarks), landmarks)
+
+
+@given(
+    st.floats(-500, 500),
+    st.floats(-500, 500),
+    st.floats(0.1, 10),
+    st.integers(0, 1000),
+)
+def test_it_moves_a_face_the_same_wherever_it_lies_and_however_large(
+    x: float, y: float, scale: float, seed: int
+):
+    refiner = moving(68)
+    points = torch.rand(1, 68, 2, generator=torch.Generator().manual_seed(seed)) * 200
+    elsewhere = points * scale + torch.tensor([x, y])
+    moved = refiner(points) - points
+    assert float(moved.abs().max()) > 0.1
+    assert torch.allclose(refiner(elsewhere) - elsewhere, moved * scale, atol=0.02 * max(scale, 1))
+
+
+def test_confidence_and_spread_stay_and_faces_of_a_batch_do_not_meet():
+    landmarks = torch.rand(4, 68, 4) * 200
+    refiner = moving(68)
+    refined = refiner(landmarks)
+    assert torch.equal(refined[..., 2:], landmarks[..., 2:])
+    assert torch.allclose(refined[2], refiner(landmarks[2:3])[0], atol=1e-4)
+
+
+def test_landmarks_all_in_one_place_stay_numbers():
+    assert torch.isfinite(moving(68)(torch.full((1, 68, 2), 7.0))).all()
+
+
+def test_fitted_it_undoes_what_the_shape_tells(face: Face):
+    """Much of the error is a jaw left behind by an open mouth, which shows in the shape; noise does not."""
+    generator = torch.Generator().manual_seed(3)
+    base = torch.from_numpy(face.points_px).float()
+    truth = base + 4 * torch.randn(1500, 68, 2, generator=generator)
+    open_by = torch.rand(1500, 1, generator=generator)
+    truth[:, 48:, 1] += 30 * open_by
+    noise = torch.randn(1500, 68, 2, generator=generator)
+    found = truth + noise
+    found[:, 6:11, 1] -= 20 * open_by
+    refiner = fit_refiner(Sightings(found[:1200], truth[:1200]), IBUG_68)
+    before, after = (
+        (points[1200:] - truth[1200:])[:, 6:11].norm(dim=-1).mean() for points in (found, refiner(found))
+    )
+    assert after < 0.5 * before
+    assert (refiner(found) - truth)[1200:].norm(dim=-1).mean() < 1.15 * noise.norm(dim=-1).mean()
+
+
+def test_the_largest_seed_that_can_be_named_fits_one_too(monkeypatch: pytest.MonkeyPatch):
+    command = ["refine", "w", "--root", ".", "-o", "x", "--seed", str(2**64 - 1)]
+    monkeypatch.setattr("livefan.training.fit_refiner._STEPS", 2)
+    shapes = torch.rand(8, 68, 2) * 200
+    refiner = fit_refiner(Sightings(shapes, shapes + 1), IBUG_68, build_parser().parse_args(command).seed)
+    assert torch.isfinite(refiner(shapes)).all()
+
+
+def test_a_weight_file_keeps_its_refiner(small: Path, tmp_path: Path):
+    loaded = load_weights(small)
+    assert loaded.refiner is not None
+    landmarks = torch.rand(1, 68, 4) * 200
+    for half, near in ((False, 0.0), (True, 0.05)):
+        again = tmp_path / f"again-{half}.safetensors"
+        save_weights(again, loaded.model, loaded.info, refiner=loaded.refiner, half=half)
+        refiner = load_weights(again).refiner
+        assert refiner is not None
+        assert float((refiner(landmarks) - moving(68)(landmarks)).abs().max()) <= near
+    save_weights(again, loaded.model, loaded.info)
+    assert load_weights(again).refiner is None
+
+
+def test_a_refiner_for_other_landmarks_is_one_line(small: Path, tmp_path: Path):
+    loaded = load_weights(small)
+    broken = tmp_path / "broken.safetensors"
+    save_weights(broken, loaded.model, loaded.info, refiner=moving(29))
+    with pytest.raises(LivefanError, match="do not fit") as caught:
+        load_weights(broken)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("runtime", ["torch", "openvino", "onnxruntime"])
+def test_every_runtime_refines(runtime: str, small: Path, tmp_path: Path):
+    pytest.importorskip(runtime)
+    loaded = load_weights(small)
+    crops = check_crops(loaded.info.input_size)
+    plain = TorchRuntime(replace(loaded, refiner=None)).run(crops)
+    wanted = moving(68)(torch.from_numpy(plain)).numpy()
+    found = open_runtime(small, RuntimeChoice(runtime, "float32"), cache=tmp_path).run(crops)
+    assert np.abs(wanted - plain).max() > 0.5
+    assert np.abs(found - wanted).max() < 0.02
+
+
+def test_quantised_and_rewritten_it_refines_all_the_same(small: Path, tmp_path: Path):
+    pytest.importorskip("nncf")
+    path = tmp_path / "small.safetensors"
+    shutil.copy(small, path)
+    weights = read_weight_file(path)
+    crops = check_crops(weights.info.input_size)
+    quantise(path, [np.roll(crop, shift, axis=1) for crop in crops for shift in (0, 8, -8, 16)])
+    model = read_model(int8_path(weights))
+    found = []
+    for made in (model, tuned(model, weights.info)):
+        network = load_network("", partial(lambda given: given, made), "int8", 1)
+        found.append(OpenVinoRuntime(weights, network, "int8").run(crops[:1]).copy())
+    as_decoded = TorchRuntime(replace(load_weights(path), refiner=None)).run(crops[:1])
+    apart, moved = (
+        np.linalg.norm((found[1] - each)[..., :2], axis=-1).mean() for each in (found[0], as_decoded)
+    )
+    assert 0 < apart < 0.35
+    assert moved > 1.0
+
+
+def test_another_decoder_than_the_weights_own_is_not_refined(small: Path):
+    loaded = load_weights(small)
+    crops = check_crops(loaded.info.input_size)
+    plain = TorchRuntime(replace(loaded, refiner=None), "argmax").run(crops)
+    assert np.array_equal(TorchRuntime(loaded, "argmax").run(crops), plain)
+    by_itself = TorchRuntime(loaded).run(crops)
+    assert np.array_equal(TorchRuntime(loaded, "soft-argmax").run(crops), by_itself)
+    assert not np.array_equal(TorchRuntime(replace(loaded, refiner=None)).run(crops), by_itself)
+
+
+def test_the_command_writes_weights_that_are_refined(
+    tmp_path: Path,
+    small: Path,
+    photo: np.ndarray,
+    face: Face,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    rng = np.random.default_rng(0)
+    for name in ("lfpw/trainset", "helen/trainset", "afw", "profiles"):
+        (tmp_path / name).mkdir(parents=True)
+        for number in range(6):
+            # Other light on each, in blocks, or they would count as copies of one photograph.
+            light = cv2.resize(
+                rng.uniform(0.3, 1.5, (8, 8)), photo.shape[1::-1], interpolation=cv2.INTER_CUBIC
+            )
+            image = np.clip(photo * light[..., None], 0, 255).astype(np.uint8)
+            cv2.imwrite(str(tmp_path / name / f"{number}.png"), image)
+            write_pts(tmp_path / name / f"{number}.pts", face.points_px)
+    out = tmp_path / "refined.safetensors"
+    command = ["refine", str(small), "--root", str(tmp_path), "--extra", str(tmp_path / "profiles")]
+    monkeypatch.setattr(sys, "argv", ["livefan", "refine", "small.safetensors"])
+    assert main([*command, "--passes", "2", "-o", str(out), "--quiet"]) == 0
+    assert "validation NME" in capsys.readouterr().out
+    before, after = (read_tensors(path)[0] for path in (small, out))
+    assert torch.equal(before["head.weight"], after["head.weight"])
+    assert not torch.equal(before["refiner.straight.bias"], after["refiner.straight.bias"])
+    training = json.loads(read_tensors(out)[1]["livefan"])["training"]
+    assert "views" in training["refiner"]
+    assert training["refined_by"].startswith("livefan refine small.safetensors (commit ")
+    before = json.loads(read_tensors(small)[1]["livefan"])["training"]
+    assert {key: training[key] for key in ("command", "commit")} == {
+        key: before[key] for key in ("command", "commit")
+    }
+
+
+def test_a_folder_that_is_not_there_is_told_before_the_work(
+    tmp_path: Path, small: Path, capsys: pytest.CaptureFixture[str]
+):
+    out = tmp_path / "gone" / "o.safetensors"
+    assert main(["refine", str(small), "--root", str(tmp_path), "-o", str(out)]) == 2
+    assert "gone: no such folder" in capsys.readouterr().err
+
+
+def test_further_faces_of_another_scheme_are_refused_before_the_work(
+    tmp_path: Path, small: Path, face: Face, photo: np.ndarray, capsys: pytest.CaptureFixture[str]
+):
+    for folder, points in (("afw", face.points_px), ("further", face.points_px[:29])):
+        (tmp_path / folder).mkdir()
+        cv2.imwrite(str(tmp_path / folder / "a.png"), photo)
+        write_pts(tmp_path / folder / "a.pts", points)
+    (tmp_path / "lfpw/trainset").mkdir(parents=True)
+    command = ["refine", str(small), "--root", str(tmp_path), "--extra", str(tmp_path / "further")]
+    assert main([*command, "-o", str(tmp_path / "o.safetensors")]) == 2
+    *absent, said = capsys.readouterr().err.splitlines()
+    assert all(line.startswith("absent") for line in absent)
+    assert said.startswith("livefan: further is of scheme cofw-29, 300w train of 300w-68; faces of one run")
+    assert not (tmp_path / "o.safetensors").exists()
+
+
+def test_that_nothing_can_be_measured_is_told_before_the_work(
+    tmp_path: Path,
+    small: Path,
+    face: Face,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr("livefan.training.fit_refiner._look", lambda *a, **b: pytest.fail("worked already"))
+    for name in ("lfpw/trainset", "helen/trainset", "afw"):
+        (tmp_path / name).mkdir(parents=True)
+        for number in range(8):
+            (tmp_path / name / f"{number}.png").write_bytes(b"no image")
+            write_pts(tmp_path / name / f"{number}.pts", face.points_px)
+    out = tmp_path / "o.safetensors"
+    assert main(["refine", str(small), "--root", str(tmp_path), "-o", str(out)]) == 2
+    *_, said = capsys.readouterr().err.splitlines()
+    assert said.startswith(
+        "livefan: 300w validation: holds no face that can be used; check --root; the first"
+    )
+    assert ".png: cannot be read as an image" in said
+
+
+def test_weights_that_are_not_there_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "lfpw/trainset").mkdir(parents=True)
+    command = ["refine", "absent", "--root", str(tmp_path), "-o", str(tmp_path / "o.safetensors")]
+    assert main(command) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert not (tmp_path / "o.safetensors").exists()

@@ -1,0 +1,110 @@
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from livefan.networks.mobilefan import MobileFAN
+from livefan.training.learner import Learner
+from livefan.training.losses import (
+    HEATMAP_LOSSES,
+    DistillationCriterion,
+    LandmarkCriterion,
+    adaptive_wing,
+    graph_distance,
+    squared_error,
+)
+
+
+def gaussians(target: torch.Tensor, sigma: float, size: int = 64) -> torch.Tensor:
+    cells = torch.arange(float(size))
+    rows, columns = (cells - target[..., 1:]) ** 2, (cells - target[..., :1]) ** 2
+    return torch.exp(-(rows[..., :, None] + columns[..., None, :]) / (2 * sigma**2))
+
+
+@settings(max_examples=20)
+@given(st.integers(2, 9), st.integers(1, 6), st.integers(1, 6), st.integers(0, 1000))
+def test_the_distance_of_two_graphs_is_that_of_their_matrices(size: int, c: int, d: int, seed: int):
+    generator = torch.Generator().manual_seed(seed)
+    ours = torch.rand(3, c, size, size, generator=generator) - 0.3
+    theirs = torch.rand(3, d, size, size, generator=generator) - 0.3
+
+    def graph(maps: torch.Tensor) -> torch.Tensor:
+        nodes = torch.nn.functional.normalize(maps.flatten(2), dim=1)
+        return nodes.transpose(1, 2) @ nodes
+
+    direct = (graph(ours) - graph(theirs)).square().mean()
+    assert graph_distance(ours, theirs).item() == pytest.approx(direct.item(), rel=1e-3, abs=1e-6)
+
+
+def test_a_graph_does_not_change_with_the_channels_order_or_scale():
+    maps = torch.rand(2, 8, 16, 16)
+    assert graph_distance(maps, 3 * maps.flip(1)).item() == pytest.approx(0, abs=1e-6)
+    assert graph_distance(maps, torch.rand(2, 8, 16, 16)).item() > 1e-3
+
+
+def test_a_student_that_equals_its_teacher_has_no_distillation_loss():
+    heatmaps = torch.randn(2, 5, 64, 64)
+    stages = [torch.rand(2, 8, size, size) for size in (16, 32, 64)]
+    same = DistillationCriterion(1.0, 1.0, 1.0)(heatmaps, stages, stages, heatmaps, stages)
+    assert set(same) == {"aligned", "similarity", "response"}
+    assert all(value.abs() < 1e-5 for value in same.values())
+    other = DistillationCriterion(1.0, 1.0, 1.0)(
+        heatmaps, stages, [stage + 0.5 for stage in stages], torch.zeros_like(heatmaps), stages
+    )
+    assert other["aligned"].item() == pytest.approx(3 * 0.25, rel=1e-5)
+    # Against a uniform teacher the divergence is the mean log-probability below that of uniform.
+    expected = -math.log(4096) - heatmaps.flatten(2).log_softmax(-1).mean()
+    assert other["response"].item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+def test_terms_of_no_weight_are_not_computed():
+    heatmaps, stages = torch.zeros(1, 5, 64, 64), [torch.rand(1, 8, 16, 16)]
+    assert DistillationCriterion()(heatmaps, stages, [], heatmaps, stages) == {}
+    assert set(LandmarkCriterion(0.0, 1.0, "mse")(heatmaps, torch.rand(1, 5, 2) * 200)) == {"heatmap"}
+
+
+def test_adapters_lift_each_stage_to_the_teachers_channels():
+    learner = Learner(MobileFAN(5, 0.5), 24)
+    _, stages, lifted = learner(torch.rand(2, 3, 256, 256))
+    assert [tuple(stage.shape) for stage in stages] == [(2, 128, s, s) for s in (16, 32, 64)]
+    assert [tuple(stage.shape) for stage in lifted] == [(2, 24, s, s) for s in (16, 32, 64)]
+    assert len({id(parameter) for adapter in learner.adapters for parameter in adapter.parameters()}) == 9
+
+
+def test_regressed_heatmaps_are_compared_to_gaussians_of_height_one():
+    target = torch.tensor([[[20.25, 31.5], [40.0, 8.0]]])
+    perfect = gaussians(target, 1.0)
+    assert squared_error(perfect, target, 1.0).abs().max() < 1e-12
+    assert torch.allclose(squared_error(perfect + 0.5, target, 1.0), torch.tensor(0.25))
+
+
+def test_the_adaptive_wing_is_steep_near_the_peak_and_smooth_where_its_parts_meet():
+    target = torch.tensor([[[32.0, 32.0]]])
+    perfect = gaussians(target, 1.0)
+    assert adaptive_wing(perfect, target, 1.0).item() == pytest.approx(0, abs=1e-6)
+    errors = torch.linspace(0.3, 0.7, 401)
+    # One background cell far from the peak, whose error grows through theta = 0.5.
+    losses = []
+    for error in errors:
+        heatmaps = perfect.clone()
+        heatmaps[..., 5, 5] += error
+        losses.append(adaptive_wing(heatmaps, target, 1.0).item() * 4096)
+    steps = torch.tensor(losses).diff()
+    assert losses[200] == pytest.approx(14 * math.log1p(0.5**2.1), rel=1e-3)  # omega ln(1 + e^alpha)
+    assert (steps > 0).all()
+    assert (steps.diff().abs() < 0.01 * steps.mean()).all()
+
+
+@pytest.mark.parametrize("name", HEATMAP_LOSSES)
+def test_every_heatmap_loss_has_finite_gradients_that_lead_down(name: str):
+    torch.manual_seed(0)
+    points = torch.rand(2, 5, 2) * 160 + 40
+    heatmaps = torch.zeros(2, 5, 64, 64, requires_grad=True)
+    criterion = LandmarkCriterion(0.0, 1.0, name)
+    before = criterion(heatmaps, points)["heatmap"]
+    (gradient,) = torch.autograd.grad(before, heatmaps)
+    assert gradient.isfinite().all()
+    after = criterion(heatmaps - 1e-3 * gradient, points)["heatmap"]
+    assert after < before
