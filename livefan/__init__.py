@@ -8,6 +8,8 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from livefan.core.version import __version__ as __version__
+
 # The matrices here are as small as a face's landmarks. numpy's threads gain nothing on them, but would spin
 # on a second core while they wait for the next one.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
     from livefan.io.open import open_source as open_source
     from livefan.networks.checkpoint import load_weights as load_weights
     from livefan.tracking.pipeline import Pipeline as Pipeline
-
-__version__ = "0.1.0"
 
 _HOMES = {
     "open_source": "io.open",

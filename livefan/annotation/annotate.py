@@ -16,7 +16,6 @@ from typing import IO, Any, Protocol
 
 import cv2
 
-import livefan
 from livefan.annotation.encoder import VideoFormat, VideoStage, as_face
 from livefan.annotation.journal import Journal
 from livefan.annotation.measure import follow
@@ -25,6 +24,7 @@ from livefan.annotation.outputs import Outputs, remove
 from livefan.annotation.postprocess import annotated_frames
 from livefan.core.errors import LivefanError, StoppedError
 from livefan.core.resources import DEFAULT_WEIGHTS
+from livefan.core.version import __version__
 from livefan.drawing.faces import OverlayStyle, draw_faces
 from livefan.formats.metadata import Header, Model
 from livefan.formats.records import AnnotatedFrame
@@ -163,7 +163,7 @@ def _measuring(
     """Says which recording is measured and how: what a journal must agree in to be taken up."""
     return json.dumps(
         {
-            "livefan": livefan.__version__,
+            "livefan": __version__,
             "recording": fingerprint or _state(recording),
             "weights": weights.sha256,
             "runtime": asdict(settings.runtime),
@@ -367,7 +367,7 @@ class _Annotation:
 
     def _header(self, source: Source, name: str, pipeline: Pipeline) -> Header:
         return Header(
-            livefan=livefan.__version__,
+            livefan=__version__,
             recording=Path(name).name,
             width=source.size[0],
             height=source.size[1],

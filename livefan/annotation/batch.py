@@ -17,7 +17,7 @@ from pathlib import Path
 from livefan.annotation.annotate import STANDARD_INPUT, Annotated, AnnotationSettings, annotate, done_before
 from livefan.annotation.outputs import Outputs
 from livefan.core.errors import LivefanError
-from livefan.core.files import told_apart
+from livefan.core.files import unique_names
 from livefan.io.images import IMAGE_SUFFIXES, is_image_pattern, natural_key
 from livefan.io.video import RECORDING_SUFFIXES
 
@@ -109,7 +109,7 @@ def name_outputs(
     """
     stems = {recording: _stem(recording) for recording in recordings}
     alike = Counter(stem.lower() for stem in stems.values())
-    names = told_apart(
+    names = unique_names(
         {
             # a.mkv and a.mp4 would both become a.mp4.
             recording: stem if alike[stem.lower()] == 1 else (Path(recording).name or stem).replace(".", "_")

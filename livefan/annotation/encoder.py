@@ -217,7 +217,7 @@ class _Encoder:
         try:
             packets = context.encode(picture)
         except av.error.FFmpegError as error:
-            raise self._refused(error) from error
+            raise self._rejected(error) from error
         self._packets += [
             EncodedPacket(packet.pts, packet.is_keyframe, bytes(packet))
             for packet in packets
@@ -235,10 +235,10 @@ class _Encoder:
         try:
             context.open()
         except av.error.FFmpegError as error:
-            raise self._refused(error) from error
+            raise self._rejected(error) from error
         return context
 
-    def _refused(self, error: av.error.FFmpegError) -> LivefanError:
+    def _rejected(self, error: av.error.FFmpegError) -> LivefanError:
         width, height = self._picture.size
         return LivefanError(
             f"{self._path}: {self._video.codec} cannot encode {width} x {height} pictures "

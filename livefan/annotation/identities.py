@@ -21,7 +21,7 @@ _REMEMBERED = 32
 
 
 @dataclass
-class _Role:
+class Identity:
     """A face of the recording, as it was seen last.
 
     Attributes:
@@ -40,17 +40,18 @@ class _Role:
     n_looks: int = 0
 
     def see(self, look: np.ndarray) -> None:
+        """Take a further appearance into the mean."""
         self.n_looks = min(self.n_looks + 1, _REMEMBERED)
         before = look if self.look is None else self.look
         self.look = before + (look - before) / self.n_looks
 
 
-class Cast:
+class IdentityAssigner:
     """Gives each follow the id of the face it follows, in the order in which they appear."""
 
     def __init__(self) -> None:
         self._ids: dict[int, int] = {}
-        self._roles: dict[int, _Role] = {}
+        self._roles: dict[int, Identity] = {}
         self._looked_until = -1
 
     def track_id(self, track: int) -> int:
@@ -84,7 +85,7 @@ class Cast:
                 known = self._known(box_px, look, moment, taken)
                 self._ids[face.track] = known or len(self._roles) + 1
             track_id = self._ids[face.track]
-            role = self._roles.setdefault(track_id, _Role(track_id, -1, 0.0, box_px))
+            role = self._roles.setdefault(track_id, Identity(track_id, -1, 0.0, box_px))
             if role.frame < face.frame:
                 role.frame, role.seconds, role.box_px = face.frame, moment.seconds, box_px
         for seen_look in new_looks:

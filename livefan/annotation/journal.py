@@ -144,7 +144,7 @@ class Journal:
                         face.track,
                         face.points_px.tobytes(),
                         face.confidence.tobytes(),
-                        face.spread_px.tobytes(),
+                        face.sigma_px.tobytes(),
                         face.backwards,
                     )
                     for face in faces
@@ -201,10 +201,10 @@ class Journal:
                 track,
                 np.frombuffer(points, np.float64).reshape(-1, 2),
                 np.frombuffer(confidence, np.float64),
-                np.frombuffer(spread, np.float64),
+                np.frombuffer(sigma, np.float64),
                 bool(backwards),
             )
-            for frame, track, points, confidence, spread, backwards in rows
+            for frame, track, points, confidence, sigma, backwards in rows
         ]
 
     def looks(self, first: int, end: int) -> list[Look]:

@@ -21,7 +21,7 @@ from livefan.io.source import Source
 from livefan.tracking.landmarker import locate
 from livefan.tracking.lookahead import LookingAhead
 from livefan.tracking.pipeline import Pipeline
-from livefan.tracking.track import PRESENCE
+from livefan.tracking.track import MIN_FACE_SCORE
 
 BATCH = 32
 """Frames between two entries in the journal: what a kill can lose."""
@@ -135,8 +135,8 @@ class _Batch:
 
 
 def _measured(number: int, face: Face) -> Measured:
-    spread_px = np.zeros(len(face.points_px)) if face.spread_px is None else face.spread_px
-    return Measured(number, face.track_id, face.points_px, face.confidence, spread_px)
+    sigma_px = np.zeros(len(face.points_px)) if face.sigma_px is None else face.sigma_px
+    return Measured(number, face.track_id, face.points_px, face.confidence, sigma_px)
 
 
 def _moment(number: int, frame: Frame, source: Source) -> Moment:
@@ -157,10 +157,10 @@ def _follow_back(face: Face, reach: _Reach, pipeline: Pipeline) -> list[Measured
         points_px, confidence = located.points_px, located.confidence
         box = bounding_box(points_px)
         taken = any(iou(box, bounding_box(other)) > _SAME_FACE_IOU for other in earlier.faces.values())
-        if confidence.mean() < PRESENCE or taken:
+        if confidence.mean() < MIN_FACE_SCORE or taken:
             break
         earlier.faces[face.track_id] = points_px
         measured.append(
-            Measured(earlier.index, face.track_id, points_px, confidence, located.spread_px, backwards=True)
+            Measured(earlier.index, face.track_id, points_px, confidence, located.sigma_px, backwards=True)
         )
     return measured

@@ -12,13 +12,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from livefan.annotation.identities import Cast
+from livefan.annotation.identities import IdentityAssigner
 from livefan.annotation.journal import Journal
 from livefan.annotation.measure import REACH
 from livefan.core.boxes import bounding_box
 from livefan.core.landmarks import LandmarkScheme
 from livefan.formats.records import AnnotatedFace, AnnotatedFrame, Found, Measured, Moment
-from livefan.measures.aspect_ratios import openings
+from livefan.measures.aspect_ratios import aspect_ratios
 from livefan.measures.head_pose import head_pose
 from livefan.tracking.kalman import DEFAULT_STRENGTH, KalmanSmoother, Step, smooth_steps
 
@@ -49,7 +49,7 @@ def annotated_frames(
     Raises:
         InterruptedError: if the journal is closed before it is complete.
     """
-    cast = Cast()
+    cast = IdentityAssigner()
     smoothers: dict[int, _Smoother] = {}
     context = max(CONTEXT, math.ceil(longest_gap * (fps or 0)) + 1)
     chunk = max(CHUNK, context)
@@ -77,7 +77,7 @@ def annotated_frames(
         start += chunk
 
 
-def _by_face(faces: list[Measured], cast: Cast) -> dict[int, dict[int, Measured]]:
+def _by_face(faces: list[Measured], cast: IdentityAssigner) -> dict[int, dict[int, Measured]]:
     """What was measured in a window, by face in the order of the ids and then by frame."""
     by_face: dict[int, dict[int, Measured]] = {}
     for face in faces:
@@ -101,7 +101,7 @@ class _Smoother:
             return {frame: face.points_px for frame, face in seen.items()}
         for frame, face in seen.items():
             if frame > last:
-                self._filter.update(face.points_px, face.spread_px, moments[frame - first].seconds)
+                self._filter.update(face.points_px, face.sigma_px, moments[frame - first].seconds)
                 assert self._filter.step is not None
                 self._steps[frame] = self._filter.step
         self._steps = {frame: step for frame, step in self._steps.items() if frame >= first}
@@ -126,7 +126,7 @@ def _annotate(
         raw_points_px=np.full((scheme.n_points, 2), np.nan) if measured is None else measured.points_px,
         confidence=np.zeros(scheme.n_points) if measured is None else measured.confidence,
         pose=head_pose(shown, scheme, moment.width * pixel_aspect, moment.height),
-        openings=openings(shown, scheme),
+        aspect_ratios=aspect_ratios(shown, scheme),
     )
 
 

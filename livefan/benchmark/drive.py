@@ -25,7 +25,7 @@ from livefan.benchmark.window import WindowReport  # noqa: E402
 from livefan.cli.main import end_process  # noqa: E402
 from livefan.core.errors import LivefanError  # noqa: E402
 from livefan.gui.app import make_application, shorten_collections  # noqa: E402
-from livefan.gui.preferences import Asked  # noqa: E402
+from livefan.gui.preferences import CliOverrides  # noqa: E402
 from livefan.gui.window import MainWindow  # noqa: E402
 from livefan.live.view_state import Layout  # noqa: E402
 from livefan.tracking.model_spec import ModelChoice  # noqa: E402
@@ -140,7 +140,7 @@ def drive(clip: str, choice: ModelChoice, pace: float, begun_at: float) -> Windo
         settings = QSettings(str(Path(folder) / "settings.ini"), QSettings.Format.IniFormat)
         before = threading.active_count()
         window = MainWindow(
-            Asked(source=clip, first=choice, loop=True), settings=settings, pictures=Path(folder)
+            CliOverrides(source=clip, first=choice, loop=True), settings=settings, pictures=Path(folder)
         )
         window.show()
         driver = _Drive(window, pace)

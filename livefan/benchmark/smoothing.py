@@ -39,14 +39,14 @@ SETTLED = 1.0
 class Filter(Protocol):
     """What smooths the landmarks of one face."""
 
-    def update(self, points_px: np.ndarray, spread_px: np.ndarray, time: float) -> np.ndarray:
+    def update(self, points_px: np.ndarray, sigma_px: np.ndarray, time: float) -> np.ndarray:
         """Take in a measurement and return the filtered landmarks, both ``(n, 2)``."""
 
 
 class Unfiltered:
     """The landmarks as measured."""
 
-    def update(self, points_px: np.ndarray, spread_px: np.ndarray, time: float) -> np.ndarray:
+    def update(self, points_px: np.ndarray, sigma_px: np.ndarray, time: float) -> np.ndarray:
         """The landmarks as measured."""
         return points_px
 
@@ -63,7 +63,7 @@ class ConstantVelocity:
         self._noise, self._acceleration = noise, acceleration
         self._state: np.ndarray | None = None
 
-    def update(self, points_px: np.ndarray, spread_px: np.ndarray, time: float) -> np.ndarray:
+    def update(self, points_px: np.ndarray, sigma_px: np.ndarray, time: float) -> np.ndarray:
         """One predict and one update of all coordinates."""
         if self._state is None:
             size = np.ptp(points_px, axis=0).max()
@@ -98,7 +98,7 @@ class OneEuro:
         self._velocity = self._measured = np.empty((0, 2))
         self._time = 0.0
 
-    def update(self, points_px: np.ndarray, spread_px: np.ndarray, time: float) -> np.ndarray:
+    def update(self, points_px: np.ndarray, sigma_px: np.ndarray, time: float) -> np.ndarray:
         """One step of the low-pass filter whose cutoff follows the speed."""
         if self._filtered is None:
             self._filtered, self._velocity = points_px, np.zeros_like(points_px)
@@ -142,7 +142,7 @@ class Recording:
 
     motion: Motion
     points_px: np.ndarray
-    spread_px: np.ndarray
+    sigma_px: np.ndarray
     truth_px: np.ndarray
     annotated_px: np.ndarray | None
     fps: float
@@ -195,11 +195,11 @@ def record(pipeline: Pipeline, face: MovingFace, labelled: bool, seed: int) -> I
             poses = [quantised(motion.pose(float(taken_at))) for taken_at in times]
             truth = np.array([face.truth(pose, at_rest) for pose in poses])
             annotated = np.array([face.truth(pose, face.points_px) for pose in poses]) if labelled else None
-            points_px, spread_px = (
+            points_px, sigma_px = (
                 np.array([getattr(each, name) for each in seen.values()])
-                for name in ("points_px", "spread_px")
+                for name in ("points_px", "sigma_px")
             )
-            yield Recording(replace(motion, times=times), points_px, spread_px, truth, annotated, fps)
+            yield Recording(replace(motion, times=times), points_px, sigma_px, truth, annotated, fps)
 
 
 def faces(pipeline: Pipeline, root: Path | None, count: int) -> Iterator[tuple[MovingFace, bool]]:
@@ -279,9 +279,9 @@ def run(filter_: Filter, recording: Recording) -> np.ndarray:
     """What a filter makes of a recording."""
     return np.array(
         [
-            filter_.update(points, spread, float(time))
-            for points, spread, time in zip(
-                recording.points_px, recording.spread_px, recording.motion.times, strict=True
+            filter_.update(points, sigma, float(time))
+            for points, sigma, time in zip(
+                recording.points_px, recording.sigma_px, recording.motion.times, strict=True
             )
         ]
     )
@@ -335,7 +335,7 @@ def main() -> None:
         for recording in record(pipeline, face, labelled, seed):
             filtered = {name: run(make(), recording) for name, make in FILTERS.items()}
             filtered[BOTH_WAYS] = smooth_recording(
-                recording.points_px, recording.spread_px, recording.motion.times
+                recording.points_px, recording.sigma_px, recording.motion.times
             )
             for name, points in filtered.items():
                 scores[name].append((recording.motion.name, recording.fps, score(recording, points)))

@@ -46,7 +46,7 @@ def soak(
     minutes: float,
     *,
     every: float = 60.0,
-    say: Callable[[Sample], None] = lambda sample: None,
+    log: Callable[[Sample], None] = lambda sample: None,
 ) -> list[Sample]:
     """Follow the faces of a clip over and over, at the pace at which it plays.
 
@@ -68,7 +68,7 @@ def soak(
         over = now - begun >= 60 * minutes
         if now - since >= every or over:
             samples.append(Sample((now - begun) / 60, held_mebibytes(), watch.timing()))
-            say(samples[-1])
+            log(samples[-1])
             watch.clear()
             since = now
         if over:

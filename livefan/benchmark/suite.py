@@ -137,7 +137,7 @@ def benchmark(
     also: Sequence[str] = (),
     count: int = 100,
     dlib_model: Path | None = None,
-    say: Callable[[str], None] = lambda text: None,
+    log: Callable[[str], None] = lambda text: None,
 ) -> Report:
     """Measure everything.
 
@@ -163,7 +163,7 @@ def benchmark(
     named = {WHOLE_WAY: str(weights)} | {f"{WHOLE_WAY}, {names[each]}": each for each in also}
     with tempfile.TemporaryDirectory(prefix="livefan-benchmark-") as folder:
         usable, notes = from_first_face(clip, open_runtime(weights, choice), count, Path(folder))
-        report = _measure(usable, named, choice, count, dlib_model, say)
+        report = _measure(usable, named, choice, count, dlib_model, log)
     return replace(report, clip=Path(clip).name, notes=notes + report.notes)
 
 
@@ -173,7 +173,7 @@ def _measure(
     choice: RuntimeChoice,
     count: int,
     dlib_model: Path | None,
-    say: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> Report:
     """What :func:`benchmark` does, on a clip that begins with a face and has frames enough.
 
@@ -181,18 +181,18 @@ def _measure(
         weights: by the name of the program that uses them.
     """
     notes = _hold_to_cores(choice.threads)  # and with it every process that is begun from here on
-    say("start-up and memory")
+    log("start-up and memory")
     sizes_of_processes = footprints(clip, weights, choice)
     frames = read_frames(clip, count)
     runtimes = {name: open_runtime(each, choice) for name, each in weights.items()}
     runtime = runtimes[WHOLE_WAY]
     face, standard = _first_face(runtime, frames[0]), scaled(frames, 640, 480)
-    say("in turn with its peers")
+    log("in turn with its peers")
     in_turn = _in_turn(runtimes, there_and_back(standard, _ROUNDS * count), dlib_model)
-    say("stages")
+    log("stages")
     stages = {"capture": _time_capture(clip, count)} | _stages(runtime, standard)
     stages |= _model_and_decode(weights[WHOLE_WAY], runtime, choice)
-    say("numbers of faces")
+    log("numbers of faces")
     few = frames[:_FEW]
     centre, side = (face.box_px[:2] + face.box_px[2:]) / 2, float((face.box_px[2:] - face.box_px[:2]).max())
     crowds = {str(n): (n, crowd(few, centre, _SURROUNDINGS * side, n)) for n in FACES}
@@ -200,7 +200,7 @@ def _measure(
         FaceCount(int(name), found, timing)
         for name, (timing, found) in _kinds_in_turn(runtime, crowds, count).items()
     ]
-    say("frame sizes")
+    log("frame sizes")
     by_size = {str(size): (1, scaled(few, *size)) for size in SIZES}
     followed = _kinds_in_turn(runtime, by_size, count).values()
     sizes = [FrameSize(*size, timing) for size, (timing, _) in zip(SIZES, followed, strict=True)]
@@ -357,8 +357,8 @@ def _stages(runtime: Runtime, frames: list[Frame]) -> dict[str, Timing]:
 
 
 def _spread(face: Face) -> np.ndarray:
-    assert face.spread_px is not None  # every measured face has it
-    return face.spread_px
+    assert face.sigma_px is not None  # every measured face has it
+    return face.sigma_px
 
 
 def _time_capture(clip: str | Path, count: int) -> Timing:

@@ -27,6 +27,7 @@ from livefan.cli.commands import (
     train,
 )
 from livefan.core.errors import LivefanError
+from livefan.core.version import __version__
 
 _COMMANDS = (
     live,
@@ -57,7 +58,7 @@ class _Parser(argparse.ArgumentParser):
 def build_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
     parser = _Parser(prog="livefan", description=(livefan.__doc__ or "").partition("\n")[0])
-    parser.add_argument("--version", action="version", version=f"livefan {livefan.__version__}")
+    parser.add_argument("--version", action="version", version=f"livefan {__version__}")
     commands = parser.add_subparsers(title="commands", dest="command")
     for command in _COMMANDS:
         command.add(commands)

@@ -12,7 +12,7 @@ from pathlib import Path
 from livefan.core.errors import LivefanError
 
 
-def told_apart(names: Mapping[str, str]) -> dict[str, str]:
+def unique_names(names: Mapping[str, str]) -> dict[str, str]:
     """The names for some paths; where several have the same one, each with a number too.
 
     It follows from the path alone, so that files that come in between overwrite nothing. Case does not tell
@@ -30,11 +30,11 @@ def stems_of(paths: Sequence[str]) -> dict[str, str]:
 
     That may be the same for several: ``a.jpg`` and ``a.png``, ``a/b.jpg`` and ``a-b.jpg``.
     """
-    return told_apart({path: "-".join(Path(path).with_suffix("").parts) for path in paths})
+    return unique_names({path: "-".join(Path(path).with_suffix("").parts) for path in paths})
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a path beside ``path`` to write to; on success it takes the place of ``path``.
 
     If the block raises, what it wrote is removed and ``path`` is left as it was. The yielded name

@@ -57,7 +57,7 @@ class Face:
     box_px: np.ndarray
     points_px: np.ndarray
     confidence: np.ndarray
-    spread_px: np.ndarray | None = None
+    sigma_px: np.ndarray | None = None
     raw_points_px: np.ndarray | None = None
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import livefan
+from livefan.core.version import __version__
 
 _PACKAGES = ("torch", "numpy", "opencv-python", "safetensors")
 
@@ -44,10 +44,10 @@ def commit() -> str:
     # A folder in a clone, a file in a worktree. Where there is neither, git would answer for a repository
     # further up: the user's own, if livefan is installed in a virtual environment in it.
     if not (Path(__file__).resolve().parents[2] / ".git").exists():
-        return livefan.__version__
+        return __version__
     git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--exclude=*"]
     try:
         done = subprocess.run(git, capture_output=True, text=True, check=False)
     except OSError:
-        return livefan.__version__
-    return done.stdout.strip() or livefan.__version__
+        return __version__
+    return done.stdout.strip() or __version__

@@ -36,8 +36,8 @@ def _letters(text: str, height_px: int) -> tuple[np.ndarray, np.ndarray]:
     top, left = rim + offset[1], rim + max(0, offset[0])
     place = ink[top : top + drawn.shape[0], left : left + drawn.shape[1]]
     place[:] = drawn[: place.shape[0], : place.shape[1]]
-    spread = cv2.dilate(ink, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * rim + 1, 2 * rim + 1)))
-    return ink[..., None].astype(np.float32) / 255, _RIM * spread[..., None].astype(np.float32) / 255
+    sigma = cv2.dilate(ink, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * rim + 1, 2 * rim + 1)))
+    return ink[..., None].astype(np.float32) / 255, _RIM * sigma[..., None].astype(np.float32) / 255
 
 
 def size_of(text: str, height_px: int) -> tuple[int, int]:

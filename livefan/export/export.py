@@ -8,10 +8,10 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-import livefan
 from livefan.core.crop import CROP_MARGIN, Crop
 from livefan.core.errors import LivefanError
-from livefan.core.files import check_folder, whole_file
+from livefan.core.files import atomic_write, check_folder
+from livefan.core.version import __version__
 from livefan.networks.checkpoint import load_weights
 from livefan.networks.checkpoint_info import WeightFile, read_weight_file
 from livefan.runtimes.base import Runtime
@@ -50,7 +50,7 @@ def export(name_or_path: str | Path, out: Path, kind: str) -> float:
         if not apart <= AGREEMENT_PX["float32"]:
             raise LivefanError(f"{out}: not written, since its landmarks lie {apart:.3f} pixels from torch's")
         for suffix in (".bin", ".xml") if kind == "openvino" else (".onnx",):
-            with whole_file(out.with_suffix(suffix)) as partial:
+            with atomic_write(out.with_suffix(suffix)) as partial:
                 shutil.copyfile(made.with_suffix(suffix), partial)
     return apart
 
@@ -62,7 +62,7 @@ def describe(weights: WeightFile) -> dict[str, str]:
         del info[inside]
     margin = Crop((0.0, 0.0), CROP_MARGIN).sized(size).side_px
     return {
-        "livefan": livefan.__version__,
+        "livefan": __version__,
         "weights": weights.path.name,
         "weights_sha256": weights.sha256,
         "input": f"(batch, {size}, {size}, 3) uint8 BGR crops, a face in each, not normalised",

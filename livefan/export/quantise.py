@@ -20,7 +20,7 @@ import numpy as np
 
 from livefan.core.crop import crop_from_landmarks
 from livefan.core.errors import LivefanError
-from livefan.core.files import check_folder, whole_file
+from livefan.core.files import atomic_write, check_folder
 from livefan.datasets import FaceSet, print_skipped
 from livefan.evaluation.evaluate import Evaluation, evaluate
 from livefan.io.images import IMAGE_SUFFIXES
@@ -159,7 +159,7 @@ def _forget_int8(weights: WeightFile) -> None:
 
 
 def _write_precisions(weights: WeightFile, kept: dict[str, Any]) -> None:
-    with whole_file(precisions_path(weights)) as partial:
+    with atomic_write(precisions_path(weights)) as partial:
         partial.write_text(json.dumps(kept, indent=1) + "\n")
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from livefan.core.frame import Damage
-from livefan.measures.aspect_ratios import Openings
+from livefan.measures.aspect_ratios import AspectRatios
 from livefan.measures.head_pose import HeadPose
 
 Found = Literal["forwards", "backwards", "filled"]
@@ -53,7 +53,7 @@ class Measured:
     track: int
     points_px: np.ndarray
     confidence: np.ndarray
-    spread_px: np.ndarray
+    sigma_px: np.ndarray
     backwards: bool = False
 
 
@@ -94,7 +94,7 @@ class AnnotatedFace:
     raw_points_px: np.ndarray
     confidence: np.ndarray
     pose: HeadPose
-    openings: Openings
+    aspect_ratios: AspectRatios
 
 
 @dataclass(frozen=True)

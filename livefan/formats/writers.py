@@ -58,10 +58,10 @@ def numbers_of(faces: Sequence[AnnotatedFace], n_points: int) -> np.ndarray:
     boxes = np.empty((count, len(BOX)))
     points = np.empty((count, n_points, len(POINT_PARTS)))
     for row, face in enumerate(faces):
-        pose, openings = face.pose, face.openings
+        pose, aspect_ratios = face.pose, face.aspect_ratios
         boxes[row] = face.box_px
         poses[row] = pose.yaw, pose.pitch, pose.roll, *pose.translation_mm, pose.residual_px
-        opened[row] = openings.right_eye, openings.left_eye, openings.mouth
+        opened[row] = aspect_ratios.right_eye, aspect_ratios.left_eye, aspect_ratios.mouth
         points[row, :, :2] = face.points_px
         points[row, :, 2] = face.confidence
         points[row, :, 3:] = face.raw_points_px

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from PyQt6.QtWidgets import QApplication
 
     from livefan.gui.player import Player
-    from livefan.gui.preferences import Asked
+    from livefan.gui.preferences import CliOverrides
 
 _SWITCH_S = 0.0005
 _SETTLED_MS = 2500
@@ -66,7 +66,7 @@ def _check_qt_starts() -> None:
         )
 
 
-def run_window(asked: Asked) -> int:
+def run_window(asked: CliOverrides) -> int:
     """Open the window and run until it is closed; returns the exit code.
 
     Raises:

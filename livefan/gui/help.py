@@ -8,7 +8,7 @@ from PyQt6.QtCore import QCoreApplication
 from PyQt6.QtGui import QAction
 from PyQt6.QtWidgets import QMenu, QMenuBar
 
-import livefan
+from livefan.core.version import __version__
 
 
 def _tr(text: str) -> str:
@@ -56,7 +56,7 @@ def about() -> str:
     return _tr(
         "<h3>livefan {}</h3><p>Real-time face landmarks with MobileFAN, on this computer alone: nothing is "
         "sent anywhere.</p><p>Free software under the GNU General Public License, version 3 or later.</p>"
-    ).format(livefan.__version__)
+    ).format(__version__)
 
 
 def _all_of(menu: QMenu) -> list[QAction]:

@@ -33,7 +33,7 @@ CLEAN, SEEN = "clean", "seen"
 
 
 @dataclass(frozen=True)
-class Wanted:
+class SessionConfig:
     """What is to be watched, and how.
 
     Attributes:
@@ -76,7 +76,7 @@ class Player(QObject):
     _said = pyqtSignal(object, str)
     _recorded = pyqtSignal(object, object)
 
-    def __init__(self, wanted: Wanted, view: View) -> None:
+    def __init__(self, wanted: SessionConfig, view: View) -> None:
         super().__init__()
         self.wanted = wanted
         self.gauges = Gauges()

@@ -12,18 +12,18 @@ from PyQt6.QtCore import QByteArray, QSettings
 
 from livefan.core.errors import LivefanError
 from livefan.drawing.faces import STYLE_PARTS
-from livefan.gui.player import Wanted
+from livefan.gui.player import SessionConfig
 from livefan.gui.theme import THEMES
 from livefan.live.view_state import Layout, View
 from livefan.tracking.model_spec import ModelChoice, rival
 
 
 @dataclass(frozen=True)
-class Asked:
+class CliOverrides:
     """What the command line asks of the window; None leaves a thing as it is remembered.
 
     Attributes:
-        source, first, second, max_faces, size, start_at: see :class:`~livefan.gui.player.Wanted`.
+        source, first, second, max_faces, size, start_at: see :class:`~livefan.gui.player.SessionConfig`.
         smoothing, loop, sequence, hold: likewise.
         runtime, precision, raw, threads: of a remembered model; see
             :class:`~livefan.tracking.model_spec.ModelChoice`. Not raw leaves it as it is remembered.
@@ -70,7 +70,7 @@ class Asked:
     notice: str = ""
 
 
-class Memory:
+class Preferences:
     """The window's settings from one time to the next.
 
     Args:
@@ -80,12 +80,12 @@ class Memory:
     def __init__(self, settings: QSettings) -> None:
         self._settings = settings
 
-    def wanted(self, asked: Asked) -> Wanted:
+    def wanted(self, asked: CliOverrides) -> SessionConfig:
         """What to watch: as asked, else as remembered."""
-        remembered = Wanted()
+        remembered = SessionConfig()
         first = asked.first or self._remembered_model(asked)
         comparing = asked.layout not in (None, Layout.SINGLE)
-        return Wanted(
+        return SessionConfig(
             source=asked.source,
             first=first,
             second=rival(first) if asked.second is None and comparing else asked.second,
@@ -98,7 +98,7 @@ class Memory:
             hold=asked.hold,
         )
 
-    def _remembered_model(self, asked: Asked) -> ModelChoice:
+    def _remembered_model(self, asked: CliOverrides) -> ModelChoice:
         """The model that was watched last, run as asked."""
         left = self._value("first", _model, ModelChoice())
         return replace(
@@ -109,7 +109,7 @@ class Memory:
             threads=asked.threads,
         )
 
-    def view(self, asked: Asked, *, comparing: bool) -> View:
+    def view(self, asked: CliOverrides, *, comparing: bool) -> View:
         """How to look at it: as asked, else as remembered.
 
         Args:
@@ -135,7 +135,7 @@ class Memory:
             heatmaps=_or(asked.heatmaps, False),
         )
 
-    def theme(self, asked: Asked) -> str:
+    def theme(self, asked: CliOverrides) -> str:
         """One of :data:`~livefan.gui.theme.THEMES`."""
         return asked.theme or self._value("theme", _theme, THEMES[0])
 
@@ -164,7 +164,7 @@ class Memory:
         """Where its panels were."""
         return self._value("docks", QByteArray, None)
 
-    def keep(self, wanted: Wanted, view: View, theme: str) -> None:
+    def keep(self, wanted: SessionConfig, view: View, theme: str) -> None:
         """Remember how things are."""
         values: dict[str, Any] = {
             "first": wanted.first.spec,

@@ -27,13 +27,13 @@ from PyQt6.QtWidgets import (
 )
 
 from livefan.core.errors import LivefanError
-from livefan.core.files import whole_file
+from livefan.core.files import atomic_write
 from livefan.gui import help as help_texts
 from livefan.gui.actions import Actions
 from livefan.gui.models import ModelsPanel
 from livefan.gui.player import CLEAN, SEEN, Player
 from livefan.gui.plots import PlotsPanel
-from livefan.gui.preferences import Asked, Memory
+from livefan.gui.preferences import CliOverrides, Preferences
 from livefan.gui.source_picker import SourcePicker
 from livefan.gui.theme import apply_theme
 from livefan.gui.transport import Transport
@@ -66,19 +66,19 @@ class MainWindow(QMainWindow):
 
     def __init__(
         self,
-        asked: Asked | None = None,
+        asked: CliOverrides | None = None,
         *,
         settings: QSettings | None = None,
         pictures: Path | None = None,
     ) -> None:
         super().__init__()
-        asked = asked or Asked()
+        asked = asked or CliOverrides()
         self.setWindowTitle("livefan")
         self.setAcceptDrops(True)
         self._pictures = pictures or Path(
             QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
         )
-        self._memory = Memory(settings or QSettings("livefan", "livefan"))
+        self._memory = Preferences(settings or QSettings("livefan", "livefan"))
         wanted = self._memory.wanted(asked)
         self.player = Player(wanted, self._memory.view(asked, comparing=wanted.second is not None))
         self.view = FrameView(self.player)
@@ -242,7 +242,7 @@ class MainWindow(QMainWindow):
             timer.timeout.connect(effect)
             timer.start()
 
-    def _restore(self, asked: Asked) -> None:
+    def _restore(self, asked: CliOverrides) -> None:
         screen = self.screen()
         assert screen is not None
         # The system's frame, which is not there yet, needs room too.
@@ -258,7 +258,7 @@ class MainWindow(QMainWindow):
             for dock in (self.models_dock, self.plots_dock):
                 dock.setVisible(dock.objectName() in asked.panels)
 
-    def _begin(self, asked: Asked) -> None:
+    def _begin(self, asked: CliOverrides) -> None:
         if asked.full_screen:
             self.acts.full_screen.trigger()
         if asked.source is None:
@@ -302,7 +302,7 @@ class MainWindow(QMainWindow):
         """Write a picture, from any thread."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with whole_file(path) as partial:
+            with atomic_write(path) as partial:
                 partial.write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
         except (OSError, LivefanError) as error:
             self.player.status.emit(self.tr("Snapshot not saved: {}").format(error))

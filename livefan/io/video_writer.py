@@ -14,7 +14,7 @@ import numpy as np
 from av.video.reformatter import Interpolation
 
 from livefan.core.errors import LivefanError
-from livefan.core.files import whole_file
+from livefan.core.files import atomic_write
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
@@ -32,7 +32,7 @@ class _Whole(AbstractContextManager[Any]):
 
     def __enter__(self) -> Self:
         with ExitStack() as opening:
-            self._open(opening.enter_context(whole_file(self.path)))
+            self._open(opening.enter_context(atomic_write(self.path)))
             self._stack = opening.pop_all()
         return self
 

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from livefan.core.agreement import REGIONS, Comparison, Disagreement, Seen, Side, check_schemes, regions
 from livefan.core.errors import LivefanError
-from livefan.core.files import whole_file
+from livefan.core.files import atomic_write
 from livefan.core.frame import Frame
 from livefan.core.landmarks import LandmarkScheme
 from livefan.core.metrics import FAILURE_THRESHOLD, auc, failure_rate
@@ -172,9 +172,9 @@ def compare(
             )
     comparison.warnings += frames.warnings
     numbers = _numbers(comparison, (first, second), display_name(source), names)
-    with whole_file(output / NUMBERS_NAME) as partial:
+    with atomic_write(output / NUMBERS_NAME) as partial:
         partial.write_text(json.dumps(numbers, indent=1) + "\n")
-    with whole_file(output / REPORT_NAME) as partial:
+    with atomic_write(output / REPORT_NAME) as partial:
         partial.write_text(_render(comparison, numbers, gallery, names), encoding="utf-8")
     return comparison
 

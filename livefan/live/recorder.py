@@ -14,11 +14,11 @@ from typing import Any
 import av
 import numpy as np
 
-import livefan
 from livefan.core.errors import LivefanError
-from livefan.core.files import check_folder, whole_file
+from livefan.core.files import atomic_write, check_folder
 from livefan.core.frame import Face
 from livefan.core.landmarks import LandmarkScheme
+from livefan.core.version import __version__
 from livefan.formats.metadata import Header
 from livefan.formats.metadata import Model as MeasuredBy
 from livefan.formats.reader import HEADER_SUFFIX
@@ -26,7 +26,7 @@ from livefan.formats.records import AnnotatedFace, AnnotatedFrame, Moment
 from livefan.formats.writers import CsvTable
 from livefan.io.video_writer import TICKS, VIDEO_SUFFIXES, VideoSink
 from livefan.live.result import Result
-from livefan.measures.aspect_ratios import openings
+from livefan.measures.aspect_ratios import aspect_ratios
 from livefan.measures.head_pose import head_pose
 from livefan.tracking.model_spec import ModelChoice
 
@@ -160,8 +160,8 @@ class Recorder:
             table = None
             if self._model is not None:
                 table_path, header_path = data_beside(self._path)
-                header_file = files.enter_context(whole_file(header_path))
-                table_file = files.enter_context(whole_file(table_path))
+                header_file = files.enter_context(atomic_write(header_path))
+                table_file = files.enter_context(atomic_write(table_path))
             video = files.enter_context(VideoSink(self._path, fragmented=True))
             while (entry := self._waiting.get()) is not None:
                 result, picture = entry
@@ -184,7 +184,7 @@ class Recorder:
     def _header(self, model: ModelChoice, result: Result) -> Header:
         height, width = result.frame.image.shape[:2]
         return Header(
-            livefan=livefan.__version__,
+            livefan=__version__,
             recording=self._path.name,
             width=width,
             height=height,
@@ -234,5 +234,5 @@ def _annotated_face(face: Face, scheme: LandmarkScheme, width: int, height: int)
         raw_points_px=unknown if face.raw_points_px is None else face.raw_points_px,
         confidence=face.confidence,
         pose=head_pose(face.points_px, scheme, width, height),
-        openings=openings(face.points_px, scheme),
+        aspect_ratios=aspect_ratios(face.points_px, scheme),
     )

@@ -19,7 +19,7 @@ from livefan.live.advice import Advice
 from livefan.live.pairing import Pairing
 from livefan.live.priority import WORKER_NICENESS, give_way
 from livefan.live.result import Pair, Result
-from livefan.live.worker import BesideModel, Model
+from livefan.live.worker import BackgroundWorker, Model
 from livefan.tracking.kalman import DEFAULT_STRENGTH
 from livefan.tracking.model_spec import ModelChoice
 
@@ -86,7 +86,7 @@ class LiveSession:
         self._stopping = threading.Event()
         self._capture: CaptureThread | None = None
         self._first = Model(first, max_faces, on_status)
-        self._beside: BesideModel | None = None
+        self._beside: BackgroundWorker | None = None
         self._second_wanted = second
         self._second_lock = threading.Lock()
         self._pairing = Pairing()
@@ -316,7 +316,9 @@ class LiveSession:
                 model = Model(self._second_wanted, self._max_faces, self._on_status)
                 model.smoothing = self._smoothing
                 model.photographs = self._first.photographs
-                beside = BesideModel(model, self._see_second, lambda error: self._lose_second(beside, error))
+                beside = BackgroundWorker(
+                    model, self._see_second, lambda error: self._lose_second(beside, error)
+                )
                 self._beside = beside
             self._beside.offer(frame, epoch)
 
@@ -327,7 +329,7 @@ class LiveSession:
         if pair := self._pairing.add(1, result):
             self._on_pair(pair)
 
-    def _lose_second(self, beside: BesideModel, error: str) -> None:
+    def _lose_second(self, beside: BackgroundWorker, error: str) -> None:
         with self._second_lock:
             if self._beside is not beside:
                 return  # another is wanted by now

@@ -36,14 +36,14 @@ class Model:
     """
 
     def __init__(
-        self, choice: ModelChoice, max_faces: int, say: Callable[[str], None], *, background: bool = True
+        self, choice: ModelChoice, max_faces: int, log: Callable[[str], None], *, background: bool = True
     ) -> None:
         self.smoothing = DEFAULT_STRENGTH
         self.heatmaps = False
         self.photographs: tuple[str, ...] = ()
         self.rate = RateMeter()
         self._max_faces = max_faces
-        self._say = say
+        self._say = log
         self._background = background
         self._wanted = choice
         self._choice = choice
@@ -70,7 +70,7 @@ class Model:
         if self._pipeline is not None and wanted == self._choice:
             return False
         try:
-            pipeline = wanted.pipeline(max_faces=self._max_faces, background=self._background, say=self._say)
+            pipeline = wanted.pipeline(max_faces=self._max_faces, background=self._background, log=self._say)
         except LivefanError as error:
             if self._pipeline is None:
                 raise
@@ -135,7 +135,7 @@ class Model:
         self._pipeline, self._probe = None, None
 
 
-class BesideModel:
+class BackgroundWorker:
     """A model on a thread of its own, which takes the newest frame offered whenever it is free.
 
     So it slows nobody down, however slow it is; frames that come while it works are not for it.

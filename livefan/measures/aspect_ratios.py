@@ -13,7 +13,7 @@ _Pairs = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True)
-class Openings:
+class AspectRatios:
     """Height over width of each part; 0 is closed. Left and right are the subject's.
 
     The landmarks of shut lids do not quite meet: on six clips they gave 0.1 to 0.18, those of open ones 0.2
@@ -67,7 +67,7 @@ _PARTS = {
 }
 
 
-def openings(points_px: np.ndarray, scheme: LandmarkScheme) -> Openings:
+def aspect_ratios(points_px: np.ndarray, scheme: LandmarkScheme) -> AspectRatios:
     """Openings of a face.
 
     Args:
@@ -75,4 +75,4 @@ def openings(points_px: np.ndarray, scheme: LandmarkScheme) -> Openings:
     """
     points = points_px.tolist()
     right, left, mouth = (part.opening(points) for part in _PARTS[scheme.name])
-    return Openings(right, left, mouth)
+    return AspectRatios(right, left, mouth)

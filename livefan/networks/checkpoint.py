@@ -12,7 +12,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from livefan.core.errors import LivefanError
-from livefan.core.files import whole_file
+from livefan.core.files import atomic_write
 from livefan.core.landmarks import LandmarkScheme
 from livefan.core.resources import DEFAULT_WEIGHTS
 from livefan.networks.checkpoint_info import WeightsInfo, read_weight_file, refuse_pickle
@@ -75,7 +75,7 @@ def save_weights(
     tensors = {key: value.detach().cpu().contiguous() for key, value in state.items()}
     if half:
         tensors = {key: v.half() if v.is_floating_point() else v for key, v in tensors.items()}
-    with whole_file(path) as partial:
+    with atomic_write(path) as partial:
         # Not save_file, which makes a file that only its owner may read.
         partial.write_bytes(save(tensors, metadata={"livefan": json.dumps(asdict(info))}))
 

@@ -13,9 +13,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import livefan
 from livefan.core.errors import LivefanError
-from livefan.core.files import whole_file
+from livefan.core.files import atomic_write
+from livefan.core.version import __version__
 
 _PACKAGES = ("openvino", "onnxruntime", "torch")
 _SOURCES = (
@@ -78,7 +78,7 @@ def installed_version(package: str) -> str:
 def _key(subject: str, threads: int) -> str:
     """A name that changes with everything that a compiled network or a choice depends on."""
     code = Path(__file__).parent.parent
-    parts = [subject, cpu_name(), str(threads), livefan.__version__]
+    parts = [subject, cpu_name(), str(threads), __version__]
     parts += [installed_version(package) for package in _PACKAGES]
     parts += [(code / name).read_text() for name in _SOURCES]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
@@ -110,7 +110,7 @@ class Store:
         """Keep some entries, where the folder can be written to."""
         try:
             self._prepare()
-            with whole_file(self.folder / _MANIFEST) as partial:
+            with atomic_write(self.folder / _MANIFEST) as partial:
                 partial.write_text(json.dumps(self.read() | entries, indent=1) + "\n")
         except (OSError, LivefanError):
             return
@@ -149,7 +149,7 @@ class Store:
         """Keep a file, where the folder can be written to."""
         try:
             self._prepare()
-            with whole_file(self.folder / name) as partial:
+            with atomic_write(self.folder / name) as partial:
                 partial.write_bytes(data)
         except (OSError, LivefanError):
             return

@@ -267,11 +267,11 @@ def _soft_argmax(logits: Any, cells: np.ndarray, input_size: int) -> Any:
     total, *rest = ops.split(sums, ops.constant(np.int64(0)), 4).outputs()
     mean_x, mean_y, mean_square = (ops.divide(each, total) for each in rest)
     variance = ops.subtract(mean_square, ops.add(ops.multiply(mean_x, mean_x), ops.multiply(mean_y, mean_y)))
-    spread = ops.multiply(ops.sqrt(ops.relu(ops.multiply(variance, _float(0.5)))), _float(stride))
+    sigma = ops.multiply(ops.sqrt(ops.relu(ops.multiply(variance, _float(0.5)))), _float(stride))
     near = _near(exponentials, (mean_x, mean_y), cells, side)
     offset = middle * stride + (stride - 1) / 2
     points = [ops.add(ops.multiply(mean, _float(stride)), _float(offset)) for mean in (mean_x, mean_y)]
-    rows = ops.concat([*points, ops.divide(near, total), spread], 0)
+    rows = ops.concat([*points, ops.divide(near, total), sigma], 0)
     return ops.reshape(ops.transpose(rows, [1, 0]), np.array([1, n_points, 4]), False)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from livefan.core.errors import LivefanError
-from livefan.core.files import whole_file
+from livefan.core.files import atomic_write
 from livefan.networks.checkpoint_info import WeightFile, WeightsInfo
 from livefan.runtimes.base import Runtime
 from livefan.runtimes.cache import Store
@@ -86,7 +86,7 @@ def save_model(model: Any, path: Path, metadata: dict[str, str]) -> None:
     Killed in between it leaves no graph, never one beside another's numbers.
     """
     model.set_rt_info(json.dumps(metadata), ["livefan"])
-    with whole_file(path) as description, whole_file(path.with_suffix(".bin")) as weights:
+    with atomic_write(path) as description, atomic_write(path.with_suffix(".bin")) as weights:
         openvino().save_model(model, str(description), compress_to_fp16=False)
         description.with_suffix(".bin").replace(weights)
         path.unlink(missing_ok=True)

@@ -95,7 +95,7 @@ def open_runtime(
     choice: RuntimeChoice | None = None,
     *,
     cache: Path | None = None,
-    say: Callable[[str], None] = lambda text: None,
+    log: Callable[[str], None] = lambda text: None,
 ) -> Runtime:
     """A network, ready to run.
 
@@ -129,7 +129,7 @@ def open_runtime(
             return _make(file, Candidate(*map(str, answer)), choice.threads, store)
         except LivefanError:
             pass  # gone since, or damaged: choose anew
-    say("choosing the fastest way to run the network; only the first time")
+    log("choosing the fastest way to run the network; only the first time")
     best = _fastest(file, _candidates(file, choice), choice.threads, store)
     store.write(choices=kept | {question: [best.name, best.precision]})
     return best

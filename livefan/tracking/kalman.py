@@ -46,7 +46,7 @@ class SmootherSettings:
     motions of ``benchmarks/smoothing.py``.
 
     Attributes:
-        noise_std: measurement noise along an axis of a landmark whose heatmap is spread by ``usual_spread``.
+        noise_std: measurement noise along an axis of a landmark whose heatmap is spread by ``usual_sigma``.
         usual_spread: see there.
         noise_growth: the power of the spread with which noise grows.
         noise_seconds: how fast the estimate of the camera's noise follows.
@@ -71,7 +71,7 @@ class SmootherSettings:
     """
 
     noise_std: float = 0.0014
-    usual_spread: float = 0.033
+    usual_sigma: float = 0.033
     noise_growth: float = 1.66
     noise_seconds: float = 0.5
     pose_noise: float = 3.0
@@ -130,7 +130,7 @@ class Motion(NamedTuple):
             fade**2 * self.velocity_variance + density * elapsed,
         )
 
-    def less_sure(self, factor: float) -> Motion:
+    def inflate_covariance(self, factor: float) -> Motion:
         """The same with all variances raised."""
         return Motion(
             self.position,
@@ -152,7 +152,7 @@ class Motion(NamedTuple):
             self.velocity_variance - velocity_gain * self.covariance,
         )
 
-    def hindsight(self, transition: Transition, predicted: Motion, smoothed: Motion) -> Motion:
+    def rts_step(self, transition: Transition, predicted: Motion, smoothed: Motion) -> Motion:
         """The same in the light of what became of it: a step of Rauch, Tung and Striebel's smoother.
 
         Args:
@@ -224,7 +224,7 @@ class Step(NamedTuple):
     begins: bool = False
 
 
-class _Unrest:
+class AdaptiveNoise:
     """Tells motion of the face as a whole from noise, in the innovations of its shift or its spin.
 
     Attributes:
@@ -264,7 +264,7 @@ class KalmanSmoother:
         self.step: Step | None = None
         self._time = 0.0
 
-    def update(self, points_px: np.ndarray, spread_px: np.ndarray, time: float) -> np.ndarray:
+    def update(self, points_px: np.ndarray, sigma_px: np.ndarray, time: float) -> np.ndarray:
         """Take in a measurement and return the filtered landmarks.
 
         Args:
@@ -279,18 +279,18 @@ class KalmanSmoother:
         measured = np.ascontiguousarray(points_px, np.float64).view(np.complex128)[:, 0]
         x, y = measured.real, measured.imag
         size = max(float(x.max() - x.min()), float(y.max() - y.min()), 1e-6)
-        usual = self._usual_noise(spread_px, size)
+        usual = self._usual_noise(sigma_px, size)
         elapsed, self._time = time - self._time, time
         begins = self._must_begin(len(measured), elapsed)
         step = None if begins else self._advance(measured, usual, size, elapsed)
         self.step = step or self._begin(measured, usual, size)
         return _as_pairs(self.step.state.points) if step else np.array(points_px, np.float64)
 
-    def _usual_noise(self, spread_px: np.ndarray, size: float) -> np.ndarray:
+    def _usual_noise(self, sigma_px: np.ndarray, size: float) -> np.ndarray:
         """``(n,)`` variances as multiples of the one of the usual spread."""
         settings = self.settings
-        spread = np.minimum(np.maximum(spread_px / (size * settings.usual_spread), 0.5), 10.0)
-        return spread ** (2 * settings.noise_growth)
+        sigma = np.minimum(np.maximum(sigma_px / (size * settings.usual_sigma), 0.5), 10.0)
+        return sigma ** (2 * settings.noise_growth)
 
     def _must_begin(self, n_points: int, elapsed: float) -> bool:
         return (
@@ -313,7 +313,7 @@ class KalmanSmoother:
         )
         self._camera_noise = 1.0
         self._in_face: np.ndarray | None = None
-        self._shift_unrest, self._spin_unrest = _Unrest(), _Unrest()
+        self._shift_unrest, self._spin_unrest = AdaptiveNoise(), AdaptiveNoise()
         self._part_trend, self._part_density = np.zeros(n_points, np.complex128), np.zeros(n_points)
         distance = np.abs(shape[:, None] - shape)
         nearest = np.argsort(distance, axis=1, kind="stable")[:, : self.settings.neighbours]
@@ -378,7 +378,7 @@ class KalmanSmoother:
         return transition, predicted
 
     def _raised(
-        self, motion: Motion, unrest: _Unrest, innovation: complex, noise: float, elapsed: float
+        self, motion: Motion, unrest: AdaptiveNoise, innovation: complex, noise: float, elapsed: float
     ) -> Motion:
         """The prediction of shift or spin, trusted less where innovations show motion."""
         settings = self.settings
@@ -394,7 +394,7 @@ class KalmanSmoother:
         # White acceleration of density q moves a position by a variance of q t^3 / 3.
         seen = settings.pose_unrest * (factor - 1) * motion.variance * 3 / elapsed**3
         unrest.density = max(unrest.density, seen)
-        return motion.less_sure(factor)
+        return motion.inflate_covariance(factor)
 
     def _raised_shape(
         self, variance: np.ndarray, innovation: np.ndarray, noise: np.ndarray, elapsed: float
@@ -436,7 +436,7 @@ class KalmanSmoother:
 
 def smooth_recording(
     points_px: np.ndarray,
-    spread_px: np.ndarray,
+    sigma_px: np.ndarray,
     times: np.ndarray,
     settings: SmootherSettings | None = None,
     strength: float = DEFAULT_STRENGTH,
@@ -460,8 +460,8 @@ def smooth_recording(
     """
     smoother = KalmanSmoother(settings, strength)
     steps: list[Step] = []
-    for points, spread, time in zip(points_px, spread_px, times, strict=True):
-        smoother.update(points, spread, float(time))
+    for points, sigma, time in zip(points_px, sigma_px, times, strict=True):
+        smoother.update(points, sigma, float(time))
         assert smoother.step is not None
         steps.append(smoother.step)
     if strength <= 0.0 or not steps:
@@ -494,8 +494,8 @@ def _look_back(state: State, step: Step, smoothed: State) -> State:
     predicted = step.predicted
     gain = state.shape_variance / predicted.shape_variance
     return State(
-        state.shift.hindsight(step.transition, predicted.shift, smoothed.shift),
-        state.spin.hindsight(step.transition, predicted.spin, smoothed.spin),
+        state.shift.rts_step(step.transition, predicted.shift, smoothed.shift),
+        state.spin.rts_step(step.transition, predicted.spin, smoothed.spin),
         state.shape + gain * (smoothed.shape - predicted.shape),
         state.shape_variance + gain**2 * (smoothed.shape_variance - predicted.shape_variance),
     )

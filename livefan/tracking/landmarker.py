@@ -25,11 +25,11 @@ class Located:
 
     points_px: np.ndarray
     confidence: np.ndarray
-    spread_px: np.ndarray
+    sigma_px: np.ndarray
     margin: float = 0.5
 
     @cached_property
-    def presence(self) -> float:
+    def face_score(self) -> float:
         """How surely the crop held a face, in [0, 1]."""
         return float(self.confidence.sum()) / len(self.confidence)
 
@@ -51,5 +51,5 @@ def locate(runtime: Runtime, image: np.ndarray, crops: list[Crop]) -> list[Locat
 def _in_image(crop: Crop, found: np.ndarray) -> Located:
     places = found[:, :2]
     margin = min(float(places.min()), crop.size - 1 - float(places.max())) / crop.size
-    spread_px = found[:, 3] * (crop.side_px / crop.size)
-    return Located(crop.to_image(places), found[:, 2], spread_px, margin)
+    sigma_px = found[:, 3] * (crop.side_px / crop.size)
+    return Located(crop.to_image(places), found[:, 2], sigma_px, margin)

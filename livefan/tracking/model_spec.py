@@ -101,7 +101,7 @@ class ModelChoice:
         smoothing: float = DEFAULT_STRENGTH,
         max_faces: int = 5,
         background: bool = False,
-        say: Callable[[str], None] = lambda text: None,
+        log: Callable[[str], None] = lambda text: None,
     ) -> Pipeline:
         """The model at work; see :class:`livefan.tracking.pipeline.Pipeline`.
 
@@ -114,7 +114,7 @@ class ModelChoice:
             max_faces=max_faces,
             background=background,
             runtime=RuntimeChoice(self.runtime, self.precision, self.threads),
-            say=say,
+            log=log,
         )
 
 

@@ -24,7 +24,7 @@ from livefan.runtimes.base import Runtime, RuntimeChoice
 from livefan.runtimes.selection import open_runtime
 from livefan.tracking.kalman import DEFAULT_STRENGTH, KalmanSmoother, SmootherSettings
 from livefan.tracking.landmarker import Located, locate
-from livefan.tracking.track import PRESENCE, SURE, Track, look
+from livefan.tracking.track import MIN_FACE_SCORE, SURE_FACE_SCORE, Track, look
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _SAME_FACE_IOU = 0.4
 _REMEMBERED_SECONDS = 2.0
 
-_STRANGER = 1.2
+_MAX_ASSOCIATION_COST = 1.2
 """From this strangeness on a face found is not one that was lost."""
 
 _BESIDE = 0.05
@@ -85,9 +85,9 @@ class Pipeline:
         smoother: SmootherSettings | None = None,
         background: bool = False,
         runtime: RuntimeChoice | None = None,
-        say: Callable[[str], None] = lambda text: None,
+        log: Callable[[str], None] = lambda text: None,
     ) -> None:
-        self.runtime = weights if isinstance(weights, Runtime) else open_runtime(weights, runtime, say=say)
+        self.runtime = weights if isinstance(weights, Runtime) else open_runtime(weights, runtime, log=log)
         self.smoothing = smoothing
         self.max_faces = max_faces
         self.detect_every = detect_every
@@ -116,7 +116,7 @@ class Pipeline:
         self._detected_at = float("-inf")
         self._turned_at = float("-inf")
         self._quarters = 0
-        self._refused = False
+        self._rejected = False
         self._look: Future[list[Detection]] | None = None
 
     def state(self) -> str:
@@ -127,7 +127,7 @@ class Pipeline:
                 "detected_at": self._detected_at,
                 "turned_at": self._turned_at,
                 "quarters": self._quarters,
-                "refused": self._refused,
+                "refused": self._rejected,
                 "next_id": self._next_id,
                 "tracks": [track.plain() for track in self._tracks],
                 "lost": [track.plain() for track in self._lost],
@@ -140,7 +140,7 @@ class Pipeline:
         self._time, self._detected_at = values["time"], values["detected_at"]
         self._next_id = values["next_id"]
         self._turned_at, self._quarters = values["turned_at"], values["quarters"]
-        self._refused = values.get("refused", False)
+        self._rejected = values.get("refused", False)
         self._tracks = [Track.restored(track, KalmanSmoother(self._smoother)) for track in values["tracks"]]
         self._lost = [Track.restored(track, KalmanSmoother(self._smoother)) for track in values["lost"]]
 
@@ -178,12 +178,12 @@ class Pipeline:
     def _follow(self, image: np.ndarray) -> None:
         """Move every track to this frame; those that no longer hold a face of their own are lost."""
         located = self._looked_again(image, self._locate_tracks(image))
-        strayed = self._strayed(image, located)
+        lost = self._lost_to_others(image, located)
         followed: list[Track] = []
         for track, seen in zip(self._tracks, located, strict=True):
-            if track not in strayed:
+            if track not in lost:
                 track.see(seen, self._time)
-            if track in strayed or track.gone:
+            if track in lost or track.gone:
                 track.smoother.reset()
                 self._lost.append(track)
             else:
@@ -202,26 +202,26 @@ class Pipeline:
         crops: dict[int, Crop] = {}
         for number, (track, seen) in enumerate(zip(self._tracks, located, strict=True)):
             moved = track.beside_px(seen, self._time) > _BESIDE * track.size_px
-            if seen.presence >= PRESENCE and (moved or seen.margin < _CRAMPED):
+            if seen.face_score >= MIN_FACE_SCORE and (moved or seen.margin < _CRAMPED):
                 crop = upright_crop(seen.points_px, self.scheme)
                 crops[number] = crop if moved else replace(crop, side_px=crop.side_px * _WIDER)
         closer = dict(zip(crops, locate(self.runtime, image, list(crops.values())), strict=True))
         return [closer.get(number, seen) for number, seen in enumerate(located)]
 
-    def _strayed(self, image: np.ndarray, located: list[Located]) -> list[Track]:
+    def _lost_to_others(self, image: np.ndarray, located: list[Located]) -> list[Track]:
         """Tracks that were led to the face of another: of two on one face, the one that it fits less."""
         if len(located) < 2:
             return []
         boxes = [bounding_box(seen.points_px) for seen in located]
-        strayed: list[Track] = []
+        lost: list[Track] = []
         for one, other in combinations(range(len(boxes)), 2):
             if iou(boxes[one], boxes[other]) > _SAME_FACE_IOU:
                 pair = [(self._tracks[index], located[index]) for index in (one, other)]
-                strayed.append(max(pair, key=lambda each: self._strangeness(image, *each))[0])
-        return strayed
+                lost.append(max(pair, key=lambda each: self._association_cost(image, *each))[0])
+        return lost
 
-    def _strangeness(self, image: np.ndarray, track: Track, located: Located) -> float:
-        return track.strangeness(located, self._time, look(image, located.points_px, self.scheme))
+    def _association_cost(self, image: np.ndarray, track: Track, located: Located) -> float:
+        return track.association_cost(located, self._time, look(image, located.points_px, self.scheme))
 
     def _search_due(self) -> bool:
         if len(self._tracks) >= self.max_faces:
@@ -232,21 +232,21 @@ class Pipeline:
     def _search(self, image: np.ndarray) -> None:
         """Look for faces, in the background where that is wanted and some face is followed meanwhile."""
         # What was no face the last time must not stand for one that only the other model sees.
-        enough = None if self._refused else self.max_faces
+        enough = None if self._rejected else self.max_faces
         if self._background is None:
             self._detected_at = self._time
-            self._take_up(image, self._detector.detect(image, enough))
+            self._start_found(image, self._detector.detect(image, enough))
             return
         if self._look is None:
             self._detected_at = self._time
             self._look = self._background.submit(self._detector.detect, image, enough)
         if self._look.done() or not self._tracks:
             found, self._look = self._look.result(), None
-            self._take_up(image, found)
+            self._start_found(image, found)
 
-    def _take_up(self, image: np.ndarray, found: list[Detection]) -> None:
+    def _start_found(self, image: np.ndarray, found: list[Detection]) -> None:
         """Follow what was found on the image, or look at it turned where that is nothing."""
-        self._refused = self._begin_tracks(image, found)
+        self._rejected = self._start_tracks(image, found)
         self._search_turned(image)
 
     def _search_turned(self, image: np.ndarray) -> None:
@@ -258,30 +258,30 @@ class Pipeline:
         if not self._tracks and self._time - self._turned_at >= _TURN_EVERY:
             self._turned_at = self._time
             self._quarters = self._quarters % 3 + 1
-            self._begin_tracks(image, detect_turned(self._detector, image, self._quarters))
+            self._start_tracks(image, detect_turned(self._detector, image, self._quarters))
 
-    def _begin_tracks(self, image: np.ndarray, detections: list[Detection]) -> bool:
+    def _start_tracks(self, image: np.ndarray, detections: list[Detection]) -> bool:
         """Look at what is new, the surest first, and follow it from here on, as long as there is room.
 
         Returns:
             Whether any of it was no face, or one that is followed already.
         """
-        refused, rest = False, detections
+        rejected, rest = False, detections
         while (free := self.max_faces - len(self._tracks)) > 0:
             rest = [found for found in rest if self._is_new(found)]
             if not rest:
                 break
             crops, rest = [self._framing.crop(found) for found in rest[:free]], rest[free:]
             for crop, as_found in zip(crops, self._look_twice(image, crops), strict=True):
-                began = self._begin_track(image, self._righted(image, crop, as_found))
-                refused = refused or not began
-        return refused
+                began = self._start_track(image, self._righted(image, crop, as_found))
+                rejected = rejected or not began
+        return rejected
 
-    def _begin_track(self, image: np.ndarray, located: Located) -> bool:
+    def _start_track(self, image: np.ndarray, located: Located) -> bool:
         """Follow a face from here on, if it is one that is not followed yet."""
         box = bounding_box(located.points_px)
         taken = any(iou(box, track.box_px) > _SAME_FACE_IOU for track in self._tracks)
-        if located.presence < PRESENCE or taken:
+        if located.face_score < MIN_FACE_SCORE or taken:
             return False
         track = self._recall(image, located) or self._new_track(located)
         track.see(located, self._time)
@@ -301,10 +301,10 @@ class Pipeline:
         The detector finds a face that lies on its side or stands on its head, too, but takes it for an
         upright one, and the network may then half believe in what it sees.
         """
-        if not PRESENCE <= located.presence < SURE:
+        if not MIN_FACE_SCORE <= located.face_score < SURE_FACE_SCORE:
             return located
         turned = [replace(crop, angle=crop.angle + quarters * math.pi / 2) for quarters in (1, 2, 3)]
-        return max([located, *self._look_twice(image, turned)], key=lambda each: each.presence)
+        return max([located, *self._look_twice(image, turned)], key=lambda each: each.face_score)
 
     def _is_new(self, found: Detection) -> bool:
         """Whether a detection is of a face that is not followed yet."""
@@ -315,9 +315,9 @@ class Pipeline:
 
     def _recall(self, image: np.ndarray, located: Located) -> Track | None:
         """The face lost a moment ago that this one is, if any."""
-        likeness = [(self._strangeness(image, track, located), track) for track in self._lost]
-        strangeness, nearest = min(likeness, key=lambda each: each[0], default=(math.inf, None))
-        if nearest is None or strangeness > _STRANGER:
+        likeness = [(self._association_cost(image, track, located), track) for track in self._lost]
+        association_cost, nearest = min(likeness, key=lambda each: each[0], default=(math.inf, None))
+        if nearest is None or association_cost > _MAX_ASSOCIATION_COST:
             return None
         self._lost.remove(nearest)
         return nearest
@@ -332,7 +332,7 @@ class Pipeline:
         located = track.located
         if self.smoothing > 0:
             track.smoother.strength = self.smoothing
-            points_px = track.smoother.update(located.points_px, located.spread_px, self._time)
+            points_px = track.smoother.update(located.points_px, located.sigma_px, self._time)
         else:
             track.smoother.reset()
             points_px = located.points_px
@@ -341,7 +341,7 @@ class Pipeline:
             bounding_box(points_px),
             points_px,
             located.confidence,
-            located.spread_px,
+            located.sigma_px,
             located.points_px,
         )
 

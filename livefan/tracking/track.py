@@ -15,10 +15,10 @@ from livefan.core.landmarks import LandmarkScheme
 from livefan.tracking.kalman import KalmanSmoother
 from livefan.tracking.landmarker import Located
 
-PRESENCE = 0.4
+MIN_FACE_SCORE = 0.4
 """Mean confidence of the landmarks below which a crop holds no face; see benchmarks/README.md."""
 
-SURE = 0.7
+SURE_FACE_SCORE = 0.7
 """Presence from which on a crop surely holds a face that is upright in it."""
 
 _ABSENT = 0.3
@@ -103,7 +103,7 @@ class Track:
             self.velocity_px = (self.velocity_px + (moved[:2] + moved[2:]) / (2 * elapsed)) / 2
         else:
             self.velocity_px = np.zeros(2)
-        self.absent = 0 if located.presence >= PRESENCE else self.absent + 1
+        self.absent = 0 if located.face_score >= MIN_FACE_SCORE else self.absent + 1
 
     def plain(self) -> dict[str, Any]:
         """All but the filter, as JSON can hold it; the numbers are exact."""
@@ -111,7 +111,7 @@ class Track:
             "track_id": self.track_id,
             "points_px": self.located.points_px.tolist(),
             "confidence": self.located.confidence.tolist(),
-            "spread_px": self.located.spread_px.tolist(),
+            "sigma_px": self.located.sigma_px.tolist(),
             "seen_at": self.seen_at,
             "velocity_px": self.velocity_px.tolist(),
             "look": None if self.look is None else self.look.tolist(),
@@ -122,12 +122,12 @@ class Track:
     @staticmethod
     def restored(values: dict[str, Any], smoother: KalmanSmoother) -> Track:
         """The track whose :meth:`plain` this is."""
-        points_px, confidence, spread_px = (
-            np.array(values[name]) for name in ("points_px", "confidence", "spread_px")
+        points_px, confidence, sigma_px = (
+            np.array(values[name]) for name in ("points_px", "confidence", "sigma_px")
         )
         return Track(
             track_id=values["track_id"],
-            located=Located(points_px, confidence, spread_px),
+            located=Located(points_px, confidence, sigma_px),
             smoother=smoother,
             seen_at=values["seen_at"],
             velocity_px=np.array(values["velocity_px"]),
@@ -139,7 +139,7 @@ class Track:
     @property
     def gone(self) -> bool:
         """Whether the face is surely not where it is followed, or has not been for some frames."""
-        return self.absent >= _PATIENCE or self.located.presence < _ABSENT
+        return self.absent >= _PATIENCE or self.located.face_score < _ABSENT
 
     def look_at(self, image: np.ndarray, scheme: LandmarkScheme) -> None:
         """Remember what the face looks like, now and then while it is surely there."""
@@ -149,7 +149,7 @@ class Track:
         self.look = now if self.look is None else _unit(0.8 * self.look + 0.2 * now)
         self.looked_at = self.seen_at
 
-    def strangeness(self, located: Located, time: float, seen: np.ndarray | None = None) -> float:
+    def association_cost(self, located: Located, time: float, seen: np.ndarray | None = None) -> float:
         """How badly landmarks, and what is seen there, fit this face: 0 for itself, above one for another.
 
         The distance from where it is expected in sizes, the logarithm of how its size changed, and how

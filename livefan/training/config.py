@@ -63,7 +63,8 @@ class TrainConfig:
         init: weights to start from, a bundled name or a path: a whole network where it fits, else its
             encoder; empty for random ones.
         teacher: weights of the network to learn from, a bundled name or a path; empty for none. Where it was
-            made for larger crops it sees the student's enlarged; see :func:`livefan.training.engine.taught`.
+            made for larger crops it sees the student's enlarged; see
+            :func:`livefan.training.engine.teacher_outputs`.
         epochs: passes over the training faces.
         batch_size: faces a step, over all processes.
         input_sizes: sides of the crops in pixels, multiples of 32, which batches take in turn. The first is

@@ -106,7 +106,7 @@ def train(
                     run.save(trainer.state, progress, info, keep_epoch=keep_epochs)
                     for name, value in means.items():
                         board.add_scalar(name, value, progress.epoch)
-                    reporter.say()
+                    reporter.log()
                 processes.wait()
     return progress
 
@@ -200,11 +200,11 @@ class _Trainer:
             if self.teacher is None:
                 return terms
             with torch.no_grad():
-                theirs, their_stages = taught(self.teacher, x)
+                theirs, their_stages = teacher_outputs(self.teacher, x)
         return terms | self.distillation(heatmaps, stages, lifted, theirs, their_stages)
 
 
-def taught(teacher: Weights, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+def teacher_outputs(teacher: Weights, x: Tensor) -> tuple[Tensor, list[Tensor]]:
     """The teacher's heatmaps and decoder maps of a student's crops, in the student's sizes.
 
     A teacher for larger crops than these gets them enlarged: to its own size, but no further than to
@@ -304,7 +304,7 @@ class _Reporter:
         self._epochs, self._progress, self._quiet = config.epochs, progress, quiet
         self._started, self._first_epoch = time.monotonic(), progress.epoch
 
-    def say(self) -> None:
+    def log(self) -> None:
         """Tell of the epoch just finished."""
         if self._quiet:
             return

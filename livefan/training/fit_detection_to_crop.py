@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from livefan.core.crop import crop_from_landmarks
 from livefan.core.errors import LivefanError
-from livefan.core.files import whole_file
+from livefan.core.files import atomic_write
 from livefan.datasets import FaceSet, LabelledFace, print_skipped
 from livefan.detection.detection_to_crop import N_FEATURES, face_frame, features
 from livefan.detection.detector import FULL_RANGE, SHORT_RANGE, Detection, FaceDetector, match_detection
@@ -81,7 +81,7 @@ def calibrate(training: FaceSet, validation: FaceSet, output: Path) -> dict[str,
         report[model] = _residuals(measured_on[model], coefficients, targets.mean(axis=0))
         models[model] = {"coefficients": coefficients.round(6).tolist(), "validation": report[model]}
     source = f"{len(training.faces)} faces of {training.title}, ridge {_RIDGE}"
-    with whole_file(output) as partial:
+    with atomic_write(output) as partial:
         partial.write_text(json.dumps({"fitted_on": source, "models": models}, indent=1) + "\n")
     return report
 

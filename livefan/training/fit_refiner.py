@@ -176,8 +176,8 @@ def fit_refiner(seen: Sightings, scheme: LandmarkScheme, seed: int = 0) -> Shape
     """
     torch.manual_seed(seed)
     shapes, sizes = in_own_frame(seen.found)
-    middle, spread = shapes.mean(0), shapes.std(0) + 1e-6
-    inputs = (shapes - middle) / spread
+    middle, sigma = shapes.mean(0), shapes.std(0) + 1e-6
+    inputs = (shapes - middle) / sigma
     wanted = 100 * (seen.truth - seen.found) / sizes
     right, left = scheme.normaliser
     eyes = (seen.truth[:, right] - seen.truth[:, left]).norm(dim=-1)
@@ -193,14 +193,14 @@ def fit_refiner(seen: Sightings, scheme: LandmarkScheme, seed: int = 0) -> Shape
         optimiser.zero_grad(set_to_none=True)
         (distances * weights[chosen]).mean().backward()
         optimiser.step()
-    return _without_scales(refiner, middle, spread).requires_grad_(False).eval()
+    return _without_scales(refiner, middle, sigma).requires_grad_(False).eval()
 
 
-def _without_scales(refiner: ShapeRefiner, middle: Tensor, spread: Tensor) -> ShapeRefiner:
+def _without_scales(refiner: ShapeRefiner, middle: Tensor, sigma: Tensor) -> ShapeRefiner:
     """The refiner of shapes that does what one of standardised shapes does, in hundredths of the unit."""
     with torch.no_grad():
         for layer in (refiner.hidden, refiner.straight):
-            layer.weight.div_(spread)
+            layer.weight.div_(sigma)
             layer.bias.sub_(layer.weight @ middle)
         for moved in (refiner.bent.weight, refiner.straight.weight, refiner.straight.bias):
             moved.div_(100)

@@ -14,7 +14,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from livefan.core.errors import LivefanError
-from livefan.core.files import whole_file
+from livefan.core.files import atomic_write
 from livefan.core.provenance import environment
 from livefan.core.resources import find_weights
 from livefan.datasets import VALIDATION_SEED, FaceSet
@@ -169,7 +169,7 @@ class Run:
         if error < progress.best_nme:
             progress.best_nme = error
             save_weights(self.folder / BEST_NAME, state.average.network, info)
-        with whole_file(self.folder / STATE_NAME) as partial:
+        with atomic_write(self.folder / STATE_NAME) as partial:
             # Not save_file, whose error on a full disk is none of the system's.
             partial.write_bytes(save(state.tensors(), metadata={"progress": json.dumps(vars(progress))}))
         self._write("history.json", json.dumps(progress.history, indent=1) + "\n")
@@ -199,7 +199,7 @@ class Run:
         )
 
     def _write(self, name: str, text: str) -> None:
-        with whole_file(self.folder / name) as partial:
+        with atomic_write(self.folder / name) as partial:
             partial.write_text(text)
 
 

@@ -33,7 +33,7 @@ from livefan.core.errors import LivefanError
 from livefan.core.landmarks import IBUG_68
 from livefan.drawing.faces import STYLE_PARTS
 from livefan.formats.writers import TABLES
-from livefan.measures.aspect_ratios import openings
+from livefan.measures.aspect_ratios import aspect_ratios
 from livefan.measures.head_pose import head_pose
 
 
@@ -198,7 +198,7 @@ def test_pose_and_openings_are_those_of_the_face_as_shown(tmp_path: Path, photo:
     _, table = run(clip, tmp_path / "out")
     columns = [[table[f"{name}_{axis}"][0].as_py() for axis in "xy"] for name in IBUG_68.point_names]
     shown = np.array(columns) * (1.5, 1.0)
-    assert table["mouth_opening"][0].as_py() == pytest.approx(openings(shown, IBUG_68).mouth, abs=1e-3)
+    assert table["mouth_opening"][0].as_py() == pytest.approx(aspect_ratios(shown, IBUG_68).mouth, abs=1e-3)
     pose = head_pose(shown, IBUG_68, 480, 270)
     for column, wanted in (("yaw_deg", pose.yaw), ("roll_deg", pose.roll), ("z_mm", pose.translation_mm[2])):
         assert table[column][0].as_py() == pytest.approx(wanted, abs=0.02 * max(1, abs(wanted) / 10)), column

@@ -16,7 +16,7 @@ from livefan.annotation.appearance import SAME_LOOK, difference, look_of
 from livefan.annotation.outputs import Outputs
 from livefan.core.landmarks import COFW_29, IBUG_68, SCHEMES, WFLW_98, LandmarkScheme
 from livefan.io.video import VideoSource
-from livefan.measures.aspect_ratios import openings
+from livefan.measures.aspect_ratios import aspect_ratios
 from livefan.measures.head_pose import _INDICES, _PLACES_MM, head_pose
 
 
@@ -104,7 +104,7 @@ def test_openings_are_ratios_of_height_to_width(scheme: LandmarkScheme):
             at = x + width * number / (len(upper) + 1)
             points[above], points[below] = (at, y - height / 2), (at, y + height / 2)
     turn = 2.5 * np.array([[0.8, -0.6], [0.6, 0.8]])
-    opened = openings(points @ turn.T + 100, scheme)
+    opened = aspect_ratios(points @ turn.T + 100, scheme)
     assert (opened.right_eye, opened.left_eye, opened.mouth) == pytest.approx((0.3, 0.1, 0.25))
 
 

@@ -30,7 +30,7 @@ from livefan.core.frame import Frame
 from livefan.gui.app import tell_defects
 from livefan.gui.help import shortcut_sheet
 from livefan.gui.player import CLEAN, SEEN
-from livefan.gui.preferences import Asked
+from livefan.gui.preferences import CliOverrides
 from livefan.gui.window import MainWindow
 from livefan.io.camera import CameraInfo
 from livefan.io.open import open_source
@@ -65,7 +65,7 @@ class Driven:
 
     def open(self, *, sequence: bool = True, **asked) -> MainWindow:
         """A window; images of a folder are the frames of a recording, where nothing else is said."""
-        wanted = Asked(sequence=sequence, **asked)
+        wanted = CliOverrides(sequence=sequence, **asked)
         window = MainWindow(wanted, settings=self.settings, pictures=self.pictures)
         self.qtbot.addWidget(window)
         self.windows.append(window)
@@ -1146,7 +1146,7 @@ class TestAskedFor:
     @pytest.fixture
     def ask(self, drive: Driven, monkeypatch: pytest.MonkeyPatch) -> Callable[..., MainWindow]:
         """Opens the window as the command line asks for it."""
-        asked: list[Asked] = []
+        asked: list[CliOverrides] = []
         monkeypatch.setattr("livefan.gui.app.run_window", lambda wanted: asked.append(wanted) or 0)
 
         def ask(*arguments: str) -> MainWindow:

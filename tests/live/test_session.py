@@ -112,9 +112,9 @@ def test_what_cannot_be_opened_is_said_in_one_line(watch, tmp_path: Path):
 def test_what_takes_long_is_said_until_it_is_done(monkeypatch: pytest.MonkeyPatch):
     load, said = ModelChoice.pipeline, []
 
-    def slow(choice: ModelChoice, *, say: Callable[[str], None], **how) -> Pipeline:
-        say("choosing")
-        return load(choice, say=say, **how)
+    def slow(choice: ModelChoice, *, log: Callable[[str], None], **how) -> Pipeline:
+        log("choosing")
+        return load(choice, log=log, **how)
 
     monkeypatch.setattr(ModelChoice, "pipeline", slow)
     model = Model(RAW, 1, said.append)

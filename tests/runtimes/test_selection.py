@@ -183,7 +183,7 @@ def test_a_choice_is_made_once_and_made_again_where_its_cache_is_damaged(small: 
     said: list[str] = []
 
     def choose() -> Runtime:
-        return open_runtime(small, RuntimeChoice("openvino"), cache=tmp_path, say=said.append)
+        return open_runtime(small, RuntimeChoice("openvino"), cache=tmp_path, log=said.append)
 
     first = choose()
     choose()
@@ -490,7 +490,7 @@ def test_a_network_whose_heatmaps_are_values_finds_the_face_on_every_runtime(
     pipeline.close()
     assert np.median(found.confidence) > 0.6
     size = np.ptp(face.points_px, axis=0).max()
-    assert np.median(found.spread_px) < 0.05 * size
+    assert np.median(found.sigma_px) < 0.05 * size
     assert np.linalg.norm(found.points_px - face.points_px, axis=1).mean() < 0.03 * size
     file = WeightFile(values.path, values.info, values.scheme)
     model = open_vino.for_one_crop(open_vino.from_onnx(as_onnx(values)), file)

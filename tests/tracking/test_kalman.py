@@ -9,7 +9,7 @@ from livefan.tracking.kalman import KalmanSmoother, SmootherSettings, smooth_rec
 from livefan.tracking.pipeline import Pipeline
 
 SIZE = 200.0
-SPREAD = np.full(68, SmootherSettings().usual_spread * SIZE)
+SPREAD = np.full(68, SmootherSettings().usual_sigma * SIZE)
 NOISE = SmootherSettings().noise_std * SIZE
 FRAME = 1 / 30
 LID = [37, 38]
@@ -30,13 +30,13 @@ def measured(truth: np.ndarray, noise: float = NOISE) -> np.ndarray:
 
 
 def run(
-    points_px: np.ndarray, times: np.ndarray, spread_px: np.ndarray = SPREAD, strength: float = 0.5
+    points_px: np.ndarray, times: np.ndarray, sigma_px: np.ndarray = SPREAD, strength: float = 0.5
 ) -> np.ndarray:
     """Filter ``(frames, n, 2)`` measured landmarks."""
     smoother = KalmanSmoother(strength=strength)
     return np.array(
         [
-            smoother.update(points, spread_px, float(time))
+            smoother.update(points, sigma_px, float(time))
             for points, time in zip(points_px, times, strict=True)
         ]
     )
@@ -131,9 +131,9 @@ def test_a_head_that_moves_leaves_the_smoothing_of_its_parts_alone(face: np.ndar
 
 def test_a_landmark_whose_heatmap_is_smeared_moves_less(face: np.ndarray):
     truth, times = still(face)
-    spread = SPREAD.copy()
-    spread[:10] *= 3
-    jitter = run(measured(truth), times, spread)[30:].std(axis=0).mean(axis=1)
+    sigma = SPREAD.copy()
+    sigma[:10] *= 3
+    jitter = run(measured(truth), times, sigma)[30:].std(axis=0).mean(axis=1)
     assert jitter[:10].mean() < 0.8 * jitter[10:].mean()
 
 
@@ -189,10 +189,10 @@ def test_whatever_comes_the_result_is_finite_and_near_what_was_measured(
 ):
     smoother, time = KalmanSmoother(strength=strength), 0.0
     base = np.random.default_rng(3).uniform(0, 200, (68, 2))
-    for elapsed, shift, spread in steps:
+    for elapsed, shift, sigma in steps:
         time += elapsed
         points = base + shift
-        filtered = smoother.update(points, np.full(68, spread), time)
+        filtered = smoother.update(points, np.full(68, sigma), time)
         assert np.isfinite(filtered).all()
         assert np.linalg.norm(filtered - points, axis=1).mean() <= 0.3 * 200
 

@@ -418,10 +418,10 @@ def test_a_blurred_face_has_a_wider_spread_in_image_pixels(
     crop = upright_crop(face.points_px, runtime.scheme)
     (sharp,) = locate(runtime, photo, [crop])
     (blurred,) = locate(runtime, cv2.GaussianBlur(photo, (0, 0), crop.side_px / 20), [crop])
-    assert np.median(blurred.spread_px / sharp.spread_px) > 1.2
+    assert np.median(blurred.sigma_px / sharp.sigma_px) > 1.2
     doubled = Crop(tuple(2 * c + 0.5 for c in crop.centre_px), 2 * crop.side_px, crop.angle)
     (larger,) = locate(runtime, cv2.resize(photo, None, fx=2, fy=2), [doubled])
-    assert np.median(larger.spread_px / sharp.spread_px) == pytest.approx(2, rel=0.1)
+    assert np.median(larger.sigma_px / sharp.sigma_px) == pytest.approx(2, rel=0.1)
 
 
 def test_intersection_over_union_of_hand_computed_boxes():

@@ -26,7 +26,7 @@ from livefan.networks.mobilefan import MobileFAN
 from livefan.training.augmentation.augment import EvaluationFaces, TrainingFaces, kept_margin
 from livefan.training.average import average
 from livefan.training.config import TrainConfig, read_config, to_toml
-from livefan.training.engine import learning_rate_factor, taught, train, validate
+from livefan.training.engine import learning_rate_factor, teacher_outputs, train, validate
 from livefan.training.learner import Learner, MovingAverage
 from livefan.training.loader import Loader
 from livefan.training.losses import DistillationCriterion, LandmarkCriterion, weighted_total
@@ -340,7 +340,7 @@ def test_a_teacher_for_larger_crops_sees_the_face_as_large_as_it_learnt_it(
     sizes: list[int] = []
     teacher.model.encoder.register_forward_pre_hook(lambda _, given: sizes.append(given[0].shape[-1]))
     crops = torch.randn(2, 3, side, side)
-    theirs, their_stages = taught(teacher, crops)
+    theirs, their_stages = teacher_outputs(teacher, crops)
     assert sizes == [seen]
     learner = Learner(MobileFAN(68, 0.5), teacher.model.channels)
     heatmaps, stages, lifted = learner(crops)
@@ -367,7 +367,7 @@ def test_what_a_teacher_marks_on_the_larger_crop_lies_in_the_same_place_of_the_s
     points = torch.tensor([[60.0, 120.0], [150.0, 31.0]])
     logits = perfect_logits(points, 1.5)[None, :, :56, :56]
     monkeypatch.setattr(MobileFAN, "with_stages", lambda network, x: (logits, []))
-    heatmaps, _ = taught(load_weights(tmp_path / "w.safetensors"), torch.zeros(1, 3, 192, 192))
+    heatmaps, _ = teacher_outputs(load_weights(tmp_path / "w.safetensors"), torch.zeros(1, 3, 192, 192))
     found = heatmap_to_crop(soft_argmax(heatmaps)[0])[0]
     assert torch.allclose((found + 0.5) * 224 / 192 - 0.5, points, atol=0.1)
 

@@ -251,14 +251,14 @@ def test_unfinished_labels_of_other_settings_stay_and_are_refused(
         label([runtime], given, out, described="one", quiet=True)
     before = {path.name: path.read_bytes() for path in partial.iterdir()}
     assert "b_0.jpg" in before
-    refused = r"\.out\.partial: this folder holds unfinished labels of other .*; name the same .* or remove"
+    rejected = r"\.out\.partial: this folder holds unfinished labels of other .*; name the same .* or remove"
     for other in (
         lambda: label([runtime], given, out, described="another", quiet=True),
         lambda: label([runtime], given, out, described="one", every=2.0, quiet=True),
         lambda: label([runtime], given, out, Criteria(confidence=0.5), described="one", quiet=True),
         lambda: label([runtime], tmp_path / "elsewhere", out, described="one", quiet=True),
     ):
-        with pytest.raises(LivefanError, match=refused):
+        with pytest.raises(LivefanError, match=rejected):
             other()
         assert {path.name: path.read_bytes() for path in partial.iterdir()} == before
     assert label([runtime], given, out, described="one", quiet=True).kept == 3

@@ -33,12 +33,12 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
-    from livefan.core.files import whole_file
+    from livefan.core.files import atomic_write
     from livefan.datasets import load
     from livefan.training.average import average
 
     # Entered before the work, so that a place that cannot be written to is told of at once.
-    with whole_file(arguments.out) as partial:
+    with atomic_write(arguments.out) as partial:
         validation = load(arguments.dataset, arguments.root, "validation")
         print_left_out(validation)
         chosen, error = average(

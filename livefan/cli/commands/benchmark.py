@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
     import json
     from contextlib import ExitStack
 
-    from livefan.core.files import whole_file
+    from livefan.core.files import atomic_write
 
     instead = next((name for name in _INSTEAD if getattr(arguments, name)), None)
     for name in _OF_THE_WHOLE if instead else ():
@@ -92,7 +92,7 @@ def run(arguments: argparse.Namespace) -> int:
     with ExitStack() as outputs:
         # Entered before the work, so that a place that cannot be written to is told of at once.
         wanted = (arguments.json, arguments.plot)
-        as_json, plot = (path and outputs.enter_context(whole_file(path)) for path in wanted)
+        as_json, plot = (path and outputs.enter_context(atomic_write(path)) for path in wanted)
         clip, choice = arguments.clip or str(bundled_clip()), runtime_choice(arguments)
         if arguments.annotate:
             numbers = _benchmark_annotate(clip, arguments.weights, choice, arguments.threads)
@@ -121,7 +121,7 @@ def _benchmark(
         also=[HALF_WIDTH] if arguments.also is None else arguments.also,
         count=arguments.frames or _FRAMES,
         dlib_model=arguments.dlib or installed_dlib_model(),
-        say=notice(quiet=False),
+        log=notice(quiet=False),
     )
     print("\n".join(as_table(report)))
     if plot:
@@ -164,7 +164,7 @@ def _soak(clip: str, weights: str, choice: RuntimeChoice, minutes: int) -> dict[
 
     choice = _chosen(clip, weights, choice)
     print(f"{'minute':>8} {'MiB':>10} {'median ms':>10} {'p95 ms':>10} {'processor ms':>12} {'frames':>8}")
-    samples = soak(clip, weights, choice, minutes, say=show)
+    samples = soak(clip, weights, choice, minutes, log=show)
     return _circumstances(clip, weights, choice) | {"samples": [asdict(sample) for sample in samples]}
 
 
@@ -177,7 +177,7 @@ def _chosen(clip: str, weights: str, choice: RuntimeChoice) -> RuntimeChoice:
     from livefan.benchmark.frames import read_from_first_face
     from livefan.runtimes.selection import open_runtime
 
-    runtime = open_runtime(weights, choice, say=notice(quiet=False))
+    runtime = open_runtime(weights, choice, log=notice(quiet=False))
     read_from_first_face(clip, runtime, 1)
     return replace(choice, runtime=runtime.name, precision=runtime.precision)
 

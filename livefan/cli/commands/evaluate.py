@@ -85,7 +85,7 @@ def _evaluated_runtime(arguments: argparse.Namespace, decoder: str | None) -> tu
 
     own = read_weight_file(arguments.weights).info.decoder
     if decoder is None:
-        return own, open_runtime(arguments.weights, runtime_choice(arguments), say=notice(quiet=False))
+        return own, open_runtime(arguments.weights, runtime_choice(arguments), log=notice(quiet=False))
     if arguments.runtime != "torch" or arguments.precision not in ("auto", "float32"):
         raise LivefanError("--decoder needs --runtime torch and float32; leave one of them out")
     from livefan.networks.checkpoint import load_weights
@@ -102,7 +102,7 @@ def run(arguments: argparse.Namespace) -> int:
     import json
     from contextlib import ExitStack
 
-    from livefan.core.files import whole_file
+    from livefan.core.files import atomic_write
     from livefan.datasets import print_skipped
     from livefan.evaluation import report
     from livefan.evaluation.evaluate import CROPS, evaluate
@@ -116,7 +116,7 @@ def run(arguments: argparse.Namespace) -> int:
     with ExitStack() as outputs:
         # Entered before the work, so that a place that cannot be written to is told of at once.
         wanted = (arguments.json, arguments.ced, worst_path)
-        as_json, ced, worst = (path and outputs.enter_context(whole_file(path)) for path in wanted)
+        as_json, ced, worst = (path and outputs.enter_context(atomic_write(path)) for path in wanted)
         faces = _faces_to_measure(arguments)
         results = [
             evaluate(runtime, faces, crop=crop, flip=arguments.flip, decoder=decoder)

@@ -71,9 +71,9 @@ def run(arguments: argparse.Namespace) -> int:
     from livefan.runtimes.selection import open_runtime
     from livefan.training.pseudo_label import Criteria, label
 
-    choice, say = runtime_choice(arguments), notice(quiet=arguments.quiet)
+    choice, log = runtime_choice(arguments), notice(quiet=arguments.quiet)
     names = arguments.weights or [DEFAULT_WEIGHTS]
-    teachers = [open_runtime(name, choice, say=say) for name in names]
+    teachers = [open_runtime(name, choice, log=log) for name in names]
     described = [
         f"{read_weight_file(name).sha256} {teacher.name} {teacher.precision}"
         for name, teacher in zip(names, teachers, strict=True)

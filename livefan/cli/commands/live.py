@@ -167,7 +167,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     check_screen()
     from livefan.gui.app import run_window
-    from livefan.gui.preferences import Asked
+    from livefan.gui.preferences import CliOverrides
     from livefan.live.view_state import Layout
     from livefan.tracking.model_spec import ModelChoice
 
@@ -183,7 +183,7 @@ def run(arguments: argparse.Namespace) -> int:
     _check_recordings(arguments)
     source, notice = _source(arguments.source)
     return run_window(
-        Asked(
+        CliOverrides(
             source=source,
             first=first,
             second=second,

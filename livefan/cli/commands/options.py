@@ -208,11 +208,11 @@ def runtime_choice(arguments: argparse.Namespace) -> RuntimeChoice:
 def notice(*, quiet: bool) -> Callable[[str], None]:
     """Prints what takes long to a person who waits at a terminal."""
 
-    def say(text: str) -> None:
+    def log(text: str) -> None:
         if not quiet and sys.stderr.isatty():
             print(text, file=sys.stderr)
 
-    return say
+    return log
 
 
 def check_picture(path: Path | None) -> None:

@@ -47,7 +47,7 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do it; returns the exit code."""
-    from livefan.core.files import whole_file
+    from livefan.core.files import atomic_write
     from livefan.datasets import load, load_extra, print_skipped
     from livefan.training.config import read_config
     from livefan.training.preview import draw_preview
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     check_picture(arguments.out)
     given = {} if arguments.seed is None else {"seed": arguments.seed}
     config = read_config(arguments.config, given)
-    with whole_file(arguments.out) as partial:
+    with atomic_write(arguments.out) as partial:
         faces = load(arguments.dataset, arguments.root, "train")
         if (extra := load_extra(arguments.extra)) is not None:
             faces = faces.joined(extra)

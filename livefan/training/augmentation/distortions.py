@@ -87,8 +87,8 @@ def _hand(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     where = size * rng.uniform(0.25, 0.75, 2)
     unit = size * rng.uniform(0.07, 0.14)
     towards = math.atan2(size / 2 - where[1], size / 2 - where[0]) + rng.normal(0, 0.6)
-    for spread in np.linspace(-0.5, 0.5, 4) * rng.uniform(0.7, 1.4):
-        finger = np.array([math.cos(towards + spread), math.sin(towards + spread)])
+    for sigma in np.linspace(-0.5, 0.5, 4) * rng.uniform(0.7, 1.4):
+        finger = np.array([math.cos(towards + sigma), math.sin(towards + sigma)])
         tip = where + finger * unit * rng.uniform(2.2, 3.2)
         _stroke(mask, [where + finger * unit * 0.5, tip], 0.3 * unit)
     palm = tuple(np.round(where).astype(int).tolist())

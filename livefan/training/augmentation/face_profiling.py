@@ -23,7 +23,7 @@ import numpy as np
 from tqdm import tqdm
 
 from livefan.core.errors import LivefanError
-from livefan.core.files import stems_of, whole_file
+from livefan.core.files import atomic_write, stems_of
 from livefan.core.landmarks import IBUG_68
 from livefan.datasets import FaceSet, LabelledFace, write_pts
 from livefan.training.augmentation.face_mesh import CHIN, OVAL, FaceMesh, Portrait, edge_depth_at
@@ -328,7 +328,7 @@ def _keep_settings(folder: Path, settings: dict[str, int]) -> None:
         raise LivefanError(
             f"{folder}: holds views of {kept}, not {now}; name the same, or choose another --out"
         )
-    with whole_file(path) as partial:
+    with atomic_write(path) as partial:
         partial.write_text(now + "\n")
 
 
@@ -340,8 +340,8 @@ def _write_views(mesh: FaceMesh, face: LabelledFace, files: list[Path], rng: np.
         raise LivefanError(f"{face.image_path}: is turned too far already")
     for file, (yaw, pitch) in zip(files, draw_views(portrait, len(files), rng), strict=True):
         turned = turn(portrait, yaw, pitch)
-        with whole_file(file.with_suffix(".jpg")) as partial:
+        with atomic_write(file.with_suffix(".jpg")) as partial:
             _, code = cv2.imencode(".jpg", turned.pixels, [cv2.IMWRITE_JPEG_QUALITY, 92])
             partial.write_bytes(code.tobytes())
-        with whole_file(file) as partial:
+        with atomic_write(file) as partial:
             write_pts(partial, turned.points_px)

@@ -8,7 +8,7 @@ import torch
 from livefan.core.frame import Face
 from livefan.core.landmarks import COFW_29, IBUG_68, SCHEMES, WFLW_98, LandmarkScheme
 from livefan.datasets import LabelledFace
-from livefan.measures.aspect_ratios import openings
+from livefan.measures.aspect_ratios import aspect_ratios
 from livefan.training.augmentation import distortions
 from livefan.training.augmentation.augment import TrainingFaces
 from livefan.training.augmentation.eyelids import close_eyes
@@ -84,11 +84,11 @@ def lids(scheme: LandmarkScheme) -> list[int]:
 
 def test_eyes_are_closed_with_the_landmarks_of_the_upper_lids(photo: np.ndarray, face: Face):
     rng = np.random.default_rng(0)
-    before = openings(face.points_px, IBUG_68)
+    before = aspect_ratios(face.points_px, IBUG_68)
     least = 1.0
     for _ in range(30):
         pixels, points = close_eyes(photo, face.points_px, IBUG_68, rng)
-        now = openings(points, IBUG_68)
+        now = aspect_ratios(points, IBUG_68)
         assert -1e-6 < now.right_eye <= before.right_eye
         assert -1e-6 < now.left_eye <= before.left_eye
         assert now.mouth == before.mouth
@@ -107,7 +107,7 @@ def test_eyes_are_closed_with_the_landmarks_of_the_upper_lids(photo: np.ndarray,
 def test_a_shut_eye_shows_skin_where_the_iris_was(photo: np.ndarray, face: Face):
     for seed in range(20):
         pixels, points = close_eyes(photo, face.points_px, IBUG_68, np.random.default_rng(seed))
-        if openings(points, IBUG_68).right_eye > 0.04:
+        if aspect_ratios(points, IBUG_68).right_eye > 0.04:
             continue
         x, y = face.points_px[36:42].mean(axis=0).round().astype(int)
         skin = photo[y - 8, x].astype(int)  # of the lid
