@@ -7,9 +7,8 @@ from typing import Literal
 
 import numpy as np
 
+from livefan.core.face_measures import AspectRatios, HeadPose
 from livefan.core.frame import Damage
-from livefan.measures.aspect_ratios import AspectRatios
-from livefan.measures.head_pose import HeadPose
 
 Found = Literal["forwards", "backwards", "filled"]
 """How a face came to be known on a frame: followed forwards, followed back from where it was seen later,

@@ -7,27 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from livefan.core.face_measures import AspectRatios
 from livefan.core.landmarks import COFW_29, IBUG_68, WFLW_98, LandmarkScheme
 
 _Pairs = tuple[tuple[int, int], ...]
-
-
-@dataclass(frozen=True)
-class AspectRatios:
-    """Height over width of each part; 0 is closed. Left and right are the subject's.
-
-    The landmarks of shut lids do not quite meet: on six clips they gave 0.1 to 0.18, those of open ones 0.2
-    to 0.5, each person their own.
-
-    Attributes:
-        right_eye, left_eye: mean distance between upper and lower lid, over that between the corners
-            (for the 68 points: the eye aspect ratio of Soukupová and Čech, CVWW 2016).
-        mouth: mean distance between the inner lips, over that between the inner corners of the mouth.
-    """
-
-    right_eye: float
-    left_eye: float
-    mouth: float
 
 
 @dataclass(frozen=True)

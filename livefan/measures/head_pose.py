@@ -9,6 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from livefan.core.face_measures import UNKNOWN_POSE, HeadPose
 from livefan.core.landmarks import COFW_29, IBUG_68, WFLW_98, LandmarkScheme
 
 # The parts of a face that its expression moves least, in millimetres: x to the image's right, y down,
@@ -94,29 +95,6 @@ _ANCHORS = {
 }
 _PLACES_MM = {name: anchors.places_mm() for name, anchors in _ANCHORS.items()}
 _INDICES = {name: anchors.indices() for name, anchors in _ANCHORS.items()}
-
-
-@dataclass(frozen=True)
-class HeadPose:
-    """A head before a camera whose focal length is the longer side of the picture.
-
-    Attributes:
-        yaw: degrees; positive where the nose points to the right of the picture.
-        pitch: degrees; positive where it points up.
-        roll: degrees; positive where the head leans clockwise on the screen.
-        translation_mm: from the camera to the point between the eyes: right, down, away. True to
-            scale for a face whose outer eye corners lie 90 mm apart and a camera as above.
-        residual_px: root mean square distance between the landmarks used and the generic face.
-    """
-
-    yaw: float
-    pitch: float
-    roll: float
-    translation_mm: tuple[float, float, float]
-    residual_px: float
-
-
-UNKNOWN_POSE = HeadPose(math.nan, math.nan, math.nan, (math.nan,) * 3, math.nan)
 
 
 def head_pose(points_px: np.ndarray, scheme: LandmarkScheme, width: float, height: float) -> HeadPose:
