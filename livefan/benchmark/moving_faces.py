@@ -259,4 +259,6 @@ def camera(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     noise = rng.standard_normal(level.shape, np.float32) * np.sqrt(READ_NOISE**2 + SHOT_NOISE * level)
     noisy = np.clip(level + noise + 0.5, 0, 255).astype(np.uint8)
     _, encoded = cv2.imencode(".jpg", noisy, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    return cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+    decoded = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+    assert decoded is not None  # encoded above
+    return decoded

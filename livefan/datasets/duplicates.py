@@ -30,7 +30,7 @@ def face_hash(face: LabelledFace) -> np.ndarray:
     """
     crop = crop_from_landmarks(face.points_px, size=_HASH_CROP_PX)
     grey = cv2.cvtColor(crop.cut(face.read_image()), cv2.COLOR_BGR2GRAY)
-    return np.unpackbits(cv2.img_hash.pHash(grey)[0])
+    return np.unpackbits(cv2.img_hash.pHash(grey)[0])  # type: ignore[attr-defined]  # not in the stubs
 
 
 def exclude_duplicates(faces: FaceSet, *others: FaceSet) -> FaceSet:

@@ -48,7 +48,8 @@ class Camera(LiveSource):
 
     def _connect(self) -> None:
         _check_camera_device(self.index)
-        cv2.setLogLevel(0)  # OpenCV prints its own lines about what is reported here
+        # OpenCV prints lines of its own for errors that are reported here.
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
         self._device = cv2.VideoCapture(self.index, _CAMERA_BACKEND)
         if self._device.isOpened():
             self._configure(self._device)
@@ -125,7 +126,7 @@ def list_cameras() -> list[CameraInfo]:
     """
     if sys.platform == "linux":
         return list(_linux_cameras())
-    cv2.setLogLevel(0)
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     cameras = []
     for index in range(_PROBED_CAMERAS):
         device = cv2.VideoCapture(index, _CAMERA_BACKEND)

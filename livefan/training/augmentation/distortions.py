@@ -45,7 +45,9 @@ def compress(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """JPEG at a quality of 6 to 35."""
     quality = int(rng.integers(6, 36))
     _, code = cv2.imencode(".jpg", np.ascontiguousarray(pixels), [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return cv2.imdecode(code, cv2.IMREAD_COLOR)
+    decoded = cv2.imdecode(code, cv2.IMREAD_COLOR)
+    assert decoded is not None  # encoded above
+    return decoded
 
 
 def side_light(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
