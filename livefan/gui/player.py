@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
 from livefan.core.errors import LivefanError
+from livefan.gui.preferences import SessionConfig
 from livefan.io.stream import is_address
 from livefan.live.painter import Painted, Painter
 from livefan.live.recorder import Recorded, Recorder
@@ -23,41 +24,12 @@ from livefan.live.result import Pair, Result
 from livefan.live.session import LiveSession
 from livefan.live.statistics import Gauges
 from livefan.live.view_state import Layout, View
-from livefan.tracking.kalman import DEFAULT_STRENGTH
 from livefan.tracking.model_spec import ModelChoice
 
 _LET_DRAW_MS = 80
 """A model is loaded once the window has shown that it is to be, so that neither waits for the other."""
 CLEAN, SEEN = "clean", "seen"
 """What is recorded: the frames as they came, with their landmarks as data; or the picture as it is shown."""
-
-
-@dataclass(frozen=True)
-class SessionConfig:
-    """What is to be watched, and how.
-
-    Attributes:
-        source: what :func:`livefan.io.open.open_source` takes; None for nothing yet.
-        first, second: the model that is watched, and the one that it is compared with.
-        smoothing: strength of the filter, from 0 to 1.
-        max_faces: follow at most this many.
-        size: width and height in pixels to ask of a camera.
-        start_at: seconds into a recording.
-        loop: begin a recording anew at its end.
-        sequence: the images of a folder are the frames of one recording, rather than photographs.
-        hold: begin a recording held.
-    """
-
-    source: str | int | None = None
-    first: ModelChoice = field(default_factory=ModelChoice)
-    second: ModelChoice | None = None
-    smoothing: float = DEFAULT_STRENGTH
-    max_faces: int = 5
-    size: tuple[int, int] | None = None
-    start_at: float = 0.0
-    loop: bool = False
-    sequence: bool = False
-    hold: bool = False
 
 
 class Player(QObject):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,38 @@ from PyQt6.QtCore import QByteArray, QSettings
 
 from livefan.core.errors import LivefanError
 from livefan.drawing.faces import STYLE_PARTS
-from livefan.gui.player import SessionConfig
 from livefan.gui.theme import THEMES
 from livefan.live.view_state import Layout, View
+from livefan.tracking.kalman import DEFAULT_STRENGTH
 from livefan.tracking.model_spec import ModelChoice, rival
+
+
+@dataclass(frozen=True)
+class SessionConfig:
+    """What is to be watched, and how.
+
+    Attributes:
+        source: what :func:`livefan.io.open.open_source` takes; None for nothing yet.
+        first, second: the model that is watched, and the one that it is compared with.
+        smoothing: strength of the filter, from 0 to 1.
+        max_faces: follow at most this many.
+        size: width and height in pixels to ask of a camera.
+        start_at: seconds into a recording.
+        loop: begin a recording anew at its end.
+        sequence: the images of a folder are the frames of one recording, rather than photographs.
+        hold: begin a recording held.
+    """
+
+    source: str | int | None = None
+    first: ModelChoice = field(default_factory=ModelChoice)
+    second: ModelChoice | None = None
+    smoothing: float = DEFAULT_STRENGTH
+    max_faces: int = 5
+    size: tuple[int, int] | None = None
+    start_at: float = 0.0
+    loop: bool = False
+    sequence: bool = False
+    hold: bool = False
 
 
 @dataclass(frozen=True)
@@ -23,7 +51,7 @@ class CliOverrides:
     """What the command line asks of the window; None leaves a thing as it is remembered.
 
     Attributes:
-        source, first, second, max_faces, size, start_at: see :class:`~livefan.gui.player.SessionConfig`.
+        source, first, second, max_faces, size, start_at: see :class:`SessionConfig`.
         smoothing, loop, sequence, hold: likewise.
         runtime, precision, raw, threads: of a remembered model; see
             :class:`~livefan.tracking.model_spec.ModelChoice`. Not raw leaves it as it is remembered.

@@ -30,7 +30,7 @@ from livefan.core.errors import LivefanError
 from livefan.core.files import atomic_write
 from livefan.gui import help as help_texts
 from livefan.gui.actions import Actions
-from livefan.gui.models import ModelsPanel
+from livefan.gui.model_panel import ModelPanel
 from livefan.gui.player import CLEAN, SEEN, Player
 from livefan.gui.plots import PlotsPanel
 from livefan.gui.preferences import CliOverrides, Preferences
@@ -87,7 +87,7 @@ class MainWindow(QMainWindow):
         self.transport = Transport(
             [self.acts.home, self.acts.back, self.acts.play, self.acts.forward, self.acts.loop]
         )
-        self.models = ModelsPanel(self.player)
+        self.models = ModelPanel(self.player)
         self.plots = PlotsPanel(self.player)
         self.layout_box = QComboBox()
         self.smoothing = QSlider(Qt.Orientation.Horizontal)

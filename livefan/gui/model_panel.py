@@ -5,20 +5,12 @@ from __future__ import annotations
 import math
 import threading
 from contextlib import suppress
-from dataclasses import replace
-from importlib.util import find_spec
 
 from PyQt6.QtCore import QSize, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QColor, QHideEvent, QPalette, QShowEvent
 from PyQt6.QtWidgets import (
     QAbstractItemView,
-    QCheckBox,
-    QComboBox,
-    QFileDialog,
     QFormLayout,
-    QFrame,
-    QGridLayout,
-    QHBoxLayout,
     QHeaderView,
     QLabel,
     QListWidget,
@@ -34,27 +26,24 @@ from PyQt6.QtWidgets import (
 
 from livefan.core.agreement import REGIONS
 from livefan.core.errors import LivefanError
-from livefan.core.resources import shipped_models
+from livefan.gui.model_picker import ModelPicker
 from livefan.gui.player import Player
 from livefan.gui.plots import LivePlot
-from livefan.gui.theme import hex_colour, in_front
+from livefan.gui.theme import hex_colour
 from livefan.gui.transport import in_words
 from livefan.live.render import FIRST_COLOUR, SECOND_COLOUR
 from livefan.live.statistics import Gauges
-from livefan.runtimes.base import AUTO, PRECISIONS, RUNTIMES
 from livefan.tracking.model_spec import ModelChoice
 
 ALL = "all"
 """The face as a whole, beside its regions."""
-_BROWSE = object()
 _WORST_COLOUR = "#e04040"
 _BAR_STEPS = 1000
-_PLOT_PX, _ROW_PX, _BETWEEN_PX = 84, 22, 6
+_PLOT_PX, _ROW_PX = 84, 22
 _LET_DRAW_MS = 20
 """From one part of the panel to the next: to lay out and draw all at once would hold the window up."""
 _LEAST_TOP = 3.0
 """Percent that a whole bar stands for, at least."""
-_PACKAGES = {"openvino": "openvino", "onnxruntime": "onnxruntime", "torch": "torch"}
 
 
 class ApartBars(QWidget):
@@ -110,95 +99,7 @@ class ApartBars(QWidget):
         self.setUpdatesEnabled(True)
 
 
-class ModelPicker(QFrame):
-    """Chooses a weight file, what runs it, in which numbers, and smoothed or raw."""
-
-    chosen = pyqtSignal(object)
-    """Emitted with a :class:`~livefan.tracking.model_spec.ModelChoice`."""
-
-    def __init__(self, title: str, choice: ModelChoice, colour: str) -> None:
-        super().__init__()
-        self._choice = choice
-        heading = QLabel(in_front(colour, f"<b>{title}</b>"))
-        heading.setMinimumWidth(heading.fontMetrics().horizontalAdvance("■ compared"))
-        self.weights = QComboBox()
-        self.weights.setAccessibleName(self.tr("weights"))
-        self.weights.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        names = shipped_models()
-        self.weights.setMinimumContentsLength(max(10, *map(len, names)))
-        for name in names:
-            self.weights.addItem(name, name)
-        self.weights.insertSeparator(self.weights.count())
-        self.weights.addItem(self.tr("Open weights …"), _BROWSE)
-        self.runtime = QComboBox()
-        self.runtime.setAccessibleName(self.tr("runtime"))
-        self.runtime.addItem(self.tr("fastest runtime"), AUTO)
-        for name in RUNTIMES:
-            if find_spec(_PACKAGES[name]):
-                self.runtime.addItem(name, name)
-        self.precision = QComboBox()
-        self.precision.setAccessibleName(self.tr("precision"))
-        self.precision.addItem(self.tr("fastest precision"), AUTO)
-        for name in PRECISIONS:
-            self.precision.addItem(name, name)
-        self.raw = QCheckBox(self.tr("raw"))
-        self.raw.setToolTip(self.tr("Landmarks as they were measured, without smoothing"))
-        grid = QGridLayout(self)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setVerticalSpacing(3)
-        first = QHBoxLayout()
-        first.setSpacing(_BETWEEN_PX)
-        first.addWidget(heading)
-        first.addWidget(self.weights, stretch=1)
-        first.addWidget(self.raw)
-        grid.addLayout(first, 0, 0, 1, 2)
-        grid.addWidget(self.runtime, 1, 0)
-        grid.addWidget(self.precision, 1, 1)
-        self.weights.activated.connect(self._weights_chosen)
-        for box in (self.runtime, self.precision):
-            box.activated.connect(self._choose)
-        self.raw.clicked.connect(self._choose)
-        self.show_choice(choice)
-
-    def show_choice(self, choice: ModelChoice) -> None:
-        """Show a model as the chosen one."""
-        self._choice = choice
-        index = self.weights.findData(choice.weights)
-        if index < 0:
-            self.weights.insertItem(0, replace(choice, runtime=AUTO, precision=AUTO, raw=False).label)
-            self.weights.setItemData(0, choice.weights)
-            index = 0
-        self.weights.setCurrentIndex(index)
-        self.weights.setToolTip(choice.weights)
-        self.runtime.setCurrentIndex(max(0, self.runtime.findData(choice.runtime)))
-        self.precision.setCurrentIndex(max(0, self.precision.findData(choice.precision)))
-        self.raw.setChecked(choice.raw)
-
-    def _weights_chosen(self) -> None:
-        if self.weights.currentData() is not _BROWSE:
-            self._choose()
-            return
-        path, _ = QFileDialog.getOpenFileName(
-            self, self.tr("Open weights"), filter=self.tr("Weights (*.safetensors)")
-        )
-        self.show_choice(replace(self._choice, weights=path) if path else self._choice)
-        if path:
-            self.chosen.emit(self._choice)
-
-    def _choose(self) -> None:
-        self.show_choice(
-            replace(
-                self._choice,
-                weights=self.weights.currentData(),
-                runtime=self.runtime.currentData(),
-                precision=self.precision.currentData(),
-                raw=self.raw.isChecked(),
-            )
-        )
-        self.chosen.emit(self._choice)
-
-
-class ModelsPanel(QScrollArea):
+class ModelPanel(QScrollArea):
     """The models at work; with two of them, what tells them apart."""
 
     _sized = pyqtSignal(int, object, str, str)
