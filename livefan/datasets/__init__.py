@@ -11,7 +11,6 @@ from livefan.datasets import cofw, pts, w300, wflw
 from livefan.datasets.duplicates import exclude_duplicates
 from livefan.datasets.faces import FaceSet, LabelledFace, print_skipped
 from livefan.datasets.holdout import VALIDATION_SEED, VALIDATION_SHARE
-from livefan.datasets.pts import read_pts, write_pts
 from livefan.datasets.w300 import load_300w
 
 __all__ = [
@@ -25,8 +24,6 @@ __all__ = [
     "load_300w",
     "load_training",
     "print_skipped",
-    "read_pts",
-    "write_pts",
 ]
 
 

@@ -1,4 +1,4 @@
-"""iBUG's ``.pts`` files, and folders of images that each have one beside them."""
+"""Load folders of images that each have a ``.pts`` file beside them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
-
 from livefan.core.errors import LivefanError
 from livefan.core.landmarks import SCHEMES, LandmarkScheme
 from livefan.datasets.faces import FaceSet, LabelledFace, fault_of
 from livefan.datasets.holdout import divide_whole
 from livefan.io.images import IMAGE_SUFFIXES
+from livefan.io.pts_file import read_pts
 
 SPLITS = ("train", "validation", "all")
 LABELS_NAME = "labels.json"
@@ -24,41 +23,6 @@ _FIRST = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 """Of several images of one name which is taken, these in order before the other kinds."""
 _PTS = "*.[pP][tT][sS]"
 """Cameras and old tools write names in capitals."""
-
-
-def read_pts(path: Path, n_points: int) -> np.ndarray:
-    """Read an iBUG ``.pts`` file: ``(n_points, 2)`` float64, moved from 1-based to 0-based pixels.
-
-    Raises:
-        LivefanError: if the file is damaged or holds another number of points.
-    """
-    points = _points(path)
-    if len(points) != n_points:
-        raise LivefanError(f"{path}: holds {len(points)} points, expected {n_points}")
-    return points
-
-
-def _points(path: Path) -> np.ndarray:
-    try:
-        text = path.read_text(errors="replace")
-    except OSError as error:
-        raise LivefanError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
-    opening, closing = text.find("{"), text.rfind("}")
-    try:
-        if opening < 0 or closing < opening:
-            raise ValueError("no { } block")
-        points = np.array(text[opening + 1 : closing].split(), np.float64).reshape(-1, 2)
-        if not np.isfinite(points).all():
-            raise ValueError("a coordinate is not finite")
-    except ValueError as error:
-        raise LivefanError(f"{path}: not a .pts file ({error})") from error
-    return points - 1.0
-
-
-def write_pts(path: Path, points_px: np.ndarray) -> None:
-    """Write ``(n, 2)`` points in image pixels as an iBUG ``.pts`` file, which counts pixels from one."""
-    lines = "\n".join(f"{x + 1:.3f} {y + 1:.3f}" for x, y in points_px)
-    path.write_text(f"version: 1\nn_points: {len(points_px)}\n{{\n{lines}\n}}\n")
 
 
 def add_folder(
@@ -150,7 +114,7 @@ def _scheme_of(files: list[Path]) -> LandmarkScheme:
     counts: Counter[int] = Counter()
     for path in files:
         try:
-            counts[len(_points(path))] += 1
+            counts[len(read_pts(path))] += 1
         except LivefanError:
             continue  # add_folder meets the file again, and lists it
     by_count = {scheme.n_points: scheme for scheme in SCHEMES.values()}

@@ -48,8 +48,7 @@ class Camera(LiveSource):
 
     def _connect(self) -> None:
         _check_camera_device(self.index)
-        # OpenCV prints lines of its own for errors that are reported here.
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+        _silence_opencv()
         self._device = cv2.VideoCapture(self.index, _CAMERA_BACKEND)
         if self._device.isOpened():
             self._configure(self._device)
@@ -95,6 +94,11 @@ class Camera(LiveSource):
             self._device = None
 
 
+def _silence_opencv() -> None:
+    """Keep OpenCV from printing lines of its own; this module reports the same failures as errors."""
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
+
 def _check_camera_device(index: int) -> None:
     """On Linux, where a camera is a file: tell a missing one from a forbidden one."""
     if sys.platform != "linux":
@@ -126,7 +130,7 @@ def list_cameras() -> list[CameraInfo]:
     """
     if sys.platform == "linux":
         return list(_linux_cameras())
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    _silence_opencv()
     cameras = []
     for index in range(_PROBED_CAMERAS):
         device = cv2.VideoCapture(index, _CAMERA_BACKEND)

@@ -25,10 +25,10 @@ from livefan.core.frame import Frame
 from livefan.core.landmarks import LandmarkScheme
 from livefan.core.metrics import FAILURE_THRESHOLD, auc, failure_rate
 from livefan.core.resources import bundled_folder
-from livefan.datasets import read_pts
 from livefan.drawing.faces import OverlayStyle
 from livefan.io.images import ImageSource
 from livefan.io.open import display_name, open_source
+from livefan.io.pts_file import read_pts
 from livefan.io.video_writer import VideoSink
 from livefan.live.pairing import pair
 from livefan.live.render import FIRST_COLOUR, SECOND_COLOUR, Shown, natural_size, render

@@ -24,11 +24,12 @@ from livefan.core.crop import CROP_MARGIN, Crop, crop_from_landmarks, mirrored_x
 from livefan.core.errors import LivefanError, StoppedError
 from livefan.core.files import stems_of
 from livefan.core.metrics import inter_ocular
-from livefan.datasets.pts import LABELS_NAME, write_pts
+from livefan.datasets.pts import LABELS_NAME
 from livefan.detection.detection_to_crop import load_framing
 from livefan.detection.detector import Detection, FaceDetector
 from livefan.io.images import IMAGE_SUFFIXES
 from livefan.io.open import open_source
+from livefan.io.pts_file import write_pts
 from livefan.io.video import RECORDING_SUFFIXES
 from livefan.runtimes.base import Runtime
 from livefan.tracking.landmarker import locate

@@ -9,8 +9,9 @@ import pytest
 
 from livefan.core.errors import LivefanError
 from livefan.core.landmarks import COFW_29, IBUG_68, WFLW_98, WFLW_TO_IBUG
-from livefan.datasets import load, load_300w, load_training, read_pts, write_pts
+from livefan.datasets import load, load_300w, load_training
 from livefan.io.images import IMAGE_SUFFIXES
+from livefan.io.pts_file import write_pts
 
 
 def add_face(folder: Path, name: str, suffix: str = ".jpg") -> np.ndarray:
@@ -36,32 +37,6 @@ def root(tmp_path: Path) -> Path:
     for index in range(5):
         add_face(tmp_path / "lfpw/testset", f"image_{index:04d}", ".png")
     return tmp_path
-
-
-def test_points_move_from_one_based_to_zero_based_pixels(tmp_path: Path):
-    points = add_face(tmp_path, "face")
-    assert np.allclose(read_pts(tmp_path / "face.pts", 68), points)
-    (tmp_path / "one.pts").write_text("version: 1\nn_points: 1\n{\n1.0 1.0\n}")
-    assert read_pts(tmp_path / "one.pts", 1).tolist() == [[0.0, 0.0]]
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("version: 1\nn_points: 2\n{\n1 2\n3 4\n}", "2 points, expected 68"),
-        ("version: 1\nn_points: 68\n", "no { }"),
-        ("{\n1 2\n3\n}", "not a .pts"),
-        ("{\none two\n}", "not a .pts"),
-        ("{\n" + "nan 1\n" * 68 + "}", "not finite"),
-        ("", "no { }"),
-    ],
-)
-def test_a_damaged_pts_is_named(tmp_path: Path, text: str, said: str):
-    path = tmp_path / "bad.pts"
-    path.write_text(text)
-    with pytest.raises(LivefanError, match=said) as error:
-        read_pts(path, 68)
-    assert str(path) in str(error.value)
 
 
 def test_train_and_validation_divide_the_training_images(root: Path):
@@ -427,29 +402,3 @@ def test_an_unknown_split_names_the_known(tmp_path: Path):
         load("wflw", tmp_path, "full")
     with pytest.raises(LivefanError, match="no such folder"):
         load("wflw", tmp_path / "gone", "test")
-
-
-def test_photographs_that_a_test_set_holds_too_are_not_trained_on(tmp_path: Path, photo: np.ndarray):
-    """A copy that is smaller, darker and compressed is found; another face, and another crop, is not."""
-    points = np.random.default_rng(0).uniform((200, 60), (420, 300), (68, 2))
-    half = (points + 0.5) / 2 - 0.5
-    darker = cv2.convertScaleAbs(photo, alpha=0.8, beta=-10)
-    pictures = {
-        "lfpw/trainset/same": (cv2.resize(darker, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), half),
-        "lfpw/trainset/other": (
-            photo[:, ::-1],
-            photo.shape[1] - 1 - points * (1, -1) - (0, photo.shape[1] - 1),
-        ),
-        "lfpw/trainset/elsewhere": (photo, points * 0.6),
-        "ibug/test": (photo, points),
-    }
-    for name, (picture, marks) in pictures.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(tmp_path / f"{name}.jpg"), picture)
-        write_pts(tmp_path / f"{name}.pts", marks)
-    training, validation = load_training("300w", tmp_path)
-    assert [face.image_path.stem for face in training.faces] == ["elsewhere", "other"]
-    assert validation.faces == []
-    (line,) = training.duplicates
-    assert "same.jpg" in line
-    assert "ibug/test.jpg" in line

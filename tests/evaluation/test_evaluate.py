@@ -15,9 +15,10 @@ from livefan.core.crop import crop_from_landmarks
 from livefan.core.errors import LivefanError
 from livefan.core.landmarks import COFW_29, IBUG_68, WFLW_TO_IBUG
 from livefan.core.provenance import commit
-from livefan.datasets import FaceSet, LabelledFace, load, write_pts
+from livefan.datasets import FaceSet, LabelledFace, load
 from livefan.evaluation.evaluate import Evaluation, Measured, evaluate
 from livefan.evaluation.report import draw_ced, rows, table
+from livefan.io.pts_file import write_pts
 from livefan.networks.checkpoint import Weights
 from livefan.networks.checkpoint_info import read_weight_file
 from livefan.runtimes.torch_runtime import TorchRuntime

@@ -9,8 +9,8 @@ from livefan.cli.main import main
 from livefan.core.errors import LivefanError
 from livefan.core.landmarks import IBUG_68
 from livefan.core.resources import bundled_clip
-from livefan.datasets import write_pts
 from livefan.io.open import open_source
+from livefan.io.pts_file import write_pts
 from livefan.live.compare import Truth, compare
 from livefan.live.view_state import Layout
 from livefan.networks.checkpoint import WeightsInfo, load_weights, save_weights

@@ -18,7 +18,8 @@ from safetensors.torch import save
 from livefan.cli.main import main
 from livefan.core.errors import LivefanError
 from livefan.core.landmarks import IBUG_68
-from livefan.datasets import FaceSet, LabelledFace, load_training, write_pts
+from livefan.datasets import FaceSet, LabelledFace, load_training
+from livefan.io.pts_file import write_pts
 from livefan.networks.checkpoint import WeightsInfo, load_weights, save_weights
 from livefan.networks.checkpoint_info import sha256_of
 from livefan.networks.heatmaps import crop_to_heatmap, heatmap_to_crop, soft_argmax

@@ -9,9 +9,10 @@ import pytest
 
 from livefan.cli.main import main
 from livefan.core.frame import Face
-from livefan.datasets import load, write_pts
+from livefan.datasets import load
 from livefan.detection.detection_to_crop import load_framing
 from livefan.detection.detector import FULL_RANGE, SHORT_RANGE
+from livefan.io.pts_file import write_pts
 
 
 def write_faces(folder: Path, photo: np.ndarray, face: Face, count: int) -> None:

@@ -17,8 +17,8 @@ from livefan.cli.main import build_parser, main
 from livefan.core.errors import LivefanError
 from livefan.core.frame import Face
 from livefan.core.landmarks import IBUG_68
-from livefan.datasets import write_pts
 from livefan.export.quantise import quantise
+from livefan.io.pts_file import write_pts
 from livefan.networks.checkpoint import load_weights, read_tensors, save_weights
 from livefan.networks.checkpoint_info import read_weight_file
 from livefan.networks.shape_refiner import ShapeRefiner

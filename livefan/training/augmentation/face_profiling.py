@@ -25,7 +25,8 @@ from tqdm import tqdm
 from livefan.core.errors import LivefanError
 from livefan.core.files import atomic_write, stems_of
 from livefan.core.landmarks import IBUG_68
-from livefan.datasets import FaceSet, LabelledFace, write_pts
+from livefan.datasets import FaceSet, LabelledFace
+from livefan.io.pts_file import write_pts
 from livefan.training.augmentation.face_mesh import CHIN, OVAL, FaceMesh, Portrait, edge_depth_at
 
 

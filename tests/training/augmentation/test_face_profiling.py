@@ -13,7 +13,8 @@ from livefan.cli.main import main
 from livefan.core.errors import LivefanError
 from livefan.core.frame import Frame
 from livefan.core.landmarks import IBUG_68, WFLW_98
-from livefan.datasets import FaceSet, LabelledFace, load, load_training, write_pts
+from livefan.datasets import FaceSet, LabelledFace, load, load_training
+from livefan.io.pts_file import write_pts
 from livefan.networks.checkpoint import Weights
 from livefan.tracking.pipeline import Pipeline
 from livefan.training.augmentation.face_mesh import FaceMesh, Portrait
