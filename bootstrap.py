@@ -254,10 +254,12 @@ def test(arguments: Sequence[str]) -> int:
 
 
 def lint(arguments: Sequence[str]) -> int:
-    """Check style, formatting and types; all three run, whichever fails."""
+    """Check style, formatting, types and import rules; all of them run, whichever fails."""
     set_up(DEV_FILES)
-    checks = "ruff check", "ruff format --check", "mypy livefan main.py bootstrap.py"
-    return max([call(["-m", *check.split(), *arguments], ROOT) for check in checks])
+    modules = "ruff check", "ruff format --check", "mypy livefan main.py bootstrap.py"
+    checks = [["-m", *module.split()] for module in modules]
+    checks.append(["-c", "from importlinter.cli import lint_imports_command as check; check(['--no-logo'])"])
+    return max([call(check, ROOT) for check in checks])
 
 
 def setup(arguments: Sequence[str]) -> int:
