@@ -1,7 +1,7 @@
 """Faces turned in depth: the picture and the landmarks must agree, and MediaPipe must see the new side."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,37 +15,12 @@ from livefan.core.frame import Frame
 from livefan.core.landmarks import IBUG_68, WFLW_98
 from livefan.datasets import FaceSet, LabelledFace, load, load_training
 from livefan.io.pts_file import write_pts
-from livefan.networks.checkpoint import Weights
 from livefan.tracking.pipeline import Pipeline
 from livefan.training.augmentation.face_mesh import FaceMesh, Portrait
 from livefan.training.augmentation.face_profiling import draw_views, synthesise, turn
 
 INNER = [30, 33, 36, 39, 42, 45, 48, 54]
 MESH = [1, 2, 33, 133, 362, 263, 61, 291]
-
-
-@pytest.fixture(scope="module")
-def face(tmp_path_factory: pytest.TempPathFactory, photo: np.ndarray, weights: Weights) -> LabelledFace:
-    """A frame of the clip, labelled by the network: good to a few pixels, which is all that is asked here."""
-    path = tmp_path_factory.mktemp("faces") / "photo.png"
-    cv2.imwrite(str(path), photo)
-    pipeline = Pipeline(weights)
-    (found,) = pipeline.process_image(photo)
-    pipeline.close()
-    return LabelledFace(path, found.points_px, "clip")
-
-
-@pytest.fixture(scope="module")
-def mesh() -> Iterator[FaceMesh]:
-    with FaceMesh() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def portrait(mesh: FaceMesh, face: LabelledFace) -> Portrait:
-    made = mesh.portrait(face)
-    assert made is not None
-    return made
 
 
 def box_px(points_px: np.ndarray) -> float:
@@ -115,13 +90,15 @@ def test_views_spread_over_the_angles_on_the_side_the_face_looks_to(portrait: Po
 
 
 def test_a_folder_of_views_is_written_once_and_is_faces_to_train_on(
-    face: LabelledFace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    labelled_face: LabelledFace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     root, out = tmp_path / "own", tmp_path / "views"
     root.mkdir()
-    for name, picture in (("a", face.read_image()), ("empty", np.zeros((300, 300, 3), np.uint8))):
+    for name, picture in (("a", labelled_face.read_image()), ("empty", np.zeros((300, 300, 3), np.uint8))):
         cv2.imwrite(str(root / f"{name}.png"), picture)
-        write_pts(root / f"{name}.pts", face.points_px if name == "a" else face.points_px / 3)
+        write_pts(
+            root / f"{name}.pts", labelled_face.points_px if name == "a" else labelled_face.points_px / 3
+        )
     arguments = ["synthesise-profiles", "--dataset", "pts", "--root", root, "--split", "all", "-o", out]
     arguments += ["--views", "2"]
     assert main([str(argument) for argument in arguments]) == 0
@@ -143,13 +120,13 @@ def test_a_folder_of_views_is_written_once_and_is_faces_to_train_on(
 
 
 def test_views_of_faces_named_alike_do_not_overwrite_each_other(
-    face: LabelledFace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    labelled_face: LabelledFace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     root, out = tmp_path / "own", tmp_path / "views"
     for name in ("a/b-c", "a-b/c", "deep/er/alone", "top"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(root / f"{name}.png"), face.read_image())
-        write_pts(root / f"{name}.pts", face.points_px)
+        cv2.imwrite(str(root / f"{name}.png"), labelled_face.read_image())
+        write_pts(root / f"{name}.pts", labelled_face.points_px)
     arguments = ["--dataset", "pts", "--root", str(root), "--split", "all", "-o", str(out), "--views", "1"]
     for _ in range(2):
         assert main(["synthesise-profiles", *arguments]) == 0
@@ -161,9 +138,9 @@ def test_views_of_faces_named_alike_do_not_overwrite_each_other(
 
 
 def test_a_full_disk_is_named_and_the_view_drawn_once_there_is_room(
-    face: LabelledFace, tmp_path: Path, full_beyond: Callable[[int], None]
+    labelled_face: LabelledFace, tmp_path: Path, full_beyond: Callable[[int], None]
 ):
-    faces = FaceSet(IBUG_68, [face], title="own")
+    faces = FaceSet(IBUG_68, [labelled_face], title="own")
     full_beyond(2000)
     with pytest.raises(OSError, match=r"File too large: '.*clip-photo-0\.jpg'"):
         synthesise(faces, tmp_path, 1)
