@@ -4,18 +4,20 @@
     python3 bootstrap.py run [ARGS]     open the window; without a screen, annotate the bundled clip;
                                         ARGS, if any, go to livefan: run annotate in.mp4 -o out.mp4
     python3 bootstrap.py test [ARGS]    run the test suite; ARGS go to pytest
-    python3 bootstrap.py lint           check style and types
+    python3 bootstrap.py lint           check style, types and import rules
     python3 bootstrap.py setup          only set up
+    python3 bootstrap.py lock           write the exact versions in requirements* anew
 
-Each makes .venv beside this file when it is absent or out of date. Needs Python 3.11 or 3.12.
+Each creates or updates .venv beside this file. Needs Python 3.11 or newer; tested up to 3.14.
 """
 
-# Any Python from 3.8 on must get as far as a clear message, so no newer syntax and no other packages here.
+# Python 3.8 and newer must reach a clear message: no newer syntax and no other packages here.
 from __future__ import annotations
 
 import ctypes
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -29,8 +31,12 @@ VENV = ROOT / ".venv"
 STAMP = VENV / "livefan-setup"
 UNFINISHED = "unfinished"
 RUN_FILES = ("requirements.txt",)
-DEV_FILES = ("requirements.txt", "requirements/dev.txt")
-SUPPORTED = ((3, 12), (3, 11))
+TORCH_FILE = "requirements/torch.txt"
+DEV_FILES = ("requirements.txt", "requirements/dev.txt", TORCH_FILE)
+OLDEST = (3, 11)
+TESTED = ((3, 14), (3, 13), (3, 12), (3, 11))
+# PyPI's torch for Linux is a CUDA build of several GB; this index has builds for CPUs.
+TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 
 # Libraries that the wheels of OpenCV and Qt link to and do not carry, and the Debian packages that hold them.
 LIBRARIES = {
@@ -58,16 +64,16 @@ WINDOW_LIBRARIES = {
 
 
 class SetupError(Exception):
-    """What the user can put right; the message says how."""
+    """An error that the user can mend; its message is one line that says how."""
 
 
 def has_screen(platform: str, environment: Mapping[str, str]) -> bool:
-    """Whether a window can be opened: on Linux only within X11 or Wayland."""
+    """Return whether a window can be opened: on Linux only within X11 or Wayland."""
     return not platform.startswith("linux") or any(environment.get(k) for k in ("DISPLAY", "WAYLAND_DISPLAY"))
 
 
 def python_version(command: Sequence[str], module: str = "venv") -> tuple[int, int] | None:
-    """Version of the Python behind a command, or None if it does not run or lacks the module."""
+    """Return the version of the Python behind a command, or None if it does not run or lacks the module."""
     code = f"import sys, {module}; print(*sys.version_info[:2])"
     try:
         answer = subprocess.run([*command, "-c", code], capture_output=True, text=True, check=True)
@@ -78,21 +84,23 @@ def python_version(command: Sequence[str], module: str = "venv") -> tuple[int, i
 
 
 def python_candidates() -> Iterator[list[str]]:
-    """Commands that may be a supported Python; the one that runs this comes first."""
+    """Yield commands that may be a supported Python, first the one that runs this file."""
     yield [sys.executable]
-    for major, minor in SUPPORTED:
+    for major, minor in TESTED:
         yield ["py", f"-{major}.{minor}"] if os.name == "nt" else [f"python{major}.{minor}"]
 
 
 def find_python() -> list[str]:
-    """A supported Python that can make virtual environments; on Debian and Ubuntu as root, installs one."""
+    """Return a supported Python that can create virtual environments; on Debian as root, install one."""
     bare = []
     for command in python_candidates():
-        if python_version(command) in SUPPORTED:
-            if python_version(command, "ensurepip"):
-                return command
-            bare.append(python_version(command))
-    packages = ["python{}.{}-venv".format(*version) for version in bare or SUPPORTED if version]
+        version = python_version(command)
+        if version is None or version < OLDEST:
+            continue
+        if python_version(command, "ensurepip"):
+            return command
+        bare.append(version)
+    packages = ["python{}.{}-venv".format(*version) for version in bare or TESTED]
     if can_apt():
         for package in packages:
             if apt_install([package]) is None:
@@ -100,24 +108,24 @@ def find_python() -> list[str]:
     if bare:
         raise SetupError(f"this Python cannot make virtual environments; run: sudo {apt_line(packages[:1])}")
     here = "{}.{}".format(*sys.version_info[:2])
-    raise SetupError(f"needs Python 3.11 or 3.12, and finds only {here}; install one and run this again")
+    raise SetupError(f"needs Python 3.11 or newer, and finds only {here}; install one and run this again")
 
 
 def can_apt() -> bool:
-    """Whether this is Debian or Ubuntu, and run by root."""
+    """Return whether the system is Debian or Ubuntu and the user is root."""
     return hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get") is not None
 
 
 def apt_line(packages: Sequence[str]) -> str:
-    """The command that installs packages on Debian and Ubuntu."""
+    """Return the command that installs packages on Debian and Ubuntu."""
     return "apt-get install -y --no-install-recommends " + " ".join(packages)
 
 
 def apt_install(packages: Sequence[str]) -> str | None:
-    """Install Debian packages; returns None, or why it failed."""
+    """Install Debian packages; return None, or the reason of a failure."""
     print("installing system packages: " + " ".join(packages), flush=True)
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    # A failed update is no failure yet: the lists may be recent enough.
+    # A failed update is not fatal: the package lists may be recent enough.
     subprocess.run(["apt-get", "update", "-qq"], env=environment, capture_output=True, check=False)
     command = [*apt_line(packages).split(), "-qq"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
@@ -125,7 +133,7 @@ def apt_install(packages: Sequence[str]) -> str | None:
 
 
 def is_loadable(library: str) -> bool:
-    """Whether the dynamic linker finds a shared library."""
+    """Return whether the dynamic linker finds a shared library."""
     try:
         ctypes.CDLL(library)
     except OSError:
@@ -134,19 +142,19 @@ def is_loadable(library: str) -> bool:
 
 
 def missing(libraries: Mapping[str, str]) -> dict[str, str]:
-    """Those of the libraries that this system lacks."""
+    """Return the libraries that this system lacks."""
     return {library: package for library, package in libraries.items() if not is_loadable(library)}
 
 
 def library_advice(absent: Mapping[str, str], has_apt: bool) -> str:
-    """One line that names the absent libraries and, on Debian and Ubuntu, what to type."""
+    """Return one line with the absent libraries and, on Debian and Ubuntu, the command that installs them."""
     packages = sorted(set(absent.values())) + ([] if find_spec("ensurepip") else ["python3-venv"])
     advice = f"run: sudo apt-get update && sudo {apt_line(packages)}" if has_apt else "install them"
     return f"missing system libraries ({', '.join(sorted(absent))}); {advice}"
 
 
 def ensure_libraries() -> None:
-    """Install the system libraries that are missing, or say how; without a screen, the window's may be."""
+    """Install missing system libraries or name them; without a screen, those of the window are optional."""
     absent = missing({**LIBRARIES, **WINDOW_LIBRARIES})
     if absent and can_apt():
         failure = apt_install(sorted(set(absent.values())))
@@ -162,32 +170,54 @@ def ensure_libraries() -> None:
 
 
 def venv_python() -> str:
-    """The interpreter inside .venv."""
+    """Return the interpreter inside .venv."""
     return str(VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
 
 
 def stamp(files: Sequence[str]) -> list[str]:
-    """One line for each requirement file, its name and a hash of its content; recorded once installed."""
+    """Return one line for each requirement file: its name and the hash of its content."""
     return [f"{name} {hashlib.sha256((ROOT / name).read_bytes()).hexdigest()}" for name in files]
 
 
 def pip_failure(output: str) -> str:
-    """One line that says why pip failed and what mends it."""
+    """Return one line with the reason of pip's failure and its mend."""
     if "No space left" in output or "not enough space" in output:
         return f"no space left; free some where {VENV} and {tempfile.gettempdir()} lie, and run this again"
     if any(word in output for word in ("Retrying (", "ConnectionError", "Read timed out", "SSLError")):
         return "cannot reach the package index; check the network or pip's proxy, and run this again"
     errors = [line for line in output.splitlines() if line.startswith("ERROR: ")]
     unbuilt = [line.split()[-1] for line in errors if "No matching distribution" in line]
+    if unbuilt and sys.version_info[:2] > TESTED[0]:
+        return f"there is no {unbuilt[0]} for {untested_python()}; install Python 3.14 and remove {VENV}"
     if unbuilt:
         return f"there is no {unbuilt[0]} for this system; use 64-bit Linux (x86-64), macOS or Windows"
     return "pip failed: " + (errors or output.splitlines() or ["no reason given"])[-1]
 
 
-def install(files: Sequence[str]) -> None:
-    """Install requirement files into .venv, naming each package as pip comes to it."""
-    pip = [venv_python(), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
-    command = pip + [part for name in files for part in ("-r", str(ROOT / name))]
+def untested_python() -> str:
+    """Return the name of a Python that is newer than the tested ones."""
+    return "Python {}.{}".format(*sys.version_info[:2])
+
+
+def download_mb(files: Sequence[str], build: str = "") -> int:
+    """Return the download of requirement files in MB, from the comments that the lock command wrote."""
+    platform = {"darwin": "macos", "win32": "windows"}.get(sys.platform, "linux") + build
+    # The files overlap: the last one but torch's contains the others.
+    sizes = [0]
+    for name in files:
+        found = re.search(rf"^# Download in MB:.*\b{platform} (\d+)", (ROOT / name).read_text(), re.MULTILINE)
+        sizes.append(int(found.group(1)) if found else 0)
+    return max(sizes)
+
+
+def has_nvidia_driver() -> bool:
+    """Return whether this machine has NVIDIA's driver."""
+    return shutil.which("nvidia-smi") is not None or Path("/proc/driver/nvidia").exists()
+
+
+def pip_install(arguments: Sequence[str]) -> str:
+    """Run pip's install command and print each package as pip comes to it; return its output if it failed."""
+    command = [venv_python(), "-m", "pip", "install", "--no-input", "--disable-pip-version-check", *arguments]
     lines = []
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace"
@@ -197,34 +227,68 @@ def install(files: Sequence[str]) -> None:
             lines.append(line.rstrip())
             if line.startswith(("Collecting ", "Processing ", "Installing ")):
                 print("  " + line.rstrip().split(" (from ")[0][:100], flush=True)
-    if process.returncode:
-        raise SetupError(pip_failure("\n".join(lines)))
+    return ("\n".join(lines) or "no reason given") if process.returncode else ""
+
+
+def install_cpu_torch() -> None:
+    """Install torch's build for CPUs where Linux would get the CUDA build; print a line if there is none."""
+    (torch,) = [line for line in (ROOT / TORCH_FILE).read_text().splitlines() if line.startswith("torch==")]
+    if not pip_install(["--no-deps", "--no-index", torch]):  # a folder that pip is configured with
+        return
+    print(f"  torch for CPUs: {download_mb([TORCH_FILE], '-cpu')} MB from {TORCH_CPU_INDEX}", flush=True)
+    index = ["--index-url", TORCH_CPU_INDEX, "--retries", "0", "--timeout", "10"]
+    if pip_install(["--no-deps", *index, f"{torch}+cpu"]):
+        size = download_mb([TORCH_FILE])
+        print(f"  {TORCH_CPU_INDEX} does not answer: the CUDA build of torch instead, {size} MB", flush=True)
+
+
+def install(files: Sequence[str]) -> None:
+    """Install requirement files into .venv."""
+    if TORCH_FILE in files and sys.platform.startswith("linux") and not has_nvidia_driver():
+        install_cpu_torch()
+    failure = pip_install([part for name in files for part in ("-r", str(ROOT / name))])
+    if failure:
+        raise SetupError(pip_failure(failure))
 
 
 def set_up(files: Sequence[str]) -> None:
-    """Make .venv hold what the requirement files ask for; does nothing where it does already."""
+    """Make .venv hold the packages of requirement files; do nothing if it is up to date."""
     if sys.platform.startswith("linux"):
         ensure_libraries()
     recorded = STAMP.read_text().splitlines() if STAMP.is_file() else []
-    sound = recorded != [UNFINISHED] and python_version([venv_python()], "pip") in SUPPORTED
+    version = python_version([venv_python()], "pip")
+    sound = recorded != [UNFINISHED] and version is not None and version >= OLDEST
     if sound and set(stamp(files)) <= set(recorded):
         return
     if not sound and not recorded and VENV.exists():
         raise SetupError(
-            f"{VENV} is no working Python 3.11 or 3.12 environment; remove it and run this again"
+            f"{VENV} is not an environment of Python 3.11 or newer; remove it and run this again"
         )
     python = [] if sound else find_python()
-    print(f"setting up {VENV}; the first time takes some minutes", flush=True)
+    packages = [name for name in files if name != TORCH_FILE]
+    torch = ", and torch" if TORCH_FILE in files else ""
+    print(
+        f"setting up {VENV}: downloads up to {download_mb(packages)} MB{torch}; takes some minutes",
+        flush=True,
+    )
     if python:
-        shutil.rmtree(VENV, ignore_errors=True)
-        VENV.mkdir(exist_ok=True)
-        STAMP.write_text(UNFINISHED)
-        made = subprocess.run([*python, "-m", "venv", str(VENV)], capture_output=True, text=True, check=False)
-        if made.returncode:
-            raise SetupError(f"cannot make {VENV}: {(made.stdout + made.stderr).strip().splitlines()[-1]}")
+        create_environment(python)
     STAMP.write_text(UNFINISHED)
     install(files)
     STAMP.write_text("\n".join(stamp(files)))
+
+
+def create_environment(python: Sequence[str]) -> None:
+    """Create .venv with a Python; an unfinished one is replaced."""
+    version = python_version(python)
+    if version and version > TESTED[0]:
+        print(f"Python {version[0]}.{version[1]} is newer than the tested ones; trying it", flush=True)
+    shutil.rmtree(VENV, ignore_errors=True)
+    VENV.mkdir(exist_ok=True)
+    STAMP.write_text(UNFINISHED)
+    made = subprocess.run([*python, "-m", "venv", str(VENV)], capture_output=True, text=True, check=False)
+    if made.returncode:
+        raise SetupError(f"cannot make {VENV}: {(made.stdout + made.stderr).strip().splitlines()[-1]}")
 
 
 def call(arguments: Sequence[str], folder: Path | None = None) -> int:
@@ -234,7 +298,7 @@ def call(arguments: Sequence[str], folder: Path | None = None) -> int:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Start livefan; with nothing asked and no screen, show what it does with the bundled clip."""
+    """Start livefan; without arguments and without a screen, annotate the bundled clip."""
     set_up(RUN_FILES)
     main = str(ROOT / "main.py")
     if arguments or has_screen(sys.platform, os.environ):
@@ -256,7 +320,7 @@ def test(arguments: Sequence[str]) -> int:
 def lint(arguments: Sequence[str]) -> int:
     """Check style, formatting, types and import rules; all of them run, whichever fails."""
     set_up(DEV_FILES)
-    modules = "ruff check", "ruff format --check", "mypy livefan main.py bootstrap.py"
+    modules = "ruff check", "ruff format --check", "mypy livefan main.py bootstrap.py requirements/lock.py"
     checks = [["-m", *module.split()] for module in modules]
     checks.append(["-c", "from importlinter.cli import lint_imports_command as check; check(['--no-logo'])"])
     return max([call(check, ROOT) for check in checks])
@@ -269,9 +333,19 @@ def setup(arguments: Sequence[str]) -> int:
     return 0
 
 
+def lock(arguments: Sequence[str]) -> int:
+    """Resolve the newest versions that fit together, and write the requirement files anew."""
+    set_up(DEV_FILES)
+    failure = pip_install(["uv"])
+    if failure:
+        raise SetupError(pip_failure(failure))
+    return call([str(ROOT / "requirements" / "lock.py"), *arguments])
+
+
 def main(arguments: Sequence[str]) -> int:
-    """Do what the first argument names; returns the exit code: 2 for what the user can put right."""
-    command = {"run": run, "test": test, "lint": lint, "setup": setup}.get(arguments[0] if arguments else "")
+    """Run the command that the first argument names; return its exit code, or 2 for a SetupError."""
+    commands = {"run": run, "test": test, "lint": lint, "setup": setup, "lock": lock}
+    command = commands.get(arguments[0] if arguments else "")
     if command is None:
         print(__doc__, end="")
         return 0 if arguments and arguments[0] in ("-h", "--help") else 2

@@ -1,4 +1,4 @@
-"""bootstrap.py's decisions, and that the requirement files, pyproject.toml and the wheel's content agree."""
+"""bootstrap.py, and whether the lock files agree with pyproject.toml."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ import re
 import subprocess
 import sys
 import tomllib
+from itertools import chain
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture
 def bootstrap() -> ModuleType:
-    """A fresh copy of the module, since the tests replace its constants."""
+    """A fresh copy of the module; the tests replace its constants."""
     spec = importlib.util.spec_from_file_location("bootstrap", ROOT / "bootstrap.py")
     assert spec is not None
     assert spec.loader is not None
@@ -28,10 +31,13 @@ def bootstrap() -> ModuleType:
 
 @pytest.fixture
 def checkout(bootstrap: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The module at work in an empty checkout, whose installations only note what they were asked for."""
+    """The module in an empty checkout; installations are only recorded."""
     (tmp_path / "requirements.txt").write_text("numpy==1.26.4\n")
     (tmp_path / "requirements").mkdir()
     (tmp_path / "requirements/dev.txt").write_text("pytest==9.2.0\n")
+    (tmp_path / "requirements/torch.txt").write_text(
+        "# Download in MB: linux 2990, macos 139, windows 127, linux-cpu 192\ntorch==2.13.0\n"
+    )
     monkeypatch.setattr(bootstrap, "ROOT", tmp_path)
     monkeypatch.setattr(bootstrap, "VENV", tmp_path / ".venv")
     monkeypatch.setattr(bootstrap, "STAMP", tmp_path / ".venv" / "livefan-setup")
@@ -44,7 +50,7 @@ def checkout(bootstrap: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def pins(name: str) -> dict[str, str]:
     lines = (ROOT / name).read_text().splitlines()
-    return dict(line.split("==") for line in lines if line and not line.startswith("#"))
+    return dict(line.split(" ;")[0].split("==") for line in lines if not line.startswith("#"))
 
 
 def test_set_up_installs_once_until_a_requirement_changes(checkout: ModuleType) -> None:
@@ -57,16 +63,14 @@ def test_set_up_installs_once_until_a_requirement_changes(checkout: ModuleType) 
     assert checkout.installed == [checkout.RUN_FILES] * 2
 
 
-def test_an_environment_for_the_tests_serves_for_running_and_not_the_reverse(checkout: ModuleType) -> None:
+def test_environment_of_the_tests_serves_for_running_and_not_the_reverse(checkout: ModuleType) -> None:
     checkout.set_up(checkout.RUN_FILES)
     checkout.set_up(checkout.DEV_FILES)
     checkout.set_up(checkout.RUN_FILES)
     assert checkout.installed == [checkout.RUN_FILES, checkout.DEV_FILES]
 
 
-def test_an_interrupted_installation_is_made_anew(
-    checkout: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_interrupted_installation_is_repeated(checkout: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     def stopped(files: tuple[str, ...]) -> None:
         (checkout.VENV / "half-written").touch()
         raise KeyboardInterrupt
@@ -82,7 +86,7 @@ def test_an_interrupted_installation_is_made_anew(
     assert not (checkout.VENV / "half-written").exists()
 
 
-def test_a_folder_that_bootstrap_did_not_make_is_never_deleted(checkout: ModuleType) -> None:
+def test_folder_of_another_origin_is_never_deleted(checkout: ModuleType) -> None:
     checkout.VENV.mkdir()
     (checkout.VENV / "mine").touch()
     with pytest.raises(checkout.SetupError, match="remove it"):
@@ -93,7 +97,7 @@ def test_a_folder_that_bootstrap_did_not_make_is_never_deleted(checkout: ModuleT
 def fake_pythons(
     bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, found: dict[str, tuple[int, int]]
 ) -> None:
-    """Pretend that these commands, in this order, are Pythons of these versions; no package manager."""
+    """Make these commands Pythons of these versions; no package manager."""
     monkeypatch.setattr(bootstrap, "python_candidates", lambda: [[command] for command in found])
     monkeypatch.setattr(
         bootstrap, "python_version", lambda command, module="venv": found[command[0]] if found else None
@@ -105,8 +109,8 @@ def fake_pythons(
     ("found", "chosen"),
     [
         ({"this": (3, 11), "python3.12": (3, 12)}, "this"),
-        ({"this": (3, 13), "python3.12": (3, 12)}, "python3.12"),
-        ({"this": (3, 8), "python3.12": (3, 14), "python3.11": (3, 11)}, "python3.11"),
+        ({"this": (3, 15), "python3.14": (3, 14)}, "this"),
+        ({"this": (3, 8), "python3.14": (3, 10), "python3.11": (3, 11)}, "python3.11"),
     ],
 )
 def test_choice_of_python(
@@ -119,21 +123,21 @@ def test_choice_of_python(
     assert bootstrap.find_python() == [chosen]
 
 
-def test_no_supported_python_is_one_line_that_names_the_versions(
+def test_too_old_python_gives_one_line_with_the_versions(
     bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fake_pythons(bootstrap, monkeypatch, {"this": (3, 14)})
-    with pytest.raises(bootstrap.SetupError, match=r"^needs Python 3\.11 or 3\.12.*install one"):
+    fake_pythons(bootstrap, monkeypatch, {"this": (3, 10)})
+    with pytest.raises(bootstrap.SetupError, match=r"^needs Python 3\.11 or newer.*install one"):
         bootstrap.find_python()
 
 
-def test_python_version_is_asked_of_the_command_itself(bootstrap: ModuleType) -> None:
+def test_python_version_runs_the_command(bootstrap: ModuleType) -> None:
     assert bootstrap.python_version([sys.executable]) == sys.version_info[:2]
     assert bootstrap.python_version([sys.executable], "no_such_module") is None
     assert bootstrap.python_version(["no-such-python"]) is None
 
 
-def test_a_python_without_ensurepip_names_the_debian_package(
+def test_python_without_ensurepip_names_the_debian_package(
     bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake_pythons(bootstrap, monkeypatch, {"this": (3, 12)})
@@ -145,12 +149,12 @@ def test_a_python_without_ensurepip_names_the_debian_package(
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for a Linux library")
-def test_missing_keeps_the_libraries_that_do_not_load(bootstrap: ModuleType) -> None:
+def test_missing_returns_the_libraries_that_do_not_load(bootstrap: ModuleType) -> None:
     libraries = {"libc.so.6": "libc6", "libnosuch.so.9": "libnosuch9"}
     assert bootstrap.missing(libraries) == {"libnosuch.so.9": "libnosuch9"}
 
 
-def test_advice_is_one_line_to_type_with_each_package_once(
+def test_advice_is_one_command_with_each_package_once(
     bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     absent = {"libb.so.1": "libtwo", "liba.so.1": "libone", "libc.so.1": "libone"}
@@ -167,7 +171,7 @@ def test_advice_is_one_line_to_type_with_each_package_once(
 @pytest.mark.parametrize(
     ("screen", "stops"), [("", False), (":0", True)], ids=["without a screen", "with a screen"]
 )
-def test_the_windows_libraries_are_essential_only_with_a_screen(
+def test_libraries_of_the_window_are_required_only_with_a_screen(
     bootstrap: ModuleType,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -214,7 +218,7 @@ def test_screen_detection(
         ("", "no reason given"),
     ],
 )
-def test_pips_failures_become_one_line_with_the_mend(bootstrap: ModuleType, output: str, mend: str) -> None:
+def test_pip_failure_is_one_line_with_the_mend(bootstrap: ModuleType, output: str, mend: str) -> None:
     line = bootstrap.pip_failure(output)
     assert mend in line
     assert "\n" not in line
@@ -252,7 +256,7 @@ def test_arguments_of_run_reach_livefan(bootstrap: ModuleType, monkeypatch: pyte
     assert calls == [[str(ROOT / "main.py"), "annotate", "a.mp4"]]
 
 
-def test_run_without_a_screen_annotates_the_clip_and_says_where(
+def test_run_without_a_screen_annotates_the_clip_and_names_the_results(
     bootstrap: ModuleType,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -273,29 +277,91 @@ def test_run_without_a_screen_annotates_the_clip_and_says_where(
     assert f"result: {tmp_path / 'livefan-demo.csv'}\nresult: {tmp_path / 'livefan-demo.mp4'}\n" in printed
 
 
-def test_the_exit_code_of_a_crash_is_not_taken_for_success(
+def test_crash_of_the_command_gives_a_nonzero_exit_code(
     bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(subprocess, "call", lambda command, cwd: -11)
     assert bootstrap.call(["-m", "pytest"]) == 139
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements/dev.txt"])
+@pytest.fixture
+def pip(checkout: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The arguments of pip's calls on Linux without an NVIDIA driver; every call fails."""
+    calls: list[list[str]] = []
+
+    def fail(arguments: list[str]) -> str:
+        calls.append(arguments)
+        return "no reason given"
+
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(checkout, "has_nvidia_driver", lambda: False)
+    monkeypatch.setattr(checkout, "pip_install", fail)
+    return calls
+
+
+def test_torch_comes_from_a_configured_folder_then_the_cpu_index_then_pypi(
+    checkout: ModuleType, pip: list[list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkout.install_cpu_torch()
+    folder, index = pip
+    assert folder[-2:] == ["--no-index", "torch==2.13.0"]
+    assert checkout.TORCH_CPU_INDEX in index
+    assert index[-1] == "torch==2.13.0+cpu"
+    printed = capsys.readouterr().out
+    assert "192 MB from https://download.pytorch.org/whl/cpu" in printed
+    assert "does not answer: the CUDA build of torch instead, 2990 MB" in printed
+
+
+def test_running_without_torch_installs_no_torch(
+    bootstrap: ModuleType, checkout: ModuleType, pip: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "torch" not in pins("requirements.txt")
+    monkeypatch.setattr(bootstrap, "pip_install", lambda arguments: "")
+    monkeypatch.setattr(bootstrap, "install_cpu_torch", lambda: pytest.fail("installs torch"))
+    bootstrap.install(bootstrap.RUN_FILES)
+
+
+def test_size_of_the_download_is_printed_before_it_begins(
+    checkout: ModuleType, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    (checkout.ROOT / "requirements.txt").write_text("# Download in MB: linux 399, macos 261\nnumpy==2.4.6\n")
+    checkout.set_up(checkout.RUN_FILES)
+    assert "downloads up to 399 MB;" in capsys.readouterr().out
+    checkout.set_up(checkout.DEV_FILES)
+    assert "downloads up to 399 MB, and torch;" in capsys.readouterr().out
+
+
+LOCKS = "requirements.txt", "requirements/dev.txt", "requirements/torch.txt"
+
+
+@pytest.mark.parametrize("name", LOCKS)
 def test_requirements_are_exact_pins(name: str) -> None:
     assert pins(name)
-    assert all(re.fullmatch(r"\d+(\.\d+)+", version) for version in pins(name).values())
+    assert all(re.fullmatch(r"\d+(\.\w+)+", version) for version in pins(name).values())
+
+
+def test_lock_of_the_tests_extends_the_lock_of_the_application() -> None:
+    application, dev = pins("requirements.txt"), pins("requirements/dev.txt")
+    assert application.items() <= dev.items()
+    assert not [name for name in dev if name.startswith(("torch", "nvidia", "triton"))]
 
 
 def test_both_opencv_builds_are_one_version() -> None:
-    required = pins("requirements.txt")
+    required = pins("requirements/dev.txt")
     assert required["opencv-python"] == required["opencv-contrib-python"]
 
 
-def test_pyproject_takes_its_dependencies_from_the_requirement_files(bootstrap: ModuleType) -> None:
-    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    project, hook = pyproject["project"], pyproject["tool"]["hatch"]["metadata"]["hooks"]["requirements_txt"]
-    assert {"dependencies", "optional-dependencies"} <= set(project["dynamic"])
-    assert (*hook["files"],) == bootstrap.RUN_FILES
-    assert (*hook["files"], *hook["optional-dependencies"]["dev"]) == bootstrap.DEV_FILES
-    oldest, newest = min(bootstrap.SUPPORTED), max(bootstrap.SUPPORTED)
-    assert project["requires-python"] == f">={oldest[0]}.{oldest[1]},<{newest[0]}.{newest[1] + 1}"
+def test_lock_files_are_within_the_ranges_of_pyproject() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    ranges = [Requirement(line) for line in [*project["dependencies"], *chain(*extras.values())]]
+    locked = {name: version for lock in LOCKS for name, version in pins(lock).items()}
+    for requirement in ranges:
+        if requirement.name != "livefan":
+            assert requirement.specifier.contains(locked[canonicalize_name(requirement.name)]), requirement
+
+
+def test_oldest_python_is_that_of_pyproject(bootstrap: ModuleType) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["requires-python"] == ">={}.{}".format(*bootstrap.OLDEST)
