@@ -32,6 +32,8 @@ HEADER = (
 )
 # What PyPI's torch for Linux adds to run on NVIDIA's cards. pip takes the versions that torch names.
 CUDA_PACKAGES = ("nvidia-", "cuda-", "triton")
+# torch is held at the version whose CPU build the checks run on; raise it together with that build.
+HELD = ("torch==2.13.0",)
 # Size of the Linux wheel at https://download.pytorch.org/whl/cpu.
 TORCH_CPU_MB = 192
 
@@ -159,7 +161,7 @@ def main() -> int:
     application = resolve("gui")
     (opencv,) = [pin for pin in application if pin.startswith("opencv-python==")]
     same_opencv = opencv.replace("opencv-python", "opencv-contrib-python")
-    everything = resolve("dev", [*application, same_opencv])
+    everything = resolve("dev", [*application, same_opencv, *HELD])
 
     torch = [pin for pin in everything if pin.startswith("torch==")]
     cuda = [pin for pin in everything if pin.startswith(CUDA_PACKAGES)]

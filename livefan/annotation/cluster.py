@@ -26,9 +26,7 @@ def run_on_cluster(tasks: Sequence[Task], address: str) -> Iterator[Outcome]:
     try:
         import distributed
     except ImportError as error:
-        raise LivefanError(
-            "--scheduler needs dask.distributed; run: pip install -r requirements/cluster.txt"
-        ) from error
+        raise LivefanError("--scheduler needs dask.distributed; run: pip install livefan[cluster]") from error
     try:
         client = distributed.Client(  # type: ignore[no-untyped-call]
             address, timeout=_CONNECT_S, set_as_default=False

@@ -168,9 +168,7 @@ def _quantised(model: Any, crops: list[np.ndarray]) -> Any:
     try:
         import nncf
     except ImportError as error:
-        raise LivefanError(
-            f"NNCF cannot be loaded ({error}); run: pip install -r requirements/quantise.txt"
-        ) from error
+        raise LivefanError(f"NNCF cannot be loaded ({error}); run: pip install livefan[quantise]") from error
     nncf.set_log_level(logging.ERROR)
     ordered = model.get_ordered_ops()
     last = max(number for number, op in enumerate(ordered) if op.get_type_name() == "Convolution")

@@ -235,7 +235,7 @@ def test_a_scheduler_that_is_not_there_is_one_line(
 
 def test_without_dask_it_is_said_how_to_install_it(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(LivefanError, match=r"pip install -r requirements/cluster\.txt$") as caught:
+    with pytest.raises(LivefanError, match=r"pip install livefan\[cluster\]$") as caught:
         list(run_on_cluster([], "tcp://127.0.0.1:9"))
     named = Path(__file__).parents[2] / str(caught.value).rpartition(" ")[2]
     assert "distributed==" in named.read_text()
