@@ -26,9 +26,9 @@ from livefan.core.errors import LivefanError, StoppedError
 from livefan.core.resources import DEFAULT_WEIGHTS
 from livefan.core.version import __version__
 from livefan.drawing.faces import OverlayStyle, draw_faces
-from livefan.formats.metadata import Header, Model
+from livefan.formats.metadata import Metadata, ModelInfo, recording_name
 from livefan.formats.records import AnnotatedFrame
-from livefan.formats.writers import TABLES, table_suffix
+from livefan.formats.registry import format_of
 from livefan.io.images import ImageSource
 from livefan.io.open import display_name, open_source, recorded_files
 from livefan.io.source import Source
@@ -219,7 +219,7 @@ class _ImageStage:
 
     def write(self, annotated: AnnotatedFrame) -> None:
         frame = self._source.read()
-        if frame is None or annotated.moment.index:
+        if frame is None or annotated.info.index:
             raise LivefanError(
                 f"{self._path.name}: the source has several frames; name a video for the output"
             )
@@ -330,7 +330,7 @@ class _Annotation:
         return VideoStage(source, journal, picture, pipeline.scheme, self.settings.style, self.settings.video)
 
     def _write(
-        self, journal: Journal, header: Header, pipeline: Pipeline, stage: _Stage | None, source: Source
+        self, journal: Journal, header: Metadata, pipeline: Pipeline, stage: _Stage | None, source: Source
     ) -> None:
         """Write data and pictures as the journal grows, to its end."""
         settings, work = self.settings, self.outputs.work
@@ -338,7 +338,7 @@ class _Annotation:
             sinks = []
             for path in self.outputs.tables:
                 remove(work / path.name)
-                sinks.append(tables.enter_context(TABLES[table_suffix(path)](work / path.name, header)))
+                sinks.append(tables.enter_context(format_of(path).writer(work / path.name, header)))
             chunks = annotated_frames(
                 journal,
                 pipeline.scheme,
@@ -354,7 +354,7 @@ class _Annotation:
                     if stage is not None:
                         stage.write(frame)
                     self._count(frame)
-                    self.on_progress(frame.moment.index + 1, self.seconds, source.n_frames)
+                    self.on_progress(frame.info.index + 1, self.seconds, source.n_frames)
             if stage is not None:
                 stage.finish(journal.n_frames)
         path = work / self.outputs.header.name
@@ -363,19 +363,19 @@ class _Annotation:
     def _count(self, frame: AnnotatedFrame) -> None:
         self.n_with_face += bool(frame.faces)
         self.ids.update(face.track_id for face in frame.faces)
-        self.seconds = frame.moment.seconds
+        self.seconds = frame.info.seconds
 
-    def _header(self, source: Source, name: str, pipeline: Pipeline) -> Header:
-        return Header(
+    def _header(self, source: Source, name: str, pipeline: Pipeline) -> Metadata:
+        return Metadata(
             livefan=__version__,
-            recording=Path(name).name,
+            recording=recording_name(name),
             width=source.size[0],
             height=source.size[1],
             fps=source.fps,
             time_base=source.time_base,
             clock_start=source.clock_start,
             scheme=pipeline.scheme.name,
-            model=Model.of(self.weights, pipeline.ran_by),
+            model=ModelInfo.of(self.weights, pipeline.ran_by),
             smoothing=_smoothing(self.settings.smoothing),
             longest_gap_s=self.settings.longest_gap,
         )

@@ -154,7 +154,7 @@ class VideoStage:
         Raises:
             LivefanError: if it cannot be read again, or an earlier one not be encoded.
         """
-        index = annotated.moment.index
+        index = annotated.info.index
         frame = self._frames.get()
         if frame is None:
             raise LivefanError(f"{self._path}: the recording changed while it was read; begin anew")
@@ -162,7 +162,7 @@ class VideoStage:
             return
         image = frame.image
         draw_faces(image, [as_face(face) for face in annotated.faces], self._scheme, self._style)
-        self._encoding.append(self._thread.submit(self._encoder.add, image, annotated.moment.tick))
+        self._encoding.append(self._thread.submit(self._encoder.add, image, annotated.info.pts))
         if (index + 1) % SEGMENT == 0:
             self._encoding.append(self._thread.submit(self._encoder.end_segment, index + 1))
         while len(self._encoding) > _WAITING:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from livefan.annotation.appearance import SAME_LOOK, difference
+from livefan.annotation.observations import AppearanceSample, Observation
 from livefan.core.boxes import bounding_box
-from livefan.formats.records import Look, Measured, Moment
+from livefan.formats.records import FrameInfo
 
 _SOON_S = 3.0
 """A face found where one was lost is the same one if no more time than this went by."""
@@ -58,7 +59,9 @@ class IdentityAssigner:
         """The id of the face that a follow belongs to."""
         return self._ids[track]
 
-    def meet(self, faces: Sequence[Measured], looks: Sequence[Look], moments: Sequence[Moment]) -> None:
+    def meet(
+        self, faces: Sequence[Observation], looks: Sequence[AppearanceSample], moments: Sequence[FrameInfo]
+    ) -> None:
         """Learn who is on the next window of frames, which may overlap with the last.
 
         Args:
@@ -75,7 +78,7 @@ class IdentityAssigner:
                 self._look(new_looks.popleft())
             moment, box_px = moments[face.frame - first], bounding_box(face.points_px)
             if face.track not in self._ids:
-                seen = [look.colours for look in looks if look.track == face.track]
+                seen = [look.descriptor for look in looks if look.track == face.track]
                 look = np.mean(seen, axis=0) if seen else None
                 taken = {
                     self._ids[track]
@@ -91,12 +94,12 @@ class IdentityAssigner:
         for seen_look in new_looks:
             self._look(seen_look)
 
-    def _look(self, look: Look) -> None:
-        self._roles[self._ids[look.track]].see(look.colours)
+    def _look(self, look: AppearanceSample) -> None:
+        self._roles[self._ids[look.track]].see(look.descriptor)
         self._looked_until = max(self._looked_until, look.frame)
 
     def _known(
-        self, box_px: np.ndarray, look: np.ndarray | None, moment: Moment, taken: set[int]
+        self, box_px: np.ndarray, look: np.ndarray | None, moment: FrameInfo, taken: set[int]
     ) -> int | None:
         """Which of the faces that are away this one is: by its place if lost a moment ago, else its look."""
         away = [

@@ -16,8 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
+from livefan.annotation.observations import AppearanceSample, Observation
 from livefan.core.errors import StoppedError
-from livefan.formats.records import Look, Measured, Moment
+from livefan.formats.records import FrameInfo
 
 _TABLES = """
 create table notes (name text primary key, value text);
@@ -128,13 +129,17 @@ class Journal:
             database.execute("insert or replace into notes values (?, ?)", (name, value))
 
     def add(
-        self, moments: Sequence[Moment], faces: Sequence[Measured], looks: Sequence[Look], state: str
+        self,
+        moments: Sequence[FrameInfo],
+        faces: Sequence[Observation],
+        looks: Sequence[AppearanceSample],
+        state: str,
     ) -> None:
         """Add the next frames, the faces on them and on earlier ones, and the follow's state after them."""
         with self._whole() as database:
             database.executemany(
                 "insert into frames values (?, ?, ?, ?, ?, ?)",
-                [(m.index, m.tick, m.seconds, m.damage, m.width, m.height) for m in moments],
+                [(m.index, m.pts, m.seconds, m.damage, m.width, m.height) for m in moments],
             )
             database.executemany(
                 "insert into faces values (?, ?, ?, ?, ?, ?)",
@@ -152,7 +157,7 @@ class Journal:
             )
             database.executemany(
                 "insert into looks values (?, ?, ?)",
-                [(look.frame, look.track, look.colours.tobytes()) for look in looks],
+                [(look.frame, look.track, look.descriptor.tobytes()) for look in looks],
             )
             database.execute("insert or replace into notes values ('state', ?)", (state,))
         with self._changed:
@@ -185,18 +190,18 @@ class Journal:
                 raise InterruptedError
             return min(self.n_frames, n_frames)
 
-    def moments(self, first: int, end: int) -> list[Moment]:
+    def moments(self, first: int, end: int) -> list[FrameInfo]:
         """The frames from ``first`` up to ``end``, without it."""
         rows = self._rows("select * from frames where frame >= ? and frame < ? order by frame", first, end)
-        return [Moment(*row) for row in rows]
+        return [FrameInfo(*row) for row in rows]
 
-    def faces(self, first: int, end: int) -> list[Measured]:
+    def faces(self, first: int, end: int) -> list[Observation]:
         """The faces on the frames from ``first`` up to ``end``, by frame and then by track."""
         rows = self._rows(
             "select * from faces where frame >= ? and frame < ? order by frame, track", first, end
         )
         return [
-            Measured(
+            Observation(
                 frame,
                 track,
                 np.frombuffer(points, np.float64).reshape(-1, 2),
@@ -207,12 +212,15 @@ class Journal:
             for frame, track, points, confidence, sigma, backwards in rows
         ]
 
-    def looks(self, first: int, end: int) -> list[Look]:
+    def looks(self, first: int, end: int) -> list[AppearanceSample]:
         """The looks taken on the frames from ``first`` up to ``end``, by frame and then by track."""
         rows = self._rows(
             "select * from looks where frame >= ? and frame < ? order by frame, track", first, end
         )
-        return [Look(frame, track, np.frombuffer(colours, np.float32)) for frame, track, colours in rows]
+        return [
+            AppearanceSample(frame, track, np.frombuffer(colours, np.float32))
+            for frame, track, colours in rows
+        ]
 
     def begin_encoding(self, coding: str) -> None:
         """Keep the encoded video if it is coded in this way, else begin it anew."""

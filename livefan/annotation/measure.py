@@ -12,10 +12,11 @@ import numpy as np
 
 from livefan.annotation.appearance import look_of
 from livefan.annotation.journal import Journal
+from livefan.annotation.observations import AppearanceSample, Observation
 from livefan.core.boxes import bounding_box, iou
 from livefan.core.crop import upright_crop
 from livefan.core.frame import Face, Frame
-from livefan.formats.records import Look, Measured, Moment
+from livefan.formats.records import FrameInfo
 from livefan.io.capture_thread import CaptureThread
 from livefan.io.source import Source
 from livefan.tracking.landmarker import locate
@@ -108,9 +109,9 @@ def follow(
 class _Batch:
     """What goes into the journal next."""
 
-    moments: list[Moment] = field(default_factory=list)
-    faces: list[Measured] = field(default_factory=list)
-    looks: list[Look] = field(default_factory=list)
+    moments: list[FrameInfo] = field(default_factory=list)
+    faces: list[Observation] = field(default_factory=list)
+    looks: list[AppearanceSample] = field(default_factory=list)
 
     def add(
         self,
@@ -128,25 +129,25 @@ class _Batch:
             self.faces.append(_measured(number, face))
             if number % LOOK_EVERY == 0 or face.track_id not in before:
                 colours = look_of(frame.image, face.points_px, pipeline.scheme)
-                self.looks.append(Look(number, face.track_id, colours))
+                self.looks.append(AppearanceSample(number, face.track_id, colours))
             if face.track_id not in before:
                 self.faces += _follow_back(face, reach, pipeline)
         reach.remember(_Recent(number, frame.image, {face.track_id: face.points_px for face in found}))
 
 
-def _measured(number: int, face: Face) -> Measured:
+def _measured(number: int, face: Face) -> Observation:
     sigma_px = np.zeros(len(face.points_px)) if face.sigma_px is None else face.sigma_px
-    return Measured(number, face.track_id, face.points_px, face.confidence, sigma_px)
+    return Observation(number, face.track_id, face.points_px, face.confidence, sigma_px)
 
 
-def _moment(number: int, frame: Frame, source: Source) -> Moment:
+def _moment(number: int, frame: Frame, source: Source) -> FrameInfo:
     height, width = frame.image.shape[:2]
     time, base = frame.timestamp or Fraction(0), source.time_base
     tick = time.numerator * base.denominator // (time.denominator * base.numerator)
-    return Moment(number, tick, frame.source_time, frame.damage, width, height)
+    return FrameInfo(number, tick, frame.source_time, frame.damage, width, height)
 
 
-def _follow_back(face: Face, reach: _Reach, pipeline: Pipeline) -> list[Measured]:
+def _follow_back(face: Face, reach: _Reach, pipeline: Pipeline) -> list[Observation]:
     """Where a face was before the frame on which it was found, as far back as it can be seen."""
     measured = []
     points_px = face.points_px
@@ -161,6 +162,6 @@ def _follow_back(face: Face, reach: _Reach, pipeline: Pipeline) -> list[Measured
             break
         earlier.faces[face.track_id] = points_px
         measured.append(
-            Measured(earlier.index, face.track_id, points_px, confidence, located.sigma_px, backwards=True)
+            Observation(earlier.index, face.track_id, points_px, confidence, located.sigma_px, backwards=True)
         )
     return measured

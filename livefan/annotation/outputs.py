@@ -11,8 +11,8 @@ from pathlib import Path
 from livefan.annotation.encoder import CODECS
 from livefan.core.errors import LivefanError
 from livefan.core.files import check_folder
-from livefan.formats.reader import HEADER_SUFFIX
-from livefan.formats.writers import table_suffix
+from livefan.formats.metadata import METADATA_SUFFIX
+from livefan.formats.registry import format_of
 from livefan.io.video_writer import IMAGE_SUFFIXES
 
 _PLACING = "placing"
@@ -26,7 +26,7 @@ class Outputs:
     Attributes:
         base: folder and name without ending.
         picture_suffix: ending of the video or image with the faces drawn; None for data only.
-        formats: endings of the data, keys of :data:`livefan.formats.writers.TABLES`.
+        formats: endings of the data, suffixes of :data:`livefan.formats.registry.FORMATS`.
     """
 
     base: Path
@@ -55,7 +55,7 @@ class Outputs:
     @property
     def header(self) -> Path:
         """The file that says what is in the tables."""
-        return self._ending(HEADER_SUFFIX)
+        return self._ending(METADATA_SUFFIX)
 
     def _ending(self, end: str) -> Path:
         return self.base.with_name(self.base.name + end)
@@ -111,7 +111,7 @@ class Outputs:
                     f"{', '.join(CODECS[codec].suffixes)} or choose another --codec"
                 )
         for table in self.tables:
-            table_suffix(table)
+            format_of(table)
 
     @property
     def placing(self) -> bool:

@@ -15,9 +15,10 @@ import numpy as np
 from livefan.annotation.identities import IdentityAssigner
 from livefan.annotation.journal import Journal
 from livefan.annotation.measure import REACH
+from livefan.annotation.observations import Observation
 from livefan.core.boxes import bounding_box
 from livefan.core.landmarks import LandmarkScheme
-from livefan.formats.records import AnnotatedFace, AnnotatedFrame, Found, Measured, Moment
+from livefan.formats.records import AnnotatedFace, AnnotatedFrame, Found, FrameInfo
 from livefan.measures.aspect_ratios import aspect_ratios
 from livefan.measures.head_pose import head_pose
 from livefan.tracking.kalman import DEFAULT_STRENGTH, KalmanSmoother, Step, smooth_steps
@@ -77,9 +78,9 @@ def annotated_frames(
         start += chunk
 
 
-def _by_face(faces: list[Measured], cast: IdentityAssigner) -> dict[int, dict[int, Measured]]:
+def _by_face(faces: list[Observation], cast: IdentityAssigner) -> dict[int, dict[int, Observation]]:
     """What was measured in a window, by face in the order of the ids and then by frame."""
-    by_face: dict[int, dict[int, Measured]] = {}
+    by_face: dict[int, dict[int, Observation]] = {}
     for face in faces:
         by_face.setdefault(cast.track_id(face.track), {})[face.frame] = face
     return dict(sorted(by_face.items()))
@@ -93,7 +94,7 @@ class _Smoother:
         self._steps: dict[int, Step] = {}
         self.last_frame = -1
 
-    def smooth(self, seen: dict[int, Measured], moments: list[Moment]) -> dict[int, np.ndarray]:
+    def smooth(self, seen: dict[int, Observation], moments: list[FrameInfo]) -> dict[int, np.ndarray]:
         """``(n, 2)`` landmarks for each frame of a window on which the face was seen."""
         first = moments[0].index
         last, self.last_frame = self.last_frame, max(self.last_frame, *seen)
@@ -110,9 +111,9 @@ class _Smoother:
 
 def _annotate(
     track_id: int,
-    measured: Measured | None,
+    measured: Observation | None,
     points_px: np.ndarray,
-    moment: Moment,
+    moment: FrameInfo,
     scheme: LandmarkScheme,
     pixel_aspect: float,
 ) -> AnnotatedFace:
@@ -131,7 +132,7 @@ def _annotate(
 
 
 def _without_gaps(
-    points_px: dict[int, np.ndarray], moments: list[Moment], longest_gap: float, most_frames: int
+    points_px: dict[int, np.ndarray], moments: list[FrameInfo], longest_gap: float, most_frames: int
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Landmarks by frame; those of frames in short gaps lie on straight lines between their neighbours.
 
@@ -150,7 +151,7 @@ def _without_gaps(
         before = frame
 
 
-def _found(seen: Measured | None) -> Found:
+def _found(seen: Observation | None) -> Found:
     if seen is None:
         return "filled"
     return "backwards" if seen.backwards else "forwards"

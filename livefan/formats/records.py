@@ -1,4 +1,4 @@
-"""What is known of a recording: first what was measured on its frames, then what they are annotated with."""
+"""An annotated frame of a recording, and the faces on it."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from livefan.core.face_measures import AspectRatios, HeadPose
 from livefan.core.frame import Damage
 
 Found = Literal["forwards", "backwards", "filled"]
-"""How a face came to be known on a frame: followed forwards, followed back from where it was seen later,
-or not seen on this frame and put between its neighbours in time."""
+"""Source of a face on a frame: tracked forwards in time, tracked back from a later detection, or not measured
+on this frame and interpolated in time."""
 
 
 @dataclass(frozen=True)
-class Moment:
+class FrameInfo:
     """A frame of the recording, without its picture.
 
     Attributes:
         index: number of the frame, from 0.
-        tick: exact presentation timestamp, in units of the recording's time base.
+        pts: exact presentation timestamp, in units of the recording's time base.
         seconds: time since the first frame.
-        damage: what could not be read at this place.
-        width, height: of the upright picture in pixels.
+        damage: data that could not be read at this frame.
+        width, height: size of the upright picture in pixels.
     """
 
     index: int
-    tick: int
+    pts: int
     seconds: float
     damage: Damage
     width: int
@@ -36,54 +36,18 @@ class Moment:
 
 
 @dataclass(frozen=True)
-class Measured:
-    """A face as it was measured on a frame.
-
-    Attributes:
-        frame: index of the frame.
-        track: number of the follow that measured it; a face may be met by several, one after another.
-        points_px: ``(n, 2)`` float64 landmarks in image pixels.
-        confidence: ``(n,)`` float64 in [0, 1].
-        spread_px: ``(n,)`` float64, how far the heatmap of each is smeared, in image pixels.
-        backwards: whether it was followed back from a later frame.
-    """
-
-    frame: int
-    track: int
-    points_px: np.ndarray
-    confidence: np.ndarray
-    sigma_px: np.ndarray
-    backwards: bool = False
-
-
-@dataclass(frozen=True)
-class Look:
-    """What a face looked like on a frame.
-
-    Attributes:
-        frame: index of the frame.
-        track: number of the follow.
-        colours: ``(192,)`` float32; see :func:`livefan.annotation.appearance.look_of`.
-    """
-
-    frame: int
-    track: int
-    colours: np.ndarray
-
-
-@dataclass(frozen=True)
 class AnnotatedFace:
-    """All that is said of a face on a frame.
+    """A face on a frame, as all formats store it.
 
     Attributes:
-        track_id: the same for the same face over the whole recording, from 1.
-        found: how it is known.
+        track_id: the same number for the same face over the whole recording, from 1.
+        found: source of the landmarks.
         box_px: ``(4,)`` float64: left, top, right, bottom of ``points_px``.
-        points_px: ``(n, 2)`` float64 landmarks in image pixels, smoothed where smoothing is on.
-        raw_points_px: ``(n, 2)`` float64, as measured; NaN where the face was filled in.
-        confidence: ``(n,)`` float64 in [0, 1]; 0 where the face was filled in.
-        pose: of the head.
-        openings: of eyes and mouth.
+        points_px: ``(n, 2)`` float64 landmarks in image pixels, smoothed if smoothing is on.
+        raw_points_px: ``(n, 2)`` float64 landmarks as measured; NaN if the face is filled in.
+        confidence: ``(n,)`` float64 in [0, 1]; 0 if the face is filled in.
+        pose: head pose.
+        aspect_ratios: of eyes and mouth.
     """
 
     track_id: int
@@ -98,7 +62,7 @@ class AnnotatedFace:
 
 @dataclass(frozen=True)
 class AnnotatedFrame:
-    """A frame of the recording and the faces on it, in the order of their ids."""
+    """A frame of the recording and its faces, ordered by track id."""
 
-    moment: Moment
+    info: FrameInfo
     faces: tuple[AnnotatedFace, ...]

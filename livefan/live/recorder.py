@@ -19,11 +19,9 @@ from livefan.core.files import atomic_write, check_folder
 from livefan.core.frame import Face
 from livefan.core.landmarks import LandmarkScheme
 from livefan.core.version import __version__
-from livefan.formats.metadata import Header
-from livefan.formats.metadata import Model as MeasuredBy
-from livefan.formats.reader import HEADER_SUFFIX
-from livefan.formats.records import AnnotatedFace, AnnotatedFrame, Moment
-from livefan.formats.writers import CsvTable
+from livefan.formats.csv import Writer as CsvWriter
+from livefan.formats.metadata import METADATA_SUFFIX, Metadata, ModelInfo, recording_name
+from livefan.formats.records import AnnotatedFace, AnnotatedFrame, FrameInfo
 from livefan.io.video_writer import TICKS, VIDEO_SUFFIXES, VideoSink
 from livefan.live.result import Result
 from livefan.measures.aspect_ratios import aspect_ratios
@@ -55,7 +53,7 @@ class Recorded:
 
 def data_beside(video: Path) -> tuple[Path, Path]:
     """Where the landmarks of a recorded video are: the table, and the file that says what is in it."""
-    return video.with_suffix(".csv"), video.with_suffix(HEADER_SUFFIX)
+    return video.with_suffix(".csv"), video.with_suffix(METADATA_SUFFIX)
 
 
 def check_recording(video: Path, *, data: bool, overwrite: bool = False) -> None:
@@ -169,30 +167,30 @@ class Recorder:
                 video.write(picture, tick / TICKS)
                 if self._model is not None:
                     if table is None:
-                        table = files.enter_context(CsvTable(table_file, self._header(self._model, result)))
+                        table = files.enter_context(CsvWriter(table_file, self._header(self._model, result)))
                     table.write([_annotated(result, self._n_frames, tick)])
                     self._note(result.smoothing)
                 self._n_frames += 1
             if table is not None:
-                table.header.write(header_file, n_frames=self._n_frames)
+                table.metadata.write(header_file, n_frames=self._n_frames)
 
     def _note(self, strength: float) -> None:
         strengths = self._smoothing["strengths"]
         if strength not in strengths:
             strengths.append(strength)
 
-    def _header(self, model: ModelChoice, result: Result) -> Header:
+    def _header(self, model: ModelChoice, result: Result) -> Metadata:
         height, width = result.frame.image.shape[:2]
-        return Header(
+        return Metadata(
             livefan=__version__,
-            recording=self._path.name,
+            recording=recording_name(self._path),
             width=width,
             height=height,
             fps=None,
             time_base=Fraction(1, TICKS),
             clock_start=Fraction(0),
             scheme=result.scheme.name,
-            model=MeasuredBy.of(model.file, result.runtime),
+            model=ModelInfo.of(model.file, result.runtime),
             smoothing=self._smoothing,
             longest_gap_s=0.0,
         )
@@ -218,9 +216,9 @@ class _Clock:
 
 def _annotated(result: Result, index: int, tick: int) -> AnnotatedFrame:
     height, width = result.frame.image.shape[:2]
-    moment = Moment(index, tick, tick / TICKS, result.frame.damage, width, height)
+    info = FrameInfo(index, tick, tick / TICKS, result.frame.damage, width, height)
     return AnnotatedFrame(
-        moment, tuple(_annotated_face(face, result.scheme, width, height) for face in result.faces)
+        info, tuple(_annotated_face(face, result.scheme, width, height) for face in result.faces)
     )
 
 

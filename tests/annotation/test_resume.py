@@ -21,10 +21,10 @@ from livefan.annotation.annotate import AnnotationSettings, annotate
 from livefan.annotation.journal import Journal
 from livefan.annotation.outputs import Outputs
 from livefan.core.errors import LivefanError, StoppedError
-from livefan.formats.writers import TABLES
+from livefan.formats.registry import SUFFIXES
 from livefan.tracking.pipeline import Pipeline
 
-FORMATS = tuple(TABLES)
+FORMATS = SUFFIXES
 
 
 def shorten(patch: pytest.MonkeyPatch) -> None:
@@ -145,11 +145,12 @@ def test_what_was_measured_is_not_measured_again(tmp_path: Path, talk: Path, mon
 _KILLED = """
 import os, signal, sys
 from pathlib import Path
-from livefan.annotation import follow, offline, video
+from livefan.annotation import encoder, measure, postprocess
 from livefan.annotation.journal import Journal
 from livefan.annotation.outputs import Outputs
 from livefan.annotation.annotate import annotate
-follow.BATCH, follow.REACH, offline.REACH, offline.CHUNK, offline.CONTEXT, video.SEGMENT = 5, 8, 8, 6, 4, 8
+measure.BATCH, measure.REACH, postprocess.REACH, postprocess.CHUNK, postprocess.CONTEXT = 5, 8, 8, 6, 4
+encoder.SEGMENT = 8
 add = Journal.add
 def killed(self, *values):
     add(self, *values)

@@ -1,51 +1,84 @@
-"""Reading annotations back, and what is measured of making them."""
+"""``load_annotations``: one file, a folder of recordings, older files, and errors of one line."""
 
+import json
+import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
-from clips import shrunk, write_recording
 
 import livefan
-from livefan.annotation.annotate import annotate
-from livefan.annotation.outputs import Outputs
-from livefan.benchmark.annotating import DATA_ONLY, WITH_VIDEO, as_lines, benchmark_annotate
-from livefan.benchmark.baselines import MEDIAPIPE
 from livefan.core.errors import LivefanError
-from livefan.formats.writers import TABLES
+
+SCHEMA_1 = Path(__file__).parent / "schema_1"
 
 
-@pytest.fixture(scope="module")
-def talk(tmp_path_factory: pytest.TempPathFactory, photo: np.ndarray) -> Path:
-    return write_recording(tmp_path_factory.mktemp("talk") / "talk.mkv", [shrunk(photo)] * 4)
+def test_files_of_schema_version_1_load(suffix: str):
+    """``schema_1`` was written by livefan 0.1.0: three frames, the second without a face."""
+    table = livefan.load_annotations(SCHEMA_1 / f"talk{suffix}")
+    assert table["frame"].to_pylist() == [0, 1, 2]
+    assert table["recording"].to_pylist() == ["talk.mkv"] * 3
+    assert table["frame_width"].to_pylist() == [160] * 3
+    assert table["frame_height"].to_pylist() == [120] * 3
+    assert table["track_id"].to_pylist() == [1, None, 1]
+    assert table["nose_bridge_3_x"][0].as_py() == pytest.approx(74.0, abs=40)
+    same = livefan.load_annotations(SCHEMA_1 / "talk.parquet")
+    assert table["jaw_8_y"].equals(same["jaw_8_y"])
 
 
-def test_what_is_missing_or_damaged_is_named(tmp_path: Path, talk: Path):
-    outputs = Outputs(tmp_path / "out", None, tuple(TABLES))
-    annotate(talk, outputs)
-    for path in outputs.tables:
+def test_folder_is_one_table_of_all_recordings(tmp_path: Path, write):
+    write(tmp_path / "b", [".csv", ".parquet"], "b.mkv")
+    write(tmp_path / "a", [".pts", ".jsonl"], "a.mkv")
+    (tmp_path / "notes.csv").write_text("not annotations")
+    table = livefan.load_annotations(tmp_path)
+    assert table["recording"].to_pylist() == ["a.mkv"] * 5 + ["b.mkv"] * 5
+    assert table["yaw_deg"].null_count == 2  # from the complete format, not from .pts
+    metadata = json.loads(table.schema.metadata[b"livefan"])
+    assert [each["recording"] for each in metadata] == ["a.mkv", "b.mkv"]
+    assert len(livefan.load_annotations(tmp_path, tidy=True)) == 2 * 4 * 68
+
+
+def test_recordings_of_one_name_are_told_apart_by_their_data_files(tmp_path: Path, write):
+    for name in ("x", "y"):
+        write(tmp_path / name, [".csv"], "same.mkv")
+    write(tmp_path / "z", [".csv"], "other.mkv")
+    table = livefan.load_annotations(tmp_path)
+    assert table["recording"].to_pylist() == ["x"] * 5 + ["y"] * 5 + ["other.mkv"] * 5
+
+
+def test_folder_mixes_schema_versions(tmp_path: Path, write):
+    write(tmp_path / "new", [".csv"])
+    for name in ("talk.csv", "talk.livefan.json"):
+        shutil.copy(SCHEMA_1 / name, tmp_path)
+    table = livefan.load_annotations(tmp_path)
+    assert table["recording"].to_pylist() == ["new"] * 5 + ["talk"] * 3
+
+
+def test_folder_without_annotations_or_with_two_schemes_is_refused(tmp_path: Path, write):
+    with pytest.raises(LivefanError, match="no annotations in this folder"):
+        livefan.load_annotations(tmp_path)
+    write(tmp_path / "a", [".csv"])
+    write(tmp_path / "b", [".csv"])
+    beside = tmp_path / "b.livefan.json"
+    beside.write_text(beside.read_text().replace("300w-68", "cofw-29"))
+    with pytest.raises(LivefanError, match=r"b\.csv: not annotations, or damaged"):
+        livefan.load_annotations(tmp_path)
+
+
+def test_missing_or_damaged_files_give_one_line_errors(tmp_path: Path, write):
+    for path in write(tmp_path / "out"):
         if path.is_file():
             path.write_bytes(path.read_bytes()[:-400])
             with pytest.raises(LivefanError, match=path.name):
                 livefan.load_annotations(path)
-    (tmp_path / "out.pts/frame_000002_face_1.pts").write_text("version: 1")
+    (tmp_path / "out.pts/frame_000003_face_1.pts").write_text("version: 1")
     with pytest.raises(LivefanError, match=r"out\.pts"):
         livefan.load_annotations(tmp_path / "out.pts")
     (tmp_path / "out.livefan.json").unlink()
-    for name, said in (
+    (tmp_path / "notes.txt").touch()
+    for name, message in (
         ("out.csv", "out.livefan.json: missing"),
         ("none.csv", "no such file"),
         ("notes.txt", "not a name for data"),
     ):
-        (tmp_path / "notes.txt").touch()
-        with pytest.raises(LivefanError, match=said):
+        with pytest.raises(LivefanError, match=message):
             livefan.load_annotations(tmp_path / name)
-
-
-def test_the_benchmark_tells_of_each_way_how_fast_it_is(talk: Path):
-    speed = benchmark_annotate(talk, repeats=1)
-    assert (speed.clip, speed.frames) == ("talk.mkv", 4)
-    assert speed.clip_seconds == pytest.approx(0.16, abs=0.01)
-    assert list(speed.seconds) == [WITH_VIDEO, DATA_ONLY, MEDIAPIPE]
-    assert speed.real_time(DATA_ONLY) == speed.clip_seconds / speed.seconds[DATA_ONLY]
-    assert len(list(as_lines(speed))) == 5

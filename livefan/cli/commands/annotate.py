@@ -20,6 +20,7 @@ from livefan.cli.commands.options import (
 )
 from livefan.core.errors import LivefanError
 from livefan.core.files import check_folder
+from livefan.formats.registry import FORMATS, SUFFIXES
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from livefan.annotation.annotate import Annotated, AnnotationSettings
     from livefan.annotation.batch import Outcome, Task
 
-FORMATS = {"csv": ".csv", "jsonl": ".jsonl", "parquet": ".parquet", "coco": ".coco.json", "pts": ".pts"}
-"""The formats of data by their names on the command line, and the ends of their files' names."""
 _NONE = "none"
 CODECS = ("h264", "hevc", "vp9", "av1")
 _LONGEST_GAP_S = 60.0
@@ -155,11 +154,11 @@ def _run_one(arguments: argparse.Namespace, recording: str, out: Path, settings:
     from livefan.annotation.annotate import annotate
     from livefan.annotation.outputs import Outputs
 
-    suffix = next((end for end in FORMATS.values() if out.name.lower().endswith(end)), out.suffix)
+    suffix = next((end for end in SUFFIXES if out.name.lower().endswith(end)), out.suffix)
     if not suffix or not out.name[: -len(suffix)].strip("."):
         raise LivefanError(f"{out}: name a file for the output, such as out.mp4, or an existing folder")
-    formats = () if arguments.data is None else tuple(FORMATS[name] for name in arguments.data)
-    if suffix in FORMATS.values():
+    formats = () if arguments.data is None else tuple(FORMATS[name].suffix for name in arguments.data)
+    if suffix in SUFFIXES:
         outputs = Outputs(_without(out, suffix), None, tuple(dict.fromkeys((suffix, *formats))))
     else:
         formats = (".csv",) if arguments.data is None else formats
@@ -207,7 +206,7 @@ def _tasks(
     if arguments.no_video:
         _refuse_video_options(arguments)
     suffix = None if arguments.no_video else ".webm" if settings.video.codec == "vp9" else ".mp4"
-    ends = tuple(FORMATS[name] for name in (("csv",) if arguments.data is None else arguments.data))
+    ends = tuple(FORMATS[name].suffix for name in (("csv",) if arguments.data is None else arguments.data))
     return [
         Task(recording, outputs, settings, arguments.overwrite)
         for recording, outputs in zip(recordings, name_outputs(recordings, folder, suffix, ends), strict=True)

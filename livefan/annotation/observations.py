@@ -1,0 +1,43 @@
+"""Observations of faces on the frames of a recording, before identities, gap filling and smoothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Observation:
+    """A face that the network measured on a frame.
+
+    Attributes:
+        frame: index of the frame.
+        track: id of the track. A face may have several tracks, one after another.
+        points_px: ``(n, 2)`` float64 landmarks in image pixels.
+        confidence: ``(n,)`` float64 in [0, 1].
+        sigma_px: ``(n,)`` float64, width of the heatmap of each landmark, in image pixels.
+        backwards: whether the face was tracked back in time from a later frame.
+    """
+
+    frame: int
+    track: int
+    points_px: np.ndarray
+    confidence: np.ndarray
+    sigma_px: np.ndarray
+    backwards: bool = False
+
+
+@dataclass(frozen=True)
+class AppearanceSample:
+    """The appearance of a face on a frame.
+
+    Attributes:
+        frame: index of the frame.
+        track: id of the track.
+        descriptor: ``(192,)`` float32; see :func:`livefan.annotation.appearance.describe`.
+    """
+
+    frame: int
+    track: int
+    descriptor: np.ndarray

@@ -1,0 +1,48 @@
+"""Comma-separated values: a row for each face of each frame; cells without a value are empty."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv
+
+from livefan.core.landmarks import scheme_by_name
+from livefan.formats.columns import conform, record_batch, table_schema
+from livefan.formats.metadata import read_metadata
+from livefan.formats.records import AnnotatedFrame
+from livefan.formats.writer import TableWriter
+
+_SUFFIX = ".csv"
+_STRUCTURE = frozenset(',"\r\n')
+
+
+class Writer(TableWriter):
+    """Writes CSV. Text is quoted only if the name of the recording needs quotes."""
+
+    def open(self) -> None:
+        """Write the names of the columns."""
+        self._schema = table_schema(self.metadata.landmark_scheme)
+        quoting = "needed" if _STRUCTURE & set(self.metadata.recording) else "none"
+        self._options = pyarrow.csv.WriteOptions(include_header=False, quoting_style=quoting)
+        self._file = self.stack.enter_context(self.path.open("wb"))
+        self._file.write((",".join(self._schema.names) + "\n").encode())
+
+    def append(self, frames: Sequence[AnnotatedFrame]) -> None:
+        """Append rows."""
+        batch = record_batch(frames, self.metadata, self._schema)
+        pyarrow.csv.write_csv(batch, self._file, self._options)
+
+
+def read(path: Path) -> pa.Table:
+    """Return a CSV file as a table."""
+    metadata = read_metadata(path, _SUFFIX)
+    convert = pyarrow.csv.ConvertOptions(
+        column_types=table_schema(scheme_by_name(metadata["scheme"])),
+        strings_can_be_null=True,
+        null_values=[""],
+        quoted_strings_can_be_null=True,
+    )
+    parse = pyarrow.csv.ParseOptions(newlines_in_values=bool(set("\r\n") & set(metadata["recording"])))
+    return conform(pyarrow.csv.read_csv(path, convert_options=convert, parse_options=parse), metadata)

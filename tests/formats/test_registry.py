@@ -1,0 +1,56 @@
+"""Every registered format writes frames and reads them back."""
+
+from pathlib import Path
+
+import pytest
+
+import livefan
+from livefan.core.errors import LivefanError
+from livefan.core.landmarks import IBUG_68
+from livefan.formats.columns import FRAME_COLUMNS, table_schema
+from livefan.formats.registry import FORMATS, SUFFIXES, format_of
+
+
+def test_all_formats_hold_the_same_numbers(tmp_path: Path, write):
+    paths = write(tmp_path / "out")
+    tables = {path.suffix: livefan.load_annotations(path) for path in paths}
+    expected = tables.pop(".parquet")
+    points = tables.pop(".pts")
+    for table in tables.values():
+        assert table.equals(expected)
+    kept = [name for name in expected.schema.names if name.endswith(("_x", "_y")) and "raw" not in name]
+    kept += [*FRAME_COLUMNS, "track_id", "left", "top", "right", "bottom"]
+    assert points.select(kept).equals(expected.select(kept))
+    assert points["yaw_deg"].null_count == len(points)
+
+
+def test_values_survive_the_round_trip(tmp_path: Path, write, suffix: str, frames):
+    (path,) = write(tmp_path / "out", [suffix])
+    table = livefan.load_annotations(path)
+    assert table.schema.equals(table_schema(IBUG_68))
+    assert table["frame"].to_pylist() == [0, 0, 1, 2, 3]
+    assert table["pts"].to_pylist() == [0, 0, 40, 80, 200]
+    assert table["time_s"].to_pylist() == [0.0, 0.0, 0.04, 0.08, 0.2]
+    assert table["damage"].to_pylist() == ["", "", "", "errors", "gap"]
+    assert table["frame_width"].to_pylist() == [160] * 4 + [80]
+    assert table["frame_height"].to_pylist() == [120] * 4 + [60]
+    assert table["recording"].to_pylist() == ["talk.mkv"] * 5
+    assert table["track_id"].to_pylist() == [1, 2, None, 1, 1]
+    x = frames[0].faces[1].points_px[30, 0]
+    assert table["nose_bridge_3_x"][1].as_py() == pytest.approx(x, abs=5e-4)
+
+
+@pytest.mark.parametrize("recording", ['a, b "c".mkv', "two\nlines.mkv", "Gesichter ä.mkv", ""])
+def test_any_name_of_a_recording_is_kept(tmp_path: Path, write, suffix: str, recording: str):
+    (path,) = write(tmp_path / "out", [suffix], recording)
+    table = livefan.load_annotations(path)
+    assert table["recording"].to_pylist() == [recording] * 5
+    assert table["damage"].to_pylist() == ["", "", "", "errors", "gap"]
+
+
+def test_suffix_decides_the_format_in_any_case():
+    for name, each in FORMATS.items():
+        assert format_of(Path("talk" + each.suffix.upper())).name == name
+    with pytest.raises(LivefanError, match=r"notes\.txt: not a name for data; end it in \.csv, \.jsonl"):
+        format_of(Path("notes.txt"))
+    assert SUFFIXES == (".csv", ".jsonl", ".parquet", ".coco.json", ".pts")

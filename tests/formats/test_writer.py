@@ -1,0 +1,28 @@
+"""Writers refuse frames that do not belong into the table."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from livefan.formats.registry import format_of
+
+
+def test_missing_or_repeated_frames_are_refused(tmp_path: Path, suffix: str, frames, metadata):
+    path = tmp_path / f"out{suffix}"
+    for wrong in (frames[1:], frames[:1] * 2):
+        with pytest.raises(ValueError, match="is next"), format_of(path).writer(path, metadata) as writer:
+            writer.write(wrong)
+        if path.is_dir():
+            (path / "frames.csv").unlink()
+            path.rmdir()
+
+
+def test_landmarks_of_another_scheme_are_refused(tmp_path: Path, suffix: str, frames, metadata):
+    path = tmp_path / f"out{suffix}"
+    face = frames[0].faces[0]
+    for name in ("points_px", "raw_points_px", "confidence"):
+        short = replace(face, **{name: getattr(face, name)[:29]})
+        writer = format_of(path).writer(path, metadata)
+        with pytest.raises(ValueError, match="of shape"):
+            writer.write([replace(frames[0], faces=(short,))])
