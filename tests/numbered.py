@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from livefan.core.frame import Frame
-from livefan.io.capture_thread import Source
+from livefan.io.source import Source
 
 WIDTH, HEIGHT, RATE = 96, 64, 25
 BLUE, GREEN, RED, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)

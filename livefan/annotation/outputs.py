@@ -13,7 +13,7 @@ from livefan.core.errors import LivefanError
 from livefan.core.files import check_folder
 from livefan.formats.metadata import METADATA_SUFFIX
 from livefan.formats.registry import format_of
-from livefan.io.video_writer import IMAGE_SUFFIXES
+from livefan.io.images import WRITABLE_IMAGE_SUFFIXES
 
 _PLACING = "placing"
 VIDEO_SUFFIXES = tuple(dict.fromkeys(suffix for codec in CODECS.values() for suffix in codec.suffixes))
@@ -68,7 +68,7 @@ class Outputs:
     @property
     def image(self) -> bool:
         """Whether the picture is a single image."""
-        return self.picture is not None and self.picture.suffix.lower() in IMAGE_SUFFIXES
+        return self.picture is not None and self.picture.suffix.lower() in WRITABLE_IMAGE_SUFFIXES
 
     def __iter__(self) -> Iterator[Path]:
         """All of them, the header last."""
@@ -103,7 +103,7 @@ class Outputs:
             if suffix not in VIDEO_SUFFIXES:
                 raise LivefanError(
                     f"{self.picture}: end the name in {', '.join(VIDEO_SUFFIXES)} for a video "
-                    f"or {', '.join(IMAGE_SUFFIXES)} for an image"
+                    f"or {', '.join(WRITABLE_IMAGE_SUFFIXES)} for an image"
                 )
             if suffix not in CODECS[codec].suffixes:
                 raise LivefanError(

@@ -19,7 +19,7 @@ _FRAMES = 60
 
 _LIVEFAN = """
 import itertools, sys, time
-from livefan.io.capture_thread import open_source
+from livefan.io.open import open_source
 from livefan.tracking.pipeline import Pipeline
 from livefan.runtimes.base import RuntimeChoice
 pipeline = Pipeline(sys.argv[3], max_faces=1, runtime=RuntimeChoice(*sys.argv[4:6], int(sys.argv[6])))
@@ -28,7 +28,7 @@ run = pipeline.process
 _PEER = """
 import itertools, sys, time
 from livefan.benchmark.baselines import mediapipe_face_mesh
-from livefan.io.capture_thread import open_source
+from livefan.io.open import open_source
 find = mediapipe_face_mesh()
 run = lambda frame: find(frame.image)
 """

@@ -13,7 +13,7 @@ import numpy as np
 from livefan.core.errors import LivefanError
 from livefan.core.frame import Frame, as_bgr
 from livefan.io.open import open_source
-from livefan.io.video_writer import VideoSink
+from livefan.io.video_writer import VideoWriter
 
 if TYPE_CHECKING:
     from livefan.runtimes.base import Runtime
@@ -58,7 +58,7 @@ def read_from_first_face(clip: str | Path, runtime: Runtime, count: int) -> list
 
 def write_frames(path: Path, frames: Sequence[Frame], rate: float = _RATE) -> None:
     """Write a recording of frames at a rate."""
-    with VideoSink(path) as video:
+    with VideoWriter(path) as video:
         for number, frame in enumerate(frames):
             video.write(as_bgr(frame.image), number / rate)
 

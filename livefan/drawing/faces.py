@@ -1,4 +1,4 @@
-"""Draw faces on an image: outlines, mesh, points, numbers, boxes and ids."""
+"""Draw faces on an image: outlines, mesh, landmarks, landmark numbers, bounding boxes and ids."""
 
 from __future__ import annotations
 
@@ -17,23 +17,27 @@ from livefan.drawing.text import write
 Colour = tuple[int, int, int]
 
 STYLE_PARTS = ("outlines", "mesh", "points", "numbers", "boxes", "ids", "confidence")
-"""What of :class:`OverlayStyle` can be switched on and off."""
+"""The fields of :class:`OverlayStyle` that can be switched on and off."""
 
-# OpenCV draws at sub-pixel places when coordinates are given in 1/16 pixels.
-_SHIFT = 4
+_SHIFT = 4  # fractional bits of the coordinates given to OpenCV: sixteenths of a pixel
 
 
 @dataclass(frozen=True)
 class OverlayStyle:
-    """What is drawn; colours are BGR.
+    """The parts of a face to draw, and their colours in BGR.
 
     Attributes:
-        outlines, points, boxes, ids: each can be left out.
-        mesh: the Delaunay triangles between the landmarks.
-        numbers: the index of each landmark beside it.
-        confidence: colour each point by its confidence, else all are ``sure``.
-        weight: how thick lines and points are, over what suits the size of the face.
-        sure, unsure: colours of points with confidence one and zero; between them they are mixed.
+        outlines: draw the outlines of face, eyes, nose and mouth.
+        points: draw the landmarks.
+        boxes: draw the bounding box of the landmarks.
+        ids: write the track id above the box.
+        mesh: draw the Delaunay triangles between the landmarks.
+        numbers: write the index of each landmark beside it.
+        confidence: colour each landmark by its confidence; else every landmark has the colour ``sure``.
+        weight: factor on the thickness of lines and points, which follows the size of the face.
+        outline_colour: colour of the outlines.
+        box_colour: colour of boxes and mesh.
+        sure, unsure: colours of landmarks with confidence one and zero; others get a mixture.
     """
 
     outlines: bool = True
@@ -50,7 +54,7 @@ class OverlayStyle:
     unsure: Colour = (40, 60, 255)
 
     def having(self, **parts: bool) -> OverlayStyle:
-        """This style with some of :data:`STYLE_PARTS` drawn or left out."""
+        """Return this style with the given :data:`STYLE_PARTS` switched on (True) or off (False)."""
         changes: dict[str, Any] = dict(parts)
         return replace(self, **changes)
 
@@ -61,11 +65,13 @@ def draw_faces(
     """Draw faces onto an image in place.
 
     Args:
-        image: ``(height, width, 3)`` uint8 BGR, writable; or a part of one, some of its rows and columns.
-        faces: with landmarks of ``scheme`` in this image's pixels.
+        image: ``(height, width, 3)`` uint8 BGR, writable; a slice of rows and columns is accepted.
+        faces: the faces, their landmarks in pixels of this image.
+        scheme: the landmark scheme of the faces.
+        style: the parts and colours; None for the default style.
 
     Raises:
-        LivefanError: if the image is none that can be drawn on in place.
+        LivefanError: if OpenCV cannot draw on the image in place.
     """
     _check_canvas(image)
     style = style or OverlayStyle()
@@ -83,23 +89,19 @@ def draw_faces(
                 colour = style.outline_colour
                 cv2.polylines(image, [line], outline.closed, colour, thickness, cv2.LINE_AA, _SHIFT)
         if style.points:
-            certainty = face.confidence if style.confidence else np.ones(len(face.points_px))
-            colours = mix(style.unsure, style.sure, certainty)
+            weights = face.confidence if style.confidence else np.ones(len(face.points_px))
+            colours = _mix_colours(style.unsure, style.sure, weights)
             draw_points(image, face.points_px, colours, style.weight * size)
         if style.numbers:
             _draw_numbers(image, face.points_px, size)
         if style.ids:
             left, top = np.clip(face.box_px[:2], -(2**15), 2**15)
-            place = (round(left), round(top) - 2 * thickness)
-            write(image, f"face {face.track_id}", place, style.sure, 8 + 5 * thickness)
+            origin = (round(left), round(top) - 2 * thickness)
+            write(image, f"face {face.track_id}", origin, style.sure, 8 + 5 * thickness)
 
 
 def _check_canvas(image: np.ndarray) -> None:
-    """Pass only what OpenCV draws on in place, without a copy of its own.
-
-    Raises:
-        LivefanError: if it is none.
-    """
+    """Raise LivefanError for an image on which OpenCV cannot draw in place, without a copy of its own."""
     if (
         isinstance(image, np.ndarray)
         and image.dtype == np.uint8
@@ -120,7 +122,14 @@ def _check_canvas(image: np.ndarray) -> None:
 
 
 def draw_points(image: np.ndarray, points_px: np.ndarray, colours: list[Colour], size: float) -> None:
-    """Draw ``(n, 2)`` points, each in its BGR colour, as large as suits a face of that size in pixels."""
+    """Draw filled circles.
+
+    Args:
+        image: ``(height, width, 3)`` uint8 BGR, drawn on in place.
+        points_px: ``(n, 2)`` centres in image pixels.
+        colours: one BGR colour for each point.
+        size: width or height of the face in pixels, the larger; the radius grows with it.
+    """
     radius = max(0.9, size / 110) * (1 << _SHIFT)
     for point, colour in zip(_fixed(points_px), colours, strict=True):
         cv2.circle(image, point, round(radius), colour, -1, cv2.LINE_AA, _SHIFT)
@@ -129,7 +138,14 @@ def draw_points(image: np.ndarray, points_px: np.ndarray, colours: list[Colour],
 def draw_arrows(
     image: np.ndarray, starts_px: np.ndarray, ends_px: np.ndarray, colours: list[Colour], thickness: int
 ) -> None:
-    """Draw ``n`` arrows from and to ``(n, 2)`` points, each in its BGR colour."""
+    """Draw arrows.
+
+    Args:
+        image: ``(height, width, 3)`` uint8 BGR, drawn on in place.
+        starts_px, ends_px: ``(n, 2)`` image pixels.
+        colours: one BGR colour for each arrow.
+        thickness: of the lines, in pixels.
+    """
     for start, end, colour in zip(_fixed(starts_px), _fixed(ends_px), colours, strict=True):
         cv2.arrowedLine(image, start, end, colour, thickness, cv2.LINE_AA, _SHIFT, 0.2)
 
@@ -137,7 +153,7 @@ def draw_arrows(
 def _draw_mesh(image: np.ndarray, points_px: np.ndarray, colour: Colour) -> None:
     try:
         triangles = Delaunay(points_px).simplices
-    except (QhullError, ValueError):  # all on one line, or beyond numbers
+    except (QhullError, ValueError):  # points on one line, or not finite
         return
     cv2.polylines(image, list(_fixed(points_px)[triangles]), True, colour, 1, cv2.LINE_AA, _SHIFT)
 
@@ -150,11 +166,11 @@ def _draw_numbers(image: np.ndarray, points_px: np.ndarray, size: float) -> None
 
 
 def _fixed(points_px: np.ndarray) -> np.ndarray:
-    """Image points as the int32 sixteenths of a pixel that OpenCV draws with."""
+    """Return points as the int32 sixteenths of a pixel that OpenCV draws with, clipped to its range."""
     return np.clip(np.round(points_px * (1 << _SHIFT)), -(2**27), 2**27).astype(np.int32)
 
 
-def mix(low: Colour, high: Colour, share: np.ndarray) -> list[Colour]:
-    """A colour between two for each share in [0, 1]."""
-    mixed = np.outer(1 - share, low) + np.outer(share, high)
+def _mix_colours(low: Colour, high: Colour, weights: np.ndarray) -> list[Colour]:
+    """Return a colour between two for each of the ``(n,)`` weights in [0, 1]; weight one gives ``high``."""
+    mixed = np.outer(1 - weights, low) + np.outer(weights, high)
     return [(int(blue), int(green), int(red)) for blue, green, red in mixed]

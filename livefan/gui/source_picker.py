@@ -10,7 +10,7 @@ from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QInputDialog, QLineEdit, QWidget
 
 from livefan.gui.player import Player
-from livefan.io.capture_thread import CameraInfo, list_cameras
+from livefan.io.camera import CameraInfo, list_cameras
 from livefan.io.open import display_name
 from livefan.io.stream import is_address
 

@@ -13,21 +13,8 @@ from types import TracebackType
 from livefan.core.errors import LivefanError
 from livefan.core.frame import Frame
 from livefan.core.rates import RateMeter
-from livefan.io.camera import CameraInfo, camera_index, list_cameras
 from livefan.io.live_source import LiveSource
-from livefan.io.open import display_name, open_source, recorded_files
 from livefan.io.source import Source
-
-__all__ = [
-    "CameraInfo",
-    "CaptureThread",
-    "Source",
-    "camera_index",
-    "display_name",
-    "list_cameras",
-    "open_source",
-    "recorded_files",
-]
 
 AHEAD = 8
 """How many frames of a recording are decoded ahead of the reader; of photographs, which are large, one."""

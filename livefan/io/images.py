@@ -18,6 +18,8 @@ from livefan.io.source import PHOTOGRAPH_SECONDS, Source
 from livefan.io.video import _SAME_INSTANT
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".pgm", ".ppm", ".tif", ".tiff", ".webp"})
+"""Suffixes of the image files that can be read."""
+WRITABLE_IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 
 _NUMBER = r"%0?[0-9]*d"
 

@@ -29,7 +29,7 @@ from livefan.drawing.faces import OverlayStyle
 from livefan.io.images import ImageSource
 from livefan.io.open import display_name, open_source
 from livefan.io.pts_file import read_pts
-from livefan.io.video_writer import VideoSink
+from livefan.io.video_writer import VideoWriter
 from livefan.live.pairing import pair
 from livefan.live.render import FIRST_COLOUR, SECOND_COLOUR, Shown, natural_size, render
 from livefan.live.result import Pair
@@ -143,7 +143,7 @@ def compare(
                 f"{display_name(source)}; name them {stems[0] if stems else _frame_name(0)}.pts and so on"
             )
         output.mkdir(parents=True, exist_ok=True)
-        video = stack.enter_context(VideoSink(output / f"{layout}.mp4"))
+        video = stack.enter_context(VideoWriter(output / f"{layout}.mp4"))
         comparison = Comparison(scheme, _labels(first, second), photographs=frames.photographs)
         for model in models:
             model.photographs = tuple(path.name for path in paths) if frames.photographs else ()

@@ -22,7 +22,7 @@ from livefan.core.version import __version__
 from livefan.formats.csv import Writer as CsvWriter
 from livefan.formats.metadata import METADATA_SUFFIX, Metadata, ModelInfo, recording_name
 from livefan.formats.records import AnnotatedFace, AnnotatedFrame, FrameInfo
-from livefan.io.video_writer import TICKS, VIDEO_SUFFIXES, VideoSink
+from livefan.io.video_writer import TICKS, VIDEO_SUFFIXES, VideoWriter
 from livefan.live.result import Result
 from livefan.measures.aspect_ratios import aspect_ratios
 from livefan.measures.head_pose import head_pose
@@ -160,7 +160,7 @@ class Recorder:
                 table_path, header_path = data_beside(self._path)
                 header_file = files.enter_context(atomic_write(header_path))
                 table_file = files.enter_context(atomic_write(table_path))
-            video = files.enter_context(VideoSink(self._path, fragmented=True))
+            video = files.enter_context(VideoWriter(self._path, fragmented=True))
             while (entry := self._waiting.get()) is not None:
                 result, picture = entry
                 tick = self._clock.at(result)

@@ -1,4 +1,4 @@
-"""Letters on pictures: where they are, and that all of a line can be read."""
+"""Text on images: position, legibility, clipping at the edges."""
 
 import numpy as np
 import pytest
@@ -8,15 +8,15 @@ from livefan.drawing.text import size_of, write
 GREY = 120
 
 
-def written(text: str, place: tuple[int, int], height_px: int = 13) -> tuple[np.ndarray, np.ndarray]:
-    """A grey picture with a line in white, and where it is not grey any more."""
+def written(text: str, origin: tuple[int, int], height_px: int = 13) -> tuple[np.ndarray, np.ndarray]:
+    """Return a grey image with white text, and ``(n, 2)`` rows and columns of the pixels that changed."""
     canvas = np.full((100, 300, 3), GREY, np.uint8)
-    write(canvas, text, place, (255, 255, 255), height_px)
+    write(canvas, text, origin, (255, 255, 255), height_px)
     return canvas, np.argwhere((canvas != GREY).any(axis=2))
 
 
 @pytest.mark.parametrize("height_px", [8, 13, 26])
-def test_a_line_begins_at_its_place_with_light_letters_in_a_dark_rim(height_px: int):
+def test_line_starts_at_its_origin_with_light_letters_and_dark_rim(height_px: int):
     canvas, touched = written("livefan 12", (20, 80), height_px)
     width, height = size_of("livefan 12", height_px)
     top, left = touched.min(axis=0)
@@ -28,14 +28,14 @@ def test_a_line_begins_at_its_place_with_light_letters_in_a_dark_rim(height_px: 
     assert canvas.min() < 0.6 * GREY
 
 
-@pytest.mark.parametrize("place", [(-500, -500), (1000, 1000), (290, 5)])
-def test_a_line_beyond_the_edge_is_moved_onto_the_picture(place: tuple[int, int]):
+@pytest.mark.parametrize("origin", [(-500, -500), (1000, 1000), (290, 5)])
+def test_line_beyond_an_edge_is_moved_inward(origin: tuple[int, int]):
     _, inside = written("mobilefan-300w", (100, 60))
-    _, moved = written("mobilefan-300w", place)
+    _, moved = written("mobilefan-300w", origin)
     assert len(moved) == len(inside)
 
 
-def test_more_than_there_is_room_for_is_cut():
+def test_text_larger_than_the_image_is_cut_off():
     for height, width in ((20, 6), (4, 300), (1, 1)):
         canvas = np.full((height, width, 3), GREY, np.uint8)
         write(canvas, "mobilefan-300w", (0, height), (255, 255, 255))
@@ -46,7 +46,7 @@ def test_more_than_there_is_room_for_is_cut():
     assert (high != GREY).any()
 
 
-def test_names_of_files_in_other_scripts_are_letters_not_boxes():
+def test_letters_of_other_scripts_have_glyphs():
     def ink(text: str) -> np.ndarray:
         return written(text, (20, 80))[0]
 

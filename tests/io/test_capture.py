@@ -33,8 +33,8 @@ from livefan.core.errors import LivefanError
 from livefan.core.frame import Frame
 from livefan.io import capture_thread as capture
 from livefan.io import stream as live_sources
-from livefan.io.camera import CameraInfo
-from livefan.io.capture_thread import CaptureThread, list_cameras
+from livefan.io.camera import CameraInfo, list_cameras
+from livefan.io.capture_thread import CaptureThread
 from livefan.io.open import display_name, open_source
 from livefan.io.stream import is_address, is_url, public_name
 

@@ -15,7 +15,7 @@ import livefan
 from livefan.core.errors import LivefanError
 from livefan.core.frame import Frame
 from livefan.core.landmarks import IBUG_68
-from livefan.io.video_writer import VideoSink
+from livefan.io.video_writer import VideoWriter
 from livefan.live import recorder as recording
 from livefan.live.recorder import Recorded, Recorder
 from livefan.live.result import Result
@@ -111,8 +111,8 @@ def test_more_frames_than_can_be_encoded_are_counted_and_nobody_waits(
     tmp_path: Path, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ):
     go_on = threading.Event()
-    write = VideoSink.write
-    monkeypatch.setattr(VideoSink, "write", lambda *args: (go_on.wait(30), write(*args)))
+    write = VideoWriter.write
+    monkeypatch.setattr(VideoWriter, "write", lambda *args: (go_on.wait(30), write(*args)))
     ends = Ends()
     recorder = Recorder(tmp_path / "a.mp4", on_end=ends)
     recorder.add(result_of(photo, 0, 0.0), photo)
@@ -130,14 +130,14 @@ def test_more_frames_than_can_be_encoded_are_counted_and_nobody_waits(
 def test_a_full_disk_is_one_line_and_leaves_nothing(
     tmp_path: Path, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ):
-    write = VideoSink.write
+    write = VideoWriter.write
 
-    def until_full(sink: VideoSink, image: np.ndarray, at: float) -> None:
+    def until_full(writer: VideoWriter, image: np.ndarray, at: float) -> None:
         if at > 0.1:
             raise OSError(errno.ENOSPC, "No space left on device")
-        write(sink, image, at)
+        write(writer, image, at)
 
-    monkeypatch.setattr(VideoSink, "write", until_full)
+    monkeypatch.setattr(VideoWriter, "write", until_full)
     end = record(tmp_path / "a.mp4", [result_of(photo, n, n * 0.04) for n in range(8)], ModelChoice())
     assert isinstance(end, LivefanError)
     assert "a.mp4" in str(end)
@@ -182,10 +182,10 @@ def test_what_is_seen_has_no_data_and_leaves_that_of_others_alone(tmp_path: Path
 
 def test_a_video_that_was_never_finished_can_be_played(tmp_path: Path, photo: np.ndarray):
     """What a crash leaves: everything but the last group of pictures."""
-    sink = VideoSink(tmp_path / "a.mp4", fragmented=True)
-    with pytest.raises(KeyboardInterrupt), sink:  # noqa: PT012
+    writer = VideoWriter(tmp_path / "a.mp4", fragmented=True)
+    with pytest.raises(KeyboardInterrupt), writer:  # noqa: PT012
         for n in range(600):
-            sink.write(photo[::4, ::4], n / 30)
+            writer.write(photo[::4, ::4], n / 30)
         (partial,) = tmp_path.iterdir()
         with av.open(str(partial)) as container:
             n_frames = sum(1 for _ in container.decode(video=0))

@@ -240,7 +240,7 @@ def _first(arguments: argparse.Namespace) -> ModelChoice | None:
 
 def _source(given: str | None) -> tuple[str | int, str]:
     """What to watch, and what to say of it."""
-    from livefan.io.capture_thread import camera_index, list_cameras
+    from livefan.io.camera import camera_index, list_cameras
 
     if given is not None:
         camera = camera_index(given)
