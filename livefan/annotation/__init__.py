@@ -1,12 +1,14 @@
-"""Annotating recordings: nothing lost, nothing guessed, any length.
+"""Annotation of recordings: every frame has its row, and a stopped annotation continues.
 
-The way of a recording, one module each::
+A recording goes through these modules::
 
-    follow  ->  journal  ->  offline  ->  tables, video
-              (measured)    (who is who, gaps, smoothing, pose)
+    measure  ->  journal  ->  postprocess  ->  formats, renderer -> encoder -> mux
+   (network)   (on disk)   (identities, gaps, smoothing, pose)
 
-:mod:`~livefan.annotation.measure` decodes and measures, into a journal beside the output that outlives
-a crash. :mod:`~livefan.annotation.postprocess` reads the journal a few seconds behind it and knows, for
-each frame, what came before and after. :mod:`~livefan.annotation.annotate` runs both for one
-recording, :mod:`~livefan.annotation.batch` runs that for many.
+* :mod:`~livefan.annotation.measure` decodes the recording, tracks its faces and fills the journal, which
+  survives a crash.
+* :mod:`~livefan.annotation.postprocess` reads the journal some seconds behind and knows the frames before and
+  after each frame.
+* :mod:`~livefan.annotation.annotate` runs both for one recording.
+* :mod:`~livefan.annotation.batch` and :mod:`~livefan.annotation.cluster` run that for many recordings.
 """

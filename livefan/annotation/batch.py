@@ -1,30 +1,33 @@
-"""Annotate many recordings: which, in how many processes, and what became of each."""
+"""Annotate many recordings in worker processes, and report the outcome of each."""
 
 from __future__ import annotations
 
-import glob
+import logging
 import multiprocessing
+import multiprocessing.connection
+import os
 import queue
 import threading
 import time
-from collections import Counter
+import traceback
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
-from livefan.annotation.annotate import STANDARD_INPUT, Annotated, AnnotationSettings, annotate, done_before
+from livefan.annotation.annotate import AnnotationResult, annotate, done_before
 from livefan.annotation.outputs import Outputs
+from livefan.annotation.settings import AnnotationSettings
 from livefan.core.errors import LivefanError
-from livefan.core.files import unique_names
-from livefan.io.images import IMAGE_SUFFIXES, is_image_pattern, natural_key
-from livefan.io.video import RECORDING_SUFFIXES
+
+_log = logging.getLogger("livefan.annotation")
+_log.addHandler(logging.NullHandler())  # else logging prints errors where the application sets up no log
 
 
 @dataclass(frozen=True)
 class Task:
-    """One recording of a batch; ``overwrite`` replaces outputs that exist."""
+    """One recording of a batch; ``overwrite`` replaces existing outputs."""
 
     recording: str
     outputs: Outputs
@@ -34,19 +37,21 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a task.
+    """The outcome of a task.
 
     Attributes:
-        recording: what was given.
-        annotated: what it came to; None if it failed, or had been done before.
-        problem: why it failed, one line; empty if it did not.
+        recording: path of the recording, as given.
+        result: result of the annotation; None if it failed or was done before.
+        problem: reason of a failure, one line; else empty.
         took: seconds of work.
+        trace: traceback of a failure; else empty.
     """
 
     recording: str
-    annotated: Annotated | None = None
+    result: AnnotationResult | None = None
     problem: str = ""
     took: float = 0.0
+    trace: str = ""
 
     @property
     def failed(self) -> bool:
@@ -54,132 +59,69 @@ class Outcome:
         return bool(self.problem)
 
 
-def find_recordings(inputs: Sequence[str]) -> tuple[list[str], bool]:
-    """The recordings that some paths, folders and globs name.
-
-    A folder stands for the recordings in it; one that holds only images is one recording.
-
-    Returns:
-        The recordings in natural order, and whether they are a batch even if it is only one.
-
-    Raises:
-        LivefanError: if one of the inputs names none.
-    """
-    found: list[str] = []
-    many = len(inputs) > 1
-    for given in inputs:
-        if not given.strip():  # which Path takes for the folder it is run in
-            raise LivefanError("no recording given; name a video, an image or a folder")
-        path = Path(given)
-        if given != STANDARD_INPUT and path.is_dir():
-            inside = _in_folder(path)
-            many = many or bool(inside)
-            found += inside or [given]
-        elif given != STANDARD_INPUT and not path.exists() and any(sign in given for sign in "*?["):
-            matches = [path for path in map(Path, glob.glob(given, recursive=True)) if path.is_file()]
-            if not matches:
-                raise LivefanError(f"{given}: matches no file; check the path")
-            many = True
-            found += [str(match) for match in sorted(matches, key=natural_key)]
-        else:
-            found.append(given)
-    return list(dict.fromkeys(found)), many
-
-
-def _in_folder(folder: Path) -> list[str]:
-    """The recordings in a folder; none if it holds only images."""
-    try:
-        files = [path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")]
-    except OSError as error:
-        raise LivefanError(f"{folder}: {error.strerror}; check its permissions") from error
-    recordings = [path for path in files if path.suffix.lower() in RECORDING_SUFFIXES]
-    if not recordings and not any(path.suffix.lower() in IMAGE_SUFFIXES for path in files):
-        raise LivefanError(f"{folder}: no recordings in this folder; name one that holds videos or images")
-    return [str(path) for path in sorted(recordings, key=natural_key)]
-
-
-def name_outputs(
-    recordings: Sequence[str], folder: Path, suffix: str | None, formats: Sequence[str]
-) -> list[Outputs]:
-    """Outputs in a folder, named for their recordings.
-
-    Args:
-        suffix: of videos; None for data only. A recording that is an image becomes a .png.
-        formats: ends of the names of the data.
-    """
-    stems = {recording: _stem(recording) for recording in recordings}
-    alike = Counter(stem.lower() for stem in stems.values())
-    names = unique_names(
-        {
-            # a.mkv and a.mp4 would both become a.mp4.
-            recording: stem if alike[stem.lower()] == 1 else (Path(recording).name or stem).replace(".", "_")
-            for recording, stem in stems.items()
-        }
-    )
-    outputs = []
-    for recording in recordings:
-        image = Path(recording).suffix.lower() in IMAGE_SUFFIXES and not is_image_pattern(recording)
-        picture = ".png" if suffix and image else suffix
-        outputs.append(Outputs(folder / names[recording], picture, tuple(formats)))
-    return outputs
-
-
-def _stem(recording: str) -> str:
-    if recording == STANDARD_INPUT:
-        return "standard-input"
-    path = Path(recording).resolve()
-    return path.name if path.is_dir() else path.stem.replace("%", "")
-
-
 def run_task(task: Task) -> Outcome:
-    """Annotate one recording of a batch; whatever goes wrong with it is told, not raised."""
+    """Annotate one recording of a batch. An error becomes the outcome, so that the batch continues."""
     begun = time.perf_counter()
     try:
         if not task.overwrite and done_before(task.recording, task.outputs, task.settings):
-            if task.outputs.placing:  # the process that did it died as it cleared up
+            if task.outputs.placing:  # an earlier process died while it removed its work folder
                 task.outputs.clear()
             return Outcome(task.recording)
-        done = annotate(task.recording, task.outputs, task.settings, overwrite=task.overwrite)
-    except LivefanError as error:
-        return Outcome(task.recording, problem=str(error), took=time.perf_counter() - begun)
-    except Exception as error:  # a batch goes on, whatever is wrong with one of its files
-        what = f"{task.recording}: {type(error).__name__}: {error}".splitlines()[0]
-        return Outcome(task.recording, problem=what, took=time.perf_counter() - begun)
-    return Outcome(task.recording, done, took=time.perf_counter() - begun)
+        result = annotate(task.recording, task.outputs, task.settings, overwrite=task.overwrite)
+    except Exception as error:
+        took = time.perf_counter() - begun
+        return Outcome(task.recording, None, _one_line(task, error), took, traceback.format_exc())
+    return Outcome(task.recording, result, took=time.perf_counter() - begun)
+
+
+def _one_line(task: Task, error: Exception) -> str:
+    if isinstance(error, LivefanError):
+        return str(error)
+    return f"{task.recording}: {type(error).__name__}: {error}".splitlines()[0]
+
+
+def log_failure(outcome: Outcome) -> None:
+    """Write the reason and the traceback of a failed task to the log."""
+    if outcome.failed:
+        _log.error("%s", "\n".join(part.rstrip() for part in (outcome.problem, outcome.trace) if part))
 
 
 def run_batch(tasks: Sequence[Task], jobs: int) -> Iterator[Outcome]:
-    """Annotate recordings in processes of their own; outcomes come as they are ready.
+    """Annotate recordings in worker processes; yield outcomes as they are ready.
 
-    A process that dies takes only its recording with it.
+    A worker that dies costs only the recording that it works on.
+
+    Raises:
+        LivefanError: if no worker process can start.
     """
     waiting: queue.SimpleQueue[Task] = queue.SimpleQueue()
     for task in tasks:
         waiting.put(task)
     ready: queue.SimpleQueue[Outcome | BaseException] = queue.SimpleQueue()
     stopping = threading.Event()
-    workers = [
+    threads = [
         threading.Thread(target=_work, args=(waiting, ready, stopping), daemon=True)
         for _ in range(min(jobs, len(tasks)))
     ]
-    for worker in workers:
-        worker.start()
+    for thread in threads:
+        thread.start()
     try:
         for _ in tasks:
             outcome = _get(ready)
             if isinstance(outcome, BaseException):
                 raise outcome
+            log_failure(outcome)
             yield outcome
     finally:
         stopping.set()
-        for worker in workers:
-            worker.join()
+        for thread in threads:
+            thread.join()
 
 
 def _get(ready: queue.SimpleQueue[Outcome | BaseException]) -> Outcome | BaseException:
     while True:
         try:
-            return ready.get(timeout=0.5)  # short, since on Windows Ctrl+C does not interrupt a wait
+            return ready.get(timeout=0.5)  # short: on Windows Ctrl+C does not interrupt a wait
         except queue.Empty:
             continue
 
@@ -189,31 +131,74 @@ def _work(
     ready: queue.SimpleQueue[Outcome | BaseException],
     stopping: threading.Event,
 ) -> None:
-    """Do tasks one after another in a process, and in a new one where that dies."""
-    pool = _new_pool()
+    """Run tasks one after another in a worker process, and in a new one after it died."""
+    pool: ProcessPoolExecutor | None = None
     try:
         while not stopping.is_set():
             try:
                 task = waiting.get_nowait()
             except queue.Empty:
                 return
+            pool = pool or _new_pool()
             try:
-                ready.put(_result(pool.submit(run_task, task), stopping))
+                ready.put(_result(_submit(pool, task), stopping))
             except BrokenProcessPool:
-                what = f"{task.recording}: the process at work on it died; give the command again to retry"
-                ready.put(Outcome(task.recording, problem=what))
-                pool = _new_pool()
-    except BaseException as error:
+                problem = f"{task.recording}: its worker process died; give the command again to retry"
+                ready.put(Outcome(task.recording, problem=problem))
+                pool.shutdown()
+                pool = None
+    except BaseException as error:  # any error must end the wait for outcomes
         ready.put(error)
     finally:
-        for process in list((pool._processes or {}).values()) if stopping.is_set() else []:
-            process.terminate()
-        pool.shutdown(cancel_futures=True)
+        if pool is not None:
+            _end(pool, terminate=stopping.is_set())
 
 
 def _new_pool() -> ProcessPoolExecutor:
-    # Not forked: torch's and MediaPipe's threads would be missing in the child.
-    return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+    try:
+        return ProcessPoolExecutor(
+            1,
+            # Not forked: the threads of torch and MediaPipe would be missing in the child.
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=_end_with_parent,
+        )
+    except (OSError, ImportError, NotImplementedError) as error:  # no semaphores
+        raise _no_worker(error) from error
+
+
+def _submit(pool: ProcessPoolExecutor, task: Task) -> Future[Outcome]:
+    try:
+        return pool.submit(run_task, task)
+    except OSError as error:  # the first task starts the process
+        raise _no_worker(error) from error
+
+
+def _no_worker(error: Exception) -> LivefanError:
+    reason = getattr(error, "strerror", None) or error
+    return LivefanError(
+        f"no worker process can start ({reason}); check that /dev/shm is writable and that the limits of "
+        "processes and memory are not reached, or annotate the recordings one by one"
+    )
+
+
+def _end(pool: ProcessPoolExecutor, *, terminate: bool) -> None:
+    if terminate:
+        # Private, because the executor cannot stop a running task before Python 3.14.
+        for process in list((pool._processes or {}).values()):
+            process.terminate()
+    pool.shutdown(cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """End this worker process when its parent ends; a killed parent cannot tell its workers to end."""
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            multiprocessing.connection.wait([parent.sentinel])
+            os._exit(1)
+
+    threading.Thread(target=watch, name="livefan-parent", daemon=True).start()
 
 
 def _result(future: Future[Outcome], stopping: threading.Event) -> Outcome:
@@ -226,24 +211,24 @@ def _result(future: Future[Outcome], stopping: threading.Event) -> Outcome:
 
 
 def summary(outcomes: Sequence[Outcome]) -> str:
-    """A table of what became of each recording, and the reasons of those that failed."""
+    """Return a table with the outcome of each recording."""
     lines = [("recording", "frames", "with face", "faces", "seconds", "x real time", "")]
     for outcome in outcomes:
         name = Path(outcome.recording).name or outcome.recording
-        done = outcome.annotated
-        if done is None:
+        result = outcome.result
+        if result is None:
             lines.append((name, *"-----", "failed" if outcome.failed else "done before"))
             continue
-        speed = f"{done.seconds / outcome.took:.1f}" if done.seconds and outcome.took else "-"
+        speed = f"{result.seconds / outcome.took:.1f}" if result.seconds and outcome.took else "-"
         lines.append(
             (
                 name,
-                str(done.n_frames),
-                str(done.n_with_face),
-                str(done.n_faces),
-                f"{done.seconds:.1f}",
+                str(result.n_frames),
+                str(result.n_with_face),
+                str(result.n_faces),
+                f"{result.seconds:.1f}",
                 speed,
-                "with problems" if done.problems else "done",
+                "with problems" if result.problems else "done",
             )
         )
     widths = [max(len(line[column]) for line in lines) for column in range(7)]

@@ -1,4 +1,4 @@
-"""Who is who over a whole recording: follows of one face, one after another, get one id."""
+"""Identities over a whole recording: all tracks of one face get one id."""
 
 from __future__ import annotations
 
@@ -8,130 +8,137 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from livefan.annotation.appearance import SAME_LOOK, difference
+from livefan.annotation.appearance import SAME_PERSON, distance
 from livefan.annotation.observations import AppearanceSample, Observation
 from livefan.core.boxes import bounding_box
 from livefan.formats.records import FrameInfo
 
-_SOON_S = 3.0
-"""A face found where one was lost is the same one if no more time than this went by."""
+_RECENT_S = 3.0
+"""A face that appears at the place of a lost one is the same face within this time."""
 _SAME_SIZE = 1.5
-_CLEARLY_OTHER = 2 * SAME_LOOK
-_REMEMBERED = 32
-"""Looks that the mean of a face's looks goes back to, more or less."""
+_DIFFERENT_PERSON = 2 * SAME_PERSON
+_MEAN_SAMPLES = 32
+"""Number of samples after which the mean descriptor of a face becomes a moving average."""
 
 
 @dataclass
 class Identity:
-    """A face of the recording, as it was seen last.
+    """A face of the recording and its last known state.
 
     Attributes:
-        track_id: of the face.
-        frame, seconds: of the last frame with it, so far.
-        box_px: ``(4,)`` its box there.
-        look: mean of its looks, if any was taken.
-        n_looks: how many that are.
+        track_id: id of the face, from 1.
+        frame, seconds: last frame with the face.
+        box_px: ``(4,)`` bounding box on that frame.
+        descriptor: mean of its appearance samples; None before the first.
+        n_samples: number of samples in the mean.
     """
 
     track_id: int
     frame: int
     seconds: float
     box_px: np.ndarray
-    look: np.ndarray | None = None
-    n_looks: int = 0
+    descriptor: np.ndarray | None = None
+    n_samples: int = 0
 
-    def see(self, look: np.ndarray) -> None:
-        """Take a further appearance into the mean."""
-        self.n_looks = min(self.n_looks + 1, _REMEMBERED)
-        before = look if self.look is None else self.look
-        self.look = before + (look - before) / self.n_looks
+    def add_sample(self, descriptor: np.ndarray) -> None:
+        """Add an appearance sample to the mean."""
+        self.n_samples = min(self.n_samples + 1, _MEAN_SAMPLES)
+        before = descriptor if self.descriptor is None else self.descriptor
+        self.descriptor = before + (descriptor - before) / self.n_samples
 
 
 class IdentityAssigner:
-    """Gives each follow the id of the face it follows, in the order in which they appear."""
+    """Assigns each track to an identity, in the order in which the tracks begin."""
 
     def __init__(self) -> None:
         self._ids: dict[int, int] = {}
-        self._roles: dict[int, Identity] = {}
-        self._looked_until = -1
+        self._identities: dict[int, Identity] = {}
+        self._sampled_until = -1
 
     def track_id(self, track: int) -> int:
-        """The id of the face that a follow belongs to."""
+        """Return the id of the identity that a track belongs to."""
         return self._ids[track]
 
-    def meet(
-        self, faces: Sequence[Observation], looks: Sequence[AppearanceSample], moments: Sequence[FrameInfo]
+    def update(
+        self,
+        faces: Sequence[Observation],
+        samples: Sequence[AppearanceSample],
+        frames: Sequence[FrameInfo],
     ) -> None:
-        """Learn who is on the next window of frames, which may overlap with the last.
+        """Assign the tracks of the next window of frames, which may overlap with the last window.
 
         Args:
-            faces: by frame and then by track.
-            looks: taken on these frames, by frame.
+            faces: observations on these frames, by frame and then by track.
+            samples: appearance samples of these frames, by frame.
         """
-        first = moments[0].index
-        frames: dict[int, set[int]] = {}
+        frames_of: dict[int, set[int]] = {}
         for face in faces:
-            frames.setdefault(face.track, set()).add(face.frame)
-        new_looks = deque(look for look in looks if look.frame > self._looked_until)
+            frames_of.setdefault(face.track, set()).add(face.frame)
+        new_samples = deque(sample for sample in samples if sample.frame > self._sampled_until)
         for face in faces:
-            while new_looks and new_looks[0].frame < face.frame:
-                self._look(new_looks.popleft())
-            moment, box_px = moments[face.frame - first], bounding_box(face.points_px)
+            while new_samples and new_samples[0].frame < face.frame:
+                self._add_sample(new_samples.popleft())
+            frame, box_px = frames[face.frame - frames[0].index], bounding_box(face.points_px)
             if face.track not in self._ids:
-                seen = [look.descriptor for look in looks if look.track == face.track]
-                look = np.mean(seen, axis=0) if seen else None
+                own = [sample.descriptor for sample in samples if sample.track == face.track]
+                descriptor = np.mean(own, axis=0) if own else None
                 taken = {
                     self._ids[track]
-                    for track, others in frames.items()
-                    if track in self._ids and others & frames[face.track]
+                    for track, others in frames_of.items()
+                    if track in self._ids and others & frames_of[face.track]
                 }
-                known = self._known(box_px, look, moment, taken)
-                self._ids[face.track] = known or len(self._roles) + 1
+                known = self._match(box_px, descriptor, frame, taken)
+                self._ids[face.track] = known or len(self._identities) + 1
             track_id = self._ids[face.track]
-            role = self._roles.setdefault(track_id, Identity(track_id, -1, 0.0, box_px))
-            if role.frame < face.frame:
-                role.frame, role.seconds, role.box_px = face.frame, moment.seconds, box_px
-        for seen_look in new_looks:
-            self._look(seen_look)
+            identity = self._identities.setdefault(track_id, Identity(track_id, -1, 0.0, box_px))
+            if identity.frame < face.frame:
+                identity.frame, identity.seconds, identity.box_px = face.frame, frame.seconds, box_px
+        for sample in new_samples:
+            self._add_sample(sample)
 
-    def _look(self, look: AppearanceSample) -> None:
-        self._roles[self._ids[look.track]].see(look.descriptor)
-        self._looked_until = max(self._looked_until, look.frame)
+    def _add_sample(self, sample: AppearanceSample) -> None:
+        self._identities[self._ids[sample.track]].add_sample(sample.descriptor)
+        self._sampled_until = max(self._sampled_until, sample.frame)
 
-    def _known(
-        self, box_px: np.ndarray, look: np.ndarray | None, moment: FrameInfo, taken: set[int]
+    def _match(
+        self, box_px: np.ndarray, descriptor: np.ndarray | None, frame: FrameInfo, taken: set[int]
     ) -> int | None:
-        """Which of the faces that are away this one is: by its place if lost a moment ago, else its look."""
-        away = [
-            role for role in self._roles.values() if role.frame < moment.index and role.track_id not in taken
+        """Return the identity of a new track: by its place if it was lost recently, else by appearance.
+
+        Args:
+            taken: identities that other tracks have at the same time.
+        """
+        absent = [
+            identity
+            for identity in self._identities.values()
+            if identity.frame < frame.index and identity.track_id not in taken
         ]
-        apart = {
-            role.track_id: difference(role.look, look)
-            for role in away
-            if role.look is not None and look is not None
+        distances = {
+            identity.track_id: distance(identity.descriptor, descriptor)
+            for identity in absent
+            if identity.descriptor is not None and descriptor is not None
         }
-        near = [
-            (_distance(role.box_px, box_px), role.track_id)
-            for role in away
-            if moment.seconds - role.seconds <= _SOON_S
-            and _same_place(role.box_px, box_px)
-            and apart.get(role.track_id, 0.0) < _CLEARLY_OTHER
+        nearby = [
+            (_distance_px(identity.box_px, box_px), identity.track_id)
+            for identity in absent
+            if frame.seconds - identity.seconds <= _RECENT_S
+            and _same_place(identity.box_px, box_px)
+            and distances.get(identity.track_id, 0.0) < _DIFFERENT_PERSON
         ]
-        if near:
-            return min(near)[1]
-        alike = sorted((other, track_id) for track_id, other in apart.items())
-        # Two who look alike are not told apart by it: better a new id than a wrong one.
-        if alike and alike[0][0] < SAME_LOOK and (len(alike) == 1 or alike[1][0] > alike[0][0] + 1.0):
-            return alike[0][1]
-        return None
+        if nearby:
+            return min(nearby)[1]
+        ranked = sorted((value, track_id) for track_id, value in distances.items())
+        # Appearance does not separate two similar people: a new id is better than a wrong one.
+        unique = len(ranked) == 1 or (len(ranked) > 1 and ranked[1][0] > ranked[0][0] + 1.0)
+        return ranked[0][1] if unique and ranked[0][0] < SAME_PERSON else None
 
 
-def _distance(box_px: np.ndarray, other: np.ndarray) -> float:
-    """Between the centres of two boxes, in pixels."""
+def _distance_px(box_px: np.ndarray, other: np.ndarray) -> float:
+    """Return the distance between the centres of two boxes."""
     return float(np.linalg.norm((box_px[:2] + box_px[2:] - other[:2] - other[2:]) / 2))
 
 
 def _same_place(box_px: np.ndarray, other: np.ndarray) -> bool:
     size, other_size = (float((box[2:] - box[:2]).max()) for box in (box_px, other))
-    alike = max(size, other_size) < _SAME_SIZE * min(size, other_size)
-    return alike and _distance(box_px, other) < size
+    same_size = max(size, other_size) < _SAME_SIZE * min(size, other_size)
+    return same_size and _distance_px(box_px, other) < size

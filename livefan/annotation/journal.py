@@ -1,7 +1,7 @@
-"""What was measured so far, kept beside the output so that a stopped annotation can be taken up again.
+"""The journal of an annotation: all observations so far, on disk, so that a stopped annotation continues.
 
-An SQLite database in exclusive WAL mode: each batch of frames goes in with the state of the follow
-after it, wholly or not at all, and what a kill or a full disk leaves is the last whole batch.
+The journal is an SQLite database in exclusive WAL mode. One transaction adds a batch of frames and the state
+of the pipeline after them. After a kill or on a full disk the journal ends with the last complete batch.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from livefan.formats.records import FrameInfo
 
 _TABLES = """
 create table notes (name text primary key, value text);
-create table frames (frame integer primary key, tick integer, seconds real, damage text,
+create table frames (frame integer primary key, pts integer, seconds real, damage text,
                      width integer, height integer);
-create table faces (frame integer, track integer, points blob, confidence blob, spread blob,
+create table faces (frame integer, track integer, points blob, confidence blob, sigma blob,
                     backwards integer, primary key (frame, track));
-create table looks (frame integer, track integer, colours blob, primary key (frame, track));
-create table packets (number integer primary key, tick integer, key integer, data blob);
+create table samples (frame integer, track integer, descriptor blob, primary key (frame, track));
+create table packets (number integer primary key, pts integer, key integer, data blob);
 """
 
 
 @dataclass(frozen=True)
 class EncodedPacket:
-    """A packet of encoded video: its timestamp in ticks, and whether decoding can begin at it."""
+    """A packet of encoded video: its presentation timestamp, and whether decoding can begin at it."""
 
-    tick: int
+    pts: int
     key: bool
     data: bytes
 
@@ -44,15 +44,15 @@ class Journal:
     """The journal of one annotation; safe to use from several threads.
 
     Args:
-        path: the database; made where it is absent, damaged, or of another annotation.
-        annotation: says which recording is annotated, and how; a journal of another is begun anew.
+        path: the database. A missing or damaged one, and one of another annotation, is made anew.
+        annotation: identity of the annotation; see :func:`livefan.annotation.fingerprint.journal_identity`.
 
     Attributes:
-        n_frames: how many frames are in it, all of them final but for faces followed back into the last ones.
-        complete: whether these are all frames of the recording.
+        n_frames: number of frames in the journal. They are final, except for faces that are tracked back.
+        complete: whether the journal has all frames of the recording.
 
     Raises:
-        LivefanError: if another process uses it, or it cannot be written.
+        StoppedError: if another process uses the journal, or it cannot be written.
     """
 
     def __init__(self, path: Path, annotation: str) -> None:
@@ -60,7 +60,7 @@ class Journal:
         self.n_frames = 0
         self.complete = False
         self._changed = threading.Condition()
-        self._abandoned = False
+        self._closed = False
         self._database = self._open(annotation)
         (self.n_frames,) = self._database.execute("select count(*) from frames").fetchone()
         self.complete = self.note("complete") is not None
@@ -75,20 +75,18 @@ class Journal:
         except (sqlite3.Error, TypeError) as error:
             if "locked" in str(error):
                 database.close()
-                raise StoppedError(
-                    f"{self.path.parent}: another livefan is at work on this output; wait for it or stop it"
-                ) from error
+                raise self._in_use() from error
         database.close()
         for suffix in ("", "-wal", "-shm", "-journal"):
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
         database = self._connect()
-        with self._spoken_of():
+        with self._one_line_errors():
             database.executescript(f"begin; {_TABLES} commit;")
             database.execute("insert into notes values ('annotation', ?)", (annotation,))
         return database
 
     def _connect(self) -> sqlite3.Connection:
-        # Autocommit: transactions are begun and ended by hand, in `_whole`.
+        # Autocommit: `_transaction` begins and ends transactions.
         database = sqlite3.connect(self.path, timeout=1.0, isolation_level=None, check_same_thread=False)
         try:
             database.execute("pragma locking_mode = exclusive")
@@ -99,15 +97,18 @@ class Journal:
         except sqlite3.Error as error:
             if "locked" in str(error):
                 database.close()
-                raise StoppedError(
-                    f"{self.path.parent}: another livefan is at work on this output; wait for it or stop it"
-                ) from error
+                raise self._in_use() from error
         return database
 
+    def _in_use(self) -> StoppedError:
+        return StoppedError(
+            f"{self.path.parent}: another livefan is at work on this output; wait for it or stop it"
+        )
+
     def close(self) -> None:
-        """Let go of the file; whoever waits in :meth:`wait_for` gets an error."""
+        """Close the database; a thread that waits in :meth:`wait_for` gets an error."""
         with self._changed:
-            self._abandoned = True
+            self._closed = True
             self._database.close()
             self._changed.notify_all()
 
@@ -118,28 +119,31 @@ class Journal:
         self.close()
 
     def note(self, name: str) -> str | None:
-        """What was noted under a name."""
-        with self._changed, self._spoken_of():
+        """Return the note of a name, or None."""
+        with self._changed, self._one_line_errors():
             row = self._database.execute("select value from notes where name = ?", (name,)).fetchone()
         return None if row is None else str(row[0])
 
     def set_note(self, name: str, value: str) -> None:
-        """Note something under a name."""
-        with self._whole() as database:
+        """Store a note under a name."""
+        with self._transaction() as database:
             database.execute("insert or replace into notes values (?, ?)", (name, value))
 
     def add(
         self,
-        moments: Sequence[FrameInfo],
+        frames: Sequence[FrameInfo],
         faces: Sequence[Observation],
-        looks: Sequence[AppearanceSample],
+        samples: Sequence[AppearanceSample],
         state: str,
     ) -> None:
-        """Add the next frames, the faces on them and on earlier ones, and the follow's state after them."""
-        with self._whole() as database:
+        """Add the next frames, the faces on them and on earlier ones, and the state of the pipeline."""
+        with self._transaction() as database:
             database.executemany(
                 "insert into frames values (?, ?, ?, ?, ?, ?)",
-                [(m.index, m.pts, m.seconds, m.damage, m.width, m.height) for m in moments],
+                [
+                    (frame.index, frame.pts, frame.seconds, frame.damage, frame.width, frame.height)
+                    for frame in frames
+                ],
             )
             database.executemany(
                 "insert into faces values (?, ?, ?, ?, ?, ?)",
@@ -156,16 +160,16 @@ class Journal:
                 ],
             )
             database.executemany(
-                "insert into looks values (?, ?, ?)",
-                [(look.frame, look.track, look.descriptor.tobytes()) for look in looks],
+                "insert into samples values (?, ?, ?)",
+                [(sample.frame, sample.track, sample.descriptor.tobytes()) for sample in samples],
             )
             database.execute("insert or replace into notes values ('state', ?)", (state,))
         with self._changed:
-            self.n_frames += len(moments)
+            self.n_frames += len(frames)
             self._changed.notify_all()
 
     def finish(self, warnings: Sequence[str]) -> None:
-        """Note that the recording is at its end, and what there is to say of it."""
+        """Store the warnings of the recording and mark the journal as complete."""
         self.set_note("warnings", json.dumps(list(warnings)))
         self.set_note("complete", "yes")
         with self._changed:
@@ -174,29 +178,29 @@ class Journal:
 
     @property
     def warnings(self) -> list[str]:
-        """What :meth:`finish` was told."""
+        """The warnings that :meth:`finish` stored."""
         return list(json.loads(self.note("warnings") or "[]"))
 
     def wait_for(self, n_frames: int) -> int:
-        """Wait until so many frames are there, or all of the recording's; returns how many of them are.
+        """Wait for ``n_frames`` frames or the end of the recording; return how many of them there are.
 
         Raises:
-            InterruptedError: if the journal was closed meanwhile.
+            InterruptedError: if the journal is closed meanwhile.
         """
         with self._changed:
-            while self.n_frames < n_frames and not self.complete and not self._abandoned:
+            while self.n_frames < n_frames and not self.complete and not self._closed:
                 self._changed.wait(0.5)
-            if self._abandoned:
+            if self._closed:
                 raise InterruptedError
             return min(self.n_frames, n_frames)
 
-    def moments(self, first: int, end: int) -> list[FrameInfo]:
-        """The frames from ``first`` up to ``end``, without it."""
+    def frames(self, first: int, end: int) -> list[FrameInfo]:
+        """Return the frames from ``first`` to ``end``, ``end`` excluded."""
         rows = self._rows("select * from frames where frame >= ? and frame < ? order by frame", first, end)
         return [FrameInfo(*row) for row in rows]
 
     def faces(self, first: int, end: int) -> list[Observation]:
-        """The faces on the frames from ``first`` up to ``end``, by frame and then by track."""
+        """Return the faces on the frames from ``first`` to ``end``, by frame and then by track."""
         rows = self._rows(
             "select * from faces where frame >= ? and frame < ? order by frame, track", first, end
         )
@@ -212,54 +216,54 @@ class Journal:
             for frame, track, points, confidence, sigma, backwards in rows
         ]
 
-    def looks(self, first: int, end: int) -> list[AppearanceSample]:
-        """The looks taken on the frames from ``first`` up to ``end``, by frame and then by track."""
+    def samples(self, first: int, end: int) -> list[AppearanceSample]:
+        """Return the appearance samples of the frames from ``first`` to ``end``, in the same order."""
         rows = self._rows(
-            "select * from looks where frame >= ? and frame < ? order by frame, track", first, end
+            "select * from samples where frame >= ? and frame < ? order by frame, track", first, end
         )
         return [
-            AppearanceSample(frame, track, np.frombuffer(colours, np.float32))
-            for frame, track, colours in rows
+            AppearanceSample(frame, track, np.frombuffer(descriptor, np.float32))
+            for frame, track, descriptor in rows
         ]
 
     def begin_encoding(self, coding: str) -> None:
-        """Keep the encoded video if it is coded in this way, else begin it anew."""
+        """Keep the encoded video if its coding is the same, else delete it."""
         if self.note("coding") != coding:
-            with self._whole() as database:
+            with self._transaction() as database:
                 database.execute("delete from packets")
                 database.execute("delete from notes where name = 'encoded'")
                 database.execute("insert or replace into notes values ('coding', ?)", (coding,))
 
     def add_segment(self, packets: Sequence[EncodedPacket], end: int) -> None:
-        """Add the encoded video of the frames up to ``end``, which decodes on its own."""
-        with self._whole() as database:
+        """Add a segment of encoded video: the frames before ``end``. It decodes on its own."""
+        with self._transaction() as database:
             database.executemany(
-                "insert into packets (tick, key, data) values (?, ?, ?)",
-                [(packet.tick, packet.key, packet.data) for packet in packets],
+                "insert into packets (pts, key, data) values (?, ?, ?)",
+                [(packet.pts, packet.key, packet.data) for packet in packets],
             )
             database.execute("insert or replace into notes values ('encoded', ?)", (str(end),))
 
     @property
     def n_encoded(self) -> int:
-        """How many frames are in the encoded video so far."""
+        """Number of frames in the encoded video."""
         return int(self.note("encoded") or 0)
 
     def packets(self) -> Iterator[EncodedPacket]:
-        """The encoded video, packet by packet."""
+        """Yield the packets of the encoded video."""
         number = 0
         while rows := self._rows("select * from packets where number > ? order by number limit 64", number):
             number = rows[-1][0]
-            for _, tick, key, data in rows:
-                yield EncodedPacket(tick, bool(key), data)
+            for _, pts, key, data in rows:
+                yield EncodedPacket(pts, bool(key), data)
 
     def _rows(self, query: str, *values: int) -> list[tuple]:
-        with self._changed, self._spoken_of():
+        with self._changed, self._one_line_errors():
             return self._database.execute(query, values).fetchall()
 
     @contextmanager
-    def _whole(self) -> Iterator[sqlite3.Connection]:
-        """A transaction: all of it, or nothing."""
-        with self._changed, self._spoken_of():
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """Run a block as one transaction."""
+        with self._changed, self._one_line_errors():
             self._database.execute("begin immediate")
             try:
                 yield self._database
@@ -270,8 +274,8 @@ class Journal:
                 raise
 
     @contextmanager
-    def _spoken_of(self) -> Iterator[None]:
-        """SQLite's errors as one line for the user."""
+    def _one_line_errors(self) -> Iterator[None]:
+        """Raise errors of SQLite as errors of one line."""
         try:
             yield
         except sqlite3.ProgrammingError as error:  # closed by another thread
@@ -279,5 +283,5 @@ class Journal:
         except sqlite3.Error as error:
             raise StoppedError(
                 f"{self.path.parent.parent}: cannot be written ({error}); make room on the disk and "
-                "give the same command again, it goes on where it was"
+                "give the same command again; it continues there"
             ) from error

@@ -1,4 +1,4 @@
-"""Measure a recording: decode it, follow its faces forwards and back, and write that into the journal."""
+"""Measure a recording: decode it, track its faces forwards and back, and fill the journal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from livefan.annotation.appearance import look_of
+from livefan.annotation.appearance import describe
 from livefan.annotation.journal import Journal
 from livefan.annotation.observations import AppearanceSample, Observation
 from livefan.core.boxes import bounding_box, iou
@@ -25,39 +25,39 @@ from livefan.tracking.pipeline import Pipeline
 from livefan.tracking.track import MIN_FACE_SCORE
 
 BATCH = 32
-"""Frames between two entries in the journal: what a kill can lose."""
+"""Frames of one journal entry. A kill costs at most one entry."""
 REACH = 60
-"""How many frames back a face is followed at most from where it was found."""
+"""Largest number of frames that a face is tracked back from its first detection."""
 REACH_BYTES = 192 << 20
-"""Memory that the frames within reach may take; of those larger than 720p fewer than ``REACH`` are kept."""
-LOOK_EVERY = 8
-"""Frames from one look at a face to the next."""
+"""Memory for the frames within reach. Of frames larger than 720p fewer than ``REACH`` are kept."""
+SAMPLE_EVERY = 8
+"""Frames between two appearance samples of a face."""
 _SAME_FACE_IOU = 0.4
 
 
 @dataclass
-class _Recent:
-    """A frame still within reach: its picture, and the landmarks of the faces on it by track."""
+class _RecentFrame:
+    """A frame within reach: its image, and the landmarks of its faces by track."""
 
     index: int
     image: np.ndarray
     faces: dict[int, np.ndarray] = field(default_factory=dict)
 
 
-class _Reach:
-    """The last frames, as many as there is memory for."""
+class _RecentFrames:
+    """The last frames, limited by :data:`REACH` and :data:`REACH_BYTES`."""
 
     def __init__(self) -> None:
-        self._frames: deque[_Recent] = deque()
+        self._frames: deque[_RecentFrame] = deque()
         self._n_bytes = 0
 
-    def remember(self, here: _Recent) -> None:
-        self._frames.append(here)
-        self._n_bytes += here.image.nbytes
+    def append(self, frame: _RecentFrame) -> None:
+        self._frames.append(frame)
+        self._n_bytes += frame.image.nbytes
         while len(self._frames) > 1 and (len(self._frames) > REACH or self._n_bytes > REACH_BYTES):
             self._n_bytes -= self._frames.popleft().image.nbytes
 
-    def backwards(self) -> Iterator[_Recent]:
+    def backwards(self) -> Iterator[_RecentFrame]:
         return reversed(self._frames)
 
     @property
@@ -66,92 +66,96 @@ class _Reach:
         return self._frames[-1].faces if self._frames else {}
 
 
-def follow(
+def measure(
     source: Source,
     pipeline: LookingAhead,
     journal: Journal,
     on_frame: Callable[[Frame], None] = lambda _: None,
 ) -> None:
-    """Measure what the journal does not hold yet of a recording, until its end.
+    """Measure the frames of a recording that the journal does not hold yet.
 
     Args:
         source: the recording from its beginning; frames that the journal holds are only decoded.
-        pipeline: one that does not smooth; it is brought to the state in which the journal was left.
+        pipeline: a pipeline that does not smooth; its state is restored from the journal.
         on_frame: called after each frame, those that the journal held included.
 
     Raises:
-        LivefanError: if the recording or the journal fails.
+        LivefanError: if the recording cannot be read or the journal cannot be written.
     """
-    done = journal.n_frames
+    n_measured = journal.n_frames
     if state := journal.note("state"):
         pipeline.restore(state)
-    reach = _Reach()
+    recent = _RecentFrames()
     with CaptureThread(source, paced=False) as capture:
         frames = iter(capture)
-        for number, frame in enumerate(itertools.islice(frames, done)):
-            if number >= done - REACH:
-                faces = {face.track: face.points_px for face in journal.faces(number, number + 1)}
-                reach.remember(_Recent(number, frame.image, faces))
+        for index, frame in enumerate(itertools.islice(frames, n_measured)):
+            if index >= n_measured - REACH:
+                faces = {face.track: face.points_px for face in journal.faces(index, index + 1)}
+                recent.append(_RecentFrame(index, frame.image, faces))
             on_frame(frame)
         batch = _Batch()
-        for number, (frame, found) in enumerate(pipeline.process_all(frames), done):
-            batch.add(number, frame, found, source, pipeline, reach)
-            if len(batch.moments) == BATCH:
-                journal.add(batch.moments, batch.faces, batch.looks, pipeline.state())
+        for index, (frame, found) in enumerate(pipeline.process_all(frames), n_measured):
+            batch.add(index, frame, found, source, pipeline, recent)
+            if len(batch.frames) == BATCH:
+                batch.flush(journal, pipeline)
                 batch = _Batch()
             on_frame(frame)
-    if batch.moments:
-        journal.add(batch.moments, batch.faces, batch.looks, pipeline.state())
+    if batch.frames:
+        batch.flush(journal, pipeline)
     journal.finish(source.warnings)
 
 
 @dataclass
 class _Batch:
-    """What goes into the journal next."""
+    """The next entry of the journal."""
 
-    moments: list[FrameInfo] = field(default_factory=list)
+    frames: list[FrameInfo] = field(default_factory=list)
     faces: list[Observation] = field(default_factory=list)
-    looks: list[AppearanceSample] = field(default_factory=list)
+    samples: list[AppearanceSample] = field(default_factory=list)
 
     def add(
         self,
-        number: int,
+        index: int,
         frame: Frame,
         found: list[Face],
         source: Source,
         pipeline: Pipeline,
-        reach: _Reach,
+        recent: _RecentFrames,
     ) -> None:
-        """Take in the next frame, and follow back those of its faces that the last one did not have."""
-        self.moments.append(_moment(number, frame, source))
-        before = reach.last_faces
+        """Add the next frame, and track its new faces back in time."""
+        self.frames.append(_frame_info(index, frame, source))
+        before = recent.last_faces
         for face in found:
-            self.faces.append(_measured(number, face))
-            if number % LOOK_EVERY == 0 or face.track_id not in before:
-                colours = look_of(frame.image, face.points_px, pipeline.scheme)
-                self.looks.append(AppearanceSample(number, face.track_id, colours))
+            self.faces.append(_observation(index, face))
+            if index % SAMPLE_EVERY == 0 or face.track_id not in before:
+                descriptor = describe(frame.image, face.points_px, pipeline.scheme)
+                self.samples.append(AppearanceSample(index, face.track_id, descriptor))
             if face.track_id not in before:
-                self.faces += _follow_back(face, reach, pipeline)
-        reach.remember(_Recent(number, frame.image, {face.track_id: face.points_px for face in found}))
+                self.faces += _track_back(face, recent, pipeline)
+        recent.append(_RecentFrame(index, frame.image, {face.track_id: face.points_px for face in found}))
+
+    def flush(self, journal: Journal, pipeline: Pipeline) -> None:
+        """Add the entry to the journal, with the state of the pipeline after it."""
+        journal.add(self.frames, self.faces, self.samples, pipeline.state())
 
 
-def _measured(number: int, face: Face) -> Observation:
+def _observation(index: int, face: Face) -> Observation:
     sigma_px = np.zeros(len(face.points_px)) if face.sigma_px is None else face.sigma_px
-    return Observation(number, face.track_id, face.points_px, face.confidence, sigma_px)
+    return Observation(index, face.track_id, face.points_px, face.confidence, sigma_px)
 
 
-def _moment(number: int, frame: Frame, source: Source) -> FrameInfo:
+def _frame_info(index: int, frame: Frame, source: Source) -> FrameInfo:
     height, width = frame.image.shape[:2]
     time, base = frame.timestamp or Fraction(0), source.time_base
-    tick = time.numerator * base.denominator // (time.denominator * base.numerator)
-    return FrameInfo(number, tick, frame.source_time, frame.damage, width, height)
+    pts = time.numerator * base.denominator // (time.denominator * base.numerator)
+    return FrameInfo(index, pts, frame.source_time, frame.damage, width, height)
 
 
-def _follow_back(face: Face, reach: _Reach, pipeline: Pipeline) -> list[Observation]:
-    """Where a face was before the frame on which it was found, as far back as it can be seen."""
-    measured = []
+def _track_back(face: Face, recent: _RecentFrames, pipeline: Pipeline) -> list[Observation]:
+    """Return the observations of a face on the frames before its first detection."""
+    observations = []
     points_px = face.points_px
-    for earlier in reach.backwards():
+    for earlier in recent.backwards():
         if face.track_id in earlier.faces or len(earlier.faces) >= pipeline.max_faces:
             break
         (located,) = locate(pipeline.runtime, earlier.image, [upright_crop(points_px, pipeline.scheme)])
@@ -161,7 +165,7 @@ def _follow_back(face: Face, reach: _Reach, pipeline: Pipeline) -> list[Observat
         if confidence.mean() < MIN_FACE_SCORE or taken:
             break
         earlier.faces[face.track_id] = points_px
-        measured.append(
+        observations.append(
             Observation(earlier.index, face.track_id, points_px, confidence, located.sigma_px, backwards=True)
         )
-    return measured
+    return observations

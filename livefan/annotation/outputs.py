@@ -1,4 +1,4 @@
-"""The files of an annotation: which there are, whether they may be written, and how they get into place."""
+"""The output files of an annotation: their names, their checks, and their move into place."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from livefan.annotation.encoder import CODECS
+from livefan.annotation.codecs import CODECS, VIDEO_SUFFIXES
 from livefan.core.errors import LivefanError
 from livefan.core.files import check_folder
 from livefan.formats.metadata import METADATA_SUFFIX
@@ -16,17 +16,16 @@ from livefan.formats.registry import format_of
 from livefan.io.images import WRITABLE_IMAGE_SUFFIXES
 
 _PLACING = "placing"
-VIDEO_SUFFIXES = tuple(dict.fromkeys(suffix for codec in CODECS.values() for suffix in codec.suffixes))
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """Where an annotation goes: files of one name, which differ in how it ends.
+    """The output files of an annotation. They share folder and name and differ in their suffixes.
 
     Attributes:
-        base: folder and name without ending.
-        picture_suffix: ending of the video or image with the faces drawn; None for data only.
-        formats: endings of the data, suffixes of :data:`livefan.formats.registry.FORMATS`.
+        base: folder and name without suffix.
+        picture_suffix: suffix of the video or image with the faces drawn; None for data only.
+        formats: suffixes of the data files, of :data:`livefan.formats.registry.FORMATS`.
     """
 
     base: Path
@@ -39,30 +38,30 @@ class Outputs:
 
     @property
     def picture(self) -> Path | None:
-        """The video or image with the faces drawn."""
-        return None if self.picture_suffix is None else self._ending(self.picture_suffix)
+        """The video or image with the faces drawn, if any."""
+        return None if self.picture_suffix is None else self._with_suffix(self.picture_suffix)
 
     @property
     def tables(self) -> list[Path]:
-        """The files of data."""
-        return [self._ending(end) for end in self.formats]
+        """The data files."""
+        return [self._with_suffix(suffix) for suffix in self.formats]
 
     @property
     def main(self) -> Path:
-        """The one that the annotation is known by."""
+        """The file that gives the work folder its name."""
         return self.picture or self.tables[0]
 
     @property
-    def header(self) -> Path:
-        """The file that says what is in the tables."""
-        return self._ending(METADATA_SUFFIX)
+    def metadata(self) -> Path:
+        """The metadata file of the data."""
+        return self._with_suffix(METADATA_SUFFIX)
 
-    def _ending(self, end: str) -> Path:
-        return self.base.with_name(self.base.name + end)
+    def _with_suffix(self, suffix: str) -> Path:
+        return self.base.with_name(self.base.name + suffix)
 
     @property
     def work(self) -> Path:
-        """The folder of what is not finished yet; beside the output, and gone at the end."""
+        """The hidden folder beside the output that holds unfinished work; removed at the end."""
         return self.main.with_name(f".{self.main.name}.partial")
 
     @property
@@ -71,21 +70,21 @@ class Outputs:
         return self.picture is not None and self.picture.suffix.lower() in WRITABLE_IMAGE_SUFFIXES
 
     def __iter__(self) -> Iterator[Path]:
-        """All of them, the header last."""
+        """Yield all output files, the metadata last."""
         if self.picture is not None:
             yield self.picture
         yield from self.tables
-        yield self.header
+        yield self.metadata
 
     def check(self, read: Sequence[Path], codec: str, *, overwrite: bool) -> None:
-        """Refuse what cannot be written, or must not be.
+        """Check that all files can be written.
 
         Args:
-            read: the files that are read, if there are any.
-            overwrite: whether what exists may be replaced.
+            read: the input files, if there are any.
+            overwrite: whether existing files may be replaced.
 
         Raises:
-            LivefanError: naming the first output at fault.
+            LivefanError: if an output cannot be written, is an input, or exists.
         """
         self._check_names(codec)
         for path in self:
@@ -115,11 +114,11 @@ class Outputs:
 
     @property
     def placing(self) -> bool:
-        """Whether the work folder is that of a run which had finished, and was stopped in :meth:`place`."""
+        """Whether a finished run was stopped in :meth:`place`."""
         return (self.work / _PLACING).exists()
 
     def place(self) -> None:
-        """Move everything from the work folder to where it belongs, the header last."""
+        """Move all files from the work folder to their places, the metadata last."""
         (self.work / _PLACING).touch()
         for path in self:
             finished = self.work / path.name
@@ -131,7 +130,7 @@ class Outputs:
         self.clear()
 
     def clear(self) -> None:
-        """Remove the work folder, the mark of :meth:`place` last: it tells a run that is stopped in here."""
+        """Remove the work folder, the mark of :meth:`place` last, because a run may be stopped here."""
         for path in self.work.iterdir():
             if path.name != _PLACING:
                 remove(path)
@@ -139,7 +138,7 @@ class Outputs:
 
 
 def remove(path: Path) -> None:
-    """Remove a file or folder, if it is there."""
+    """Remove a file or folder, if it exists."""
     if path.is_dir():
         shutil.rmtree(path)
     else:

@@ -1,8 +1,7 @@
-"""From what was measured to what a recording is annotated with: who is who, gaps, smoothing, pose.
+"""Annotate the observations of a recording: identities, gaps, smoothing, head pose and aspect ratios.
 
-Works its way through the journal in chunks of frames, a few seconds behind the measuring, with some frames
-of context on either side of each; so memory does not grow with the recording, and what comes out of a
-journal depends on its content alone.
+The journal is processed in chunks of frames, some seconds behind the measurement, with frames of context on
+either side. So memory does not grow with the recording, and the result depends on the journal alone.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from livefan.tracking.kalman import DEFAULT_STRENGTH, KalmanSmoother, Step, smoo
 CHUNK = 64
 """Frames that are annotated at a time."""
 CONTEXT = 48
-"""Frames before and after a chunk that smoothing takes into account; more where longer gaps are filled."""
+"""Frames before and after a chunk that the smoothing uses; more if longer gaps are filled."""
 
 
 def annotated_frames(
@@ -38,19 +37,20 @@ def annotated_frames(
     fps: float | None = None,
     pixel_aspect: float = 1.0,
 ) -> Iterator[list[AnnotatedFrame]]:
-    """All frames of a recording, in order and in chunks, as far behind the measuring as needed.
+    """Yield all frames of a recording, in order and in chunks.
 
     Args:
-        journal: what was measured; may still be growing in another thread.
-        strength: of the smoothing, from 0, none, to 1.
-        longest_gap: fill gaps up to so many seconds from one frame with the face to the next.
-        fps: frames a second on average; a gap that has many more of them than this says is left open.
-        pixel_aspect: width of a pixel over its height; pose and openings are those of the face as shown.
+        journal: the observations; another thread may still add frames.
+        strength: strength of the smoothing, from 0 (none) to 1.
+        longest_gap: fill gaps up to this many seconds between two observations of a face.
+        fps: mean frame rate; a gap of many more frames than it implies is not filled.
+        pixel_aspect: width of a pixel over its height; head pose and aspect ratios are those of the face as
+            displayed.
 
     Raises:
         InterruptedError: if the journal is closed before it is complete.
     """
-    cast = IdentityAssigner()
+    identities = IdentityAssigner()
     smoothers: dict[int, _Smoother] = {}
     context = max(CONTEXT, math.ceil(longest_gap * (fps or 0)) + 1)
     chunk = max(CHUNK, context)
@@ -60,98 +60,100 @@ def annotated_frames(
         if start >= available:
             return
         first, end = max(0, start - context), min(available, start + chunk + context)
-        moments = journal.moments(first, end)
-        faces = journal.faces(first, end)
-        cast.meet(faces, journal.looks(first, end), moments)
+        frames, faces = journal.frames(first, end), journal.faces(first, end)
+        identities.update(faces, journal.samples(first, end), frames)
         core = range(start, min(available, start + chunk))
-        found: dict[int, list[AnnotatedFace]] = {index: [] for index in core}
-        for track_id, seen in _by_face(faces, cast).items():
+        annotated: dict[int, list[AnnotatedFace]] = {index: [] for index in core}
+        for track_id, observed in _by_identity(faces, identities).items():
             smoother = smoothers.setdefault(track_id, _Smoother(strength))
-            points_px = dict(_without_gaps(smoother.smooth(seen, moments), moments, longest_gap, context))
+            points_px = dict(_fill_gaps(smoother.smooth(observed, frames), frames, longest_gap, context))
             for index in core:
                 if index in points_px:
-                    moment, measured = moments[index - first], seen.get(index)
-                    face = _annotate(track_id, measured, points_px[index], moment, scheme, pixel_aspect)
-                    found[index].append(face)
+                    info = frames[index - first]
+                    face = _annotate(
+                        track_id, observed.get(index), points_px[index], info, scheme, pixel_aspect
+                    )
+                    annotated[index].append(face)
         smoothers = {key: smoother for key, smoother in smoothers.items() if smoother.last_frame >= first}
-        yield [AnnotatedFrame(moments[index - first], tuple(found[index])) for index in core]
+        yield [AnnotatedFrame(frames[index - first], tuple(annotated[index])) for index in core]
         start += chunk
 
 
-def _by_face(faces: list[Observation], cast: IdentityAssigner) -> dict[int, dict[int, Observation]]:
-    """What was measured in a window, by face in the order of the ids and then by frame."""
-    by_face: dict[int, dict[int, Observation]] = {}
+def _by_identity(faces: list[Observation], identities: IdentityAssigner) -> dict[int, dict[int, Observation]]:
+    """Return the observations of a window by identity, in the order of the ids, and then by frame."""
+    by_identity: dict[int, dict[int, Observation]] = {}
     for face in faces:
-        by_face.setdefault(cast.track_id(face.track), {})[face.frame] = face
-    return dict(sorted(by_face.items()))
+        by_identity.setdefault(identities.track_id(face.track), {})[face.frame] = face
+    return dict(sorted(by_identity.items()))
 
 
 class _Smoother:
-    """Smooths one face over the recording: forwards once, backwards over each window anew."""
+    """Smooths one face over the recording: forwards once, backwards again in each window."""
 
     def __init__(self, strength: float) -> None:
         self._filter = KalmanSmoother(strength=strength)
         self._steps: dict[int, Step] = {}
         self.last_frame = -1
 
-    def smooth(self, seen: dict[int, Observation], moments: list[FrameInfo]) -> dict[int, np.ndarray]:
-        """``(n, 2)`` landmarks for each frame of a window on which the face was seen."""
-        first = moments[0].index
-        last, self.last_frame = self.last_frame, max(self.last_frame, *seen)
+    def smooth(self, observed: dict[int, Observation], frames: list[FrameInfo]) -> dict[int, np.ndarray]:
+        """Return ``(n, 2)`` landmarks for each frame of a window with an observation of the face."""
+        first = frames[0].index
+        last, self.last_frame = self.last_frame, max(self.last_frame, *observed)
         if self._filter.strength <= 0:
-            return {frame: face.points_px for frame, face in seen.items()}
-        for frame, face in seen.items():
-            if frame > last:
-                self._filter.update(face.points_px, face.sigma_px, moments[frame - first].seconds)
+            return {index: face.points_px for index, face in observed.items()}
+        for index, face in observed.items():
+            if index > last:
+                self._filter.update(face.points_px, face.sigma_px, frames[index - first].seconds)
                 assert self._filter.step is not None
-                self._steps[frame] = self._filter.step
-        self._steps = {frame: step for frame, step in self._steps.items() if frame >= first}
+                self._steps[index] = self._filter.step
+        self._steps = {index: step for index, step in self._steps.items() if index >= first}
         return dict(zip(self._steps, smooth_steps(list(self._steps.values())), strict=True))
 
 
 def _annotate(
     track_id: int,
-    measured: Observation | None,
+    observation: Observation | None,
     points_px: np.ndarray,
-    moment: FrameInfo,
+    info: FrameInfo,
     scheme: LandmarkScheme,
     pixel_aspect: float,
 ) -> AnnotatedFace:
-    """A face on a frame on which it was measured or is filled in."""
-    shown = points_px if pixel_aspect == 1.0 else points_px * (pixel_aspect, 1.0)
+    """Return a face on a frame; it is filled in if there is no observation."""
+    displayed = points_px if pixel_aspect == 1.0 else points_px * (pixel_aspect, 1.0)
+    unknown = np.full((scheme.n_points, 2), np.nan)
     return AnnotatedFace(
         track_id=track_id,
-        found=_found(measured),
+        found=_found(observation),
         box_px=bounding_box(points_px),
         points_px=points_px,
-        raw_points_px=np.full((scheme.n_points, 2), np.nan) if measured is None else measured.points_px,
-        confidence=np.zeros(scheme.n_points) if measured is None else measured.confidence,
-        pose=head_pose(shown, scheme, moment.width * pixel_aspect, moment.height),
-        aspect_ratios=aspect_ratios(shown, scheme),
+        raw_points_px=unknown if observation is None else observation.points_px,
+        confidence=np.zeros(scheme.n_points) if observation is None else observation.confidence,
+        pose=head_pose(displayed, scheme, info.width * pixel_aspect, info.height),
+        aspect_ratios=aspect_ratios(displayed, scheme),
     )
 
 
-def _without_gaps(
-    points_px: dict[int, np.ndarray], moments: list[FrameInfo], longest_gap: float, most_frames: int
+def _fill_gaps(
+    points_px: dict[int, np.ndarray], frames: list[FrameInfo], longest_gap: float, most_frames: int
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Landmarks by frame; those of frames in short gaps lie on straight lines between their neighbours.
+    """Yield landmarks by frame; short gaps are filled by linear interpolation in time.
 
-    No gap of more than ``most_frames`` is filled: each chunk would see another part of it.
+    A gap of more than ``most_frames`` is not filled, because each chunk would contain another part of it.
     """
-    first = moments[0].index
+    first = frames[0].index
     before: int | None = None
-    for frame, points in points_px.items():
+    for index, points in points_px.items():
         if before is not None:
-            begin, end = moments[before - first].seconds, moments[frame - first].seconds
-            short = end - begin <= longest_gap and frame - before <= most_frames
-            for between in range(before + 1, frame if short else 0):
-                share = (moments[between - first].seconds - begin) / (end - begin)
+            begin, end = frames[before - first].seconds, frames[index - first].seconds
+            is_short = end - begin <= longest_gap and index - before <= most_frames
+            for between in range(before + 1, index if is_short else 0):
+                share = (frames[between - first].seconds - begin) / (end - begin)
                 yield between, (1 - share) * points_px[before] + share * points
-        yield frame, points
-        before = frame
+        yield index, points
+        before = index
 
 
-def _found(seen: Observation | None) -> Found:
-    if seen is None:
+def _found(observation: Observation | None) -> Found:
+    if observation is None:
         return "filled"
-    return "backwards" if seen.backwards else "forwards"
+    return "backwards" if observation.backwards else "forwards"

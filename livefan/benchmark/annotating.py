@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from livefan.annotation.annotate import AnnotationSettings, annotate
+from livefan.annotation.annotate import annotate
 from livefan.annotation.outputs import Outputs
+from livefan.annotation.settings import AnnotationSettings
 from livefan.benchmark.baselines import MEDIAPIPE, mediapipe_face_mesh
 from livefan.core.resources import DEFAULT_WEIGHTS
 from livefan.io.open import open_source

@@ -23,10 +23,11 @@ from clips import (
 )
 
 import livefan
-from livefan.annotation import postprocess as offline
-from livefan.annotation.annotate import Annotated, AnnotationSettings, annotate
-from livefan.annotation.encoder import CODECS, VideoFormat
-from livefan.annotation.outputs import VIDEO_SUFFIXES, Outputs
+from livefan.annotation import postprocess
+from livefan.annotation.annotate import AnnotationResult, annotate
+from livefan.annotation.codecs import CODECS, VIDEO_SUFFIXES, VideoFormat
+from livefan.annotation.outputs import Outputs
+from livefan.annotation.settings import AnnotationSettings
 from livefan.cli.commands import annotate as command
 from livefan.cli.commands import options
 from livefan.core.errors import LivefanError
@@ -51,7 +52,7 @@ def walk(small: np.ndarray) -> list[np.ndarray]:
     )
 
 
-def run(recording: Path, base: Path, *formats: str, **settings: object) -> tuple[Annotated, pa.Table]:
+def run(recording: Path, base: Path, *formats: str, **settings: object) -> tuple[AnnotationResult, pa.Table]:
     """Annotate into data alone, and read it back."""
     outputs = Outputs(base, None, formats or (".parquet",))
     done = annotate(recording, outputs, AnnotationSettings(**settings))  # type: ignore[arg-type]
@@ -85,7 +86,7 @@ def test_a_gap_is_filled_wholly_or_not_at_all(
 ):
     """Also where it is longer than what smoothing looks at."""
     for name in ("CHUNK", "CONTEXT", "REACH"):
-        monkeypatch.setattr(offline, name, 4)
+        monkeypatch.setattr(postprocess, name, 4)
     empty = np.full_like(small, 90)
     clip = write_recording(tmp_path / "clip.mkv", [small] * 4 + [empty] * 8 + [small] * 4)
     _, table = run(clip, tmp_path / "out", longest_gap=longest_gap)

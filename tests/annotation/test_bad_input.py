@@ -10,8 +10,9 @@ import pytest
 from clips import Coding, moved, read_pictures, shrunk, write_recording
 
 import livefan
-from livefan.annotation.annotate import AnnotationSettings, annotate
+from livefan.annotation.annotate import annotate
 from livefan.annotation.outputs import Outputs
+from livefan.annotation.settings import AnnotationSettings
 from livefan.cli.main import main
 from livefan.core.errors import LivefanError
 from livefan.core.resources import bundled_clip

@@ -7,10 +7,11 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from clips import moved, shrunk, write_recording
@@ -18,75 +19,12 @@ from clips import moved, shrunk, write_recording
 import livefan
 from livefan.annotation import batch
 from livefan.annotation import cluster as cluster_module
-from livefan.annotation.annotate import AnnotationSettings
-from livefan.annotation.batch import Outcome, Task, find_recordings, name_outputs, run_batch
+from livefan.annotation.batch import Outcome, Task, run_batch
 from livefan.annotation.cluster import run_on_cluster
 from livefan.annotation.outputs import Outputs
+from livefan.annotation.settings import AnnotationSettings
 from livefan.cli.main import main
 from livefan.core.errors import LivefanError
-
-
-@pytest.fixture(scope="module")
-def talks(tmp_path_factory: pytest.TempPathFactory, photo: np.ndarray) -> Path:
-    """A folder of three recordings, one that is none, and a file that is something else."""
-    folder = tmp_path_factory.mktemp("talks")
-    small = shrunk(photo)
-    for name, length in (("a2.mp4", 4), ("a10.mkv", 6), ("b.webm.mkv", 5)):
-        write_recording(folder / name, [moved(small, n) for n in range(length)])
-    (folder / "broken.mp4").write_bytes(b"no video")
-    (folder / "notes.txt").write_text("notes")
-    return folder
-
-
-def test_folders_globs_and_names_stand_for_recordings(tmp_path: Path, talks: Path, photo: np.ndarray):
-    def found(*inputs: object) -> tuple[list[str], bool]:
-        recordings, many = find_recordings([str(given) for given in inputs])
-        return [Path(recording).name for recording in recordings], many
-
-    assert found(talks) == (["a2.mp4", "a10.mkv", "b.webm.mkv", "broken.mp4"], True)
-    assert found(talks / "a*.m*") == (["a2.mp4", "a10.mkv"], True)
-    assert found(talks / "a2.mp4") == (["a2.mp4"], False)
-    assert found(talks / "b.webm.mkv", talks) == (
-        ["b.webm.mkv", "a2.mp4", "a10.mkv", "broken.mp4"],
-        True,
-    )
-    assert found("-") == (["-"], False)
-    cv2.imwrite(str(tmp_path / "1.png"), photo)
-    assert found(tmp_path) == ([tmp_path.name], False)  # images alone are one recording
-    (tmp_path / "empty").mkdir()
-    for nothing in (tmp_path / "empty", tmp_path / "*.mp4", tmp_path / "emp*", ""):
-        with pytest.raises(LivefanError, match=r"no recordings|matches no file|no recording given"):
-            found(nothing)
-
-
-def test_outputs_are_named_for_their_recordings_and_never_twice(tmp_path: Path):
-    outputs = name_outputs(["x/a.mp4", "y/a.mkv", "b.mov", "c.jpg"], tmp_path, ".mp4", [".csv"])
-    names = [[path.name for path in each] for each in outputs]
-    assert names[0] == ["a_mp4.mp4", "a_mp4.csv", "a_mp4.livefan.json"]
-    assert [each[0] for each in names] == ["a_mp4.mp4", "a_mkv.mp4", "b.mp4", "c.png"]
-
-
-def test_recordings_of_one_name_in_several_folders_have_outputs_of_their_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    """As files of one folder on any system, and under the same names whatever else is in the batch."""
-    (tmp_path / "deep/images").mkdir(parents=True)
-    monkeypatch.chdir(tmp_path / "deep/images")
-    recordings = [
-        "x/a.mp4",
-        "y/a.mp4",
-        "z/A.MP4",
-        "a_mp4.mov",
-        "x/b.mkv",
-        "../../images/b.MKV",
-        ".",
-        "images",
-    ]
-    outputs = name_outputs(recordings, tmp_path, None, [".csv"])
-    bases = [each.base for each in outputs]
-    assert len({base.name.lower() for base in bases}) == len(recordings)
-    assert {base.parent for base in bases} == {tmp_path}
-    assert name_outputs([*recordings[:2], "new/a.mp4"], tmp_path, None, [".csv"])[:2] == outputs[:2]
 
 
 def test_a_folder_is_done_and_what_failed_is_told(
@@ -120,11 +58,11 @@ def test_a_folder_is_done_and_what_failed_is_told(
 
 def test_an_output_of_something_else_is_not_taken_for_done(tmp_path: Path, talks: Path):
     task = Task(str(talks / "a2.mp4"), Outputs(tmp_path / "x", None), AnnotationSettings())
-    assert batch.run_task(task).annotated
+    assert batch.run_task(task).result
     assert batch.run_task(task) == Outcome(task.recording)
     other = Task(task.recording, task.outputs, AnnotationSettings(max_faces=2))
     assert "exists already; add --overwrite" in batch.run_task(other).problem
-    assert batch.run_task(Task(other.recording, other.outputs, other.settings, overwrite=True)).annotated
+    assert batch.run_task(Task(other.recording, other.outputs, other.settings, overwrite=True)).result
 
 
 @pytest.mark.parametrize("died_clearing", [False, True])
@@ -146,7 +84,7 @@ def test_what_a_process_left_that_died_with_its_outputs_in_place_is_cleared_up(
 
 def test_the_work_of_another_run_on_an_output_is_left_alone(tmp_path: Path, talks: Path):
     task = Task(str(talks / "a2.mp4"), Outputs(tmp_path / "x", None), AnnotationSettings())
-    assert batch.run_task(task).annotated
+    assert batch.run_task(task).result
     task.outputs.work.mkdir()
     assert batch.run_task(task) == Outcome(task.recording)
     assert task.outputs.work.is_dir()
@@ -171,6 +109,102 @@ def dying_task(task: Task) -> Outcome:
     if task.recording.endswith("a10.mkv"):
         os._exit(11)
     return Outcome(task.recording)
+
+
+def test_pool_that_cannot_be_created_is_a_one_line_error(
+    tmp_path: Path, talks: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """Without semaphores, as where /dev/shm is not writable; an error must not leave the command waiting."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(batch, "ProcessPoolExecutor", refuse)
+    arguments = ["annotate", str(talks), "-o", str(tmp_path), "--no-video", "--jobs", "2"]
+    with ThreadPoolExecutor(1) as thread:
+        code = thread.submit(main, arguments).result(timeout=30)
+    error = capsys.readouterr().err
+    assert (code, error.count("\n")) == (2, 1)
+    assert error.startswith("livefan: no worker process can start (Permission denied); check that /dev/shm")
+
+
+def test_log_has_the_traceback_of_a_failure(
+    tmp_path: Path, talks: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    monkeypatch.setattr(batch, "run_task", failing_task)
+    task = Task(str(talks / "a2.mp4"), Outputs(tmp_path / "x", None), AnnotationSettings())
+    (outcome,) = run_batch([task], 1)
+    assert outcome.problem.endswith("a2.mp4: ZeroDivisionError: division by zero")
+    (record,) = caplog.records
+    assert (record.name, record.levelname) == ("livefan.annotation", "ERROR")
+    lines = record.getMessage().splitlines()
+    assert lines[0] == outcome.problem
+    assert lines[1] == "Traceback (most recent call last):"
+    assert any("in divide_by_zero" in line for line in lines)
+
+
+def failing_task(task: Task) -> Outcome:
+    """Run a task, in a worker, whose annotation fails."""
+
+    def divide_by_zero(*_: object, **__: object) -> float:
+        return 1 / 0
+
+    batch.annotate = divide_by_zero  # type: ignore[assignment]
+    return batch.run_task(task)
+
+
+_ENDLESS = """
+import os, sys, time
+from pathlib import Path
+from livefan.annotation import batch
+from livefan.annotation.outputs import Outputs
+from livefan.annotation.settings import AnnotationSettings
+
+def endless(task):
+    Path(task.recording).write_text(str(os.getpid()))
+    time.sleep(600)
+
+if __name__ == "__main__":
+    batch.run_task = endless
+    names = sys.argv[1:]
+    tasks = [batch.Task(name, Outputs(Path(name), None), AnnotationSettings()) for name in names]
+    list(batch.run_batch(tasks, len(tasks)))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL on Windows")
+def test_workers_end_with_a_killed_parent(tmp_path: Path):
+    script = tmp_path / "endless.py"
+    script.write_text(_ENDLESS)
+    files = [tmp_path / "0", tmp_path / "1"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    parent = subprocess.Popen([sys.executable, script, *files], env=environment)
+    try:
+        while not all(file.exists() and file.read_text() for file in files):
+            assert parent.poll() is None
+            time.sleep(0.05)
+    finally:
+        parent.kill()
+        parent.wait()
+    workers = [int(file.read_text()) for file in files]
+    until = time.monotonic() + 10
+    try:
+        while any(map(is_running, workers)) and time.monotonic() < until:
+            time.sleep(0.05)
+        assert not any(map(is_running, workers))
+    finally:
+        for worker in filter(is_running, workers):
+            os.kill(worker, signal.SIGKILL)
+
+
+def is_running(process: int) -> bool:
+    """Whether a process exists and is not a zombie that nobody has waited for."""
+    try:
+        os.kill(process, 0)
+        status = Path(f"/proc/{process}/status")
+        return not (status.exists() and "State:\tZ" in status.read_text())
+    except OSError:
+        return False
 
 
 @pytest.fixture
@@ -233,12 +267,12 @@ def test_a_scheduler_that_is_not_there_is_one_line(
         list(run_on_cluster([task], "tcp://127.0.0.1:9"))
 
 
-def test_without_dask_it_is_said_how_to_install_it(monkeypatch: pytest.MonkeyPatch):
+def test_missing_dask_error_names_the_extra(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(LivefanError, match=r"pip install livefan\[cluster\]$") as caught:
+    with pytest.raises(LivefanError, match=r"pip install livefan\[cluster\]$"):
         list(run_on_cluster([], "tcp://127.0.0.1:9"))
-    named = Path(__file__).parents[2] / str(caught.value).rpartition(" ")[2]
-    assert "distributed==" in named.read_text()
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    assert any("distributed" in each for each in project["optional-dependencies"]["cluster"])
 
 
 def test_a_batch_that_is_stopped_goes_on(tmp_path: Path, talks: Path, photo: np.ndarray):

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import livefan
-from livefan.annotation import postprocess as offline
+from livefan.annotation import postprocess
 from livefan.annotation.annotate import annotate
-from livefan.annotation.appearance import SAME_LOOK, difference, look_of
+from livefan.annotation.appearance import SAME_PERSON, describe, distance
 from livefan.annotation.outputs import Outputs
 from livefan.core.landmarks import COFW_29, IBUG_68, SCHEMES, WFLW_98, LandmarkScheme
 from livefan.io.video import VideoSource
@@ -110,12 +110,12 @@ def test_openings_are_ratios_of_height_to_width(scheme: LandmarkScheme):
 
 def test_looks_tell_people_apart_and_know_one_again(pipeline: livefan.Pipeline, photo: np.ndarray):
     (face,) = pipeline.process_image(photo)
-    look = look_of(photo, face.points_px, pipeline.scheme)
+    look = describe(photo, face.points_px, pipeline.scheme)
     smaller = shrunk(photo, 480, 270)
     (again,) = pipeline.process_image(smaller)
-    assert difference(look, look_of(smaller, again.points_px, pipeline.scheme)) < SAME_LOOK
+    assert distance(look, describe(smaller, again.points_px, pipeline.scheme)) < SAME_PERSON
     (stranger,) = pipeline.process_image(recoloured(photo))
-    assert difference(look, look_of(recoloured(photo), stranger.points_px, pipeline.scheme)) > 2 * SAME_LOOK
+    assert distance(look, describe(recoloured(photo), stranger.points_px, pipeline.scheme)) > 2 * SAME_PERSON
 
 
 def recoloured(photo: np.ndarray) -> np.ndarray:
@@ -155,9 +155,9 @@ def test_smoothing_sees_what_comes_after_and_chunks_leave_no_seams(
     write_recording(part, pictures)
     whole = Outputs(tmp_path / "whole", None, (".parquet",))
     with monkeypatch.context() as patch:
-        patch.setattr(offline, "CHUNK", 1000)
+        patch.setattr(postprocess, "CHUNK", 1000)
         annotate(part, whole)
-    monkeypatch.setattr(offline, "CHUNK", 16)
+    monkeypatch.setattr(postprocess, "CHUNK", 16)
     chunked = Outputs(tmp_path / "chunked", None, (".parquet",))
     annotate(part, chunked)
     one, other = (livefan.load_annotations(outputs.tables[0]) for outputs in (whole, chunked))

@@ -13,13 +13,12 @@ import numpy as np
 import pytest
 from clips import moved, read_packets, read_pictures, shrunk, write_recording
 
-from livefan.annotation import annotate as recording
-from livefan.annotation import encoder as video
-from livefan.annotation import measure as follow
-from livefan.annotation import postprocess as offline
-from livefan.annotation.annotate import AnnotationSettings, annotate
+from livefan.annotation import annotate as annotate_module
+from livefan.annotation import codecs, fingerprint, measure, postprocess
+from livefan.annotation.annotate import annotate, done_before
 from livefan.annotation.journal import Journal
 from livefan.annotation.outputs import Outputs
+from livefan.annotation.settings import AnnotationSettings
 from livefan.core.errors import LivefanError, StoppedError
 from livefan.formats.registry import SUFFIXES
 from livefan.tracking.pipeline import Pipeline
@@ -29,12 +28,12 @@ FORMATS = SUFFIXES
 
 def shorten(patch: pytest.MonkeyPatch) -> None:
     """Let small recordings be journalled, annotated and encoded in several lots too."""
-    patch.setattr(follow, "BATCH", 5)
-    patch.setattr(follow, "REACH", 8)
-    patch.setattr(offline, "REACH", 8)
-    patch.setattr(offline, "CHUNK", 6)
-    patch.setattr(offline, "CONTEXT", 4)
-    patch.setattr(video, "SEGMENT", 8)
+    patch.setattr(measure, "BATCH", 5)
+    patch.setattr(measure, "REACH", 8)
+    patch.setattr(postprocess, "REACH", 8)
+    patch.setattr(postprocess, "CHUNK", 6)
+    patch.setattr(postprocess, "CONTEXT", 4)
+    patch.setattr(codecs, "SEGMENT", 8)
 
 
 @pytest.fixture(autouse=True)
@@ -109,7 +108,7 @@ def ctrl_c() -> None:
         (Journal, "add", 6),
         (Journal, "add_segment", 2),
         (Journal, "add_segment", 4),
-        (recording, "mux", 1),
+        (annotate_module, "mux", 1),
         (os, "replace", 3),
     ],
 )
@@ -145,12 +144,12 @@ def test_what_was_measured_is_not_measured_again(tmp_path: Path, talk: Path, mon
 _KILLED = """
 import os, signal, sys
 from pathlib import Path
-from livefan.annotation import encoder, measure, postprocess
+from livefan.annotation import codecs, measure, postprocess
 from livefan.annotation.journal import Journal
 from livefan.annotation.outputs import Outputs
 from livefan.annotation.annotate import annotate
 measure.BATCH, measure.REACH, postprocess.REACH, postprocess.CHUNK, postprocess.CONTEXT = 5, 8, 8, 6, 4
-encoder.SEGMENT = 8
+codecs.SEGMENT = 8
 add = Journal.add
 def killed(self, *values):
     add(self, *values)
@@ -188,6 +187,24 @@ def test_another_recording_or_other_settings_begin_anew(tmp_path: Path, talk: Pa
     assert done.n_frames == 35
 
 
+def test_other_code_starts_anew(tmp_path: Path, talk: Path, monkeypatch: pytest.MonkeyPatch):
+    """After an upgrade, a resumed run must not mix the results of two revisions."""
+    outputs = Outputs(tmp_path / "out", None)
+    with pytest.MonkeyPatch.context() as patch:
+        stop_at(23, ctrl_c)(Pipeline, "process", patch)
+        with pytest.raises(KeyboardInterrupt):
+            annotate(talk, outputs)
+    monkeypatch.setattr(fingerprint, "code_revision", lambda: "another")
+    processed: list[int] = []
+    process = Pipeline.process
+    monkeypatch.setattr(
+        Pipeline, "process", lambda self, frame: processed.append(frame.index) or process(self, frame)
+    )
+    annotate(talk, outputs)
+    assert processed == list(range(35))
+    assert done_before(talk, outputs, AnnotationSettings())
+
+
 @pytest.fixture
 def frames(tmp_path: Path, photo: np.ndarray) -> Path:
     """A folder of twelve numbered images."""
@@ -223,20 +240,20 @@ def test_numbered_images_go_on_unless_they_were_replaced(tmp_path: Path, frames:
     images, settings = frames / "f_%02d.png", AnnotationSettings()
     outputs, other = (Outputs(tmp_path / name, None) for name in ("out", "other"))
     assert seen_after_a_stop(images, outputs) == list(range(5, 12))
-    assert recording.done_before(images, outputs, settings)
+    assert done_before(images, outputs, settings)
     assert seen_after_a_stop(images, other, replace) == list(range(12))
-    assert not recording.done_before(images, outputs, settings)
+    assert not done_before(images, outputs, settings)
 
 
 def test_outputs_in_the_folder_of_the_images_do_not_make_it_another(frames: Path):
     """Nor does what else is there that is not read as an image."""
     outputs, settings = Outputs(frames / "out", ".mp4", (".csv", ".coco.json")), AnnotationSettings()
     assert seen_after_a_stop(frames, outputs, (frames / "notes.txt").touch) == list(range(5, 12))
-    assert recording.done_before(frames, outputs, settings)
+    assert done_before(frames, outputs, settings)
     Outputs(frames / "later", None).work.mkdir()
-    assert recording.done_before(frames, outputs, settings)
+    assert done_before(frames, outputs, settings)
     shutil.copy(frames / "f_00.png", frames / "f_12.png")
-    assert not recording.done_before(frames, outputs, settings)
+    assert not done_before(frames, outputs, settings)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")

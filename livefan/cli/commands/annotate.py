@@ -1,4 +1,4 @@
-"""The command ``annotate``: its arguments, its progress, and what it says at the end."""
+"""The command ``annotate``: its options, its progress and its report."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,31 +18,31 @@ from livefan.cli.commands.options import (
     listed,
     seconds_up_to,
 )
+from livefan.cli.progress import Progress
 from livefan.core.errors import LivefanError
 from livefan.core.files import check_folder
 from livefan.formats.registry import FORMATS, SUFFIXES
 
 if TYPE_CHECKING:
-    from tqdm import tqdm
-
-    from livefan.annotation.annotate import Annotated, AnnotationSettings
+    from livefan.annotation.annotate import AnnotationResult
     from livefan.annotation.batch import Outcome, Task
+    from livefan.annotation.settings import AnnotationSettings
 
 _NONE = "none"
 CODECS = ("h264", "hevc", "vp9", "av1")
 _LONGEST_GAP_S = 60.0
 DESCRIPTION = """\
-Annotate recordings: what FFmpeg reads, an image, a folder of images, numbered images (frame_%04d.png), or -
-for standard input. Several, a glob, or a folder of recordings make a batch, whose OUT is a folder. Every
-frame has a row in the data, faces or none, and its own timestamp; sound and subtitles are copied. If it is
-stopped, the same command goes on where it was."""
+Annotate recordings: a video that FFmpeg reads, an image, a folder of images, numbered images
+(frame_%04d.png), or - for standard input. Several recordings, a glob pattern, or a folder of recordings make
+a batch; its OUT is a folder. Every frame has a row in the data and its own timestamp, also without a face.
+Audio and subtitles are copied. After a stop, the same command continues."""
 
 
 def add(commands: Commands) -> None:
-    """Declare the command."""
+    """Add the command to the parser."""
     parser = commands.add_parser(
         "annotate",
-        help="write recordings with their landmarks drawn, and the landmarks as data",
+        help="write landmarks of recordings as data, and draw them in a video",
         description=DESCRIPTION,
     )
     _add_arguments(parser)
@@ -52,7 +52,7 @@ def add(commands: Commands) -> None:
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what is the command's own."""
+    """Add the options that only this command has."""
     parser.add_argument("recordings", metavar="IN", nargs="+", help="video, image, folder, glob, or -")
     parser.add_argument(
         "-o",
@@ -67,14 +67,14 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data",
         metavar="FORMATS",
         type=_formats,
-        help=f"which to write beside the video: {', '.join(FORMATS)}, or none (default: csv)",
+        help=f"data formats to write beside the video: {', '.join(FORMATS)}, or none (default: csv)",
     )
     data.add_argument(
         "--longest-gap",
         type=seconds_up_to(_LONGEST_GAP_S),
         default=0.5,
         metavar="S",
-        help="fill gaps of up to S seconds (default: %(default)s)",
+        help="fill gaps of up to S seconds by interpolation (default: %(default)s)",
     )
     video = parser.add_argument_group("video")
     video.add_argument("--no-video", action="store_true", help="write data only")
@@ -83,7 +83,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "--quality",
         type=int,
         metavar="CRF",
-        help="constant rate factor, less is better and larger (default: h264 20, hevc 24, vp9 31, av1 32)",
+        help="constant rate factor; lower is better and larger (default: h264 20, hevc 24, vp9 31, av1 32)",
     )
     add_style_options(video)
     work = parser.add_argument_group("work")
@@ -93,12 +93,14 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=1,
         metavar="N",
-        help="recordings of a batch at a time (0: one for each core)",
+        help="number of recordings to annotate at a time (0: one for each core; default: 1)",
     )
     work.add_argument(
-        "--scheduler", metavar="ADDRESS", help="do a batch on a Dask cluster, which sees the same files"
+        "--scheduler",
+        metavar="ADDRESS",
+        help="run the batch on a Dask cluster that has the same files",
     )
-    work.add_argument("--quiet", action="store_true", help="no progress bar")
+    work.add_argument("--quiet", action="store_true", help="report no progress")
 
 
 def _formats(text: str) -> tuple[str, ...]:
@@ -109,8 +111,8 @@ def _formats(text: str) -> tuple[str, ...]:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do what the arguments say; returns the exit code."""
-    from livefan.annotation.batch import find_recordings
+    """Run the command; return the exit code."""
+    from livefan.annotation.inputs import find_recordings
 
     recordings, many = find_recordings(arguments.recordings)
     folder = Path(arguments.out)
@@ -119,14 +121,15 @@ def run(arguments: argparse.Namespace) -> int:
     if many:
         return _run_batch(_tasks(arguments, recordings, folder, settings), arguments)
     if arguments.scheduler:
-        raise LivefanError("--scheduler does batches; name a folder for OUT")
+        raise LivefanError("--scheduler needs a batch; name a folder for OUT")
     return _run_one(arguments, recordings[0], folder, settings)
 
 
 def _settings(arguments: argparse.Namespace, out: Path, *, many: bool) -> AnnotationSettings:
-    from livefan.annotation.annotate import AnnotationSettings, spare_threads
-    from livefan.annotation.encoder import CODECS as KNOWN
-    from livefan.annotation.encoder import VideoFormat
+    from livefan.annotation.annotate import spare_threads
+    from livefan.annotation.codecs import CODECS as KNOWN
+    from livefan.annotation.codecs import VideoFormat
+    from livefan.annotation.settings import AnnotationSettings
     from livefan.drawing.faces import OverlayStyle
     from livefan.runtimes.base import RuntimeChoice
 
@@ -165,13 +168,17 @@ def _run_one(arguments: argparse.Namespace, recording: str, out: Path, settings:
         outputs = Outputs(_without(out, suffix), None if arguments.no_video else suffix, formats)
     if outputs.picture is None or outputs.image:
         _refuse_video_options(arguments)
-    with _FrameProgress(quiet=arguments.quiet) as progress:
-        done = annotate(
-            recording, outputs, settings, overwrite=arguments.overwrite, on_progress=progress.update
+    with Progress("annotating", "frame", quiet=arguments.quiet) as progress:
+        result = annotate(
+            recording,
+            outputs,
+            settings,
+            overwrite=arguments.overwrite,
+            on_progress=_FrameProgress(progress).update,
         )
     written = " and ".join(str(path) for path in list(outputs)[:-1])
-    print(f"{written}: {_told(done)}")
-    return _tell(done.problems)
+    print(f"{written}: {_summary(result)}")
+    return _report(result.problems)
 
 
 def _refuse_video_options(arguments: argparse.Namespace) -> None:
@@ -184,21 +191,23 @@ def _without(path: Path, suffix: str) -> Path:
     return path.with_name(path.name[: -len(suffix)])
 
 
-def _told(done: Annotated) -> str:
-    faces = f", {done.n_faces} faces" if done.n_faces > 1 else ""
-    return f"{done.n_frames} frames, {done.n_with_face} with a face{faces}"
+def _summary(result: AnnotationResult) -> str:
+    faces = f", {result.n_faces} faces" if result.n_faces > 1 else ""
+    return f"{result.n_frames} frames, {result.n_with_face} with a face{faces}"
 
 
-def _tell(problems: Iterable[str]) -> int:
-    """Print what is wrong, and return the exit code that says so."""
-    told = [print(f"livefan: {problem}", file=sys.stderr) for problem in problems]
-    return 2 if told else 0
+def _report(problems: Sequence[str]) -> int:
+    """Print the problems, one line each; return the exit code."""
+    for problem in problems:
+        print(f"livefan: {problem}", file=sys.stderr)
+    return 2 if problems else 0
 
 
 def _tasks(
     arguments: argparse.Namespace, recordings: Sequence[str], folder: Path, settings: AnnotationSettings
 ) -> list[Task]:
-    from livefan.annotation.batch import Task, name_outputs
+    from livefan.annotation.batch import Task
+    from livefan.annotation.inputs import name_outputs
 
     check_folder(folder.parent)
     folder.mkdir(exist_ok=True)
@@ -214,8 +223,6 @@ def _tasks(
 
 
 def _run_batch(tasks: Sequence[Task], arguments: argparse.Namespace) -> int:
-    from tqdm import tqdm
-
     from livefan.annotation.batch import run_batch, summary
     from livefan.annotation.cluster import run_on_cluster
 
@@ -224,46 +231,31 @@ def _run_batch(tasks: Sequence[Task], arguments: argparse.Namespace) -> int:
         ready = run_on_cluster(tasks, arguments.scheduler)
     else:
         ready = run_batch(tasks, arguments.jobs or os.cpu_count() or 1)
-    bar: tqdm[Outcome]
-    with tqdm(
-        total=len(tasks), unit="recording", disable=True if arguments.quiet else None, leave=False
-    ) as bar:
+    with Progress("annotating", "recording", total=len(tasks), quiet=arguments.quiet) as progress:
         for outcome in ready:
             outcomes.append(outcome)
-            bar.update()
+            progress.update(len(outcomes))
     given = [task.recording for task in tasks]
     outcomes.sort(key=lambda outcome: given.index(outcome.recording))
     print(summary(outcomes))
     problems = []
     for outcome in outcomes:
         problems += [outcome.problem] if outcome.failed else []
-        problems += outcome.annotated.problems if outcome.annotated else []
-    return _tell(problems)
+        problems += outcome.result.problems if outcome.result else []
+    return _report(problems)
 
 
 class _FrameProgress:
-    """A bar with the share done, the time left, and the speed against the recording's own."""
+    """Adds the speed of the annotation, against that of the recording, to its progress."""
 
-    def __init__(self, *, quiet: bool) -> None:
-        self._quiet = quiet
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
         self._begun: tuple[float, float] | None = None
 
-    def __enter__(self) -> _FrameProgress:
-        from tqdm import tqdm
-
-        self._bar = tqdm(desc="annotating", unit="frame", disable=True if self._quiet else None, leave=False)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._bar.close()
-
     def update(self, done: int, seconds: float, total: int | None) -> None:
-        """Take in how far it is."""
+        """Report the number of frames done and the seconds of the recording that they cover."""
         now = time.perf_counter()
-        if self._begun is None:
-            self._begun = (now, seconds)
-            self._bar.total = total
-        elif now - self._begun[0] > 1:
-            speed = (seconds - self._begun[1]) / (now - self._begun[0])
-            self._bar.set_postfix_str(f"{speed:.1f} x real time", refresh=False)
-        self._bar.update(done - self._bar.n)
+        self._begun = self._begun or (now, seconds)
+        passed = now - self._begun[0]
+        note = f"{(seconds - self._begun[1]) / passed:.1f} x real time" if passed > 1 else ""
+        self._progress.update(done, total, note)

@@ -1,0 +1,59 @@
+"""The recordings that arguments name, and the names of their outputs."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from livefan.annotation.inputs import find_recordings, name_outputs
+from livefan.core.errors import LivefanError
+
+
+def test_folders_globs_and_paths_name_recordings(tmp_path: Path, talks: Path, photo: np.ndarray):
+    def found(*inputs: object) -> tuple[list[str], bool]:
+        recordings, many = find_recordings([str(given) for given in inputs])
+        return [Path(recording).name for recording in recordings], many
+
+    assert found(talks) == (["a2.mp4", "a10.mkv", "b.webm.mkv", "broken.mp4"], True)
+    assert found(talks / "a*.m*") == (["a2.mp4", "a10.mkv"], True)
+    assert found(talks / "a2.mp4") == (["a2.mp4"], False)
+    assert found(talks / "b.webm.mkv", talks) == (
+        ["b.webm.mkv", "a2.mp4", "a10.mkv", "broken.mp4"],
+        True,
+    )
+    assert found("-") == (["-"], False)
+    cv2.imwrite(str(tmp_path / "1.png"), photo)
+    assert found(tmp_path) == ([tmp_path.name], False)  # images alone are one recording
+    (tmp_path / "empty").mkdir()
+    for nothing in (tmp_path / "empty", tmp_path / "*.mp4", tmp_path / "emp*", ""):
+        with pytest.raises(LivefanError, match=r"no recordings|matches no file|no recording given"):
+            found(nothing)
+
+
+def test_outputs_are_named_after_their_recordings(tmp_path: Path):
+    outputs = name_outputs(["x/a.mp4", "y/a.mkv", "b.mov", "c.jpg"], tmp_path, ".mp4", [".csv"])
+    names = [[path.name for path in each] for each in outputs]
+    assert names[0] == ["a_mp4.mp4", "a_mp4.csv", "a_mp4.livefan.json"]
+    assert [each[0] for each in names] == ["a_mp4.mp4", "a_mkv.mp4", "b.mp4", "c.png"]
+
+
+def test_recordings_with_equal_names_have_unique_outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """As files of one folder on any system, and under the same names whatever else is in the batch."""
+    (tmp_path / "deep/images").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "deep/images")
+    recordings = [
+        "x/a.mp4",
+        "y/a.mp4",
+        "z/A.MP4",
+        "a_mp4.mov",
+        "x/b.mkv",
+        "../../images/b.MKV",
+        ".",
+        "images",
+    ]
+    outputs = name_outputs(recordings, tmp_path, None, [".csv"])
+    bases = [each.base for each in outputs]
+    assert len({base.name.lower() for base in bases}) == len(recordings)
+    assert {base.parent for base in bases} == {tmp_path}
+    assert name_outputs([*recordings[:2], "new/a.mp4"], tmp_path, None, [".csv"])[:2] == outputs[:2]
