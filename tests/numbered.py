@@ -1,4 +1,4 @@
-"""Recordings and live sources whose frames tell their own numbers."""
+"""Recordings and live sources whose frames show their own numbers."""
 
 from __future__ import annotations
 
@@ -15,23 +15,24 @@ import numpy as np
 from livefan.core.frame import Frame
 from livefan.io.source import Source
 
-WIDTH, HEIGHT, RATE = 96, 64, 25
+WIDTH, HEIGHT, RATE, N_FRAMES = 96, 64, 25, 60
 BLUE, GREEN, RED, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
 
 def picture_of(number: int) -> np.ndarray:
-    """A picture that tells its number by its grey, with a noisy strip so that a packet has some bytes."""
+    """Return an image whose grey level is four times its number; a noisy strip enlarges its packet."""
     image = np.full((HEIGHT, WIDTH, 3), 4 * number, np.uint8)
     image[-16:] = np.random.default_rng(number).integers(0, 255, (16, WIDTH, 3))
     return image
 
 
 def number_of(image: np.ndarray) -> int:
+    """Return the number that an image shows."""
     return round(float(image[8:32, 8:-8].mean()) / 4)
 
 
 def corners() -> np.ndarray:
-    """Blue, green, red, white: from the top left, by rows."""
+    """Return an image with blue, green, red and white corners: from the top left, by rows."""
     image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     image[:32, :48], image[:32, 48:], image[32:, :48], image[32:, 48:] = BLUE, GREEN, RED, WHITE
     return image
@@ -47,6 +48,7 @@ def write_clip(
     silence: float = 0.0,
     codec: str = "libx264",
 ) -> Path:
+    """Write a video of 25 frames a second, or with the given timestamps."""
     with av.open(str(path), "w", options=muxing or {}) as container:
         stream = container.add_stream(codec, rate=RATE, options={"crf": "12"} if codec == "libx264" else {})
         stream.width, stream.height, stream.pix_fmt, stream.gop_size = WIDTH, HEIGHT, "yuv420p", 5
@@ -60,7 +62,7 @@ def write_clip(
             )
             quiet.sample_rate = 8000
         for number, image in enumerate(pictures):
-            # By OpenCV: FFmpeg's own conversion rounds down, and would shift the greys.
+            # OpenCV converts, since FFmpeg's conversion rounds down and would shift the greys.
             frame = av.VideoFrame.from_ndarray(cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420), format="yuv420p")
             frame.time_base = Fraction(1, RATE) if milliseconds is None else Fraction(1, 1000)
             frame.pts = number if milliseconds is None else milliseconds[number]
@@ -72,14 +74,19 @@ def write_clip(
 
 
 class Numbered(Source):
-    """``count`` frames, each valued by its number; a live one gives one each time it is told to."""
+    """A source of ``count`` frames, all pixels equal to the number.
 
-    def __init__(self, count: int, *, live: bool = False, fail: Exception | None = None) -> None:
+    A live one gives one frame for each release of ``turns``.
+
+    After the last frame it raises ``fail``, if given.
+    """
+
+    def __init__(self, count: int, *, live: bool = False, fail: BaseException | None = None) -> None:
         super().__init__("numbers", live=live)
         self.count, self.fail, self.given, self.released = count, fail, 0, 0
         self.turns = threading.Semaphore(0)
 
-    def _next(self) -> Frame | None:
+    def _read_frame(self) -> Frame | None:
         if self.live:
             self.turns.acquire()
         if self.given == self.count:

@@ -1,4 +1,4 @@
-"""io.camera."""
+"""Read and list the cameras of this computer, through OpenCV."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import cv2
 
 from livefan.core.errors import LivefanError
 from livefan.core.frame import as_bgr
-from livefan.io.live_source import LiveSource, Shot
+from livefan.io.live_source import CapturedImage, LiveSource
 
 # OpenCV's own choice on Windows (MSMF) takes many seconds to open a camera.
 _CAMERA_BACKEND = {"linux": cv2.CAP_V4L2, "win32": cv2.CAP_DSHOW, "darwin": cv2.CAP_AVFOUNDATION}.get(
@@ -22,40 +22,40 @@ _CAMERA_BACKEND = {"linux": cv2.CAP_V4L2, "win32": cv2.CAP_DSHOW, "darwin": cv2.
 )
 _PROBED_CAMERAS = 4
 _DEVICES = Path("/dev")
-_DEVICE_FACTS = Path("/sys/class/video4linux")
+_DEVICE_PROPERTIES = Path("/sys/class/video4linux")
 
 
 class Camera(LiveSource):
-    """A camera of this computer, through OpenCV.
+    """A camera of this computer.
 
     Args:
-        index: its number, from 0; on Linux that of ``/dev/videoN``.
-        size: width and height in pixels to ask for; the camera gives the nearest it has.
+        index: number of the camera, from 0; on Linux that of ``/dev/videoN``.
+        size: width and height in pixels to request; the camera uses the nearest size it supports. None keeps
+            the camera's own.
 
     Raises:
-        LivefanError: if it does not exist, may not be used, or gives no picture.
+        LivefanError: if the camera does not exist, is not permitted, or gives no image.
     """
 
     def __init__(self, index: int, size: tuple[int, int] | None = None) -> None:
-        """Connect, and take a first picture."""
         super().__init__(f"camera {index}")
         if index < 0:
             raise LivefanError(f"camera {index}: cameras are numbered from 0; use 0 or more")
         self.index = index
-        self._wanted_size = size
+        self._requested_size = size
         self._device: cv2.VideoCapture | None = None
         self._connect()
 
     def _connect(self) -> None:
-        _check_camera_device(self.index)
+        _check_device(self.index)
         _silence_opencv()
         self._device = cv2.VideoCapture(self.index, _CAMERA_BACKEND)
         if self._device.isOpened():
             self._configure(self._device)
-            # A camera that another program streams from opens well, and fails at the first picture.
-            shot = self._shoot()
-            if shot is not None:
-                self.size = (shot.image.shape[1], shot.image.shape[0])
+            # A camera in use by another program opens without error, and fails at the first image.
+            captured = self._capture()
+            if captured is not None:
+                self.size = (captured.image.shape[1], captured.image.shape[0])
                 return
         self._disconnect()
         raise LivefanError(
@@ -64,19 +64,19 @@ class Camera(LiveSource):
         )
 
     def _configure(self, device: cv2.VideoCapture) -> None:
-        if self._wanted_size is not None:
-            width, height = self._wanted_size
+        if self._requested_size is not None:
+            width, height = self._requested_size
             if width > 640:
                 # Uncompressed video of more than 640x480 exceeds USB 2 at full rate; a camera without
                 # motion JPEG ignores this.
                 device.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
             device.set(cv2.CAP_PROP_FRAME_WIDTH, width)
             device.set(cv2.CAP_PROP_FRAME_HEIGHT, height)
-        device.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # a buffered picture is an old one
+        device.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # a longer buffer adds latency
         rate = device.get(cv2.CAP_PROP_FPS)
         self.fps = rate if 0 < rate < 1000 else None
 
-    def _shoot(self) -> Shot | None:
+    def _capture(self) -> CapturedImage | None:
         if self._device is None:
             return None
         try:
@@ -86,7 +86,7 @@ class Camera(LiveSource):
             good, image = self._device.retrieve()
         except cv2.error:
             return None
-        return Shot(as_bgr(image, self.name), captured_at) if good and image is not None else None
+        return CapturedImage(as_bgr(image, self.name), captured_at) if good and image is not None else None
 
     def _disconnect(self) -> None:
         if self._device is not None:
@@ -99,8 +99,8 @@ def _silence_opencv() -> None:
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
-def _check_camera_device(index: int) -> None:
-    """On Linux, where a camera is a file: tell a missing one from a forbidden one."""
+def _check_device(index: int) -> None:
+    """On Linux, raise LivefanError for a camera that is not connected or not permitted."""
     if sys.platform != "linux":
         return
     device = _DEVICES / f"video{index}"
@@ -116,17 +116,22 @@ def _check_camera_device(index: int) -> None:
 
 @dataclass(frozen=True)
 class CameraInfo:
-    """A camera to choose: its number for :func:`~livefan.io.open.open_source`, and what to call it."""
+    """A connected camera.
+
+    Attributes:
+        index: its number, for :func:`~livefan.io.open.open_source`.
+        name: its name, to show to the user.
+    """
 
     index: int
     name: str
 
 
 def list_cameras() -> list[CameraInfo]:
-    """The cameras that are connected, in the order of their numbers.
+    """Return the connected cameras in the order of their numbers.
 
-    On Linux nothing is opened. Elsewhere the first numbers are tried, which can take a second and
-    lights a camera's lamp.
+    On Linux no camera is opened. Elsewhere the first four numbers are tried, which can take a second and
+    switches on the camera's light.
     """
     if sys.platform == "linux":
         return list(_linux_cameras())
@@ -143,10 +148,10 @@ def list_cameras() -> list[CameraInfo]:
 def _linux_cameras() -> Iterator[CameraInfo]:
     numbers = (re.fullmatch(r"video(\d+)", device.name) for device in _DEVICES.glob("video*"))
     for index in sorted(int(number[1]) for number in numbers if number):
-        facts = _DEVICE_FACTS / f"video{index}"
-        # A camera has several devices; those after its first give metadata, not pictures.
-        if _text(facts / "index") in {"", "0"}:
-            yield CameraInfo(index, _text(facts / "name") or f"camera {index}")
+        properties = _DEVICE_PROPERTIES / f"video{index}"
+        # A camera has several devices; only the first gives images, the others give metadata.
+        if _text(properties / "index") in {"", "0"}:
+            yield CameraInfo(index, _text(properties / "name") or f"camera {index}")
 
 
 def _text(path: Path) -> str:
@@ -157,7 +162,7 @@ def _text(path: Path) -> str:
 
 
 def camera_index(spec: str | Path) -> int | None:
-    """The number of the camera that ``"0"``, ``/dev/video0`` or a link to it names; None if it names none."""
+    """Return the number of the camera named by ``"0"``, ``/dev/video0`` or a link to it; None for others."""
     if isinstance(spec, str) and re.fullmatch(r"[0-9]{1,3}", spec.strip()):
         return int(spec)
     path = Path(spec)

@@ -1,4 +1,4 @@
-"""Opens a source and reads it in a thread: the newest frame of a live one, every frame of a recording."""
+"""Read a source in a thread: the newest frame of a live source, every frame of a recording."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from livefan.core.errors import LivefanError
 from livefan.core.frame import Frame
 from livefan.core.rates import RateMeter
 from livefan.io.live_source import LiveSource
+from livefan.io.playback_clock import PlaybackClock
 from livefan.io.source import Source
 
-AHEAD = 8
-"""How many frames of a recording are decoded ahead of the reader; of photographs, which are large, one."""
-LATE_S = 0.1
-"""A reader that is late by less than this is let catch up; beyond it, the playback clock is set back."""
+FRAMES_AHEAD = 8
+"""Frames of a recording that are decoded ahead of the reader; of photographs, which are large, one."""
 JOIN_S = 0.8
 FPS_WINDOW_S = 1.0
 _WAIT_S = 0.5  # on Windows, Ctrl+C does not interrupt a wait; so waits are short and repeated
@@ -27,32 +26,32 @@ _WAIT_S = 0.5  # on Windows, Ctrl+C does not interrupt a wait; so waits are shor
 
 @dataclass(frozen=True)
 class _Jump:
-    """Where a recording is to go on: at the frame shown at a time, or at the one before it."""
+    """A request to go to the frame shown at a time, or to the frame before that time."""
 
     seconds: float
     before: bool = False
 
 
 class CaptureThread:
-    """Reads a source in the background; :meth:`get` hands out its frames, from one thread.
+    """Reads a source in the background; :meth:`get` returns its frames, to one thread.
 
-    A live source leaves its newest frame: one that nobody took is replaced and counted in
-    ``dropped``, so nobody ever sees an old one. A recorded source is decoded a few frames ahead,
-    and each of its frames is handed out in order.
+    Of a live source only the newest frame is kept. A frame that nobody took is replaced and counted in
+    ``dropped``, so that frames are never old. A recording is decoded a few frames ahead, and every frame is
+    returned in order.
 
     Args:
-        source: what to read; closed by this thread at its end.
-        paced: hand out the frames of a recording at their own times, else as fast as they are taken.
-            A slow reader makes playback late, and it does not hurry afterwards.
-        hold_at_end: at the end of a recording stay there, so that it can be moved in or played again.
-        on_status: called with each new :attr:`status` of a live source, from the reading thread.
+        source: the source to read; this thread closes it at the end.
+        paced: return the frames of a recording at their own times; otherwise as fast as they are taken. A
+            slow reader delays playback, which does not hurry afterwards.
+        hold_at_end: stay at the end of a recording, so that it can be played again.
+        on_status: called from the reading thread with each new :attr:`status` of a live source.
 
     Attributes:
-        dropped: how many frames of a live source were replaced before anyone took them.
-        loop: whether a recording goes on from its start at its end.
-        epoch: of the frame that :meth:`get` returned last; rises whenever frames do not follow on each other.
-        position: ``source_time`` of the frame that :meth:`get` returned last.
-        error: what ended the reading, if it failed; raised by :meth:`get` after the last frame.
+        dropped: number of frames of a live source that were replaced before anyone took them.
+        loop: whether a recording starts again at its end.
+        epoch: of the last frame returned by :meth:`get`; rises when frames do not follow each other.
+        position: ``source_time`` of the last frame returned by :meth:`get`.
+        error: the failure that ended the reading; raised by :meth:`get` after the last frame.
     """
 
     def __init__(
@@ -63,38 +62,35 @@ class CaptureThread:
         hold_at_end: bool = False,
         on_status: Callable[[str], None] | None = None,
     ) -> None:
-        """Prepare; nothing is read before :meth:`start`."""
         self.source = source
         self.dropped = 0
         self.epoch = 0
         self.position = 0.0
         self.loop = False
         self.error: LivefanError | None = None
-        self._paced = paced and not source.live
         self._hold_at_end = hold_at_end and not source.live
-        self._ahead = 1 if source.photographs else AHEAD
-        self._frames: deque[tuple[Frame, int]] = deque()
+        self._max_waiting = 1 if source.photographs else FRAMES_AHEAD
+        self._frames: deque[tuple[Frame, int]] = deque()  # each with its epoch
         self._changed = threading.Condition()
         self._stopping = False
-        self._read_out = False  # the source has no further frame
+        self._at_source_end = False  # the source has no further frame
         self._ended = False
         self._paused = False
-        self._single = False  # the next frame is handed out at once, paused or not
+        self._release_one = False  # return the next frame at once, paused or not
         self._jump: _Jump | None = None
         self._read_epoch = 0
-        self._origin: float | None = None  # perf_counter at which source time 0 is due
-        self._origin_epoch = 0
+        self._clock = PlaybackClock() if paced and not source.live else None
         self._arrivals = RateMeter(FPS_WINDOW_S)
         self._thread = threading.Thread(target=self._run, name=f"capture {source.name}", daemon=True)
         if isinstance(source, LiveSource):
             source.on_status = on_status
 
     def start(self) -> None:
-        """Begin to read."""
+        """Start reading."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End it, within a second even if a device blocks; it is then released when it returns."""
+        """Stop reading, within a second; a device that blocks is released when its call returns."""
         with self._changed:
             self._stopping = True
             self._frames.clear()
@@ -104,13 +100,13 @@ class CaptureThread:
             self._thread.join(JOIN_S)
 
     def get(self, timeout: float | None = None) -> Frame | None:
-        """The next frame, after waiting for it up to ``timeout`` seconds (None: as long as it takes).
+        """Return the next frame, after waiting for at most ``timeout`` seconds (None: no limit).
 
         Returns:
-            None if the time is up or no frame is left to come; :attr:`finished` tells which.
+            The frame; None after the time limit, or if no frame will follow; :attr:`finished` tells which.
 
         Raises:
-            LivefanError: if the source failed, once its last frame has been taken.
+            LivefanError: if the source failed, after its last frame was returned.
         """
         until = None if timeout is None else time.perf_counter() + timeout
         with self._changed:
@@ -118,7 +114,7 @@ class CaptureThread:
                 now = time.perf_counter()
                 due = self._due(now)
                 if due is not None and due <= now:
-                    return self._release(now)
+                    return self._take(now)
                 waits = [_WAIT_S] + [at - now for at in (due, until) if at is not None]
                 if until is not None and until <= now:
                     return None
@@ -129,27 +125,27 @@ class CaptureThread:
 
     @property
     def finished(self) -> bool:
-        """Whether no frame is left to come."""
+        """Whether no frame will follow."""
         return self._stopping or (self._ended and not self._frames)
 
     @property
     def at_end(self) -> bool:
-        """Whether a recording is held at its end: its last frame has been handed out."""
-        return self._hold_at_end and self._read_out and not self._frames and self._jump is None
+        """Whether a recording is held at its end: its last frame has been returned."""
+        return self._hold_at_end and self._at_source_end and not self._frames and self._jump is None
 
     @property
     def status(self) -> str:
-        """What a user should know now, one line: that a camera is lost, say; empty while all is well."""
+        """The state to show to the user, such as a lost camera, in one line; empty in normal operation."""
         return self.source.status
 
     @property
     def fps(self) -> float:
-        """Frames a second over the last second: as captured if live, as handed out if recorded; 0 if none."""
+        """Frames a second over the last second: captured if live, returned if recorded; 0 if none."""
         return self._arrivals.rate()
 
     @property
     def duration(self) -> float | None:
-        """Length of a recording in seconds, where known."""
+        """Duration of a recording in seconds; None if unknown."""
         return self.source.duration
 
     @property
@@ -159,9 +155,9 @@ class CaptureThread:
 
     @property
     def paused(self) -> bool:
-        """Whether a recording is held; set it to hold and to go on, at its end from its start.
+        """Whether a recording is paused; set it to pause and to continue, at the end from the start.
 
-        A live source cannot be held.
+        A live source cannot be paused.
         """
         return self._paused
 
@@ -171,50 +167,49 @@ class CaptureThread:
             self.seek(0.0)
         with self._changed:
             self._paused = paused and not self.source.live
-            self._origin = None
+            if self._clock is not None:
+                self._clock.reset()
             self._changed.notify_all()
 
     def seek(self, seconds: float) -> None:
-        """Go to the frame shown at a time, and hand it out at once, paused or not."""
-        self._go(_Jump(seconds))
+        """Go to the frame shown at a time, and return it at once, paused or not."""
+        self._request(_Jump(seconds))
 
     def step(self, frames: int) -> None:
-        """Hold the recording, and hand out the next frame (1) or the one before the last (-1)."""
+        """Pause the recording, and return the next frame (1) or the frame before the last one (-1)."""
         if not self.seekable:
             return
         with self._changed:
             self._paused = True
-            self._single = frames > 0
+            self._release_one = frames > 0
             self._changed.notify_all()
         if frames < 0:
-            self._go(_Jump(self.position, before=True))
+            self._request(_Jump(self.position, before=True))
 
-    def _go(self, jump: _Jump) -> None:
+    def _request(self, jump: _Jump) -> None:
         if not self.seekable:
             return
         with self._changed:
             self._jump = jump
             self._frames.clear()
-            self._read_out = False
-            self._single = True
+            self._at_source_end = False
+            self._release_one = True
             self._changed.notify_all()
 
     def _due(self, now: float) -> float | None:
-        """When the first frame in line is due, in ``perf_counter`` seconds; None if none is in line."""
-        if not self._frames or (self._paused and not self._single):
+        """Return when the first waiting frame is due, in ``perf_counter`` seconds; None if none waits."""
+        if not self._frames or (self._paused and not self._release_one):
             return None
-        if not self._paced:
+        if self._clock is None:
             return now
+        if self._release_one:
+            self._clock.reset()
         frame, epoch = self._frames[0]
-        at = frame.source_time
-        late = self._origin is not None and now - (self._origin + at) > LATE_S
-        if self._origin is None or late or self._single or epoch != self._origin_epoch:
-            self._origin, self._origin_epoch = now - at, epoch
-        return self._origin + at
+        return self._clock.due(frame.source_time, epoch, now)
 
-    def _release(self, now: float) -> Frame:
+    def _take(self, now: float) -> Frame:
         frame, self.epoch = self._frames.popleft()
-        self._single = False
+        self._release_one = False
         self.position = frame.source_time
         if not self.source.live:
             frame = dataclasses.replace(frame, captured_at=now)
@@ -223,26 +218,36 @@ class CaptureThread:
         return frame
 
     def _run(self) -> None:
-        error = None
+        """Read until the end; whatever ends the thread, :meth:`get` learns of it."""
+        failure: BaseException | None = None
         try:
-            while not self._stopping:
-                self._follow_jump()
-                frame = self.source.read()
-                if frame is not None:
-                    self._put(frame)
-                elif not self._goes_on():
-                    break
-        except LivefanError as failure:
-            error = failure
-        except Exception as failure:  # whatever it was, the reader has to learn that it is over
-            error = LivefanError(f"{self.source.name}: reading failed ({failure}); open it again")
-            error.__cause__ = failure
-        finally:
-            self.source.close()
-            with self._changed:
-                self.error = error
-                self._ended = True
-                self._changed.notify_all()
+            try:
+                self._read_all()
+            finally:
+                self.source.close()
+        except BaseException as error:  # the reader must not wait for ever
+            failure = error
+        with self._changed:
+            self.error = None if failure is None else self._as_livefan_error(failure)
+            self._ended = True
+            self._changed.notify_all()
+
+    def _as_livefan_error(self, failure: BaseException) -> LivefanError:
+        if isinstance(failure, LivefanError):
+            return failure
+        reason = str(failure) or type(failure).__name__
+        error = LivefanError(f"{self.source.name}: reading failed ({reason}); open it again")
+        error.__cause__ = failure
+        return error
+
+    def _read_all(self) -> None:
+        while not self._stopping:
+            self._follow_jump()
+            frame = self.source.read()
+            if frame is not None:
+                self._put(frame)
+            elif not self._continues():
+                break
 
     def _follow_jump(self) -> None:
         with self._changed:
@@ -255,51 +260,51 @@ class CaptureThread:
         else:
             self.source.seek(jump.seconds)
 
-    def _goes_on(self) -> bool:
-        """What to do where the source has no further frame: begin anew, wait to be moved, or end."""
+    def _continues(self) -> bool:
+        """At the end of the source, start again, wait for a jump, or return False to end."""
         with self._changed:
-            if self._hold_at_end and not self._may_loop():
-                self._read_out = True
+            if self._hold_at_end and not self._loops():
+                self._at_source_end = True
                 self._changed.notify_all()
-                while self._jump is None and not self._stopping and not self._may_loop():
+                while self._jump is None and not self._stopping and not self._loops():
                     self._changed.wait(_WAIT_S)
-                self._read_out = False
+                self._at_source_end = False
             if self._jump is not None:
                 return True
-            if not self._may_loop() or self._stopping:
+            if not self._loops() or self._stopping:
                 return False
             self._read_epoch += 1
         self.source.seek(0.0)
         return True
 
-    def _may_loop(self) -> bool:
+    def _loops(self) -> bool:
         return self.loop and self.seekable
 
     def _put(self, frame: Frame) -> None:
-        """Leave a frame for the reader, once there is room; a jump or a stop makes it void."""
+        """Add a frame for the reader, once there is room; drop it on a jump or a stop."""
         with self._changed:
             if self.source.live:
                 self.dropped += len(self._frames)
                 self._frames.clear()
                 self._arrivals.tick()
-            while len(self._frames) >= self._ahead and not self._stopping and self._jump is None:
+            while len(self._frames) >= self._max_waiting and not self._stopping and self._jump is None:
                 self._changed.wait()
             if not self._stopping and self._jump is None:
                 self._frames.append((frame, self._read_epoch))
                 self._changed.notify_all()
 
     def __iter__(self) -> Iterator[Frame]:
-        """Frames until the end."""
+        """Yield the frames until the end."""
         while (frame := self.get()) is not None:
             yield frame
 
     def __enter__(self) -> CaptureThread:
-        """Begin to read."""
+        """Start reading."""
         self.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End it."""
+        """Stop reading."""
         self.stop()

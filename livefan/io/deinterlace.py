@@ -1,4 +1,4 @@
-"""Makes whole pictures of those whose odd and even rows were taken one after the other."""
+"""Remove the comb of interlacing from decoded pictures."""
 
 from __future__ import annotations
 
@@ -16,32 +16,35 @@ _FILTER = "mode=send_frame:deint=interlaced"
 
 
 def deinterlaced(pictures: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
-    """Decoded pictures, as many as there were and at their times, without the comb of interlacing.
+    """Yield decoded pictures without the comb of interlacing; number and timestamps stay the same.
 
-    From the first picture that is marked as interlaced on, FFmpeg's filter bwdif makes the rows of one half
-    anew from the other and its neighbours in time; pictures that are not marked pass as they are.
+    From the first picture marked as interlaced on, FFmpeg's filter bwdif interpolates the rows of one field
+    from the other field and from neighbouring pictures. Unmarked pictures pass unchanged.
+
+    Raises:
+        av.error.FFmpegError: if the filter fails.
     """
-    weaver: _Weaver | None = None
+    deinterlacer: _Deinterlacer | None = None
     for picture in pictures:
-        if weaver is not None and not weaver.takes(picture):
-            yield from weaver.finish()
-            weaver = None
-        if weaver is None and picture.interlaced_frame:
-            weaver = _Weaver(picture)
-        if weaver is None:
+        if deinterlacer is not None and not deinterlacer.accepts(picture):
+            yield from deinterlacer.finish()
+            deinterlacer = None
+        if deinterlacer is None and picture.interlaced_frame:
+            deinterlacer = _Deinterlacer(picture)
+        if deinterlacer is None:
             yield picture
         else:
-            yield from weaver.add(picture)
-    if weaver is not None:
-        yield from weaver.finish()
+            yield from deinterlacer.add(picture)
+    if deinterlacer is not None:
+        yield from deinterlacer.finish()
 
 
-class _Weaver:
-    """The filter for pictures of one size and format."""
+class _Deinterlacer:
+    """The filter for pictures of one size and pixel format."""
 
     def __init__(self, picture: VideoFrame) -> None:
-        self._kind = _kind(picture)
-        # The filter counts time in units of its own; each picture gets back what it came with.
+        self._format = _format(picture)
+        # The filter changes the unit of time; each picture gets its own timestamp back.
         self._times: deque[tuple[int | None, Fraction | None, int]] = deque()
         self._graph = Graph()
         source = self._graph.add_buffer(
@@ -55,18 +58,18 @@ class _Weaver:
         filtered.link_to(sink)
         self._graph.configure()
 
-    def takes(self, picture: VideoFrame) -> bool:
-        """Whether a picture is of the size and format that it was made for."""
-        return _kind(picture) == self._kind
+    def accepts(self, picture: VideoFrame) -> bool:
+        """Return whether a picture has the size and pixel format of this filter."""
+        return _format(picture) == self._format
 
     def add(self, picture: VideoFrame) -> Iterator[VideoFrame]:
-        """Take the next picture; those that are finished."""
+        """Add the next picture, and yield the pictures that are finished."""
         self._times.append((picture.pts, picture.time_base, picture.duration))
         self._graph.push(picture)
         return self._finished()
 
     def finish(self) -> Iterator[VideoFrame]:
-        """The last pictures."""
+        """Yield the remaining pictures."""
         self._graph.push(None)
         return self._finished()
 
@@ -80,5 +83,5 @@ class _Weaver:
             yield picture
 
 
-def _kind(picture: VideoFrame) -> tuple[int, int, str]:
+def _format(picture: VideoFrame) -> tuple[int, int, str]:
     return picture.width, picture.height, picture.format.name

@@ -1,4 +1,4 @@
-"""io.images."""
+"""Read images: single files, the images of a folder, numbered images."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ import numpy as np
 
 from livefan.core.errors import LivefanError
 from livefan.core.frame import Damage, Frame, as_bgr
-from livefan.io.source import PHOTOGRAPH_SECONDS, Source
-from livefan.io.video import _SAME_INSTANT
+from livefan.io.source import PHOTOGRAPH_SECONDS, SAME_INSTANT, Source
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".pgm", ".ppm", ".tif", ".tiff", ".webp"})
 """Suffixes of the image files that can be read."""
@@ -25,14 +24,14 @@ _NUMBER = r"%0?[0-9]*d"
 
 
 def natural_key(path: Path) -> list[tuple[int, str]]:
-    """Sorts ``frame2`` before ``frame10``."""
+    """Return a key that sorts ``frame2`` before ``frame10``."""
     return [
         (int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", path.name.lower())
     ]
 
 
 def images_in(folder: Path) -> list[Path]:
-    """The images of a folder (not of folders in it) in natural order.
+    """Return the images of a folder in natural order, without those of its subfolders.
 
     Raises:
         LivefanError: if there is none, or the folder cannot be read.
@@ -41,7 +40,7 @@ def images_in(folder: Path) -> list[Path]:
         paths = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
     except OSError as error:
         raise LivefanError(f"{folder}: {error.strerror}; check its permissions") from error
-    # Names that begin with a dot are what systems leave beside images (._frame1.png), not images.
+    # Systems leave files such as ._frame1.png beside images; they hold no image.
     paths = sorted((path for path in paths if not path.name.startswith(".")), key=natural_key)
     if not paths:
         kinds = ", ".join(sorted(suffix[1:] for suffix in IMAGE_SUFFIXES))
@@ -50,13 +49,13 @@ def images_in(folder: Path) -> list[Path]:
 
 
 def is_image_pattern(spec: str | Path) -> bool:
-    """Whether a path names numbered images as FFmpeg does, such as ``frame_%04d.png``."""
+    """Return whether a path names numbered images in FFmpeg's form, such as ``frame_%04d.png``."""
     path = Path(spec)
     return bool(re.search(_NUMBER, path.name)) and path.suffix.lower() in IMAGE_SUFFIXES
 
 
 def images_numbered(pattern: Path) -> list[Path]:
-    """The images that a path with a number in it names, in the order of the number.
+    """Return the images that a pattern such as ``frame_%04d.png`` names, in natural order.
 
     Raises:
         LivefanError: if there is none, or the folder cannot be read.
@@ -70,7 +69,7 @@ def images_numbered(pattern: Path) -> list[Path]:
 
 
 def read_image(path: Path) -> np.ndarray:
-    """An image file as ``(height, width, 3)`` uint8 BGR, upright as its EXIF orientation says.
+    """Read an image file as ``(height, width, 3)`` uint8 BGR, rotated by its EXIF orientation.
 
     Raises:
         LivefanError: if it cannot be read, or is not an image.
@@ -89,19 +88,21 @@ def read_image(path: Path) -> np.ndarray:
 
 
 class ImageSource(Source):
-    """One frame for each image, ``1 / IMAGES_PER_SECOND`` apart, or ``PHOTOGRAPH_SECONDS``.
+    """One frame for each image, ``1 / DEFAULT_FPS`` seconds apart, or ``PHOTOGRAPH_SECONDS``.
 
-    ``paths[frame.index]`` is the file of a frame: an image that cannot be read is skipped with a
-    warning, and its index with it.
+    ``paths[frame.index]`` is the file of a frame: an image that cannot be read is skipped with a warning, and
+    its index is left out.
 
     Args:
-        paths: the images, in their order.
-        name: what to call them.
-        photographs: see :class:`Source`.
+        paths: the images in order.
+        name: name to show to the user.
+        photographs: whether the images are independent photographs.
+
+    Raises:
+        LivefanError: if no image can be read.
     """
 
     def __init__(self, paths: Sequence[Path], name: str, *, photographs: bool = False) -> None:
-        """Read the first image that can be read."""
         super().__init__(name)
         self.paths = list(paths)
         self.photographs = photographs
@@ -136,15 +137,15 @@ class ImageSource(Source):
             return Frame(image, index, time.perf_counter(), float(timestamp), timestamp, damage)
         return None
 
-    def _next(self) -> Frame | None:
+    def _read_frame(self) -> Frame | None:
         frame, self._ahead = (self._ahead or self._load()), None
         return frame
 
-    def _go(self, seconds: float, *, before: bool) -> None:
-        place = seconds / self.time_base
-        index = ceil(place - _SAME_INSTANT) - 1 if before else floor(place + _SAME_INSTANT)
+    def _seek(self, seconds: float, *, before: bool) -> None:
+        position = seconds / self.time_base
+        index = ceil(position - SAME_INSTANT) - 1 if before else floor(position + SAME_INSTANT)
         index = min(max(index, 0), len(self.paths) - 1)
-        for start in range(index, -1, -1):  # over images that cannot be read, backwards
+        for start in range(index, -1, -1):  # backwards past images that cannot be read
             self._position = start
             self._ahead = self._load()
             if self._ahead is not None and self._ahead.index == start:

@@ -1,4 +1,4 @@
-"""io.live_source."""
+"""The base class of live sources: devices that are connected again after a failure."""
 
 from __future__ import annotations
 
@@ -13,28 +13,33 @@ from livefan.core.frame import Frame
 from livefan.io.source import Source
 
 FIRST_PAUSE_S = 0.5
+"""Seconds between the loss of a device and the first attempt to connect again."""
 LONGEST_PAUSE_S = 5.0
+"""Upper limit of the pause between attempts, which doubles after each."""
 
 
 @dataclass(frozen=True)
-class Shot:
-    """An image as it came from a device: ``(height, width, 3)`` uint8 BGR, and its ``perf_counter`` time."""
+class CapturedImage:
+    """An image from a device.
+
+    Attributes:
+        image: ``(height, width, 3)`` uint8 BGR.
+        captured_at: time of capture in seconds of :func:`time.perf_counter`.
+    """
 
     image: np.ndarray
     captured_at: float
 
 
 class LiveSource(Source):
-    """A device that is connected, read, and connected again when it fails.
+    """A device that is connected, read, and connected again after a failure.
 
-    While it is away, ``status`` says so and ``on_status`` is called with the same text, then with
-    ``""`` when it is back. It is tried again after ``FIRST_PAUSE_S``, each time after twice the
-    pause, up to ``LONGEST_PAUSE_S``. Frame numbers and source time, which is the wall clock since
-    the first frame, go on.
+    While the device is lost, ``status`` holds a message, and ``on_status`` is called with each new message;
+    after its return with ``""``. Frame numbers and source time, the wall clock since the first frame,
+    continue after an interruption.
     """
 
     def __init__(self, name: str) -> None:
-        """Name it; it is not connected yet."""
         super().__init__(name, live=True)
         self.on_status: Callable[[str], None] | None = None
         self._index = 0
@@ -42,43 +47,43 @@ class LiveSource(Source):
 
     @abstractmethod
     def _connect(self) -> None:
-        """Open the device; LivefanError if that fails."""
+        """Connect to the device; raise LivefanError if that fails."""
 
     @abstractmethod
     def _disconnect(self) -> None:
-        """Let go of the device; may be called when it is not open."""
+        """Release the device; may be called while it is not connected."""
 
     @abstractmethod
-    def _shoot(self) -> Shot | None:
-        """Wait for the next image; None if the device fails."""
+    def _capture(self) -> CapturedImage | None:
+        """Wait for the next image; return None if the device fails."""
 
-    def _next(self) -> Frame | None:
+    def _read_frame(self) -> Frame | None:
         while not self._closing.is_set():
-            shot = self._shoot()
-            if shot is None:
+            captured = self._capture()
+            if captured is None:
                 self._reconnect()
                 continue
-            if self.status:
-                self._tell("")
-            self._first_at = shot.captured_at if self._first_at is None else self._first_at
+            self._set_status("")
+            self._first_at = captured.captured_at if self._first_at is None else self._first_at
             index, self._index = self._index, self._index + 1
-            self.size = (shot.image.shape[1], shot.image.shape[0])
-            return Frame(shot.image, index, shot.captured_at, shot.captured_at - self._first_at)
+            self.size = (captured.image.shape[1], captured.image.shape[0])
+            source_time = captured.captured_at - self._first_at
+            return Frame(captured.image, index, captured.captured_at, source_time)
         return None
 
     def _reconnect(self) -> None:
-        """Try until it is back, or this source is closed."""
+        """Try to connect until it succeeds or the source is closed."""
         self._disconnect()
         pause = FIRST_PAUSE_S
-        self._tell(f"{self.name}: lost; waiting for it to come back")
+        self._set_status(f"{self.name}: lost; waiting for it to come back")
         while not self._closing.wait(pause):
             try:
                 return self._connect()
             except LivefanError as error:
-                self._tell(f"{error} (lost; trying again)")
+                self._set_status(f"{error} (lost; trying again)")
                 pause = min(2 * pause, LONGEST_PAUSE_S)
 
-    def _tell(self, status: str) -> None:
+    def _set_status(self, status: str) -> None:
         if status != self.status:
             self.status = status
             if self.on_status is not None:

@@ -1,4 +1,13 @@
-"""io.open."""
+"""Open a source of frames from a path, a camera number or an address.
+
+Every source is an iterator of :class:`~livefan.core.frame.Frame` and a context manager::
+
+    with open_source("clip.mp4") as source:
+        for frame in source:
+            ...
+    for line in source.warnings:
+        print(line)
+"""
 
 from __future__ import annotations
 
@@ -16,18 +25,18 @@ from livefan.io.video import VideoSource
 def open_source(
     spec: str | int | Path, *, size: tuple[int, int] | None = None, photographs: bool = False
 ) -> Source:
-    """Open what ``spec`` names.
+    """Open a source of frames.
 
     Args:
-        spec: a camera's number (``0`` or ``"0"``) or device (``/dev/video0``), the address of a
-            stream, or a video file, an image or a folder of images. A file whose name is a number
-            is reached as ``./0``, or as a :class:`~pathlib.Path`.
-        size: width and height in pixels to ask of a camera; the others keep their own.
-        photographs: whether images have nothing to do with each other, rather than being the frames of one
-            recording in the order of their names; numbered ones, ``frame_%04d.png``, always are such frames.
+        spec: number of a camera (``0`` or ``"0"``) or its device (``/dev/video0``), the address of a stream,
+            or a video file, an image, a folder of images, or numbered images (``frame_%04d.png``). To read a
+            file whose name is a number, use ``./0`` or a :class:`~pathlib.Path`.
+        size: width and height in pixels to request from a camera; other sources ignore it.
+        photographs: whether the images of a folder are independent photographs, rather than the frames of
+            one recording in the order of their names. Numbered images always are frames.
 
     Raises:
-        LivefanError: if it does not exist or cannot be read.
+        LivefanError: if the source does not exist or cannot be read.
     """
     if isinstance(spec, int):
         return Camera(spec, size)
@@ -42,7 +51,7 @@ def open_source(
 
 
 def _path(spec: str | Path) -> Path:
-    return Path(os.path.expanduser(spec))  # that of Path raises where there is no such user
+    return Path(os.path.expanduser(spec))  # Path.expanduser raises for an unknown user
 
 
 def _open_recorded(path: Path, photographs: bool) -> Source:
@@ -57,21 +66,24 @@ def _open_recorded(path: Path, photographs: bool) -> Source:
 
 
 def recorded_files(spec: str | Path) -> list[Path]:
-    """The files that a recording is read from: the images of a folder, numbered images, or itself.
+    """Return the files of a recording: the images of a folder, numbered images, or the one file itself.
 
     Raises:
-        LivefanError: if there is none.
+        LivefanError: if there is no such file.
     """
     path = _path(spec)
-    if path.is_dir():
-        return images_in(path)
-    if path.exists():
-        return [path]
+    try:
+        if path.is_dir():
+            return images_in(path)
+        if path.exists():
+            return [path]
+    except OSError as error:
+        raise LivefanError(f"{path}: {error.strerror}; check the path and its permissions") from error
     if is_image_pattern(path):
         return images_numbered(path)
     raise LivefanError(f"{path}: no such file or folder; check the path")
 
 
 def display_name(spec: str | int | Path) -> str:
-    """What to call a source before a user: an address without its password, else as it was given."""
+    """Return the name of a source to show to the user: addresses without password, others unchanged."""
     return public_name(spec) if isinstance(spec, str) and is_address(spec) else str(spec)

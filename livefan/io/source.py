@@ -1,45 +1,51 @@
-"""io.source."""
+"""The base class of all sources of frames."""
 
 from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from types import TracebackType
 
 from livefan.core.frame import Frame
 
-IMAGES_PER_SECOND = 25.0
-"""Rate given to a folder of images, which has none of its own: an assumption, that of most test sets."""
+DEFAULT_FPS = 25.0
+"""Frame rate assumed for folders of images, and for videos that state none."""
 
 PHOTOGRAPH_SECONDS = 2
-"""How long each photograph is shown, when one is shown after the other."""
+"""Seconds for which each of several photographs is shown."""
+
+SAME_INSTANT = 1e-6
+"""Two times closer than this, in seconds or frames, count as equal."""
 
 
 class Source(ABC):
-    """A sequence of frames; iterate over it once, and close it.
+    """A sequence of frames, to be iterated over once and closed; a context manager.
+
+    A subclass implements :meth:`_read_frame`, and where it applies :meth:`_seek` and :meth:`_release`. The
+    three never run at the same time.
 
     Attributes:
-        name: what to call it before a user.
-        live: whether it goes on by itself, whoever reads it (a camera, a stream).
-        fps: average frames per second, where known.
-        n_frames: how many frames it has, where known; an estimate if the file tells only its length.
-        size: width and height of its first frame in pixels, as shown (after rotation).
-        duration: length in seconds, where known.
-        seekable: whether :meth:`seek` may be called.
+        name: name to show to the user.
+        live: whether frames arrive on their own, as from a camera or a stream.
+        fps: average frames per second; None if unknown.
+        n_frames: number of frames; None if unknown; an estimate if the file states only its duration.
+        size: width and height of the first frame in pixels, after rotation.
+        duration: seconds; None if unknown.
+        seekable: whether :meth:`seek` has an effect.
         time_base: of a recording, the unit of its timestamps in seconds.
-        clock_start: of a recording, what its timestamps are counted from on the file's own clock, in
-            seconds. Zero but for MPEG streams, whose clocks begin anywhere.
-        pixel_aspect: width of a pixel over its height, as shown (after rotation).
-        colour_tagged: whether a recording says how its colours are coded.
-        photographs: whether its frames have nothing to do with each other.
-        warnings: what went wrong without stopping it, one line each; complete after the end.
-        status: what a user should know now, one line; empty while all is well.
+        clock_start: of a recording, the reading of the file's own clock at timestamp zero, in seconds. Only
+            MPEG streams have another value than zero.
+        pixel_aspect: width of a pixel over its height, after rotation.
+        colour_tagged: whether a recording states how its colours are coded.
+        photographs: whether the frames are independent photographs.
+        warnings: problems that did not stop the reading, one line each; complete after the last frame.
+        status: the state to show to the user, one line; empty in normal operation.
     """
 
     def __init__(self, name: str, *, live: bool = False) -> None:
-        """Name it."""
         self.name = name
         self.live = live
         self.fps: float | None = None
@@ -47,7 +53,7 @@ class Source(ABC):
         self.size = (0, 0)
         self.duration: float | None = None
         self.seekable = False
-        self.time_base = Fraction(1, round(IMAGES_PER_SECOND))
+        self.time_base = Fraction(1, round(DEFAULT_FPS))
         self.clock_start = Fraction(0)
         self.pixel_aspect = Fraction(1)
         self.colour_tagged = False
@@ -58,46 +64,40 @@ class Source(ABC):
         self._in_use = threading.Lock()
 
     def read(self) -> Frame | None:
-        """The next frame, or None at the end or once closed; one thread at a time.
+        """Return the next frame, or None at the end or once closed; one thread at a time.
 
         Raises:
-            LivefanError: if it fails for good.
+            LivefanError: if reading fails for good.
         """
-        with self._in_use:
-            frame = None if self._closing.is_set() else self._next()
-        if self._closing.is_set():
-            self.close()
-            return None
-        return frame
+        with self._use() as is_open:
+            frame = self._read_frame() if is_open else None
+        return None if self._closing.is_set() else frame
 
     def seek(self, seconds: float) -> None:
-        """Go to the frame that is shown at a time: the last one whose ``source_time`` is not after it.
+        """Move to the frame that is shown at a time: the last one whose ``source_time`` is not after it.
 
         Raises:
-            LivefanError: if the source cannot be read any more.
+            LivefanError: if the source can no longer be read.
         """
-        with self._in_use:
-            if self.seekable and not self._closing.is_set():
-                self._go(seconds, before=False)
+        with self._use() as is_open:
+            if self.seekable and is_open:
+                self._seek(seconds, before=False)
 
     def seek_before(self, seconds: float) -> None:
-        """Go to the last frame whose ``source_time`` is before a time; the first, if there is none.
+        """Move to the last frame whose ``source_time`` is before a time; to the first, if there is none.
 
         Raises:
-            LivefanError: if the source cannot be read any more.
+            LivefanError: if the source can no longer be read.
         """
-        with self._in_use:
-            if self.seekable and not self._closing.is_set():
-                self._go(seconds, before=True)
-
-    def _go(self, seconds: float, *, before: bool) -> None:
-        """What :meth:`seek` does, and with ``before`` :meth:`seek_before`."""
-        raise NotImplementedError
+        with self._use() as is_open:
+            if self.seekable and is_open:
+                self._seek(seconds, before=True)
 
     def close(self) -> None:
-        """End it, from any thread and any number of times, without waiting.
+        """Close the source, from any thread and any number of times, without waiting.
 
-        A device is never taken from under a read: a read in progress releases it when it returns.
+        Files and devices are never released during a read or seek in another thread; that thread releases
+        them as soon as its call returns.
         """
         self._closing.set()
         if self._in_use.acquire(blocking=False):
@@ -106,24 +106,36 @@ class Source(ABC):
             finally:
                 self._in_use.release()
 
-    @abstractmethod
-    def _next(self) -> Frame | None:
-        """The next frame or None at the end; never runs at the same time as ``_release``."""
+    @contextmanager
+    def _use(self) -> Iterator[bool]:
+        """Hold the source and yield whether it is open; release it if it was closed in the meantime."""
+        try:
+            with self._in_use:
+                yield not self._closing.is_set()
+        finally:
+            if self._closing.is_set():
+                self.close()
 
-    def _release(self) -> None:  # noqa: B027  # a source may hold nothing
-        """Let go of files and devices; may be called more than once."""
+    @abstractmethod
+    def _read_frame(self) -> Frame | None:
+        """Return the next frame, or None at the end."""
+
+    def _seek(self, seconds: float, *, before: bool) -> None:
+        """Do the work of :meth:`seek`, or with ``before`` that of :meth:`seek_before`."""
+        raise NotImplementedError
+
+    def _release(self) -> None:  # noqa: B027  # a source may hold no file or device
+        """Release files and devices; may be called more than once."""
 
     def __iter__(self) -> Iterator[Frame]:
-        """Frames until the end."""
+        """Yield the frames until the end."""
         while (frame := self.read()) is not None:
             yield frame
 
     def __enter__(self) -> Source:
-        """The source itself."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close it."""
         self.close()

@@ -1,4 +1,4 @@
-"""Sources that go on by themselves, cameras and network streams: what is lost comes back by itself."""
+"""Read network streams, and tell addresses from paths."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ import av.error
 from av.container import InputContainer
 
 from livefan.core.errors import LivefanError
-from livefan.io.live_source import LiveSource, Shot
+from livefan.io.container import video_stream
+from livefan.io.live_source import CapturedImage, LiveSource
 from livefan.io.source import Source
-from livefan.io.video import VideoSource, upright_bgr, video_stream
+from livefan.io.upright import upright_bgr
+from livefan.io.video import VideoSource
 
-SCHEMES = frozenset({"http", "https", "rtmp", "rtmps", "rtp", "rtsp", "rtsps", "srt", "tcp", "udp"})
+URL_SCHEMES = frozenset({"http", "https", "rtmp", "rtmps", "rtp", "rtsp", "rtsps", "srt", "tcp", "udp"})
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
-OPEN_TIMEOUT_S = 5.0
-READ_TIMEOUT_S = 5.0
+_OPEN_TIMEOUT_S = 5.0
+_READ_TIMEOUT_S = 5.0
 _LOW_LATENCY = {
     "fflags": "nobuffer",
     "flags": "low_delay",
@@ -30,36 +32,35 @@ _LONGEST_WITHOUT_PICTURE = 300  # packets: some ten seconds, more than cameras l
 
 
 class Stream(LiveSource):
-    """A live network stream, through FFmpeg with as little buffering as it allows.
+    """A live network stream, through FFmpeg with the smallest buffers.
 
     Args:
-        url: its address; a password in it is not shown.
+        url: the address; ``name`` leaves out its password.
 
     Raises:
-        LivefanError: if it cannot be opened, or gives no picture.
+        LivefanError: if the stream cannot be opened, or gives no picture.
 
     Attributes:
-        ends: whether what the address leads to has a length: then it is a recording.
+        ends: whether the address leads to a recording of known duration.
     """
 
     def __init__(self, url: str) -> None:
-        """Connect, and wait for the first picture."""
         super().__init__(public_name(url))
         self.ends = False
         self._url = url
         self._container: InputContainer | None = None
-        self._shots: Iterator[Shot] = iter(())
-        self._ahead: Shot | None = None  # the picture that showed that it works
+        self._images: Iterator[CapturedImage] = iter(())
+        self._ahead: CapturedImage | None = None  # the first image, read to test the connection
         self._connect()
 
     def _connect(self) -> None:
-        # Many cameras send motion JPEG not quite as FFmpeg expects it ("image/jpg", no length, a wrong
-        # type); it is then found by the marks of JPEG itself, at the cost of a frame's delay.
+        # Many cameras send motion JPEG in a form that FFmpeg does not expect ("image/jpg", no length, a wrong
+        # type). FFmpeg's own mjpeg format then finds the marks of JPEG, at the cost of a frame's delay.
         formats = (None, "mjpeg") if self._url.lower().startswith("http") else (None,)
         reason = "gives no picture"
-        for form in formats:
+        for container_format in formats:
             try:
-                self._begin(open_stream(self._url, form))
+                self._begin(_open(self._url, container_format))
                 return
             except (StopIteration, av.error.InvalidDataError):
                 continue
@@ -68,7 +69,7 @@ class Stream(LiveSource):
                 break
             except av.error.FFmpegError as error:
                 reason = error.strerror or type(error).__name__
-                if error.errno != errno.EIO:  # which also stands for data it makes no sense of
+                if error.errno != errno.EIO:  # EIO also stands for data of an unknown format
                     break
             finally:
                 if self._ahead is None:
@@ -80,31 +81,31 @@ class Stream(LiveSource):
     def _begin(self, container: InputContainer) -> None:
         self._container = container
         stream = video_stream(container, self.name)
-        # Frames in several threads would each wait for the next; slices of one frame do not.
+        # Threads that decode whole frames would each wait for the next; slices of one frame do not.
         stream.thread_type = "SLICE"
-        # Motion JPEG states no rate, and FFmpeg makes up 25.
+        # Motion JPEG states no rate, and FFmpeg assumes 25.
         stated = "jpeg" not in container.format.name and stream.average_rate
         self.fps = float(stated) if stated else None
         self.ends = bool(container.duration)
-        self._shots = _shots(container, stream)
-        self._ahead = next(self._shots)
+        self._images = _captured_images(container, stream)
+        self._ahead = next(self._images)
         self.size = (self._ahead.image.shape[1], self._ahead.image.shape[0])
 
-    def _shoot(self) -> Shot | None:
-        shot, self._ahead = self._ahead, None
+    def _capture(self) -> CapturedImage | None:
+        captured, self._ahead = self._ahead, None
         try:
-            return shot or next(self._shots, None)
+            return captured or next(self._images, None)
         except av.error.FFmpegError:
             return None
 
     def _disconnect(self) -> None:
-        self._ahead, self._shots = None, iter(())
+        self._ahead, self._images = None, iter(())
         if self._container is not None:
             self._container.close()
             self._container = None
 
 
-def _shots(container: InputContainer, stream: av.VideoStream) -> Iterator[Shot]:
+def _captured_images(container: InputContainer, stream: av.VideoStream) -> Iterator[CapturedImage]:
     undecodable = 0
     for packet in container.demux(stream):
         captured_at = time.perf_counter()
@@ -117,50 +118,49 @@ def _shots(container: InputContainer, stream: av.VideoStream) -> Iterator[Shot]:
             continue
         undecodable = 0
         for picture in pictures:
-            yield Shot(upright_bgr(picture), captured_at)
+            yield CapturedImage(upright_bgr(picture), captured_at)
 
 
 def is_address(spec: str) -> bool:
-    """Whether it has the form of an address, be it one that can be read or not, and is no path."""
+    """Return whether a text has the form of an address, readable or not, and is no path."""
     return _ADDRESS.match(spec) is not None
 
 
 def is_url(spec: str) -> bool:
-    """Whether it is the address of a stream, and not a path.
+    """Return whether a text is the address of a stream, and not a path.
 
     Raises:
-        LivefanError: if it is an address of a kind that cannot be read.
+        LivefanError: if it is an address of a scheme that cannot be read.
     """
     address = _ADDRESS.match(spec)
     if address is None:
         return False
-    if address[1].lower() not in SCHEMES:
-        raise LivefanError(
-            f"{public_name(spec)}: addresses of this kind are not supported; use {', '.join(sorted(SCHEMES))}"
-        )
+    if address[1].lower() not in URL_SCHEMES:
+        schemes = ", ".join(sorted(URL_SCHEMES))
+        raise LivefanError(f"{public_name(spec)}: addresses of this kind are not supported; use {schemes}")
     return True
 
 
 def open_url(url: str) -> Source:
-    """A stream; or, if the address leads to a recording of known length, that recording.
+    """Open a stream, or the recording of known duration that an HTTP address leads to.
 
     Raises:
-        LivefanError: if it cannot be opened.
+        LivefanError: if the address cannot be opened.
     """
     stream = Stream(url)
     if not (stream.ends and url.lower().startswith("http")):
         return stream
     stream.close()
     try:
-        return VideoSource(url, stream.name, open_stream(url, buffered=True))
+        return VideoSource(url, stream.name, _open(url, buffered=True))
     except av.error.FFmpegError as error:
         raise LivefanError(f"{stream.name}: cannot be read ({error.strerror}); try again") from error
 
 
 def public_name(url: str) -> str:
-    """An address without user name, password and query, which often hold secrets.
+    """Return an address without user name, password and query, which often hold secrets.
 
-    A password is pasted as it is, with any characters in it: all before the last @ is taken for one.
+    A password may hold any character, unescaped: the text before the last @ counts as password.
 
     >>> public_name("rtsp://me:sec/r?t@10.0.0.5:554/live?token=1")
     'rtsp://10.0.0.5:554/live'
@@ -170,15 +170,25 @@ def public_name(url: str) -> str:
     return f"{scheme.lower()}://{place[0] if place else ''}"
 
 
-def open_stream(url: str, form: str | None = None, *, buffered: bool = False) -> InputContainer:
-    """What FFmpeg finds at an address; raises its errors.
+def _open(url: str, container_format: str | None = None, *, buffered: bool = False) -> InputContainer:
+    """Open an address with FFmpeg.
 
     Args:
-        form: FFmpeg's name of the format; None to detect it.
-        buffered: keep every packet. Without, those by which the stream is recognised are dropped.
+        url: the address.
+        container_format: FFmpeg's name of the format; None to detect it.
+        buffered: keep every packet. Otherwise the packets used to detect the format are dropped.
+
+    Raises:
+        av.error.FFmpegError: if it cannot be opened.
     """
     options = {} if buffered else dict(_LOW_LATENCY)
     if url.lower().startswith("rtsp"):
-        options["rtsp_transport"] = "tcp"  # UDP loses packets, and firewalls keep it out
-    timeout = (OPEN_TIMEOUT_S, READ_TIMEOUT_S)
-    return av.open(url, mode="r", format=form, options=options, metadata_errors="replace", timeout=timeout)
+        options["rtsp_transport"] = "tcp"  # UDP loses packets, and firewalls block it
+    return av.open(
+        url,
+        mode="r",
+        format=container_format,
+        options=options,
+        metadata_errors="replace",
+        timeout=(_OPEN_TIMEOUT_S, _READ_TIMEOUT_S),
+    )

@@ -368,14 +368,14 @@ class TestACamera:
                     raise LivefanError("camera 0: is used by another program; close that one")
 
                 class Source(Numbered):
-                    def _next(self) -> Frame | None:
+                    def _read_frame(self) -> Frame | None:
                         while device.state == "lost":
                             self._say("camera 0 is away; waiting for it")
                             time.sleep(0.05)
                         if self.status:
                             self._say("")
                         time.sleep(0.03)
-                        frame = super()._next()
+                        frame = super()._read_frame()
                         return frame and Frame(photo, frame.index, frame.captured_at, frame.captured_at)
 
                     status = ""

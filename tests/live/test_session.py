@@ -293,8 +293,8 @@ def test_a_camera_is_held_without_a_frame_and_goes_on(
     watch, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ):
     class Camera(Numbered):
-        def _next(self) -> Frame | None:
-            frame = super()._next()
+        def _read_frame(self) -> Frame | None:
+            frame = super()._read_frame()
             time.sleep(0.02)
             return frame and Frame(photo, frame.index, frame.captured_at, frame.source_time)
 

@@ -1,0 +1,102 @@
+"""Open video files with FFmpeg, and read the properties that their headers state."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from math import floor
+
+import av
+import av.error
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from livefan.core.errors import LivefanError
+
+_SMALL_PIXELS = 1280 * 720
+_ANY_START = frozenset({"mpegts", "mpeg", "mpegvideo"})
+"""Formats whose clocks begin at any time."""
+
+
+def open_container(location: str, name: str) -> InputContainer:
+    """Open a recording.
+
+    Args:
+        location: FFmpeg's name of it: ``file:`` and a path, or an address.
+        name: its name in errors.
+
+    Raises:
+        LivefanError: if the file is missing, not permitted, or no video.
+    """
+    try:
+        return av.open(location, mode="r", metadata_errors="replace")
+    except av.error.FileNotFoundError as error:
+        raise LivefanError(f"{name}: is no longer there; put it back, or choose another file") from error
+    except av.error.PermissionError as error:
+        raise LivefanError(f"{name}: no permission to read it; change the file's permissions") from error
+    except av.error.FFmpegError as error:
+        raise LivefanError(
+            f"{name}: not a video, or cut off before it was complete; choose a file that plays elsewhere"
+        ) from error
+
+
+def video_stream(container: InputContainer, name: str) -> VideoStream:
+    """Return the first stream of moving pictures; FFmpeg also lists cover art and text art as video.
+
+    Raises:
+        LivefanError: if there is none, or its codec is unknown.
+    """
+    if container.format.name == "tty":
+        raise LivefanError(f"{name}: a text file, not a video; choose a video or an image")
+    for stream in container.streams.video:
+        if not stream.disposition & Disposition.attached_pic:
+            if stream.codec_context is None:
+                raise LivefanError(
+                    f"{name}: cut off, or its video codec is not known; get it anew or convert it to H.264"
+                )
+            return stream
+    raise LivefanError(f"{name}: has no video in it; choose a file with pictures")
+
+
+def set_decoder_threads(stream: VideoStream) -> None:
+    """Decode large pictures with several threads; for small ones, the threads cost more than they save."""
+    context = stream.codec_context
+    large = context.width * context.height > _SMALL_PIXELS
+    context.thread_type = "AUTO" if large else "NONE"
+
+
+def clock_start(container: InputContainer, time_base: Fraction) -> Fraction:
+    """Return the first reading of a recording's clock in seconds, rounded down to a tick.
+
+    Zero for formats whose clocks begin at zero.
+    """
+    if container.format.name not in _ANY_START:
+        return Fraction(0)
+    starts = [
+        stream.start_time * stream.time_base
+        for stream in container.streams
+        if stream.start_time is not None and stream.time_base
+    ]
+    return floor(min(starts, default=Fraction(0)) / time_base) * time_base
+
+
+def stated_seconds(container: InputContainer, stream: VideoStream) -> float | None:
+    """Return the duration of the video that the file states, in seconds; None if it states none."""
+    rate = stream.average_rate
+    # MP4 counts frames that its edit list hides, so there the duration is more reliable. FFmpeg fits AVI's
+    # duration to the data of a truncated file, but not its count of frames.
+    if container.format.name == "avi" and stream.frames and rate:
+        return float(stream.frames / rate)
+    # In Matroska only this tag belongs to the stream; FFmpeg gives every stream the longest duration. The tag
+    # counts from the start of the recording, and pictures may begin later.
+    tag = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
+    if tag:
+        hours, minutes, seconds = (float(part) for part in tag.groups())
+        begins = float((stream.start_time or 0) * (stream.time_base or 0))
+        return max(0.0, hours * 3600 + minutes * 60 + seconds - begins)
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    if container.duration and len(container.streams) == 1:
+        return container.duration / av.time_base
+    return None

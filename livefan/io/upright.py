@@ -1,0 +1,34 @@
+"""Convert FFmpeg's decoded pictures to upright images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from av.sidedata.sidedata import SideDataContainer, Type
+from av.video.frame import VideoFrame
+
+from livefan.core.frame import as_bgr
+
+
+def upright_bgr(picture: VideoFrame) -> np.ndarray:
+    """Return a decoded picture as ``(height, width, 3)`` uint8 BGR, rotated and mirrored for display.
+
+    The display matrix maps a stored pixel (x, y) to (a x + c y, b x + d y), in 16.16 fixed point
+    (ISO/IEC 14496-12, 8.3.2). Other angles than multiples of 90 degrees are rounded to the nearest.
+    """
+    image: np.ndarray = picture.to_ndarray(format="bgr24")
+    # picture.side_data would keep the picture and its decoder in a reference cycle, which only the garbage
+    # collector frees.
+    side_data: Any = SideDataContainer(picture)  # type: ignore[call-arg]  # not in PyAV's stub
+    if Type.DISPLAYMATRIX in side_data:
+        data = side_data[Type.DISPLAYMATRIX]
+        a, b, _, c, d = (int(value) for value in np.frombuffer(bytes(data), np.int32)[:5])
+        if abs(a) < abs(b):
+            image, a, d = cv2.transpose(image), c, b
+        if a < 0:
+            image = cv2.flip(image, 1)
+        if d < 0:
+            image = cv2.flip(image, 0)
+    return as_bgr(image)

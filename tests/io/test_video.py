@@ -1,0 +1,298 @@
+"""Videos: frames, timestamps, rotation, damage, and seeking."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numbered import (
+    BLUE,
+    GREEN,
+    HEIGHT,
+    N_FRAMES,
+    RATE,
+    RED,
+    WHITE,
+    WIDTH,
+    corners,
+    number_of,
+    picture_of,
+    write_clip,
+)
+
+from livefan.core.errors import LivefanError
+from livefan.io.open import open_source
+
+
+def test_frames_come_in_order_with_their_timestamps(numbered_clip: Path) -> None:
+    with open_source(numbered_clip) as source:
+        frames = list(source)
+    assert [number_of(frame.image) for frame in frames] == list(range(60))
+    assert [frame.index for frame in frames] == list(range(60))
+    assert [frame.source_time for frame in frames] == pytest.approx([n / 25 for n in range(60)], abs=1e-9)
+    assert frames[0].image.shape == (HEIGHT, WIDTH, 3)
+    assert frames[0].image.dtype == np.uint8
+    assert frames[0].image.flags.c_contiguous
+    assert source.warnings == []
+
+
+def test_properties_of_the_file(numbered_clip: Path) -> None:
+    with open_source(str(numbered_clip)) as source:
+        assert (source.name, source.live, source.size) == ("clip.mp4", False, (WIDTH, HEIGHT))
+        assert (source.fps, source.n_frames) == (25.0, 60)
+
+
+def test_colours_are_bgr(tmp_path: Path) -> None:
+    image = np.full((HEIGHT, WIDTH, 3), RED, np.uint8)
+    with open_source(write_clip(tmp_path / "red.mp4", [image])) as source:
+        frame = next(iter(source))
+    np.testing.assert_allclose(frame.image[32, 48], RED, atol=12)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_variable_frame_rate_is_kept(tmp_path: Path, suffix: str) -> None:
+    times = [0, 10, 50, 51, 300, 1000, 1040]
+    path = write_clip(
+        tmp_path / f"vfr{suffix}", [picture_of(n) for n in range(len(times))], milliseconds=times
+    )
+    with open_source(path) as source:
+        assert [frame.source_time for frame in source] == pytest.approx([at / 1000 for at in times], abs=5e-4)
+    assert source.warnings == []
+
+
+def test_indices_after_a_seek_are_unique_at_a_variable_frame_rate(tmp_path: Path) -> None:
+    times = [0, 10, 50, 51, 300, 1000, 1040]
+    path = write_clip(tmp_path / "vfr.mkv", [picture_of(n) for n in range(len(times))], milliseconds=times)
+    with open_source(path) as source:
+        for seconds in (0.0, 0.3, 0.0):
+            source.seek(seconds)
+            indices = [frame.index for frame in source]
+            assert len(indices) > 2
+            assert indices == sorted(set(indices))
+
+
+def test_error_for_a_file_deleted_while_open_names_the_file(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "gone.h264", [picture_of(n) for n in range(9)])
+    with open_source(path) as source:
+        path.unlink()
+        with pytest.raises(LivefanError, match=r"gone\.h264: is no longer there; put it back"):
+            source.seek(0.0)
+
+
+def test_source_time_starts_at_the_first_frame(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "late.mkv", [picture_of(n) for n in range(3)], milliseconds=[700, 740, 790])
+    with open_source(path) as source:
+        assert [frame.source_time for frame in source] == pytest.approx([0, 0.04, 0.09], abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("degrees", "mirrored", "upright"),
+    [
+        (0, False, (BLUE, GREEN, RED, WHITE)),
+        (90, False, (GREEN, WHITE, BLUE, RED)),  # counterclockwise
+        (180, False, (WHITE, RED, GREEN, BLUE)),
+        (-90, False, (RED, BLUE, WHITE, GREEN)),
+        (0, True, (GREEN, BLUE, WHITE, RED)),
+    ],
+)
+def test_display_rotation_is_applied(
+    tmp_path: Path, degrees: int, mirrored: bool, upright: tuple[tuple[int, int, int], ...]
+) -> None:
+    path = write_clip(
+        tmp_path / "turned.mp4",
+        [corners()] * 2,
+        turn=lambda stream: stream.set_display_rotation(degrees, hflip=mirrored),
+    )
+    with open_source(path) as source:
+        image = next(iter(source)).image
+    assert source.size == ((HEIGHT, WIDTH) if degrees in {90, -90} else (WIDTH, HEIGHT))
+    assert image.shape[1::-1] == source.size
+    assert image.flags.c_contiguous
+    seen = [image[y, x] for y in (10, -10) for x in (10, -10)]
+    np.testing.assert_allclose(seen, upright, atol=16)
+
+
+def test_truncated_mp4_gives_the_remaining_frames_and_a_warning(numbered_clip: Path, tmp_path: Path) -> None:
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(numbered_clip.read_bytes()[: numbered_clip.stat().st_size * 6 // 10])
+    with open_source(numbered_clip) as whole, open_source(cut) as source:
+        frames = list(source)
+        for frame, intact in zip(frames, whole, strict=False):
+            np.testing.assert_array_equal(frame.image, intact.image)
+    assert 20 < len(frames) < 50
+    assert source.warnings == [f"cut.mp4: ends early, {len(frames)} of 60 frames could be read"]
+
+
+def test_truncated_picture_is_left_out(tmp_path: Path) -> None:
+    pictures = [picture_of(n) for n in range(30)]
+    path = write_clip(tmp_path / "whole.mov", pictures, muxing={"movflags": "faststart"}, codec="mpeg4")
+    cut = tmp_path / "cut.mov"
+    with open_source(path) as source:
+        whole = [frame.image for frame in source]
+    for share in (0.6, 0.7, 0.8):
+        cut.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+        with open_source(cut) as source:
+            for frame in source:
+                np.testing.assert_array_equal(frame.image, whole[frame.index])
+
+
+def test_truncated_mkv_gives_a_warning(tmp_path: Path) -> None:
+    whole = write_clip(tmp_path / "whole.mkv", [picture_of(n) for n in range(60)])
+    cut = tmp_path / "cut.mkv"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size * 6 // 10])
+    with open_source(cut) as source:
+        count = len(list(source))
+    assert 20 < count < 50
+    assert source.warnings == [f"cut.mkv: ends early, {count} of about 60 frames could be read"]
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mov"])
+def test_audio_longer_than_the_video_gives_no_warning(tmp_path: Path, suffix: str) -> None:
+    path = write_clip(tmp_path / f"clip{suffix}", [picture_of(n) for n in range(20)], silence=3.0)
+    with open_source(path) as source:
+        assert len(list(source)) == 20
+    assert source.warnings == []
+
+
+def test_truncated_mkv_with_audio_gives_a_warning(tmp_path: Path) -> None:
+    whole = write_clip(tmp_path / "whole.mkv", [picture_of(n) for n in range(60)], silence=0.1)
+    cut = tmp_path / "cut.mkv"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size * 6 // 10])
+    with open_source(cut) as source:
+        count = len(list(source))
+    assert source.warnings == [f"cut.mkv: ends early, {count} of about 60 frames could be read"]
+
+
+def test_damage_in_the_middle_is_skipped_and_counted(numbered_clip: Path, tmp_path: Path) -> None:
+    data = bytearray(numbered_clip.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 2500] = bytes(2500)
+    damaged = tmp_path / "damaged.mp4"
+    damaged.write_bytes(data)
+    with open_source(damaged) as source:
+        frames = list(source)
+    assert 45 < len(frames) < 60
+    assert [number_of(frame.image) for frame in frames[-5:]] == list(range(55, 60))
+    assert frames[-1].source_time == pytest.approx(59 / 25)
+    assert [frame.index for frame in frames] == list(range(len(frames)))
+    assert all(b.source_time > a.source_time for a, b in pairwise(frames))
+    assert len(source.warnings) == 1
+    assert source.warnings[0].startswith(f"damaged.mp4: damaged (frames lost: {60 - len(frames)},")
+
+
+def test_timestamps_of_joined_recordings_increase(tmp_path: Path) -> None:
+    part = write_clip(tmp_path / "part.ts", [picture_of(n) for n in range(40)])
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(2 * part.read_bytes())
+    with open_source(joined) as source:
+        times = [frame.source_time for frame in source]
+    assert len(times) >= 78
+    assert (np.diff(times) > 0).all()
+    assert times[-1] == pytest.approx(79 / 25, abs=0.2)
+
+
+@pytest.mark.parametrize("data", [b"", b"these are words, not pictures\n" * 40], ids=["empty", "text"])
+@pytest.mark.parametrize("name", ["clip.mp4", "notes.txt", "face.png"])
+def test_error_for_a_file_that_is_no_video_is_one_line_with_its_name(
+    tmp_path: Path, name: str, data: bytes
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(data)
+    with pytest.raises(LivefanError, match=name) as raised:
+        open_source(path)
+    assert "\n" not in str(raised.value)
+
+
+def test_text_art_is_rejected(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_bytes(b"\x1b[1;31mred\x1b[0m words\r\n" * 100)
+    with pytest.raises(LivefanError, match=r"notes\.txt: "):
+        open_source(path)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.95], ids=["none of it", "half of it"])
+def test_mp4_without_its_index_is_rejected(tmp_path: Path, share: float) -> None:
+    whole = write_clip(tmp_path / "whole.mp4", [picture_of(n) for n in range(20)])
+    path = tmp_path / "unfinished.mp4"
+    data = whole.read_bytes()
+    path.write_bytes(data[: int(share * len(data))])
+    with pytest.raises(LivefanError, match=r"unfinished\.mp4: .*cut off"):
+        open_source(path)
+
+
+def test_audio_file_is_rejected(tmp_path: Path) -> None:
+    path = tmp_path / "song.wav"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=8000, layout="mono")
+        sound = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.int16), format="s16", layout="mono")
+        sound.sample_rate = 8000
+        container.mux(stream.encode(sound))
+    with pytest.raises(LivefanError, match=r"song\.wav: has no video in it"):
+        open_source(path)
+
+
+@settings(max_examples=25)
+@given(seconds=st.floats(0, N_FRAMES / RATE - 0.001))
+def test_seek_finds_the_frame_shown_at_that_time(numbered_clip: Path, seconds: float) -> None:
+    with open_source(numbered_clip) as source:
+        source.seek(seconds)
+        frame = source.read()
+    assert frame is not None
+    assert frame.index == number_of(frame.image) == int(seconds * RATE + 1e-6)
+
+
+@pytest.mark.parametrize("seconds", [-5.0, 0.0, 1e9])
+def test_seek_outside_the_video_finds_the_nearest_frame(numbered_clip: Path, seconds: float) -> None:
+    with open_source(numbered_clip) as source:
+        source.seek(seconds)
+        frame = source.read()
+    assert frame is not None
+    assert number_of(frame.image) == (0 if seconds <= 0 else N_FRAMES - 1)
+
+
+def test_frames_after_a_seek_have_full_size(numbered_clip: Path) -> None:
+    with open_source(numbered_clip) as source:
+        source.seek(1.0)
+        frame = source.read()
+    assert frame is not None
+    assert frame.image.shape == (HEIGHT, WIDTH, 3)
+
+
+def test_error_of_a_filter_names_the_file(numbered_clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(pictures: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+        yield next(pictures)
+        raise av.error.ArgumentError(22, "Invalid argument")
+
+    monkeypatch.setattr("livefan.io.video.deinterlaced", failing)
+    with open_source(numbered_clip) as source:
+        assert source.read() is not None
+        with pytest.raises(LivefanError, match=r"clip\.mp4: cannot be decoded \(Invalid argument\)"):
+            source.read()
+    with open_source(numbered_clip) as source, pytest.raises(LivefanError, match=r"clip\.mp4: "):
+        source.seek(1.0)
+
+
+def test_closed_source_leaves_no_picture_and_no_decoder(numbered_clip: Path) -> None:
+    """A reference cycle would keep a decoder's threads and memory until the garbage collector runs."""
+
+    def pictures() -> int:
+        return sum(type(each) is av.VideoFrame for each in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = pictures()
+        for _ in range(3):
+            with open_source(numbered_clip) as source:
+                assert sum(1 for _ in source) == 60
+        del source
+        assert pictures() <= before
+    finally:
+        gc.enable()
