@@ -1,4 +1,4 @@
-"""Labelled faces on disk, in the official layouts of their data sets: one way to load them all."""
+"""Load labelled faces from data sets in their official layouts."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ __all__ = [
 
 @dataclass(frozen=True)
 class DataSet:
-    """A data set's layout.
+    """A data set and its splits.
 
     Attributes:
-        load: reads one split from the data set's folder.
-        splits: the splits it has; all have ``train`` and ``validation``.
-        test_splits: those that together hold every test face.
+        load: function that reads one split from the data set's folder.
+        splits: names of the splits; ``train`` and ``validation`` are always among them.
+        test_splits: splits that together hold every test face.
     """
 
     load: Callable[[Path, str], FaceSet]
@@ -54,12 +54,12 @@ def load(dataset: str, root: Path, split: str) -> FaceSet:
     """Load one split of a data set.
 
     Args:
-        dataset: a key of :data:`DATASETS`; ``"pts"`` is any folder of images with ``.pts`` beside them.
-        root: the folder that holds what the data set's official layout demands.
+        dataset: a key of :data:`DATASETS`; ``"pts"`` is any folder of images with ``.pts`` files beside them.
+        root: the data set's folder in its official layout.
         split: ``"train"``, ``"validation"`` (held out of the training faces), or a test split.
 
     Raises:
-        LivefanError: if there is no such split, or the folder lacks what the layout demands.
+        LivefanError: if there is no such split, or the folder lacks a part of the layout.
     """
     root, known = Path(root), DATASETS[dataset]
     if split not in known.splits:
@@ -70,24 +70,27 @@ def load(dataset: str, root: Path, split: str) -> FaceSet:
 
 
 def load_training(dataset: str, root: Path, extra: Sequence[Path] = ()) -> tuple[FaceSet, FaceSet]:
-    """The faces to train on and those to validate on.
+    """Return the training faces and the validation faces of a data set.
+
+    Training faces of a published data set are left out if their photograph is also among the validation
+    faces, or among the test faces in the folder. Faces of ``"pts"`` and ``extra`` folders all stay, since the
+    frames of one recording resemble each other.
 
     Args:
         dataset: a key of :data:`DATASETS`.
         root: the data set's folder.
-        extra: folders of images with ``.pts`` beside them, all of whose faces are trained on too.
+        extra: folders of images with ``.pts`` files beside them; their faces are added to the training faces.
 
-    Of a published data set, training faces whose photograph is also among the validation faces, or
-    among those test faces that are there, are left out. People's own folders are taken as they are:
-    the frames of a recording resemble each other by nature.
+    Raises:
+        LivefanError: if a folder lacks a part of its layout, or the landmark schemes differ.
     """
-    training, validation = _divided(dataset, root)
-    further = load_extra(extra)
-    return training if further is None else training.joined(further), validation
+    training, validation = _load_without_duplicates(dataset, root)
+    added = load_extra(extra)
+    return training if added is None else training.joined(added), validation
 
 
 def load_extra(folders: Sequence[Path]) -> FaceSet | None:
-    """The faces of people's own folders of images with ``.pts`` beside them; None without folders."""
+    """Return the faces of folders of images with ``.pts`` files beside them; None without folders."""
     joined: FaceSet | None = None
     for folder in folders:
         faces = replace(load("pts", folder, "all"), title=folder.name)
@@ -95,7 +98,7 @@ def load_extra(folders: Sequence[Path]) -> FaceSet | None:
     return joined
 
 
-def _divided(dataset: str, root: Path) -> tuple[FaceSet, FaceSet]:
+def _load_without_duplicates(dataset: str, root: Path) -> tuple[FaceSet, FaceSet]:
     training, validation = (load(dataset, root, split) for split in ("train", "validation"))
     others = [validation]
     test_splits = DATASETS[dataset].test_splits
@@ -105,5 +108,5 @@ def _divided(dataset: str, root: Path) -> tuple[FaceSet, FaceSet]:
         try:
             others.append(load(dataset, root, split))
         except LivefanError:
-            continue  # without its test faces, nothing of them can be in the training faces
+            continue  # a test split that is not in the folder
     return exclude_duplicates(training, *others), validation

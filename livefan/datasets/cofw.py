@@ -1,4 +1,4 @@
-"""COFW in its official layout: two MATLAB v7.3 files, which are HDF5, with the images inside."""
+"""Load COFW from its official layout: two MATLAB v7.3 (HDF5) files that contain the images."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _N_POINTS = COFW_29.n_points
 
 @dataclass(frozen=True)
 class _FaceCOFW(LabelledFace):
-    """A face whose image lies in the data set's file, at an index.
+    """A face whose image is an element of a cell array in the data set's file.
 
     Attributes:
-        images: name of the cell array that holds it.
-        index: its place there.
+        images: name of the cell array.
+        index: index of the image in the cell array, from 0.
     """
 
     images: str = ""
@@ -51,7 +51,7 @@ class _FaceCOFW(LabelledFace):
     def _pixels(self) -> np.ndarray:
         with _open(self.image_path) as file:
             try:
-                # MATLAB stores columns first: (channels, width, height), or (width, height) if grey.
+                # MATLAB stores arrays by column: (channels, width, height), or (width, height) if grey.
                 pixels = file[file[self.images][()].ravel()[self.index]][()].T
             except (KeyError, IndexError, OSError, ValueError, TypeError) as error:
                 raise LivefanError(f"{self.place}: cannot be read as an image ({error})") from error
@@ -64,11 +64,11 @@ class _FaceCOFW(LabelledFace):
 def load_cofw(root: Path, split: str) -> FaceSet:
     """Load a split of COFW from its official files.
 
-    ``train`` and ``validation`` divide the training file by a fixed seed; ``test`` is the official test file.
-    Coordinates are moved from MATLAB's 1-based pixels to 0-based ones.
+    ``train`` and ``validation`` divide the training file with a fixed seed; ``test`` is the official test
+    file. Coordinates are converted from MATLAB's 1-based pixels to 0-based pixels.
 
     Raises:
-        LivefanError: if the file is not there or damaged, or h5py is not installed.
+        LivefanError: if the file is missing or damaged, or h5py is not installed.
     """
     part = "test" if split == "test" else "train"
     path = root / _FILE[part]

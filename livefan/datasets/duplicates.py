@@ -17,7 +17,7 @@ from livefan.core.crop import crop_from_landmarks
 from livefan.core.errors import LivefanError
 from livefan.datasets.faces import FaceSet, LabelledFace
 
-_MOST_BITS_APART = 7
+_MOST_DIFFERENT_BITS = 7
 _HASH_CROP_PX = 128
 _DCT_PX = 32
 _LOW_FREQUENCIES = 8
@@ -54,36 +54,37 @@ def perceptual_hash(image: np.ndarray) -> np.ndarray:
 
 
 def exclude_duplicates(faces: FaceSet, *others: FaceSet) -> FaceSet:
-    """Leave out the faces that one of ``others`` holds too; they are told in :attr:`FaceSet.duplicates`.
+    """Return the faces without those that one of ``others`` also holds.
 
-    Faces whose image cannot be read stay: whoever uses them lists them as skipped.
+    The faces left out are listed in :attr:`FaceSet.duplicates`. Faces whose image cannot be read stay; their
+    users list them as skipped.
     """
-    held = [face for other in others for face in other.faces]
-    held_hashes, held = _hashes(held)
+    other_hashes, other_faces = _hashes([face for other in others for face in other.faces])
     own_hashes, readable = _hashes(faces.faces)
-    if not held or not readable:
+    if not other_faces or not readable:
         return faces
-    # Two binary vectors differ in as many places as one has ones where the other has zeros, and back.
-    own, other = own_hashes.astype(np.float32), held_hashes.astype(np.float32)
-    apart = own @ (1 - other).T + (1 - own) @ other.T
-    nearest = apart.argmin(axis=1)
-    doubles = {
-        id(face): held[index]
-        for face, index, bits in zip(readable, nearest, apart.min(axis=1), strict=True)
-        if bits <= _MOST_BITS_APART
+    # The Hamming distance: ones of one vector where the other has zeros, and the reverse.
+    own, other = own_hashes.astype(np.float32), other_hashes.astype(np.float32)
+    distances = own @ (1 - other).T + (1 - own) @ other.T
+    nearest = distances.argmin(axis=1)
+    originals = {
+        id(face): other_faces[index]
+        for face, index, bits in zip(readable, nearest, distances.min(axis=1), strict=True)
+        if bits <= _MOST_DIFFERENT_BITS
     }
     return replace(
         faces,
-        faces=[face for face in faces.faces if id(face) not in doubles],
+        faces=[face for face in faces.faces if id(face) not in originals],
         duplicates=[
-            f"{face.place}: the same photograph as {doubles[id(face)].place}"
+            f"{face.place}: the same photograph as {originals[id(face)].place}"
             for face in readable
-            if id(face) in doubles
+            if id(face) in originals
         ],
     )
 
 
 def _hashes(faces: list[LabelledFace]) -> tuple[np.ndarray, list[LabelledFace]]:
+    """Return the ``(n, 64)`` hashes of the faces whose image can be read, and these faces."""
     hashes, readable = [], []
     for face in faces:
         try:

@@ -1,4 +1,4 @@
-"""A labelled face, and a set of them: what every loader gives."""
+"""A labelled face, and a set of labelled faces, as every loader returns them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from livefan.core.landmarks import LandmarkScheme
 from livefan.core.metrics import inter_ocular
 
 _LARGEST_OVERHANG = 0.25
-"""A landmark may lie outside its image by this share of the landmark box's longer side: data sets place
-those of faces cut off by the picture's edge by guess. Farther out, the labels are of another image."""
+"""Largest distance of a landmark outside its image, as a share of the landmark box's longer side. Data sets
+guess the landmarks of faces cut off by the edge of the image; labels farther out belong to another image."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,11 @@ class LabelledFace:
     """One face with its true landmarks.
 
     Attributes:
-        image_path: the image that holds it.
+        image_path: the file that holds its image.
         points_px: ``(n, 2)`` float64 landmarks in image pixels, pixel centres at integers.
-        subset: the image set it belongs to, e.g. ``"helen/trainset"``.
-        attributes: parts of the protocol's report that it counts in, e.g. ``("pose", "blur")``.
-        occluded: ``(n,)`` bool, the landmarks that are covered, where the data set tells.
+        subset: the image set of the face, e.g. ``"helen/trainset"``.
+        attributes: parts of the protocol's report in which the face counts, e.g. ``("pose", "blur")``.
+        occluded: ``(n,)`` bool, True for occluded landmarks; None if the data set does not state it.
     """
 
     image_path: Path
@@ -39,29 +39,29 @@ class LabelledFace:
 
     @property
     def name(self) -> str:
-        """What to call it in lists and under pictures."""
+        """Short name for lists and pictures."""
         return f"{self.subset}/{self.image_path.name}"
 
     @property
     def within(self) -> str:
-        """Which face of its file it is, to follow the file's name; empty where a file holds one."""
+        """Suffix that distinguishes several faces of one file; empty for a file with one face."""
         return ""
 
     @property
     def place(self) -> str:
-        """Where it is to be found: the file and which face of it, told from every other."""
+        """Path of the file and :attr:`within`; unique for each face."""
         return f"{self.image_path}{self.within}"
 
     @property
     def photograph(self) -> str:
-        """The photograph it was cut from: its faces are never divided between training and validation."""
+        """Name of the photograph; faces of one photograph are all for training or all for validation."""
         return self.image_path.stem
 
     def read_image(self) -> np.ndarray:
-        """The image, ``(height, width, 3)`` uint8 BGR.
+        """Return the image, ``(height, width, 3)`` uint8 BGR.
 
         Raises:
-            LivefanError: if it cannot be read, or the landmarks lie outside it.
+            LivefanError: if the image cannot be read, or landmarks lie far outside.
         """
         image = self._pixels()
         last = np.array(image.shape[1::-1]) - 1
@@ -82,14 +82,14 @@ class LabelledFace:
 
 @dataclass(frozen=True)
 class FaceSet:
-    """Labelled faces of one scheme, and what was left out of them.
+    """Labelled faces of one landmark scheme, and a record of the faces left out.
 
     Attributes:
-        scheme: the landmarks that every face has.
+        scheme: the landmark scheme of every face.
         faces: the faces.
-        absent: image sets of the split that are not there.
-        skipped: files passed over, each with the reason.
-        duplicates: faces left out because another set holds them too, each with its double.
+        absent: folders of the split's image sets that do not exist.
+        skipped: files that could not be used, each with the reason.
+        duplicates: faces left out because another set also holds them, each with its counterpart.
         title: data set and split, e.g. ``"300w train"``.
     """
 
@@ -101,10 +101,10 @@ class FaceSet:
     title: str = ""
 
     def joined(self, other: FaceSet) -> FaceSet:
-        """The faces of both sets.
+        """Return the faces of both sets as one.
 
         Raises:
-            LivefanError: if they are of different schemes.
+            LivefanError: if the landmark schemes differ.
         """
         self.check_scheme(other)
         return FaceSet(
@@ -117,10 +117,10 @@ class FaceSet:
         )
 
     def check_scheme(self, other: FaceSet) -> None:
-        """Refuse a set of another scheme than this one's.
+        """Raise an error for a set of another landmark scheme.
 
         Raises:
-            LivefanError: if it is of one.
+            LivefanError: if the landmark schemes differ.
         """
         if other.scheme != self.scheme:
             raise LivefanError(
@@ -129,10 +129,10 @@ class FaceSet:
             )
 
     def check_readable(self) -> None:
-        """Refuse a set of which no image can be read; no more are read than it takes to find one that can.
+        """Raise an error if no image of the set can be read; stop at the first readable one.
 
         Raises:
-            LivefanError: if it is such a set.
+            LivefanError: if no image can be read.
         """
         skipped = list(self.skipped)
         for face in self.faces:
@@ -145,10 +145,10 @@ class FaceSet:
         raise self.unusable(skipped)
 
     def unusable(self, skipped: Sequence[str]) -> LivefanError:
-        """The error of a set without a face that can be used.
+        """Return the error for a set without a usable face.
 
         Args:
-            skipped: what was passed over, each with the reason, the unreadable images among it.
+            skipped: files that could not be used, each with the reason; unreadable images included.
         """
         title = self.title or "the split"
         if not skipped:
@@ -159,7 +159,12 @@ class FaceSet:
         )
 
     def in_scheme(self, scheme: LandmarkScheme, indices: tuple[int, ...]) -> FaceSet:
-        """The same faces with the landmarks of another scheme, picked from theirs by index."""
+        """Return the faces with the landmarks of another scheme.
+
+        Args:
+            scheme: the other scheme.
+            indices: for each landmark of the other scheme, its index in this set's scheme.
+        """
         order = list(indices)
         faces = [
             replace(
@@ -173,16 +178,16 @@ class FaceSet:
 
 
 def fault_of(points_px: np.ndarray, scheme: LandmarkScheme) -> str:
-    """Why no error can be measured against a face's ``(n, 2)`` labels, in words; empty where one can."""
+    """Return why a face's ``(n, 2)`` labels cannot be used as ground truth; empty if they can."""
     if not np.isfinite(points_px).all():
         return "a coordinate is not finite"
-    if not inter_ocular(points_px[None], scheme)[0] > 0:  # a file that holds the place of labels, say
+    if not inter_ocular(points_px[None], scheme)[0] > 0:  # such as a file of placeholder labels
         return "the outer eye corners fall together"
     return ""
 
 
 def print_skipped(lines: Sequence[str]) -> None:
-    """Say on standard error what was passed over, a line each, and how much that is in all."""
+    """Print skipped files on standard error, one line each, and their number."""
     for line in lines:
         print(f"skipped: {line}", file=sys.stderr)
     if lines:

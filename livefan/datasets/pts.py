@@ -18,11 +18,11 @@ from livefan.io.pts_file import read_pts
 
 SPLITS = ("train", "validation", "all")
 LABELS_NAME = "labels.json"
-"""What :mod:`livefan.training.pseudo_label` writes beside the faces that it labels."""
-_FIRST = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
-"""Of several images of one name which is taken, these in order before the other kinds."""
+"""File that :mod:`livefan.training.pseudo_label` writes beside the faces that it labels."""
+_PREFERRED = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
+"""Order of preference among several images with the same stem, before all other suffixes."""
 _PTS = "*.[pP][tT][sS]"
-"""Cameras and old tools write names in capitals."""
+"""Cameras and old tools write suffixes in capitals."""
 
 
 def add_folder(
@@ -32,8 +32,16 @@ def add_folder(
     into: FaceSet,
     kind: type[LabelledFace] = LabelledFace,
 ) -> None:
-    """Add every image of a folder that has a usable ``.pts`` beside it, as a face of class ``kind``."""
-    files, images = _shown(folder.glob(_PTS)), _images_by_stem(folder)
+    """Add a face for every image of a folder that has a usable ``.pts`` file beside it.
+
+    Args:
+        folder: the folder; its subfolders are ignored.
+        subset: the image set of the faces.
+        attributes: the attributes of the faces.
+        into: the set to which faces and skipped files are added.
+        kind: the class of the faces.
+    """
+    files, images = _visible(folder.glob(_PTS)), _images_by_stem(folder)
     if not files:
         into.skipped.append(f"{folder}: holds no .pts file")
         return
@@ -57,22 +65,22 @@ def add_folder(
         into.faces.append(kind(image, points, subset, attributes))
 
 
-def _shown(paths: Iterable[Path]) -> list[Path]:
-    """The files among them in order, without those that macOS leaves beside others (``._1.pts``)."""
+def _visible(paths: Iterable[Path]) -> list[Path]:
+    """Return the files among the paths, sorted, without the ``._`` files that macOS leaves beside others."""
     return sorted(path for path in paths if not path.name.startswith("._") and path.is_file())
 
 
 def _images_by_stem(folder: Path) -> dict[str, Path]:
-    """A folder's images, one of each name."""
-    kinds = (*_FIRST, *sorted(IMAGE_SUFFIXES.difference(_FIRST)))
-    images = [path for path in _shown(folder.iterdir()) if path.suffix.lower() in kinds]
+    """Return a folder's images by stem, one for each."""
+    kinds = (*_PREFERRED, *sorted(IMAGE_SUFFIXES.difference(_PREFERRED)))
+    images = [path for path in _visible(folder.iterdir()) if path.suffix.lower() in kinds]
     images.sort(key=lambda path: kinds.index(path.suffix.lower()), reverse=True)
     return {path.stem: path for path in images}
 
 
 @dataclass(frozen=True)
 class _OwnFace(LabelledFace):
-    """Faces of one recording stay together, by the names of frames that ``label`` and nobody else gives."""
+    """A face of a user's folder; ``photograph`` is the recording for names that ``label`` gives to frames."""
 
     _appended: ClassVar = re.compile(r"-frame\d{6,}_\d+$")
 
@@ -83,22 +91,22 @@ class _OwnFace(LabelledFace):
 
 @dataclass(frozen=True)
 class _FaceByLabel(_OwnFace):
-    """A face that ``label`` has written: those of one photograph differ in a last number."""
+    """A face written by ``label``; names of faces of one photograph differ in their last number."""
 
     _appended: ClassVar = re.compile(r"(-frame\d{6,})?_\d+$")
 
 
 def load_pts_folder(root: Path, split: str) -> FaceSet:
-    """Load a folder of images with ``.pts`` files, and the folders in it.
+    """Load a folder of images with ``.pts`` files, and its subfolders.
 
-    The number of points that most files hold decides the scheme; files with another are listed as skipped.
-    ``all`` takes every face; ``train`` and ``validation`` divide them, a tenth of all for validation, by
-    photograph, which a recording that ``label`` has labelled counts as too.
+    The number of points in most files decides the landmark scheme; files with another number are skipped.
+    ``all`` returns every face. ``train`` and ``validation`` divide them by photograph, a tenth for
+    validation; a recording labelled by ``label`` counts as one photograph.
 
     Raises:
         LivefanError: if there is no ``.pts`` file, or no scheme has that number of points.
     """
-    files = _shown(root.rglob(_PTS))
+    files = _visible(root.rglob(_PTS))
     if not files:
         raise LivefanError(f"{root}: holds no .pts file; --root must hold images with .pts beside them")
     result = FaceSet(_scheme_of(files), [])
@@ -116,7 +124,7 @@ def _scheme_of(files: list[Path]) -> LandmarkScheme:
         try:
             counts[len(read_pts(path))] += 1
         except LivefanError:
-            continue  # add_folder meets the file again, and lists it
+            continue  # add_folder reads the file again, and lists it as skipped
     by_count = {scheme.n_points: scheme for scheme in SCHEMES.values()}
     count = counts.most_common(1)[0][0] if counts else 0
     if count not in by_count:

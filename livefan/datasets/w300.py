@@ -1,4 +1,4 @@
-"""300W in its official layout: four image sets, each image beside its ``.pts``."""
+"""Load 300W from its official layout: four image sets, each image with its ``.pts`` file beside it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SPLITS = tuple(_IMAGE_SETS)
 
 @dataclass(frozen=True)
 class _Face300W(LabelledFace):
-    """Several faces of one photograph differ in a last number: ``1051618982_1``, ``1051618982_2``."""
+    """A face; names of faces of one photograph differ in a last number: ``1051618982_1``, ``1051618982_2``."""
 
     @property
     def photograph(self) -> str:
@@ -37,13 +37,12 @@ class _Face300W(LabelledFace):
 def load_300w(root: Path, split: str) -> FaceSet:
     """Load a split of 300W from its official layout.
 
-    ``train`` and ``validation`` divide the official training images: a tenth of each image set is
-    held out, by photograph and a fixed seed. ``common``, ``challenging`` and ``full`` are the
-    official test sets. An image set that is not there is named in :attr:`FaceSet.absent`, a file that cannot
-    be used in :attr:`FaceSet.skipped`.
+    ``train`` and ``validation`` divide the official training images by photograph with a fixed seed; a tenth
+    of each image set is held out. ``common``, ``challenging`` and ``full`` are the official test sets.
+    Missing image sets are listed in :attr:`FaceSet.absent`, unusable files in :attr:`FaceSet.skipped`.
 
     Raises:
-        LivefanError: if none of the split's image sets is there.
+        LivefanError: if the split has no usable face.
     """
     result = FaceSet(IBUG_68, [])
     for subset, attributes in _IMAGE_SETS[split].items():

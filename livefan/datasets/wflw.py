@@ -1,4 +1,4 @@
-"""WFLW in its official layout: one list of faces for training and one for testing."""
+"""Load WFLW from its official layout: one list of faces for training and one for testing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from livefan.datasets.holdout import divide
 
 SPLITS = ("train", "validation", "test")
 ATTRIBUTES = ("pose", "expression", "illumination", "make-up", "occlusion", "blur")
-"""The flags of a face, in the order of its line; a face may have several, or none."""
+"""Attributes of a face, in the order of the flags in its line; a face may have several, or none."""
 
 _IMAGES = "WFLW_images"
 _LIST = "WFLW_annotations/list_98pt_rect_attr_train_test/list_98pt_rect_attr_{}.txt"
@@ -24,7 +24,7 @@ _N_VALUES = _N_COORDINATES + 4 + len(ATTRIBUTES)
 
 @dataclass(frozen=True)
 class _FaceWFLW(LabelledFace):
-    """An image belongs to an event, and may hold several faces."""
+    """A face of WFLW, whose images lie in folders by event and may hold several faces."""
 
     @property
     def name(self) -> str:
@@ -43,11 +43,11 @@ class _FaceWFLW(LabelledFace):
 def load_wflw(root: Path, split: str) -> FaceSet:
     """Load a split of WFLW from its official layout.
 
-    ``train`` and ``validation`` divide the training list by photograph and a fixed seed; ``test`` is the
-    official test list. Coordinates are taken as they are, counted from zero.
+    ``train`` and ``validation`` divide the training list by photograph with a fixed seed; ``test`` is the
+    official test list. Coordinates are 0-based pixels, as in the list.
 
     Raises:
-        LivefanError: if the list or the folder of images is not there, or no line can be used.
+        LivefanError: if the list or the folder of images is missing, or no line can be used.
     """
     part = "test" if split == "test" else "train"
     path, images = root / _LIST.format(part), root / _IMAGES

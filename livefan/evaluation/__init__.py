@@ -1,1 +1,1 @@
-"""Accuracy of weights on labelled faces."""
+"""Measure the accuracy of networks on labelled faces, and report it."""

@@ -1,4 +1,4 @@
-"""Measure weights on labelled faces, by the protocol of their data set."""
+"""Measure the accuracy of a network on labelled faces, by the protocol of their data set."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ from livefan.runtimes.base import Runtime
 from livefan.tracking.landmarker import locate
 
 CROPS = ("landmarks", "detector")
+"""Ways to crop a face: around its true landmarks, or around the detected face."""
 
 
 @dataclass(frozen=True)
-class Measured:
-    """A face and what a network made of it.
+class EvaluatedFace:
+    """A labelled face and the landmarks that a network predicted.
 
     Attributes:
         face: the face with its true landmarks.
-        predicted_px: ``(n, 2)`` landmarks in image pixels; None if the detector did not find the face.
-        nme: inter-ocular error in percent; infinite if it was not found.
+        predicted_px: ``(n, 2)`` landmarks in image pixels; None if the detector missed the face.
+        nme: normalised mean error (NME) in percent of the inter-ocular distance; infinite for a missed face.
     """
 
     face: LabelledFace
@@ -39,35 +40,36 @@ class Measured:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A network measured over a set of faces in one way.
+    """The accuracy of a network on a set of faces, with one crop and one decoder.
 
     Attributes:
-        scheme: the landmarks.
-        crop, decoder: how the faces were cut and the heatmaps read.
-        measured: each face that could be read.
-        skipped: files that could not be read, passed over.
+        scheme: the landmark scheme.
+        crop: one of :data:`CROPS`.
+        decoder: name of the heatmap decoder.
+        faces: each face whose image could be read.
+        skipped: files that could not be read, each with the reason.
     """
 
     scheme: LandmarkScheme
     crop: str
     decoder: str
-    measured: list[Measured]
+    faces: list[EvaluatedFace]
     skipped: list[str]
 
     @property
     def n_missed(self) -> int:
-        """Faces that the detector did not find."""
-        return sum(each.predicted_px is None for each in self.measured)
+        """Number of faces that the detector missed."""
+        return sum(each.predicted_px is None for each in self.faces)
 
     @property
     def errors(self) -> np.ndarray:
-        """``(faces,)`` inter-ocular NMEs in percent, infinite for a face that was missed."""
-        return np.array([each.nme for each in self.measured])
+        """``(faces,)`` float64 inter-ocular NMEs in percent, infinite for missed faces."""
+        return np.array([each.nme for each in self.faces])
 
     @property
     def accuracy(self) -> Accuracy:
-        """Errors of all faces; those missed have no NME but count as failures."""
-        found = [each for each in self.measured if each.predicted_px is not None]
+        """Accuracy over all faces; missed faces have no NME but count as failures."""
+        found = [each for each in self.faces if each.predicted_px is not None]
         shape = (-1, self.scheme.n_points, 2)
         return measure(
             np.array([each.predicted_px for each in found], np.float64).reshape(shape),
@@ -77,25 +79,25 @@ class Evaluation:
         )
 
     def numbers(self) -> dict[str, float | None]:
-        """The figures by name, NMEs and failure rate in percent; one that is undefined is None."""
+        """Return the figures by name, NMEs and failure rate in percent; an undefined figure is None."""
         figures = asdict(self.accuracy) | {"n_missed": self.n_missed}
         return {name: value if math.isfinite(value) else None for name, value in figures.items()}
 
     def subsets(self) -> dict[str, Evaluation]:
-        """The same over each part of the protocol's report, and each image set where there are several.
+        """Return an evaluation for each attribute, and for each image set if there are several.
 
-        A face may be in several parts, as in WFLW's.
+        A face may have several attributes, as in WFLW.
         """
-        attributes = list(dict.fromkeys(name for each in self.measured for name in each.face.attributes))
-        image_sets = list(dict.fromkeys(each.face.subset for each in self.measured))
-        parts = {name: [m for m in self.measured if name in m.face.attributes] for name in attributes}
+        attributes = list(dict.fromkeys(name for each in self.faces for name in each.face.attributes))
+        image_sets = list(dict.fromkeys(each.face.subset for each in self.faces))
+        parts = {name: [m for m in self.faces if name in m.face.attributes] for name in attributes}
         if len(image_sets) > 1:
-            parts |= {name: [m for m in self.measured if m.face.subset == name] for name in image_sets}
-        return {name: replace(self, measured=part, skipped=[]) for name, part in parts.items()}
+            parts |= {name: [m for m in self.faces if m.face.subset == name] for name in image_sets}
+        return {name: replace(self, faces=part, skipped=[]) for name, part in parts.items()}
 
-    def worst(self, count: int) -> list[Measured]:
-        """The faces with the largest errors, the worst first; those missed before all."""
-        return sorted(self.measured, key=lambda each: -each.nme)[:count]
+    def worst(self, count: int) -> list[EvaluatedFace]:
+        """Return the faces with the largest errors, missed faces first, then the largest error."""
+        return sorted(self.faces, key=lambda each: -each.nme)[:count]
 
 
 def evaluate(
@@ -109,19 +111,21 @@ def evaluate(
     """Measure a network on labelled faces.
 
     Args:
-        crop: ``"landmarks"`` cuts around the true landmark box, as papers do; ``"detector"`` finds
-            each face and looks twice, as the live application does.
+        runtime: the network.
+        faces: the labelled faces, of the network's landmark scheme.
+        crop: ``"landmarks"`` crops around the true landmarks, as papers do; ``"detector"`` detects the face
+            and crops again around the first prediction, as the live application does.
         flip: average each prediction with that for the mirrored image.
-        decoder: what to call the runtime's decoder in reports.
+        decoder: name of the runtime's decoder in reports.
 
     Raises:
-        LivefanError: if the weights are of another scheme, or no face could be read.
+        LivefanError: if the network has another landmark scheme, or no face could be read.
     """
     if runtime.scheme != faces.scheme:
         raise LivefanError(
             f"the weights are of scheme {runtime.scheme.name}, the faces of {faces.scheme.name}"
         )
-    measured, skipped = [], list(faces.skipped)
+    evaluated, skipped = [], list(faces.skipped)
     with FaceDetector() if crop == "detector" else nullcontext() as detector:
         framing = load_framing()
         for face in tqdm(faces.faces, "evaluating", leave=False, disable=None):
@@ -132,16 +136,16 @@ def evaluate(
                 continue
             first = _first_crop(face, image, detector, framing)
             if first is None:
-                measured.append(Measured(face, None, math.inf))
+                evaluated.append(EvaluatedFace(face, None, math.inf))
                 continue
             points_px = _predict(runtime, image, first, flip)
             if detector is not None:
                 again = upright_crop(points_px, faces.scheme)
                 points_px = _predict(runtime, image, again, flip)
-            measured.append(Measured(face, points_px, _error(points_px, face.points_px, faces.scheme)))
-    if not measured:
+            evaluated.append(EvaluatedFace(face, points_px, _error(points_px, face.points_px, faces.scheme)))
+    if not evaluated:
         raise faces.unusable(skipped)
-    return Evaluation(faces.scheme, crop, decoder, measured, skipped)
+    return Evaluation(faces.scheme, crop, decoder, evaluated, skipped)
 
 
 def _first_crop(
@@ -154,17 +158,17 @@ def _first_crop(
 
 
 def _predict(runtime: Runtime, image: np.ndarray, crop: Crop, flip: bool) -> np.ndarray:
-    """Landmarks of the face in a crop, ``(n, 2)`` image pixels."""
+    """Return the landmarks of the face in a crop, ``(n, 2)`` image pixels."""
     crop = crop.sized(runtime.input_size)
-    (seen,) = locate(runtime, image, [crop])
+    (located,) = locate(runtime, image, [crop])
     if not flip:
-        return seen.points_px
+        return located.points_px
     last = image.shape[1] - 1
     mirrored = replace(crop, centre_px=(last - crop.centre_px[0], crop.centre_px[1]), angle=-crop.angle)
     (other,) = locate(runtime, np.ascontiguousarray(image[:, ::-1]), [mirrored])
     offset_px = runtime.mirror_offset * crop.side_px * np.array([math.cos(crop.angle), math.sin(crop.angle)])
-    back = other.points_px[runtime.scheme.mirror_order] * (-1, 1) + (last, 0) + 2 * offset_px
-    return (seen.points_px + back) / 2
+    unmirrored_px = other.points_px[runtime.scheme.mirror_order] * (-1, 1) + (last, 0) + 2 * offset_px
+    return (located.points_px + unmirrored_px) / 2
 
 
 def _error(predicted_px: np.ndarray, truth_px: np.ndarray, scheme: LandmarkScheme) -> float:

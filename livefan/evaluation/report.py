@@ -1,4 +1,4 @@
-"""What an evaluation found, for people to read: a table, a curve, and the worst faces to look at."""
+"""Report evaluations: a table, a cumulative error curve, and a sheet of the worst faces."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from livefan.core.crop import crop_from_landmarks
 from livefan.core.metrics import FAILURE_THRESHOLD
-from livefan.evaluation.evaluate import Evaluation, Measured
+from livefan.evaluation.evaluate import EvaluatedFace, Evaluation
 
 _TRUTH, _PREDICTED = (80, 220, 80), (60, 60, 255)
 _TILE_PX = 256
@@ -20,9 +20,10 @@ _COLUMNS = ("n_faces", "nme_inter_ocular", "nme_inter_pupil", "failure_rate", "a
 
 
 def rows(evaluations: Sequence[Evaluation]) -> list[dict[str, object]]:
-    """A row of figures for each evaluation as a whole, followed by its subsets', for tables and JSON.
+    """Return one row of figures for each evaluation, followed by one for each of its subsets.
 
-    ``failure_threshold`` is the NME in percent that failure rate and area under the curve go by.
+    ``failure_threshold`` is the NME in percent above which a face counts as a failure, and up to which the
+    area under the curve is taken.
     """
     return [
         {
@@ -39,7 +40,7 @@ def rows(evaluations: Sequence[Evaluation]) -> list[dict[str, object]]:
 
 
 def table(evaluations: Sequence[Evaluation]) -> str:
-    """The rows as text in columns; NMEs and failure rate in percent."""
+    """Return the rows as text in columns; NMEs and failure rate in percent."""
     threshold = FAILURE_THRESHOLD[evaluations[0].scheme.name]
     measures = ["faces", "NME ocular", "NME pupil", f"FR > {threshold:g}", "AUC", "missed"]
     heads = ["crop", "decoder", "subset", *measures]
@@ -58,11 +59,11 @@ def table(evaluations: Sequence[Evaluation]) -> str:
 
 
 def draw_ced(evaluations: Sequence[Evaluation], path: Path) -> None:
-    """Plot the cumulative error curve of each evaluation, up to its failure threshold, as a PNG.
+    """Write the cumulative error curves up to the failure threshold as a PNG.
 
-    Where there is one evaluation alone, the parts of the protocol have curves too.
+    Several evaluations have one curve each. A single evaluation also has a curve for each attribute.
     """
-    # Imported here: it takes a second that no other command should wait for.
+    # Imported here, since the import takes a second.
     from matplotlib import color_sequences
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -81,9 +82,9 @@ def draw_ced(evaluations: Sequence[Evaluation], path: Path) -> None:
     axes.set_prop_cycle(color=["black", *color_sequences["tab10"]])
     curves = {f"{each.crop}, {each.decoder}": each for each in evaluations}
     if len(evaluations) == 1:
-        (way,) = curves
-        axes.set_title(f"Cumulative error, {way}")
-        curves = {"all": evaluations[0], **_protocol_parts(evaluations[0])}
+        (setting,) = curves
+        axes.set_title(f"Cumulative error, {setting}")
+        curves = {"all": evaluations[0], **_by_attribute(evaluations[0])}
     for name, part in curves.items():
         errors = np.sort(part.errors)
         share = 100 * np.arange(1, len(errors) + 1) / len(errors)
@@ -104,29 +105,34 @@ def draw_ced(evaluations: Sequence[Evaluation], path: Path) -> None:
     figure.savefig(path, format="png", bbox_inches="tight")
 
 
-def _protocol_parts(evaluation: Evaluation) -> dict[str, Evaluation]:
-    named = {name for each in evaluation.measured for name in each.face.attributes}
+def _by_attribute(evaluation: Evaluation) -> dict[str, Evaluation]:
+    named = {name for each in evaluation.faces for name in each.face.attributes}
     return {name: part for name, part in evaluation.subsets().items() if name in named}
 
 
-def draw_faces_sheet(measured: Sequence[Measured], path: Path) -> None:
-    """Draw faces side by side as a PNG: truth in green, prediction in red, the error and name below."""
-    tiles = [_tile(each) for each in measured]
+def draw_faces_sheet(faces: Sequence[EvaluatedFace], path: Path) -> None:
+    """Write a sheet of faces as a PNG: true landmarks in green, predicted ones in red, error and name below.
+
+    Raises:
+        LivefanError: if an image can no longer be read.
+        OSError: if the sheet cannot be written.
+    """
+    tiles = [_tile(face) for face in faces]
     across = max(1, math.ceil(math.sqrt(len(tiles))))
     tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % across)
     sheet = np.vstack([np.hstack(tiles[i : i + across]) for i in range(0, len(tiles), across)])
-    cv2.imwrite(str(path), sheet)
+    path.write_bytes(cv2.imencode(".png", sheet)[1].tobytes())
 
 
-def _tile(measured: Measured) -> np.ndarray:
-    face = measured.face
+def _tile(evaluated: EvaluatedFace) -> np.ndarray:
+    face = evaluated.face
     crop = replace(crop_from_landmarks(face.points_px), size=_TILE_PX)
     tile = crop.cut(face.read_image()).copy()
-    for points_px, colour in ((face.points_px, _TRUTH), (measured.predicted_px, _PREDICTED)):
+    for points_px, colour in ((face.points_px, _TRUTH), (evaluated.predicted_px, _PREDICTED)):
         if points_px is not None:
             for x, y in np.round(16 * crop.to_crop(points_px)).astype(int).tolist():
                 cv2.circle(tile, (x, y), 24, colour, -1, cv2.LINE_AA, 4)
-    error = f"{measured.nme:.1f} %" if math.isfinite(measured.nme) else "not found"
+    error = f"{evaluated.nme:.1f} %" if math.isfinite(evaluated.nme) else "not found"
     for line, text in enumerate((face.name[-34:], error)):
         at = (4, _TILE_PX - 6 - 14 * line)
         for colour, width in (((0, 0, 0), 3), ((255, 255, 255), 1)):

@@ -146,7 +146,7 @@ def quantise(
         kept = {"weights_sha256": weights.sha256, "validation": validation.title}
         of_int8 = measured["int8"]
         print_skipped(of_int8.skipped)
-        _write_precisions(weights, kept | {"faces": len(of_int8.measured), "nme": nme})
+        _write_precisions(weights, kept | {"faces": len(of_int8.faces), "nme": nme})
     return Quantised(int8_path(weights), len(crops), nme)
 
 

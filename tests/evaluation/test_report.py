@@ -1,0 +1,46 @@
+"""Tables and plots of evaluations."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import pytest
+from matplotlib.figure import Figure
+
+from livefan.evaluation.evaluate import Evaluation
+from livefan.evaluation.report import draw_ced, rows, table
+
+
+def test_table_has_a_line_for_each_evaluation_and_subset(evaluation: Evaluation):
+    lines = table([evaluation, replace(evaluation, decoder="argmax")]).splitlines()
+    assert len(lines) == 1 + 2 * 6
+    assert lines[0].split("  ")[0] == "crop"
+    assert "FR > 8" in lines[0]
+    # Means of the eyes' points are 17.4 apart: 5 points at 10 and one at 50, 30.
+    assert lines[2].split()[2:] == ["common", "3", "3.43", "11.49", "0", "0.5713", "0"]
+    assert {(row["scheme"], row["failure_threshold"]) for row in rows([evaluation])} == {("300w-68", 8.0)}
+    assert [row["subset"] for row in rows([evaluation])][:3] == ["all", "common", "challenging"]
+
+
+def test_legend_of_the_error_curves_lies_beside_the_plot(
+    evaluation: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    drawn = []
+    save = Figure.savefig
+    monkeypatch.setattr(
+        Figure, "savefig", lambda self, *given, **named: (drawn.append(self), save(self, *given, **named))
+    )
+    kinds = [f"kind {number}" for number in range(10)]
+    first = evaluation.faces[0]
+    faces = [replace(first, face=replace(first.face, attributes=(kind,))) for kind in kinds]
+    one = replace(evaluation, faces=faces)
+    results = [replace(one, crop=crop, decoder=name) for crop in "ab" for name in "cd"]
+    for evaluations, labels in (([one], ["all", *kinds]), (results, ["a, c", "a, d", "b, c", "b, d"])):
+        draw_ced(evaluations, tmp_path / "ced.png")
+        (axes,) = drawn[-1].axes
+        assert [line.get_label().rsplit(" (", 1)[0] for line in axes.lines] == labels
+        assert len({line.get_color() for line in axes.lines}) == len(labels)
+        beside, curves = axes.get_legend().get_window_extent(), axes.get_window_extent()
+        assert beside.x0 > curves.x1
+        assert beside.y0 > curves.y0
+        assert cv2.imread(str(tmp_path / "ced.png")).shape[1] > beside.x1 - curves.x0  # no label is cut off
