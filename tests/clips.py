@@ -105,3 +105,10 @@ def moved(photo: np.ndarray, right: float, down: float = 0.0) -> np.ndarray:
     """A photograph moved by some pixels; its edges are drawn out."""
     matrix = np.array([[1, 0, right], [0, 1, down]], np.float64)
     return cv2.warpAffine(photo, matrix, photo.shape[1::-1], borderMode=cv2.BORDER_REPLICATE)
+
+
+def recoloured(photo: np.ndarray) -> np.ndarray:
+    """Return a photograph with other colours of skin and hair."""
+    lab = cv2.cvtColor(photo, cv2.COLOR_BGR2LAB).astype(int)
+    lab += [-25, 8, 18]
+    return cv2.cvtColor(np.clip(lab, 0, 255).astype(np.uint8), cv2.COLOR_LAB2BGR)

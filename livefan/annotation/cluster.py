@@ -8,7 +8,8 @@ from typing import Any
 from livefan.annotation.batch import Outcome, Task, log_failure, run_task
 from livefan.core.errors import LivefanError
 
-_CONNECT_S = 10
+CONNECT_S = 10
+"""Seconds to wait for an answer of the scheduler."""
 
 
 def run_on_cluster(tasks: Sequence[Task], address: str) -> Iterator[Outcome]:
@@ -29,7 +30,7 @@ def run_on_cluster(tasks: Sequence[Task], address: str) -> Iterator[Outcome]:
         raise LivefanError("--scheduler needs dask.distributed; run: pip install livefan[cluster]") from error
     try:
         client = distributed.Client(  # type: ignore[no-untyped-call]
-            address, timeout=_CONNECT_S, set_as_default=False
+            address, timeout=CONNECT_S, set_as_default=False
         )
     except (OSError, ValueError, TimeoutError) as error:
         raise LivefanError(f"{address}: no Dask scheduler answers there; start one or check it") from error

@@ -1,4 +1,4 @@
-"""Annotating one recording: each frame a row at its own timestamp, and all else of the file as it was."""
+"""Annotating one recording: every frame has a row with its own timestamp."""
 
 import io
 import json
@@ -7,7 +7,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import av
 import cv2
 import numpy as np
 import pyarrow as pa
@@ -25,14 +24,10 @@ from clips import (
 import livefan
 from livefan.annotation import postprocess
 from livefan.annotation.annotate import AnnotationResult, annotate
-from livefan.annotation.codecs import CODECS, VIDEO_SUFFIXES, VideoFormat
 from livefan.annotation.outputs import Outputs
 from livefan.annotation.settings import AnnotationSettings
-from livefan.cli.commands import annotate as command
-from livefan.cli.commands import options
 from livefan.core.errors import LivefanError
 from livefan.core.landmarks import IBUG_68
-from livefan.drawing.faces import STYLE_PARTS
 from livefan.formats.registry import SUFFIXES
 from livefan.measures.aspect_ratios import aspect_ratios
 from livefan.measures.head_pose import head_pose
@@ -45,7 +40,7 @@ def small(photo: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def walk(small: np.ndarray) -> list[np.ndarray]:
-    """A face that moves, is away for three frames, and comes back."""
+    """A face that moves, is absent for three frames, and returns."""
     empty = np.full_like(small, 90)
     return (
         [moved(small, 2 * n) for n in range(4)] + [empty] * 3 + [moved(small, 14 + 2 * n) for n in range(4)]
@@ -53,13 +48,13 @@ def walk(small: np.ndarray) -> list[np.ndarray]:
 
 
 def run(recording: Path, base: Path, *formats: str, **settings: object) -> tuple[AnnotationResult, pa.Table]:
-    """Annotate into data alone, and read it back."""
+    """Annotate a recording as data only, and load the data."""
     outputs = Outputs(base, None, formats or (".parquet",))
     done = annotate(recording, outputs, AnnotationSettings(**settings))  # type: ignore[arg-type]
     return done, livefan.load_annotations(outputs.tables[0])
 
 
-def test_every_frame_has_a_row_whether_it_has_a_face_or_not(tmp_path: Path, walk: list[np.ndarray]):
+def test_every_frame_has_a_row_with_or_without_a_face(tmp_path: Path, walk: list[np.ndarray]):
     clip = write_recording(tmp_path / "walk.mkv", walk)
     done, table = run(clip, tmp_path / "out", longest_gap=0.0)
     assert (done.n_frames, done.n_with_face, done.n_faces, done.problems) == (11, 8, 1, [])
@@ -69,22 +64,22 @@ def test_every_frame_has_a_row_whether_it_has_a_face_or_not(tmp_path: Path, walk
     assert set(table["damage"].to_pylist()) == {""}
 
 
-def test_a_short_gap_is_filled_and_marked(tmp_path: Path, walk: list[np.ndarray]):
+def test_short_gap_is_filled_and_marked(tmp_path: Path, walk: list[np.ndarray]):
     clip = write_recording(tmp_path / "walk.mkv", walk)
     _, table = run(clip, tmp_path / "out", longest_gap=0.5)
     found = table["found"].to_pylist()
     assert found == ["forwards"] * 4 + ["filled"] * 3 + ["forwards"] * 4
     x = table["nose_bridge_3_x"].to_numpy()
-    assert np.all(np.diff(x) > 0)  # it goes on through the gap
-    assert table["nose_bridge_3_raw_x"].to_pylist()[4:7] == [None] * 3  # nothing was measured there
+    assert np.all(np.diff(x) > 0)  # the face moves on in the gap
+    assert table["nose_bridge_3_raw_x"].to_pylist()[4:7] == [None] * 3  # not measured there
     assert table["nose_bridge_3_confidence"].to_pylist()[4:7] == [0.0] * 3
 
 
 @pytest.mark.parametrize(("longest_gap", "filled"), [(0.5, 8), (0.3, 0)])
-def test_a_gap_is_filled_wholly_or_not_at_all(
+def test_gap_is_filled_completely_or_not_at_all(
     tmp_path: Path, small: np.ndarray, monkeypatch: pytest.MonkeyPatch, longest_gap: float, filled: int
 ):
-    """Also where it is longer than what smoothing looks at."""
+    """Also a gap that is longer than the context of the smoothing."""
     for name in ("CHUNK", "CONTEXT", "REACH"):
         monkeypatch.setattr(postprocess, name, 4)
     empty = np.full_like(small, 90)
@@ -93,23 +88,25 @@ def test_a_gap_is_filled_wholly_or_not_at_all(
     assert table["found"].to_pylist().count("filled") == filled
 
 
-def test_all_formats_hold_the_same(tmp_path: Path, walk: list[np.ndarray]):
+def test_all_formats_hold_the_same_annotation(tmp_path: Path, walk: list[np.ndarray]):
     clip = write_recording(tmp_path / "walk.mp4", walk)
     outputs = Outputs(tmp_path / "out", None, SUFFIXES)
     annotate(clip, outputs, AnnotationSettings(longest_gap=0.1))
     tables = {end: livefan.load_annotations(path) for end, path in zip(SUFFIXES, outputs.tables, strict=True)}
-    wanted = tables.pop(".parquet")
-    assert wanted.num_rows == 11
+    expected = tables.pop(".parquet")
+    assert expected.num_rows == 11
     points = tables.pop(".pts")
     for table in tables.values():
-        assert table.equals(wanted)
-    kept = [name for name in wanted.schema.names if name.endswith(("_x", "_y")) and "raw" not in name]
+        assert table.equals(expected)
+    kept = [name for name in expected.schema.names if name.endswith(("_x", "_y")) and "raw" not in name]
     kept += ["frame", "pts", "time_s", "damage", "track_id", "left", "top", "right", "bottom"]
-    assert points.select(kept).equals(wanted.select(kept))
+    assert points.select(kept).equals(expected.select(kept))
     assert points["yaw_deg"].null_count == 11
 
 
-def test_the_numbers_are_those_of_the_face(tmp_path: Path, photo: np.ndarray, pipeline: livefan.Pipeline):
+def test_data_are_the_landmarks_of_the_pipeline(
+    tmp_path: Path, photo: np.ndarray, pipeline: livefan.Pipeline
+):
     cv2.imwrite(str(tmp_path / "in.png"), photo)
     _, table = run(tmp_path / "in.png", tmp_path / "out")
     (face,) = pipeline.process_image(photo)
@@ -123,7 +120,7 @@ def test_the_numbers_are_those_of_the_face(tmp_path: Path, photo: np.ndarray, pi
     np.testing.assert_allclose(box, face.box_px, atol=6e-4)
 
 
-def test_a_header_says_how_the_numbers_came_about(tmp_path: Path, small: np.ndarray):
+def test_metadata_describe_recording_model_and_units(tmp_path: Path, small: np.ndarray):
     clip = write_recording(tmp_path / "clip.mp4", [small] * 2)
     _, table = run(clip, tmp_path / "out", ".csv")
     header = json.loads((tmp_path / "out.livefan.json").read_text())
@@ -152,7 +149,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_whatever_ffmpeg_reads(tmp_path: Path, small: np.ndarray, name: str):
+def test_codecs_and_containers_that_ffmpeg_reads(tmp_path: Path, small: np.ndarray, name: str):
     clip = write_recording(tmp_path / name, [moved(small, 2 * n) for n in range(4)], coding=KINDS[name])
     outputs = Outputs(tmp_path / "out")
     done = annotate(clip, outputs)
@@ -164,17 +161,7 @@ def test_whatever_ffmpeg_reads(tmp_path: Path, small: np.ndarray, name: str):
     assert np.abs(pictures[0].astype(int) - small).mean() > 0.5  # something was drawn
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
-def test_a_variable_rate_is_kept_to_the_tick(tmp_path: Path, small: np.ndarray, suffix: str):
-    times = [0, 10, 50, 51, 300, 1000]
-    clip = write_recording(tmp_path / "in.mkv", [small] * 6, milliseconds=times)
-    outputs = Outputs(tmp_path / "out", suffix)
-    annotate(clip, outputs)
-    assert read_pictures(outputs.picture or clip)[1] == [Fraction(time, 1000) for time in times]
-    assert livefan.load_annotations(outputs.tables[0])["pts"].to_pylist() == times
-
-
-def test_sizes_that_are_odd_grow_by_a_row_and_turned_ones_come_upright(tmp_path: Path, small: np.ndarray):
+def test_odd_sizes_grow_by_a_row_and_rotated_video_is_upright(tmp_path: Path, small: np.ndarray):
     odd = write_recording(tmp_path / "odd.mkv", [small[:-1, :-1]], coding=Coding("ffv1", "bgr0", {}))
     turned = write_recording(
         tmp_path / "turned.mp4",
@@ -189,8 +176,8 @@ def test_sizes_that_are_odd_grow_by_a_row_and_turned_ones_come_upright(tmp_path:
         assert pictures[0].shape == (180, 320, 3)
 
 
-def test_pose_and_openings_are_those_of_the_face_as_shown(tmp_path: Path, photo: np.ndarray):
-    """A recording whose pixels are half as wide again as they are high, as on wide DVDs."""
+def test_pose_and_aspect_ratios_use_displayed_pixels(tmp_path: Path, photo: np.ndarray):
+    """The pixels of the recording are 1.5 times as wide as high, as on wide DVDs."""
 
     def wide(stream: Any) -> None:
         stream.codec_context.sample_aspect_ratio = Fraction(3, 2)
@@ -201,138 +188,17 @@ def test_pose_and_openings_are_those_of_the_face_as_shown(tmp_path: Path, photo:
     shown = np.array(columns) * (1.5, 1.0)
     assert table["mouth_opening"][0].as_py() == pytest.approx(aspect_ratios(shown, IBUG_68).mouth, abs=1e-3)
     pose = head_pose(shown, IBUG_68, 480, 270)
-    for column, wanted in (("yaw_deg", pose.yaw), ("roll_deg", pose.roll), ("z_mm", pose.translation_mm[2])):
-        assert table[column][0].as_py() == pytest.approx(wanted, abs=0.02 * max(1, abs(wanted) / 10)), column
-
-
-def test_sound_subtitles_and_metadata_are_kept(tmp_path: Path, small: np.ndarray):
-    clip = write_recording(
-        tmp_path / "in.mp4",
-        [small] * 30,
-        sound=True,
-        subtitles=["one", "two"],
-        metadata={"title": "A talk", "artist": "Her"},
-    )
-    for suffix, kept in ((".mp4", ["audio", "subtitle"]), (".mkv", ["audio"])):
-        outputs = Outputs(tmp_path / f"out{suffix}", suffix)
-        done = annotate(clip, outputs)
-        picture = outputs.picture or clip
-        for kind in kept:
-            assert read_packets(picture, kind) == read_packets(clip, kind)
-        assert read_pictures(picture)[1] == [Fraction(n, 25) for n in range(30)]
-        with av.open(str(picture)) as container:
-            metadata = {key.lower(): value for key, value in container.metadata.items()}
-        assert (metadata["title"], metadata["artist"]) == ("A talk", "Her")
-        if "subtitle" in kept:
-            assert done.problems == []
-        else:
-            (problem,) = done.problems
-            assert "subtitle stream 2 (mov_text) does not fit into .mkv" in problem
-
-
-def with_chapters(clip: Path, path: Path) -> Path:
-    """A copy of a recording with two chapters, whose titles MP4 keeps in a track of its own."""
-    with av.open(str(clip)) as recording, av.open(str(path), "w") as container:
-        copies = {stream.index: container.add_stream_from_template(stream) for stream in recording.streams}
-        spans = [(0, 20, "Before"), (20, 1000, "After")]
-        container.set_chapters(
-            [
-                {
-                    "id": start,
-                    "start": start,
-                    "end": end,
-                    "time_base": Fraction(1, 50),
-                    "metadata": {"title": title},
-                }
-                for start, end, title in spans
-            ]
+    for column, expected in (
+        ("yaw_deg", pose.yaw),
+        ("roll_deg", pose.roll),
+        ("z_mm", pose.translation_mm[2]),
+    ):
+        assert table[column][0].as_py() == pytest.approx(expected, abs=0.02 * max(1, abs(expected) / 10)), (
+            column
         )
-        for packet in recording.demux():
-            if packet.size:
-                packet.stream = copies[packet.stream_index]
-                container.mux(packet)
-    return path
 
 
-def test_chapters_are_kept_and_cost_no_sound(tmp_path: Path, small: np.ndarray):
-    clip = with_chapters(
-        write_recording(tmp_path / "in.mp4", [small] * 10, sound=True), tmp_path / "chapters.mp4"
-    )
-    with av.open(str(clip)) as recording:
-        assert [stream.type for stream in recording.streams] == ["video", "audio", "data"]
-    outputs = Outputs(tmp_path / "out")
-    assert annotate(clip, outputs).problems == []
-    picture = outputs.picture or clip
-    assert read_packets(picture, "audio") == read_packets(clip, "audio")
-    with av.open(str(picture)) as container:
-        assert [chapter["metadata"]["title"] for chapter in container.chapters()] == ["Before", "After"]
-
-
-def test_a_stream_that_does_not_fit_costs_no_other(tmp_path: Path, small: np.ndarray):
-    """QuickTime refuses FLAC only when its header is written."""
-    clip = tmp_path / "in.mkv"
-    plain = write_recording(tmp_path / "plain.mkv", [small] * 10, sound=True)
-    with av.open(str(plain)) as recording, av.open(str(clip), "w") as container:
-        copies = {stream.index: container.add_stream_from_template(stream) for stream in recording.streams}
-        music = container.add_stream("flac", rate=8000, layout="mono")
-        silence = av.AudioFrame.from_ndarray(np.zeros((1, 4000), np.int16), format="s16", layout="mono")
-        silence.sample_rate = 8000
-        container.start_encoding()
-        container.mux([packet for frame in (silence, None) for packet in music.encode(frame) if packet.size])
-        for packet in recording.demux():
-            if packet.size:
-                packet.stream = copies[packet.stream_index]
-                container.mux(packet)
-    outputs = Outputs(tmp_path / "out", ".mov")
-    (problem,) = annotate(clip, outputs).problems
-    assert "audio stream 2 (flac) does not fit into .mov" in problem
-    assert [data for _, data in read_packets(outputs.picture or clip, "audio")] == [
-        data for _, data in read_packets(clip, "audio")
-    ]
-
-
-def test_mpeg_streams_whose_clock_begins_anywhere(tmp_path: Path, small: np.ndarray):
-    clip = write_recording(
-        tmp_path / "in.ts", [small] * 5, sound=True, coding=Coding("mpeg2video", options={"b": "4M"})
-    )
-    outputs = Outputs(tmp_path / "out")
-    assert annotate(clip, outputs).problems == []
-    picture = outputs.picture or clip
-    apart = np.subtract(read_pictures(clip)[1], read_pictures(picture)[1])
-    assert len(set(apart)) == 1  # all frames by the same time
-    sound = [
-        before[0] - after[0]
-        for before, after in zip(read_packets(clip, "audio"), read_packets(picture, "audio"), strict=True)
-    ]
-    assert sound == pytest.approx([float(apart[0])] * len(sound), abs=1e-4)  # and the sound with them
-
-
-@pytest.mark.parametrize("codec", list(CODECS))
-def test_the_video_can_be_coded_in_several_ways(
-    tmp_path: Path, small: np.ndarray, codec: str, capfd: pytest.CaptureFixture[str]
-):
-    clip = write_recording(tmp_path / "in.mkv", [moved(small, 2 * n) for n in range(5)])
-    sizes = []
-    for quality in (20, 45):
-        suffix = CODECS[codec].suffixes[-1]
-        outputs = Outputs(tmp_path / f"out{quality}", suffix, ())
-        annotate(clip, outputs, AnnotationSettings(video=VideoFormat(codec, quality)))
-        _, times = read_pictures(outputs.picture or clip)
-        assert times == [Fraction(n, 25) for n in range(5)]
-        sizes.append((outputs.picture or clip).stat().st_size)
-    assert sizes[0] > sizes[1]
-    assert capfd.readouterr().err == ""  # encoders keep their settings to themselves
-    with pytest.raises(LivefanError, match="does not hold"):
-        annotate(clip, Outputs(tmp_path / "no", ".mov"), AnnotationSettings(video=VideoFormat("vp9")))
-
-
-def test_command_line_lists_all_codecs_and_drawing_parts():
-    assert tuple(CODECS) == command.CODECS
-    assert VIDEO_SUFFIXES == (".mp4", ".mov", ".mkv", ".webm")
-    assert options.STYLE_PARTS == STYLE_PARTS
-
-
-def test_an_image_becomes_an_image(tmp_path: Path, photo: np.ndarray):
+def test_image_is_annotated_as_an_image(tmp_path: Path, photo: np.ndarray):
     cv2.imwrite(str(tmp_path / "in.png"), photo)
     outputs = Outputs(tmp_path / "out", ".png")
     annotate(tmp_path / "in.png", outputs)
@@ -345,9 +211,7 @@ def test_an_image_becomes_an_image(tmp_path: Path, photo: np.ndarray):
 
 
 @pytest.mark.parametrize("spec", ["", "frame_%03d.png"])
-def test_an_image_sequence_is_a_recording_and_an_unreadable_image_a_gap(
-    tmp_path: Path, small: np.ndarray, spec: str
-):
+def test_image_sequence_marks_an_unreadable_image_as_a_gap(tmp_path: Path, small: np.ndarray, spec: str):
     folder = tmp_path / "frames"
     folder.mkdir()
     for number in range(4):
@@ -364,7 +228,7 @@ def test_an_image_sequence_is_a_recording_and_an_unreadable_image_a_gap(
     assert read_pictures(outputs.picture or folder)[1] == [0, Fraction(1, 25), Fraction(3, 25)]
 
 
-def test_standard_input(tmp_path: Path, small: np.ndarray, monkeypatch: pytest.MonkeyPatch):
+def test_standard_input_is_annotated(tmp_path: Path, small: np.ndarray, monkeypatch: pytest.MonkeyPatch):
     clip = write_recording(tmp_path / "in.mkv", [small] * 3, sound=True)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(clip.read_bytes())))
     outputs = Outputs(tmp_path / "out", ".mkv")
@@ -374,16 +238,3 @@ def test_standard_input(tmp_path: Path, small: np.ndarray, monkeypatch: pytest.M
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         *("in.mkv", "out.csv", "out.livefan.json", "out.mkv")
     ]
-
-
-def test_a_face_that_was_looked_for_late_is_followed_back_to_where_it_came(tmp_path: Path, small: np.ndarray):
-    """While one face is followed the detector looks for others once a second; offline none of it is lost."""
-    alone = np.hstack([small, np.full_like(small, 90)])
-    both = np.hstack([small, small[:, ::-1]])
-    clip = write_recording(tmp_path / "in.mkv", [alone] * 6 + [both] * 24)
-    _, table = run(clip, tmp_path / "out")
-    second = table.filter(pa.compute.equal(table["track_id"], 2))
-    assert second["frame"].to_pylist() == list(range(6, 30))
-    found = second["found"].to_pylist()
-    assert set(found[:15]) == {"backwards"}
-    assert found[-1] == "forwards"

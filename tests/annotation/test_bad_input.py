@@ -1,4 +1,4 @@
-"""Bad input is the normal case: one clear line each, nothing overwritten, nothing half, nothing lost."""
+"""Bad input gives one clear line; no file is overwritten, incomplete or lost."""
 
 import random
 from collections.abc import Iterable, Iterator
@@ -26,7 +26,7 @@ def small(photo: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory, small: np.ndarray) -> Path:
-    """40 frames, a key frame every ten, the index in front."""
+    """A recording of 40 frames with a key frame every ten."""
     path = tmp_path_factory.mktemp("plain") / "plain.mkv"
     pictures = [moved(small, n / 2) for n in range(40)]
     coding = Coding(options={"crf": "16", "preset": "ultrafast", "g": "10"})
@@ -51,7 +51,7 @@ def without_frames(path: Path) -> Path:
 
 
 def unreadable(folder: Path, plain: Path) -> Iterator[Path]:
-    """Files of which nothing can be annotated."""
+    """Yield files that contain no readable frame."""
     for name, content in (
         ("empty.mp4", b""),
         ("text.mp4", b"not a video"),
@@ -65,21 +65,21 @@ def unreadable(folder: Path, plain: Path) -> Iterator[Path]:
     yield folder / "missing.mp4"
 
 
-def test_what_cannot_be_read_is_one_line_and_leaves_nothing(
+def test_unreadable_recording_gives_one_line_error_and_no_files(
     tmp_path: Path, plain: Path, capsys: pytest.CaptureFixture[str]
 ):
     out = tmp_path / "out"
     out.mkdir()
     for path in unreadable(tmp_path, plain):
         assert main(["annotate", str(path), "-o", str(out / "o.mp4")]) == 2, path.name
-        said = capsys.readouterr().err
-        assert said.startswith("livefan: "), path.name
-        assert said.count("\n") == 1, said
-        assert path.name in said
+        message = capsys.readouterr().err
+        assert message.startswith("livefan: "), path.name
+        assert message.count("\n") == 1, message
+        assert path.name in message
         assert list(out.iterdir()) == [], path.name
 
 
-def test_outputs_that_cannot_be_are_refused_before_any_work(
+def test_impossible_outputs_are_refused_before_the_work(
     tmp_path: Path, plain: Path, capsys: pytest.CaptureFixture[str]
 ):
     taken = tmp_path / "taken.csv"
@@ -89,7 +89,7 @@ def test_outputs_that_cannot_be_are_refused_before_any_work(
     images = tmp_path / "images"
     images.mkdir()
     (images / "a_1.png").write_bytes(b"precious")
-    for arguments, said in (
+    for arguments, message in (
         ([images, "-o", images / "a_1.png", "--overwrite"], "a_1.png: is the input"),
         ([images / "a_%d.png", "-o", images / "a_1.png", "--overwrite"], "a_1.png: is the input"),
         ([copy, "-o", copy], "is the input"),
@@ -110,7 +110,7 @@ def test_outputs_that_cannot_be_are_refused_before_any_work(
     ):
         assert main(["annotate", *map(str, arguments)]) == 2
         error = capsys.readouterr().err
-        assert said in error
+        assert message in error
         assert error.count("\n") == 1
     assert taken.read_text() == "precious"
     assert copy.read_bytes() == plain.read_bytes()
@@ -118,7 +118,7 @@ def test_outputs_that_cannot_be_are_refused_before_any_work(
     assert (images / "a_1.png").read_bytes() == b"precious"
 
 
-def test_overwriting_replaces_all_of_it(tmp_path: Path, plain: Path):
+def test_overwrite_replaces_files_and_folders(tmp_path: Path, plain: Path):
     outputs = Outputs(tmp_path / "out", None, (".csv", ".pts"))
     outputs.tables[0].write_text("old")
     (tmp_path / "out.pts").mkdir()
@@ -128,7 +128,7 @@ def test_overwriting_replaces_all_of_it(tmp_path: Path, plain: Path):
     assert not (tmp_path / "out.pts/old.pts").exists()
 
 
-def test_a_cut_recording_keeps_what_is_left(tmp_path: Path, plain: Path):
+def test_truncated_recording_keeps_its_readable_frames(tmp_path: Path, plain: Path):
     cut = tmp_path / "cut.mkv"
     cut.write_bytes(plain.read_bytes()[: plain.stat().st_size // 2])
     outputs = Outputs(tmp_path / "out")
@@ -141,7 +141,7 @@ def test_a_cut_recording_keeps_what_is_left(tmp_path: Path, plain: Path):
 
 
 def damage(recording: Path, damaged: Path) -> Path:
-    """A copy with noise in its middle."""
+    """Copy a recording with random bytes in the middle."""
     data = bytearray(recording.read_bytes())
     middle = len(data) // 2
     data[middle : middle + 600] = random.Random(0).randbytes(600)
@@ -149,7 +149,7 @@ def damage(recording: Path, damaged: Path) -> Path:
     return damaged
 
 
-def test_damage_in_the_middle_is_marked_and_what_follows_is_kept(tmp_path: Path, plain: Path):
+def test_damaged_frames_are_marked_and_later_frames_kept(tmp_path: Path, plain: Path):
     damaged = damage(plain, tmp_path / "damaged.mkv")
     outputs = Outputs(tmp_path / "out")
     done = annotate(damaged, outputs)
@@ -165,8 +165,8 @@ def test_damage_in_the_middle_is_marked_and_what_follows_is_kept(tmp_path: Path,
         assert read_pictures(outputs.picture or damaged)[1] == [frame.timestamp for frame in source]
 
 
-def test_only_frames_that_are_missing_count_as_lost(tmp_path: Path, small: np.ndarray):
-    """Pictures that begin after the sound make a file look longer than its frames are many."""
+def test_late_start_of_video_does_not_count_as_lost_frames(tmp_path: Path, small: np.ndarray):
+    """Audio that begins before the video makes the duration longer than the number of frames implies."""
     times = [400 + 40 * n for n in range(40)]
     pictures = [moved(small, n / 2) for n in range(40)]
     coding = Coding(options={"crf": "16", "preset": "ultrafast", "g": "10"})
@@ -176,7 +176,7 @@ def test_only_frames_that_are_missing_count_as_lost(tmp_path: Path, small: np.nd
     assert f"frames lost: {40 - done.n_frames}," in problem
 
 
-def test_timestamps_that_jump_back_are_moved_on_and_said(tmp_path: Path, small: np.ndarray):
+def test_timestamps_that_jump_back_are_shifted_and_reported(tmp_path: Path, small: np.ndarray):
     part = write_recording(
         tmp_path / "part.ts", [small] * 30, sound=True, coding=Coding("mpeg2video", options={"b": "1M"})
     )
@@ -186,13 +186,13 @@ def test_timestamps_that_jump_back_are_moved_on_and_said(tmp_path: Path, small: 
     done = annotate(joined, outputs)
     assert any("timestamps jump back" in problem for problem in done.problems)
     times = livefan.load_annotations(outputs.tables[0])["time_s"].to_numpy()
-    assert len(times) >= 59  # FFmpeg takes the picture at the seam for a damaged one
+    assert len(times) >= 59  # FFmpeg reports the picture at the seam as damaged
     assert np.all(np.diff(times) > 0)
     assert len(read_pictures(outputs.picture or joined)[0]) == len(times)
 
 
-def test_frames_as_wide_as_a_street(tmp_path: Path):
-    """20 000 x 2: H.264 cannot; the data can."""
+def test_very_wide_frames_give_data_but_no_h264_video(tmp_path: Path):
+    """H.264 cannot encode 20,000 x 2 pixels."""
     wide = np.full((2, 20000, 3), 90, np.uint8)
     clip = write_recording(tmp_path / "wide.mkv", [wide] * 2, coding=Coding("ffv1", "yuv420p", {}))
     with pytest.raises(LivefanError, match=r"20000 x 2"):
@@ -204,7 +204,7 @@ def test_frames_as_wide_as_a_street(tmp_path: Path):
 
 
 def mutated(data: bytes, seed: int) -> bytes:
-    """A recording with some bytes changed, left out, put in, or its end cut off."""
+    """Return a recording with bytes changed, removed or inserted, or truncated."""
     chance, changed = random.Random(seed), bytearray(data)
     for _ in range(chance.randint(1, 6)):
         at = chance.randrange(len(changed))
@@ -222,7 +222,7 @@ def mutated(data: bytes, seed: int) -> bytes:
 
 
 def fuzzed(folder: Path, seeds: Iterable[int]) -> None:
-    """Annotate mutated recordings: each becomes whole outputs, or one line and nothing."""
+    """Annotate mutated recordings: each gives complete outputs, or a one-line error and no files."""
     photo = next(iter(VideoSource(str(bundled_clip()), "clip"))).image
     pictures = [moved(shrunk(photo, 96, 72), n) for n in range(6)]
     kinds = {
@@ -249,9 +249,9 @@ def fuzzed(folder: Path, seeds: Iterable[int]) -> None:
         try:
             done = annotate(clip, outputs, AnnotationSettings(max_faces=1))
         except LivefanError as error:
-            said = str(error)
-            assert "\n" not in said, (seed, said)
-            assert list(out.iterdir()) == [], (seed, said)
+            message = str(error)
+            assert "\n" not in message, (seed, message)
+            assert list(out.iterdir()) == [], (seed, message)
         else:
             tables = [livefan.load_annotations(path) for path in outputs.tables]
             assert [table["frame"].to_pylist() for table in tables] == [list(range(done.n_frames))] * 2, seed
@@ -262,11 +262,11 @@ def fuzzed(folder: Path, seeds: Iterable[int]) -> None:
         clip.unlink()
 
 
-def test_mutated_recordings_neither_crash_nor_leave_halves(tmp_path: Path):
-    # The last one shows a second face only after a first one was lost: never more than one at a time.
+def test_mutated_recordings_give_complete_outputs_or_one_line_errors(tmp_path: Path):
+    # In the last one a second face appears after the first is lost: never more than one at a time.
     fuzzed(tmp_path, [*range(12), 86])
 
 
 @pytest.mark.fuzz
-def test_a_thousand_mutated_recordings(tmp_path: Path):
+def test_thousand_mutated_recordings(tmp_path: Path):
     fuzzed(tmp_path, range(12, 1012))

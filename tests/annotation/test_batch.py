@@ -1,52 +1,46 @@
-"""Many recordings: named, done in processes or on a cluster, each once, and told of in a table."""
+"""Annotating many recordings in worker processes."""
 
-import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
-import tomllib
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
-from clips import moved, shrunk, write_recording
+from clips import shrunk, write_recording
 
 import livefan
 from livefan.annotation import batch
-from livefan.annotation import cluster as cluster_module
 from livefan.annotation.batch import Outcome, Task, run_batch
-from livefan.annotation.cluster import run_on_cluster
 from livefan.annotation.outputs import Outputs
 from livefan.annotation.settings import AnnotationSettings
 from livefan.cli.main import main
-from livefan.core.errors import LivefanError
 
 
-def test_a_folder_is_done_and_what_failed_is_told(
+def test_folder_is_annotated_and_failures_are_reported(
     tmp_path: Path, talks: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
-    tmp_path = tmp_path / "annotated"  # is made
+    tmp_path = tmp_path / "annotated"  # created by the command
     arguments = ["annotate", str(talks), "-o", str(tmp_path), "--no-video", "--jobs", "2", "--quiet"]
     assert main(arguments) == 2
-    said = capsys.readouterr()
-    lines = said.out.splitlines()
+    printed = capsys.readouterr()
+    lines = printed.out.splitlines()
     assert [line.split()[0] for line in lines] == [
         *("recording", "a2.mp4", "a10.mkv", "b.webm.mkv", "broken.mp4")
     ]
     assert lines[1].split()[1:4] == ["4", "4", "1"]
     assert [line.split()[-1] for line in lines[1:]] == ["done", "done", "done", "failed"]
-    assert said.err.count("\n") == 1
-    assert "broken.mp4: not a video" in said.err
+    assert printed.err.count("\n") == 1
+    assert "broken.mp4: not a video" in printed.err
     assert livefan.load_annotations(tmp_path / "a10.csv").num_rows == 6
     assert livefan.load_annotations(tmp_path / "b.webm.csv").num_rows == 5
     assert len(list(tmp_path.iterdir())) == 6
 
-    monkeypatch.setattr(batch, "annotate", None)  # given again, what is done is not done again
+    monkeypatch.setattr(batch, "annotate", None)  # a second run skips finished recordings
     tasks = [
         Task(recording, outputs, AnnotationSettings())
         for recording, outputs in zip([str(talks / "a2.mp4")], [Outputs(tmp_path / "a2", None)], strict=True)
@@ -56,7 +50,7 @@ def test_a_folder_is_done_and_what_failed_is_told(
     assert batch.run_task(tasks[0]).failed
 
 
-def test_an_output_of_something_else_is_not_taken_for_done(tmp_path: Path, talks: Path):
+def test_output_of_other_settings_does_not_count_as_done(tmp_path: Path, talks: Path):
     task = Task(str(talks / "a2.mp4"), Outputs(tmp_path / "x", None), AnnotationSettings())
     assert batch.run_task(task).result
     assert batch.run_task(task) == Outcome(task.recording)
@@ -66,11 +60,11 @@ def test_an_output_of_something_else_is_not_taken_for_done(tmp_path: Path, talks
 
 
 @pytest.mark.parametrize("died_clearing", [False, True])
-def test_what_a_process_left_that_died_with_its_outputs_in_place_is_cleared_up(
+def test_work_folder_of_a_process_that_died_at_the_end_is_removed(
     tmp_path: Path, talks: Path, monkeypatch: pytest.MonkeyPatch, died_clearing: bool
 ):
     def die(*_: object) -> None:
-        raise KeyboardInterrupt  # stands for the kill: nothing behind it is done
+        raise KeyboardInterrupt  # like a kill: no later line runs
 
     task = Task(str(talks / "a2.mp4"), Outputs(tmp_path / "x", None), AnnotationSettings())
     with monkeypatch.context() as patched:
@@ -82,7 +76,7 @@ def test_what_a_process_left_that_died_with_its_outputs_in_place_is_cleared_up(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x.csv", "x.livefan.json"]
 
 
-def test_the_work_of_another_run_on_an_output_is_left_alone(tmp_path: Path, talks: Path):
+def test_work_folder_of_another_run_is_left_alone(tmp_path: Path, talks: Path):
     task = Task(str(talks / "a2.mp4"), Outputs(tmp_path / "x", None), AnnotationSettings())
     assert batch.run_task(task).result
     task.outputs.work.mkdir()
@@ -90,7 +84,7 @@ def test_the_work_of_another_run_on_an_output_is_left_alone(tmp_path: Path, talk
     assert task.outputs.work.is_dir()
 
 
-def test_a_process_that_dies_takes_only_its_recording_with_it(
+def test_worker_that_dies_costs_only_its_recording(
     tmp_path: Path, talks: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(batch, "run_task", dying_task)
@@ -105,7 +99,7 @@ def test_a_process_that_dies_takes_only_its_recording_with_it(
 
 
 def dying_task(task: Task) -> Outcome:
-    """Dies of one of the recordings, as of a fault in a decoder."""
+    """End the process at one of the recordings, like a crash in a decoder."""
     if task.recording.endswith("a10.mkv"):
         os._exit(11)
     return Outcome(task.recording)
@@ -207,84 +201,16 @@ def is_running(process: int) -> bool:
         return False
 
 
-@pytest.fixture
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
-    """A Dask scheduler on a free port of loopback, and two workers without nannies."""
-    pytest.importorskip("distributed")
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    told = tmp_path_factory.mktemp("cluster") / "scheduler.json"
-    apart = ["--scheduler-file", str(told), "--host", "127.0.0.1", "--no-dashboard"]
-    commands = [
-        ["distributed.cli.dask_scheduler", *apart, "--port", "0", "--no-show"],
-        *[["distributed.cli.dask_worker", *apart, "--nthreads", "1", "--no-nanny"]] * 2,
-    ]
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-m", *command],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env=environment,
-        )
-        for command in commands
-    ]
-    while not (told.is_file() and told.read_text().endswith("}")):
-        assert started[0].poll() is None
-        time.sleep(0.05)
-    yield json.loads(told.read_text())["address"], started[1:]
-    for process in started:
-        process.kill()
-        process.wait()
-
-
-def test_a_cluster_does_each_recording_once_though_a_worker_is_killed(
-    tmp_path: Path, photo: np.ndarray, cluster: tuple[str, list[subprocess.Popen[bytes]]]
-):
-    address, workers = cluster
-    small = shrunk(photo)
-    tasks = []
-    for number in range(4):
-        clip = write_recording(tmp_path / f"{number}.mkv", [moved(small, n) for n in range(20 + number)])
-        tasks.append(Task(str(clip), Outputs(tmp_path / f"out{number}", None), AnnotationSettings()))
-    outcomes = []
-    for outcome in run_on_cluster(tasks, address):
-        outcomes.append(outcome)
-        if len(outcomes) == 1:
-            workers[0].send_signal(signal.SIGKILL)
-    assert sorted(outcome.recording for outcome in outcomes) == [task.recording for task in tasks]
-    assert [outcome.problem for outcome in outcomes] == [""] * 4
-    for number, task in enumerate(tasks):
-        assert livefan.load_annotations(task.outputs.tables[0]).num_rows == 20 + number
-    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
-
-
-def test_a_scheduler_that_is_not_there_is_one_line(
-    tmp_path: Path, talks: Path, monkeypatch: pytest.MonkeyPatch
-):
-    pytest.importorskip("distributed")
-    task = Task(str(talks / "a2.mp4"), Outputs(tmp_path / "x", None), AnnotationSettings())
-    monkeypatch.setattr(cluster_module, "_CONNECT_S", 1)
-    with pytest.raises(LivefanError, match="no Dask scheduler answers"):
-        list(run_on_cluster([task], "tcp://127.0.0.1:9"))
-
-
-def test_missing_dask_error_names_the_extra(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(LivefanError, match=r"pip install livefan\[cluster\]$"):
-        list(run_on_cluster([], "tcp://127.0.0.1:9"))
-    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
-    assert any("distributed" in each for each in project["optional-dependencies"]["cluster"])
-
-
-def test_a_batch_that_is_stopped_goes_on(tmp_path: Path, talks: Path, photo: np.ndarray):
-    """Ctrl+C reaches the command and its workers alike."""
+def test_stopped_batch_continues(tmp_path: Path, talks: Path, photo: np.ndarray):
+    """Ctrl+C reaches the command and its workers."""
     folder, out = tmp_path / "in", tmp_path / "out"
     shutil.copytree(talks, folder)
     out.mkdir()
-    # Long enough to be stopped in, after the first is done.
+    # Long enough to stop the batch after the first recording.
     write_recording(folder / "b2.mkv", [shrunk(photo)] * 1200)
     arguments = [sys.executable, "main.py", "annotate", folder, "-o", out, "--no-video", "--quiet"]
     root = Path(__file__).parents[2]
-    # Where the tests run in the background of a shell it is ignored, and what they start would inherit that.
+    # A shell ignores Ctrl+C for tests in the background, and child processes would inherit that.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     running = subprocess.Popen(
         arguments, cwd=root, start_new_session=True, stderr=subprocess.PIPE, stdout=subprocess.PIPE
@@ -293,9 +219,9 @@ def test_a_batch_that_is_stopped_goes_on(tmp_path: Path, talks: Path, photo: np.
     while not (out / "a2.csv").exists() and running.poll() is None:
         time.sleep(0.05)
     os.killpg(running.pid, signal.SIGINT)
-    _, said = running.communicate(timeout=60)
-    assert running.returncode == 130, said
-    assert said.decode().splitlines()[-1] == "livefan: stopped"
+    _, stderr = running.communicate(timeout=60)
+    assert running.returncode == 130, stderr
+    assert stderr.decode().splitlines()[-1] == "livefan: stopped"
     done = subprocess.run(arguments, cwd=root, check=False, capture_output=True, text=True)
     words = [line.split()[-1] for line in done.stdout.splitlines()[1:]]
     assert words[0] == "before"

@@ -24,7 +24,7 @@ def test_folders_globs_and_paths_name_recordings(tmp_path: Path, talks: Path, ph
     )
     assert found("-") == (["-"], False)
     cv2.imwrite(str(tmp_path / "1.png"), photo)
-    assert found(tmp_path) == ([tmp_path.name], False)  # images alone are one recording
+    assert found(tmp_path) == ([tmp_path.name], False)  # a folder of images is one recording
     (tmp_path / "empty").mkdir()
     for nothing in (tmp_path / "empty", tmp_path / "*.mp4", tmp_path / "emp*", ""):
         with pytest.raises(LivefanError, match=r"no recordings|matches no file|no recording given"):
@@ -39,7 +39,7 @@ def test_outputs_are_named_after_their_recordings(tmp_path: Path):
 
 
 def test_recordings_with_equal_names_have_unique_outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """As files of one folder on any system, and under the same names whatever else is in the batch."""
+    """The names are unique on any file system and do not depend on the rest of the batch."""
     (tmp_path / "deep/images").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "deep/images")
     recordings = [

@@ -1,4 +1,4 @@
-"""An annotation that is stopped, killed, or out of disk goes on where it was, to the same result."""
+"""An annotation that is stopped, killed, or out of disk space continues to the same result."""
 
 import os
 import shutil
@@ -27,7 +27,7 @@ FORMATS = SUFFIXES
 
 
 def shorten(patch: pytest.MonkeyPatch) -> None:
-    """Let small recordings be journalled, annotated and encoded in several lots too."""
+    """Make batches, chunks and segments so short that small recordings need several."""
     patch.setattr(measure, "BATCH", 5)
     patch.setattr(measure, "REACH", 8)
     patch.setattr(postprocess, "REACH", 8)
@@ -43,7 +43,7 @@ def short_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def talk(tmp_path_factory: pytest.TempPathFactory, photo: np.ndarray) -> Path:
-    """Two faces come, one after the other; both go for a while."""
+    """Two faces appear one after the other; both are absent for some frames."""
     small = shrunk(photo, 240, 136)
     empty = np.full_like(small, 90)
     alone, both = np.hstack([small, empty]), np.hstack([small, small[:, ::-1]])
@@ -54,34 +54,36 @@ def talk(tmp_path_factory: pytest.TempPathFactory, photo: np.ndarray) -> Path:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory, talk: Path) -> Path:
-    """The folder with what an annotation without a break makes."""
-    folder = tmp_path_factory.mktemp("whole")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory, talk: Path) -> Path:
+    """The outputs of an annotation without a stop."""
+    folder = tmp_path_factory.mktemp("uninterrupted")
     with pytest.MonkeyPatch.context() as patch:
         shorten(patch)
         annotate(talk, Outputs(folder / "out", ".mkv", FORMATS))
     return folder
 
 
-def assert_same(folder: Path, whole: Path) -> None:
-    """The data byte for byte, the sound packet for packet, the pictures by sight; and nothing else is there.
+def assert_same(folder: Path, uninterrupted: Path) -> None:
+    """Compare data byte by byte, audio by packet and pictures with a tolerance; no other file may exist.
 
-    With several threads x264 does not always code the same pictures in the same bits.
+    With several threads x264 does not always encode equal pictures to equal bits.
     """
-    assert sorted(path.name for path in folder.iterdir()) == sorted(path.name for path in whole.iterdir())
-    for path in whole.rglob("*"):
+    assert sorted(path.name for path in folder.iterdir()) == sorted(
+        path.name for path in uninterrupted.iterdir()
+    )
+    for path in uninterrupted.rglob("*"):
         if path.is_file() and path.suffix != ".mkv":
-            assert (folder / path.relative_to(whole)).read_bytes() == path.read_bytes(), path.name
-    assert read_packets(folder / "out.mkv", "audio") == read_packets(whole / "out.mkv", "audio")
+            assert (folder / path.relative_to(uninterrupted)).read_bytes() == path.read_bytes(), path.name
+    assert read_packets(folder / "out.mkv", "audio") == read_packets(uninterrupted / "out.mkv", "audio")
     pictures, times = read_pictures(folder / "out.mkv")
-    wanted, wanted_times = read_pictures(whole / "out.mkv")
-    assert times == wanted_times
-    for picture, other in zip(pictures, wanted, strict=True):
+    expected, expected_times = read_pictures(uninterrupted / "out.mkv")
+    assert times == expected_times
+    for picture, other in zip(pictures, expected, strict=True):
         assert np.abs(picture.astype(int) - other).mean() < 0.5
 
 
 def stop_at(call: int, then: Callable[[], None]) -> Callable[..., object]:
-    """Replaces a function by one that does as it does, and something else before the n-th time."""
+    """Return a patch that calls ``then`` before the n-th call of a function."""
 
     def replace(owner: object, name: str, patch: pytest.MonkeyPatch) -> None:
         real, count = getattr(owner, name), iter(range(1, 1 << 30))
@@ -112,8 +114,8 @@ def ctrl_c() -> None:
         (os, "replace", 3),
     ],
 )
-def test_stopped_anywhere_it_goes_on_to_the_same_result(
-    tmp_path: Path, talk: Path, whole: Path, owner: object, name: str, call: int
+def test_stopped_annotation_continues_to_the_same_result(
+    tmp_path: Path, talk: Path, uninterrupted: Path, owner: object, name: str, call: int
 ):
     outputs = Outputs(tmp_path / "out", ".mkv", FORMATS)
     with pytest.MonkeyPatch.context() as patch:
@@ -123,22 +125,22 @@ def test_stopped_anywhere_it_goes_on_to_the_same_result(
     if owner is not os:
         assert [path.name for path in tmp_path.iterdir()] == [".out.mkv.partial"]
     annotate(talk, outputs)
-    assert_same(tmp_path, whole)
+    assert_same(tmp_path, uninterrupted)
 
 
-def test_what_was_measured_is_not_measured_again(tmp_path: Path, talk: Path, monkeypatch: pytest.MonkeyPatch):
+def test_measured_frames_are_not_measured_again(tmp_path: Path, talk: Path, monkeypatch: pytest.MonkeyPatch):
     outputs = Outputs(tmp_path / "out", None)
     with pytest.MonkeyPatch.context() as patch:
         stop_at(23, ctrl_c)(Pipeline, "process", patch)
         with pytest.raises(KeyboardInterrupt):
             annotate(talk, outputs)
-    seen: list[int] = []
+    processed: list[int] = []
     process = Pipeline.process
     monkeypatch.setattr(
-        Pipeline, "process", lambda self, frame: seen.append(frame.index) or process(self, frame)
+        Pipeline, "process", lambda self, frame: processed.append(frame.index) or process(self, frame)
     )
     annotate(talk, outputs)
-    assert seen == list(range(20, 35))  # four batches of five had been journalled
+    assert processed == list(range(20, 35))  # the journal had four batches of five
 
 
 _KILLED = """
@@ -161,7 +163,7 @@ annotate(sys.argv[1], Outputs(Path(sys.argv[2]), ".mkv", tuple(sys.argv[3:])))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL on Windows")
-def test_killed_it_goes_on_to_the_same_result(tmp_path: Path, talk: Path, whole: Path):
+def test_killed_annotation_continues_to_the_same_result(tmp_path: Path, talk: Path, uninterrupted: Path):
     base = tmp_path / "out"
     done = subprocess.run(
         [sys.executable, "-c", _KILLED, talk, base, *FORMATS],
@@ -172,11 +174,11 @@ def test_killed_it_goes_on_to_the_same_result(tmp_path: Path, talk: Path, whole:
     assert done.returncode == -signal.SIGKILL, done.stderr.decode()
     assert [path.name for path in tmp_path.iterdir()] == [".out.mkv.partial"]
     annotate(talk, Outputs(base, ".mkv", FORMATS))
-    assert_same(tmp_path, whole)
+    assert_same(tmp_path, uninterrupted)
 
 
-def test_another_recording_or_other_settings_begin_anew(tmp_path: Path, talk: Path):
-    """What was measured on something else is of no use, and must not slip in."""
+def test_other_settings_start_anew(tmp_path: Path, talk: Path):
+    """Observations of other settings must not be used."""
     outputs = Outputs(tmp_path / "out", None)
     with pytest.MonkeyPatch.context() as patch:
         stop_at(23, ctrl_c)(Pipeline, "process", patch)
@@ -214,41 +216,41 @@ def frames(tmp_path: Path, photo: np.ndarray) -> Path:
     return tmp_path / "frames"
 
 
-def seen_after_a_stop(
+def processed_after_a_stop(
     images: Path, outputs: Outputs, between: Callable[[], None] = lambda: None
 ) -> list[int]:
-    """The frames that are looked at when an annotation goes on that was stopped at the ninth of them."""
+    """Stop an annotation at its ninth frame; return the frames that the next run processes."""
     with pytest.MonkeyPatch.context() as patch:
         stop_at(9, ctrl_c)(Pipeline, "process", patch)
         with pytest.raises(KeyboardInterrupt):
             annotate(images, outputs)
     between()
-    seen: list[int] = []
+    processed: list[int] = []
     process = Pipeline.process
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            Pipeline, "process", lambda self, frame: seen.append(frame.index) or process(self, frame)
+            Pipeline, "process", lambda self, frame: processed.append(frame.index) or process(self, frame)
         )
         annotate(images, outputs)
-    return seen
+    return processed
 
 
-def test_numbered_images_go_on_unless_they_were_replaced(tmp_path: Path, frames: Path):
+def test_image_sequence_continues_unless_an_image_was_replaced(tmp_path: Path, frames: Path):
     def replace() -> None:
         cv2.imwrite(str(frames / "f_03.png"), np.full((40, 60, 3), 90, np.uint8))
 
     images, settings = frames / "f_%02d.png", AnnotationSettings()
     outputs, other = (Outputs(tmp_path / name, None) for name in ("out", "other"))
-    assert seen_after_a_stop(images, outputs) == list(range(5, 12))
+    assert processed_after_a_stop(images, outputs) == list(range(5, 12))
     assert done_before(images, outputs, settings)
-    assert seen_after_a_stop(images, other, replace) == list(range(12))
+    assert processed_after_a_stop(images, other, replace) == list(range(12))
     assert not done_before(images, outputs, settings)
 
 
-def test_outputs_in_the_folder_of_the_images_do_not_make_it_another(frames: Path):
-    """Nor does what else is there that is not read as an image."""
+def test_outputs_in_the_folder_of_the_images_do_not_change_its_identity(frames: Path):
+    """Other files that are not images do not change it either."""
     outputs, settings = Outputs(frames / "out", ".mp4", (".csv", ".coco.json")), AnnotationSettings()
-    assert seen_after_a_stop(frames, outputs, (frames / "notes.txt").touch) == list(range(5, 12))
+    assert processed_after_a_stop(frames, outputs, (frames / "notes.txt").touch) == list(range(5, 12))
     assert done_before(frames, outputs, settings)
     Outputs(frames / "later", None).work.mkdir()
     assert done_before(frames, outputs, settings)
@@ -257,22 +259,22 @@ def test_outputs_in_the_folder_of_the_images_do_not_make_it_another(frames: Path
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
-def test_a_dead_link_among_images_is_an_image_that_cannot_be_read(tmp_path: Path, frames: Path):
+def test_dead_link_counts_as_an_unreadable_image(tmp_path: Path, frames: Path):
     (frames / "f_12.png").symlink_to(frames / "gone.png")
     done = annotate(frames, Outputs(tmp_path / "out", None))
     assert done.n_frames == 12
     assert "f_12.png" in done.problems[0]
 
 
-def test_two_at_once_do_not_get_in_each_others_way(tmp_path: Path, talk: Path):
+def test_second_run_on_the_same_output_is_refused(tmp_path: Path, talk: Path):
     outputs = Outputs(tmp_path / "out", None)
     outputs.work.mkdir()
     with Journal(outputs.work / "journal.sqlite", "another"), pytest.raises(LivefanError, match="at work"):
         annotate(talk, outputs)
-    assert outputs.work.is_dir()  # not taken from under the other
+    assert outputs.work.is_dir()  # the other run still has it
 
 
-def test_a_journal_that_is_damaged_is_begun_anew(tmp_path: Path, talk: Path, whole: Path):
+def test_damaged_journal_starts_anew(tmp_path: Path, talk: Path, uninterrupted: Path):
     outputs = Outputs(tmp_path / "out", ".mkv", FORMATS)
     with pytest.MonkeyPatch.context() as patch:
         stop_at(17, ctrl_c)(Pipeline, "process", patch)
@@ -283,13 +285,13 @@ def test_a_journal_that_is_damaged_is_begun_anew(tmp_path: Path, talk: Path, who
     data[1024:-100] = os.urandom(len(data) - 1124)
     journal.write_bytes(data)
     annotate(talk, outputs)
-    assert_same(tmp_path, whole)
+    assert_same(tmp_path, uninterrupted)
 
 
-def test_a_full_disk_is_said_and_loses_nothing(
-    tmp_path: Path, talk: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
+def test_full_database_is_reported_and_the_work_continues(
+    tmp_path: Path, talk: Path, uninterrupted: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """A database that may not grow fails as on a full disk, and is the same to SQLite."""
+    """A database at its maximum size fails like one on a full disk."""
     outputs = Outputs(tmp_path / "out", ".mkv", FORMATS)
     connect = Journal._connect
 
@@ -303,19 +305,19 @@ def test_a_full_disk_is_said_and_loses_nothing(
         with pytest.raises(StoppedError, match="make room on the disk"):
             annotate(talk, outputs)
     assert [path.name for path in tmp_path.iterdir()] == [".out.mkv.partial"]
-    seen: list[int] = []
+    processed: list[int] = []
     process = Pipeline.process
     monkeypatch.setattr(
-        Pipeline, "process", lambda self, frame: seen.append(frame.index) or process(self, frame)
+        Pipeline, "process", lambda self, frame: processed.append(frame.index) or process(self, frame)
     )
     annotate(talk, outputs)
-    assert seen[0] >= 5
-    assert_same(tmp_path, whole)
+    assert processed[0] >= 5
+    assert_same(tmp_path, uninterrupted)
 
 
 @pytest.mark.skipif(not shutil.which("unshare"), reason="needs Linux's mount namespaces")
-def test_a_disk_that_is_really_full(tmp_path: Path, talk: Path):
-    """On a file system of 512 KiB."""
+def test_full_file_system_gives_one_line_error(tmp_path: Path, talk: Path):
+    """The file system has 512 KiB."""
     command = (
         f"mount -t tmpfs -o size=512k none {tmp_path} && {sys.executable} main.py annotate {talk} "
         f"-o {tmp_path}/out.mkv --data csv,jsonl,coco; code=$?; ls -A {tmp_path}; exit $code"

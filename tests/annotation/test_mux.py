@@ -1,0 +1,136 @@
+"""The annotated video: timestamps, and copies of the other streams."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from clips import (
+    Coding,
+    read_packets,
+    read_pictures,
+    shrunk,
+    write_recording,
+)
+
+import livefan
+from livefan.annotation.annotate import annotate
+from livefan.annotation.outputs import Outputs
+
+
+@pytest.fixture(scope="module")
+def small(photo: np.ndarray) -> np.ndarray:
+    return shrunk(photo, 320, 180)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_variable_frame_rate_keeps_exact_timestamps(tmp_path: Path, small: np.ndarray, suffix: str):
+    times = [0, 10, 50, 51, 300, 1000]
+    clip = write_recording(tmp_path / "in.mkv", [small] * 6, milliseconds=times)
+    outputs = Outputs(tmp_path / "out", suffix)
+    annotate(clip, outputs)
+    assert read_pictures(outputs.picture or clip)[1] == [Fraction(time, 1000) for time in times]
+    assert livefan.load_annotations(outputs.tables[0])["pts"].to_pylist() == times
+
+
+def test_audio_subtitles_and_metadata_are_copied(tmp_path: Path, small: np.ndarray):
+    clip = write_recording(
+        tmp_path / "in.mp4",
+        [small] * 30,
+        sound=True,
+        subtitles=["one", "two"],
+        metadata={"title": "A talk", "artist": "Her"},
+    )
+    for suffix, kept in ((".mp4", ["audio", "subtitle"]), (".mkv", ["audio"])):
+        outputs = Outputs(tmp_path / f"out{suffix}", suffix)
+        done = annotate(clip, outputs)
+        picture = outputs.picture or clip
+        for kind in kept:
+            assert read_packets(picture, kind) == read_packets(clip, kind)
+        assert read_pictures(picture)[1] == [Fraction(n, 25) for n in range(30)]
+        with av.open(str(picture)) as container:
+            metadata = {key.lower(): value for key, value in container.metadata.items()}
+        assert (metadata["title"], metadata["artist"]) == ("A talk", "Her")
+        if "subtitle" in kept:
+            assert done.problems == []
+        else:
+            (problem,) = done.problems
+            assert "subtitle stream 2 (mov_text) does not fit into .mkv" in problem
+
+
+def with_chapters(clip: Path, path: Path) -> Path:
+    """Copy a recording with two chapters; MP4 keeps their titles in a track."""
+    with av.open(str(clip)) as recording, av.open(str(path), "w") as container:
+        copies = {stream.index: container.add_stream_from_template(stream) for stream in recording.streams}
+        spans = [(0, 20, "Before"), (20, 1000, "After")]
+        container.set_chapters(
+            [
+                {
+                    "id": start,
+                    "start": start,
+                    "end": end,
+                    "time_base": Fraction(1, 50),
+                    "metadata": {"title": title},
+                }
+                for start, end, title in spans
+            ]
+        )
+        for packet in recording.demux():
+            if packet.size:
+                packet.stream = copies[packet.stream_index]
+                container.mux(packet)
+    return path
+
+
+def test_chapters_and_audio_are_copied(tmp_path: Path, small: np.ndarray):
+    clip = with_chapters(
+        write_recording(tmp_path / "in.mp4", [small] * 10, sound=True), tmp_path / "chapters.mp4"
+    )
+    with av.open(str(clip)) as recording:
+        assert [stream.type for stream in recording.streams] == ["video", "audio", "data"]
+    outputs = Outputs(tmp_path / "out")
+    assert annotate(clip, outputs).problems == []
+    picture = outputs.picture or clip
+    assert read_packets(picture, "audio") == read_packets(clip, "audio")
+    with av.open(str(picture)) as container:
+        assert [chapter["metadata"]["title"] for chapter in container.chapters()] == ["Before", "After"]
+
+
+def test_stream_that_does_not_fit_is_left_out_alone(tmp_path: Path, small: np.ndarray):
+    """QuickTime refuses FLAC only when its header is written."""
+    clip = tmp_path / "in.mkv"
+    plain = write_recording(tmp_path / "plain.mkv", [small] * 10, sound=True)
+    with av.open(str(plain)) as recording, av.open(str(clip), "w") as container:
+        copies = {stream.index: container.add_stream_from_template(stream) for stream in recording.streams}
+        music = container.add_stream("flac", rate=8000, layout="mono")
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 4000), np.int16), format="s16", layout="mono")
+        silence.sample_rate = 8000
+        container.start_encoding()
+        container.mux([packet for frame in (silence, None) for packet in music.encode(frame) if packet.size])
+        for packet in recording.demux():
+            if packet.size:
+                packet.stream = copies[packet.stream_index]
+                container.mux(packet)
+    outputs = Outputs(tmp_path / "out", ".mov")
+    (problem,) = annotate(clip, outputs).problems
+    assert "audio stream 2 (flac) does not fit into .mov" in problem
+    assert [data for _, data in read_packets(outputs.picture or clip, "audio")] == [
+        data for _, data in read_packets(clip, "audio")
+    ]
+
+
+def test_mpeg_clock_with_an_offset_starts_at_zero(tmp_path: Path, small: np.ndarray):
+    clip = write_recording(
+        tmp_path / "in.ts", [small] * 5, sound=True, coding=Coding("mpeg2video", options={"b": "4M"})
+    )
+    outputs = Outputs(tmp_path / "out")
+    assert annotate(clip, outputs).problems == []
+    picture = outputs.picture or clip
+    apart = np.subtract(read_pictures(clip)[1], read_pictures(picture)[1])
+    assert len(set(apart)) == 1  # all frames by the same time
+    sound = [
+        before[0] - after[0]
+        for before, after in zip(read_packets(clip, "audio"), read_packets(picture, "audio"), strict=True)
+    ]
+    assert sound == pytest.approx([float(apart[0])] * len(sound), abs=1e-4)  # and the sound with them
