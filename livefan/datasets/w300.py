@@ -26,7 +26,7 @@ SPLITS = tuple(_IMAGE_SETS)
 
 @dataclass(frozen=True)
 class _Face300W(LabelledFace):
-    """A face; names of faces of one photograph differ in a last number: ``1051618982_1``, ``1051618982_2``."""
+    """A face; names of several faces of one photograph end in a number: ``1051618982_1``."""
 
     @property
     def photograph(self) -> str:
