@@ -293,7 +293,7 @@ def test_full_database_is_reported_and_the_work_continues(
 ):
     """A database at its maximum size fails like one on a full disk."""
     outputs = Outputs(tmp_path / "out", ".mkv", FORMATS)
-    connect = Journal._connect
+    connect = Journal._connect  # private: only the connection has the limit that fails like a full disk
 
     def limited(self: Journal) -> object:
         database = connect(self)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -52,8 +53,7 @@ def test_tidy_table_has_one_row_for_each_landmark(tmp_path: Path, write, frames)
 
 
 def test_tidy_table_without_faces_is_empty(tmp_path: Path, write, frames):
-    frames[:] = frames[1:2]
-    frames[0].info.__dict__["index"] = 0
+    frames[:] = [replace(frames[1], info=replace(frames[1].info, index=0))]
     (path,) = write(tmp_path / "out", [".csv"])
     table = livefan.load_annotations(path, tidy=True)
     assert (len(table), table["landmark"].type.value_type) == (0, pa.string())

@@ -37,7 +37,7 @@ def test_folder_is_one_table_of_all_recordings(tmp_path: Path, write):
     assert len(livefan.load_annotations(tmp_path, tidy=True)) == 2 * 4 * 68
 
 
-def test_recordings_of_one_name_are_told_apart_by_their_data_files(tmp_path: Path, write):
+def test_recordings_with_equal_names_are_named_after_their_data_files(tmp_path: Path, write):
     for name in ("x", "y"):
         write(tmp_path / name, [".csv"], "same.mkv")
     write(tmp_path / "z", [".csv"], "other.mkv")

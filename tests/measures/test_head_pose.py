@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 import livefan
 from livefan.core.landmarks import COFW_29, IBUG_68, WFLW_98, LandmarkScheme
+
+# Private: the generic face, which a test must project to know the true pose.
 from livefan.measures.head_pose import _INDICES, _PLACES_MM, head_pose
 
 
