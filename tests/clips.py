@@ -1,4 +1,4 @@
-"""Small recordings for the tests, written by PyAV as cameras, phones and editors write them."""
+"""Small recordings in the forms that cameras, phones and editors write."""
 
 from __future__ import annotations
 
@@ -17,7 +17,14 @@ MILLISECONDS = Fraction(1, 1000)
 
 @dataclass(frozen=True)
 class Coding:
-    """How a recording is coded."""
+    """Settings of an encoder.
+
+    Attributes:
+        codec: FFmpeg's name of the encoder.
+        pixels: FFmpeg's name of the pixel format.
+        options: options of the encoder.
+        turn: called with the stream, to set its rotation.
+    """
 
     codec: str = "libx264"
     pixels: str = "yuv420p"
@@ -35,7 +42,7 @@ def write_recording(
     subtitles: Sequence[str] = (),
     metadata: dict[str, str] | None = None,
 ) -> Path:
-    """Pictures at 25 a second or at given times, with a tone and a subtitle a second where asked for."""
+    """Write a video of 25 frames a second, or at given times; a tone and a subtitle a second on request."""
     coding = coding or Coding()
     height, width = pictures[0].shape[:2]
     times = milliseconds or [40 * number for number in range(len(pictures))]
@@ -78,7 +85,7 @@ def _write_tone(container: Any, stream: Any, seconds: float) -> None:
 
 
 def read_pictures(path: Path) -> tuple[list[np.ndarray], list[Fraction]]:
-    """All pictures of a video, BGR, and their exact times in seconds."""
+    """Return all pictures of a video, BGR, and their exact timestamps in seconds."""
     with av.open(str(path)) as container:
         decoded = list(container.decode(video=0))
     times = [frame.pts * frame.time_base for frame in decoded]
@@ -86,7 +93,7 @@ def read_pictures(path: Path) -> tuple[list[np.ndarray], list[Fraction]]:
 
 
 def read_packets(path: Path, kind: str) -> list[tuple[float, bytes]]:
-    """The packets of a video's first stream of a kind, and their times in seconds."""
+    """Return timestamps in seconds and data of the packets of a video's first stream of a type."""
     with av.open(str(path)) as container:
         stream = next(stream for stream in container.streams if stream.type == kind)
         return [
@@ -97,12 +104,12 @@ def read_packets(path: Path, kind: str) -> list[tuple[float, bytes]]:
 
 
 def shrunk(photo: np.ndarray, width: int = 160, height: int = 120) -> np.ndarray:
-    """A photograph small enough to be coded quickly, its face still large enough to be found."""
+    """Return a small copy that encodes quickly and whose face can still be detected."""
     return cv2.resize(photo, (width, height), interpolation=cv2.INTER_AREA)
 
 
 def moved(photo: np.ndarray, right: float, down: float = 0.0) -> np.ndarray:
-    """A photograph moved by some pixels; its edges are drawn out."""
+    """Return a photograph shifted by some pixels; its edge pixels are repeated."""
     matrix = np.array([[1, 0, right], [0, 1, down]], np.float64)
     return cv2.warpAffine(photo, matrix, photo.shape[1::-1], borderMode=cv2.BORDER_REPLICATE)
 

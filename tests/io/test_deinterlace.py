@@ -1,4 +1,4 @@
-"""Interlaced recordings: as many pictures, at the same times, without the comb."""
+"""Deinterlacing keeps the number of pictures and their timestamps, and removes the comb."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -16,14 +16,14 @@ STEP = 6
 
 
 def moving_bar(field: int) -> np.ndarray:
-    """A bright bar, further right in each field."""
+    """Return an image of a bright bar that moves right with each field."""
     image = np.zeros((HEIGHT, WIDTH), np.uint8)
     image[:, 20 + field * STEP : 60 + field * STEP] = 255
     return image
 
 
 def write(path: Path, *, interlaced: bool) -> Path:
-    """A bar that moves from field to field."""
+    """Write a video of a bar that moves from field to field."""
     params = "tff=1" if interlaced else "crf=10"
     flags = {"flags": "+ilme+ildct"} if interlaced else {}
     with av.open(str(path), "w") as container:
@@ -44,7 +44,7 @@ def write(path: Path, *, interlaced: bool) -> Path:
 
 
 def comb(image: np.ndarray) -> float:
-    """How unlike rows are to the mean of their neighbours."""
+    """Return the mean difference of rows from the mean of their neighbours."""
     grey = image.mean(axis=2)
     return float(np.abs(2 * grey[1:-1] - grey[:-2] - grey[2:]).mean())
 
@@ -54,7 +54,7 @@ def interlaced(tmp_path: Path) -> Path:
     return write(tmp_path / "interlaced.mp4", interlaced=True)
 
 
-def test_the_comb_is_gone_and_every_frame_is_there_at_its_time(interlaced: Path):
+def test_comb_is_removed_and_every_frame_keeps_its_timestamp(interlaced: Path):
     with av.open(str(interlaced)) as container:
         raw = [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
     with open_source(interlaced) as source:
@@ -67,7 +67,7 @@ def test_the_comb_is_gone_and_every_frame_is_there_at_its_time(interlaced: Path)
         assert columns.mean() == pytest.approx(39.5 + 2 * number * STEP, abs=STEP)
 
 
-def test_a_place_is_found_and_a_step_back_is_the_frame_before(interlaced: Path):
+def test_seek_finds_the_frame_and_seek_before_the_previous_one(interlaced: Path):
     with open_source(interlaced) as source:
         for place in (12, 3, 0, N - 1):
             source.seek(place / 25)
@@ -80,13 +80,13 @@ def test_a_place_is_found_and_a_step_back_is_the_frame_before(interlaced: Path):
         assert frame.timestamp == Fraction(9, 25)
 
 
-def test_what_is_not_interlaced_is_left_alone(tmp_path: Path):
+def test_progressive_pictures_pass_unchanged(tmp_path: Path):
     with av.open(str(write(tmp_path / "plain.mp4", interlaced=False))) as container:
         pictures = list(container.decode(video=0))
     assert all(ours is theirs for ours, theirs in zip(deinterlaced(iter(pictures)), pictures, strict=True))
 
 
-def test_another_size_in_the_middle_loses_nothing(interlaced: Path):
+def test_change_of_size_loses_no_picture(interlaced: Path):
     with av.open(str(interlaced)) as container:
         pictures = list(container.decode(video=0))
     black = np.zeros((120, 80), np.uint8)

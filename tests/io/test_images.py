@@ -71,7 +71,7 @@ def test_folder_is_read_in_natural_order_and_sizes_may_differ(tmp_path: Path) ->
     for number in (10, 2, 1):
         cv2.imwrite(str(tmp_path / f"frame{number}.png"), np.full((number, 4, 3), number, np.uint8))
     (tmp_path / "notes.txt").write_text("not an image")
-    (tmp_path / "._frame3.png").write_bytes(b"what a Mac leaves")
+    (tmp_path / "._frame3.png").write_bytes(b"metadata of macOS")
     with open_source(tmp_path) as source:
         frames = list(source)
     assert [frame.image.shape[0] for frame in frames] == [1, 2, 10]
