@@ -1,8 +1,9 @@
-"""What else finds face landmarks on a CPU, run on the same frames."""
+"""Other programs that find face landmarks on a CPU, to run on the same frames."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,22 +12,48 @@ import numpy as np
 
 from livefan.core.errors import LivefanError
 from livefan.core.quiet import quiet_mediapipe
+from livefan.core.resources import bundled_folder
 
-MEDIAPIPE, DLIB = "MediaPipe face mesh", "dlib 68"
+MEDIAPIPE, DLIB = "MediaPipe FaceLandmarker", "dlib 68"
+_MODEL_FILE = "face_landmarker.task"
+_FRAME_MS = 40
+"""Step of the clock that MediaPipe's tracking sees; it must rise from frame to frame."""
 
 
-def mediapipe_face_mesh() -> Callable[[np.ndarray], object]:
-    """MediaPipe's face mesh as it follows one face through a video, without its refined eyes."""
+@contextmanager
+def mediapipe_face_landmarker() -> Iterator[Callable[[np.ndarray], list]]:
+    """Yield a function that tracks one face through ``(height, width, 3)`` uint8 BGR frames with MediaPipe.
+
+    The function returns a list with the 478 normalised landmarks of each face. It converts the frame to RGB,
+    as every user of MediaPipe has to.
+    """
     with quiet_mediapipe():
-        from mediapipe.python.solutions.face_mesh import FaceMesh
+        import mediapipe
+        from mediapipe.tasks.python import BaseOptions, vision
 
-        mesh = FaceMesh(static_image_mode=False, max_num_faces=1, refine_landmarks=False)
-        mesh.process(np.zeros((64, 64, 3), np.uint8))
-    return lambda image: mesh.process(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+        options = vision.FaceLandmarkerOptions(
+            BaseOptions(str(bundled_folder("assets") / _MODEL_FILE)),
+            running_mode=vision.RunningMode.VIDEO,
+            num_faces=1,
+        )
+        landmarker = vision.FaceLandmarker.create_from_options(options)
+    clock_ms = 0
+
+    def track(image: np.ndarray) -> list:
+        nonlocal clock_ms
+        clock_ms += _FRAME_MS
+        rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+        picture = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=rgb)
+        return landmarker.detect_for_video(picture, clock_ms).face_landmarks
+
+    with landmarker:
+        with quiet_mediapipe():
+            track(np.zeros((64, 64, 3), np.uint8))
+        yield track
 
 
 def installed_dlib_model() -> Path | None:
-    """dlib's 68 point model where dlib and a package that has it are installed."""
+    """Return the path of dlib's 68-point model, or None where dlib or the model is not installed."""
     package = find_spec("face_recognition_models")
     if find_spec("dlib") is None or package is None or package.origin is None:
         return None
@@ -34,8 +61,8 @@ def installed_dlib_model() -> Path | None:
     return path if path.is_file() else None
 
 
-def dlib_landmarks(model: Path) -> Callable[[np.ndarray], object]:
-    """dlib's face detector and 68 point shape predictor.
+def dlib_landmarks(model: Path) -> Callable[[np.ndarray], list]:
+    """Return a function that runs dlib's face detector and 68-point shape predictor on a BGR frame.
 
     Raises:
         LivefanError: if dlib is not installed or the model cannot be read.
@@ -52,7 +79,7 @@ def dlib_landmarks(model: Path) -> Callable[[np.ndarray], object]:
     except RuntimeError as error:
         raise LivefanError(f"{model}: not a model of dlib's shape predictor ({error})") from error
 
-    def find(image: np.ndarray) -> object:
+    def find(image: np.ndarray) -> list:
         rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
         return [predictor(rgb, box) for box in detector(rgb)]
 

@@ -1,4 +1,4 @@
-"""Drives the window by itself and prints what it took; run by :mod:`livefan.benchmark.window`."""
+"""Use the window by script and print its figures; :mod:`livefan.benchmark.window` runs this module."""
 
 from __future__ import annotations
 
@@ -36,12 +36,11 @@ _BEAT_MS = 2
 
 
 class _Drive(QObject):
-    """A user at the window, who notices how long it takes no notice.
+    """A scripted user that measures how long the window does not handle events.
 
-    A timer beats every few milliseconds in the window's own thread. However long a beat is late, so long was
-    the window held up: by one handler of an event, or by several without a chance for the timer between them.
-    The processor time of its thread between two beats is what they worked; the rest they waited, for a core
-    or for Python's lock.
+    A timer in the window's thread fires every few milliseconds. The delay of a beat is the time that event
+    handlers held the thread. The thread's CPU time between two beats is their work. The rest of the time they
+    waited for a core or for Python's lock.
     """
 
     def __init__(self, window: MainWindow, pace: float) -> None:
@@ -65,23 +64,23 @@ class _Drive(QObject):
         self._last_beat, self._work_at_beat = now, work
 
     def wait(self, seconds: float) -> None:
-        """Let the window work for a while."""
+        """Run the event loop for some seconds."""
         loop = QEventLoop()
         QTimer.singleShot(max(1, round(1000 * seconds / self._pace)), loop.quit)
         loop.exec()
 
     def wait_for_picture(self) -> None:
-        """Let the window work until it has shown a picture."""
+        """Run the event loop until the window shows a picture."""
         player, end = self._window.player, time.perf_counter() + _PATIENCE_S
         while not player.gauges.journeys:
             if not player.running:
                 raise LivefanError(self._window.message.text())
             if time.perf_counter() > end:
-                raise LivefanError(f"no picture was shown in {_PATIENCE_S:.0f} s")
+                raise LivefanError(f"no picture within {_PATIENCE_S:.0f} s")
             self.wait(0.002)
 
     def act(self, name: str, effect: Callable[[], object], seconds: float = _ACT_S) -> None:
-        """Do something, watch what it leads to, and note the longest that the window was held up by it."""
+        """Perform an action, run the event loop, and record the longest time without handling events."""
         self._beat()
         self._longest = self._most_work = 0.0
         effect()
@@ -91,30 +90,30 @@ class _Drive(QObject):
     def act_on_everything(self) -> None:
         """Use every part of the window once."""
         window, acts = self._window, self._window.acts
-        self.act("plots are opened", window.plots_dock.show)
-        self.act("plots are drawn", lambda: None, 2.0)
-        self.act("it is held", acts.play.trigger)
-        self.act("a step forwards", acts.forward.trigger)
-        self.act("a step back", acts.back.trigger)
-        self.act("the scrubber is moved", lambda: window.transport.sought.emit(2.0))
-        self.act("the mouse is moved over the picture", self._move_mouse)
-        self.act("it goes on", acts.play.trigger)
-        self.act("it is magnified", lambda: window.view.magnify(3.0))
-        self.act("the whole picture again", acts.fit.trigger)
-        self.act("the mirror", acts.mirror.trigger)
-        self.act("numbers are shown", acts.parts["numbers"].trigger)
-        self.act("smoothing is changed", lambda: window.smoothing.setValue(20))
-        self.act("the picture is copied", acts.copy.trigger)
-        self.act("a snapshot is saved", acts.snapshot.trigger)
-        self.act("models are compared", acts.compare.trigger, 3.0)
+        self.act("open the plots", window.plots_dock.show)
+        self.act("draw the plots", lambda: None, 2.0)
+        self.act("hold the picture", acts.play.trigger)
+        self.act("step forwards", acts.forward.trigger)
+        self.act("step back", acts.back.trigger)
+        self.act("move the scrubber", lambda: window.transport.sought.emit(2.0))
+        self.act("move the mouse over the picture", self._move_mouse)
+        self.act("continue", acts.play.trigger)
+        self.act("magnify", lambda: window.view.magnify(3.0))
+        self.act("fit the picture", acts.fit.trigger)
+        self.act("mirror", acts.mirror.trigger)
+        self.act("show numbers", acts.parts["numbers"].trigger)
+        self.act("change smoothing", lambda: window.smoothing.setValue(20))
+        self.act("copy the picture", acts.copy.trigger)
+        self.act("save a snapshot", acts.snapshot.trigger)
+        self.act("start comparing", acts.compare.trigger, 3.0)
         for layout in (Layout.OVERLAID, Layout.WIPE, Layout.DIFFERENCE):
-            self.act(f"the layout is {layout}", acts.layouts[layout].trigger)
-        self.act("comparing ends", acts.compare.trigger)
-        self.act("the theme is dark", acts.themes["dark"].trigger)
-        self.act("the theme is light", acts.themes["light"].trigger)
-        self.act("the window is resized", lambda: window.resize(1024, 640))
-        self.act("full screen", acts.full_screen.trigger)
-        self.act("out of full screen", acts.full_screen.trigger)
+            self.act(f"layout {layout}", acts.layouts[layout].trigger)
+        self.act("stop comparing", acts.compare.trigger)
+        self.act("dark theme", acts.themes["dark"].trigger)
+        self.act("light theme", acts.themes["light"].trigger)
+        self.act("resize the window", lambda: window.resize(1024, 640))
+        self.act("enter full screen", acts.full_screen.trigger)
+        self.act("leave full screen", acts.full_screen.trigger)
 
     def _move_mouse(self) -> None:
         view = self._window.view
@@ -126,13 +125,13 @@ class _Drive(QObject):
 
 
 def drive(clip: str, choice: ModelChoice, pace: float, begun_at: float) -> WindowReport:
-    """A whole run.
+    """Run the script once.
 
     Args:
-        clip: a recording.
-        choice: the model.
-        pace: how many times faster than a user everything is done.
-        begun_at: when the process was started, in seconds of :func:`time.time`.
+        clip: recording to show.
+        choice: model.
+        pace: speed of the script.
+        begun_at: start of the process, in seconds of :func:`time.time`.
     """
     application = make_application()
     shorten_collections()
@@ -148,7 +147,7 @@ def drive(clip: str, choice: ModelChoice, pace: float, begun_at: float) -> Windo
         start = time.time() - begun_at
         driver.wait(_WARM_UP_S)
         window.player.gauges.clear()
-        driver.act("it is watched", lambda: None, _STEADY_S)
+        driver.act("watch", lambda: None, _STEADY_S)
         journeys = window.player.gauges.journeys
         latencies = [journey.total for journey in journeys]
         driver.act_on_everything()
@@ -171,7 +170,7 @@ def drive(clip: str, choice: ModelChoice, pace: float, begun_at: float) -> Windo
 
 
 def main() -> int:
-    """Run once, as the arguments say, and print the report as JSON."""
+    """Run the script with the arguments of the command line and print the report as JSON."""
     clip, weights, runtime, precision, threads, pace, begun_at = sys.argv[1:]
     choice = ModelChoice(weights, runtime, precision, threads=int(threads))
     try:

@@ -1,4 +1,4 @@
-"""Memory and start-up, each measured in a process of its own that does nothing else."""
+"""Memory and start-up time of each program, measured in a separate process."""
 
 from __future__ import annotations
 
@@ -25,12 +25,14 @@ from livefan.runtimes.base import RuntimeChoice
 pipeline = Pipeline(sys.argv[3], max_faces=1, runtime=RuntimeChoice(*sys.argv[4:6], int(sys.argv[6])))
 run = pipeline.process
 """
-_PEER = """
+_BASELINE = """
 import itertools, sys, time
-from livefan.benchmark.baselines import mediapipe_face_mesh
+from contextlib import ExitStack
+from livefan.benchmark.baselines import mediapipe_face_landmarker
 from livefan.io.open import open_source
-find = mediapipe_face_mesh()
-run = lambda frame: find(frame.image)
+stack = ExitStack()
+track = stack.enter_context(mediapipe_face_landmarker())
+run = lambda frame: track(frame.image)
 """
 _REST = """
 with open_source(sys.argv[1]) as source:
@@ -41,17 +43,19 @@ with open_source(sys.argv[1]) as source:
 from livefan.benchmark.footprint import peak_mebibytes
 import json
 print(json.dumps([first, peak_mebibytes()]))
+if "stack" in globals():
+    stack.close()
 """
 
 
 @dataclass(frozen=True)
 class Footprint:
-    """What a program takes to follow one face through a clip.
+    """Memory and start-up time of a program that tracks one face through a clip.
 
     Attributes:
         name: the program.
         start_seconds: from starting its process to the landmarks of the first frame.
-        peak_mebibytes: the most memory it held, or None where the system does not tell.
+        peak_mebibytes: peak resident memory, or None where the system does not report it.
     """
 
     name: str
@@ -60,9 +64,9 @@ class Footprint:
 
 
 def peak_mebibytes() -> float | None:
-    """The most memory that this process has held so far, in MiB; None where the system does not tell."""
+    """Return the peak resident memory of this process in MiB, or None where the system does not report it."""
     if sys.platform.startswith("linux"):
-        # A process that was forked from a large one counts that one's memory too, in getrusage.
+        # getrusage of a forked process includes the memory of its parent.
         status = Path("/proc/self/status").read_text().splitlines()
         return int(next(line for line in status if line.startswith("VmHWM")).split()[1]) / 1024
     try:
@@ -73,23 +77,23 @@ def peak_mebibytes() -> float | None:
 
 
 def footprints(clip: str | Path, weights: Mapping[str, str | Path], choice: RuntimeChoice) -> list[Footprint]:
-    """Footprints of livefan, with each weight file, and of MediaPipe's face mesh on a clip's first frames.
+    """Measure livefan with each weight file, and MediaPipe's FaceLandmarker, on the first frames of a clip.
 
     Args:
-        weights: by the name of the program that uses them.
+        weights: weight file by program name.
 
     Raises:
         LivefanError: if a process fails.
     """
-    taken = []
+    measured = []
     for name, each in weights.items():
         given = [str(clip), str(_FRAMES), str(each), choice.runtime, choice.precision, str(choice.threads)]
-        taken.append(_footprint(name, _LIVEFAN, given))
-    return [*taken, _footprint(MEDIAPIPE, _PEER, [str(clip), str(_FRAMES)])]
+        measured.append(_footprint(name, _LIVEFAN, given))
+    return [*measured, _footprint(MEDIAPIPE, _BASELINE, [str(clip), str(_FRAMES)])]
 
 
 def _footprint(name: str, code: str, given: list[str]) -> Footprint:
-    package = Path(__file__).parent.parent.parent
+    package = Path(__file__).parents[2]
     path = os.pathsep.join(filter(None, [str(package), os.environ.get("PYTHONPATH")]))
     begun = time.time()
     done = subprocess.run(
@@ -101,6 +105,6 @@ def _footprint(name: str, code: str, given: list[str]) -> Footprint:
     )
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise LivefanError(f"{name} could not be measured in a process of its own: {reason}")
+        raise LivefanError(f"{name} cannot be measured in a separate process: {reason}")
     first, peak = json.loads(done.stdout.splitlines()[-1])
     return Footprint(name, first - begun, peak)

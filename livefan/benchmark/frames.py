@@ -1,4 +1,4 @@
-"""The frames that are measured on: a clip's own, scaled, and with several faces."""
+"""Frames for measurements: those of a clip, scaled, repeated, and with several faces."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _COLUMNS = 5
 
 
 def read_frames(clip: str | Path, count: int) -> list[Frame]:
-    """The first frames of a recording, all of one that has no more.
+    """Return the first ``count`` frames of a recording, or all of a shorter one.
 
     Raises:
         LivefanError: if it cannot be read or holds none.
@@ -33,17 +33,17 @@ def read_frames(clip: str | Path, count: int) -> list[Frame]:
     with open_source(str(clip)) as source:
         frames = list(itertools.islice(source, count))
     if not frames:
-        raise LivefanError(f"{clip}: holds no frames; choose another recording")
+        raise LivefanError(f"{clip}: no frames; choose another recording")
     return frames
 
 
 def read_from_first_face(clip: str | Path, runtime: Runtime, count: int) -> list[Frame]:
-    """The first frames of a recording from the first with a face on, all that are left where there are fewer.
+    """Return ``count`` frames of a recording from the first with a face on, or as many as there are.
 
     Raises:
         LivefanError: if it cannot be read or shows no face.
     """
-    # Imported here: the window's start, which is measured with this module loaded, does not wait for it.
+    # Imported here: the start of the window is measured with this module loaded.
     from livefan.tracking.pipeline import Pipeline
 
     pipeline = Pipeline(runtime, max_faces=1)
@@ -57,19 +57,19 @@ def read_from_first_face(clip: str | Path, runtime: Runtime, count: int) -> list
 
 
 def write_frames(path: Path, frames: Sequence[Frame], rate: float = _RATE) -> None:
-    """Write a recording of frames at a rate."""
+    """Write a video of the frames at a frame rate."""
     with VideoWriter(path) as video:
         for number, frame in enumerate(frames):
             video.write(as_bgr(frame.image), number / rate)
 
 
 def scaled(frames: Sequence[Frame], width: int, height: int) -> list[Frame]:
-    """Frames of another size: the picture scaled to fit, centred on black."""
+    """Return the frames scaled to fit ``(width, height)``, centred on black."""
     return [_with_image(frame, fit(as_bgr(frame.image), width, height)) for frame in frames]
 
 
 def there_and_back(frames: Sequence[Frame], count: int) -> list[Frame]:
-    """So many frames out of few: forwards, backwards, and so on, on a clock that runs on."""
+    """Return ``count`` frames that play forwards and backwards in turn, at 25 frames a second."""
     turn = [*frames, *frames[-2:0:-1]]
     return [
         Frame(frame.image, frame.index, frame.captured_at, number / _RATE)
@@ -78,12 +78,12 @@ def there_and_back(frames: Sequence[Frame], count: int) -> list[Frame]:
 
 
 def rewritten(frame: Frame) -> Frame:
-    """The same frame in memory that was just written, as capturing leaves it: in the processor's caches."""
+    """Return a copy of the frame, so that it lies in the CPU caches as after a capture."""
     return _with_image(frame, frame.image.copy())
 
 
 def fit(image: np.ndarray, width: int, height: int) -> np.ndarray:
-    """An image scaled to fit, centred on black."""
+    """Return an image scaled to fit ``(width, height)``, centred on black."""
     scale = min(width / image.shape[1], height / image.shape[0])
     size = round(image.shape[1] * scale), round(image.shape[0] * scale)
     canvas = np.zeros((height, width, 3), np.uint8)
@@ -93,10 +93,13 @@ def fit(image: np.ndarray, width: int, height: int) -> np.ndarray:
 
 
 def crowd(frames: Sequence[Frame], centre_px: np.ndarray, side_px: float, faces: int) -> list[Frame]:
-    """Frames of 1280 x 720 that show the neighbourhood of one face so many times, in rows of five.
+    """Return frames of 1280 x 720 that show one face ``faces`` times, in rows of five.
 
     Args:
-        centre_px, side_px: the square that is repeated.
+        frames: frames that show the face.
+        centre_px: ``(2,)`` centre of the square that is repeated.
+        side_px: side of the square.
+        faces: number of copies.
     """
     left, top = (round(float(value)) for value in centre_px - side_px / 2)
     matrix = np.array([[_TILE / side_px, 0, 0], [0, _TILE / side_px, 0]])

@@ -1,12 +1,11 @@
-"""How accurate networks are on light and on dark skin, on children and on the old.
+"""Accuracy of networks by skin tone and by age.
 
     python -m livefan.benchmark.groups --root DIR [--weights NAME ...]
 
-The validation faces of 300W are grouped by how old they look, judged once by eye (ages.toml), and by the
-individual typology angle of their cheeks (Chardon et al., Int. J. Cosmetic Science 13, 1991),
-arctan((L* - 50) / b*) in degrees, with the bounds of Del Bino and Bernerd, Br. J. Dermatology 169, 2013. It
-was made for skin under a known light: in a photograph it tells bright cheeks from dark ones, of which skin is
-one cause and light another.
+The validation faces of 300W are grouped by apparent age (``ages.toml``, judged by one reader) and by the
+individual typology angle of their cheeks, arctan((L* - 50) / b*) in degrees (Chardon et al., Int. J. Cosmetic
+Science 13, 1991), with the limits of Del Bino and Bernerd, Br. J. Dermatology 169, 2013. The angle is defined
+for skin under a known light. In a photograph it depends on skin and on illumination.
 """
 
 from __future__ import annotations
@@ -28,21 +27,21 @@ from livefan.runtimes.base import RuntimeChoice
 from livefan.runtimes.selection import open_runtime
 
 TYPOLOGY = {"light": 41.0, "intermediate": 28.0, "tan": 10.0, "brown": -30.0, "dark": -90.0}
-"""The lowest angle of each, in degrees; "light" takes in "very light"."""
+"""Lower limit of each group in degrees; "light" includes "very light"."""
 GREY = "without colour"
 CHEEKS = ((36, 31, 48, 3), (45, 35, 54, 13))
-"""Landmarks whose mean is the middle of a cheek, in 300W's numbering from 0."""
+"""300W landmarks, numbered from 0, whose mean is the centre of each cheek."""
 RADIUS = 0.08
-"""Of what is looked at, as a share of the distance between the outer eye corners."""
+"""Radius of the measured patch, as a share of the inter-ocular distance."""
 LEAST_CHROMA = 3.0
-"""Below it a picture counts as grey."""
+"""Chroma below which a photograph counts as grey."""
 AGES = tomllib.loads(Path(__file__).with_name("ages.toml").read_text())
-"""Names of faces by how old they look; all others are grown up."""
+"""Names of faces by age group; all others are adults."""
 GROWN_UP = "in between"
 
 
 def typology_angle(image: np.ndarray, points_px: np.ndarray) -> float | None:
-    """The angle of a face in degrees; None in a grey picture.
+    """Return the typology angle of a face in degrees, or None in a grey photograph.
 
     Args:
         image: ``(height, width, 3)`` uint8 BGR.
@@ -62,7 +61,7 @@ def typology_angle(image: np.ndarray, points_px: np.ndarray) -> float | None:
 
 
 def skin(face: LabelledFace) -> str:
-    """The name of a face's group by how light its cheeks are."""
+    """Return the name of a face's group by typology angle."""
     angle = typology_angle(face.read_image(), face.points_px)
     if angle is None:
         return GREY
@@ -70,7 +69,7 @@ def skin(face: LabelledFace) -> str:
 
 
 def age(face: LabelledFace) -> str:
-    """The name of a face's group by how old it looks."""
+    """Return the name of a face's age group."""
     return next((name for name, faces in AGES.items() if face.name in faces), GROWN_UP)
 
 
@@ -78,9 +77,10 @@ def print_table(title: str, names: list[str], groups: list[str], errors: dict[st
     """Print mean NME and failure rate of each group, for each network.
 
     Args:
-        names: the groups, in the order of the rows.
-        groups: each face's.
-        errors: each face's NME in percent, by network.
+        title: heading of the first column.
+        names: groups in the order of the rows.
+        groups: group of each face.
+        errors: ``(faces,)`` NME in percent, by network.
     """
     print(f"{title:16}{'faces':>6}" + "".join(f"{name:>24}{'FR > 8':>8}" for name in errors))
     for name in names:
@@ -94,7 +94,7 @@ def print_table(title: str, names: list[str], groups: list[str], errors: dict[st
 
 
 def main() -> None:
-    """Measure, and print a table."""
+    """Measure and print both tables."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

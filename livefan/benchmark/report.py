@@ -1,4 +1,4 @@
-"""A report as a table, as JSON and as a plot."""
+"""The report of a benchmark as a table, as JSON and as a plot."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from livefan.benchmark.suite import WHOLE_WAY, Report
+from livefan.benchmark.suite import LIVEFAN, Report
 from livefan.benchmark.timing import Timing
 
 
@@ -17,19 +17,19 @@ def _row(name: str, timing: Timing, rest: str = "") -> str:
 
 
 def as_table(report: Report) -> Iterator[str]:
-    """The report in lines of text."""
+    """Return the report as lines of text."""
     yield f"{report.machine}; commit {report.commit}"
     yield f"{report.clip}; {report.threads} thread(s) and core(s)"
     for name, program in report.programs.items():
         yield f"{name}: {program.weights}, {program.runtime} {program.precision}"
-    yield f"{'':36} {'median':>11} {'95th perc.':>11} {'processor':>11} {'rate':>11}"
-    yield "from frame to smoothed landmarks, 640 x 480, in blocks of frames in turn"
+    yield f"{'':36} {'median':>11} {'95th perc.':>11} {'CPU time':>11} {'rate':>11}"
+    yield "from frame to smoothed landmarks, 640 x 480, in alternating blocks of frames"
     for name, timing in report.in_turn.items():
         yield _row(name, timing)
-    for peer, own in itertools.product(report.peers(), report.in_turn):
-        if own.startswith(WHOLE_WAY):
-            time, processor = report.ratio(peer, own), report.processor_ratio(peer, own)
-            yield f"  {own} takes {time:.2f} x the time, {processor:.2f} x the processor time of {peer}"
+    for baseline, own in itertools.product(report.baselines(), report.in_turn):
+        if own.startswith(LIVEFAN):
+            time, processor = report.ratio(baseline, own), report.processor_ratio(baseline, own)
+            yield f"  {own} takes {time:.2f} x the time, {processor:.2f} x the CPU time of {baseline}"
     yield "stages, 640 x 480"
     for name, timing in report.stages.items():
         yield _row(name, timing)
@@ -40,37 +40,37 @@ def as_table(report: Report) -> Iterator[str]:
     yield "frame sizes, one face"
     for size in report.sizes:
         yield _row(f"{size.width} x {size.height}", size.frame)
-    yield "in a process of its own"
+    yield "in a separate process"
     for footprint in report.footprints:
-        memory = "-" if footprint.peak_mebibytes is None else f"{footprint.peak_mebibytes:.0f} MiB at most"
+        memory = "-" if footprint.peak_mebibytes is None else f"{footprint.peak_mebibytes:.0f} MiB peak"
         yield f"  {footprint.name:34} {footprint.start_seconds:8.2f} s to the first landmarks, {memory}"
     for note in report.notes:
         yield f"note: {note}"
 
 
 def as_numbers(report: Report) -> dict[str, object]:
-    """The report as JSON can hold it; times are in milliseconds."""
+    """Return the report as values for JSON; times are in milliseconds."""
     ratios = {
         own: {
-            peer: {"time": report.ratio(peer, own), "processor": report.processor_ratio(peer, own)}
-            for peer in report.peers()
+            name: {"time": report.ratio(name, own), "processor": report.processor_ratio(name, own)}
+            for name in report.baselines()
         }
         for own in report.in_turn
-        if own.startswith(WHOLE_WAY)
+        if own.startswith(LIVEFAN)
     }
     return asdict(report) | {"ratios": ratios}
 
 
 def draw_plot(report: Report, path: Path) -> None:
-    """The report as a PNG: stages, and frames a second against faces and frame size."""
-    # Imported here: it takes a second that no other command should wait for.
+    """Write a PNG: times of all stages, and frames a second against number of faces and frame size."""
+    # Imported here: the import takes a second.
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(14, 4.5), layout="constrained")
     whole, faces, sizes = figure.subplots(1, 3)
-    ran = {name: f"{name} ({each.runtime} {each.precision})" for name, each in report.programs.items()}
+    labels = {name: f"{name} ({each.runtime} {each.precision})" for name, each in report.programs.items()}
     bars = report.in_turn | report.stages | {"end to end": report.end_to_end}
-    whole.barh([ran.get(name, name) for name in bars][::-1], [bar.median for bar in bars.values()][::-1])
+    whole.barh([labels.get(name, name) for name in bars][::-1], [bar.median for bar in bars.values()][::-1])
     whole.set_xlabel("median, ms")
     faces.plot([c.faces for c in report.faces], [c.frame.per_second for c in report.faces], "o-")
     faces.set(xlabel="faces on 1280 x 720", ylabel="frames a second")

@@ -1,4 +1,4 @@
-"""A long run in a loop, to see whether memory or latency grow."""
+"""A long run in a loop that shows whether memory or latency grow."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from livefan.tracking.pipeline import Pipeline
 
 @dataclass(frozen=True)
 class Sample:
-    """One stretch of the run.
+    """Measurements of one interval of the run.
 
     Attributes:
-        minutes: when it ended, from the beginning.
-        mebibytes: memory held then; where the system does not tell, the most that was held so far, or None.
-        frame: how long frames took.
+        minutes: end of the interval since the start.
+        mebibytes: resident memory at the end, or peak memory where the system reports only that, or None.
+        frame: time of a frame.
     """
 
     minutes: float
@@ -32,7 +32,7 @@ class Sample:
 
 
 def held_mebibytes() -> float | None:
-    """The memory that this process holds now, in MiB, where the system tells; else :func:`peak_mebibytes`."""
+    """Return the resident memory of this process in MiB; without Linux, :func:`peak_mebibytes`."""
     if not sys.platform.startswith("linux"):
         return peak_mebibytes()
     status = Path("/proc/self/status").read_text().splitlines()
@@ -48,26 +48,29 @@ def soak(
     every: float = 60.0,
     log: Callable[[Sample], None] = lambda sample: None,
 ) -> list[Sample]:
-    """Follow the faces of a clip over and over, at the pace at which it plays.
+    """Track the faces of a clip in a loop, at the speed at which it plays.
 
     Args:
-        minutes: how long.
+        clip: recording to play.
+        weights: name or path of a weight file.
+        choice: runtime and precision.
+        minutes: duration of the run.
         every: seconds between samples.
-        say: told of every sample.
+        log: receives each sample.
     """
     pipeline = Pipeline(weights, runtime=choice)
     samples: list[Sample] = []
-    begun = since = time.perf_counter()
+    started = since = time.perf_counter()
     watch = Stopwatch()
     for frame in _endless(clip):
-        time.sleep(max(0.0, begun + frame.source_time - time.perf_counter()))
+        time.sleep(max(0.0, started + frame.source_time - time.perf_counter()))
         watch.begin()
         pipeline.process(frame)
         watch.end()
         now = time.perf_counter()
-        over = now - begun >= 60 * minutes
+        over = now - started >= 60 * minutes
         if now - since >= every or over:
-            samples.append(Sample((now - begun) / 60, held_mebibytes(), watch.timing()))
+            samples.append(Sample((now - started) / 60, held_mebibytes(), watch.timing()))
             log(samples[-1])
             watch.clear()
             since = now
@@ -78,7 +81,7 @@ def soak(
 
 
 def _endless(clip: str | Path) -> Iterator[Frame]:
-    """A clip's frames over and over, opened anew each time, on a clock that runs on."""
+    """Yield the frames of a clip in an endless loop, with rising timestamps."""
     offset = last = 0.0
     while True:
         with open_source(str(clip)) as source:

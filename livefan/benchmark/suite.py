@@ -1,4 +1,4 @@
-"""Everything that is measured, in one report."""
+"""The main benchmark: stages, several faces, frame sizes, memory, and other programs, in one report."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from livefan.benchmark.baselines import DLIB, MEDIAPIPE, dlib_landmarks, mediapipe_face_mesh
+from livefan.benchmark.baselines import DLIB, MEDIAPIPE, dlib_landmarks, mediapipe_face_landmarker
 from livefan.benchmark.footprint import Footprint, footprints
 from livefan.benchmark.frames import (
     crowd,
@@ -41,23 +41,23 @@ from livefan.tracking.kalman import KalmanSmoother
 from livefan.tracking.landmarker import locate
 from livefan.tracking.pipeline import Pipeline
 
-WHOLE_WAY = "livefan"
+LIVEFAN = "livefan"
 SIZES = ((640, 480), (1280, 720), (1920, 1080), (3840, 2160))
 FACES = (1, 2, 5, 10)
 _SURROUNDINGS = 2.0
 _FEWEST = 20
 _FEWEST_SHOWN = 10
-"""Frames that have to show the face: of each stage the first five times are not counted."""
+"""Minimum number of frames that show the face; the first five measurements of each stage do not count."""
 _ROUNDS = 3
-"""How often the frames are gone through, there and back, beside the peers."""
+"""How often the comparison with other programs plays the frames, forwards and backwards in turn."""
 _COUNTED = 60
 _FEW = 12
-"""Frames kept in each of several sizes."""
+"""Frames kept in each frame size."""
 
 
 @dataclass(frozen=True)
 class FaceCount:
-    """How long a frame takes with so many faces on it; ``found`` is how many were followed, on average."""
+    """Time of a frame with a number of faces; ``found`` is the mean number of tracked faces."""
 
     faces: int
     found: float
@@ -66,7 +66,7 @@ class FaceCount:
 
 @dataclass(frozen=True)
 class FrameSize:
-    """How long a frame of a size takes while its one face is followed."""
+    """Time of a frame of one size with one face."""
 
     width: int
     height: int
@@ -75,7 +75,7 @@ class FrameSize:
 
 @dataclass(frozen=True)
 class Program:
-    """What a livefan that was measured ran: weights by name or path, their hash, and what ran the network."""
+    """Weights (name or path), their hash, runtime and precision of one measured configuration."""
 
     weights: str
     weights_sha256: str
@@ -85,21 +85,24 @@ class Program:
 
 @dataclass(frozen=True)
 class Report:
-    """What was measured.
+    """All figures of a benchmark.
 
     Attributes:
-        machine, versions, commit: where and with what.
-        clip: what was watched.
-        threads: for the network. All programs were held to so many cores, where the system can do that.
-        programs: livefan with each of the weights, by the name that its figures have; the one named
-            :data:`WHOLE_WAY` is what all but ``in_turn`` and ``footprints`` are of.
-        in_turn: the whole way from a 640 x 480 frame to smoothed landmarks, with further weights too, and the
-            peers, in blocks of frames in turn.
+        machine: processor, cores, system, Python.
+        versions: versions of the packages that matter.
+        commit: commit of livefan.
+        clip: name of the recording.
+        threads: CPU threads of the network. All programs are pinned to as many cores where the system can.
+        programs: configurations of livefan by name. All fields but ``in_turn`` and ``footprints`` describe
+            the one named :data:`LIVEFAN`.
+        in_turn: from a 640 x 480 frame to smoothed landmarks, of every configuration and baseline, in
+            alternating blocks of frames.
         stages: one step at a time, on the same frames.
-        end_to_end: from asking for the clip's next frame until its landmarks were found and drawn.
-        faces: by the number of faces, on 1280 x 720.
-        sizes: by the size of the frame.
-        footprints: memory and start-up, in processes of their own.
+        end_to_end: from requesting the next frame of the clip until its landmarks are drawn.
+        faces: time by number of faces, on 1280 x 720.
+        sizes: time by frame size.
+        footprints: memory and start-up time, in separate processes.
+        notes: deviations from the requested measurement.
     """
 
     machine: str
@@ -116,17 +119,17 @@ class Report:
     footprints: list[Footprint]
     notes: list[str] = field(default_factory=list)
 
-    def peers(self) -> list[str]:
-        """Programs other than livefan."""
-        return [name for name in self.in_turn if not name.startswith(WHOLE_WAY)]
+    def baselines(self) -> list[str]:
+        """Return the names of the programs other than livefan."""
+        return [name for name in self.in_turn if not name.startswith(LIVEFAN)]
 
-    def ratio(self, peer: str, own: str = WHOLE_WAY) -> float:
-        """Livefan's median time as a multiple of a peer's."""
-        return self.in_turn[own].median / self.in_turn[peer].median
+    def ratio(self, baseline: str, own: str = LIVEFAN) -> float:
+        """Return the median time of livefan as a multiple of a baseline's."""
+        return self.in_turn[own].median / self.in_turn[baseline].median
 
-    def processor_ratio(self, peer: str, own: str = WHOLE_WAY) -> float:
-        """Livefan's mean processor time as a multiple of a peer's."""
-        return self.in_turn[own].processor / self.in_turn[peer].processor
+    def processor_ratio(self, baseline: str, own: str = LIVEFAN) -> float:
+        """Return the mean CPU time of livefan as a multiple of a baseline's."""
+        return self.in_turn[own].processor / self.in_turn[baseline].processor
 
 
 def benchmark(
@@ -139,28 +142,27 @@ def benchmark(
     dlib_model: Path | None = None,
     log: Callable[[str], None] = lambda text: None,
 ) -> Report:
-    """Measure everything.
+    """Run the main benchmark.
 
     Args:
-        clip: a recording that shows a face. One that begins without, or has too few frames, is written anew
-            from its first face on, there and back.
+        clip: recording that shows a face. If it starts without one or has too few frames, a temporary copy is
+            made that starts at the first face and plays forwards and backwards.
         weights: name or path of a weight file.
-        choice: what runs the network.
-        also: further weight files, to run beside them.
-        count: frames to measure on.
+        choice: runtime and precision.
+        also: further weight files, measured beside the first.
+        count: number of frames.
         dlib_model: dlib's shape predictor, to measure dlib too.
-        say: told in words what is being measured.
+        log: receives the name of each part as it starts.
 
     Raises:
-        LivefanError: if the clip shows no face or hardly ever one, too few frames are asked for, or a peer
-            cannot be loaded.
+        LivefanError: if too few frames show a face, ``count`` is too small, or a baseline cannot be loaded.
     """
     if count < _FEWEST:
-        raise LivefanError(f"--frames {count}: at least {_FEWEST} are needed to measure")
+        raise LivefanError(f"--frames {count}: at least {_FEWEST} frames are needed")
     for each in (weights, *also):
-        open_runtime(each, choice)  # a first use is not what start-up is about
+        open_runtime(each, choice)  # the first use fills the cache, which start-up does not measure
     names = short_names([str(weights), *also])
-    named = {WHOLE_WAY: str(weights)} | {f"{WHOLE_WAY}, {names[each]}": each for each in also}
+    named = {LIVEFAN: str(weights)} | {f"{LIVEFAN}, {names[each]}": each for each in also}
     with tempfile.TemporaryDirectory(prefix="livefan-benchmark-") as folder:
         usable, notes = from_first_face(clip, open_runtime(weights, choice), count, Path(folder))
         report = _measure(usable, named, choice, count, dlib_model, log)
@@ -175,34 +177,34 @@ def _measure(
     dlib_model: Path | None,
     log: Callable[[str], None],
 ) -> Report:
-    """What :func:`benchmark` does, on a clip that begins with a face and has frames enough.
+    """Measure on a clip that starts with a face and has enough frames.
 
     Args:
-        weights: by the name of the program that uses them.
+        weights: weight file by configuration name.
     """
-    notes = _hold_to_cores(choice.threads)  # and with it every process that is begun from here on
+    notes = _pin_to_cores(choice.threads)  # child processes inherit the cores
     log("start-up and memory")
     sizes_of_processes = footprints(clip, weights, choice)
     frames = read_frames(clip, count)
     runtimes = {name: open_runtime(each, choice) for name, each in weights.items()}
-    runtime = runtimes[WHOLE_WAY]
+    runtime = runtimes[LIVEFAN]
     face, standard = _first_face(runtime, frames[0]), scaled(frames, 640, 480)
-    log("in turn with its peers")
+    log("other programs")
     in_turn = _in_turn(runtimes, there_and_back(standard, _ROUNDS * count), dlib_model)
     log("stages")
     stages = {"capture": _time_capture(clip, count)} | _stages(runtime, standard)
-    stages |= _model_and_decode(weights[WHOLE_WAY], runtime, choice)
-    log("numbers of faces")
+    stages |= _model_and_decode(weights[LIVEFAN], runtime, choice)
+    log("several faces")
     few = frames[:_FEW]
     centre, side = (face.box_px[:2] + face.box_px[2:]) / 2, float((face.box_px[2:] - face.box_px[:2]).max())
     crowds = {str(n): (n, crowd(few, centre, _SURROUNDINGS * side, n)) for n in FACES}
     faces = [
         FaceCount(int(name), found, timing)
-        for name, (timing, found) in _kinds_in_turn(runtime, crowds, count).items()
+        for name, (timing, found) in _track_in_turn(runtime, crowds, count).items()
     ]
     log("frame sizes")
     by_size = {str(size): (1, scaled(few, *size)) for size in SIZES}
-    followed = _kinds_in_turn(runtime, by_size, count).values()
+    followed = _track_in_turn(runtime, by_size, count).values()
     sizes = [FrameSize(*size, timing) for size, (timing, _) in zip(SIZES, followed, strict=True)]
     return Report(
         machine=machine(),
@@ -227,7 +229,7 @@ def _measure(
 
 
 def short_names(paths: Sequence[str]) -> dict[str, str]:
-    """By path, its end without the suffix: no longer than it takes to tell all of them apart."""
+    """Return for each path the shortest end, without suffix, that is unique among all."""
     ends = {path: Path(path).with_suffix("").parts for path in paths}
     for length in range(1, max(map(len, ends.values()), default=0) + 1):
         names = {path: "/".join(parts[-length:]) for path, parts in ends.items()}
@@ -236,24 +238,24 @@ def short_names(paths: Sequence[str]) -> dict[str, str]:
     return {path: path for path in paths}
 
 
-def _hold_to_cores(threads: int) -> list[str]:
-    """Hold this process to as many cores as threads were asked for; what cannot be is noted."""
+def _pin_to_cores(threads: int) -> list[str]:
+    """Pin this process to as many cores as threads; return notes on what is not possible."""
     if not hasattr(os, "sched_setaffinity"):
-        return ["programs could not be held to the same number of cores on this system"]
+        return ["this system cannot pin programs to the same number of cores"]
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, cores[:threads])
     if len(cores) < threads:
-        return [f"{threads} threads were asked for, but there are {len(cores)} cores"]
+        return [f"{threads} threads on {len(cores)} cores"]
     return []
 
 
 def from_first_face(
     clip: str | Path, runtime: Runtime, count: int, folder: Path
 ) -> tuple[str | Path, list[str]]:
-    """The clip, or one in a folder that begins with its first face and has frames enough; and what was done.
+    """Return the clip, or a copy in ``folder`` that starts at its first face and is long enough; and notes.
 
     Raises:
-        LivefanError: if it cannot be read, or shows no face or hardly ever one.
+        LivefanError: if the clip cannot be read or too few frames show a face.
     """
     frames, notes = read_from_first_face(clip, runtime, count), []
     measured = there_and_back(frames, count)
@@ -262,13 +264,13 @@ def from_first_face(
     pipeline.close()
     if shown < _FEWEST_SHOWN:
         raise LivefanError(
-            f"{clip}: {shown} of the {count} frames to measure on show a face, and at least {_FEWEST_SHOWN} "
-            "are needed; choose a recording that shows one for longer"
+            f"{clip}: only {shown} of {count} frames show a face and {_FEWEST_SHOWN} are needed; choose a "
+            "recording that shows a face for longer"
         )
     if frames[0].index:
-        notes.append(f"measured from frame {frames[0].index} of the clip on, the first with a face")
+        notes.append(f"measured from frame {frames[0].index} of the clip, the first with a face")
     if len(frames) < count:
-        notes.append(f"only {len(frames)} frames, which were gone through there and back")
+        notes.append(f"only {len(frames)} frames, played forwards and backwards")
     if not notes:
         return clip, notes
     made = folder / "clip.mp4"
@@ -281,28 +283,28 @@ def _first_face(runtime: Runtime, frame: Frame) -> Face:
     faces = pipeline.process_image(frame.image)
     pipeline.close()
     if not faces:
-        raise LivefanError("the clip's only face is hardly one; choose a recording that shows one clearly")
+        raise LivefanError("the clip's only face is unclear; choose a recording that shows a face clearly")
     return faces[0]
 
 
 def _in_turn(runtimes: dict[str, Runtime], frames: list[Frame], dlib_model: Path | None) -> dict[str, Timing]:
     pipelines = {name: Pipeline(runtime, max_faces=1) for name, runtime in runtimes.items()}
-    mesh = mediapipe_face_mesh()
     tasks: dict[str, Callable[[Frame], object]] = {
         name: pipeline.process for name, pipeline in pipelines.items()
     }
-    tasks[MEDIAPIPE] = lambda frame: mesh(frame.image)
     if dlib_model is not None:
         find = dlib_landmarks(dlib_model)
         tasks[DLIB] = lambda frame: find(frame.image)
-    timings = time_in_blocks(tasks, frames, fresh=rewritten)
+    with mediapipe_face_landmarker() as track:
+        tasks[MEDIAPIPE] = lambda frame: track(frame.image)
+        timings = time_in_blocks(tasks, frames, fresh=rewritten)
     for pipeline in pipelines.values():
         pipeline.close()
     return timings
 
 
 def _model_and_decode(weights: str | Path, runtime: Runtime, choice: RuntimeChoice) -> dict[str, Timing]:
-    """Network and decoder apart, by OpenVINO's counters; nothing where something else runs them."""
+    """Return the times of network and decoder from OpenVINO's counters; empty for other runtimes."""
     if runtime.name != "openvino":
         return {}
     file = read_weight_file(weights)
@@ -327,7 +329,7 @@ def _end_to_end(runtime: Runtime, clip: str | Path, count: int) -> Timing:
 
 
 def _stages(runtime: Runtime, frames: list[Frame]) -> dict[str, Timing]:
-    """Every step by itself, on frames where the face is known."""
+    """Return the time of each step alone, on frames with a known face."""
     pipeline = Pipeline(runtime, smoothing=False, max_faces=1)
     faces = [(frame, pipeline.process(frame)) for frame in frames]
     pipeline.close()
@@ -348,7 +350,7 @@ def _stages(runtime: Runtime, frames: list[Frame]) -> dict[str, Timing]:
                     runtime, item[0].image, [upright_crop(item[1].points_px, scheme)]
                 ),
                 "smooth": lambda item: smoother.update(
-                    item[1].points_px, _spread(item[1]), item[0].source_time
+                    item[1].points_px, _sigma(item[1]), item[0].source_time
                 ),
                 "draw": lambda item: draw_faces(item[0].image, [item[1]], scheme),
             },
@@ -356,13 +358,13 @@ def _stages(runtime: Runtime, frames: list[Frame]) -> dict[str, Timing]:
         )
 
 
-def _spread(face: Face) -> np.ndarray:
-    assert face.sigma_px is not None  # every measured face has it
+def _sigma(face: Face) -> np.ndarray:
+    assert face.sigma_px is not None  # every measured face has sigmas
     return face.sigma_px
 
 
 def _time_capture(clip: str | Path, count: int) -> Timing:
-    """Decoding a frame, as the clip holds it."""
+    """Return the time of decoding a frame of the clip."""
     watch = Stopwatch()
     with open_source(str(clip)) as source:
         watch.begin()
@@ -372,17 +374,18 @@ def _time_capture(clip: str | Path, count: int) -> Timing:
     return watch.timing(warm_up=5)
 
 
-def _kinds_in_turn(
+def _track_in_turn(
     runtime: Runtime, kinds: Mapping[str, tuple[int, list[Frame]]], count: int
 ) -> dict[str, tuple[Timing, float]]:
-    """Follow the faces on several kinds of frames, block after block of each in turn.
+    """Track the faces on several kinds of frames, in alternating blocks.
 
     Args:
-        kinds: by name, how many faces to follow at most, and some frames, gone through there and back.
-        count: frames of each kind to measure on.
+        runtime: network.
+        kinds: maximum number of faces and frames, by name.
+        count: number of frames of each kind.
 
     Returns:
-        The time of a frame by kind, and how many faces were followed on average.
+        Time of a frame and mean number of tracked faces, by name.
     """
     pipelines = {name: Pipeline(runtime, max_faces=most) for name, (most, _) in kinds.items()}
     runs = {name: there_and_back(frames, count) for name, (_, frames) in kinds.items()}
@@ -398,7 +401,7 @@ def _kinds_in_turn(
 
 
 def machine() -> str:
-    """The processor, its cores, the system and Python."""
+    """Return processor, number of cores, system and Python version."""
     processor = platform.processor() or platform.machine()
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()

@@ -1,4 +1,4 @@
-"""Taking times, and what is reported of them."""
+"""Wall and CPU times of tasks that run in turn."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _Item = TypeVar("_Item")
 
 @dataclass(frozen=True)
 class Timing:
-    """Many times of one thing, in milliseconds.
+    """Times of one task, in milliseconds.
 
     Attributes:
-        median, p95: median and 95th percentile.
-        n: how many.
-        processor: mean of the processor time that all threads of this process took. What else runs on the
-            machine hardly moves it; on one core left alone it is the time itself. It is a mean because the
-            system counts the time of threads on other cores by ticks longer than a frame.
+        median: median wall time.
+        p95: 95th percentile of the wall time.
+        n: number of measurements.
+        processor: mean CPU time of all threads of this process. Other programs hardly change it. It is a mean
+            because the system counts the time of threads on other cores in ticks longer than a frame.
     """
 
     median: float
@@ -31,51 +31,51 @@ class Timing:
 
     @property
     def per_second(self) -> float:
-        """How often it can be done in a second, by the median."""
+        """Rate in tasks a second, from the median."""
         return 1000 / self.median
 
 
 def summarise(seconds: Sequence[float], processor_seconds: Sequence[float]) -> Timing:
-    """What is reported of some times, and of the processor times that go with them, in seconds."""
+    """Return the statistics of wall times and CPU times, both given in seconds."""
     median, p95 = (float(np.percentile(seconds, share)) * 1e3 for share in (50, 95))
     return Timing(median, p95, len(seconds), float(np.mean(processor_seconds)) * 1e3)
 
 
 class Stopwatch:
-    """Takes wall and processor times of what runs between :meth:`begin` and :meth:`end`."""
+    """Measures wall and CPU times between :meth:`begin` and :meth:`end`."""
 
     def __init__(self) -> None:
         self.clear()
 
     def clear(self) -> None:
-        """Forget what was taken."""
+        """Forget all measurements."""
         self._seconds: list[float] = []
         self._processor_seconds: list[float] = []
 
     def begin(self) -> None:
-        """Start."""
+        """Start a measurement."""
         self._processor_begun = time.process_time()
         self._begun = time.perf_counter()
 
     def end(self) -> None:
-        """Stop, and keep the times."""
+        """Stop and keep the measurement."""
         self._seconds.append(time.perf_counter() - self._begun)
         self._processor_seconds.append(time.process_time() - self._processor_begun)
 
     def timing(self, warm_up: int = 0) -> Timing:
-        """What was taken, without the first times."""
+        """Return the statistics without the first ``warm_up`` measurements."""
         return summarise(self._seconds[warm_up:], self._processor_seconds[warm_up:])
 
 
 def time_in_turn(
     tasks: Mapping[str, Callable[[_Item], object]], items: Sequence[_Item], warm_up: int = 5
 ) -> dict[str, Timing]:
-    """Do every task on every item, task after task, so that what else the machine does slows all alike.
+    """Run every task on each item before the next item, so that other programs slow all tasks alike.
 
     Args:
-        tasks: by name, what to do with an item.
-        items: given to the tasks in order.
-        warm_up: so many items are not counted.
+        tasks: function of an item, by name.
+        items: items in order.
+        warm_up: number of first items that do not count.
     """
     watches = {name: Stopwatch() for name in tasks}
     for item in items:
@@ -94,17 +94,17 @@ def time_in_blocks(
     warm_up: int = 5,
     fresh: Callable[[_Item], _Item] = lambda item: item,
 ) -> dict[str, Timing]:
-    """Do every task on every item, in blocks of items that go from task to task.
+    """Run every task on each block of items before the next block.
 
-    Within a block a task runs as it does alone, with its own code and data in the caches, and yet what else
-    the machine does, and how fast its clock runs, meets all alike.
+    Within a block a task has the CPU caches for itself, as on a user's machine. Other programs and changes of
+    the clock rate affect all tasks alike.
 
     Args:
-        tasks: by name, what to do with an item.
-        items: given to the tasks in order.
-        block: how many items a task gets before the next task gets the same ones.
-        warm_up: so many items at the beginning of a block are not counted.
-        fresh: makes the item anew before each use, which is not counted.
+        tasks: function of an item, by name.
+        items: items in order.
+        block: number of items in a block.
+        warm_up: number of first items of a block that do not count.
+        fresh: copies an item before each use; this time does not count.
     """
     watches = {name: Stopwatch() for name in tasks}
     for start in range(0, len(items), block):

@@ -1,4 +1,4 @@
-"""The window under measurement: start, capture to paint, how long it is held up, and closing."""
+"""Figures of the window: start, latency from capture to paint, responsiveness, closing."""
 
 from __future__ import annotations
 
@@ -29,18 +29,19 @@ _TIME_LIMIT_S = 300
 
 @dataclass(frozen=True)
 class WindowReport:
-    """What a scripted run of the window took; times in milliseconds.
+    """Figures of a scripted run of the window; times in milliseconds.
 
     Attributes:
-        platform: Qt's name of what the window was shown on.
-        start: from starting the process to the first picture.
-        latency, latency_p95: from capture to paint, median and 95th percentile, with one model.
+        platform: Qt's name of the display platform.
+        start: from the start of the process to the first picture.
+        latency: median from capture to paint, with one model.
+        latency_p95: 95th percentile of the same.
         painted_per_second: pictures shown, of :data:`RATE` captured.
-        held_up: for what was done, the longest that the window took no notice of anything else meanwhile.
-        worked: likewise the most processor time that its thread took at a stretch; the rest of the time it
-            waited for a core, or for another thread to let go of Python.
-        closing: from closing the window until every thread had ended.
-        threads_left: how many had not.
+        held_up: longest time without handling events, by action.
+        worked: CPU time of the window's thread in its longest stretch, by action. The rest of ``held_up`` the
+            thread waited for a core or for Python's lock.
+        closing: from closing the window until every thread ended.
+        threads_left: number of threads that did not end.
     """
 
     platform: str
@@ -57,22 +58,24 @@ class WindowReport:
 def benchmark_window(
     clip: str | Path, weights: str, choice: RuntimeChoice, *, pace: float = 1.0, repeats: int = 3
 ) -> WindowReport:
-    """Open the window on a clip of 1280 x 720 at 30 frames a second, use it as a user does, and close it.
+    """Open the window on a clip of 1280 x 720 at 30 frames a second, use every part of it, and close it.
 
-    A process of its own does so. The clip is the given one, scaled; its frames are played at their times,
-    and count as captured when they are due, as those of a camera do when they arrive. Without a screen, Qt
-    draws into memory.
+    A separate process runs the window. The given clip is scaled; a frame counts as captured when it is due.
+    Without a screen, Qt draws into memory.
 
     Args:
-        pace: how many times faster than a user everything is done; the figures of a hasty run are rough.
-        repeats: times that it is done; the figures are medians.
+        clip: recording to show.
+        weights: name or path of a weight file.
+        choice: runtime and precision.
+        pace: speed of the script; figures above 1 are rough.
+        repeats: number of runs; the figures are medians.
 
     Raises:
         LivefanError: if the clip cannot be read, or the window fails.
     """
     first = ModelChoice(weights, choice.runtime, choice.precision, threads=choice.threads)
     for model in (first, rival(first)):
-        # A first use, which decides what runs it, is not what the window is measured by.
+        # The first use chooses the runtime, which does not belong to the start of the window.
         open_runtime(model.weights, RuntimeChoice(model.runtime, model.precision, model.threads))
     environment = dict(os.environ)
     if not has_screen():
@@ -85,7 +88,7 @@ def benchmark_window(
 
 
 def _median(reports: list[WindowReport]) -> WindowReport:
-    """Of each figure the median over several runs; of threads that were left the most."""
+    """Return the median of each figure; of ``threads_left`` the maximum."""
 
     def of(figure: Callable[[WindowReport], float]) -> float:
         return statistics.median(map(figure, reports))
@@ -110,7 +113,7 @@ def _median(reports: list[WindowReport]) -> WindowReport:
 def _run(
     clip: Path, weights: str, choice: RuntimeChoice, environment: dict[str, str], pace: float
 ) -> WindowReport:
-    package = str(Path(__file__).parent.parent.parent)
+    package = str(Path(__file__).parents[2])
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [package, environment.get("PYTHONPATH")]))
     model = [weights, choice.runtime, choice.precision, str(choice.threads)]
     command = [
@@ -127,24 +130,24 @@ def _run(
             command, capture_output=True, text=True, check=False, env=environment, timeout=_TIME_LIMIT_S
         )
     except subprocess.TimeoutExpired as error:
-        raise LivefanError(f"the window did not come to an end in {_TIME_LIMIT_S} s") from error
+        raise LivefanError(f"the window did not close within {_TIME_LIMIT_S} s") from error
     if done.returncode:
-        raise LivefanError(f"the window could not be measured: {failure(done)}")
+        raise LivefanError(f"the window cannot be measured: {failure(done)}")
     return WindowReport(**json.loads(done.stdout.splitlines()[-1]))
 
 
 def failure(done: subprocess.CompletedProcess[str]) -> str:
-    """Why a process failed: what it said last, or else how it ended."""
+    """Return why a process failed: its last line on standard error, or its signal or exit code."""
     lines = done.stderr.strip().splitlines()
     if lines:
         return lines[-1]
     if done.returncode < 0:
         return f"its process was ended by {signal.Signals(-done.returncode).name}"
-    return f"its process said nothing and ended with exit code {done.returncode}"
+    return f"its process ended with exit code {done.returncode} and no message"
 
 
 def as_lines(report: WindowReport) -> list[str]:
-    """The report as a table."""
+    """Return the report as the lines of a table."""
     rows = [
         ("start to first picture", f"{report.start:.0f} ms"),
         ("capture to paint, median", f"{report.latency:.1f} ms"),
@@ -161,6 +164,6 @@ def as_lines(report: WindowReport) -> list[str]:
     return [
         f"{SIZE[0]} x {SIZE[1]} at {RATE} frames a second, Qt on {report.platform}",
         *(f"{name:<{width}}{value:>10}" for name, value in rows),
-        "longest that the window was held up, and of that the most work of its own, while",
+        "longest time without handling events, and CPU time of its thread in that time, during",
         *(f"{name:<{width}}{value:>22}" for name, value in held_up),
     ]

@@ -150,6 +150,12 @@ class Pipeline:
             self._background.shutdown()
         self._detector.close()
 
+    def __enter__(self) -> Pipeline:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
     def process(self, frame: Frame) -> list[Face]:
         """The faces of the next frame of a source, in the order of their ids.
 

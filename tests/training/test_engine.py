@@ -524,7 +524,7 @@ def test_every_recipe_can_be_read(recipe: Path):
 
 def test_recipes_begin_with_what_the_commands_of_the_model_card_make():
     """Of the half width, whose commands are as the others, by the numbers of its stages."""
-    card = Path("weights/README.md").read_text()
+    card = Path("docs/experiments.md").read_text()
     runs = {
         *re.findall(r"--out (runs/\S+)", card),
         "runs/half",

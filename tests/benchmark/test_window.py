@@ -1,0 +1,46 @@
+import json
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from livefan.benchmark import window
+from livefan.core.errors import LivefanError
+from livefan.core.resources import DEFAULT_WEIGHTS
+from livefan.runtimes.base import RuntimeChoice
+
+
+def test_window_is_measured(clip: Path):
+    report = window.benchmark_window(clip, DEFAULT_WEIGHTS, RuntimeChoice(), pace=12.0, repeats=1)
+    assert report.start > 0
+    assert 0 < report.latency <= report.latency_p95
+    assert report.threads_left == 0
+    assert len(report.held_up) > 20
+    assert all(longest > 0 for longest in report.held_up.values())
+    assert all(report.worked[name] > 0 for name in report.held_up)
+    assert "start to first picture" in "\n".join(window.as_lines(report))
+    assert window.WindowReport(**json.loads(json.dumps(asdict(report)))) == report
+
+
+def test_window_failure_gives_one_line(tmp_path: Path, clip: Path):
+    with pytest.raises(LivefanError, match=r"none\.safetensors"):
+        window.benchmark_window(clip, str(tmp_path / "none.safetensors"), RuntimeChoice())
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        pytest.param(
+            "import os, signal; os.kill(os.getpid(), signal.SIGTERM)",
+            "SIGTERM",
+            marks=pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals"),
+        ),
+        ("raise SystemExit('no such camera')", "no such camera"),
+        ("raise SystemExit(3)", "exit code 3"),
+    ],
+)
+def test_failure_of_a_process_has_a_reason(code: str, reason: str):
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert reason in window.failure(done)
