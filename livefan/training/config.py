@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import tomllib
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from livefan.core.errors import LivefanError
@@ -15,7 +15,7 @@ from livefan.networks.mobilefan import ARCHITECTURES, MobileFAN
 
 _CHOICES = {
     "architecture": ARCHITECTURES,
-    "heatmap_loss": ("cross-entropy", "mse", "adaptive-wing"),
+    "heatmap_loss": ("cross-entropy", "mse"),
     "optimiser": ("adamw", "adam"),
     "schedule": ("cosine", "steps"),
 }
@@ -50,50 +50,50 @@ _RANGES: dict[str, tuple[float, float]] = {
     "covering": (0, 1),
     "eye_closing": (0, 1),
 }
-"""The least and the most that each number may be; none may be infinite."""
+"""The lowest and the highest value of each number. Infinity is not allowed."""
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Everything that decides the outcome of a run but the data and the machine.
+    """The settings of a run: all that decides its result except the data and the machine.
 
     Attributes:
         architecture: the network to train, one of :data:`livefan.networks.mobilefan.ARCHITECTURES`.
         width: width multiplier of its encoder.
-        init: weights to start from, a bundled name or a path: a whole network where it fits, else its
-            encoder; empty for random ones.
-        teacher: weights of the network to learn from, a bundled name or a path; empty for none. Where it was
-            made for larger crops it sees the student's enlarged; see
-            :func:`livefan.training.engine.teacher_outputs`.
+        init: initial weights, by bundled name or path; empty for random ones. The whole network is loaded if
+            it fits, else its encoder.
+        teacher: weights of the network to distil, by bundled name or path; empty for none. A teacher for
+            larger crops gets enlarged crops; see :func:`livefan.training.objective.teacher_outputs`.
         epochs: passes over the training faces.
-        batch_size: faces a step, over all processes.
-        input_sizes: sides of the crops in pixels, multiples of 32, which batches take in turn. The first is
-            what the weights are validated with and used for.
+        batch_size: faces per step, over all processes.
+        input_sizes: sides of the crops in pixels, multiples of 32. Batches take them in turn. Validation and
+            inference use the first.
         optimiser: ``"adamw"`` or ``"adam"``.
-        learning_rate, weight_decay: of the optimiser, the rate at the peak of the schedule.
-        schedule: ``"cosine"`` to zero, or ``"steps"``: a tenth from each of ``milestones`` on.
-        milestones: epochs at which the steps schedule falls.
+        learning_rate, weight_decay: of the optimiser; the rate at the peak of the schedule.
+        schedule: ``"cosine"`` to zero, or ``"steps"``: to a tenth at each of ``milestones``.
+        milestones: epochs at which the rate of the steps schedule falls.
         warmup_steps: steps of linear warm-up before the schedule.
-        average_decay: decay a step of the moving average of the weights, which is what is validated and
-            kept; 0 keeps the weights themselves.
-        gradient_clip: largest norm of a step's gradient; 0 for no limit.
+        average_decay: decay per step of the moving average of the weights, which is validated and saved; 0
+            for the latest weights.
+        gradient_clip: largest norm of the gradient of a step; 0 for no limit.
         coordinate_weight: weight of the mean absolute error of the soft-argmax positions.
-        heatmap_weight, heatmap_loss: weight and kind of the heatmap term: ``"cross-entropy"``, ``"mse"``
-            or ``"adaptive-wing"``, the latter two without the coordinate term.
+        heatmap_weight, heatmap_loss: weight and kind of the heatmap term: ``"cross-entropy"``, or ``"mse"``
+            without the coordinate term.
         heatmap_sigma: standard deviation of the target Gaussian, in heatmap cells.
         aligned_weight, similarity_weight, response_weight: weights of the distillation terms; see
             :class:`livefan.training.losses.DistillationCriterion`.
-        seed: decides initial weights, the order of faces and every augmentation.
-        rotation: largest rotation in degrees, and ``rotation_probability`` how often.
-        scale: crop side is multiplied by ``1 / scale ... scale``.
-        shift: crop centre moves by up to this share of its side, each way.
-        mirror_offset: how far to the right of the places themselves the labels lie, as a share of the crop's
-            side. The labels of a mirrored face lie to the right too, not to the left.
-        mirror: how often a face is mirrored, from 0 to 1.
-        photometric: factor of how often light, blur, noise and covering are changed.
-        motion_blur, defocus, compression, side_light, darkness, covering: how often each of these changes
-            of :mod:`livefan.training.augmentation.distortions` is made too, from 0 to 1.
-        eye_closing: how often eyes are closed, with their landmarks; see
+        seed: decides initial weights, the order of the faces and every augmentation.
+        rotation: largest rotation in degrees.
+        rotation_probability: share of crops that are rotated.
+        scale: the side of a crop is multiplied by ``1 / scale ... scale``.
+        shift: the centre of a crop moves by up to this share of its side, along each axis.
+        mirror_offset: distance by which the labels lie to the right of the true positions, as a share of the
+            side of the crop. Labels of a mirrored face lie to the right, too.
+        mirror: share of crops that are mirrored.
+        photometric: factor of the probabilities of changes of light, blur, noise and occlusion.
+        motion_blur, defocus, compression, side_light, darkness, covering: share of crops to which each of
+            these changes of :mod:`livefan.training.augmentation.distortions` is applied.
+        eye_closing: share of crops with synthetically closed eyes; see
             :mod:`livefan.training.augmentation.eyelids`.
     """
 
@@ -136,10 +136,10 @@ class TrainConfig:
     eye_closing: float = 0.0
 
     def check(self) -> None:
-        """Raise a ValueError that says what is wrong, if a setting is out of range or contradicts another."""
-        for name, known in _CHOICES.items():
-            if getattr(self, name) not in known:
-                raise ValueError(f"{name} must be one of {', '.join(known)}, not {getattr(self, name)!r}")
+        """Raise a ValueError if a setting is out of its range or contradicts another."""
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name} must be one of {', '.join(choices)}, not {getattr(self, name)!r}")
         for name, (least, most) in _RANGES.items():
             value = getattr(self, name)
             if not (least <= value <= most and math.isfinite(value)):
@@ -160,44 +160,49 @@ class TrainConfig:
 
 
 def read_config(path: Path | None, overrides: dict[str, object]) -> TrainConfig:
-    """Settings from a TOML file (defaults without one), with those of ``overrides`` on top.
+    """Read settings from a TOML file, or the defaults if ``path`` is None, and apply ``overrides``.
 
     Raises:
-        LivefanError: if the file cannot be read, or names an unknown setting or one of a wrong type.
+        LivefanError: if the file cannot be read, or a setting is unknown or has a wrong type or value.
     """
-    values: dict[str, object] = {}
-    if path is not None:
-        if not path.is_file():
-            raise LivefanError(f"{path}: no such file; check the path")
-        try:
-            values = tomllib.loads(path.read_text())
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise LivefanError(f"{path}: cannot be read as TOML settings ({error})") from error
-    values |= overrides
+    values = (_read_toml(path) if path else {}) | overrides
     place = path or "settings"
     defaults = asdict(TrainConfig())
-    for key, value in values.items():
+    for key in values:
         if key not in defaults:
-            known = ", ".join(field.name for field in fields(TrainConfig))
+            known = ", ".join(defaults)
             raise LivefanError(f"{place}: unknown setting {key!r}; known are {known}")
-        wanted = type(defaults[key])
-        if isinstance(value, int) and not isinstance(value, bool) and wanted is float:
-            values[key] = float(value)
-        elif isinstance(value, list) and wanted is tuple and all(type(each) is int for each in value):
-            values[key] = tuple(value)
-        elif type(value) is not wanted:
-            name = "list of whole numbers" if wanted is tuple else wanted.__name__
-            raise LivefanError(f"{place}: {key} must be a {name}, not {value!r}")
-    config = TrainConfig(**values)  # type: ignore[arg-type]
     try:
+        typed = {key: _typed(key, value, type(defaults[key])) for key, value in values.items()}
+        config = TrainConfig(**typed)  # type: ignore[arg-type]
         config.check()
     except ValueError as error:
         raise LivefanError(f"{place}: {error}") from error
     return config
 
 
-def to_toml(config: TrainConfig) -> str:
-    """The settings as TOML that :func:`read_config` reads back."""
+def _read_toml(path: Path) -> dict[str, object]:
+    if not path.is_file():
+        raise LivefanError(f"{path}: no such file; check the path")
+    try:
+        return tomllib.loads(path.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise LivefanError(f"{path}: cannot be read as TOML settings ({error})") from error
 
+
+def _typed(key: str, value: object, kind: type) -> object:
+    """Return a TOML value as the type of its setting; raise a ValueError if it has another type."""
+    if isinstance(value, int) and not isinstance(value, bool) and kind is float:
+        return float(value)
+    if isinstance(value, list) and kind is tuple and all(type(each) is int for each in value):
+        return tuple(value)
+    if type(value) is not kind:
+        name = "list of whole numbers" if kind is tuple else kind.__name__
+        raise ValueError(f"{key} must be a {name}, not {value!r}")
+    return value
+
+
+def to_toml(config: TrainConfig) -> str:
+    """Return the settings as TOML, which :func:`read_config` reads back."""
     # For strings, numbers and lists of them, JSON's notation is TOML's too.
     return "".join(f"{key} = {json.dumps(value)}\n" for key, value in asdict(config).items())

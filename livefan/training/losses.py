@@ -96,31 +96,9 @@ def squared_error(heatmaps: Tensor, target: Tensor, sigma: float) -> Tensor:
     return (heatmaps - _peaks(heatmaps, target, sigma)).square().mean((2, 3))
 
 
-def adaptive_wing(heatmaps: Tensor, target: Tensor, sigma: float) -> Tensor:
-    """``(batch, n)`` adaptive wing loss, the cells about the peak weighted eleven times.
-
-    Wang, Bo, Fuxin, "Adaptive Wing Loss for Robust Face Alignment via Heatmap Regression",
-    arXiv 1904.07399, equations 2 and 5, with its constants. Takes the arguments of
-    :func:`cross_entropy`; the heatmaps are values, not logits.
-    """
-    alpha, omega, epsilon, theta, emphasis = 2.1, 14.0, 1.0, 0.5, 10.0
-    truth = _peaks(heatmaps, target, sigma)
-    error = (truth - heatmaps).abs()
-    power = alpha - truth
-    ratio = theta / epsilon
-    slope = omega / (1 + ratio**power) * power * ratio ** (power - 1) / epsilon
-    offset = theta * slope - omega * torch.log1p(ratio**power)
-    # The root of a zero error has no gradient; the clamp keeps the unused branch finite.
-    near = omega * torch.log1p((error.clamp(min=1e-6) / epsilon) ** power)
-    loss = torch.where(error < theta, near, slope * error - offset)
-    about_peak = functional.max_pool2d(truth, 3, 1, 1) >= 0.2
-    return (loss * (1 + emphasis * about_peak)).mean((2, 3))
-
-
 HEATMAP_LOSSES: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
     "cross-entropy": cross_entropy,
     "mse": squared_error,
-    "adaptive-wing": adaptive_wing,
 }
 """What the heatmap term can be. Only cross-entropy makes heatmaps whose softmax is a distribution."""
 

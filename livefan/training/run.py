@@ -1,101 +1,46 @@
-"""The folder of a training run: what it began with, how far it came, and what it made."""
+"""The folder of a training run: settings, versions, lists of faces, state, history and weights."""
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
 
-import torch
 from safetensors.torch import save
-from torch import Tensor, nn
 
 from livefan.core.errors import LivefanError
 from livefan.core.files import atomic_write
 from livefan.core.provenance import environment
 from livefan.core.resources import find_weights
 from livefan.datasets import VALIDATION_SEED, FaceSet
-from livefan.networks.checkpoint import WeightsInfo, read_tensors, save_weights, under
+from livefan.networks.checkpoint import WeightsInfo, read_tensors, save_weights
 from livefan.networks.checkpoint_info import refuse_pickle, sha256_of
 from livefan.training.config import TrainConfig, to_toml
-from livefan.training.learner import Learner, MovingAverage
+from livefan.training.state import Progress, State
 
 BEST_NAME = "best.safetensors"
 STATE_NAME = "state.safetensors"
 CONFIG_NAME = "run.toml"
 FACES_NAME = "faces.txt"
-USED_NAME = "weights.json"
+HASHES_NAME = "weights.json"
+"""SHA-256 of the files that ``init`` and ``teacher`` name."""
 RESUMED_NAME = "resumed.jsonl"
-
-
-@dataclass
-class Progress:
-    """How far a run has come.
-
-    Attributes:
-        epoch: epochs finished.
-        best_nme: lowest validation NME so far, in percent.
-        history: one entry an epoch: mean loss terms and validation NME.
-    """
-
-    epoch: int = 0
-    best_nme: float = math.inf
-    history: list[dict[str, float]] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class State:
-    """What changes with every step of a run, and what is saved to take it up again."""
-
-    learner: Learner
-    average: MovingAverage
-    optimiser: torch.optim.Optimizer
-
-    def tensors(self) -> dict[str, Tensor]:
-        """Copies of all tensors on the CPU, by name."""
-        named = {
-            f"{prefix}{key}": value
-            for prefix, module in self._modules()
-            for key, value in module.state_dict().items()
-        }
-        for index, parameter in enumerate(self.learner.parameters()):
-            for key, value in self.optimiser.state[parameter].items():
-                named[f"optimiser.{index}.{key}"] = value
-        return {key: value.detach().cpu().contiguous() for key, value in named.items()}
-
-    def load(self, tensors: dict[str, Tensor]) -> None:
-        """Take over what :meth:`tensors` gave.
-
-        Raises:
-            RuntimeError: if the tensors are those of other networks.
-        """
-        for prefix, module in self._modules():
-            module.load_state_dict(under(prefix, tensors))
-        for index, parameter in enumerate(self.learner.parameters()):
-            self.optimiser.state[parameter] = {
-                key: value.to("cpu" if key == "step" else parameter.device)
-                for key, value in under(f"optimiser.{index}.", tensors).items()
-            }
-
-    def _modules(self) -> tuple[tuple[str, nn.Module], ...]:
-        return ("learner.", self.learner), ("average.", self.average.network)
+ENVIRONMENT_NAME = "environment.json"
 
 
 class Run:
-    """A run's folder: settings, environment, faces, hashes of init and teacher, weights, state and history.
+    """The folder of a run.
 
     Args:
-        folder: is made if it is absent. One that holds an unfinished run of the same settings on the same
-            faces is taken up by :meth:`resume`; one whose run left neither state nor weights is begun anew.
+        folder: made if it is absent. If it holds a run with the same settings and faces, :meth:`resume`
+            continues that run. If it holds neither state nor weights, the run starts anew.
         config: the settings.
         training, validation: the faces.
 
     Raises:
-        LivefanError: if init or teacher cannot be read, or the folder holds what a run with other settings,
-            faces, init or teacher has made.
+        LivefanError: if init or teacher cannot be read, or the folder holds the results of a run with other
+            settings, faces, init or teacher.
     """
 
     def __init__(self, folder: Path, config: TrainConfig, training: FaceSet, validation: FaceSet) -> None:
@@ -103,53 +48,71 @@ class Run:
         self._training = training
         self._faces = [f"train {face.place}" for face in training.faces]
         self._faces += [f"validation {face.place}" for face in validation.faces]
-        self._used = {name: _hash(getattr(config, name)) for name in ("init", "teacher")}
-        settings, listed, hashed = (folder / name for name in (CONFIG_NAME, FACES_NAME, USED_NAME))
-        # What a process that was killed left half-written has a dot before its name.
-        self._continues = settings.exists() and any(folder.glob("[!.]*.safetensors"))
-        if not self._continues:
-            return
-        if settings.read_text() != to_toml(config):
-            raise LivefanError(
-                f"{settings}: this folder holds a run with other settings; choose another --out"
-            )
-        known = listed.read_text().splitlines() if listed.exists() else self._faces
-        for before, now in zip_longest(known, self._faces, fillvalue="no further"):
-            if before != now:
+        self._hashes = {name: _hash(getattr(config, name)) for name in ("init", "teacher")}
+        # A leading dot marks a file that an interrupted process left incomplete.
+        self._continues = (folder / CONFIG_NAME).exists() and any(folder.glob("[!.]*.safetensors"))
+        if self._continues:
+            self._check_settings()
+            self._check_faces()
+            self._check_hashes()
+
+    def _check_settings(self) -> None:
+        path = self.folder / CONFIG_NAME
+        before, now = _read(path).splitlines(), to_toml(self.config).splitlines()
+        for old, new in zip_longest(before, now, fillvalue="nothing"):
+            if old != new:
                 raise LivefanError(
-                    f"{listed}: this folder holds a run on other faces, first {before!r}, which is {now!r} "
-                    "now; name the same data as then, or choose another --out"
+                    f"{path}: this folder holds a run with other settings, first {old!r}, which is {new!r} "
+                    "now; choose another --out"
                 )
-        used = json.loads(hashed.read_text()) if hashed.exists() else self._used
-        for name, now in self._used.items():
-            if used.get(name, now) != now:
+
+    def _check_faces(self) -> None:
+        path = self.folder / FACES_NAME
+        before = _read(path).splitlines() if path.exists() else self._faces
+        for old, new in zip_longest(before, self._faces, fillvalue="no further"):
+            if old != new:
                 raise LivefanError(
-                    f"{hashed}: this folder holds a run whose {name}, {getattr(config, name)}, was another "
-                    "file then; put that one back, or choose another --out"
+                    f"{path}: this folder holds a run on other faces, first {old!r}, which is {new!r} now; "
+                    "name the same data as then, or choose another --out"
+                )
+
+    def _check_hashes(self) -> None:
+        path = self.folder / HASHES_NAME
+        if not path.exists():  # runs of earlier versions have none
+            return
+        try:
+            before = dict(json.loads(_read(path)))
+        except (ValueError, TypeError) as error:
+            raise LivefanError(f"{path}: is damaged ({error}); remove it, or choose another --out") from error
+        for name, now in self._hashes.items():
+            if before.get(name, now) != now:
+                raise LivefanError(
+                    f"{path}: this folder holds a run whose {name}, {getattr(self.config, name)}, was "
+                    "another file; restore that file, or choose another --out"
                 )
 
     def begin(self, skipped: Sequence[str] = ()) -> None:
-        """Write down settings, versions, command, commit, the faces, the weights, and what was skipped.
+        """Write settings, versions, command, commit, faces, hashes, and the list of skipped files.
 
-        Of a run that is taken up only when, how and by which versions, a line each time.
+        A resumed run gets one more line in ``resumed.jsonl`` instead: time, command, commit and versions.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         self._write(FACES_NAME, "\n".join(self._faces) + "\n")
-        self._write(USED_NAME, json.dumps(self._used, indent=1) + "\n")
+        self._write(HASHES_NAME, json.dumps(self._hashes, indent=1) + "\n")
         if self._continues:
             with (self.folder / RESUMED_NAME).open("a") as resumed:
                 resumed.write(json.dumps(environment()) + "\n")
             return
         (self.folder / RESUMED_NAME).unlink(missing_ok=True)
-        self._write("environment.json", json.dumps(environment(), indent=1) + "\n")
+        self._write(ENVIRONMENT_NAME, json.dumps(environment(), indent=1) + "\n")
         self._write("skipped.txt", "".join(f"{line}\n" for line in skipped))
         self._write(CONFIG_NAME, to_toml(self.config))
 
     def resume(self, state: State) -> Progress:
-        """Load the state of the last finished epoch, if there is one.
+        """Load the state after the last finished epoch, if there is one, and return the progress.
 
         Raises:
-            LivefanError: if the state is damaged or not one of this kind of run.
+            LivefanError: if the state is damaged or belongs to another network.
         """
         path = self.folder / STATE_NAME
         if not path.exists():
@@ -162,7 +125,12 @@ class Run:
             raise LivefanError(f"{path}: not the state of this run; remove it to begin anew") from error
 
     def save(self, state: State, progress: Progress, info: WeightsInfo, *, keep_epoch: bool = False) -> None:
-        """Write the best weights if these are, all that :meth:`resume` needs, and the history."""
+        """Write the state for :meth:`resume`, the history, and the weights if they are the best so far.
+
+        Args:
+            info: metadata of the weight files.
+            keep_epoch: also write the weights of this epoch to a file of their own.
+        """
         if keep_epoch:
             save_weights(self.folder / f"epoch-{progress.epoch}.safetensors", state.average.network, info)
         error = progress.history[-1]["validation_nme"]
@@ -170,12 +138,12 @@ class Run:
             progress.best_nme = error
             save_weights(self.folder / BEST_NAME, state.average.network, info)
         with atomic_write(self.folder / STATE_NAME) as partial:
-            # Not save_file, whose error on a full disk is none of the system's.
+            # safetensors' save_file raises its own error on a full disk, not an OSError.
             partial.write_bytes(save(state.tensors(), metadata={"progress": json.dumps(vars(progress))}))
         self._write("history.json", json.dumps(progress.history, indent=1) + "\n")
 
     def describe(self, progress: Progress, n_faces: int, decoder: str) -> WeightsInfo:
-        """What a weight file says of the run that made it."""
+        """Return the metadata of a weight file of this run."""
         error = progress.history[-1]["validation_nme"]
         now = environment()
         return WeightsInfo(
@@ -203,8 +171,20 @@ class Run:
             partial.write_text(text)
 
 
+def _read(path: Path) -> str:
+    """Return the text of a file of the run.
+
+    Raises:
+        LivefanError: if it is no text.
+    """
+    try:
+        return path.read_text()
+    except UnicodeDecodeError as error:
+        raise LivefanError(f"{path}: is damaged ({error}); choose another --out") from error
+
+
 def _hash(name_or_path: str) -> str:
-    """Of a weight file, by path or bundled name; of none an empty one."""
+    """Return the SHA-256 of a weight file, by path or bundled name; of an empty name an empty string."""
     if not name_or_path:
         return ""
     path = find_weights(name_or_path)

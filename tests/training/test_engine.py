@@ -27,11 +27,14 @@ from livefan.networks.mobilefan import MobileFAN
 from livefan.training.augmentation.augment import EvaluationFaces, TrainingFaces, kept_margin
 from livefan.training.average import average
 from livefan.training.config import TrainConfig, read_config, to_toml
-from livefan.training.engine import learning_rate_factor, teacher_outputs, train, validate
+from livefan.training.engine import validate
 from livefan.training.learner import Learner, MovingAverage
 from livefan.training.loader import Loader
 from livefan.training.losses import DistillationCriterion, LandmarkCriterion, weighted_total
+from livefan.training.objective import teacher_outputs
+from livefan.training.optimisation import learning_rate_factor
 from livefan.training.run import Run
+from livefan.training.train import train
 
 SMALL = TrainConfig(width=0.5, init="", epochs=2, batch_size=4, warmup_steps=1)
 
@@ -669,7 +672,7 @@ def test_a_run_without_a_finite_validation_error_says_that_it_kept_nothing(
 ):
     root, out = tmp_path / "root", tmp_path / "run"
     _write_faces(root, 12)
-    monkeypatch.setattr("livefan.training.engine.validate", lambda *given, **named: math.inf)
+    monkeypatch.setattr("livefan.training.train.validate", lambda *given, **named: math.inf)
     (tmp_path / "run.toml").write_text(to_toml(replace(SMALL, epochs=1)))
     command = ["train", "--dataset", "pts", "--root", str(root), "--config", str(tmp_path / "run.toml")]
     assert main([*command, "--out", str(out), "--quiet"]) == 2

@@ -11,7 +11,6 @@ from livefan.training.losses import (
     HEATMAP_LOSSES,
     DistillationCriterion,
     LandmarkCriterion,
-    adaptive_wing,
     graph_distance,
     squared_error,
 )
@@ -78,23 +77,6 @@ def test_regressed_heatmaps_are_compared_to_gaussians_of_height_one():
     perfect = gaussians(target, 1.0)
     assert squared_error(perfect, target, 1.0).abs().max() < 1e-12
     assert torch.allclose(squared_error(perfect + 0.5, target, 1.0), torch.tensor(0.25))
-
-
-def test_the_adaptive_wing_is_steep_near_the_peak_and_smooth_where_its_parts_meet():
-    target = torch.tensor([[[32.0, 32.0]]])
-    perfect = gaussians(target, 1.0)
-    assert adaptive_wing(perfect, target, 1.0).item() == pytest.approx(0, abs=1e-6)
-    errors = torch.linspace(0.3, 0.7, 401)
-    # One background cell far from the peak, whose error grows through theta = 0.5.
-    losses = []
-    for error in errors:
-        heatmaps = perfect.clone()
-        heatmaps[..., 5, 5] += error
-        losses.append(adaptive_wing(heatmaps, target, 1.0).item() * 4096)
-    steps = torch.tensor(losses).diff()
-    assert losses[200] == pytest.approx(14 * math.log1p(0.5**2.1), rel=1e-3)  # omega ln(1 + e^alpha)
-    assert (steps > 0).all()
-    assert (steps.diff().abs() < 0.01 * steps.mean()).all()
 
 
 @pytest.mark.parametrize("name", HEATMAP_LOSSES)

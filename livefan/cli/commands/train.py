@@ -51,8 +51,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     from livefan.datasets import load_training
     from livefan.training.config import read_config
-    from livefan.training.engine import train
     from livefan.training.run import BEST_NAME
+    from livefan.training.train import train
 
     if arguments.threads:
         torch.set_num_threads(arguments.threads)

@@ -1,0 +1,65 @@
+"""The log of a run's epochs, on standard output and for TensorBoard."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from livefan.training.state import Progress
+
+
+class EpochLog:
+    """Prints one line an epoch, and writes the figures for TensorBoard where that is installed.
+
+    Args:
+        folder: gets TensorBoard's file.
+        epochs: number of epochs of the whole run.
+        progress: the run's progress, which this log reads after every epoch.
+        quiet: print nothing.
+    """
+
+    def __init__(self, folder: Path, epochs: int, progress: Progress, *, quiet: bool) -> None:
+        self._epochs, self._progress, self._quiet = epochs, progress, quiet
+        self._started, self._first_epoch = time.monotonic(), progress.epoch
+        self._board = _tensorboard(folder)
+
+    def write(self) -> None:
+        """Log the latest epoch."""
+        latest = self._progress.history[-1]
+        if self._board is not None:
+            for name, value in latest.items():
+                if name != "epoch":
+                    self._board.add_scalar(name, value, self._progress.epoch)
+        if not self._quiet:
+            print(self._line(latest), flush=True)
+
+    def _line(self, latest: dict[str, float]) -> str:
+        progress = self._progress
+        seconds = (time.monotonic() - self._started) / (progress.epoch - self._first_epoch)
+        minutes_left = seconds * (self._epochs - progress.epoch) / 60
+        terms = "  ".join(f"{k} {v:.4f}" for k, v in latest.items() if k not in ("epoch", "validation_nme"))
+        return (
+            f"epoch {progress.epoch:3d}/{self._epochs}  {terms}"
+            f"  validation NME {latest['validation_nme']:.3f} %  best {progress.best_nme:.3f} %"
+            f"  {seconds:.0f} s/epoch, {minutes_left:.0f} min left"
+        )
+
+    def __enter__(self) -> EpochLog:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._board is not None:
+            self._board.close()
+
+
+def _tensorboard(folder: Path) -> Any:
+    """Return a TensorBoard writer into a folder; None if TensorBoard is not installed."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return None
+    return SummaryWriter(str(folder))

@@ -1,0 +1,65 @@
+"""The parts of a training run that change with every step, and how they are saved."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from livefan.networks.checkpoint import under
+from livefan.training.learner import Learner, MovingAverage
+
+
+@dataclass
+class Progress:
+    """The progress of a run.
+
+    Attributes:
+        epoch: number of finished epochs.
+        best_nme: lowest validation NME so far, in percent.
+        history: one entry an epoch: mean of each loss term, and validation NME.
+    """
+
+    epoch: int = 0
+    best_nme: float = math.inf
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class State:
+    """The weights in training, their moving average, and the state of the optimiser."""
+
+    learner: Learner
+    average: MovingAverage
+    optimiser: torch.optim.Optimizer
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return CPU copies of all tensors, by name."""
+        named = {
+            f"{prefix}{key}": value
+            for prefix, module in self._modules()
+            for key, value in module.state_dict().items()
+        }
+        for index, parameter in enumerate(self.learner.parameters()):
+            for key, value in self.optimiser.state[parameter].items():
+                named[f"optimiser.{index}.{key}"] = value
+        return {key: value.detach().cpu().contiguous() for key, value in named.items()}
+
+    def load(self, tensors: dict[str, Tensor]) -> None:
+        """Restore the result of :meth:`tensors`.
+
+        Raises:
+            RuntimeError: if the tensors belong to other networks.
+        """
+        for prefix, module in self._modules():
+            module.load_state_dict(under(prefix, tensors))
+        for index, parameter in enumerate(self.learner.parameters()):
+            self.optimiser.state[parameter] = {
+                key: value.to("cpu" if key == "step" else parameter.device)
+                for key, value in under(f"optimiser.{index}.", tensors).items()
+            }
+
+    def _modules(self) -> tuple[tuple[str, nn.Module], ...]:
+        return ("learner.", self.learner), ("average.", self.average.network)

@@ -1,0 +1,149 @@
+"""A training run: faces, network and folder brought together, and the loop over the epochs."""
+
+from __future__ import annotations
+
+import os
+from contextlib import nullcontext
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from livefan.core.errors import LivefanError
+from livefan.core.landmarks import LandmarkScheme
+from livefan.datasets import FaceSet, print_skipped
+from livefan.networks.checkpoint import load_weights
+from livefan.networks.mobilefan import build_network
+from livefan.training.augmentation.augment import EvaluationFaces, TrainingFaces
+from livefan.training.config import TrainConfig
+from livefan.training.distributed import Processes, join
+from livefan.training.engine import train_epoch, validate
+from livefan.training.epoch_log import EpochLog
+from livefan.training.initial import load_initial
+from livefan.training.learner import Learner, MovingAverage
+from livefan.training.loader import Loader
+from livefan.training.objective import Objective
+from livefan.training.optimisation import build_optimiser
+from livefan.training.run import Run
+from livefan.training.state import Progress, State
+
+
+def train(
+    training: FaceSet,
+    validation: FaceSet,
+    config: TrainConfig,
+    run_folder: Path,
+    *,
+    keep_epochs: bool = False,
+    compiled: bool = False,
+    quiet: bool = False,
+) -> Progress:
+    """Train a network. ``run_folder`` keeps the weights with the lowest validation NME.
+
+    A folder with the state of an unfinished run of the same settings and faces is resumed. Under torchrun
+    all processes share every batch.
+
+    Args:
+        training, validation: labelled faces of one scheme.
+        run_folder: gets ``best.safetensors``, ``history.json`` and the files of :class:`Run`.
+        keep_epochs: also write the weights of every epoch, as ``epoch-N.safetensors``.
+        compiled: compile the network with torch.compile. This takes some minutes and makes steps faster.
+        quiet: show no progress bar and print no epochs.
+
+    Raises:
+        LivefanError: if the folder holds a run with other settings or faces, the faces are too few, the
+            teacher has another scheme, or a loss is not finite.
+    """
+    run = Run(run_folder, config, training, validation)
+    with join() as processes:
+        torch.manual_seed(config.seed)
+        faces = TrainingFaces(training.faces, training.scheme, config)
+        held_out = [EvaluationFaces(validation.faces, size) for size in config.input_sizes]
+        skipped = [*training.skipped, *faces.skipped, *held_out[0].skipped]
+        if processes.first:
+            print_skipped(skipped)
+        _check_batches(faces, held_out[0], config, processes)
+        state, objective = _build(training.scheme, config, processes.device)
+        if processes.first:
+            run.begin(skipped)
+        processes.wait()
+        progress = run.resume(state)
+        learner = _prepared(state.learner, processes, compiled=compiled)
+        loader = _loader(faces, config, processes)
+        log = EpochLog(run_folder, config.epochs, progress, quiet=quiet) if processes.first else None
+        with log or nullcontext():
+            for epoch in range(progress.epoch, config.epochs):
+                means = train_epoch(
+                    learner, state, objective, loader, epoch, config, processes, quiet=quiet or not log
+                )
+                progress.epoch = epoch + 1
+                if log:
+                    errors = _validation_errors(state, objective, held_out, training.scheme, config)
+                    progress.history.append({"epoch": progress.epoch, **means, **errors})
+                    info = run.describe(progress, len(faces), objective.decoder)
+                    run.save(state, progress, info, keep_epoch=keep_epochs)
+                    log.write()
+                processes.wait()
+    return progress
+
+
+def _check_batches(
+    faces: TrainingFaces, held_out: EvaluationFaces, config: TrainConfig, processes: Processes
+) -> None:
+    """Raise a LivefanError if the faces fill no batch, or the processes cannot share one."""
+    if len(faces) < config.batch_size or not len(held_out):
+        raise LivefanError(
+            f"{len(faces)} training and {len(held_out)} validation faces are too few for batches of "
+            f"{config.batch_size}; check --root, or lower batch_size"
+        )
+    if config.batch_size % processes.count or config.batch_size < 2 * processes.count:
+        raise LivefanError(
+            f"batch_size {config.batch_size} cannot be shared by {processes.count} processes; "
+            "choose a multiple of their number, with two faces or more for each"
+        )
+
+
+def _build(scheme: LandmarkScheme, config: TrainConfig, device: torch.device) -> tuple[State, Objective]:
+    """Build the network with its initial weights, the optimiser and the objective."""
+    network = build_network(config.architecture, scheme.n_points, config.width)
+    if config.init:
+        load_initial(network, config.init)
+    teacher = load_weights(config.teacher, scheme=scheme.name, device=device) if config.teacher else None
+    # Without the aligned term the adapters would have no gradients, which several processes cannot share.
+    lifts = teacher is not None and config.aligned_weight > 0
+    learner = Learner(network, teacher.model.channels if teacher and lifts else 0)
+    learner.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    average = MovingAverage(network, config.average_decay)
+    return State(learner, average, build_optimiser(learner.parameters(), config)), Objective(config, teacher)
+
+
+def _prepared(learner: Learner, processes: Processes, *, compiled: bool) -> nn.Module:
+    """Compile the learner and share its gradients among processes, after its state was loaded."""
+    if compiled:
+        learner.compile()
+    return DistributedDataParallel(learner) if processes.count > 1 else learner
+
+
+def _loader(faces: TrainingFaces, config: TrainConfig, processes: Processes) -> Loader:
+    # On a CPU the training step itself uses all cores.
+    threads = 1 if processes.device.type == "cpu" else max(1, (os.cpu_count() or 1) // processes.count)
+    return Loader(
+        faces, config.batch_size, config.seed, threads, rank=processes.rank, processes=processes.count
+    )
+
+
+def _validation_errors(
+    state: State,
+    objective: Objective,
+    held_out: list[EvaluationFaces],
+    scheme: LandmarkScheme,
+    config: TrainConfig,
+) -> dict[str, float]:
+    """Return the validation NMEs in percent of the averaged weights, for each size of crops."""
+    network = state.average.network
+    device = next(network.parameters()).device
+    first, *others = (validate(network, faces, scheme, device, objective.decoder) for faces in held_out)
+    sizes = config.input_sizes[1:]
+    named = {f"validation_nme_{size}": error for size, error in zip(sizes, others, strict=True)}
+    return {"validation_nme": first, **named}
