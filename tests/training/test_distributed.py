@@ -55,9 +55,7 @@ def test_mean_is_taken_over_both_processes():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("failing", [0, 1])
-@pytest.mark.parametrize(
-    ("kind", "message"), [("known", "best: disk full"), ("unknown", "shapes")]
-)
+@pytest.mark.parametrize(("kind", "message"), [("known", "best: disk full"), ("unknown", "shapes")])
 def test_failed_process_ends_the_others_with_its_message(failing: int, kind: str, message: str):
     """Process 0 holds the store through which the message travels, so each of the two fails once."""
     started = time.monotonic()
