@@ -74,7 +74,7 @@ class _Drive(QObject):
         player, end = self._window.player, time.perf_counter() + _PATIENCE_S
         while not player.gauges.journeys:
             if not player.running:
-                raise LivefanError(self._window.message.text())
+                raise LivefanError(self._window.status_bar.message.text())
             if time.perf_counter() > end:
                 raise LivefanError(f"no picture within {_PATIENCE_S:.0f} s")
             self.wait(0.002)
@@ -89,7 +89,7 @@ class _Drive(QObject):
 
     def act_on_everything(self) -> None:
         """Use every part of the window once."""
-        window, acts = self._window, self._window.acts
+        window, acts = self._window, self._window.controls
         self.act("open the plots", window.plots_dock.show)
         self.act("draw the plots", lambda: None, 2.0)
         self.act("hold the picture", acts.play.trigger)
@@ -102,7 +102,7 @@ class _Drive(QObject):
         self.act("fit the picture", acts.fit.trigger)
         self.act("mirror", acts.mirror.trigger)
         self.act("show numbers", acts.parts["numbers"].trigger)
-        self.act("change smoothing", lambda: window.smoothing.setValue(20))
+        self.act("change smoothing", lambda: window.tool_bar.smoothing.setValue(20))
         self.act("copy the picture", acts.copy.trigger)
         self.act("save a snapshot", acts.snapshot.trigger)
         self.act("start comparing", acts.compare.trigger, 3.0)

@@ -1,226 +1,425 @@
-"""Everything that can be done in the window, each with its name, icon and keys."""
+"""Actions of the user: small objects that ask, act, and name the parts of the window to redraw.
+
+They run with and without a window::
+
+    context.run(Watch("clip.mp4"))
+    context.run(SetLoop(True))
+
+:mod:`livefan.gui.controls` gives each action its menu entry, icon and shortcut.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Self
 
-from PyQt6.QtCore import Qt
-from PyQt6.QtGui import QAction, QActionGroup, QColor, QIcon, QKeySequence, QPainter, QPixmap
-from PyQt6.QtWidgets import QStyle
+import cv2
+import numpy as np
+from PyQt6.QtCore import QCoreApplication
 
-from livefan.drawing.faces import STYLE_PARTS
-from livefan.gui.player import CLEAN, SEEN
+from livefan.core.errors import LivefanError
+from livefan.core.files import atomic_write
+from livefan.gui.action_context import Action, ActionContext, Part
+from livefan.gui.player import RecordingKind
+from livefan.live.recorder import data_beside
 from livefan.live.view_state import Layout
+from livefan.tracking.model_spec import ModelChoice, rival
 
-if TYPE_CHECKING:
-    from livefan.gui.window import MainWindow
-
-_Choice = TypeVar("_Choice")
-_Icons = QStyle.StandardPixmap
-_SIGNS = {
-    _Icons.SP_MediaPlay,
-    _Icons.SP_MediaPause,
-    _Icons.SP_MediaStop,
-    _Icons.SP_MediaSeekBackward,
-    _Icons.SP_MediaSeekForward,
-    _Icons.SP_MediaSkipBackward,
-}
+WEIGHTS_SUFFIX = ".safetensors"
 
 
-class Actions:
-    """The actions, in the order in which menus and the sheet of shortcuts show them.
+# Sources.
 
-    Args:
-        window: what they belong to; each acts on it, or on its player, view or picker of sources.
+
+@dataclass(frozen=True)
+class Watch(Action):
+    """Play a source: a camera's index, a path or an address."""
+
+    source: str | int
+    size: tuple[int, int] | None = None
+
+    def act(self, context: ActionContext) -> None:
+        """Start the source."""
+        context.player.watch(self.source, self.size)
+
+
+@dataclass(frozen=True)
+class _Open(Action):
+    """Ask for a source and play it."""
+
+    source: str = ""
+
+    def act(self, context: ActionContext) -> None:
+        """Start the source."""
+        context.player.watch(self.source)
+
+    def _answered(self, source: str) -> Self | None:
+        return replace(self, source=source) if source else None
+
+
+class OpenFile(_Open):
+    """Play a video or an image."""
+
+    def ask(self, context: ActionContext) -> Self | None:
+        """Ask for the file."""
+        return self._answered(context.dialogs.choose_file())
+
+
+class OpenFolder(_Open):
+    """Play a folder of images."""
+
+    def ask(self, context: ActionContext) -> Self | None:
+        """Ask for the folder."""
+        return self._answered(context.dialogs.choose_folder())
+
+
+class OpenStream(_Open):
+    """Play a stream."""
+
+    def ask(self, context: ActionContext) -> Self | None:
+        """Ask for the address."""
+        return self._answered(context.dialogs.enter_address())
+
+
+class Start(Action):
+    """Play the chosen source from its beginning."""
+
+    def act(self, context: ActionContext) -> None:
+        """Start the session."""
+        context.player.start()
+
+
+class Stop(Action):
+    """Stop the session; the last picture stays."""
+
+    def act(self, context: ActionContext) -> None:
+        """Stop the session."""
+        context.player.stop()
+
+
+# Playing.
+
+
+class PlayOrPause(Action):
+    """Pause or resume the session; start it where none runs."""
+
+    def act(self, context: ActionContext) -> None:
+        """Toggle."""
+        player = context.player
+        if player.session is None:
+            player.start()
+        else:
+            player.pause(not player.paused)
+
+
+@dataclass(frozen=True)
+class Seek(Action):
+    """Go to a time of a recording, in seconds."""
+
+    seconds: float
+
+    def act(self, context: ActionContext) -> None:
+        """Go there."""
+        context.player.seek(self.seconds)
+
+
+@dataclass(frozen=True)
+class Step(Action):
+    """Go some frames forward, or back below zero, and pause."""
+
+    frames: int
+
+    def act(self, context: ActionContext) -> None:
+        """Go there."""
+        context.player.step(self.frames)
+
+
+@dataclass(frozen=True)
+class SetLoop(Action):
+    """Restart a recording at its end, or stop there."""
+
+    on: bool
+
+    def act(self, context: ActionContext) -> None:
+        """Change the session."""
+        context.player.set_loop(self.on)
+
+
+@dataclass(frozen=True)
+class SetSequence(Action):
+    """Play the images of a folder as one video, or show them as single photographs."""
+
+    on: bool
+
+    def act(self, context: ActionContext) -> None:
+        """Change the session."""
+        context.player.set_sequence(self.on)
+
+
+# View.
+
+
+@dataclass(frozen=True)
+class ShowOverlay(Action):
+    """Show or hide all drawing."""
+
+    on: bool
+
+    def act(self, context: ActionContext) -> None:
+        """Change the view."""
+        context.player.change_view(overlay=self.on)
+
+
+@dataclass(frozen=True)
+class ShowPart(Action):
+    """Show or hide one of :data:`~livefan.drawing.faces.STYLE_PARTS`."""
+
+    part: str
+    on: bool
+
+    def act(self, context: ActionContext) -> None:
+        """Change the view."""
+        style = context.player.view.style.having(**{self.part: self.on})
+        context.player.change_view(style=style)
+
+
+@dataclass(frozen=True)
+class ShowHeatmaps(Action):
+    """Show or hide heatmaps."""
+
+    on: bool
+
+    def act(self, context: ActionContext) -> None:
+        """Change the view."""
+        context.player.change_view(heatmaps=self.on)
+
+
+@dataclass(frozen=True)
+class Mirror(Action):
+    """Swap left and right, or show the picture as captured."""
+
+    on: bool
+
+    def act(self, context: ActionContext) -> None:
+        """Change the view."""
+        context.player.change_view(mirror=self.on)
+
+
+@dataclass(frozen=True)
+class ShowCloseUp(Action):
+    """Follow a face and show it large, or show the whole picture."""
+
+    on: bool
+
+    def act(self, context: ActionContext) -> None:
+        """Change the view."""
+        context.player.change_view(zoom=1.0, centre=(0.5, 0.5), close_up=self.on)
+
+
+class FitToWindow(Action):
+    """Show the whole picture."""
+
+    def act(self, context: ActionContext) -> None:
+        """Change the view."""
+        context.player.change_view(zoom=1.0, centre=(0.5, 0.5), close_up=False)
+
+
+@dataclass(frozen=True)
+class Zoom(Action):
+    """Multiply the magnification by a factor."""
+
+    factor: float
+
+    def act(self, context: ActionContext) -> None:
+        """Change the view."""
+        context.picture.magnify(self.factor)
+
+
+@dataclass(frozen=True)
+class ShowFullScreen(Action):
+    """Show the picture alone on the whole screen, or in the window."""
+
+    redraws = Part.FRAME | Part.CONTROLS
+    on: bool
+
+    def act(self, context: ActionContext) -> None:
+        """Change the state."""
+        context.full_screen = self.on
+
+
+@dataclass(frozen=True)
+class SetTheme(Action):
+    """Use one of :data:`~livefan.gui.theme.THEMES`."""
+
+    redraws = Part.THEME | Part.CONTROLS
+    theme: str
+
+    def act(self, context: ActionContext) -> None:
+        """Change the state."""
+        context.theme = self.theme
+
+
+# Models.
+
+
+@dataclass(frozen=True)
+class UseWeights(Action):
+    """Run the model of a weight file."""
+
+    path: str
+
+    def act(self, context: ActionContext) -> None:
+        """Change the session's model."""
+        player = context.player
+        player.choose_first(ModelChoice(self.path, threads=player.config.first.threads))
+
+
+@dataclass(frozen=True)
+class Compare(Action):
+    """Compare with the second model of the last comparison, or end the comparison."""
+
+    redraws = Part.CONTROLS
+    on: bool
+
+    def act(self, context: ActionContext) -> None:
+        """Start or end the comparison."""
+        player, preferences = context.player, context.preferences
+        if not self.on:
+            preferences.save_session(player.config, player.view, context.theme)
+            player.change_view(layout=Layout.SINGLE, close_up=False)
+            player.choose_second(None)
+            return
+        first, second = player.config.first, preferences.second_model
+        player.choose_second(second if second not in (None, first) else rival(first))
+        player.change_view(layout=preferences.layout, close_up=preferences.close_up)
+        context.window.show_models_panel()
+
+
+@dataclass(frozen=True)
+class SetLayout(Action):
+    """Arrange the pictures of two models."""
+
+    layout: Layout
+
+    def act(self, context: ActionContext) -> None:
+        """Change the view."""
+        context.player.change_view(layout=self.layout)
+
+
+# Files written.
+
+
+@dataclass(frozen=True)
+class Snapshot(Action):
+    """Save the picture as shown, at the frame's own size.
+
+    Attributes:
+        path: a ``.png`` file; by default a new file in the folder of pictures.
     """
 
-    def __init__(self, window: MainWindow) -> None:
-        self._window = window
-        self._player = player = window.player
-        self._icons: dict[QAction, QStyle.StandardPixmap] = {}
-        tr, view, sources = window.tr, window.view, window.sources
-        self.open_file = self._add(
-            tr("Open &file …"), "Ctrl+O", sources.open_file, _Icons.SP_DialogOpenButton
-        )
-        self.open_folder = self._add(
-            tr("Open f&older of images …"), "Ctrl+Shift+O", sources.open_folder, _Icons.SP_DirOpenIcon
-        )
-        self.open_stream = self._add(
-            tr("Open str&eam …"), "Ctrl+U", sources.open_stream, _Icons.SP_DriveNetIcon
-        )
-        self.start = self._add(tr("St&art watching"), "Ctrl+R", player.start, _Icons.SP_MediaPlay)
-        self.stop = self._add(tr("S&top watching"), "Ctrl+.", player.stop, _Icons.SP_MediaStop)
-        self.snapshot = self._add(tr("&Snapshot"), "Ctrl+S", window.snapshot, _Icons.SP_DialogSaveButton)
-        self.copy = self._add(tr("&Copy picture"), "Ctrl+C", window.copy)
-        self.record_seen = self._switch(
-            tr("&Record what is seen"), "Ctrl+Shift+R", False, partial(window.record, SEEN)
-        )
-        self.record_seen.setIcon(_dot())
-        self.record_clean = self._switch(
-            tr("Record clean video and &landmarks"), "Ctrl+Shift+L", False, partial(window.record, CLEAN)
-        )
-        self.quit = self._add(tr("&Quit"), "Ctrl+Q", window.close)
+    path: Path | None = None
 
-        self.play = self._add(tr("&Play or pause"), "Space", window.play_or_pause, _Icons.SP_MediaPlay)
-        self.home = self._add(
-            tr("To the &start"), "Home", partial(player.seek, 0.0), _Icons.SP_MediaSkipBackward
-        )
-        self.back = self._add(
-            tr("One frame &back"), "Left", partial(player.step, -1), _Icons.SP_MediaSeekBackward
-        )
-        self.forward = self._add(
-            tr("One frame &forward"), "Right", partial(player.step, 1), _Icons.SP_MediaSeekForward
-        )
-        self.loop = self._switch(tr("&Loop"), "L", player.wanted.loop, player.loop, _Icons.SP_BrowserReload)
-        self.sequence = self._switch(
-            tr("&Images of a folder as a recording"), "", player.wanted.sequence, player.sequence
-        )
-
-        self.overlay = self._switch(
-            tr("&Drawing"), "H", player.view.overlay, lambda on: player.look(overlay=on)
-        )
-        self.parts = self._parts(
-            {
-                "outlines": tr("&Outlines"),
-                "mesh": tr("&Mesh"),
-                "points": tr("&Points"),
-                "numbers": tr("&Numbers"),
-                "boxes": tr("&Boxes"),
-                "ids": tr("&Identities"),
-                "confidence": tr("&Confidence as colour"),
-            }
-        )
-        self.heatmaps = self._switch(
-            tr("&Heatmaps (slower)"), "Shift+H", player.view.heatmaps, lambda on: player.look(heatmaps=on)
-        )
-        self.mirror = self._switch(tr("Mi&rror"), "M", player.view.mirror, lambda on: player.look(mirror=on))
-        self.close_up = self._switch(
-            tr("Close-&up of the face"),
-            "F",
-            player.view.close_up,
-            lambda on: player.look(zoom=1.0, centre=(0.5, 0.5), close_up=on),
-        )
-        self.close_up.setIconText(tr("Close-up"))
-        self.zoom_in = self._add(tr("&Zoom in"), "+", partial(view.magnify, 1.25))
-        self.zoom_out = self._add(tr("Zoom ou&t"), "-", partial(view.magnify, 0.8))
-        self.fit = self._add(tr("&Whole picture"), "0", view.show_whole)
-        self.full_screen = self._switch(tr("&Full screen"), "F11", False, window.show_alone)
-        themes = {"system": tr("As the &system"), "light": tr("&Light"), "dark": tr("&Dark")}
-        self.themes = self._choices(themes, ("",) * len(themes), window.choose_theme)
-
-        self.compare = self._switch(tr("&Compare two models"), "C", False, window.compare)
-        self.layouts = self._choices(
-            {
-                Layout.SIDE_BY_SIDE: tr("Side &by side"),
-                Layout.OVERLAID: tr("&Overlaid"),
-                Layout.WIPE: tr("&Wipe"),
-                Layout.DIFFERENCE: tr("&Difference"),
-                Layout.SINGLE: tr("First &model alone"),
-            },
-            ("1", "2", "3", "4", "5"),
-            lambda layout: player.look(layout=layout),
-        )
-
-        self.shortcuts = self._add(
-            tr("&Keyboard and mouse"), "F1", window.show_shortcuts, _Icons.SP_DialogHelpButton
-        )
-        self.about = self._add(tr("&About livefan"), "", window.show_about)
-
-    def _add(
-        self,
-        text: str,
-        keys: str,
-        effect: Callable[[], object],
-        icon: QStyle.StandardPixmap | None = None,
-    ) -> QAction:
-        """Something to do."""
-        action = self._made(text, keys, icon)
-        action.triggered.connect(lambda checked: effect())
-        return action
-
-    def _switch(
-        self,
-        text: str,
-        keys: str,
-        on: bool,
-        effect: Callable[[bool], object],
-        icon: QStyle.StandardPixmap | None = None,
-    ) -> QAction:
-        """Something that is on or off; the effect is told which."""
-        action = self._made(text, keys, icon)
-        action.setCheckable(True)
-        action.setChecked(on)
-        action.triggered.connect(effect)
-        return action
-
-    def _choices(
-        self, names: dict[_Choice, str], keys: Sequence[str], effect: Callable[[_Choice], object]
-    ) -> dict[_Choice, QAction]:
-        """Several things of which one is on; the effect is told which."""
-        group = QActionGroup(self._window)
-        made = {}
-        for (choice, name), key in zip(names.items(), keys, strict=True):
-            made[choice] = self._add(name, key, partial(effect, choice))
-            made[choice].setCheckable(True)
-            group.addAction(made[choice])
-        return made
-
-    def _parts(self, names: dict[str, str]) -> dict[str, QAction]:
-        style = self._player.view.style
-        return {
-            part: self._switch(names[part], "", getattr(style, part), partial(self._show_part, part))
-            for part in STYLE_PARTS
-        }
-
-    def _show_part(self, part: str, on: bool) -> None:
-        self._player.look(style=self._player.view.style.having(**{part: on}))
-
-    def _made(self, text: str, keys: str, icon: QStyle.StandardPixmap | None) -> QAction:
-        action = QAction(text, self._window)
-        plain = text.replace("&", "").removesuffix(" …")
-        action.setShortcut(QKeySequence(keys))
-        action.setToolTip(f"{plain} ({QKeySequence(keys).toString()})" if keys else plain)
-        style = self._window.style()
-        if icon is not None and style is not None:
-            self._icons[action] = icon
-            action.setIcon(style.standardIcon(icon))
-        self._window.addAction(action)  # so that its keys work while menus are hidden
-        return action
-
-    def show_playing(self, playing: bool) -> None:
-        """Have the button that plays and pauses show what it would do."""
-        icon = _Icons.SP_MediaPause if playing else _Icons.SP_MediaPlay
-        if self._icons[self.play] is not icon:
-            self._icons[self.play] = icon
-            self._draw_icon(self.play)
-
-    def take_palette(self) -> None:
-        """Draw the signs of playing in the theme's colour of text; Qt has them in black alone."""
-        for action, icon in self._icons.items():
-            if icon in _SIGNS:
-                self._draw_icon(action)
-
-    def _draw_icon(self, action: QAction) -> None:
-        style = self._window.style()
-        assert style is not None
-        pixmap = style.standardIcon(self._icons[action]).pixmap(32)
-        painter = QPainter(pixmap)
-        painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceIn)
-        painter.fillRect(pixmap.rect(), self._window.palette().buttonText())
-        painter.end()
-        action.setIcon(QIcon(pixmap))
+    def act(self, context: ActionContext) -> None:
+        """Save the picture in a thread; a message names the file."""
+        player, path = context.player, self.path or context.new_file(".png")
+        if not player.draw_full_size(lambda pixels: player.status.emit(_save_picture(pixels, path))):
+            raise LivefanError(_tr("Nothing to save: no picture is shown."))
 
 
-def _dot() -> QIcon:
-    """A red dot, the sign for recording that Qt has no icon for."""
-    pixmap = QPixmap(32, 32)
-    pixmap.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(pixmap)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setBrush(QColor(215, 50, 50))
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.drawEllipse(6, 6, 20, 20)
-    painter.end()
-    return QIcon(pixmap)
+class CopyPicture(Action):
+    """Copy the picture as shown, at the frame's own size, to the clipboard."""
+
+    def act(self, context: ActionContext) -> None:
+        """Copy the picture."""
+        if not context.player.draw_full_size(context.window.put_on_clipboard):
+            raise LivefanError(_tr("Nothing to copy: no picture is shown."))
+
+
+@dataclass(frozen=True)
+class Record(Action):
+    """Start or stop a recording.
+
+    Attributes:
+        kind: the picture as shown, or the clean frames with their landmarks.
+        on: start or stop.
+        path: the video; by default the user is asked.
+        overwrite: whether files that exist may be replaced.
+    """
+
+    redraws = Part.CONTROLS
+    kind: RecordingKind
+    on: bool = True
+    path: Path | None = None
+    overwrite: bool = field(default=False, kw_only=True)
+
+    def ask(self, context: ActionContext) -> Self | None:
+        """Ask for the file, and whether data files beside it may be replaced."""
+        if not self.on or self.path is not None:
+            return self
+        path = context.dialogs.choose_recording(context.new_file(".mp4"))
+        if path is None:
+            return None
+        there = [data for data in data_beside(path) if data.exists()]
+        if self.kind is RecordingKind.CLEAN and there and not context.dialogs.confirm_replacing(there):
+            return None
+        return replace(self, path=path, overwrite=True)
+
+    def act(self, context: ActionContext) -> None:
+        """Start or stop the recorder."""
+        if not self.on or self.path is None:
+            context.player.stop_recording()
+            return
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            context.player.record(self.path, self.kind, overwrite=self.overwrite)
+        except (OSError, LivefanError) as error:
+            raise LivefanError(_tr("Cannot record: {}").format(error)) from error
+        context.player.status.emit(_tr("Recording to {}").format(self.path))
+
+
+# The application.
+
+
+class Quit(Action):
+    """Close the window."""
+
+    def act(self, context: ActionContext) -> None:
+        """Close the window."""
+        context.window.close()
+
+
+class ShowShortcuts(Action):
+    """Show the keyboard and mouse shortcuts."""
+
+    def act(self, context: ActionContext) -> None:
+        """Open the list."""
+        context.dialogs.show_shortcuts()
+
+
+class ShowAbout(Action):
+    """Show version and licence."""
+
+    def act(self, context: ActionContext) -> None:
+        """Open the description."""
+        context.dialogs.show_about()
+
+
+def open_dropped(path: str) -> Action:
+    """Return the action for a file or address that was dropped on the window."""
+    return UseWeights(path) if path.endswith(WEIGHTS_SUFFIX) else Watch(path)
+
+
+def _save_picture(pixels: np.ndarray, path: Path) -> str:
+    """Write a ``.png`` file; return the message for the user."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(path) as partial:
+            partial.write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
+    except (OSError, LivefanError) as error:
+        return _tr("Snapshot not saved: {}").format(error)
+    return _tr("Saved {}").format(path)
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("actions", text)

@@ -30,7 +30,7 @@ from livefan.gui.model_picker import ModelPicker
 from livefan.gui.player import Player
 from livefan.gui.plots import LivePlot
 from livefan.gui.theme import hex_colour
-from livefan.gui.transport import in_words
+from livefan.gui.transport import clock_text
 from livefan.live.render import FIRST_COLOUR, SECOND_COLOUR
 from livefan.live.statistics import Gauges
 from livefan.tracking.model_spec import ModelChoice
@@ -111,10 +111,10 @@ class ModelPanel(QScrollArea):
         self._sized.connect(self._show_size)
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.first = ModelPicker(self.tr("Model"), player.wanted.first, hex_colour(FIRST_COLOUR))
+        self.first = ModelPicker(self.tr("Model"), player.config.first, hex_colour(FIRST_COLOUR))
         self.first.chosen.connect(player.choose_first)
         self.second = ModelPicker(
-            self.tr("Against"), player.wanted.second or player.wanted.first, hex_colour(SECOND_COLOUR)
+            self.tr("Against"), player.config.second or player.config.first, hex_colour(SECOND_COLOUR)
         )
         self.second.chosen.connect(player.choose_second)
         self.table = self._make_table((hex_colour(FIRST_COLOUR), hex_colour(SECOND_COLOUR)))
@@ -208,7 +208,7 @@ class ModelPanel(QScrollArea):
         return QSize(max(300, self.minimumWidth()), 400)
 
     def _show_choices(self) -> None:
-        wanted = self._player.wanted
+        wanted = self._player.config
         self.first.show_choice(wanted.first)
         if wanted.second is not None:
             self.second.show_choice(wanted.second)
@@ -237,7 +237,7 @@ class ModelPanel(QScrollArea):
         self._differences.hide()
 
     def _show_differences(self) -> None:
-        self._differences.setVisible(self._player.wanted.second is not None)
+        self._differences.setVisible(self._player.config.second is not None)
 
     def _show_name(self, row: int, choice: ModelChoice | None) -> None:
         self._named[row] = choice
@@ -271,9 +271,9 @@ class ModelPanel(QScrollArea):
         if item is not None and item.text() != text:
             item.setText(text)
 
-    def take_palette(self) -> None:
+    def apply_palette(self) -> None:
         """Use the colours of the window's theme."""
-        self.over_time.take_palette()
+        self.over_time.apply_palette()
 
     def show_figures(self) -> None:
         """Show what the gauges say now."""
@@ -283,7 +283,7 @@ class ModelPanel(QScrollArea):
             self._put(row, 2, _short(1000 * of_model.seconds.median(), "ms"))
             self._put(row, 3, f"{rate:.0f}")
             self._put(row, 4, _short(of_model.jitter.median(), "%", 2))
-        if self._player.wanted.second is not None:
+        if self._player.config.second is not None:
             self._show_apart(gauges)
             self._show_worst(gauges)
 
@@ -321,7 +321,7 @@ class ModelPanel(QScrollArea):
             if newest is not None and len(each.points) == newest.first.scheme.n_points:
                 by_region = each.by_region(newest.first.scheme)
                 region = max(by_region, key=lambda name: by_region[name])
-            place = photographs[each.frame] if photographs else in_words(each.time_s)
+            place = photographs[each.frame] if photographs else clock_text(each.time_s)
             item.setText(f"{each.overall:5.2f} %   {place}   {region}")
             item.setData(Qt.ItemDataRole.UserRole, each.time_s)
         while self.worst.count() > len(worst):

@@ -1,6 +1,6 @@
-"""What the window plays: a session, the painter of its pictures and its gauges, in Qt's signals.
+"""Play one source: the session, its recorder and the painter of its pictures, as Qt signals.
 
-Sessions and painter work in threads of their own; everything crosses to the window's thread here.
+Sessions and painters work in their own threads. Signals carry their results to the window's thread.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import os
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -27,110 +28,124 @@ from livefan.live.view_state import Layout, View
 from livefan.tracking.model_spec import ModelChoice
 
 _LET_DRAW_MS = 80
-"""A model is loaded once the window has shown that it is to be, so that neither waits for the other."""
-CLEAN, SEEN = "clean", "seen"
-"""What is recorded: the frames as they came, with their landmarks as data; or the picture as it is shown."""
+"""Delay before a second model loads: the window shows the new controls first."""
+
+
+class RecordingKind(StrEnum):
+    """Content of a recording."""
+
+    CLEAN = "clean"
+    """The frames as captured, with their landmarks as data files."""
+    SHOWN = "shown"
+    """The picture as shown."""
 
 
 class Player(QObject):
     """Plays one source at a time.
 
-    Results do not queue up before a slow window: the newest picture waits, and :attr:`painted` is emitted
-    once for all that came since the last :meth:`take`.
+    Pictures do not queue up before a slow window: only the newest waits, and :attr:`painted` is emitted
+    once for all pictures since the last :meth:`take`.
+
+    Args:
+        config: source and models of the session.
+        view: how pictures are drawn.
     """
 
     painted = pyqtSignal()
     status = pyqtSignal(str)
-    """What the user should know, in words; empty when all is well."""
+    """Emitted with a message for the user; empty to clear it. May be emitted from any thread."""
     changed = pyqtSignal()
-    """Emitted when something is begun, held or ended, by itself or not."""
+    """Emitted when the state of the session, the recorder or the view has changed."""
     _ended = pyqtSignal(object, str)
-    _said = pyqtSignal(object, str)
+    _reported = pyqtSignal(object, str)
     _recorded = pyqtSignal(object, object)
 
-    def __init__(self, wanted: SessionConfig, view: View) -> None:
+    def __init__(self, config: SessionConfig, view: View) -> None:
         super().__init__()
-        self.wanted = wanted
+        self.config = config
         self.gauges = Gauges()
         self._lock = threading.Lock()
         self._newest: Painted | None = None
         self._session: LiveSession | None = None
         self._ending: LiveSession | None = None
         self._start_next = False
-        self._second_later = QTimer(self)
-        self._second_later.setSingleShot(True)
-        self._second_later.setInterval(_LET_DRAW_MS)
-        self._second_later.timeout.connect(self._compare)
+        self._compare_later = QTimer(self)
+        self._compare_later.setSingleShot(True)
+        self._compare_later.setInterval(_LET_DRAW_MS)
+        self._compare_later.timeout.connect(self._pass_second)
         self._drawing: threading.Thread | None = None
         self._recorder: Recorder | None = None
-        self._encoder: Recorder | None = None  # that of the last recording, which may be finishing
-        self._kind = SEEN
-        self._painter = Painter(self._keep)  # last: it begins to give pictures at once
+        self._last_recorder: Recorder | None = None  # may still be writing
+        self._kind = RecordingKind.SHOWN
+        self._painter = Painter(self._on_painted)  # last: its thread calls back at once
         self._painter.look(view)
-        self._ended.connect(self._session_ended)
-        self._said.connect(self._session_said)
-        self._recorded.connect(self._recorder_ended)
+        self._ended.connect(self._on_session_ended)
+        self._reported.connect(self._on_session_status)
+        self._recorded.connect(self._on_recorder_ended)
 
-    # What is played.
+    # The session.
 
     @property
     def session(self) -> LiveSession | None:
-        """The session that runs now."""
+        """The running session, or None."""
         return self._session
 
     @property
-    def folder(self) -> bool:
-        """Whether what is wanted is a folder, whose images may be photographs or one recording."""
-        source = self.wanted.source
+    def is_folder(self) -> bool:
+        """Whether the source is a folder, whose images are photographs or the frames of one video."""
+        source = self.config.source
         return (
             isinstance(source, str)
             and not is_address(source)
-            and os.path.isdir(os.path.expanduser(source))  # of any text; those of Path raise
+            and os.path.isdir(os.path.expanduser(source))  # accepts any text; Path methods raise
         )
 
     @property
     def running(self) -> bool:
-        """Whether a source is being watched, or about to be."""
+        """Whether a session runs or is about to start."""
         return self._session is not None or self._start_next
 
     def start(self) -> None:
-        """Watch the wanted source from its beginning."""
+        """Play the source from its beginning."""
         self.stop()
-        if self.wanted.source is None:
-            self.status.emit(self.tr("Nothing to watch: choose a camera or a file first."))
+        if self.config.source is None:
+            self.status.emit(self.tr("No source: choose a camera or a file first."))
             return
         if self._ending is not None:
-            # It may still hold the camera that is wanted now.
+            # The old session may still hold the camera that the new one needs.
             self._start_next = True
             self.changed.emit()
             return
         self.gauges.clear()
         self._painter.forget(all_of_it=True)
-        wanted = self.wanted
-        session = LiveSession(
-            wanted.source if wanted.source is not None else "",
-            wanted.first,
-            wanted.second,
-            max_faces=wanted.max_faces,
-            size=wanted.size,
-            start_at=wanted.start_at,
-            sequence=wanted.sequence,
-            hold=wanted.hold,
-            on_result=self._see_first,
-            on_second=self._see_second,
-            on_pair=self._see_pair,
-            on_status=lambda text: self._said.emit(session, text),
-            on_end=lambda error: self._ended.emit(session, error or ""),
-        )
-        session.smoothing = wanted.smoothing
-        session.loop = wanted.loop
-        session.heatmaps = self.view.heatmaps
-        self._session = session
-        session.start()
+        self._session = self._new_session(self.config.source)
+        self._session.start()
         self.changed.emit()
 
+    def _new_session(self, source: str | int) -> LiveSession:
+        config = self.config
+        session = LiveSession(
+            source,
+            config.first,
+            config.second,
+            max_faces=config.max_faces,
+            size=config.size,
+            start_at=config.start_at,
+            sequence=config.sequence,
+            hold=config.hold,
+            on_result=self._on_result,
+            on_second=self._on_second_result,
+            on_pair=self._on_pair,
+            on_status=lambda text: self._reported.emit(session, text),
+            on_end=lambda error: self._ended.emit(session, error or ""),
+        )
+        session.smoothing = config.smoothing
+        session.loop = config.loop
+        session.heatmaps = self.view.heatmaps
+        return session
+
     def stop(self) -> None:
-        """Stop watching; the last picture stays."""
+        """Stop the session; the last picture stays."""
         session, self._session = self._session, None
         self._start_next = False
         self.stop_recording()
@@ -141,93 +156,95 @@ class Player(QObject):
         self.changed.emit()
 
     def watch(self, source: str | int, size: tuple[int, int] | None = None) -> None:
-        """Watch another source: a camera's index, a path or an address."""
-        self.wanted = replace(self.wanted, source=source, size=size, start_at=0.0, hold=False)
+        """Play another source: a camera's index, a path or an address."""
+        self.config = replace(self.config, source=source, size=size, start_at=0.0, hold=False)
         self.start()
 
     def choose_first(self, choice: ModelChoice) -> None:
-        """Watch another model from the next frame on; landmarks that are recorded end with the old one."""
-        if self.recording == CLEAN:
+        """Run another model from the next frame on; a clean recording ends with the old model."""
+        if self.recording is RecordingKind.CLEAN:
             self.stop_recording()
-        self.wanted = replace(self.wanted, first=choice)
-        self._forget_comparison()
+        self.config = replace(self.config, first=choice)
+        self._clear_comparison()
         self.gauges.models[0].clear()
         if self._session is not None:
             self._session.first = choice
-            self._session.second = self.wanted.second
+            self._session.second = self.config.second
+        self.changed.emit()
 
     def choose_second(self, choice: ModelChoice | None) -> None:
         """Compare with another model, or with none."""
-        self.wanted = replace(self.wanted, second=choice)
-        self._forget_comparison()
+        self.config = replace(self.config, second=choice)
+        self._clear_comparison()
         if choice is None:
-            self._compare()
+            self._pass_second()
         else:
-            self._second_later.start()
+            self._compare_later.start()
         self.changed.emit()
 
-    def _compare(self) -> None:
-        if self._session is not None and self._session.second != self.wanted.second:
-            self._session.second = self.wanted.second
+    def _pass_second(self) -> None:
+        """Give the session its second model."""
+        if self._session is not None and self._session.second != self.config.second:
+            self._session.second = self.config.second
 
-    def smooth(self, strength: float) -> None:
-        """Filter landmarks more or less, from 0 to 1."""
-        self.wanted = replace(self.wanted, smoothing=strength)
+    def set_smoothing(self, strength: float) -> None:
+        """Set the strength of the filter on landmarks, from 0 to 1."""
+        self.config = replace(self.config, smoothing=strength)
         if self._session is not None:
             self._session.smoothing = strength
 
-    # Where it is.
+    def set_sequence(self, on: bool) -> None:
+        """Play the images of a folder as the frames of one video, or as photographs."""
+        self.config = replace(self.config, sequence=on)
+        if self._session is not None and self.is_folder:
+            self.start()
+
+    def set_loop(self, on: bool) -> None:
+        """Restart a recording at its end, or stop there."""
+        self.config = replace(self.config, loop=on)
+        if self._session is not None:
+            self._session.loop = on
+
+    # Position.
 
     @property
     def paused(self) -> bool:
-        """Whether frames are held."""
+        """Whether the session is paused, or at the end of a recording."""
         return self._session is not None and (self._session.paused or self._session.at_end)
 
-    def pause(self, held: bool) -> None:
-        """Hold frames, or let them go on; at the end of a recording, from its start."""
+    def pause(self, paused: bool) -> None:
+        """Pause or resume; at the end of a recording, resume from its start."""
         if self._session is not None:
-            self._session.paused = held
+            self._session.paused = paused
             self._session.heatmaps = self.view.heatmaps
-            if not held:
-                self.look(spot=None)
+            if not paused:
+                self.change_view(spot=None)
             self.changed.emit()
 
     def seek(self, seconds: float) -> None:
-        """Go to a place in a recording."""
+        """Go to a time of a recording."""
         if self._session is not None:
             self._session.seek(seconds)
 
     def step(self, frames: int) -> None:
-        """Go one frame on or back, and hold it."""
+        """Go one frame forward (1) or back (-1), and pause."""
         if self._session is not None and self._session.seekable:
             self._session.step(frames)
             self.changed.emit()
 
-    def sequence(self, wanted: bool) -> None:
-        """Take the images of a folder for the frames of one recording, or for photographs."""
-        self.wanted = replace(self.wanted, sequence=wanted)
-        if self._session is not None and self.folder:
-            self.start()
-
-    def loop(self, wanted: bool) -> None:
-        """Begin a recording anew at its end, or not."""
-        self.wanted = replace(self.wanted, loop=wanted)
-        if self._session is not None:
-            self._session.loop = wanted
-
-    # How it is looked at.
+    # View.
 
     @property
     def view(self) -> View:
-        """How it is looked at."""
+        """How pictures are drawn."""
         return self._painter.view
 
-    def look(self, **changes: Any) -> None:
-        """Change some of the attributes of the :class:`~livefan.live.view_state.View`."""
-        view = replace(self.view, **changes)
-        if view == self.view:
-            return
+    def change_view(self, **changes: Any) -> None:
+        """Change some attributes of the :class:`~livefan.live.view_state.View`; the picture is repainted."""
         before = self.view
+        view = replace(before, **changes)
+        if view == before:
+            return
         self._painter.look(view)
         if self._session is not None:
             self._session.heatmaps = view.heatmaps or (view.spot is not None and self.paused)
@@ -235,23 +252,23 @@ class Player(QObject):
             self.changed.emit()
 
     def resize(self, width: int, height: int) -> None:
-        """Have pictures of this size in pixels."""
+        """Paint pictures of this size in pixels."""
         self._painter.resize(width, height)
 
     def take(self) -> Painted | None:
-        """The newest picture not yet taken."""
+        """Return the newest picture once; None if there is none since the last call."""
         with self._lock:
             newest, self._newest = self._newest, None
         return newest
 
     def draw_full_size(self, then: Callable[[np.ndarray], object]) -> bool:
-        """Draw what is shown, at the frame's own size, in a thread.
+        """Draw the picture as shown, at the frame's own size, in a thread.
 
         Args:
             then: gets the picture, ``(height, width, 3)`` uint8 BGR, in that thread.
 
         Returns:
-            Whether there is anything to draw.
+            Whether there is a picture to draw.
         """
         if self._painter.shown.first is None:
             return False
@@ -264,110 +281,108 @@ class Player(QObject):
         if drawn is not None:
             then(drawn)
 
-    # What is kept of it.
+    # Recording.
 
     @property
-    def recording(self) -> str:
-        """What is being recorded: :data:`CLEAN`, :data:`SEEN`, or nothing, which is empty."""
-        return self._kind if self._recorder is not None else ""
+    def recording(self) -> RecordingKind | None:
+        """Content of the present recording; None while nothing is recorded."""
+        return self._kind if self._recorder is not None else None
 
-    def record(self, path: Path, what: str, *, overwrite: bool = False) -> None:
-        """Begin to write what is seen, or the clean frames and their landmarks.
+    def record(self, path: Path, kind: RecordingKind, *, overwrite: bool = False) -> None:
+        """Start a recording; it replaces the present one.
 
         Args:
             path: the video.
-            what: :data:`SEEN` or :data:`CLEAN`.
+            kind: its content.
             overwrite: whether files that exist may be replaced.
 
         Raises:
             LivefanError: if the file cannot be written.
         """
         self.stop_recording()
-        self._kind = what
+        self._kind = kind
         recorder = Recorder(
             path,
-            model=self.wanted.first if what == CLEAN else None,
+            model=self.config.first if kind is RecordingKind.CLEAN else None,
             overwrite=overwrite,
             on_end=lambda end: self._recorded.emit(recorder, end),
         )
-        self._recorder = self._encoder = recorder
+        self._recorder = self._last_recorder = recorder
         self.changed.emit()
 
     def stop_recording(self) -> None:
-        """Finish what is being written; where it is will be said."""
+        """Finish the recording; a message names the file once it is complete."""
         recorder, self._recorder = self._recorder, None
         if recorder is not None:
             recorder.stop()
             self.changed.emit()
 
     def close(self, timeout: float = 1.0) -> None:
-        """End every thread."""
+        """End all threads."""
         session = self._session or self._ending
         self.stop()
         if session is not None:
             session.stop(timeout)
         self._painter.stop()
-        if self._encoder is not None:
-            self._encoder.join()
+        if self._last_recorder is not None:
+            self._last_recorder.join()
         if self._drawing is not None:
             self._drawing.join()
 
-    # From the threads.
+    # Called from the threads of session and painter.
 
-    def _see_first(self, result: Result) -> None:
+    def _on_result(self, result: Result) -> None:
         self.gauges.see(0, result)
         self._painter.see_first(result)
         recorder = self._recorder
-        if recorder is not None and self._kind == CLEAN:
+        if recorder is not None and self._kind is RecordingKind.CLEAN:
             recorder.add(result, result.frame.image)
 
-    def _see_second(self, result: Result) -> None:
+    def _on_second_result(self, result: Result) -> None:
         self.gauges.see(1, result)
 
-    def _see_pair(self, pair: Pair) -> None:
+    def _on_pair(self, pair: Pair) -> None:
         self.gauges.see_pair(pair)
         self._painter.see_pair(pair)
 
-    def _keep(self, painted: Painted) -> None:
-        recorder = self._recorder
-        if recorder is not None and self._kind == SEEN and painted.is_new and painted.picture.panes:
-            recorder.add(painted.picture.panes[0].result, painted.picture.image)
+    def _on_painted(self, painted: Painted) -> None:
+        recorder, rendered = self._recorder, painted.picture
+        if recorder is not None and self._kind is RecordingKind.SHOWN and painted.is_new and rendered.panes:
+            recorder.add(rendered.panes[0].result, rendered.image)
         with self._lock:
             waiting, self._newest = self._newest is not None, painted
         if not waiting:
             self.painted.emit()
 
-    def _forget_comparison(self) -> None:
-        self.gauges.forget_comparison()
-        self._painter.forget()
+    # Called by signals, in the window's thread.
 
-    def _recorder_ended(self, recorder: Recorder, end: Recorded | LivefanError) -> None:
-        """A recording is there, or cannot be."""
+    def _on_recorder_ended(self, recorder: Recorder, end: Recorded | LivefanError) -> None:
         if recorder is self._recorder:
             self.stop_recording()
         if isinstance(end, LivefanError):
-            self.status.emit(self.tr("Not recorded: {}").format(end))
+            self.status.emit(self.tr("Recording failed: {}").format(end))
             return
-        lost = self.tr(", {} frames left out").format(end.left_out) if end.left_out else ""
+        dropped = self.tr(", {} frames dropped").format(end.left_out) if end.left_out else ""
         text = self.tr("Recorded {} ({} frames, {:.1f} s{})")
-        self.status.emit(text.format(end.path, end.n_frames, end.seconds, lost))
+        self.status.emit(text.format(end.path, end.n_frames, end.seconds, dropped))
 
-    def _session_said(self, session: LiveSession, text: str) -> None:
+    def _on_session_status(self, session: LiveSession, text: str) -> None:
         if session is self._session:
-            self._keep_to(session)
+            self._adopt_models(session)
             self.status.emit(text)
             self.changed.emit()
 
-    def _keep_to(self, session: LiveSession) -> None:
-        """Want no model that the session could not load."""
-        self.wanted = replace(self.wanted, first=session.first)
-        if self.wanted.second is not None and session.second is None and not self._second_later.isActive():
-            self.wanted = replace(self.wanted, second=None)
-            self._forget_comparison()
-            self.look(layout=Layout.SINGLE, close_up=False)
+    def _adopt_models(self, session: LiveSession) -> None:
+        """Drop models from the configuration that the session could not load."""
+        self.config = replace(self.config, first=session.first)
+        lost = self.config.second is not None and session.second is None
+        if lost and not self._compare_later.isActive():
+            self.config = replace(self.config, second=None)
+            self._clear_comparison()
+            self.change_view(layout=Layout.SINGLE, close_up=False)
 
-    def _session_ended(self, session: LiveSession, error: str) -> None:
-        """A session has let go of its source: one that was stopped, or the current one by itself."""
+    def _on_session_ended(self, session: LiveSession, error: str) -> None:
+        """Take note that a session has released its source: a stopped one, or the present one."""
         if session is self._ending:
             self._ending = None
             if self._start_next:
@@ -380,3 +395,7 @@ class Player(QObject):
         self.changed.emit()
         if error:
             self.status.emit(error)
+
+    def _clear_comparison(self) -> None:
+        self.gauges.forget_comparison()
+        self._painter.forget()

@@ -62,9 +62,9 @@ class LivePlot(QWidget):
             legend = " ".join(in_front(pen, name) for pen, name in zip(pens, names, strict=True))
             column.addWidget(QLabel(f"<small>{legend}</small>"))
         column.addWidget(self.plot, stretch=1)
-        self.take_palette()
+        self.apply_palette()
 
-    def take_palette(self) -> None:
+    def apply_palette(self) -> None:
         """Use the colours of the window's theme."""
         self.plot.setBackground(QApplication.palette().color(QPalette.ColorRole.Base))
 
@@ -122,10 +122,10 @@ class PlotsPanel(QWidget):
         """As low as plots can be read."""
         return QSize(300, 110)
 
-    def take_palette(self) -> None:
+    def apply_palette(self) -> None:
         """Use the colours of the window's theme."""
         for plot in self._plots:
-            plot.take_palette()
+            plot.apply_palette()
 
     def show_figures(self) -> None:
         """Show what the gauges say now, on one of the plots after another, so that none waits for all."""

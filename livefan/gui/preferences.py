@@ -108,7 +108,7 @@ class Preferences:
     def __init__(self, settings: QSettings) -> None:
         self._settings = settings
 
-    def wanted(self, asked: CliOverrides) -> SessionConfig:
+    def session_config(self, asked: CliOverrides) -> SessionConfig:
         """What to watch: as asked, else as remembered."""
         remembered = SessionConfig()
         first = asked.first or self._remembered_model(asked)
@@ -168,7 +168,7 @@ class Preferences:
         return asked.theme or self._value("theme", _theme, THEMES[0])
 
     @property
-    def second(self) -> ModelChoice | None:
+    def second_model(self) -> ModelChoice | None:
         """The model that another was compared with last."""
         return self._value("second", _model, None)
 
@@ -192,29 +192,29 @@ class Preferences:
         """Where its panels were."""
         return self._value("docks", QByteArray, None)
 
-    def keep(self, wanted: SessionConfig, view: View, theme: str) -> None:
+    def save_session(self, config: SessionConfig, view: View, theme: str) -> None:
         """Remember how things are."""
         values: dict[str, Any] = {
-            "first": wanted.first.spec,
-            "smoothing": wanted.smoothing,
-            "loop": wanted.loop,
+            "first": config.first.spec,
+            "smoothing": config.smoothing,
+            "loop": config.loop,
             "mirror": view.mirror,
             "wipe": view.wipe,
             "theme": theme,
         }
         values |= {f"style/{part}": getattr(view.style, part) for part in STYLE_PARTS}
-        if isinstance(wanted.source, int):
-            values["size"] = "x".join(map(str, wanted.size or ()))
-        if wanted.second is not None:
+        if isinstance(config.source, int):
+            values["size"] = "x".join(map(str, config.size or ()))
+        if config.second is not None:
             values |= {
-                "second": wanted.second.spec,
+                "second": config.second.spec,
                 "layout": str(view.layout),
                 "close_up": view.close_up,
             }
         for name, value in values.items():
             self._settings.setValue(name, value)
 
-    def keep_window(self, geometry: QByteArray, docks: QByteArray) -> None:
+    def save_window(self, geometry: QByteArray, docks: QByteArray) -> None:
         """Remember where the window and its panels are."""
         self._settings.setValue("geometry", geometry)
         self._settings.setValue("docks", docks)

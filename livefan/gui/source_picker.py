@@ -7,14 +7,21 @@ from contextlib import suppress
 from pathlib import Path
 
 from PyQt6.QtCore import pyqtSignal
-from PyQt6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QInputDialog, QLineEdit, QWidget
+from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QWidget
 
+from livefan.gui.action_context import Action
+from livefan.gui.actions import OpenFile, OpenFolder, OpenStream, Watch
 from livefan.gui.player import Player
 from livefan.io.camera import CameraInfo, list_cameras
 from livefan.io.open import display_name
 from livefan.io.stream import is_address
 
 _OPEN_FILE, _OPEN_FOLDER, _OPEN_STREAM = "file", "folder", "stream"
+_ASKING: dict[object, Action] = {
+    _OPEN_FILE: OpenFile(),
+    _OPEN_FOLDER: OpenFolder(),
+    _OPEN_STREAM: OpenStream(),
+}
 SIZES = ((640, 480), (1280, 720), (1920, 1080), (3840, 2160))
 """Widths and heights that a camera can be asked for; it gives the nearest it has."""
 
@@ -33,12 +40,14 @@ class _Sources(QComboBox):
 class SourcePicker(QWidget):
     """What is watched, and in which resolution a camera gives it."""
 
+    chosen = pyqtSignal(object)
+    """Emitted with the :class:`~livefan.gui.action_context.Action` of the chosen entry."""
     _found = pyqtSignal(list)
 
     def __init__(self, player: Player) -> None:
         super().__init__()
         self._player = player
-        self._source, size = player.wanted.source, player.wanted.size
+        self._source, size = player.config.source, player.config.size
         self._recent: list[str | int] = []
         self._cameras: list[CameraInfo] | None = None
         self._found.connect(self._take_cameras)
@@ -66,7 +75,7 @@ class SourcePicker(QWidget):
         player.changed.connect(self._show_source)
 
     def _show_source(self) -> None:
-        source = self._player.wanted.source
+        source = self._player.config.source
         if source == self._source and self.sources.count():
             return
         self._source = source
@@ -112,38 +121,21 @@ class SourcePicker(QWidget):
         self.sources.addItem(self.tr("Open stream …"), _OPEN_STREAM)
         self._select()
 
-    def open_file(self) -> None:
-        """Let the user choose a video or an image."""
-        self._watch(QFileDialog.getOpenFileName(self, self.tr("Open a video or an image"))[0])
-
-    def open_folder(self) -> None:
-        """Let the user choose a folder of images."""
-        self._watch(QFileDialog.getExistingDirectory(self, self.tr("Open a folder of images")))
-
-    def open_stream(self) -> None:
-        """Let the user type an address."""
-        question = self.tr("Address (rtsp:// or http://):")
-        text, _ = QInputDialog.getText(self, self.tr("Open stream"), question, QLineEdit.EchoMode.Normal)
-        self._watch(text.strip())
-
-    def _watch(self, source: str | int) -> None:
-        if source == "":
-            return
-        size = self.sizes.currentData() if isinstance(source, int) else None
-        self._player.watch(source, size)
-
     def _activated(self, index: int) -> None:
-        chosen = self.sources.itemData(index)
+        entry = self.sources.itemData(index)
         self._select()
-        ask = {_OPEN_FILE: self.open_file, _OPEN_FOLDER: self.open_folder, _OPEN_STREAM: self.open_stream}
-        if chosen in ask:
-            ask[chosen]()
-        elif chosen is not None:
-            self._watch(chosen)
+        if entry in _ASKING:
+            self.chosen.emit(_ASKING[entry])
+        elif entry is not None:
+            self._watch(entry)
 
     def _size_chosen(self) -> None:
         if isinstance(self._source, int):
             self._watch(self._source)
+
+    def _watch(self, source: str | int) -> None:
+        size = self.sizes.currentData() if isinstance(source, int) else None
+        self.chosen.emit(Watch(source, size))
 
     def _select(self) -> None:
         index = -1 if self._source is None else self.sources.findData(self._source)

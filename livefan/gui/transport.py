@@ -61,11 +61,11 @@ class Transport(QWidget):
         self.clock = QLabel()
         row.addWidget(self.clock)
 
-    def show_place(self, seconds: float, duration: float | None) -> None:
+    def show_time(self, seconds: float, duration: float | None) -> None:
         """Show where the recording is."""
         length = max(duration or 0.0, seconds)
         self._move(seconds, length)
-        self.clock.setText(f"{in_words(seconds)} / {in_words(length)}")
+        self.clock.setText(f"{clock_text(seconds)} / {clock_text(length)}")
 
     def show_photograph(self, index: int, count: int) -> None:
         """Show which of several photographs is seen."""
@@ -83,10 +83,10 @@ class Transport(QWidget):
             self.slider.setValue(round(seconds * _TICKS))
 
 
-def in_words(seconds: float) -> str:
+def clock_text(seconds: float) -> str:
     """A time as ``1:02:03.4``.
 
-    >>> in_words(62.34)
+    >>> clock_text(62.34)
     '1:02.3'
     """
     tenths = int(seconds * 10)

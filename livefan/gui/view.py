@@ -123,7 +123,7 @@ class FrameView(QWidget):
     def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802
         """Have pictures of the new size."""
         ratio = self.devicePixelRatioF()
-        self._player.look(letters=ratio)
+        self._player.change_view(letters=ratio)
         self._player.resize(round(self.width() * ratio), round(self.height() * ratio))
 
     # The mouse.
@@ -147,10 +147,6 @@ class FrameView(QWidget):
         centre = kept + np.linalg.solve(pane.matrix[:, :2] * factor, middle - place)
         self._centre_on(pane, centre, zoom)
 
-    def show_whole(self) -> None:
-        """Show the whole picture."""
-        self._player.look(zoom=1.0, centre=(0.5, 0.5), close_up=False)
-
     def mousePressEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
         """Take hold of the picture, or of the wipe's edge."""
         if event is not None and event.button() == Qt.MouseButton.LeftButton:
@@ -162,8 +158,8 @@ class FrameView(QWidget):
         self._dragged, self._wiping = None, False
 
     def mouseDoubleClickEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
-        """Show the whole picture again."""
-        self.show_whole()
+        """Show the whole picture."""
+        self._player.change_view(zoom=1.0, centre=(0.5, 0.5), close_up=False)
 
     def mouseMoveEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
         """Move what is held, or point at a landmark."""
@@ -171,7 +167,7 @@ class FrameView(QWidget):
             return
         place = event.position()
         if self._wiping:
-            self._player.look(wipe=float(np.clip(place.x() / max(1, self.width()), 0.0, 1.0)))
+            self._player.change_view(wipe=float(np.clip(place.x() / max(1, self.width()), 0.0, 1.0)))
         elif self._dragged is not None:
             self._drag(place - self._dragged)
             self._dragged = place
@@ -180,7 +176,7 @@ class FrameView(QWidget):
             self.setCursor(Qt.CursorShape.SplitHCursor if on_edge else Qt.CursorShape.ArrowCursor)
             pixels = self._pixels(place)
             pane = self._pane(pixels)
-            self._player.look(spot=pane.spot_at(*pixels) if pane else None)
+            self._player.change_view(spot=pane.spot_at(*pixels) if pane else None)
 
     def _drag(self, moved: QPointF) -> None:
         pane = self._pane(self._pixels(self._dragged or QPointF()))
@@ -191,7 +187,7 @@ class FrameView(QWidget):
     def _centre_on(self, pane: Pane, centre_px: np.ndarray, zoom: float) -> None:
         height, width = pane.result.frame.image.shape[:2]
         share = np.clip((centre_px + 0.5) / (width, height), 0.0, 1.0)
-        self._player.look(zoom=zoom, centre=(float(share[0]), float(share[1])), close_up=False)
+        self._player.change_view(zoom=zoom, centre=(float(share[0]), float(share[1])), close_up=False)
 
     @property
     def _zoom(self) -> float:

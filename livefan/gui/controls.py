@@ -1,0 +1,283 @@
+"""Menu entries, icons and shortcuts of all actions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeVar
+
+from PyQt6.QtCore import QObject, Qt
+from PyQt6.QtGui import QAction, QActionGroup, QColor, QIcon, QKeySequence, QPainter, QPixmap
+from PyQt6.QtWidgets import QMainWindow, QMenu, QMenuBar, QStyle
+
+from livefan.drawing.faces import STYLE_PARTS
+from livefan.gui import actions as act
+from livefan.gui.action_context import Action, ActionContext
+from livefan.gui.player import RecordingKind
+from livefan.live.view_state import Layout
+
+_Choice = TypeVar("_Choice")
+_Icons = QStyle.StandardPixmap
+_PLAYBACK_ICONS = {
+    _Icons.SP_MediaPlay,
+    _Icons.SP_MediaPause,
+    _Icons.SP_MediaStop,
+    _Icons.SP_MediaSeekBackward,
+    _Icons.SP_MediaSeekForward,
+    _Icons.SP_MediaSkipBackward,
+}
+_ZOOM_IN, _ZOOM_OUT = 1.25, 0.8
+
+
+class Controls(QObject):
+    """A :class:`QAction` for each action, in the order of the menus.
+
+    Args:
+        window: owner of the shortcuts.
+        context: runs the actions.
+    """
+
+    def __init__(self, window: QMainWindow, context: ActionContext) -> None:
+        super().__init__(window)
+        self._window = window
+        self._context = context
+        self._icons: dict[QAction, QStyle.StandardPixmap] = {}
+        self._add_file_actions()
+        self._add_playback_actions()
+        self._add_view_actions()
+        self._add_compare_actions()
+        self.shortcuts = self._add(
+            self.tr("&Keyboard and mouse"), "F1", act.ShowShortcuts(), _Icons.SP_DialogHelpButton
+        )
+        self.about = self._add(self.tr("&About livefan"), "", act.ShowAbout())
+
+    def _add_file_actions(self) -> None:
+        add, tr = self._add, self.tr
+        self.open_file = add(tr("Open &file …"), "Ctrl+O", act.OpenFile(), _Icons.SP_DialogOpenButton)
+        self.open_folder = add(
+            tr("Open f&older of images …"), "Ctrl+Shift+O", act.OpenFolder(), _Icons.SP_DirOpenIcon
+        )
+        self.open_stream = add(tr("Open str&eam …"), "Ctrl+U", act.OpenStream(), _Icons.SP_DriveNetIcon)
+        self.start = add(tr("St&art"), "Ctrl+R", act.Start(), _Icons.SP_MediaPlay)
+        self.stop = add(tr("S&top"), "Ctrl+.", act.Stop(), _Icons.SP_MediaStop)
+        self.snapshot = add(tr("&Snapshot"), "Ctrl+S", act.Snapshot(), _Icons.SP_DialogSaveButton)
+        self.copy = add(tr("&Copy picture"), "Ctrl+C", act.CopyPicture())
+        self.record_shown = self._switch(
+            tr("&Record picture as shown"),
+            "Ctrl+Shift+R",
+            False,
+            partial(act.Record, RecordingKind.SHOWN),
+        )
+        self.record_shown.setIcon(_red_dot())
+        self.record_clean = self._switch(
+            tr("Record clean video and &landmarks"),
+            "Ctrl+Shift+L",
+            False,
+            partial(act.Record, RecordingKind.CLEAN),
+        )
+        self.quit = add(tr("&Quit"), "Ctrl+Q", act.Quit())
+
+    def _add_playback_actions(self) -> None:
+        add, tr, config = self._add, self.tr, self._context.player.config
+        self.play = add(tr("&Play or pause"), "Space", act.PlayOrPause(), _Icons.SP_MediaPlay)
+        self.home = add(tr("Go to &start"), "Home", act.Seek(0.0), _Icons.SP_MediaSkipBackward)
+        self.back = add(tr("One frame &back"), "Left", act.Step(-1), _Icons.SP_MediaSeekBackward)
+        self.forward = add(tr("One frame &forward"), "Right", act.Step(1), _Icons.SP_MediaSeekForward)
+        self.loop = self._switch(tr("&Loop"), "L", config.loop, act.SetLoop, _Icons.SP_BrowserReload)
+        self.sequence = self._switch(
+            tr("Play &images of a folder as a video"), "", config.sequence, act.SetSequence
+        )
+
+    def _add_view_actions(self) -> None:
+        tr, view = self.tr, self._context.player.view
+        self.overlay = self._switch(tr("O&verlay"), "H", view.overlay, act.ShowOverlay)
+        names = {
+            "outlines": tr("&Outlines"),
+            "mesh": tr("&Mesh"),
+            "points": tr("&Points"),
+            "numbers": tr("&Numbers"),
+            "boxes": tr("&Boxes"),
+            "ids": tr("&Identities"),
+            "confidence": tr("&Confidence as colour"),
+        }
+        self.parts = {
+            part: self._switch(names[part], "", getattr(view.style, part), partial(act.ShowPart, part))
+            for part in STYLE_PARTS
+        }
+        self.heatmaps = self._switch(tr("&Heatmaps (slower)"), "Shift+H", view.heatmaps, act.ShowHeatmaps)
+        self.mirror = self._switch(tr("Mi&rror"), "M", view.mirror, act.Mirror)
+        self.close_up = self._switch(tr("Close-&up of the face"), "F", view.close_up, act.ShowCloseUp)
+        self.close_up.setIconText(tr("Close-up"))
+        self.zoom_in = self._add(tr("&Zoom in"), "+", act.Zoom(_ZOOM_IN))
+        self.zoom_out = self._add(tr("Zoom ou&t"), "-", act.Zoom(_ZOOM_OUT))
+        self.fit = self._add(tr("Fit to &window"), "0", act.FitToWindow())
+        self.full_screen = self._switch(tr("&Full screen"), "F11", False, act.ShowFullScreen)
+        themes = {"system": tr("&System"), "light": tr("&Light"), "dark": tr("&Dark")}
+        self.themes = self._choices(themes, ("",) * len(themes), act.SetTheme)
+
+    def _add_compare_actions(self) -> None:
+        tr = self.tr
+        self.compare = self._switch(tr("&Compare two models"), "C", False, act.Compare)
+        self.layouts = self._choices(
+            {
+                Layout.SIDE_BY_SIDE: tr("Side &by side"),
+                Layout.OVERLAID: tr("&Overlaid"),
+                Layout.WIPE: tr("&Wipe"),
+                Layout.DIFFERENCE: tr("&Difference"),
+                Layout.SINGLE: tr("First &model only"),
+            },
+            ("1", "2", "3", "4", "5"),
+            act.SetLayout,
+        )
+
+    def fill_menu_bar(self, bar: QMenuBar, panels: Sequence[QAction]) -> None:
+        """Add all menus.
+
+        Args:
+            bar: an empty menu bar.
+            panels: entries that show and hide the panels.
+        """
+        self._fill(
+            bar.addMenu(self.tr("&File")),
+            [self.open_file, self.open_folder, self.open_stream],
+            [self.start, self.stop],
+            [self.snapshot, self.copy, self.record_shown, self.record_clean],
+            [self.quit],
+        )
+        self._fill(
+            bar.addMenu(self.tr("&Play")),
+            [self.play, self.home, self.back, self.forward, self.loop, self.sequence],
+        )
+        view = self._fill(
+            bar.addMenu(self.tr("&View")),
+            [self.overlay, *self.parts.values(), self.heatmaps],
+            [self.mirror, self.close_up, self.zoom_in, self.zoom_out, self.fit, self.full_screen],
+            panels,
+        )
+        self._fill(view.addMenu(self.tr("Th&eme")), list(self.themes.values()))
+        self._fill(bar.addMenu(self.tr("&Compare")), [self.compare], list(self.layouts.values()))
+        self._fill(bar.addMenu(self.tr("&Help")), [self.shortcuts, self.about])
+
+    @staticmethod
+    def _fill(menu: QMenu | None, *groups: Sequence[QAction]) -> QMenu:
+        """Add groups of entries with separators between them."""
+        assert menu is not None
+        for group in groups:
+            if menu.actions():
+                menu.addSeparator()
+            menu.addActions(group)
+        return menu
+
+    def _add(
+        self, text: str, keys: str, action: Action, icon: QStyle.StandardPixmap | None = None
+    ) -> QAction:
+        """Add an entry that runs one action."""
+        entry = self._new_entry(text, keys, icon)
+        entry.triggered.connect(lambda checked: self._context.run(action))
+        return entry
+
+    def _switch(
+        self,
+        text: str,
+        keys: str,
+        on: bool,
+        action: Callable[[bool], Action],
+        icon: QStyle.StandardPixmap | None = None,
+    ) -> QAction:
+        """Add an entry that is on or off; ``action`` gets the new state."""
+        entry = self._new_entry(text, keys, icon)
+        entry.setCheckable(True)
+        entry.setChecked(on)
+        entry.triggered.connect(lambda checked: self._context.run(action(checked)))
+        return entry
+
+    def _choices(
+        self, names: dict[_Choice, str], keys: Sequence[str], action: Callable[[_Choice], Action]
+    ) -> dict[_Choice, QAction]:
+        """Add entries of which one is on; ``action`` gets the choice."""
+        group = QActionGroup(self)
+        entries = {}
+        for (choice, name), key in zip(names.items(), keys, strict=True):
+            entries[choice] = self._add(name, key, action(choice))
+            entries[choice].setCheckable(True)
+            group.addAction(entries[choice])
+        return entries
+
+    def _new_entry(self, text: str, keys: str, icon: QStyle.StandardPixmap | None) -> QAction:
+        entry = QAction(text, self._window)
+        plain = text.replace("&", "").removesuffix(" …")
+        entry.setShortcut(QKeySequence(keys))
+        entry.setToolTip(f"{plain} ({QKeySequence(keys).toString()})" if keys else plain)
+        style = self._window.style()
+        if icon is not None and style is not None:
+            self._icons[entry] = icon
+            entry.setIcon(style.standardIcon(icon))
+        self._window.addAction(entry)  # the shortcut works while menus are hidden
+        return entry
+
+    def show_state(self) -> None:
+        """Enable and check the entries as the player and the context are."""
+        player = self._context.player
+        session = player.session
+        self.start.setEnabled(not player.running)
+        self.stop.setEnabled(player.running)
+        seekable = session is not None and session.seekable
+        for entry in (self.home, self.back, self.forward):
+            entry.setEnabled(seekable)
+        self.sequence.setEnabled(player.is_folder)
+        self._show_playing(player.running and not player.paused)
+        self.close_up.setChecked(player.view.close_up)
+        self.full_screen.setChecked(self._context.full_screen)
+        self.themes[self._context.theme].setChecked(True)
+        comparing = player.config.second is not None
+        self.compare.setChecked(comparing)
+        for layout, entry in self.layouts.items():
+            entry.setEnabled(comparing)
+            entry.setChecked(layout is player.view.layout)
+        for entry, kind in (
+            (self.record_shown, RecordingKind.SHOWN),
+            (self.record_clean, RecordingKind.CLEAN),
+        ):
+            entry.setEnabled(player.running)
+            entry.setChecked(player.recording is kind)
+
+    def enable_saving(self, on: bool) -> None:
+        """Enable the snapshot and the copy while a picture is shown."""
+        self.snapshot.setEnabled(on)
+        self.copy.setEnabled(on)
+
+    def _show_playing(self, playing: bool) -> None:
+        """Show the effect of the play button as its icon: pause or play."""
+        icon = _Icons.SP_MediaPause if playing else _Icons.SP_MediaPlay
+        if self._icons[self.play] is not icon:
+            self._icons[self.play] = icon
+            self._draw_icon(self.play)
+
+    def apply_palette(self) -> None:
+        """Draw the playback icons in the theme's text colour; Qt has them in black only."""
+        for entry, icon in self._icons.items():
+            if icon in _PLAYBACK_ICONS:
+                self._draw_icon(entry)
+
+    def _draw_icon(self, entry: QAction) -> None:
+        style = self._window.style()
+        assert style is not None
+        pixmap = style.standardIcon(self._icons[entry]).pixmap(32)
+        painter = QPainter(pixmap)
+        painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceIn)
+        painter.fillRect(pixmap.rect(), self._window.palette().buttonText())
+        painter.end()
+        entry.setIcon(QIcon(pixmap))
+
+
+def _red_dot() -> QIcon:
+    """Return the icon of recording, which Qt lacks."""
+    pixmap = QPixmap(32, 32)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setBrush(QColor(215, 50, 50))
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.drawEllipse(6, 6, 20, 20)
+    painter.end()
+    return QIcon(pixmap)

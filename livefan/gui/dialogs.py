@@ -1,0 +1,62 @@
+"""Dialogs that ask the user for files, folders and addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from PyQt6.QtCore import QObject, Qt
+from PyQt6.QtWidgets import QFileDialog, QInputDialog, QLineEdit, QMainWindow, QMessageBox
+
+from livefan.gui import help as help_texts
+
+
+class WindowDialogs(QObject):
+    """Dialogs over a window; see :class:`livefan.gui.action_context.Dialogs`."""
+
+    def __init__(self, window: QMainWindow) -> None:
+        super().__init__(window)
+        self._window = window
+
+    def choose_file(self) -> str:
+        """Return the path of a video or an image; empty if cancelled."""
+        return QFileDialog.getOpenFileName(self._window, self.tr("Open a video or an image"))[0]
+
+    def choose_folder(self) -> str:
+        """Return the path of a folder of images; empty if cancelled."""
+        return QFileDialog.getExistingDirectory(self._window, self.tr("Open a folder of images"))
+
+    def enter_address(self) -> str:
+        """Return the address of a stream; empty if cancelled."""
+        question = self.tr("Address (rtsp:// or http://):")
+        title, echo = self.tr("Open stream"), QLineEdit.EchoMode.Normal
+        return QInputDialog.getText(self._window, title, question, echo)[0].strip()
+
+    def choose_recording(self, suggested: Path) -> Path | None:
+        """Return the file to record to, or None if cancelled; Qt asks before it replaces one."""
+        path, _ = QFileDialog.getSaveFileName(
+            self._window, self.tr("Record to"), str(suggested), self.tr("Video (*.mp4 *.mkv)")
+        )
+        return Path(path) if path else None
+
+    def confirm_replacing(self, paths: Iterable[Path]) -> bool:
+        """Return whether existing data files beside a recording may be replaced."""
+        question = self.tr("The recording also writes landmarks beside the video. Replace {}?")
+        yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
+        text = question.format(self.tr(" and ").join(path.name for path in paths))
+        return QMessageBox.question(self._window, self.tr("Record to"), text, yes | no, no) == yes
+
+    def show_shortcuts(self) -> None:
+        """Open the list of shortcuts."""
+        bar = self._window.menuBar()
+        assert bar is not None
+        sheet = QMessageBox(self._window)
+        sheet.setWindowTitle(self.tr("Keyboard and mouse"))
+        sheet.setTextFormat(Qt.TextFormat.RichText)
+        sheet.setText(help_texts.shortcut_sheet(bar))
+        sheet.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        sheet.open()
+
+    def show_about(self) -> None:
+        """Open the description of livefan."""
+        QMessageBox.about(self._window, self.tr("About livefan"), help_texts.about())

@@ -1,0 +1,66 @@
+"""The tool bar: source, layout of two models, smoothing, and the most used actions."""
+
+from __future__ import annotations
+
+from PyQt6.QtCore import Qt
+from PyQt6.QtWidgets import QComboBox, QLabel, QSlider, QToolBar
+
+from livefan.gui.action_context import ActionContext
+from livefan.gui.actions import SetLayout
+from livefan.gui.controls import Controls
+from livefan.gui.source_picker import SourcePicker
+
+
+class ToolBar(QToolBar):
+    """Controls above the picture."""
+
+    def __init__(self, controls: Controls, context: ActionContext) -> None:
+        super().__init__()
+        self._context = context
+        self.setWindowTitle(self.tr("Controls"))
+        self.setObjectName("controls")
+        self.setMovable(False)
+        self.sources = SourcePicker(context.player)
+        self.sources.chosen.connect(context.run)
+        self.layouts = self._make_layouts(controls)
+        self.smoothing = self._make_smoothing()
+        self.addWidget(self.sources)
+        self.addActions([controls.start, controls.stop])
+        self.addSeparator()
+        self.addAction(controls.compare)
+        self.addWidget(self.layouts)
+        self.addAction(controls.close_up)
+        self.addSeparator()
+        self.addWidget(QLabel(self.tr(" Smoothing ")))
+        self.addWidget(self.smoothing)
+        self.addSeparator()
+        self.addActions([controls.snapshot, controls.record_shown])
+
+    def _make_layouts(self, controls: Controls) -> QComboBox:
+        box = QComboBox()
+        box.setToolTip(self.tr("Layout of two models"))
+        box.setAccessibleName(self.tr("layout"))
+        for layout, entry in controls.layouts.items():
+            box.addItem(entry.text().replace("&", ""), layout)
+        box.activated.connect(lambda index: self._context.run(SetLayout(box.itemData(index))))
+        return box
+
+    def _make_smoothing(self) -> QSlider:
+        slider = QSlider(Qt.Orientation.Horizontal)
+        slider.setRange(0, 100)
+        slider.setValue(round(100 * self._context.player.config.smoothing))
+        slider.setMinimumWidth(60)
+        slider.setMaximumWidth(110)
+        slider.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        slider.setAccessibleName(self.tr("smoothing"))
+        slider.setToolTip(self.tr("Strength of the filter over time; left: off"))
+        slider.valueChanged.connect(lambda value: self._context.player.set_smoothing(value / 100))
+        return slider
+
+    def show_state(self) -> None:
+        """Enable and set the layout and the smoothing as the player is."""
+        player = self._context.player
+        session = player.session
+        self.smoothing.setEnabled(session is None or not session.photographs)
+        self.layouts.setEnabled(player.config.second is not None)
+        self.layouts.setCurrentIndex(self.layouts.findData(player.view.layout))
