@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 
 from livefan.core.errors import LivefanError
 from livefan.core.landmarks import LandmarkScheme, scheme_by_name
-from livefan.core.resources import DEFAULT_WEIGHTS, find_weights
+from livefan.core.resources import DEFAULT_WEIGHTS, bundled_folder, find_weights
 
 INPUT_SIZE = 256
 """Side in pixels of the crops that faces are framed for, and of the largest that networks take."""
@@ -100,7 +100,7 @@ def refuse_pickle(path: Path) -> None:
     if is_pickle or path.suffix in _PICKLE_SUFFIXES:
         raise LivefanError(
             f"{path}: pickled weights are refused, since loading them can run code; convert what you trust "
-            f"to safetensors by the lines of Python in docs/train.md"
+            f"to safetensors by the lines of Python in {bundled_folder('weights') / 'README.md'}"
         )
 
 

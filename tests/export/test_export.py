@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from livefan import export as module
 from livefan.cli.main import main
 from livefan.core.crop import upright_crop
 from livefan.core.frame import Face
+from livefan.export import export as module
 from livefan.networks.checkpoint import Weights
 from livefan.networks.checkpoint_info import read_weight_file
 from livefan.runtimes.selection import check_crops

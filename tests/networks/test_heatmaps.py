@@ -36,8 +36,8 @@ def test_the_quarter_step_finds_a_gaussian_to_a_quarter_cell(x: float, y: float)
 def test_the_spread_is_the_standard_deviation_along_an_axis(x: float, y: float, sigma: float):
     """A Gaussian of ``sigma`` cells is one of ``4 * sigma`` crop pixels."""
     logits = gaussian_logits(x, y, sigma)
-    sigma = decode_soft_argmax(logits).spread_crop.item()
-    assert sigma == pytest.approx(4 * sigma, rel=0.08)  # wide ones are cut off by the map's edge
+    measured = decode_soft_argmax(logits).spread_crop.item()
+    assert measured == pytest.approx(4 * sigma, rel=0.08)  # wide ones are cut off by the map's edge
     # Of a map of values its foot does not count.
     assert decode_argmax(logits.exp()).spread_crop.item() == pytest.approx(4 * sigma, rel=0.2)
 
