@@ -22,8 +22,8 @@ from PyQt6.QtGui import QMouseEvent  # noqa: E402
 from PyQt6.QtWidgets import QApplication  # noqa: E402
 
 from livefan.benchmark.window import WindowReport  # noqa: E402
-from livefan.cli.main import end_process  # noqa: E402
 from livefan.core.errors import LivefanError  # noqa: E402
+from livefan.core.process import end_process  # noqa: E402
 from livefan.gui.app import make_application, shorten_collections  # noqa: E402
 from livefan.gui.preferences import CliOverrides  # noqa: E402
 from livefan.gui.window import MainWindow  # noqa: E402

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import threading
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -27,6 +26,7 @@ from livefan.cli.commands import (
     train,
 )
 from livefan.core.errors import LivefanError
+from livefan.core.process import end_process
 from livefan.core.version import __version__
 
 _COMMANDS = (
@@ -92,15 +92,3 @@ def main(argv: Sequence[str] | None = None) -> int:
 def program() -> NoReturn:
     """The command line as a program: run a command, and end the process with its exit code."""
     end_process(main())
-
-
-def end_process(code: int) -> NoReturn:
-    """End the process, whatever its threads are at.
-
-    A network that is being compiled cannot be stopped, and an interpreter that ends meanwhile aborts.
-    """
-    sys.stdout.flush()
-    sys.stderr.flush()
-    if any(thread.daemon and thread.name.startswith("livefan") for thread in threading.enumerate()):
-        os._exit(code)
-    sys.exit(code)

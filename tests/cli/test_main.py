@@ -266,7 +266,7 @@ def test_the_first_example_of_the_readme_runs(tmp_path: Path):
 def test_a_thread_that_cannot_be_stopped_does_not_keep_the_process():
     """As one that compiles a network, when the window is closed meanwhile."""
     busy = (
-        "import threading, time; from livefan.cli.main import end_process; "
+        "import threading, time; from livefan.core.process import end_process; "
         "threading.Thread(target=time.sleep, args=(600,), name='livefan-second', daemon=True).start(); "
         "print('said'); end_process(3)"
     )
