@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from math import floor
 
@@ -17,6 +19,24 @@ from livefan.core.errors import LivefanError
 _SMALL_PIXELS = 1280 * 720
 _ANY_START = frozenset({"mpegts", "mpeg", "mpegvideo"})
 """Formats whose clocks begin at any time."""
+
+
+@contextmanager
+def named_errors(name: object, failure: str, advice: str) -> Iterator[None]:
+    """Turn FFmpeg's errors, which name no file, into errors that do.
+
+    Args:
+        name: name of the file in errors.
+        failure: what failed, e.g. ``cannot be decoded``.
+        advice: what the user can do.
+
+    Raises:
+        LivefanError: instead of an error of FFmpeg in the block.
+    """
+    try:
+        yield
+    except av.error.FFmpegError as error:
+        raise LivefanError(f"{name}: {failure} ({error.strerror}); {advice}") from error
 
 
 def open_container(location: str, name: str) -> InputContainer:

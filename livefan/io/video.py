@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -17,6 +17,7 @@ from livefan.core.errors import LivefanError
 from livefan.core.frame import Damage, Frame
 from livefan.io.container import (
     clock_start,
+    named_errors,
     open_container,
     set_decoder_threads,
     stated_seconds,
@@ -217,15 +218,8 @@ class VideoSource(Source):
                 f"{self.name}: damaged (frames lost: {lost}, shown with errors: {self._losses.concealed})"
             )
 
-    @contextmanager
-    def _named_errors(self) -> Iterator[None]:
-        """Turn FFmpeg's errors, which name no file, into errors that do."""
-        try:
-            yield
-        except av.error.FFmpegError as error:
-            raise LivefanError(
-                f"{self.name}: cannot be decoded ({error.strerror}); convert it to H.264 or get it anew"
-            ) from error
+    def _named_errors(self) -> AbstractContextManager[None]:
+        return named_errors(self.name, "cannot be decoded", "convert it to H.264 or get it anew")
 
 
 def _is_past(frame_seconds: float, seconds: float, before: bool) -> bool:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +16,7 @@ from av.video.reformatter import Interpolation
 
 from livefan.core.errors import LivefanError
 from livefan.core.files import atomic_write
+from livefan.io.container import named_errors
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv")
 _EXACT = int(Interpolation.BICUBIC) | int(Interpolation.ACCURATE_RND)
@@ -123,16 +123,10 @@ class VideoWriter:
             finally:
                 self._container.close()
 
-    @contextmanager
-    def _named_errors(self) -> Iterator[None]:
-        """Turn FFmpeg's errors, which name no file, into errors that do."""
-        try:
-            yield
-        except av.error.FFmpegError as error:
-            raise LivefanError(
-                f"{self.path}: cannot be written ({error.strerror}); "
-                "check the folder's permissions and the free space"
-            ) from error
+    def _named_errors(self) -> AbstractContextManager[None]:
+        return named_errors(
+            self.path, "cannot be written", "check the folder's permissions and the free space"
+        )
 
 
 def fit_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
