@@ -45,7 +45,7 @@ class Crop:
 
         A smaller one is the middle of a larger one: closer about the face, which has as many pixels. A face
         that has moved since the last frame leaves it sooner, so from :data:`CLOSEST_SIZE` down only the
-        pixels become fewer; see benchmarks/README.md.
+        pixels become fewer; see docs/experiments.md.
         """
         if size == self.size:
             return self

@@ -233,7 +233,7 @@ class OpenVinoRuntime(Runtime):
     """A network that OpenVINO runs on the CPU.
 
     Several crops are run side by side, each by one thread, and the next is cut meanwhile: that takes less
-    time than all threads for one after the other, or batches; see benchmarks/speed.md. The further networks
+    time than all threads for one after the other, or batches; see docs/speed.md. The further networks
     that this needs are loaded when there are several crops for the first time.
 
     Args:

@@ -43,7 +43,7 @@ class SmootherSettings:
     """How the filter weighs measurement against motion; lengths are shares of the face's size.
 
     The noise of measurement was fitted to faces at rest before a noisy camera, the rest chosen on the
-    motions of ``benchmarks/smoothing.py``.
+    motions of ``livefan.benchmark.smoothing``.
 
     Attributes:
         noise_std: measurement noise along an axis of a landmark whose heatmap is spread by ``usual_sigma``.

@@ -16,7 +16,7 @@ from livefan.tracking.kalman import KalmanSmoother
 from livefan.tracking.landmarker import Located
 
 MIN_FACE_SCORE = 0.4
-"""Mean confidence of the landmarks below which a crop holds no face; see benchmarks/README.md."""
+"""Mean confidence of the landmarks below which a crop holds no face; see docs/experiments.md."""
 
 SURE_FACE_SCORE = 0.7
 """Presence from which on a crop surely holds a face that is upright in it."""
