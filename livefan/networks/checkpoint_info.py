@@ -100,7 +100,7 @@ def refuse_pickle(path: Path) -> None:
     if is_pickle or path.suffix in _PICKLE_SUFFIXES:
         raise LivefanError(
             f"{path}: pickled weights are refused, since loading them can run code; convert what you trust "
-            f"to safetensors by the lines of Python in {bundled_folder('weights') / 'README.md'}"
+            f"to safetensors by the lines of Python in {bundled_folder('weights') / 'convert-pickles.md'}"
         )
 
 

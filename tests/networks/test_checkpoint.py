@@ -112,7 +112,7 @@ def test_the_refusal_of_a_pickle_names_the_lines_that_convert_it_and_they_do(
     encoder = MobileFAN(68, 0.5).encoder.state_dict()
     torch.save(encoder, tmp_path / "checkpoint.pth")
     network = MobileFAN(68, 0.5)
-    with pytest.raises(LivefanError, match=r"by the lines of Python in .*README\.md$") as error:
+    with pytest.raises(LivefanError, match=r"by the lines of Python in .*convert-pickles\.md$") as error:
         load_initial(network, "checkpoint.pth")
     described = Path(one_line(error, Path("checkpoint.pth")).rpartition(" in ")[2]).read_text()
     exec(described.partition("```python\n")[2].partition("```")[0], {})
