@@ -14,6 +14,7 @@ from livefan.runtimes.openvino_runtime import (
     from_onnx,
     load_network,
     margin_bgr,
+    openvino,
     read_model,
 )
 from livefan.runtimes.selection import check_crops, int8_path, open_runtime
@@ -40,6 +41,18 @@ def run(weights: WeightFile, model: Any, crops: np.ndarray) -> np.ndarray:
     return OpenVinoRuntime(weights, network, "int8").run(crops)
 
 
+def run_exactly(weights: WeightFile, model: Any, crops: np.ndarray) -> np.ndarray:
+    """Run a quantised model in float32, where its rounding does not depend on the CPU's int8 kernels."""
+    exact = {"LP_TRANSFORMS_MODE": "NO", "INFERENCE_PRECISION_HINT": "f32"}
+    network = openvino().Core().compile_model(model, "CPU", exact)
+    layers = network.get_runtime_model().get_ordered_ops()
+    convolutions = [
+        layer for layer in layers if layer.get_rt_info()["layerType"].astype(str) == "Convolution"
+    ]
+    assert {layer.get_rt_info()["runtimePrecision"].astype(str) for layer in convolutions} == {"f32"}
+    return OpenVinoRuntime(weights, network, "int8").run(crops)
+
+
 def kinds(model: Any) -> list[str]:
     return [node.get_type_name() for node in model.get_ordered_ops()]
 
@@ -53,16 +66,31 @@ def test_the_rewritten_network_gives_the_same_landmarks(weights: WeightFile, mod
     assert np.abs((after - before)[..., 3]).mean() < 0.1
 
 
-def test_the_decoder_alone_gives_the_same_landmarks_to_a_fiftieth_of_a_pixel(
-    weights: WeightFile, model: Any, crops: np.ndarray, monkeypatch: pytest.MonkeyPatch
-):
-    """Also where heatmaps are flat, on the crop of a face half covered by a hand."""
+@pytest.fixture
+def rewritten_decoder(weights: WeightFile, model: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The network with its decoder alone rewritten."""
+    # The steps are private: the module's interface has no reason to offer them one by one.
     monkeypatch.setattr(tuning, "_join_linear", lambda model: None)
     monkeypatch.setattr(tuning, "_joined", lambda second, add: None)
-    monkeypatch.setattr(tuning, "MARGIN", 0)
     monkeypatch.setattr(tuning, "_feed_bytes", lambda model, margin: model.get_parameters()[0])
-    before, after = run(weights, model, crops), run(weights, tuned(model, weights.info), crops)
+    return tuned(model, weights.info)
+
+
+def test_rewritten_decoder_is_equal_in_exact_arithmetic(
+    weights: WeightFile, model: Any, rewritten_decoder: Any, crops: np.ndarray
+):
+    """Also where heatmaps are flat, on the crop of a face half covered by a hand."""
+    before, after = run_exactly(weights, model, crops), run_exactly(weights, rewritten_decoder, crops)
     assert np.abs(after - before).max() < 0.02
+
+
+def test_rewritten_decoder_is_equal_in_int8_kernels_to_a_fifth_of_a_pixel(
+    weights: WeightFile, model: Any, rewritten_decoder: Any, crops: np.ndarray
+):
+    before, after = run(weights, model, crops), run(weights, rewritten_decoder, crops)
+    # CPUs with VNNI stay below 0.02. Without VNNI (AVX2), oneDNN adds pairs of products in 16 bits, which
+    # saturate. A deconvolution and its 1 x 1 convolution pair other products: up to 0.13 was measured.
+    assert np.abs(after - before).max() < 0.2
 
 
 def test_no_deconvolution_and_no_reordering_of_the_picture_is_left(weights: WeightFile, model: Any):
