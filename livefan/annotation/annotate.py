@@ -33,8 +33,8 @@ from livefan.io.source import Source
 from livefan.networks.checkpoint_info import WeightFile, read_weight_file
 from livefan.runtimes.base import Runtime
 from livefan.runtimes.selection import open_runtime
-from livefan.tracking.kalman import SmootherSettings
 from livefan.tracking.lookahead import LookingAhead
+from livefan.tracking.noise_model import SmootherSettings
 from livefan.tracking.pipeline import Pipeline
 
 _JOURNAL = "journal.sqlite"

@@ -20,7 +20,8 @@ from livefan.core.landmarks import LandmarkScheme
 from livefan.formats.records import AnnotatedFace, AnnotatedFrame, Found, FrameInfo
 from livefan.measures.aspect_ratios import aspect_ratios
 from livefan.measures.head_pose import head_pose
-from livefan.tracking.kalman import DEFAULT_STRENGTH, KalmanSmoother, Step, smooth_steps
+from livefan.tracking.kalman import DEFAULT_STRENGTH, KalmanSmoother, Step
+from livefan.tracking.rts import smooth_steps
 
 CHUNK = 64
 """Frames that are annotated at a time."""

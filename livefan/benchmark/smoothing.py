@@ -27,8 +27,9 @@ from livefan.core.resources import bundled_clip
 from livefan.datasets import load_300w
 from livefan.io.video import VideoSource
 from livefan.runtimes.base import RuntimeChoice
-from livefan.tracking.kalman import KalmanSmoother, smooth_recording
+from livefan.tracking.kalman import KalmanSmoother
 from livefan.tracking.pipeline import Pipeline
+from livefan.tracking.rts import smooth_recording
 
 CLIP_FRAMES = (200, 300, 380)
 RATES = (30.0, 60.0)

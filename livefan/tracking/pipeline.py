@@ -22,8 +22,9 @@ from livefan.detection.detector import Detection, FaceDetector
 from livefan.detection.rotated import detect_turned
 from livefan.runtimes.base import Runtime, RuntimeChoice
 from livefan.runtimes.selection import open_runtime
-from livefan.tracking.kalman import DEFAULT_STRENGTH, KalmanSmoother, SmootherSettings
+from livefan.tracking.kalman import DEFAULT_STRENGTH, KalmanSmoother
 from livefan.tracking.landmarker import Located, locate
+from livefan.tracking.noise_model import SmootherSettings
 from livefan.tracking.track import MIN_FACE_SCORE, SURE_FACE_SCORE, Track, look
 
 if TYPE_CHECKING:
