@@ -4,6 +4,7 @@ The names below are imported when first used, so that ``import livefan`` and the
 ``--help`` answer at once.
 """
 
+import logging
 import os
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -13,6 +14,8 @@ from livefan.core.version import __version__ as __version__
 # The matrices here are as small as a face's landmarks. numpy's threads gain nothing on them, but would spin
 # on a second core while they wait for the next one.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())  # the host decides where the log goes
 
 if TYPE_CHECKING:
     from livefan.core.errors import LivefanError as LivefanError

@@ -21,8 +21,7 @@ from livefan.annotation.outputs import Outputs
 from livefan.annotation.settings import AnnotationSettings
 from livefan.core.errors import LivefanError
 
-_log = logging.getLogger("livefan.annotation")
-_log.addHandler(logging.NullHandler())  # else logging prints errors where the application sets up no log
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ networks are MediaPipe's, TensorFlow Lite files in ``assets/``.
 from __future__ import annotations
 
 import hashlib
+import logging
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from livefan.core.errors import LivefanError
 from livefan.core.resources import bundled_folder
 from livefan.runtimes.cache import Store
 from livefan.runtimes.openvino_runtime import from_tflite, load_network
+
+_log = logging.getLogger(__name__)
 
 N_KEYPOINTS = 6
 _SUPPRESSION_IOU = 0.3
@@ -88,6 +91,7 @@ class BlazeFace:
         network = load_network(f"{digest[:16]}.blob", lambda: from_tflite(path), "float32", 1, store)
         self._request = network.create_infer_request()
         self._centres = model.centres()
+        _log.info("detector %s: runtime openvino, precision float32, CPU threads 1", path.stem)
         self._least_logit = math.log(model.least_score / (1 - model.least_score))
 
     def find(self, image_bgr: np.ndarray) -> list[FoundBox]:

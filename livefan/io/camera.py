@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import sys
@@ -15,6 +16,8 @@ import cv2
 from livefan.core.errors import LivefanError
 from livefan.core.frame import as_bgr
 from livefan.io.live_source import CapturedImage, LiveSource
+
+_log = logging.getLogger(__name__)
 
 # OpenCV's own choice on Windows (MSMF) takes many seconds to open a camera.
 _CAMERA_BACKEND = {"linux": cv2.CAP_V4L2, "win32": cv2.CAP_DSHOW, "darwin": cv2.CAP_AVFOUNDATION}.get(
@@ -56,6 +59,7 @@ class Camera(LiveSource):
             captured = self._capture()
             if captured is not None:
                 self.size = (captured.image.shape[1], captured.image.shape[0])
+                _log.info("%s: %d x %d pixels", self.name, *self.size)
                 return
         self._disconnect()
         raise LivefanError(

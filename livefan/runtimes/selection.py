@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from livefan.runtimes.cache import Store
 
 if TYPE_CHECKING:
     from livefan.networks.checkpoint import Weights
+
+_log = logging.getLogger(__name__)
 
 CHECK_CROPS = "self-check.jpg"
 """Crops of faces below one another, which runtimes are compared on."""
@@ -113,26 +116,35 @@ def open_runtime(
     if not isinstance(weights, WeightFile | str | Path):
         from livefan.runtimes.torch_runtime import TorchRuntime
 
-        return TorchRuntime(weights, threads=choice.threads)
+        return _logged(TorchRuntime(weights, threads=choice.threads), "loaded weights", choice.threads)
     file = weights if isinstance(weights, WeightFile) else read_weight_file(weights)
     for value, known in ((choice.runtime, RUNTIMES), (choice.precision, PRECISIONS)):
         if value not in (AUTO, *known):
             raise LivefanError(f"unknown runtime or precision {value!r}: choose from {', '.join(known)}")
     store = Store(file.sha256, choice.threads, cache)
     if AUTO not in (choice.runtime, choice.precision):
-        return _make(file, Candidate(choice.runtime, choice.precision), choice.threads, store)
+        made = _make(file, Candidate(choice.runtime, choice.precision), choice.threads, store)
+        return _logged(made, file.path.name, choice.threads)
     question = f"{choice.runtime} {choice.precision} {sorted(read_precisions(file).nme.items())}"
     kept = store.read().get("choices", {})
     answer = kept.get(question) if isinstance(kept, dict) else None
     if isinstance(answer, list) and len(answer) == 2:
         try:
-            return _make(file, Candidate(*map(str, answer)), choice.threads, store)
+            made = _make(file, Candidate(*map(str, answer)), choice.threads, store)
+            return _logged(made, file.path.name, choice.threads)
         except LivefanError:
             pass  # gone since, or damaged: choose anew
     log("choosing the fastest way to run the network; only the first time")
     best = _fastest(file, _candidates(file, choice), choice.threads, store)
     store.write(choices=kept | {question: [best.name, best.precision]})
-    return best
+    return _logged(best, file.path.name, choice.threads)
+
+
+def _logged(runtime: Runtime, weights: str, threads: int) -> Runtime:
+    _log.info(
+        "%s: runtime %s, precision %s, CPU threads %d", weights, runtime.name, runtime.precision, threads
+    )
+    return runtime
 
 
 def _candidates(weights: WeightFile, choice: RuntimeChoice) -> list[Candidate]:

@@ -130,7 +130,7 @@ def test_log_has_the_traceback_of_a_failure(
     (outcome,) = run_batch([task], 1)
     assert outcome.problem.endswith("a2.mp4: ZeroDivisionError: division by zero")
     (record,) = caplog.records
-    assert (record.name, record.levelname) == ("livefan.annotation", "ERROR")
+    assert (record.name, record.levelname) == ("livefan.annotation.batch", "ERROR")
     lines = record.getMessage().splitlines()
     assert lines[0] == outcome.problem
     assert lines[1] == "Traceback (most recent call last):"

@@ -47,10 +47,15 @@ def test_help_says_what_each_command_is_for(command: list[str], capsys: pytest.C
     assert len(text.splitlines()) > 8
 
 
-def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]):
-    with pytest.raises(SystemExit):
-        main(["--version"])
-    assert capsys.readouterr().out.strip() == f"livefan {livefan.__version__}"
+def test_version_names_the_version_and_the_commit(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    for revision, shown in (("0123abc", ", commit 0123abc"), (livefan.__version__, "")):
+        monkeypatch.setattr("livefan.core.provenance.commit", lambda revision=revision: revision)
+        with pytest.raises(SystemExit) as done:
+            main(["--version"])
+        assert done.value.code == 0
+        assert capsys.readouterr().out.strip() == f"livefan {livefan.__version__}{shown}"
 
 
 @pytest.mark.parametrize(
