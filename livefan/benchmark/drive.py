@@ -25,7 +25,7 @@ from livefan.benchmark.window import WindowReport  # noqa: E402
 from livefan.core.errors import LivefanError  # noqa: E402
 from livefan.core.process import end_process  # noqa: E402
 from livefan.gui.app import make_application, shorten_collections  # noqa: E402
-from livefan.gui.preferences import CliOverrides  # noqa: E402
+from livefan.gui.session_config import CliOverrides  # noqa: E402
 from livefan.gui.window import MainWindow  # noqa: E402
 from livefan.live.view_state import Layout  # noqa: E402
 from livefan.tracking.model_spec import ModelChoice  # noqa: E402

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from PyQt6.QtWidgets import QApplication
 
     from livefan.gui.player import Player
-    from livefan.gui.preferences import CliOverrides
+    from livefan.gui.session_config import CliOverrides
 
 _SWITCH_S = 0.0005
 _SETTLED_MS = 2500

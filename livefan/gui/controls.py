@@ -11,9 +11,9 @@ from PyQt6.QtGui import QAction, QActionGroup, QColor, QIcon, QKeySequence, QPai
 from PyQt6.QtWidgets import QMainWindow, QMenu, QMenuBar, QStyle
 
 from livefan.drawing.faces import STYLE_PARTS
-from livefan.gui import actions as act
 from livefan.gui.action_context import Action, ActionContext
-from livefan.gui.player import RecordingKind
+from livefan.gui.actions import application, models, playback, saving, sources, view
+from livefan.gui.recordings import RecordingKind
 from livefan.live.view_state import Layout
 
 _Choice = TypeVar("_Choice")
@@ -47,50 +47,50 @@ class Controls(QObject):
         self._add_view_actions()
         self._add_compare_actions()
         self.shortcuts = self._add(
-            self.tr("&Keyboard and mouse"), "F1", act.ShowShortcuts(), _Icons.SP_DialogHelpButton
+            self.tr("&Keyboard and mouse"), "F1", application.ShowShortcuts(), _Icons.SP_DialogHelpButton
         )
-        self.about = self._add(self.tr("&About livefan"), "", act.ShowAbout())
+        self.about = self._add(self.tr("&About livefan"), "", application.ShowAbout())
 
     def _add_file_actions(self) -> None:
         add, tr = self._add, self.tr
-        self.open_file = add(tr("Open &file …"), "Ctrl+O", act.OpenFile(), _Icons.SP_DialogOpenButton)
+        self.open_file = add(tr("Open &file …"), "Ctrl+O", sources.OpenFile(), _Icons.SP_DialogOpenButton)
         self.open_folder = add(
-            tr("Open f&older of images …"), "Ctrl+Shift+O", act.OpenFolder(), _Icons.SP_DirOpenIcon
+            tr("Open f&older of images …"), "Ctrl+Shift+O", sources.OpenFolder(), _Icons.SP_DirOpenIcon
         )
-        self.open_stream = add(tr("Open str&eam …"), "Ctrl+U", act.OpenStream(), _Icons.SP_DriveNetIcon)
-        self.start = add(tr("St&art"), "Ctrl+R", act.Start(), _Icons.SP_MediaPlay)
-        self.stop = add(tr("S&top"), "Ctrl+.", act.Stop(), _Icons.SP_MediaStop)
-        self.snapshot = add(tr("&Snapshot"), "Ctrl+S", act.Snapshot(), _Icons.SP_DialogSaveButton)
-        self.copy = add(tr("&Copy picture"), "Ctrl+C", act.CopyPicture())
+        self.open_stream = add(tr("Open str&eam …"), "Ctrl+U", sources.OpenStream(), _Icons.SP_DriveNetIcon)
+        self.start = add(tr("St&art"), "Ctrl+R", sources.Start(), _Icons.SP_MediaPlay)
+        self.stop = add(tr("S&top"), "Ctrl+.", sources.Stop(), _Icons.SP_MediaStop)
+        self.snapshot = add(tr("&Snapshot"), "Ctrl+S", saving.Snapshot(), _Icons.SP_DialogSaveButton)
+        self.copy = add(tr("&Copy picture"), "Ctrl+C", saving.CopyPicture())
         self.record_shown = self._switch(
             tr("&Record picture as shown"),
             "Ctrl+Shift+R",
             False,
-            partial(act.Record, RecordingKind.SHOWN),
+            partial(saving.Record, RecordingKind.SHOWN),
         )
         self.record_shown.setIcon(_red_dot())
         self.record_clean = self._switch(
             tr("Record clean video and &landmarks"),
             "Ctrl+Shift+L",
             False,
-            partial(act.Record, RecordingKind.CLEAN),
+            partial(saving.Record, RecordingKind.CLEAN),
         )
-        self.quit = add(tr("&Quit"), "Ctrl+Q", act.Quit())
+        self.quit = add(tr("&Quit"), "Ctrl+Q", application.Quit())
 
     def _add_playback_actions(self) -> None:
         add, tr, config = self._add, self.tr, self._context.player.config
-        self.play = add(tr("&Play or pause"), "Space", act.PlayOrPause(), _Icons.SP_MediaPlay)
-        self.home = add(tr("Go to &start"), "Home", act.Seek(0.0), _Icons.SP_MediaSkipBackward)
-        self.back = add(tr("One frame &back"), "Left", act.Step(-1), _Icons.SP_MediaSeekBackward)
-        self.forward = add(tr("One frame &forward"), "Right", act.Step(1), _Icons.SP_MediaSeekForward)
-        self.loop = self._switch(tr("&Loop"), "L", config.loop, act.SetLoop, _Icons.SP_BrowserReload)
+        self.play = add(tr("&Play or pause"), "Space", playback.PlayOrPause(), _Icons.SP_MediaPlay)
+        self.home = add(tr("Go to &start"), "Home", playback.Seek(0.0), _Icons.SP_MediaSkipBackward)
+        self.back = add(tr("One frame &back"), "Left", playback.Step(-1), _Icons.SP_MediaSeekBackward)
+        self.forward = add(tr("One frame &forward"), "Right", playback.Step(1), _Icons.SP_MediaSeekForward)
+        self.loop = self._switch(tr("&Loop"), "L", config.loop, playback.SetLoop, _Icons.SP_BrowserReload)
         self.sequence = self._switch(
-            tr("Play &images of a folder as a video"), "", config.sequence, act.SetSequence
+            tr("Play &images of a folder as a video"), "", config.sequence, playback.SetSequence
         )
 
     def _add_view_actions(self) -> None:
-        tr, view = self.tr, self._context.player.view
-        self.overlay = self._switch(tr("O&verlay"), "H", view.overlay, act.ShowOverlay)
+        tr, shown = self.tr, self._context.player.view
+        self.overlay = self._switch(tr("O&verlay"), "H", shown.overlay, view.ShowOverlay)
         names = {
             "outlines": tr("&Outlines"),
             "mesh": tr("&Mesh"),
@@ -101,23 +101,23 @@ class Controls(QObject):
             "confidence": tr("&Confidence as colour"),
         }
         self.parts = {
-            part: self._switch(names[part], "", getattr(view.style, part), partial(act.ShowPart, part))
+            part: self._switch(names[part], "", getattr(shown.style, part), partial(view.ShowPart, part))
             for part in STYLE_PARTS
         }
-        self.heatmaps = self._switch(tr("&Heatmaps (slower)"), "Shift+H", view.heatmaps, act.ShowHeatmaps)
-        self.mirror = self._switch(tr("Mi&rror"), "M", view.mirror, act.Mirror)
-        self.close_up = self._switch(tr("Close-&up of the face"), "F", view.close_up, act.ShowCloseUp)
+        self.heatmaps = self._switch(tr("&Heatmaps (slower)"), "Shift+H", shown.heatmaps, view.ShowHeatmaps)
+        self.mirror = self._switch(tr("Mi&rror"), "M", shown.mirror, view.Mirror)
+        self.close_up = self._switch(tr("Close-&up of the face"), "F", shown.close_up, view.ShowCloseUp)
         self.close_up.setIconText(tr("Close-up"))
-        self.zoom_in = self._add(tr("&Zoom in"), "+", act.Zoom(_ZOOM_IN))
-        self.zoom_out = self._add(tr("Zoom ou&t"), "-", act.Zoom(_ZOOM_OUT))
-        self.fit = self._add(tr("Fit to &window"), "0", act.FitToWindow())
-        self.full_screen = self._switch(tr("&Full screen"), "F11", False, act.ShowFullScreen)
+        self.zoom_in = self._add(tr("&Zoom in"), "+", view.Zoom(_ZOOM_IN))
+        self.zoom_out = self._add(tr("Zoom ou&t"), "-", view.Zoom(_ZOOM_OUT))
+        self.fit = self._add(tr("Fit to &window"), "0", view.FitToWindow())
+        self.full_screen = self._switch(tr("&Full screen"), "F11", False, application.ShowFullScreen)
         themes = {"system": tr("&System"), "light": tr("&Light"), "dark": tr("&Dark")}
-        self.themes = self._choices(themes, ("",) * len(themes), act.SetTheme)
+        self.themes = self._choices(themes, ("",) * len(themes), application.SetTheme)
 
     def _add_compare_actions(self) -> None:
         tr = self.tr
-        self.compare = self._switch(tr("&Compare two models"), "C", False, act.Compare)
+        self.compare = self._switch(tr("&Compare two models"), "C", False, models.Compare)
         self.layouts = self._choices(
             {
                 Layout.SIDE_BY_SIDE: tr("Side &by side"),
@@ -127,7 +127,7 @@ class Controls(QObject):
                 Layout.SINGLE: tr("First &model only"),
             },
             ("1", "2", "3", "4", "5"),
-            act.SetLayout,
+            models.SetLayout,
         )
 
     def fill_menu_bar(self, bar: QMenuBar, panels: Sequence[QAction]) -> None:
@@ -148,13 +148,13 @@ class Controls(QObject):
             bar.addMenu(self.tr("&Play")),
             [self.play, self.home, self.back, self.forward, self.loop, self.sequence],
         )
-        view = self._fill(
+        view_menu = self._fill(
             bar.addMenu(self.tr("&View")),
             [self.overlay, *self.parts.values(), self.heatmaps],
             [self.mirror, self.close_up, self.zoom_in, self.zoom_out, self.fit, self.full_screen],
             panels,
         )
-        self._fill(view.addMenu(self.tr("Th&eme")), list(self.themes.values()))
+        self._fill(view_menu.addMenu(self.tr("Th&eme")), list(self.themes.values()))
         self._fill(bar.addMenu(self.tr("&Compare")), [self.compare], list(self.layouts.values()))
         self._fill(bar.addMenu(self.tr("&Help")), [self.shortcuts, self.about])
 

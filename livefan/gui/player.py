@@ -9,18 +9,16 @@ import os
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
-from livefan.core.errors import LivefanError
-from livefan.gui.preferences import SessionConfig
+from livefan.gui.recordings import RecordingKind, Recordings
+from livefan.gui.session_config import SessionConfig
 from livefan.io.stream import is_address
 from livefan.live.painter import Painted, Painter
-from livefan.live.recorder import Recorded, Recorder
 from livefan.live.result import Pair, Result
 from livefan.live.session import LiveSession
 from livefan.live.statistics import Gauges
@@ -29,15 +27,6 @@ from livefan.tracking.model_spec import ModelChoice
 
 _LET_DRAW_MS = 80
 """Delay before a second model loads: the window shows the new controls first."""
-
-
-class RecordingKind(StrEnum):
-    """Content of a recording."""
-
-    CLEAN = "clean"
-    """The frames as captured, with their landmarks as data files."""
-    SHOWN = "shown"
-    """The picture as shown."""
 
 
 class Player(QObject):
@@ -58,7 +47,6 @@ class Player(QObject):
     """Emitted when the state of the session, the recorder or the view has changed."""
     _ended = pyqtSignal(object, str)
     _reported = pyqtSignal(object, str)
-    _recorded = pyqtSignal(object, object)
 
     def __init__(self, config: SessionConfig, view: View) -> None:
         super().__init__()
@@ -74,14 +62,13 @@ class Player(QObject):
         self._compare_later.setInterval(_LET_DRAW_MS)
         self._compare_later.timeout.connect(self._pass_second)
         self._drawing: threading.Thread | None = None
-        self._recorder: Recorder | None = None
-        self._last_recorder: Recorder | None = None  # may still be writing
-        self._kind = RecordingKind.SHOWN
+        self._recordings = Recordings()
+        self._recordings.changed.connect(self.changed)
+        self._recordings.status.connect(self.status)
         self._painter = Painter(self._on_painted)  # last: its thread calls back at once
         self._painter.look(view)
         self._ended.connect(self._on_session_ended)
         self._reported.connect(self._on_session_status)
-        self._recorded.connect(self._on_recorder_ended)
 
     # The session.
 
@@ -286,7 +273,7 @@ class Player(QObject):
     @property
     def recording(self) -> RecordingKind | None:
         """Content of the present recording; None while nothing is recorded."""
-        return self._kind if self._recorder is not None else None
+        return self._recordings.kind
 
     def record(self, path: Path, kind: RecordingKind, *, overwrite: bool = False) -> None:
         """Start a recording; it replaces the present one.
@@ -299,23 +286,11 @@ class Player(QObject):
         Raises:
             LivefanError: if the file cannot be written.
         """
-        self.stop_recording()
-        self._kind = kind
-        recorder = Recorder(
-            path,
-            model=self.config.first if kind is RecordingKind.CLEAN else None,
-            overwrite=overwrite,
-            on_end=lambda end: self._recorded.emit(recorder, end),
-        )
-        self._recorder = self._last_recorder = recorder
-        self.changed.emit()
+        self._recordings.start(path, kind, self.config.first, overwrite=overwrite)
 
     def stop_recording(self) -> None:
         """Finish the recording; a message names the file once it is complete."""
-        recorder, self._recorder = self._recorder, None
-        if recorder is not None:
-            recorder.stop()
-            self.changed.emit()
+        self._recordings.stop()
 
     def close(self, timeout: float = 1.0) -> None:
         """End all threads."""
@@ -324,8 +299,7 @@ class Player(QObject):
         if session is not None:
             session.stop(timeout)
         self._painter.stop()
-        if self._last_recorder is not None:
-            self._last_recorder.join()
+        self._recordings.join()
         if self._drawing is not None:
             self._drawing.join()
 
@@ -334,9 +308,7 @@ class Player(QObject):
     def _on_result(self, result: Result) -> None:
         self.gauges.see(0, result)
         self._painter.see_first(result)
-        recorder = self._recorder
-        if recorder is not None and self._kind is RecordingKind.CLEAN:
-            recorder.add(result, result.frame.image)
+        self._recordings.add_result(result)
 
     def _on_second_result(self, result: Result) -> None:
         self.gauges.see(1, result)
@@ -346,25 +318,13 @@ class Player(QObject):
         self._painter.see_pair(pair)
 
     def _on_painted(self, painted: Painted) -> None:
-        recorder, rendered = self._recorder, painted.picture
-        if recorder is not None and self._kind is RecordingKind.SHOWN and painted.is_new and rendered.panes:
-            recorder.add(rendered.panes[0].result, rendered.image)
+        self._recordings.add_painted(painted)
         with self._lock:
             waiting, self._newest = self._newest is not None, painted
         if not waiting:
             self.painted.emit()
 
     # Called by signals, in the window's thread.
-
-    def _on_recorder_ended(self, recorder: Recorder, end: Recorded | LivefanError) -> None:
-        if recorder is self._recorder:
-            self.stop_recording()
-        if isinstance(end, LivefanError):
-            self.status.emit(self.tr("Recording failed: {}").format(end))
-            return
-        dropped = self.tr(", {} frames dropped").format(end.left_out) if end.left_out else ""
-        text = self.tr("Recorded {} ({} frames, {:.1f} s{})")
-        self.status.emit(text.format(end.path, end.n_frames, end.seconds, dropped))
 
     def _on_session_status(self, session: LiveSession, text: str) -> None:
         if session is self._session:

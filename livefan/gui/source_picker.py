@@ -10,7 +10,7 @@ from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QWidget
 
 from livefan.gui.action_context import Action
-from livefan.gui.actions import OpenFile, OpenFolder, OpenStream, Watch
+from livefan.gui.actions.sources import OpenFile, OpenFolder, OpenStream, Watch
 from livefan.gui.player import Player
 from livefan.io.camera import CameraInfo, list_cameras
 from livefan.io.open import display_name

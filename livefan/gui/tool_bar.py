@@ -6,7 +6,7 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QComboBox, QLabel, QSlider, QToolBar
 
 from livefan.gui.action_context import ActionContext
-from livefan.gui.actions import SetLayout
+from livefan.gui.actions.models import SetLayout
 from livefan.gui.controls import Controls
 from livefan.gui.source_picker import SourcePicker
 

@@ -11,13 +11,17 @@ from PyQt6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QImag
 from PyQt6.QtWidgets import QApplication, QDockWidget, QMainWindow, QVBoxLayout, QWidget
 
 from livefan.gui.action_context import ActionContext, Part
-from livefan.gui.actions import CopyPicture, Record, ShowFullScreen, Snapshot, open_dropped
+from livefan.gui.actions.application import ShowFullScreen
+from livefan.gui.actions.saving import CopyPicture, Record, Snapshot
+from livefan.gui.actions.sources import open_dropped
 from livefan.gui.controls import Controls
 from livefan.gui.dialogs import WindowDialogs
 from livefan.gui.model_panel import ModelPanel
-from livefan.gui.player import Player, RecordingKind
+from livefan.gui.player import Player
 from livefan.gui.plots import PlotsPanel
-from livefan.gui.preferences import CliOverrides, Preferences
+from livefan.gui.preferences import Preferences
+from livefan.gui.recordings import RecordingKind
+from livefan.gui.session_config import CliOverrides
 from livefan.gui.status_bar import StatusBar
 from livefan.gui.theme import apply_theme
 from livefan.gui.tool_bar import ToolBar

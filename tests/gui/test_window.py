@@ -27,11 +27,11 @@ import livefan
 from livefan.cli.main import main
 from livefan.core.errors import LivefanError
 from livefan.core.frame import Frame
-from livefan.gui.actions import Snapshot
+from livefan.gui.actions.saving import Snapshot
 from livefan.gui.app import tell_defects
 from livefan.gui.help import shortcut_sheet
-from livefan.gui.player import RecordingKind
-from livefan.gui.preferences import CliOverrides
+from livefan.gui.recordings import RecordingKind
+from livefan.gui.session_config import CliOverrides
 from livefan.gui.window import MainWindow
 from livefan.io.camera import CameraInfo
 from livefan.io.open import open_source

@@ -167,7 +167,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     check_screen()
     from livefan.gui.app import run_window
-    from livefan.gui.preferences import CliOverrides
+    from livefan.gui.session_config import CliOverrides
     from livefan.live.view_state import Layout
     from livefan.tracking.model_spec import ModelChoice
 

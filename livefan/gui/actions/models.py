@@ -1,0 +1,55 @@
+"""Actions that choose models and compare them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from livefan.gui.action_context import Action, ActionContext, Part
+from livefan.live.view_state import Layout
+from livefan.tracking.model_spec import ModelChoice, rival
+
+WEIGHTS_SUFFIX = ".safetensors"
+
+
+@dataclass(frozen=True)
+class UseWeights(Action):
+    """Run the model of a weight file."""
+
+    path: str
+
+    def act(self, context: ActionContext) -> None:
+        """Change the session's model."""
+        player = context.player
+        player.choose_first(ModelChoice(self.path, threads=player.config.first.threads))
+
+
+@dataclass(frozen=True)
+class Compare(Action):
+    """Compare with the second model of the last comparison, or end the comparison."""
+
+    redraws = Part.CONTROLS
+    on: bool
+
+    def act(self, context: ActionContext) -> None:
+        """Start or end the comparison."""
+        player, preferences = context.player, context.preferences
+        if not self.on:
+            preferences.save_session(player.config, player.view, context.theme)
+            player.change_view(layout=Layout.SINGLE, close_up=False)
+            player.choose_second(None)
+            return
+        first, second = player.config.first, preferences.second_model
+        player.choose_second(second if second not in (None, first) else rival(first))
+        player.change_view(layout=preferences.layout, close_up=preferences.close_up)
+        context.window.show_models_panel()
+
+
+@dataclass(frozen=True)
+class SetLayout(Action):
+    """Arrange the pictures of two models."""
+
+    layout: Layout
+
+    def act(self, context: ActionContext) -> None:
+        """Change the view."""
+        context.player.change_view(layout=self.layout)

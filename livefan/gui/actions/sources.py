@@ -1,0 +1,80 @@
+"""Actions that choose the source and start or stop it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+from livefan.gui.action_context import Action, ActionContext
+from livefan.gui.actions.models import WEIGHTS_SUFFIX, UseWeights
+
+
+@dataclass(frozen=True)
+class Watch(Action):
+    """Play a source: a camera's index, a path or an address."""
+
+    source: str | int
+    size: tuple[int, int] | None = None
+
+    def act(self, context: ActionContext) -> None:
+        """Start the source."""
+        context.player.watch(self.source, self.size)
+
+
+@dataclass(frozen=True)
+class _Open(Action):
+    """Ask for a source and play it."""
+
+    source: str = ""
+
+    def act(self, context: ActionContext) -> None:
+        """Start the source."""
+        context.player.watch(self.source)
+
+    def _answered(self, source: str) -> Self | None:
+        return replace(self, source=source) if source else None
+
+
+class OpenFile(_Open):
+    """Play a video or an image."""
+
+    def ask(self, context: ActionContext) -> Self | None:
+        """Ask for the file."""
+        return self._answered(context.dialogs.choose_file())
+
+
+class OpenFolder(_Open):
+    """Play a folder of images."""
+
+    def ask(self, context: ActionContext) -> Self | None:
+        """Ask for the folder."""
+        return self._answered(context.dialogs.choose_folder())
+
+
+class OpenStream(_Open):
+    """Play a stream."""
+
+    def ask(self, context: ActionContext) -> Self | None:
+        """Ask for the address."""
+        return self._answered(context.dialogs.enter_address())
+
+
+class Start(Action):
+    """Play the chosen source from its beginning."""
+
+    def act(self, context: ActionContext) -> None:
+        """Start the session."""
+        context.player.start()
+
+
+class Stop(Action):
+    """Stop the session; the last picture stays."""
+
+    def act(self, context: ActionContext) -> None:
+        """Stop the session."""
+        context.player.stop()
+
+
+def open_dropped(path: str) -> Action:
+    """Return the action for a file or address that was dropped on the window."""
+    return UseWeights(path) if path.endswith(WEIGHTS_SUFFIX) else Watch(path)

@@ -1,0 +1,106 @@
+"""Recordings of a session: at most one at a time."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+
+from PyQt6.QtCore import QObject, pyqtSignal
+
+from livefan.core.errors import LivefanError
+from livefan.live.painter import Painted
+from livefan.live.recorder import Recorded, Recorder
+from livefan.live.result import Result
+from livefan.tracking.model_spec import ModelChoice
+
+
+class RecordingKind(StrEnum):
+    """Content of a recording."""
+
+    CLEAN = "clean"
+    """The frames as captured, with their landmarks as data files."""
+    SHOWN = "shown"
+    """The picture as shown."""
+
+
+class Recordings(QObject):
+    """Writes recordings, one after another."""
+
+    changed = pyqtSignal()
+    """Emitted when a recording starts or stops."""
+    status = pyqtSignal(str)
+    """Emitted with a message for the user when a file is complete or cannot be written."""
+    _ended = pyqtSignal(object, object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._recorder: Recorder | None = None
+        self._last_recorder: Recorder | None = None  # may still be writing
+        self._kind = RecordingKind.SHOWN
+        self._ended.connect(self._on_ended)
+
+    @property
+    def kind(self) -> RecordingKind | None:
+        """Content of the present recording; None while nothing is recorded."""
+        return self._kind if self._recorder is not None else None
+
+    def start(self, path: Path, kind: RecordingKind, model: ModelChoice, *, overwrite: bool = False) -> None:
+        """Start a recording; it replaces the present one.
+
+        Args:
+            path: the video.
+            kind: its content.
+            model: the model that measures the landmarks.
+            overwrite: whether files that exist may be replaced.
+
+        Raises:
+            LivefanError: if the file cannot be written.
+        """
+        self.stop()
+        self._kind = kind
+        recorder = Recorder(
+            path,
+            model=model if kind is RecordingKind.CLEAN else None,
+            overwrite=overwrite,
+            on_end=lambda end: self._ended.emit(recorder, end),
+        )
+        self._recorder = self._last_recorder = recorder
+        self.changed.emit()
+
+    def stop(self) -> None:
+        """Finish the recording; :attr:`status` names the file once it is complete."""
+        recorder, self._recorder = self._recorder, None
+        if recorder is not None:
+            recorder.stop()
+            self.changed.emit()
+
+    def join(self) -> None:
+        """Wait until the last file is complete."""
+        if self._last_recorder is not None:
+            self._last_recorder.join()
+
+    # Called from the threads of session and painter.
+
+    def add_result(self, result: Result) -> None:
+        """Add the frame and the faces of a result to a clean recording."""
+        recorder = self._recorder
+        if recorder is not None and self._kind is RecordingKind.CLEAN:
+            recorder.add(result, result.frame.image)
+
+    def add_painted(self, painted: Painted) -> None:
+        """Add a picture to a recording of the picture as shown."""
+        recorder, picture = self._recorder, painted.picture
+        if recorder is not None and self._kind is RecordingKind.SHOWN and painted.is_new and picture.panes:
+            recorder.add(picture.panes[0].result, picture.image)
+
+    # Called by a signal, in the window's thread.
+
+    def _on_ended(self, recorder: Recorder, end: Recorded | LivefanError) -> None:
+        if recorder is self._recorder:
+            self.stop()
+        if isinstance(end, LivefanError):
+            self.status.emit(self.tr("Recording failed: {}").format(end))
+            return
+        dropped = self.tr(", {} frames dropped").format(end.left_out) if end.left_out else ""
+        text = self.tr("Recorded {} ({} frames, {:.1f} s{})")
+        self.status.emit(text.format(end.path, end.n_frames, end.seconds, dropped))
