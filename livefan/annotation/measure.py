@@ -19,10 +19,9 @@ from livefan.core.frame import Face, Frame
 from livefan.formats.records import FrameInfo
 from livefan.io.capture_thread import CaptureThread
 from livefan.io.source import Source
-from livefan.tracking.landmarker import locate
+from livefan.tracking.landmarker import MIN_FACE_SCORE, locate
 from livefan.tracking.lookahead import LookingAhead
 from livefan.tracking.pipeline import Pipeline
-from livefan.tracking.track import MIN_FACE_SCORE
 
 BATCH = 32
 """Frames of one journal entry. A kill costs at most one entry."""

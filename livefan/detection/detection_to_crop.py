@@ -75,7 +75,7 @@ def features(detection: Detection) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Framing:
+class DetectionToCrop:
     """The fitted map.
 
     Attributes:
@@ -95,7 +95,7 @@ class Framing:
         return Crop((float(centre[0]), float(centre[1])), side, frame.angle, size)
 
 
-def load_framing(path: Path | None = None) -> Framing:
+def load_detection_to_crop(path: Path | None = None) -> DetectionToCrop:
     """Read a fitted map; by default the one that ships with livefan.
 
     Raises:
@@ -110,4 +110,4 @@ def load_framing(path: Path | None = None) -> Framing:
         }
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise LivefanError(f"{path}: not a framing file ({error}); install livefan again") from error
-    return Framing(coefficients)
+    return DetectionToCrop(coefficients)

@@ -17,7 +17,7 @@ _LONGEST_SIDE = 480
 _TURNS = {1: cv2.ROTATE_90_CLOCKWISE, 2: cv2.ROTATE_180, 3: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
 
-def detect_turned(detector: FaceDetector, image: np.ndarray, quarters: int) -> list[Detection]:
+def detect_rotated(detector: FaceDetector, image: np.ndarray, quarters: int) -> list[Detection]:
     """The faces of an image that is turned clockwise by some quarters first; in the image's own pixels.
 
     Args:

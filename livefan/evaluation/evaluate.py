@@ -14,7 +14,7 @@ from livefan.core.errors import LivefanError
 from livefan.core.landmarks import LandmarkScheme
 from livefan.core.metrics import Accuracy, inter_ocular, measure, nme
 from livefan.datasets import FaceSet, LabelledFace
-from livefan.detection.detection_to_crop import Framing, load_framing
+from livefan.detection.detection_to_crop import DetectionToCrop, load_detection_to_crop
 from livefan.detection.detector import FaceDetector, match_detection
 from livefan.runtimes.base import Runtime
 from livefan.tracking.landmarker import locate
@@ -127,7 +127,7 @@ def evaluate(
         )
     evaluated, skipped = [], list(faces.skipped)
     with FaceDetector() if crop == "detector" else nullcontext() as detector:
-        framing = load_framing()
+        framing = load_detection_to_crop()
         for face in tqdm(faces.faces, "evaluating", leave=False, disable=None):
             try:
                 image = face.read_image()
@@ -149,7 +149,7 @@ def evaluate(
 
 
 def _first_crop(
-    face: LabelledFace, image: np.ndarray, detector: FaceDetector | None, framing: Framing
+    face: LabelledFace, image: np.ndarray, detector: FaceDetector | None, framing: DetectionToCrop
 ) -> Crop | None:
     if detector is None:
         return crop_from_landmarks(face.points_px)

@@ -1,26 +1,33 @@
-"""Run a network on crops of an image: cut, infer, and map back to the image."""
+"""Landmarks of the faces in some crops of an image: cut, infer, map back to the image."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
-from livefan.core.crop import Crop
+from livefan.core.crop import Crop, upright_crop
 from livefan.runtimes.base import Runtime
+
+MIN_FACE_SCORE = 0.4
+"""Face score below which a crop shows no face; see docs/experiments.md."""
+
+SURE_FACE_SCORE = 0.7
+"""Face score from which a crop certainly shows an upright face."""
 
 
 @dataclass(frozen=True)
 class Located:
-    """The landmarks of the face in one crop, in the image it was cut from.
+    """Landmarks of the face in one crop, in the pixels of the image.
 
     Attributes:
         points_px: ``(n, 2)`` float64 ``(x, y)`` in image pixels.
         confidence: ``(n,)`` float64 in [0, 1].
-        spread_px: ``(n,)`` float64, how far each landmark's heatmap is smeared, in image pixels; see
+        sigma_px: ``(n,)`` float64 width of the heatmap of each landmark in image pixels; see
             :class:`livefan.networks.heatmaps.Decoded`.
-        margin: how far from the crop's edge they all stay, as a share of its side.
+        margin: distance of the outermost landmark from the edge of the crop, as a share of its side.
     """
 
     points_px: np.ndarray
@@ -30,26 +37,53 @@ class Located:
 
     @cached_property
     def face_score(self) -> float:
-        """How surely the crop held a face, in [0, 1]."""
+        """Mean confidence of the landmarks, in [0, 1]."""
         return float(self.confidence.sum()) / len(self.confidence)
 
 
 def locate(runtime: Runtime, image: np.ndarray, crops: list[Crop]) -> list[Located]:
-    """Landmarks of the faces in some crops of one image.
+    """Return the landmarks in each crop of an image.
 
     Args:
+        runtime: the network.
         image: ``(height, width, 3)`` uint8 BGR.
-        crops: where the faces are; they are cut in the size that the runtime wants.
+        crops: crops around the faces; they are cut in the input size of the network.
     """
     if not crops:
         return []
     crops = [crop.sized(runtime.input_size) for crop in crops]
-    landmarks = runtime.run_each(len(crops), lambda number, place: crops[number].cut(image, out=place))
+    landmarks = runtime.run_each(len(crops), lambda number, out: crops[number].cut(image, out=out))
     return [_in_image(crop, found) for crop, found in zip(crops, landmarks.astype(np.float64), strict=True)]
 
 
+def locate_twice(runtime: Runtime, image: np.ndarray, crops: list[Crop]) -> list[Located]:
+    """Return the landmarks in the crops that the landmarks in the given crops lead to.
+
+    The crop from a detection is less accurate than the crop from landmarks.
+    """
+    first = locate(runtime, image, crops)
+    return locate(runtime, image, [upright_crop(located.points_px, runtime.scheme) for located in first])
+
+
+def locate_rotated(runtime: Runtime, image: np.ndarray, crop: Crop, upright: Located) -> Located:
+    """Return the best landmarks of a new face among four rotations of its crop by quarters.
+
+    The detector finds faces that lie on their side or upside down, but may report them as upright. The
+    network then returns a medium face score.
+
+    Args:
+        crop: crop from the detection.
+        upright: landmarks from this crop as it is.
+    """
+    if not MIN_FACE_SCORE <= upright.face_score < SURE_FACE_SCORE:
+        return upright
+    rotated = [replace(crop, angle=crop.angle + quarters * math.pi / 2) for quarters in (1, 2, 3)]
+    return max([upright, *locate_twice(runtime, image, rotated)], key=lambda each: each.face_score)
+
+
 def _in_image(crop: Crop, found: np.ndarray) -> Located:
-    places = found[:, :2]
-    margin = min(float(places.min()), crop.size - 1 - float(places.max())) / crop.size
+    """Map the ``(n, 4)`` output of the network (x, y, confidence, sigma) from the crop to the image."""
+    points_crop = found[:, :2]
+    margin = min(float(points_crop.min()), crop.size - 1 - float(points_crop.max())) / crop.size
     sigma_px = found[:, 3] * (crop.side_px / crop.size)
-    return Located(crop.to_image(places), found[:, 2], sigma_px, margin)
+    return Located(crop.to_image(points_crop), found[:, 2], sigma_px, margin)

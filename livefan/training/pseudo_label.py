@@ -25,7 +25,7 @@ from livefan.core.errors import LivefanError, StoppedError
 from livefan.core.files import stems_of
 from livefan.core.metrics import inter_ocular
 from livefan.datasets.pts import LABELS_NAME
-from livefan.detection.detection_to_crop import load_framing
+from livefan.detection.detection_to_crop import load_detection_to_crop
 from livefan.detection.detector import Detection, FaceDetector
 from livefan.io.images import IMAGE_SUFFIXES
 from livefan.io.open import open_source
@@ -349,7 +349,7 @@ def _detect(detector: FaceDetector, image: np.ndarray) -> tuple[np.ndarray, list
 def _opinions(
     teachers: Sequence[Runtime], image: np.ndarray, detections: list[Detection]
 ) -> Iterator[Opinion]:
-    framing = load_framing()
+    framing = load_detection_to_crop()
     for detection in detections:
         (seen,) = locate(teachers[0], image, [framing.crop(detection)])
         yield look(teachers, image, upright_crop(seen.points_px, teachers[0].scheme))

@@ -11,7 +11,7 @@ from livefan.core.crop import Crop, upright_crop
 from livefan.core.errors import LivefanError
 from livefan.core.frame import Face, Frame, as_bgr
 from livefan.core.landmarks import IBUG_68
-from livefan.detection.detection_to_crop import load_framing
+from livefan.detection.detection_to_crop import load_detection_to_crop
 from livefan.detection.detector import FULL_RANGE, Detection, FaceDetector
 from livefan.io.video import VideoSource
 from livefan.runtimes.base import Runtime
@@ -80,7 +80,7 @@ def test_the_landmarks_agree_with_the_detectors_key_points(pipeline: Pipeline, p
 def test_the_crop_from_a_detection_is_near_that_of_the_landmarks(pipeline: Pipeline, photo: np.ndarray):
     (face,) = pipeline.process_image(photo)
     with FaceDetector() as detector:
-        crop = load_framing().crop(detector.detect(photo)[0])
+        crop = load_detection_to_crop().crop(detector.detect(photo)[0])
     box = face.points_px.min(axis=0), face.points_px.max(axis=0)
     side = 1.25 * (box[1] - box[0]).max()
     assert np.linalg.norm((box[0] + box[1]) / 2 - crop.centre_px) < 0.1 * side
@@ -167,7 +167,7 @@ def test_what_is_no_face_hides_none_that_the_other_model_finds(
         return [found if name == FULL_RANGE else beside(found, photo.shape[1])]
 
     monkeypatch.setattr(FaceDetector, "_find", fooled)
-    monkeypatch.setattr("livefan.tracking.pipeline.detect_turned", lambda *given: [])
+    monkeypatch.setattr("livefan.tracking.detection_schedule.detect_rotated", lambda *given: [])
     pipeline = Pipeline(runtime, max_faces=1, background=background)
     counts = [len(pipeline.process(frame)) for frame in frames([wide] * 2)]
     pipeline.close()
@@ -321,7 +321,7 @@ def test_while_the_detector_looks_in_the_background_faces_are_followed_on(
     before = [len(pipeline.process(frame)) for frame in frames(pictures, start=0.1)]
     go_on.set()
     assert done.wait(30)
-    pipeline._look.result(30)
+    pipeline._schedule._pending.result(30)
     after = [len(pipeline.process(frame)) for frame in frames([pictures[-1]] * 2, start=1.0)]
     pipeline.close()
     assert before == [1] * 12

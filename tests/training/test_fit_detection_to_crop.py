@@ -10,7 +10,7 @@ import pytest
 from livefan.cli.main import main
 from livefan.core.frame import Face
 from livefan.datasets import load
-from livefan.detection.detection_to_crop import load_framing
+from livefan.detection.detection_to_crop import load_detection_to_crop
 from livefan.detection.detector import FULL_RANGE, SHORT_RANGE
 from livefan.io.pts_file import write_pts
 
@@ -29,7 +29,7 @@ def test_a_map_is_fitted_for_each_model_and_leaves_little(tmp_path: Path, photo:
     write_faces(tmp_path / "faces", photo, face, 20)
     out = tmp_path / "framing.json"
     assert main(["calibrate", "--dataset", "pts", "--root", str(tmp_path / "faces"), "-o", str(out)]) == 0
-    assert load_framing(out).coefficients.keys() == {SHORT_RANGE, FULL_RANGE}
+    assert load_detection_to_crop(out).coefficients.keys() == {SHORT_RANGE, FULL_RANGE}
     for model in json.loads(out.read_text())["models"].values():
         assert model["validation"]["n_faces"] == 2
         assert model["validation"]["side_percent_after"] < 5
