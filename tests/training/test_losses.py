@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from marked_faces import perfect_logits
 
 from livefan.networks.mobilefan import MobileFAN
 from livefan.training.learner import Learner
@@ -13,6 +14,7 @@ from livefan.training.losses import (
     LandmarkCriterion,
     graph_distance,
     squared_error,
+    weighted_total,
 )
 
 
@@ -90,3 +92,27 @@ def test_every_heatmap_loss_has_finite_gradients_that_lead_down(name: str):
     assert gradient.isfinite().all()
     after = criterion(heatmaps - 1e-3 * gradient, points)["heatmap"]
     assert after < before
+
+
+def test_landmark_loss_is_lowest_at_the_target_and_its_terms_are_named():
+    points = torch.rand(2, 68, 2) * 180 + 40
+    criterion = LandmarkCriterion(heatmap_weight=0.5)
+    perfect = criterion(perfect_logits(points, 1.2), points)
+    shifted = criterion(perfect_logits(points + 4, 1.2), points)
+    assert perfect["coordinate"] < 1e-3
+    assert shifted["coordinate"].item() == pytest.approx(1.0, abs=1e-3)
+    # The entropy of a Gaussian of sigma 1.2: log(2 pi e sigma^2).
+    assert perfect["heatmap"].item() == pytest.approx(3.20, abs=0.02)
+    assert shifted["heatmap"] > perfect["heatmap"]
+    assert weighted_total(perfect, criterion.weights).item() == pytest.approx(
+        (perfect["coordinate"] + 0.5 * perfect["heatmap"]).item()
+    )
+
+
+def test_landmarks_outside_the_crop_do_not_count():
+    points = torch.full((1, 68, 2), 100.0)
+    logits = perfect_logits(points, 1.2)
+    points[0, 10:] = 400.0
+    assert LandmarkCriterion()(logits, points)["coordinate"] < 1e-3
+    everything_outside = LandmarkCriterion()(logits, points + 1000)
+    assert all(value.item() == 0.0 for value in everything_outside.values())

@@ -46,6 +46,7 @@ def test_labels_elsewhere_on_the_image_have_no_portrait(mesh: FaceMesh, labelled
     assert mesh.portrait(replace(labelled_face, points_px=shrunk)) is None
 
 
+@pytest.mark.slow
 def test_mediapipe_writes_nothing_to_standard_error(labelled_face: LabelledFace):
     """In a process of its own: the import and the first detection write most of the log."""
     code = (

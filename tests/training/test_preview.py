@@ -1,0 +1,37 @@
+"""Sheets of augmented faces."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from marked_faces import write_faces
+
+from livefan.cli.main import main
+
+
+@pytest.mark.parametrize("size", [256, 224, 96])
+def test_sheet_shows_each_face_plain_and_augmented(
+    tmp_path: Path, size: int, capsys: pytest.CaptureFixture[str]
+):
+    root = tmp_path / "own"
+    write_faces(root, 3)
+    sheet, settings = tmp_path / "sheet.png", tmp_path / "run.toml"
+    settings.write_text(f"input_sizes = [{size}]\ncovering = 1.0\nrotation_probability = 1.0\n")
+    arguments = ["preview", "--dataset", "pts", "--root", root, "--config", settings, "--faces", 2]
+    arguments += ["--samples", 3, "-o", sheet]
+    assert main([str(argument) for argument in arguments]) == 0
+    drawn = cv2.imread(str(sheet))
+    assert drawn.shape == (2 * size, 4 * size, 3)
+    tiles = drawn.reshape(2, size, 4, size, 3).swapaxes(1, 2).reshape(8, -1)
+    assert len(np.unique(tiles, axis=0)) == 8  # no two are the same
+    before = sheet.read_bytes()
+    assert main([str(argument) for argument in arguments]) == 0
+    assert sheet.read_bytes() == before
+    write_faces(tmp_path / "more", 2)
+    assert main([*map(str, arguments), "--extra", str(tmp_path / "more"), "--faces", "9"]) == 0
+    assert cv2.imread(str(sheet)).shape[0] == (2 + 3) * size
+    assert main([str(argument) for argument in (*arguments[:-1], tmp_path / "gone/sheet.png")]) == 2
+    assert "gone: no such folder" in capsys.readouterr().err
+    assert main([str(argument) for argument in (*arguments[:-1], tmp_path / "sheet.txt")]) == 2
+    assert "name a .png" in capsys.readouterr().err

@@ -1,0 +1,136 @@
+"""The folder of a training run."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from marked_faces import SMALL, marked_faces, new_folder
+
+from livefan.core.errors import LivefanError
+from livefan.networks.checkpoint import WeightsInfo, save_weights
+from livefan.networks.checkpoint_info import sha256_of
+from livefan.networks.mobilefan import MobileFAN
+from livefan.training.config import TrainConfig, read_config, to_toml
+from livefan.training.losses import LandmarkCriterion
+from livefan.training.run import Run
+from livefan.training.train import train
+
+
+def test_run_with_other_settings_is_rejected(tmp_path: Path):
+    faces = marked_faces(tmp_path, 4)
+    train(faces, faces, TrainConfig(width=0.5, init="", epochs=1, batch_size=4), tmp_path / "r", quiet=True)
+    with pytest.raises(
+        LivefanError, match=r"run\.toml: .*other settings, first 'epochs = 1', which is 'epochs = 2' now"
+    ):
+        train(faces, faces, SMALL, tmp_path / "r", quiet=True)
+
+
+@pytest.mark.slow
+def test_run_without_results_starts_anew_with_other_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    faces, others = (marked_faces(new_folder(tmp_path / name), 4) for name in ("f", "others"))
+    folder, mended = tmp_path / "r", replace(SMALL, epochs=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            LandmarkCriterion, "forward", lambda self, maps, points: {"heatmap": maps.sum() * torch.nan}
+        )
+        for _ in range(2):
+            with pytest.raises(LivefanError, match="lower learning_rate"):
+                train(faces, faces, replace(mended, learning_rate=9.0), folder, quiet=True)
+    (folder / ".best.1.partial.safetensors").write_bytes(b"half-written by what was killed")
+    train(others, faces, mended, folder, quiet=True)
+    assert read_config(folder / "run.toml", {}) == mended
+    assert "others" in (folder / "faces.txt").read_text().splitlines()[0]
+    assert not (folder / "resumed.jsonl").exists()
+    (folder / "state.safetensors").unlink()
+    with pytest.raises(LivefanError, match="other settings"):  # its best weights would be lost
+        train(others, faces, SMALL, folder, quiet=True)
+
+
+def test_run_on_other_faces_is_rejected(tmp_path: Path):
+    faces, others = (marked_faces(new_folder(tmp_path / name), 4) for name in ("f", "others"))
+    once, folder = replace(SMALL, epochs=1), tmp_path / "r"
+    train(faces, faces, once, folder, quiet=True)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    fewer = replace(faces, faces=faces.faces[:3])
+    for training, validation, message in (
+        (others, faces, r"first 'train .*f/0\.png', which is 'train .*others/0\.png' now"),
+        (faces, others, r"first 'validation .*f/0\.png', which is 'validation .*others/0\.png' now"),
+        (faces, fewer, r"first 'validation .*3\.png', which is 'no further' now"),
+        (faces.joined(others), faces, r"first 'validation .*', which is 'train .*others/0\.png' now"),
+    ):
+        with pytest.raises(LivefanError, match=rf"r/faces\.txt: .*run on other faces, {message}"):
+            train(training, validation, once, folder, quiet=True)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_run_with_another_init_or_teacher_of_the_same_name_is_rejected(tmp_path: Path):
+    faces, folder = marked_faces(new_folder(tmp_path / "f"), 4), tmp_path / "r"
+    paths = {name: tmp_path / f"{name}.safetensors" for name in ("init", "teacher")}
+    for path in paths.values():
+        save_weights(path, MobileFAN(68, 0.5), WeightsInfo("300w-68", 0.5))
+    config = replace(
+        SMALL, epochs=1, response_weight=1.0, **{name: str(path) for name, path in paths.items()}
+    )
+    train(faces, faces, config, folder, quiet=True)
+    assert json.loads((folder / "weights.json").read_text()) == {
+        name: sha256_of(path) for name, path in paths.items()
+    }
+    for name, path in paths.items():
+        as_it_was = path.read_bytes()
+        save_weights(path, MobileFAN(68, 0.5), WeightsInfo("300w-68", 0.5))
+        before = {file.name: file.read_bytes() for file in folder.iterdir()}
+        with pytest.raises(
+            LivefanError, match=rf"whose {name}, .*{name}\.safetensors, was another file"
+        ) as error:
+            train(faces, faces, config, folder, quiet=True)
+        assert "\n" not in str(error.value)
+        assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+        path.write_bytes(as_it_was)
+    (folder / "weights.json").unlink()  # as runs of earlier versions have none
+    save_weights(paths["teacher"], MobileFAN(68, 0.5), WeightsInfo("300w-68", 0.5))
+    train(faces, faces, config, folder, quiet=True)
+
+
+def test_run_records_environment_faces_and_each_resumption(tmp_path: Path):
+    faces = marked_faces(new_folder(tmp_path / "f"), 4)
+    train(faces, faces, replace(SMALL, epochs=1), tmp_path / "r", quiet=True)
+    environment = json.loads((tmp_path / "r/environment.json").read_text())
+    assert environment["torch"].split("+")[0] == torch.__version__.split("+")[0]
+    assert environment["commit"]
+    listed = (tmp_path / "r/faces.txt").read_text().splitlines()
+    assert sum(line.startswith("train ") for line in listed) == 4
+    assert str(faces.faces[0].image_path) in listed[0]
+    assert list((tmp_path / "r").glob("events.out.tfevents.*")), "no TensorBoard log"
+    assert not (tmp_path / "r/resumed.jsonl").exists()
+    for times in (1, 2):
+        train(faces, faces, replace(SMALL, epochs=1), tmp_path / "r", quiet=True)
+        resumed = (tmp_path / "r/resumed.jsonl").read_text().splitlines()
+        assert len(resumed) == times
+    latest = json.loads(resumed[-1])
+    assert latest.keys() == environment.keys()
+    assert latest["time"] >= environment["time"]
+    assert json.loads((tmp_path / "r/environment.json").read_text()) == environment
+
+
+def test_damaged_files_of_a_run_give_one_line_errors(tmp_path: Path):
+    faces, folder = marked_faces(new_folder(tmp_path / "f"), 4), new_folder(tmp_path / "r")
+    (folder / "best.safetensors").write_bytes(b"")
+    (folder / "run.toml").write_text(to_toml(SMALL))
+    for name, content, message in (
+        ("weights.json", b"{", r"weights\.json: is damaged .*; remove it"),
+        ("faces.txt", b"\xff", r"faces\.txt: is damaged .*; choose another --out"),
+        ("run.toml", b"\xff", r"run\.toml: is damaged .*; choose another --out"),
+    ):
+        (folder / name).write_bytes(content)
+        with pytest.raises(LivefanError, match=message):
+            Run(folder, SMALL, faces, faces)
+
+
+def test_damaged_state_gives_one_line_error(tmp_path: Path):
+    faces, folder = marked_faces(new_folder(tmp_path / "f"), 4), new_folder(tmp_path / "r")
+    (folder / "run.toml").write_text(to_toml(SMALL))
+    save_weights(folder / "state.safetensors", MobileFAN(68, 0.5), WeightsInfo("300w-68", 0.5))
+    with pytest.raises(LivefanError, match=r"state\.safetensors: not the state of this run; remove it"):
+        train(faces, faces, SMALL, folder, quiet=True)
