@@ -26,10 +26,10 @@ _SETTLED_MS = 2500
 
 
 def leave_qt_to_pyqt() -> None:
-    """Undo what importing OpenCV does to Qt's environment.
+    """Remove the variables that OpenCV sets for its own copy of Qt.
 
-    OpenCV's wheels for Linux bring a Qt 5 of their own and point these variables at it; PyQt6's
-    Qt 6 would look for its platform plugins there, and fail.
+    OpenCV's wheels for Linux contain Qt 5 and set these variables to its folders. The Qt 6 of PyQt6 cannot
+    load the platform plugins of Qt 5.
     """
     package = str(Path(cv2.__file__).parent)
     for variable in ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR"):
@@ -38,7 +38,7 @@ def leave_qt_to_pyqt() -> None:
 
 
 def has_screen() -> bool:
-    """Whether there is a screen to open a window on."""
+    """Return whether there is a screen to open a window on."""
     if sys.platform != "linux":
         return True
     return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
@@ -53,11 +53,11 @@ def check_screen() -> None:
 
 
 def _check_qt_starts() -> None:
-    """Where Qt cannot open a display it ends the whole process, so let another process try first."""
+    """Raise LivefanError if Qt cannot open a display; a child process tries, since Qt ends the process."""
     if sys.platform != "linux":
         return
-    trial = "from PyQt6.QtWidgets import QApplication; QApplication([])"
-    done = subprocess.run([sys.executable, "-c", trial], capture_output=True, text=True, check=False)
+    program = "from PyQt6.QtWidgets import QApplication; QApplication([])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     if done.returncode:
         reason = next(iter(done.stderr.strip().splitlines()), "no reason given")
         raise LivefanError(
@@ -66,8 +66,11 @@ def _check_qt_starts() -> None:
         )
 
 
-def run_window(asked: CliOverrides) -> int:
-    """Open the window and run until it is closed; returns the exit code.
+def run_window(overrides: CliOverrides) -> int:
+    """Open the window, run until it is closed, and return the exit code.
+
+    Args:
+        overrides: options of the command line.
 
     Raises:
         LivefanError: if there is no screen or Qt cannot be loaded.
@@ -80,13 +83,13 @@ def run_window(asked: CliOverrides) -> int:
 
     from livefan.gui.window import MainWindow
 
-    window = MainWindow(asked)
-    tell_defects(window.player)
+    window = MainWindow(overrides)
+    show_internal_errors(window.player)
     window.show()
-    # Python handles signals only between its own instructions, so give it some while Qt waits.
+    # Python handles signals between two of its instructions only: a timer runs some while Qt waits.
     for name in {"SIGINT", "SIGTERM", "SIGHUP"} & set(dir(signal)):
         ending = getattr(signal, name)
-        if signal.getsignal(ending) is not signal.SIG_IGN:  # as nohup has it
+        if signal.getsignal(ending) is not signal.SIG_IGN:  # nohup ignores SIGHUP
             signal.signal(ending, lambda *_: window.close())
     heartbeat = QTimer()
     heartbeat.setInterval(200)
@@ -96,25 +99,25 @@ def run_window(asked: CliOverrides) -> int:
     return application.exec()
 
 
-def tell_defects(player: Player) -> None:
-    """Have a defect of ours said in the window; by itself PyQt would end it."""
+def show_internal_errors(player: Player) -> None:
+    """Show uncaught exceptions in the window; without a hook PyQt ends the process."""
 
-    def tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    def show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         sys.__excepthook__(kind, error, trace)
         player.status.emit(f"internal error: {kind.__name__}: {error}")
 
-    sys.excepthook = tell
+    sys.excepthook = show
 
 
 def shorten_collections() -> None:
-    """Have Python's garbage collector, which holds every thread up, leave alone what is loaded by then."""
+    """Exclude the objects that exist after start-up from garbage collections, which stop all threads."""
     from PyQt6.QtCore import QTimer
 
     QTimer.singleShot(_SETTLED_MS, gc.freeze)
 
 
 def make_application() -> QApplication:
-    """Qt's application object, with livefan's name.
+    """Return Qt's application object, with the name and the icon of livefan.
 
     Raises:
         LivefanError: if Qt cannot be loaded.
@@ -123,11 +126,11 @@ def make_application() -> QApplication:
         from PyQt6.QtWidgets import QApplication
     except ImportError as error:
         raise LivefanError(
-            f"Qt cannot be loaded ({error}); 'python3 bootstrap.py setup' says what is missing"
+            f"Qt cannot be loaded ({error}); 'python3 bootstrap.py setup' names missing libraries"
         ) from error
     from livefan.gui.theme import window_icon
 
-    # The window's thread waits at most this long for another to let go of the interpreter.
+    # The window's thread waits at most this long for another thread to release Python's lock.
     sys.setswitchinterval(_SWITCH_S)
     application = QApplication.instance() or QApplication(sys.argv[:1])
     assert isinstance(application, QApplication)

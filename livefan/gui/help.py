@@ -1,4 +1,4 @@
-"""The sheet of shortcuts, and what livefan is."""
+"""Texts of the help: the list of shortcuts, and the description of livefan."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ def _tr(text: str) -> str:
 
 
 def shortcut_sheet(menus: QMenuBar) -> str:
-    """All actions that have keys, menu by menu, and what the mouse does, as HTML."""
+    """Return the shortcuts of all menus and the use of the mouse, as HTML."""
     columns = []
     for entry in menus.actions():
         menu = entry.menu()
         rows = [
             _row(action.shortcut().toString(), _plain(action))
-            for action in (_all_of(menu) if menu else [])
+            for action in (_entries(menu) if menu else [])
             if not action.shortcut().isEmpty()
         ]
         if rows:
             columns.append(f"<h3>{_plain(entry)}</h3><table>{''.join(rows)}</table>")
     mouse = [
-        (_tr("Wheel"), _tr("magnify about the pointer")),
+        (_tr("Wheel"), _tr("zoom at the pointer")),
         (_tr("Drag"), _tr("move the picture, or the edge of a wipe")),
-        (_tr("Double click"), _tr("whole picture again")),
-        (_tr("Point at a landmark"), _tr("its name; on a paused frame its heatmap")),
-        (_tr("Drop a file"), _tr("watch it, or use it as the model")),
+        (_tr("Double click"), _tr("show the whole picture")),
+        (_tr("Point at a landmark"), _tr("show its name and confidence; its heatmap on a paused frame")),
+        (_tr("Drop a file"), _tr("play a video or an image; use a weight file")),
     ]
     rows = [_row(act, effect) for act, effect in mouse]
     columns.append(f"<h3>{_tr('Mouse')}</h3><table>{''.join(rows)}</table>")
@@ -52,18 +52,19 @@ def _row(act: str, effect: str) -> str:
 
 
 def about() -> str:
-    """What livefan is, as HTML."""
+    """Return name, version and licence of livefan, as HTML."""
     return _tr(
-        "<h3>livefan {}</h3><p>Real-time face landmarks with MobileFAN, on this computer alone: nothing is "
-        "sent anywhere.</p><p>Free software under the GNU General Public License, version 3 or later.</p>"
+        "<h3>livefan {}</h3><p>Real-time face landmarks with MobileFAN. Pictures are processed on this "
+        "computer and are not sent anywhere.</p><p>Free software under the GNU General Public License, "
+        "version 3 or later.</p>"
     ).format(__version__)
 
 
-def _all_of(menu: QMenu) -> list[QAction]:
+def _entries(menu: QMenu) -> list[QAction]:
     found = []
     for action in menu.actions():
         inner = action.menu()
-        found += _all_of(inner) if inner else [action]
+        found += _entries(inner) if inner else [action]
     return found
 
 

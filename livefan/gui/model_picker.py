@@ -1,4 +1,4 @@
-"""Choose a model: weight file, runtime, precision, smoothed or raw."""
+"""Controls to choose a model: weight file, runtime, precision, smoothed or raw."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QFrame, QGridLayout, QHBoxLayout, QLabel
 
 from livefan.core.resources import shipped_models
-from livefan.gui.theme import in_front
+from livefan.gui.theme import with_mark
 from livefan.runtimes.base import AUTO, PRECISIONS, RUNTIMES
 from livefan.tracking.model_spec import ModelChoice
 
 _BROWSE = object()
-_BETWEEN_PX = 6
+_SPACING_PX = 6
 _PACKAGES = {"openvino": "openvino", "onnxruntime": "onnxruntime", "torch": "torch"}
 
 
 class ModelPicker(QFrame):
-    """Chooses a weight file, what runs it, in which numbers, and smoothed or raw."""
+    """Chooses weight file, runtime, precision and smoothing of a model."""
 
     chosen = pyqtSignal(object)
     """Emitted with a :class:`~livefan.tracking.model_spec.ModelChoice`."""
@@ -27,7 +27,7 @@ class ModelPicker(QFrame):
     def __init__(self, title: str, choice: ModelChoice, colour: str) -> None:
         super().__init__()
         self._choice = choice
-        heading = QLabel(in_front(colour, f"<b>{title}</b>"))
+        heading = QLabel(with_mark(colour, f"<b>{title}</b>"))
         heading.setMinimumWidth(heading.fontMetrics().horizontalAdvance("■ compared"))
         self.weights = QComboBox()
         self.weights.setAccessibleName(self.tr("weights"))
@@ -50,12 +50,12 @@ class ModelPicker(QFrame):
         for name in PRECISIONS:
             self.precision.addItem(name, name)
         self.raw = QCheckBox(self.tr("raw"))
-        self.raw.setToolTip(self.tr("Landmarks as they were measured, without smoothing"))
+        self.raw.setToolTip(self.tr("Landmarks without smoothing"))
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setVerticalSpacing(3)
         first = QHBoxLayout()
-        first.setSpacing(_BETWEEN_PX)
+        first.setSpacing(_SPACING_PX)
         first.addWidget(heading)
         first.addWidget(self.weights, stretch=1)
         first.addWidget(self.raw)
@@ -69,7 +69,7 @@ class ModelPicker(QFrame):
         self.show_choice(choice)
 
     def show_choice(self, choice: ModelChoice) -> None:
-        """Show a model as the chosen one."""
+        """Show a model as chosen."""
         self._choice = choice
         index = self.weights.findData(choice.weights)
         if index < 0:

@@ -1,4 +1,4 @@
-"""Live plots: latency by stage, frames a second, and jitter."""
+"""Live plots of latency by stage, frame rate and jitter."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from PyQt6.QtGui import QPalette
 from PyQt6.QtWidgets import QApplication, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from livefan.gui.player import Player
-from livefan.gui.theme import hex_colour, in_front
+from livefan.gui.theme import hex_colour, with_mark
 from livefan.live.render import FIRST_COLOUR, SECOND_COLOUR
 from livefan.live.statistics import KEPT_S, STAGES, Journey
 
 _STAGE_COLOURS = ("#8a8a8a", hex_colour(FIRST_COLOUR), "#7a5fd0", "#2aa876")
 _RATE_BIN_S = 1.0
 _SHOWN = 98
-"""Percentile of the values that the height of a plot holds."""
+"""Percentile of the values that is the height of a plot."""
 
 
 class LivePlot(QWidget):
-    """Curves over the last half minute, with what they measure, the newest value and the scale above.
+    """Curves over the last 30 seconds; the caption shows title, newest value and scale.
 
-    There are no axes: pyqtgraph takes several times as long for one as for the curves.
+    The plot has no axes: pyqtgraph takes several times as long to draw an axis as to draw the curves.
 
     Args:
-        title: what is measured.
-        unit: with a format for a value, such as ``"{:.0f} ms"``.
+        title: name of the quantity.
+        unit: format of a value, such as ``"{:.0f} ms"``.
         pens: colours of the curves.
-        names: of the curves, for a legend below the title.
+        names: names of the curves, for a legend below the title; none for no legend.
     """
 
     def __init__(self, title: str, unit: str, pens: Sequence[str], names: Sequence[str] = ()) -> None:
@@ -48,9 +48,7 @@ class LivePlot(QWidget):
         self.curves = [self.plot.plot(pen=pen) for pen in pens]
         self.plot.setXRange(-KEPT_S, 0, padding=0)
         self.setToolTip(
-            self.tr("The last {:.0f} seconds; ↕ is the height of the plot, which outliers exceed").format(
-                KEPT_S
-            )
+            self.tr("The last {:.0f} seconds; ↕ is the height of the plot; outliers exceed it").format(KEPT_S)
         )
         self.setAccessibleName(title)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
@@ -59,33 +57,37 @@ class LivePlot(QWidget):
         column.setSpacing(0)
         column.addWidget(self.caption)
         if names:
-            legend = " ".join(in_front(pen, name) for pen, name in zip(pens, names, strict=True))
+            legend = " ".join(with_mark(pen, name) for pen, name in zip(pens, names, strict=True))
             column.addWidget(QLabel(f"<small>{legend}</small>"))
         column.addWidget(self.plot, stretch=1)
         self.apply_palette()
 
     def apply_palette(self) -> None:
-        """Use the colours of the window's theme."""
+        """Use the colours of the theme."""
         self.plot.setBackground(QApplication.palette().color(QPalette.ColorRole.Base))
 
     def show_values(self, curves: Sequence[tuple[np.ndarray, np.ndarray]]) -> None:
-        """Show ages in seconds, below zero, and values, for each curve."""
+        """Show the curves.
+
+        Args:
+            curves: for each curve times in seconds before now, which are negative, and values; both ``(n,)``.
+        """
         for curve, (ages, values) in zip(self.curves, curves, strict=True):
             curve.setData(ages, values)
-        of_last = curves[-1][1] if len(curves[-1][1]) else curves[0][1]
-        if not len(of_last):
+        newest = curves[-1][1] if len(curves[-1][1]) else curves[0][1]
+        if not len(newest):
             self.caption.setText(self._title)
             return
         top = round_up(max(float(np.percentile(values, _SHOWN)) for _, values in curves if len(values)))
         if top != self._top:
             self._top = top
             self.plot.setYRange(0.0, top, padding=0)
-        now, scale = self._unit.format(of_last[-1]), self._unit.format(top)
+        now, scale = self._unit.format(newest[-1]), self._unit.format(top)
         self.caption.setText(self.tr("{}  {}   ↕ {}").format(self._title, now, scale))
 
 
 def round_up(value: float) -> float:
-    """The next of 1, 2 and 5 times a power of ten.
+    """Return the value rounded up to 1, 2 or 5 times a power of ten.
 
     >>> [round_up(value) for value in (0.03, 7.0, 10.0, 130.0)]
     [0.05, 10.0, 10.0, 200.0]
@@ -97,7 +99,7 @@ def round_up(value: float) -> float:
 
 
 class PlotsPanel(QWidget):
-    """Three plots over the last half minute."""
+    """Plots latency, frame rate and jitter of the last 30 seconds."""
 
     def __init__(self, player: Player) -> None:
         super().__init__()
@@ -112,24 +114,24 @@ class PlotsPanel(QWidget):
         self._plots = (self.latency, self.rate, self.jitter)
         for plot in self._plots:
             row.addWidget(plot, stretch=1)
-        self._turns = itertools.cycle((self._show_latency, self._show_rate, self._show_jitter))
+        self._updates = itertools.cycle((self._show_latency, self._show_rate, self._show_jitter))
 
     def sizeHint(self) -> QSize:  # noqa: N802
-        """Leaves room for the picture."""
+        """Return a height that leaves room for the picture."""
         return QSize(640, 150)
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
-        """As low as plots can be read."""
+        """Return the smallest size at which the plots are readable."""
         return QSize(300, 110)
 
     def apply_palette(self) -> None:
-        """Use the colours of the window's theme."""
+        """Use the colours of the theme."""
         for plot in self._plots:
             plot.apply_palette()
 
     def show_figures(self) -> None:
-        """Show what the gauges say now, on one of the plots after another, so that none waits for all."""
-        next(self._turns)()
+        """Update one of the plots, each in turn, so that no event handler draws all of them."""
+        next(self._updates)()
 
     def _show_latency(self) -> None:
         journeys = self._player.gauges.journeys
@@ -145,7 +147,7 @@ class PlotsPanel(QWidget):
             self.rate.show_values([_rates(journeys)])
 
     def _show_jitter(self) -> None:
-        self.jitter.show_values([of_model.jitter.recent() for of_model in self._player.gauges.models])
+        self.jitter.show_values([model.jitter.recent() for model in self._player.gauges.models])
 
     def _stage_names(self) -> list[str]:
         names = {
@@ -158,7 +160,7 @@ class PlotsPanel(QWidget):
 
 
 def _rates(journeys: list[Journey]) -> tuple[np.ndarray, np.ndarray]:
-    """Age of each whole second before the last, the oldest first, and frames painted in it."""
+    """Return the frame rate of each whole second: times before now and rates, both ``(n,)``, oldest first."""
     now = journeys[-1].at
     ages = now - np.array([journey.at for journey in journeys])
     n_bins = int(ages[0] / _RATE_BIN_S)

@@ -1,4 +1,4 @@
-"""Chooses what to watch: a camera and its resolution, a file, a folder of images, or a stream."""
+"""Lists of sources and of camera resolutions."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from livefan.io.open import display_name
 from livefan.io.stream import is_address
 
 _OPEN_FILE, _OPEN_FOLDER, _OPEN_STREAM = "file", "folder", "stream"
-_ASKING: dict[object, Action] = {
+_DIALOGS: dict[object, Action] = {
     _OPEN_FILE: OpenFile(),
     _OPEN_FOLDER: OpenFolder(),
     _OPEN_STREAM: OpenStream(),
 }
 SIZES = ((640, 480), (1280, 720), (1920, 1080), (3840, 2160))
-"""Widths and heights that a camera can be asked for; it gives the nearest it has."""
+"""Widths and heights to request from a camera; the camera uses the nearest that it supports."""
 
 
 class _Sources(QComboBox):
-    """A list that looks for cameras anew whenever it is opened."""
+    """A list that signals when it is opened."""
 
     opened = pyqtSignal()
 
@@ -38,7 +38,7 @@ class _Sources(QComboBox):
 
 
 class SourcePicker(QWidget):
-    """What is watched, and in which resolution a camera gives it."""
+    """Chooses the source, and the resolution of a camera."""
 
     chosen = pyqtSignal(object)
     """Emitted with the :class:`~livefan.gui.action_context.Action` of the chosen entry."""
@@ -50,22 +50,24 @@ class SourcePicker(QWidget):
         self._source, size = player.config.source, player.config.size
         self._recent: list[str | int] = []
         self._cameras: list[CameraInfo] | None = None
-        self._found.connect(self._take_cameras)
+        self._found.connect(self._show_cameras)
         self.sources = _Sources()
         self.sources.setMinimumWidth(200)
-        self.sources.setToolTip(self.tr("What to watch"))
+        self.sources.setToolTip(self.tr("Source"))
         self.sources.setAccessibleName(self.tr("source"))
         self.sources.setPlaceholderText(self.tr("Camera or file"))
         self.sources.activated.connect(self._activated)
         self.sources.opened.connect(self.refresh)
         self.sizes = QComboBox()
-        self.sizes.setToolTip(self.tr("Resolution to ask the camera for; it gives the nearest it has"))
+        self.sizes.setToolTip(
+            self.tr("Resolution to request from the camera; the camera uses the nearest that it supports")
+        )
         self.sizes.setAccessibleName(self.tr("resolution"))
-        self.sizes.addItem(self.tr("camera's own"), None)
+        self.sizes.addItem(self.tr("default size"), None)
         for each in (*SIZES, *([size] if size and size not in SIZES else [])):
-            self.sizes.addItem(_in_words(each), each)
+            self.sizes.addItem(_size_text(each), each)
         if size is not None:
-            self.sizes.setCurrentText(_in_words(size))
+            self.sizes.setCurrentText(_size_text(size))
         self.sizes.activated.connect(self._size_chosen)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -86,28 +88,30 @@ class SourcePicker(QWidget):
             self.refresh()
 
     def refresh(self) -> None:
-        """Look for the cameras that are connected now; in a thread, since some systems take a second."""
-        threading.Thread(target=self._look_for_cameras, name="livefan-cameras", daemon=True).start()
+        """Update the list of cameras in a thread; some systems take a second."""
+        threading.Thread(target=self._find_cameras, name="livefan-cameras", daemon=True).start()
 
-    def _look_for_cameras(self) -> None:
+    def _find_cameras(self) -> None:
         cameras = list_cameras()
-        with suppress(RuntimeError):  # the window was closed meanwhile
+        with suppress(RuntimeError):  # the window is closed
             self._found.emit(cameras)
 
-    def _take_cameras(self, cameras: list[CameraInfo]) -> None:
+    def _show_cameras(self, cameras: list[CameraInfo]) -> None:
         if cameras != self._cameras:
             self._cameras = cameras
             self._list()
 
     def _list(self) -> None:
-        """Show the cameras, and what was watched before."""
+        """Show the cameras, the recent sources, and the entries that open others."""
         self.sources.clear()
         cameras = self._cameras or []
         for camera in cameras:
             self.sources.addItem(camera.name, camera.index)
         if not cameras:
-            looking = self._cameras is None
-            self.sources.addItem(self.tr("looking for cameras …") if looking else self.tr("no camera found"))
+            searching = self._cameras is None
+            self.sources.addItem(
+                self.tr("searching for cameras …") if searching else self.tr("no camera found")
+            )
             self._disable_last()
         known = {camera.index for camera in cameras}
         others = [source for source in self._recent if source not in known]
@@ -124,8 +128,8 @@ class SourcePicker(QWidget):
     def _activated(self, index: int) -> None:
         entry = self.sources.itemData(index)
         self._select()
-        if entry in _ASKING:
-            self.chosen.emit(_ASKING[entry])
+        if entry in _DIALOGS:
+            self.chosen.emit(_DIALOGS[entry])
         elif entry is not None:
             self._watch(entry)
 
@@ -154,5 +158,5 @@ class SourcePicker(QWidget):
         return display_name(source) if is_address(source) else Path(source).name or source
 
 
-def _in_words(size: tuple[int, int]) -> str:
+def _size_text(size: tuple[int, int]) -> str:
     return f"{size[0]} x {size[1]}"

@@ -1,4 +1,4 @@
-"""Light and dark, on every platform."""
+"""Colours of the window in its light and dark themes, and its icon."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ _FACE = (
     ((64, 48), (64, 64)),
     ((46, 80), (64, 88), (82, 80)),
 )
-"""Jaw, eyes, nose and mouth of the icon, in its 128 pixels."""
+"""Jaw, eyes, nose and mouth of the icon, which is 128 x 128 pixels."""
 
 
 def hex_colour(bgr: tuple[int, int, int]) -> str:
-    """A BGR colour as Qt and pyqtgraph read it."""
+    """Return a BGR colour in the notation of Qt and pyqtgraph, such as ``#ff8000``."""
     return "#{2:02x}{1:02x}{0:02x}".format(*bgr)
 
 
-def in_front(colour: str, text: str) -> str:
-    """A text after a square of a colour, as HTML: the text itself has to be read on light and dark."""
+def with_mark(colour: str, text: str) -> str:
+    """Return a text after a coloured square, as HTML; the text itself keeps the colour of the theme."""
     return f'<span style="color: {colour}">■</span> {text}'
 
 
 def apply_theme(application: QApplication, theme: str) -> None:
-    """Give all windows one of :data:`THEMES`.
+    """Use one of :data:`THEMES` in all windows.
 
-    Where Qt knows of no light and dark of the platform, as on plain X11, its own style's palette does.
+    On a platform without colour schemes, such as plain X11, the palette of the theme replaces the platform's.
     """
     hints = application.styleHints()
     assert hints is not None
@@ -63,7 +63,7 @@ def _dark() -> QPalette:
 
 
 def window_icon() -> QIcon:
-    """A face in landmarks, as they are drawn on pictures."""
+    """Return the icon of livefan: the landmarks of a face."""
     pixmap = QPixmap(128, 128)
     pixmap.fill(Qt.GlobalColor.transparent)
     painter = QPainter(pixmap)

@@ -1,4 +1,4 @@
-"""The tool bar: source, layout of two models, smoothing, and the most used actions."""
+"""The tool bar: source, layout of two models, smoothing, and frequent actions."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ class ToolBar(QToolBar):
         slider.setMaximumWidth(110)
         slider.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         slider.setAccessibleName(self.tr("smoothing"))
-        slider.setToolTip(self.tr("Strength of the filter over time; left: off"))
+        slider.setToolTip(self.tr("Strength of the filter on landmarks; left: off"))
         slider.valueChanged.connect(lambda value: self._context.player.set_smoothing(value / 100))
         return slider
 
     def show_state(self) -> None:
-        """Enable and set the layout and the smoothing as the player is."""
+        """Show the layout and whether smoothing applies."""
         player = self._context.player
         session = player.session
         self.smoothing.setEnabled(session is None or not session.photographs)

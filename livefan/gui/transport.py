@@ -1,4 +1,4 @@
-"""Play, pause, step, loop and the scrubber, below a recording."""
+"""Playback buttons and scrubber of a recording."""
 
 from __future__ import annotations
 
@@ -8,40 +8,40 @@ from PyQt6.QtWidgets import QHBoxLayout, QLabel, QSlider, QStyle, QStyleOptionSl
 
 from livefan.io.source import PHOTOGRAPH_SECONDS
 
-_TICKS = 1000  # a second
+_TICKS_PER_SECOND = 1000
 
 
 class Scrubber(QSlider):
-    """A slider that goes where it is clicked."""
+    """A slider that jumps to the position of a click."""
 
     def __init__(self) -> None:
         super().__init__(Qt.Orientation.Horizontal)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
-        """Go to the place, and take hold of the handle there."""
+        """Move the handle to the pointer and start to drag it."""
         style = self.style()
         if event is not None and style is not None and event.button() == Qt.MouseButton.LeftButton:
             option = QStyleOptionSlider()
             self.initStyleOption(option)
             handle = style.pixelMetric(QStyle.PixelMetric.PM_SliderLength, option, self)
-            place = round(event.position().x()) - handle // 2
+            position = round(event.position().x()) - handle // 2
             room = max(1, self.width() - handle)
-            value = QStyle.sliderValueFromPosition(self.minimum(), self.maximum(), place, room)
+            value = QStyle.sliderValueFromPosition(self.minimum(), self.maximum(), position, room)
             self.setSliderPosition(value)
             self.sliderMoved.emit(value)
         super().mousePressEvent(event)
 
 
 class Transport(QWidget):
-    """Moves through a recording.
+    """Controls the position in a recording.
 
     Args:
-        actions: buttons to its left, such as play and step.
+        actions: actions of the buttons, such as play and step.
     """
 
     sought = pyqtSignal(float)
-    """Emitted with the seconds of the place that was asked for."""
+    """Emitted with the requested position in seconds."""
 
     def __init__(self, actions: list[QAction]) -> None:
         super().__init__()
@@ -55,36 +55,36 @@ class Transport(QWidget):
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
             row.addWidget(button)
         self.slider = Scrubber()
-        self.slider.setAccessibleName(self.tr("place in the recording"))
-        self.slider.sliderMoved.connect(lambda value: self.sought.emit(value / _TICKS))
+        self.slider.setAccessibleName(self.tr("position in the recording"))
+        self.slider.sliderMoved.connect(lambda value: self.sought.emit(value / _TICKS_PER_SECOND))
         row.addWidget(self.slider, stretch=1)
         self.clock = QLabel()
         row.addWidget(self.clock)
 
     def show_time(self, seconds: float, duration: float | None) -> None:
-        """Show where the recording is."""
+        """Show position and length of a recording, in seconds."""
         length = max(duration or 0.0, seconds)
         self._move(seconds, length)
         self.clock.setText(f"{clock_text(seconds)} / {clock_text(length)}")
 
     def show_photograph(self, index: int, count: int) -> None:
-        """Show which of several photographs is seen."""
+        """Show the number of a photograph."""
         self._move(index * PHOTOGRAPH_SECONDS, (count - 1) * PHOTOGRAPH_SECONDS)
         self.clock.setText(f"{index + 1} / {count}")
 
     def show_nothing(self) -> None:
-        """Show no place, while there is no picture yet."""
+        """Show no position, before the first picture."""
         self._move(0.0, 0.0)
         self.clock.setText("")
 
     def _move(self, seconds: float, length: float) -> None:
-        self.slider.setMaximum(max(1, round(length * _TICKS)))
+        self.slider.setMaximum(max(1, round(length * _TICKS_PER_SECOND)))
         if not self.slider.isSliderDown():
-            self.slider.setValue(round(seconds * _TICKS))
+            self.slider.setValue(round(seconds * _TICKS_PER_SECOND))
 
 
 def clock_text(seconds: float) -> str:
-    """A time as ``1:02:03.4``.
+    """Return a time in seconds as text, such as ``1:02:03.4``.
 
     >>> clock_text(62.34)
     '1:02.3'

@@ -1,4 +1,4 @@
-"""The picture in the window, and what the mouse does on it."""
+"""The widget that shows the picture and handles the mouse on it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ _WHEEL_NOTCH = 120.0
 
 
 class FrameView(QWidget):
-    """Shows a player's pictures; the wheel magnifies, dragging moves, and a wipe is taken by its edge."""
+    """Shows the pictures of a player.
+
+    The wheel zooms; dragging moves the picture, or the edge of a wipe.
+    """
 
     def __init__(self, player: Player, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -42,34 +45,34 @@ class FrameView(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setAccessibleName(self.tr("video"))
         player.painted.connect(self._take)
-        self._take()  # a picture that was there before, which is not told of again
+        self._take()  # a picture from before the connection
 
     @property
     def fps(self) -> float:
-        """Frames painted a second."""
+        """Frames painted per second."""
         return self._rate.rate()
 
     @property
     def painted(self) -> Painted | None:
-        """What is shown, or None."""
+        """The picture on the screen, or None."""
         return self._painted
 
     @property
     def result(self) -> Result | None:
-        """What the first model made of the frame that is shown; None while there is none."""
+        """The result of the first model for the frame on the screen; None without a frame."""
         return self._panes[0].result if self._panes else None
 
     @property
     def layout_shown(self) -> Layout | None:
-        """How it is shown, which is not as is wanted while a second model has nothing to show."""
+        """The layout on the screen; ``SINGLE`` until the second model has a result."""
         return self._painted.picture.layout if self._painted is not None and self._panes else None
 
     def sizeHint(self) -> QSize:  # noqa: N802
-        """Large enough for a webcam's picture."""
+        """Return a size for the picture of a webcam."""
         return QSize(960, 540)
 
     def show_message(self, text: str) -> None:
-        """Say something in place of a picture, or over it on a full screen; empty for nothing."""
+        """Show a message in place of a picture, or over it in full screen; empty for none."""
         self._message = text
         self.update()
 
@@ -98,7 +101,7 @@ class FrameView(QWidget):
         if not self._image.isNull():
             painter.drawImage(QPointF(0, 0), self._image)
         window = self.window()
-        alone = window is not None and window.isFullScreen()  # where words have no other place
+        alone = window is not None and window.isFullScreen()  # the status bar is hidden
         if self._message and (self.result is None or alone):
             self._draw_message(painter)
         painter.end()
@@ -121,7 +124,7 @@ class FrameView(QWidget):
         painter.drawText(area, flags, self._message)
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802
-        """Have pictures of the new size."""
+        """Request pictures of the new size."""
         ratio = self.devicePixelRatioF()
         self._player.change_view(letters=ratio)
         self._player.resize(round(self.width() * ratio), round(self.height() * ratio))
@@ -129,13 +132,18 @@ class FrameView(QWidget):
     # The mouse.
 
     def wheelEvent(self, event: QWheelEvent | None) -> None:  # noqa: N802
-        """Magnify about the place under the mouse."""
+        """Zoom at the pointer."""
         if event is not None and event.angleDelta().y():
             self.magnify(_WHEEL_STEP ** (event.angleDelta().y() / _WHEEL_NOTCH), event.position())
             event.accept()
 
     def magnify(self, factor: float, about: QPointF | None = None) -> None:
-        """Change the magnification; what is under a place, or else in a pane's middle, stays where it is."""
+        """Multiply the magnification; the image at a position, by default at the centre, does not move.
+
+        Args:
+            factor: factor on the magnification.
+            about: position in the widget.
+        """
         pane = self._pane(self._pixels(about)) if about else next(iter(self._panes), None)
         if pane is None:
             return
@@ -148,13 +156,13 @@ class FrameView(QWidget):
         self._centre_on(pane, centre, zoom)
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
-        """Take hold of the picture, or of the wipe's edge."""
+        """Start to drag the picture or the edge of the wipe."""
         if event is not None and event.button() == Qt.MouseButton.LeftButton:
             self._dragged = event.position()
             self._wiping = self._is_on_edge(event.position())
 
     def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
-        """Let go."""
+        """End dragging."""
         self._dragged, self._wiping = None, False
 
     def mouseDoubleClickEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
@@ -162,7 +170,7 @@ class FrameView(QWidget):
         self._player.change_view(zoom=1.0, centre=(0.5, 0.5), close_up=False)
 
     def mouseMoveEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
-        """Move what is held, or point at a landmark."""
+        """Drag the picture or the edge of the wipe; else mark the landmark under the pointer."""
         if event is None:
             return
         place = event.position()
@@ -191,7 +199,7 @@ class FrameView(QWidget):
 
     @property
     def _zoom(self) -> float:
-        """The magnification of what is shown, which in a close-up is not the one that was asked for last."""
+        """The magnification on the screen; a close-up chooses its own."""
         view = self._player.view
         return self._painted.view.zoom if self._painted is not None and view.close_up else view.zoom
 
@@ -201,7 +209,7 @@ class FrameView(QWidget):
         return abs(place.x() - self._player.view.wipe * self.width()) <= _GRIP_PX
 
     def _pixels(self, place: QPointF) -> np.ndarray:
-        """``(2,)`` the picture's pixels of a place of the widget."""
+        """Return a position in the widget as ``(2,)`` pixels of the picture."""
         return np.array([place.x(), place.y()]) * self.devicePixelRatioF()
 
     @property

@@ -1,4 +1,4 @@
-"""The main window: its layout, and what it shows of the player's state."""
+"""The main window: layout, regular updates of the figures, and events of Qt."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ from livefan.cli.main import main
 from livefan.core.errors import LivefanError
 from livefan.core.frame import Frame
 from livefan.gui.actions.saving import Snapshot
-from livefan.gui.app import tell_defects
+from livefan.gui.app import show_internal_errors
 from livefan.gui.help import shortcut_sheet
 from livefan.gui.recordings import RecordingKind
 from livefan.gui.session_config import CliOverrides
@@ -499,16 +499,16 @@ class TestComparing:
     def test_figures_of_both_are_listed_with_where_they_differ(self, drive: Driven, clip: Path):
         window = drive.open(source=str(clip), second=RAW)
         drive.until(lambda: len(window.player.gauges.worst) >= 2)
-        drive.until(lambda: "Apart" in window.models.apart.text())
+        drive.until(lambda: "Distance" in window.models.apart.text())
         scheme = window.player.gauges.newest.first.scheme
-        bars = window.models.regions.bars
-        drive.until(lambda: all("now" in bar.text() for bar in bars.values()))
+        bars, values = window.models.regions.bars, window.models.regions.values
+        drive.until(lambda: all("now" in value.text() for value in values.values()))
         window.controls.play.trigger()
         drive.qtbot.wait(800)
         overall, by_region = window.player.gauges.usually_apart(scheme)
         assert overall == pytest.approx(window.player.gauges.apart.median(), rel=0.01)
-        assert bars["all"].text().startswith(f"{overall:.1f} %")
-        assert {name: bars[name].text().split(" ")[0] for name in by_region} == {
+        assert values["all"].text().startswith(f"{overall:.1f} %")
+        assert {name: values[name].text().split(" ")[0] for name in by_region} == {
             name: f"{value:.1f}" for name, value in by_region.items()
         }
         longest = max(by_region, key=lambda name: by_region[name])
@@ -736,7 +736,7 @@ class TestWords:
     ):
         monkeypatch.setattr(sys, "excepthook", sys.excepthook)
         window = held_at_end(drive, images)
-        tell_defects(window.player)
+        show_internal_errors(window.player)
         try:
             raise RuntimeError("for a test")
         except RuntimeError as error:
