@@ -26,6 +26,9 @@ class FrameView(QWidget):
     """Shows the pictures of a player.
 
     The wheel zooms; dragging moves the picture, or the edge of a wipe.
+
+    Attributes:
+        message: text in place of a picture, or over it in full screen.
     """
 
     def __init__(self, player: Player, parent: QWidget | None = None) -> None:
@@ -34,7 +37,7 @@ class FrameView(QWidget):
         self._painted: Painted | None = None
         self._image = QImage()
         self._on_screen = True
-        self._message = ""
+        self.message = ""
         self._rate = RateMeter()
         self._dragged: QPointF | None = None
         self._wiping = False
@@ -73,7 +76,7 @@ class FrameView(QWidget):
 
     def show_message(self, text: str) -> None:
         """Show a message in place of a picture, or over it in full screen; empty for none."""
-        self._message = text
+        self.message = text
         self.update()
 
     def _take(self) -> None:
@@ -102,7 +105,7 @@ class FrameView(QWidget):
             painter.drawImage(QPointF(0, 0), self._image)
         window = self.window()
         alone = window is not None and window.isFullScreen()  # the status bar is hidden
-        if self._message and (self.result is None or alone):
+        if self.message and (self.result is None or alone):
             self._draw_message(painter)
         painter.end()
         if not self._on_screen and self._painted is not None:
@@ -118,10 +121,10 @@ class FrameView(QWidget):
         area = QRectF(self.rect()).adjusted(40, 40, -40, -40)
         place = Qt.AlignmentFlag.AlignBottom if self.result is not None else Qt.AlignmentFlag.AlignVCenter
         flags = Qt.AlignmentFlag.AlignHCenter | place | Qt.TextFlag.TextWordWrap
-        text = painter.boundingRect(area, flags, self._message)
+        text = painter.boundingRect(area, flags, self.message)
         painter.fillRect(text.adjusted(-18, -12, 18, 12), Qt.GlobalColor.black)
         painter.setPen(Qt.GlobalColor.white)
-        painter.drawText(area, flags, self._message)
+        painter.drawText(area, flags, self.message)
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802
         """Request pictures of the new size."""

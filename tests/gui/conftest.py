@@ -1,0 +1,43 @@
+"""Fixtures of the window tests."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PyQt6.QtCore import QSettings
+from pytestqt.qtbot import QtBot
+from windows import Driven
+
+
+@pytest.fixture
+def images(tmp_path: Path, photo: np.ndarray) -> Path:
+    """A folder of six images with one face each."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for index in range(6):
+        cv2.imwrite(str(folder / f"{index}.png"), photo)
+    return folder
+
+
+@pytest.fixture
+def drive(qtbot: QtBot, tmp_path: Path) -> Iterator[Driven]:
+    """Opens windows with settings of their own and closes them after the test."""
+    settings = QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat)
+    driven = Driven(qtbot, settings, tmp_path / "pictures", [])
+    yield driven
+    for window in driven.windows:
+        window.close()
+
+
+@pytest.fixture
+def photographs(tmp_path: Path, photo: np.ndarray) -> Path:
+    """A folder of two photographs of a face, one without a face, and a file that is no image."""
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    cv2.imwrite(str(folder / "anna.png"), photo)
+    cv2.imwrite(str(folder / "bert.png"), np.roll(photo[:, ::-1], 90, axis=1))
+    (folder / "broken.png").write_text("no image")
+    cv2.imwrite(str(folder / "wall.png"), np.full((300, 400, 3), 127, np.uint8))
+    return folder

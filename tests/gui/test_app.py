@@ -1,0 +1,57 @@
+"""Tests of the start of the window, of internal errors and of signals."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from windows import LONG_MS, Driven, paused_at_end
+
+from livefan.gui.app import show_internal_errors
+from livefan.io.open import open_source
+
+
+class TestInternalErrors:
+    def test_internal_error_shows_a_message(
+        self, drive: Driven, images: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ):
+        monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+        window = paused_at_end(drive, images)
+        show_internal_errors(window.player)
+        try:
+            raise RuntimeError("for a test")
+        except RuntimeError as error:
+            sys.excepthook(type(error), error, error.__traceback__)
+        assert window.status_bar.message.text() == "internal error: RuntimeError: for a test"
+        assert "Traceback" in capsys.readouterr().err
+        assert window.isVisible()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends processes otherwise")
+@pytest.mark.parametrize("ending", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_signal_finishes_the_recording(tmp_path: Path, clip: Path, ending: str):
+    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "HOME": str(tmp_path / "home")}
+    # Where the tests run in the background of a shell some are ignored, which what they start would inherit.
+    before = signal.signal(getattr(signal, ending), signal.SIG_DFL)
+    running = subprocess.Popen(
+        [sys.executable, "main.py", "live", clip, "--loop", "--record", tmp_path / "seen.mp4"],
+        cwd=Path(__file__).parents[2],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    signal.signal(getattr(signal, ending), before)
+    until = time.monotonic() + LONG_MS / 1000
+    while not any(path.stat().st_size for path in tmp_path.glob(".seen.*")) and running.poll() is None:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    time.sleep(0.5)
+    running.send_signal(getattr(signal, ending))
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 0, said
+    assert [path.name for path in tmp_path.glob("*seen*")] == ["seen.mp4"]
+    with open_source(tmp_path / "seen.mp4") as source:
+        assert next(iter(source)) is not None

@@ -1,0 +1,153 @@
+"""Tests of the comparison of two models."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PyQt6.QtCore import QEvent, QPointF, Qt
+from PyQt6.QtWidgets import QComboBox, QFileDialog
+from windows import RAW, Driven, index, mouse, pane, paused_at_end
+
+from livefan.live.view_state import Layout
+from livefan.tracking.model_spec import ModelChoice
+
+
+class TestComparison:
+    def test_comparison_starts_and_ends(self, drive: Driven, images: Path):
+        window = paused_at_end(drive, images)
+        assert not window.tool_bar.layouts.isEnabled()
+        window.controls.compare.trigger()
+        assert window.player.config.second is not None
+        assert not window.models.regions.isVisibleTo(window.models)  # but later than the second picker
+        drive.until(window.models_dock.isVisible)
+        drive.until(window.models.regions.isVisible)
+        drive.until(lambda: window.view.painted.picture.layout is Layout.SIDE_BY_SIDE)
+        assert len(window.view.painted.picture.panes) == 2
+        window.controls.compare.trigger()
+        drive.until(lambda: window.view.painted.picture.layout is Layout.SINGLE)
+        assert window.player.session.second is None
+
+    def test_default_second_model_is_the_teacher_and_table_shows_sizes(self, drive: Driven, images: Path):
+        window = paused_at_end(drive, images)
+        window.controls.compare.trigger()
+        table = window.models.table
+        drive.until(lambda: table.item(1, 0).text() == "8.06 M" and table.item(0, 0).text() == "2.20 M")
+        assert [table.item(row, 1).text() for row in range(2)] == ["8.6 MiB", "16 MiB"]
+        assert window.models.first.weights.currentText() == "mobilefan-300w"
+        assert window.models.second.weights.currentText() == "teacher-300w"
+        assert not table.isRowHidden(1)
+        drive.until(lambda: window.view.painted.picture.layout is Layout.SIDE_BY_SIDE)
+        drive.until(lambda: table.item(1, 2).text().endswith(" ms"))
+        window.controls.compare.trigger()
+        assert table.isRowHidden(1)
+
+    @pytest.mark.parametrize("layout", list(Layout))
+    def test_every_layout_shows_both_models_on_one_frame(self, drive: Driven, images: Path, layout: Layout):
+        window = paused_at_end(drive, images, second=RAW, layout=Layout.SINGLE)
+        box = window.tool_bar.layouts
+        box.setCurrentIndex(box.findData(layout))
+        box.activated.emit(box.currentIndex())
+        drive.until(lambda: window.view.painted.picture.layout is layout)
+        drive.until(lambda: window.player.gauges.newest is not None)
+        newest = window.player.gauges.newest
+        assert newest.first.frame.index == newest.second.frame.index
+        assert len({each.result.frame.index for each in window.view.painted.picture.panes}) == 1
+        assert window.controls.layouts[layout].isChecked()
+
+    def test_mouse_drags_the_wipe(self, drive: Driven, images: Path):
+        window = paused_at_end(drive, images, second=RAW, layout=Layout.WIPE)
+        drive.until(lambda: window.view.painted.picture.layout is Layout.WIPE)
+        width, height = window.view.width(), window.view.height()
+        mouse(window, QEvent.Type.MouseButtonPress, QPointF(width / 2, height / 2))
+        mouse(window, QEvent.Type.MouseMove, QPointF(width / 4, height / 2))
+        mouse(window, QEvent.Type.MouseButtonRelease, QPointF(width / 4, height / 2))
+        assert window.player.view.wipe == pytest.approx(0.25, abs=0.01)
+        drive.until(lambda: window.view.painted.shown is not None)
+
+    def test_panel_shows_distances_by_region_and_largest_distances(self, drive: Driven, clip: Path):
+        window = drive.open(source=str(clip), second=RAW)
+        drive.until(lambda: len(window.player.gauges.worst) >= 2)
+        drive.until(lambda: "Distance" in window.models.apart.text())
+        scheme = window.player.gauges.newest.first.scheme
+        bars, values = window.models.regions.bars, window.models.regions.values
+        drive.until(lambda: all("now" in value.text() for value in values.values()))
+        window.controls.play.trigger()
+        drive.qtbot.wait(800)
+        overall, by_region = window.player.gauges.usually_apart(scheme)
+        assert overall == pytest.approx(window.player.gauges.apart.median(), rel=0.01)
+        assert values["all"].text().startswith(f"{overall:.1f} %")
+        assert {name: values[name].text().split(" ")[0] for name in by_region} == {
+            name: f"{value:.1f}" for name, value in by_region.items()
+        }
+        longest = max(by_region, key=lambda name: by_region[name])
+        assert max(by_region, key=lambda name: bars[name].value()) == longest
+        assert bars[longest].palette().highlight().color().name() == "#e04040"
+        x, y = window.models.over_time.curves[0].getData()
+        assert len(x) == len(y) > 10
+        assert np.all(np.diff(x) >= 0)
+        drive.until(lambda: window.models.worst.count() >= 2)
+        item = window.models.worst.item(0)
+        window.models.worst.itemClicked.emit(item)
+        at = item.data(Qt.ItemDataRole.UserRole)
+        drive.until(lambda: abs(pane(window).result.frame.source_time - at) < 0.05)
+        assert window.player.paused
+
+    def test_player_changes_models_and_runtimes(self, drive: Driven, images: Path):
+        window = paused_at_end(drive, images)
+        window.player.choose_first(ModelChoice(runtime="torch"))
+        drive.until(lambda: pane(window).result.runtime.startswith("torch"))
+        window.player.choose_first(RAW)
+        drive.until(lambda: pane(window).result.label == "mobilefan-300w@raw")
+
+    def pick(self, box: QComboBox, data: object) -> None:
+        box.setCurrentIndex(box.findData(data))
+        box.activated.emit(box.currentIndex())
+
+    def test_pickers_choose_models(self, drive: Driven, images: Path, monkeypatch: pytest.MonkeyPatch):
+        window = paused_at_end(drive, images, second=RAW, layout=Layout.OVERLAID)
+        first, second = window.models.first, window.models.second
+        self.pick(first.runtime, "torch")
+        drive.until(lambda: pane(window).result.runtime.startswith("torch"))
+        assert window.player.config.first == ModelChoice(runtime="torch")
+        first.raw.click()
+        drive.until(lambda: pane(window).result.smoothing == 0.0)
+        assert second.raw.isChecked()
+        second.raw.click()
+        self.pick(second.weights, "mobilefan-half-300w")
+        self.pick(second.runtime, "openvino")
+        self.pick(second.precision, "float32")
+        wanted = ModelChoice("mobilefan-half-300w", "openvino", "float32")
+        assert window.player.config.second == wanted
+        drive.until(lambda: window.player.gauges.newest is not None)
+        assert window.player.gauges.newest.second.label == wanted.label
+        assert window.player.gauges.newest.second.runtime == "openvino float32"
+        path = str(ModelChoice("teacher-300w").file.path)
+        monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *args, **more: ("", ""))
+        browse = second.weights.count() - 1
+        second.weights.setCurrentIndex(browse)
+        second.weights.activated.emit(browse)
+        assert second.weights.currentData() == "mobilefan-half-300w"  # nothing was chosen
+        monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *args, **more: (path, ""))
+        second.weights.setCurrentIndex(browse)
+        second.weights.activated.emit(browse)
+        assert window.player.config.second == replace(wanted, weights=path)
+        assert second.weights.currentText() == "teacher-300w"
+
+    def test_unreadable_weights_show_a_message_and_keep_the_model(
+        self, drive: Driven, images: Path, tmp_path: Path
+    ):
+        window = paused_at_end(drive, images)
+        (tmp_path / "broken.safetensors").write_bytes(b"nonsense")
+        window.player.choose_first(ModelChoice(str(tmp_path / "broken.safetensors")))
+        drive.until(lambda: "broken.safetensors" in window.status_bar.message.text())
+        assert window.player.running
+        drive.until(lambda: window.models.first.weights.currentText() == "mobilefan-300w")
+        window.controls.home.trigger()
+        drive.until(lambda: index(window) == 0)
+        window.controls.compare.trigger()
+        drive.until(lambda: window.player.gauges.newest is not None)
+        window.player.choose_second(ModelChoice(str(tmp_path / "broken.safetensors")))
+        drive.until(lambda: not window.controls.compare.isChecked())
+        assert window.player.session.second is None
+        assert window.player.running

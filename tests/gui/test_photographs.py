@@ -1,0 +1,124 @@
+"""Tests of folders of photographs."""
+
+import math
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from windows import Driven, index, pane, shows
+
+from livefan.live.worker import Model
+from livefan.tracking.model_spec import ModelChoice
+from livefan.tracking.pipeline import Pipeline
+
+
+class TestPhotographs:
+    """Each photograph is paused and processed independently, as in an image viewer."""
+
+    def test_first_photograph_is_paused_and_actions_step_to_others(self, drive: Driven, photographs: Path):
+        window = drive.open(source=str(photographs), sequence=False)
+        drive.until(lambda: index(window) == 0)
+        drive.until(lambda: window.transport.clock.text() == "1 / 4")
+        drive.until(lambda: window.status_bar.figures.text().startswith("anna.png    640 x 360    faces: 1"))
+        assert window.player.paused
+        window.controls.forward.trigger()
+        drive.until(lambda: window.status_bar.figures.text().startswith("bert.png"))
+        window.controls.forward.trigger()  # over what is not an image
+        drive.until(lambda: window.status_bar.figures.text().startswith("wall.png    400 x 300    faces: 0"))
+        drive.until(lambda: window.transport.slider.value() == window.transport.slider.maximum())
+        drive.until(lambda: "broken.png" in window.status_bar.message.text())
+        window.controls.back.trigger()
+        drive.until(lambda: index(window) == 1)
+        window.controls.home.trigger()
+        drive.until(lambda: index(window) == 0)
+        assert window.player.paused
+
+    def test_photographs_are_processed_independently(
+        self, drive: Driven, photographs: Path, pipeline: Pipeline
+    ):
+        window = drive.open(source=str(photographs), sequence=False, smoothing=1.0)
+        for number in (0, 1, 0):
+            drive.until(lambda number=number: index(window) == number)
+            (face,) = pane(window).result.faces
+            (alone,) = pipeline.process_image(pane(window).result.frame.image)
+            assert np.allclose(face.points_px, alone.points_px, atol=1e-3)
+            assert face.track_id == 1
+            (window.controls.back if number else window.controls.forward).trigger()
+        assert not window.tool_bar.smoothing.isEnabled()
+
+    def test_photograph_without_face_shows_a_message(self, drive: Driven, photographs: Path):
+        (photographs / "broken.png").unlink()
+        window = drive.open(source=str(photographs), sequence=False, start_at=4.0)
+        drive.until(lambda: index(window) == 2)
+        drive.until(lambda: window.status_bar.message.text() == "No face was found on this photograph.")
+        window.controls.back.trigger()
+        drive.until(lambda: index(window) == 1 and window.status_bar.message.text() == "")
+
+    def test_slide_show_pauses_on_each_photograph(self, drive: Driven, photographs: Path):
+        window = drive.open(source=str(photographs), sequence=False)
+        drive.until(lambda: index(window) == 0)
+        window.controls.play.trigger()
+        drive.until(lambda: index(window) == 1)
+        begun = time.monotonic()
+        drive.until(lambda: index(window) == 3 and window.player.paused)
+        assert time.monotonic() - begun > 1.0
+
+    def test_models_are_compared_on_the_photograph_on_the_screen(self, drive: Driven, photographs: Path):
+        window = drive.open(source=str(photographs), sequence=False)
+        drive.until(lambda: index(window) == 0)
+        window.player.choose_second(ModelChoice("mobilefan-half-300w"))
+        worst = window.models.worst
+        window.models_dock.show()
+        drive.until(lambda: worst.count() == 1)
+        window.controls.forward.trigger()
+        drive.until(lambda: worst.count() == 2)
+        assert {worst.item(row).text().split()[2] for row in range(2)} == {"anna.png", "bert.png"}
+        row = next(row for row in range(2) if "anna.png" in worst.item(row).text())
+        worst.itemClicked.emit(worst.item(row))
+        drive.until(lambda: index(window) == 0)
+        assert math.isnan(window.player.gauges.models[0].jitter.median())
+
+    def test_new_folder_clears_the_picture_of_the_old_one(
+        self, drive: Driven, images: Path, photographs: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        window = drive.open(source=str(images), sequence=False, start_at=10.0)
+        drive.until(lambda: window.transport.clock.text() == "6 / 6")
+        drive.until(lambda: window.status_bar.figures.text().startswith("5.png"))
+        go_on, prepare = threading.Event(), Model.prepare
+        monkeypatch.setattr(Model, "prepare", lambda model: go_on.wait(60) and prepare(model))
+        try:
+            window.player.watch(str(photographs))
+            drive.until(lambda: window.player.session is not None and window.player.session.photographs)
+            drive.until(lambda: not shows(window))
+            drive.until(lambda: window.transport.clock.text() == "")
+            drive.until(lambda: "png" not in window.status_bar.figures.text())
+            drive.until(lambda: not window.controls.snapshot.isEnabled())
+            drive.until(lambda: "loading" in window.view.message)
+        finally:
+            go_on.set()
+        drive.until(lambda: window.transport.clock.text() == "1 / 4")
+        drive.until(lambda: window.status_bar.figures.text().startswith("anna.png"))
+        window.controls.stop.trigger()
+        drive.qtbot.wait(300)
+        assert index(window) == 0  # the last picture stays
+
+    def test_photograph_keeps_the_name_from_its_own_folder(self, drive: Driven, photographs: Path):
+        window = drive.open(source=str(photographs), sequence=False, start_at=6.0)
+        drive.until(lambda: window.status_bar.figures.text().startswith("wall.png"))
+        session = window.player.session
+        session.photographs = ("other.png",)  # as of one that begins, whose picture is not there yet
+        # Between two timer events the picture of the old folder is still on the screen: force the updates.
+        window._show_position()
+        window._show_figures()
+        assert window.transport.clock.text() == "4 / 4"
+        assert window.status_bar.figures.text().startswith("wall.png")
+
+    def test_folder_plays_as_a_video(self, drive: Driven, images: Path):
+        window = drive.open(source=str(images), sequence=False)
+        drive.until(lambda: window.transport.clock.text() == "1 / 6")
+        window.controls.sequence.trigger()
+        drive.until(lambda: "ended" in window.status_bar.message.text())
+        drive.until(lambda: index(window) == 5)
+        assert window.tool_bar.smoothing.isEnabled()

@@ -1,0 +1,71 @@
+"""Tests of settings that persist between sessions."""
+
+from pathlib import Path
+
+from windows import RAW, Driven, paused_at_end
+
+from livefan.live.view_state import Layout
+from livefan.tracking.model_spec import ModelChoice
+
+
+class TestPreferences:
+    def test_settings_persist(self, drive: Driven, images: Path):
+        first = paused_at_end(drive, images)
+        first.tool_bar.smoothing.setValue(20)
+        first.controls.mirror.trigger()
+        first.controls.parts["numbers"].trigger()
+        first.controls.loop.trigger()
+        first.controls.themes["dark"].trigger()
+        first.controls.compare.trigger()
+        first.player.choose_second(RAW)
+        first.player.choose_first(ModelChoice("mobilefan-half-300w", "openvino", "float32"))
+        first.controls.layouts[Layout.OVERLAID].trigger()
+        first.controls.close_up.trigger()
+        first.plots_dock.show()
+        first.close()
+        second = drive.open()
+        assert second.tool_bar.smoothing.value() == 20
+        assert second.player.config.first == ModelChoice("mobilefan-half-300w", "openvino", "float32")
+        assert second.player.view.mirror
+        assert second.player.view.style.numbers
+        assert second.player.config.loop
+        assert second.controls.themes["dark"].isChecked()
+        assert second.plots_dock.isVisible()
+        second.controls.compare.trigger()
+        assert second.player.config.second == RAW
+        assert second.player.view.layout is Layout.OVERLAID
+        assert not second.player.view.close_up  # as it was left; else the face is shown large
+
+    def test_camera_resolution_persists(self, drive: Driven, images: Path):
+        first = drive.open()
+        first.player.watch(7, (1280, 720))
+        first.close()
+        second = drive.open()
+        assert second.player.config.size == (1280, 720)
+        second.player.watch(str(images))  # which has none
+        second.close()
+        assert drive.open().tool_bar.sources.sizes.currentText() == "1280 x 720"
+
+    def test_options_override_remembered_settings(self, drive: Driven):
+        first = drive.open()
+        first.tool_bar.smoothing.setValue(20)
+        first.close()
+        assert drive.open(smoothing=0.7).player.config.smoothing == 0.7
+
+    def test_unreadable_settings_count_as_absent(self, drive: Driven):
+        for name in (
+            "smoothing",
+            "mirror",
+            "layout",
+            "theme",
+            "first",
+            "second",
+            "size",
+            "geometry",
+            "docks",
+            "style/points",
+        ):
+            drive.settings.setValue(name, "nonsense")
+        window = drive.open()
+        assert window.player.view.style.points
+        assert not window.player.view.mirror

@@ -1,0 +1,172 @@
+"""Tests of the choice of the source, of cameras and of unreadable sources."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PyQt6.QtWidgets import QFileDialog, QInputDialog
+from windows import Driven, index, paused_at_end, shows
+
+from livefan.core.errors import LivefanError
+from livefan.core.frame import Frame
+from livefan.io.camera import CameraInfo
+
+
+class TestSources:
+    def test_source_list_opens_cameras_files_folders_and_streams(
+        self, drive: Driven, images: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        cameras = [CameraInfo(0, "Front camera"), CameraInfo(2, "USB camera")]
+        monkeypatch.setattr("livefan.gui.source_picker.list_cameras", lambda: cameras)
+        window = paused_at_end(drive, images)
+        box = window.tool_bar.sources.sources
+        box.opened.emit()
+        drive.until(lambda: box.itemText(0) == "Front camera")
+        names = [box.itemText(row) for row in range(box.count())]
+        assert names[:2] == ["Front camera", "USB camera"]
+        assert box.currentText() == images.name
+        monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *args, **more: (str(clip), ""))
+        box.activated.emit(box.findText("Open file …"))
+        assert window.player.config.source == str(clip)
+        monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *args, **more: str(images))
+        window.controls.open_folder.trigger()
+        assert window.player.config.source == str(images)
+        monkeypatch.setattr(QInputDialog, "getText", lambda *args, **more: ("http://127.0.0.1:9/none", True))
+        window.controls.open_stream.trigger()
+        assert window.player.config.source == "http://127.0.0.1:9/none"
+        drive.until(lambda: "127.0.0.1" in window.status_bar.message.text())
+        window.tool_bar.sources.sources.activated.emit(1)
+        assert window.player.config.source == 2
+        window.tool_bar.sources.sizes.activated.emit(window.tool_bar.sources.sizes.findText("1280 x 720"))
+        window.tool_bar.sources.sizes.setCurrentIndex(window.tool_bar.sources.sizes.findText("1280 x 720"))
+        window.tool_bar.sources.sizes.activated.emit(window.tool_bar.sources.sizes.currentIndex())
+        assert window.player.config.size == (1280, 720)
+
+    @pytest.mark.parametrize("name", ["missing.mp4", "text.mp4", "empty.mp4", "emptyfolder"])
+    def test_unreadable_source_shows_a_message(self, drive: Driven, tmp_path: Path, name: str):
+        (tmp_path / "text.mp4").write_text("this is no video")
+        (tmp_path / "empty.mp4").touch()
+        (tmp_path / "emptyfolder").mkdir()
+        window = drive.open(source=str(tmp_path / name))
+        drive.until(lambda: not window.player.running)
+        assert name in window.status_bar.message.text()
+        assert window.isVisible()
+        assert window.controls.start.isEnabled()
+
+    def test_long_address_is_shown_whole(self, drive: Driven):
+        address = f"http://127.0.0.1:9/{'long' * 100}"
+        window = drive.open(source=address)
+        assert window.tool_bar.sources.sources.currentText() == address
+        drive.until(lambda: not window.player.running)
+        assert "127.0.0.1" in window.status_bar.message.text()
+
+    @pytest.mark.parametrize("source", ["ftp://me:secret@host/x.mp4", "long" * 100, "~nobody-of-this-name/x"])
+    def test_invalid_address_shows_a_message_and_others_remain_selectable(
+        self, drive: Driven, images: Path, source: str, monkeypatch: pytest.MonkeyPatch
+    ):
+        window = paused_at_end(drive, images)
+        monkeypatch.setattr(QInputDialog, "getText", lambda *args, **more: (source, True))
+        window.controls.open_stream.trigger()
+        drive.until(lambda: not window.player.running)
+        box, name = window.tool_bar.sources.sources, source.rpartition("/")[2]
+        assert "secret" not in window.status_bar.message.text()
+        if source.startswith("ftp"):
+            name = "ftp://host/x.mp4"
+            assert window.status_bar.message.text().startswith(
+                "ftp://host/x.mp4: addresses of this kind are not supported"
+            )
+        assert box.currentText() == name
+        assert {images.name, "Open stream …"} <= {box.itemText(row) for row in range(box.count())}
+        box.activated.emit(box.findText(images.name))
+        drive.until(lambda: index(window) == 5 and window.player.paused)
+
+
+class TestCamera:
+    @pytest.fixture
+    def camera(self, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch):
+        """A camera in one of the states ``there``, ``taken`` (by another program) and ``lost``."""
+
+        class Device:
+            def __init__(self) -> None:
+                self.state = "there"
+
+            def open(self, spec, **asked):
+                from numbered import Numbered
+
+                device = self
+                if device.state == "taken":
+                    raise LivefanError("camera 0: is used by another program; close that one")
+
+                class Source(Numbered):
+                    def _read_frame(self) -> Frame | None:
+                        while device.state == "lost":
+                            self._report("camera 0 is away; waiting for it")
+                            time.sleep(0.05)
+                        if self.status:
+                            self._report("")
+                        time.sleep(0.03)
+                        frame = super()._read_frame()
+                        return frame and Frame(photo, frame.index, frame.captured_at, frame.captured_at)
+
+                    status = ""
+                    on_status = staticmethod(lambda text: None)
+
+                    def _report(self, text: str) -> None:
+                        if text != self.status:
+                            self.status = text
+                            self.on_status(text)
+
+                source = Source(1_000_000, live=True)
+                source.turns.release(1_000_000)
+                return source
+
+        device = Device()
+        monkeypatch.setattr("livefan.live.session.open_source", device.open)
+        monkeypatch.setattr("livefan.io.capture_thread.LiveSource", object)
+        return device
+
+    def test_lost_camera_shows_a_message_until_it_returns(self, drive: Driven, camera):
+        window = drive.open(source=0)
+        drive.until(lambda: index(window) > 3)
+        assert not window.transport.isVisible()
+        camera.state = "lost"
+        drive.until(lambda: "away" in window.status_bar.message.text())
+        at = index(window)
+        camera.state = "there"
+        drive.until(lambda: index(window) > at + 3)
+        drive.until(lambda: window.status_bar.message.text() == "")
+
+    def test_camera_in_use_shows_a_message_and_can_start_later(self, drive: Driven, camera):
+        camera.state = "taken"
+        window = drive.open(source=0)
+        drive.until(lambda: not window.player.running)
+        assert "another program" in window.status_bar.message.text()
+        camera.state = "there"
+        window.controls.start.trigger()
+        drive.until(lambda: shows(window))
+
+    def test_camera_pauses_and_resumes(self, drive: Driven, camera):
+        window = drive.open(source=0)
+        drive.until(lambda: index(window) > 3)
+        window.controls.play.trigger()
+        drive.qtbot.wait(400)
+        at = index(window)
+        drive.qtbot.wait(400)
+        assert index(window) == at
+        window.controls.play.trigger()
+        drive.until(lambda: index(window) > at)
+
+    def test_dark_picture_shows_advice(self, drive: Driven, camera, photo: np.ndarray):
+        before = photo.copy()
+        try:
+            photo[:] = 0
+            window = drive.open(source=0)
+            drive.until(
+                lambda: (
+                    "dark" in window.status_bar.message.text()
+                    or "No face" in window.status_bar.message.text()
+                )
+            )
+        finally:
+            photo[:] = before

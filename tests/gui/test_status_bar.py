@@ -1,0 +1,34 @@
+"""Tests of messages in the status bar."""
+
+from pathlib import Path
+
+from PyQt6.QtCore import QTranslator
+from PyQt6.QtWidgets import QApplication
+from windows import Driven, paused_at_end
+
+
+class TestMessages:
+    def test_long_message_hides_the_figures(self, drive: Driven, images: Path):
+        window = paused_at_end(drive, images)
+        drive.until(lambda: window.status_bar.figures.isVisible() and window.status_bar.figures.text())
+        window.player.status.emit("What is wrong, and what to do about it. " * 5)
+        assert not window.status_bar.figures.isVisible()
+        window.player.status.emit("")
+        assert window.status_bar.figures.isVisible()
+
+    def test_messages_of_the_session_are_translated(self, drive: Driven, images: Path):
+        class German(QTranslator):
+            def translate(self, context: str, text: str, *rest: object) -> str:  # type: ignore[override]
+                known = {("live", "The recording has ended."): "Die Aufnahme ist zu Ende."}
+                return known.get((context, text), "")
+
+            def isEmpty(self) -> bool:  # noqa: N802
+                return False
+
+        translator = German()
+        QApplication.installTranslator(translator)
+        try:
+            window = drive.open(source=str(images), sequence=True)
+            drive.until(lambda: window.status_bar.message.text() == "Die Aufnahme ist zu Ende.")
+        finally:
+            QApplication.removeTranslator(translator)

@@ -1,0 +1,105 @@
+"""Tests of the picture: overlay, zoom, close-up and the mouse."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PyQt6.QtCore import QEvent, QPointF, Qt
+from windows import RAW, Driven, full_size, index, mouse, pane, paused_at_end, place_of, wheel
+
+from livefan.live.view_state import Layout, Spot
+
+
+class TestView:
+    @pytest.mark.parametrize("part", ["outlines", "mesh", "points", "numbers", "boxes", "ids", "confidence"])
+    def test_every_part_of_the_overlay_is_shown_and_hidden(self, drive: Driven, images: Path, part: str):
+        window = paused_at_end(drive, images, show=("points",))
+        before = full_size(window)
+        was = getattr(window.player.view.style, part)
+        window.controls.parts[part].trigger()
+        assert getattr(window.player.view.style, part) is not was
+        assert not np.array_equal(before, full_size(window))
+        window.controls.parts[part].trigger()
+        assert np.array_equal(before, full_size(window))
+
+    def test_overlay_is_hidden(self, drive: Driven, images: Path, photo: np.ndarray):
+        window = paused_at_end(drive, images)
+        assert not np.array_equal(full_size(window), photo)
+        window.controls.overlay.trigger()
+        assert np.array_equal(full_size(window), photo)
+
+    def test_mirror_swaps_left_and_right(self, drive: Driven, images: Path, photo: np.ndarray):
+        window = paused_at_end(drive, images)
+        window.controls.overlay.trigger()
+        window.controls.mirror.trigger()
+        assert np.array_equal(full_size(window), photo[:, ::-1])
+
+    def test_heatmaps_are_shown(self, drive: Driven, images: Path):
+        window = paused_at_end(drive, images)
+        window.controls.heatmaps.trigger()
+        drive.until(lambda: pane(window).result.heatmaps)
+
+    def test_pointing_at_a_landmark_shows_its_heatmap_while_paused(self, drive: Driven, images: Path):
+        window = paused_at_end(drive, images)
+        track = pane(window).result.faces[0].track_id
+        mouse(window, QEvent.Type.MouseMove, place_of(window, 36), Qt.MouseButton.NoButton)
+        assert window.player.view.spot == Spot(track, 36)
+        drive.until(lambda: pane(window).result.heatmaps)
+        mouse(window, QEvent.Type.MouseMove, QPointF(1, 1), Qt.MouseButton.NoButton)
+        assert window.player.view.spot is None
+
+    @pytest.mark.parametrize("layout", list(Layout))
+    def test_pointing_at_a_landmark_works_in_every_layout(self, drive: Driven, images: Path, layout: Layout):
+        window = paused_at_end(drive, images, second=RAW, layout=layout, close_up=False)
+        drive.until(lambda: window.view.painted.picture.layout is layout)
+        before = window.view.painted.picture.image
+        mouse(window, QEvent.Type.MouseMove, place_of(window, 36), Qt.MouseButton.NoButton)
+        drive.until(lambda: pane(window).result.heatmaps)
+        drive.until(lambda: not np.array_equal(window.view.painted.picture.image, before))
+
+    def test_wheel_zooms_at_the_pointer_and_dragging_moves(self, drive: Driven, images: Path):
+        window = paused_at_end(drive, images)
+        place, before = place_of(window, 30), abs(pane(window).matrix[0, 0])
+        wheel(window, place, 4)
+        drive.until(lambda: window.player.view.zoom > 2)
+        drive.until(lambda: abs(pane(window).matrix[0, 0]) > 2 * before)
+        after = place_of(window, 30)
+        assert (after - place).manhattanLength() < 3
+        mouse(window, QEvent.Type.MouseButtonPress, place)
+        mouse(window, QEvent.Type.MouseMove, place + QPointF(20, 10))
+        mouse(window, QEvent.Type.MouseButtonRelease, place + QPointF(20, 10))
+        drive.until(lambda: (place_of(window, 30) - after - QPointF(20, 10)).manhattanLength() < 3)
+        window.controls.fit.trigger()
+        assert window.player.view.zoom == 1
+        window.controls.zoom_in.trigger()
+        assert window.player.view.zoom == pytest.approx(1.25)
+        window.controls.zoom_out.trigger()
+        assert window.player.view.zoom == 1
+        mouse(window, QEvent.Type.MouseButtonDblClick, place)
+        assert window.player.view.zoom == 1
+
+    def test_close_up_follows_the_face_until_the_wheel_zooms(self, drive: Driven, clip: Path):
+        window = drive.open(source=str(clip), loop=True)
+        drive.until(lambda: index(window) > 3)
+
+        def side() -> float:
+            """Return the longer side of the face as a share of the shorter side of the picture."""
+            shown = pane(window)
+            box = shown.result.faces[0].box_px
+            longer = max(box[2:] - box[:2]) * abs(shown.matrix[0, 0])
+            return longer / min(shown.width, shown.height)
+
+        before = side()
+        window.controls.close_up.trigger()
+        drive.until(lambda: window.view.painted.view.zoom > 1)
+        assert before < side() == pytest.approx(0.72, abs=0.12)
+        shown = pane(window)
+        middle = shown.result.faces[0].box_px.reshape(2, 2).mean(axis=0)
+        x = (shown.matrix @ [*middle, 1.0])[0]
+        assert x == pytest.approx(shown.width / 2, abs=0.12 * shown.width)
+        zoom = window.view.painted.view.zoom
+        wheel(window, QPointF(window.view.width() / 2, window.view.height() / 2), 1)
+        assert not window.controls.close_up.isChecked()
+        assert window.player.view.zoom == pytest.approx(1.25 * zoom, rel=0.1)
+        window.controls.fit.trigger()
+        assert window.player.view.zoom == 1
