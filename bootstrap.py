@@ -314,7 +314,8 @@ def run(arguments: Sequence[str]) -> int:
 def test(arguments: Sequence[str]) -> int:
     """Run the test suite."""
     set_up(DEV_FILES)
-    return call(["-m", "pytest", *arguments], ROOT)
+    parallel = ["-n", "auto", "--maxprocesses", "8", "--dist", "worksteal"]
+    return call(["-m", "pytest", *parallel, *arguments], ROOT)
 
 
 def lint(arguments: Sequence[str]) -> int:

@@ -1,5 +1,4 @@
 import os
-import tempfile
 
 # Before anything imports Qt: the suite runs on machines without a screen.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from compiled_networks import TESTED, compile_networks, shared_folder
 from hypothesis import settings
 
 from livefan.core.frame import Face
@@ -18,7 +18,7 @@ from livefan.core.resources import DEFAULT_WEIGHTS, bundled_clip
 from livefan.gui.app import leave_qt_to_pyqt
 from livefan.io.video import VideoSource
 from livefan.networks.checkpoint import Weights, load_weights
-from livefan.runtimes.base import Runtime
+from livefan.runtimes.base import Runtime, RuntimeChoice
 from livefan.runtimes.selection import open_runtime
 from livefan.tracking.pipeline import Pipeline
 
@@ -28,9 +28,23 @@ leave_qt_to_pyqt()
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
-# The suite leaves the user's cache alone, and finds nothing in it.
-_CACHE = tempfile.TemporaryDirectory(prefix="livefan-cache-")
-os.environ["LIVEFAN_CACHE"] = _CACHE.name
+# The tests leave the user's cache alone, and reuse the compiled networks of earlier runs.
+os.environ["LIVEFAN_CACHE"] = str(shared_folder())
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Prepare the compiled networks once, before the processes of pytest-xdist start."""
+    if not hasattr(session.config, "workerinput") and not session.config.option.collectonly:
+        compile_networks()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of the window, and mark every fuzz test as slow."""
+    for item in items:
+        if item.get_closest_marker("fuzz"):
+            item.add_marker(pytest.mark.slow)
+        if item.path.is_relative_to(Path(__file__).parent / "gui") or "qtbot" in item.fixturenames:
+            item.add_marker(pytest.mark.gui)
 
 
 @pytest.fixture(scope="session")
@@ -46,9 +60,9 @@ def photo(clip: Path) -> np.ndarray:
 
 
 @pytest.fixture(scope="session")
-def face(photo: np.ndarray) -> Face:
+def face(photo: np.ndarray, runtime: Runtime) -> Face:
     """The face on that frame."""
-    pipeline = Pipeline()
+    pipeline = Pipeline(runtime)
     (found,) = pipeline.process_image(photo)
     pipeline.close()
     return found
@@ -61,8 +75,8 @@ def weights() -> Weights:
 
 @pytest.fixture(scope="session")
 def runtime() -> Runtime:
-    """What the bundled weights run on by default."""
-    return open_runtime(DEFAULT_WEIGHTS)
+    """The bundled weights on the runtime of all tests that choose none."""
+    return open_runtime(DEFAULT_WEIGHTS, RuntimeChoice(*TESTED))
 
 
 @pytest.fixture
