@@ -5,15 +5,10 @@ The names below are imported when first used, so that ``import livefan`` and the
 """
 
 import logging
-import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from livefan.core.version import __version__ as __version__
-
-# The matrices here are as small as a face's landmarks. numpy's threads gain nothing on them, but would spin
-# on a second core while they wait for the next one.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())  # the host decides where the log goes
 

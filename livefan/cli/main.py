@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import logging
-import os
 import platform
 import shlex
 import sys
@@ -28,6 +28,14 @@ from livefan.cli.commands import (
     refine,
     synthesise_profiles,
     train,
+)
+from livefan.cli.environment import (
+    check_memory,
+    discard_output,
+    is_out_of_memory,
+    is_output_closed,
+    out_of_memory,
+    prepare_process,
 )
 from livefan.cli.log import LogFile, open_log
 from livefan.core.errors import LivefanError
@@ -125,34 +133,57 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: argparse.Namespace, log: LogFile) -> int:
     """Run the command of parsed arguments; print one line for an error, and log its traceback."""
     try:
-        return int(arguments.run(arguments))
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        check_memory()
+        code = int(arguments.run(arguments))
+        return _flush_output() or code
     except KeyboardInterrupt:
         _print_error("stopped")
         return 130
-    except LivefanError as error:
-        _log_traceback(arguments)
-        _print_error(str(error))
-        return 2
-    except OSError as error:
-        _log_traceback(arguments)
-        place = error.filename or "input or output"
-        _print_error(f"{place}: {error.strerror or error}; check the place, its permissions and free space")
-        return 2
     except Exception as error:
-        _log_traceback(arguments)
-        if not (log.written or arguments.verbose):
-            traceback.print_exc()
-        where = f"; its traceback is in {log.path}" if log.written else ""
-        message = " ".join(str(error).split())
-        _print_error(f"unexpected error, {type(error).__name__}: {message}{where}")
-        return 1
+        if isinstance(error, BrokenPipeError) and is_output_closed():
+            discard_output()
+            return 0
+        return _report(error, arguments, log)
 
 
-def _log_traceback(arguments: argparse.Namespace) -> None:
-    _log.error("the command %s ended with an error", arguments.command, exc_info=True)
+def _flush_output() -> int:
+    """Write the rest of standard output; return the exit code.
+
+    A reader that closes the pipe early, such as ``head``, has read enough: this is success.
+    """
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        discard_output()
+    except OSError as error:
+        discard_output()
+        _print_error(f"standard output: {error.strerror}; choose another place for it")
+        return 2
+    return 0
+
+
+def _report(error: Exception, arguments: argparse.Namespace, log: LogFile) -> int:
+    """Log the traceback of an error and print one line; return the exit code."""
+    _log.error("the command %s ended with an error", arguments.command, exc_info=error)
+    message = _message(error)
+    if message:
+        _print_error(message)
+        return 2
+    if not (log.written or arguments.verbose):
+        traceback.print_exception(error)
+    where = f"; its traceback is in {log.path}" if log.written else ""
+    _print_error(f"unexpected error, {type(error).__name__}: {' '.join(str(error).split())}{where}")
+    return 1
+
+
+def _message(error: Exception) -> str:
+    """Return one line that says what failed and what to do, or nothing for a defect of the program."""
+    if isinstance(error, LivefanError):
+        return str(error)
+    if isinstance(error, OSError) and error.errno != errno.ENOMEM:
+        place = error.filename or "input or output"
+        return f"{place}: {error.strerror or error}; check the place, its permissions and free space"
+    return out_of_memory() if is_out_of_memory(error) else ""
 
 
 def _print_error(message: str) -> None:
@@ -161,4 +192,9 @@ def _print_error(message: str) -> None:
 
 def program() -> NoReturn:
     """Run the command line as a program: run a command, and end the process with its exit code."""
-    end_process(main())
+    prepare_process()
+    try:
+        code = main()
+    except SystemExit as ended:  # help, version, wrong arguments
+        code = int(ended.code or 0)
+    end_process(_flush_output() or code)

@@ -46,8 +46,9 @@ def cache_folder() -> Path:
 
 
 def _at_home(folder: str) -> Path:
-    # Path.home() raises where nobody has said where home is, as in a container of an unknown user.
-    return Path(os.path.expanduser("~"), folder)
+    # A user of a container may have no home. Below the null device no folder can be made: nothing is kept.
+    home = os.path.expanduser("~")
+    return Path(os.devnull if home == "~" else home, folder)
 
 
 @cache

@@ -121,6 +121,17 @@ def test_log_has_the_traceback_of_a_thread(capsys: pytest.CaptureFixture[str]):
     assert TRACEBACK in capsys.readouterr().err
 
 
+def test_user_without_a_home_has_no_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    for variable in ("LIVEFAN_CACHE", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)  # as for an unknown user
+    monkeypatch.chdir(tmp_path)
+    with open_log(verbose=False) as file:
+        logging.getLogger("livefan.test").info("text")
+    assert not file.written
+    assert not list(tmp_path.iterdir())
+
+
 def test_unwritable_log_is_silent(cache: Path, capsys: pytest.CaptureFixture[str]):
     cache.write_text("a file where the folder should be")
     file = LogFile(log_path())
