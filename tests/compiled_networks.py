@@ -13,7 +13,7 @@ from livefan.runtimes.selection import open_runtime
 TESTED = ("openvino", "float32")
 """Runtime and precision of all tests that choose none."""
 
-_WEIGHTS = (DEFAULT_WEIGHTS, "mobilefan-half-300w")
+_WEIGHTS = (DEFAULT_WEIGHTS, "mobilefan-half-300w", "teacher-300w")
 
 
 def shared_folder() -> Path:
