@@ -9,6 +9,7 @@ from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QFrame, QGridLayout, QHBoxLayout, QLabel
 
 from livefan.core.resources import shipped_models
+from livefan.gui.drop_down import DropDown
 from livefan.gui.theme import with_mark
 from livefan.runtimes.base import AUTO, PRECISIONS, RUNTIMES
 from livefan.tracking.model_spec import ModelChoice
@@ -29,7 +30,7 @@ class ModelPicker(QFrame):
         self._choice = choice
         heading = QLabel(with_mark(colour, f"<b>{title}</b>"))
         heading.setMinimumWidth(heading.fontMetrics().horizontalAdvance("■ compared"))
-        self.weights = QComboBox()
+        self.weights = DropDown()
         self.weights.setAccessibleName(self.tr("weights"))
         self.weights.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         names = shipped_models()
@@ -38,13 +39,13 @@ class ModelPicker(QFrame):
             self.weights.addItem(name, name)
         self.weights.insertSeparator(self.weights.count())
         self.weights.addItem(self.tr("Open weights …"), _BROWSE)
-        self.runtime = QComboBox()
+        self.runtime = DropDown()
         self.runtime.setAccessibleName(self.tr("runtime"))
         self.runtime.addItem(self.tr("fastest runtime"), AUTO)
         for name in RUNTIMES:
             if find_spec(_PACKAGES[name]):
                 self.runtime.addItem(name, name)
-        self.precision = QComboBox()
+        self.precision = DropDown()
         self.precision.setAccessibleName(self.tr("precision"))
         self.precision.addItem(self.tr("fastest precision"), AUTO)
         for name in PRECISIONS:

@@ -7,10 +7,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from PyQt6.QtCore import pyqtSignal
-from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QWidget
+from PyQt6.QtWidgets import QHBoxLayout, QWidget
 
 from livefan.gui.action_context import Action
 from livefan.gui.actions.sources import OpenFile, OpenFolder, OpenStream, Watch
+from livefan.gui.drop_down import DropDown
 from livefan.gui.player import Player
 from livefan.io.camera import CameraInfo, list_cameras
 from livefan.io.open import display_name
@@ -24,17 +25,6 @@ _DIALOGS: dict[object, Action] = {
 }
 SIZES = ((640, 480), (1280, 720), (1920, 1080), (3840, 2160))
 """Widths and heights to request from a camera; the camera uses the nearest that it supports."""
-
-
-class _Sources(QComboBox):
-    """A list that signals when it is opened."""
-
-    opened = pyqtSignal()
-
-    def showPopup(self) -> None:  # noqa: N802
-        """Open the list."""
-        self.opened.emit()
-        super().showPopup()
 
 
 class SourcePicker(QWidget):
@@ -51,14 +41,14 @@ class SourcePicker(QWidget):
         self._recent: list[str | int] = []
         self._cameras: list[CameraInfo] | None = None
         self._found.connect(self._show_cameras)
-        self.sources = _Sources()
+        self.sources = DropDown()
         self.sources.setMinimumWidth(200)
         self.sources.setToolTip(self.tr("Source"))
         self.sources.setAccessibleName(self.tr("source"))
         self.sources.setPlaceholderText(self.tr("Camera or file"))
         self.sources.activated.connect(self._activated)
         self.sources.opened.connect(self.refresh)
-        self.sizes = QComboBox()
+        self.sizes = DropDown()
         self.sizes.setToolTip(
             self.tr("Resolution to request from the camera; the camera uses the nearest that it supports")
         )

@@ -44,7 +44,7 @@ class StatusBar(QStatusBar):
         return self.message.text() == notice
 
     def show_figures(self, player: Player, view: FrameView) -> None:
-        """Show the frame rates of a video, or size and time of a photograph."""
+        """Show the frame rates of a camera, the position of a recording, or the size of a photograph."""
         session = player.session
         if session is None:
             self.figures.setText("")
@@ -53,8 +53,10 @@ class StatusBar(QStatusBar):
         result = view.result
         if result is not None and result.photographs:
             self.figures.setText(recording + self._photograph_text(result))
+        elif result is not None and session.seekable:
+            self.figures.setText(recording + self._recording_text(session, player, result))
         else:
-            self.figures.setText(recording + self._video_text(session, player, view))
+            self.figures.setText(recording + self._live_text(session, player, view))
         self._make_room()
 
     def _photograph_text(self, result: Result) -> str:
@@ -63,7 +65,18 @@ class StatusBar(QStatusBar):
         name = result.photographs[result.frame.index]
         return text.format(name, width, height, len(result.faces), 1000 * result.seconds)
 
-    def _video_text(self, session: LiveSession, player: Player, view: FrameView) -> str:
+    def _recording_text(self, session: LiveSession, player: Player, result: Result) -> str:
+        """Return the number of the frame, and while the recording plays the frame rate and latency."""
+        number, total = result.frame.index + 1, session.n_frames
+        text = self.tr("frame {}").format(number)
+        if total is not None and total >= number:
+            text = self.tr("frame {} of {}").format(number, total)
+        if player.paused:
+            return text
+        figures = self.tr("{:.0f} fps    latency {:.0f} ms")
+        return f"{text}    {figures.format(session.worker_fps, 1000 * player.gauges.latency)}"
+
+    def _live_text(self, session: LiveSession, player: Player, view: FrameView) -> str:
         text = self.tr("FPS: capture {:.0f}, model {:.0f}, display {:.0f}    latency {:.0f} ms    dropped {}")
         return text.format(
             session.capture_fps,

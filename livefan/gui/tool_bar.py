@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from PyQt6.QtCore import Qt
-from PyQt6.QtWidgets import QComboBox, QLabel, QSlider, QToolBar
+from PyQt6.QtWidgets import QLabel, QSlider, QToolBar
 
 from livefan.gui.action_context import ActionContext
 from livefan.gui.actions.models import SetLayout
 from livefan.gui.controls import Controls
+from livefan.gui.drop_down import DropDown
 from livefan.gui.source_picker import SourcePicker
 
 
@@ -36,8 +37,8 @@ class ToolBar(QToolBar):
         self.addSeparator()
         self.addActions([controls.snapshot, controls.record_shown])
 
-    def _make_layouts(self, controls: Controls) -> QComboBox:
-        box = QComboBox()
+    def _make_layouts(self, controls: Controls) -> DropDown:
+        box = DropDown()
         box.setToolTip(self.tr("Layout of two models"))
         box.setAccessibleName(self.tr("layout"))
         for layout, entry in controls.layouts.items():

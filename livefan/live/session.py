@@ -200,6 +200,16 @@ class LiveSession:
         return self._capture.duration if self._capture else None
 
     @property
+    def n_frames(self) -> int | None:
+        """Number of frames of a recording; None if unknown."""
+        return self._capture.source.n_frames if self._capture else None
+
+    @property
+    def connection_lost(self) -> bool:
+        """Whether a live source is lost and waits to be connected again."""
+        return self._capture is not None and self._capture.source.live and bool(self._capture.status)
+
+    @property
     def seekable(self) -> bool:
         """Whether :meth:`seek` and :meth:`step` do anything."""
         return self._capture is not None and self._capture.seekable

@@ -32,3 +32,11 @@ class TestMessages:
             drive.until(lambda: window.status_bar.message.text() == "Die Aufnahme ist zu Ende.")
         finally:
             QApplication.removeTranslator(translator)
+
+
+class TestFigures:
+    def test_recording_shows_the_number_of_the_frame(self, drive: Driven, images: Path):
+        window = paused_at_end(drive, images)
+        drive.until(lambda: window.status_bar.figures.text() == "frame 6 of 6")
+        window.controls.back.trigger()
+        drive.until(lambda: window.status_bar.figures.text() == "frame 5 of 6")

@@ -20,7 +20,7 @@ class TestPlayback:
     def test_recording_plays_with_frame_rates(self, drive: Driven, clip: Path):
         window = drive.open(source=str(clip))
         drive.until(lambda: shows(window) and window.view.fps > 0)
-        drive.until(lambda: "capture" in window.status_bar.figures.text())
+        drive.until(lambda: "fps" in window.status_bar.figures.text())
         assert window.player.gauges.latency > 0
         assert window.tool_bar.sources.sources.currentText() == clip.name
         assert not window.controls.start.isEnabled()
