@@ -29,12 +29,13 @@ class Driven:
     qtbot: QtBot
     settings: QSettings
     pictures: Path
+    videos: Path
     windows: list[MainWindow]
 
     def open(self, *, sequence: bool = True, **options) -> MainWindow:
         """Open a window with options of the command line; by default a folder of images is a video."""
         overrides = CliOverrides(sequence=sequence, **options)
-        window = MainWindow(overrides, settings=self.settings, pictures=self.pictures)
+        window = MainWindow(overrides, settings=self.settings, pictures=self.pictures, videos=self.videos)
         self.qtbot.addWidget(window)
         self.windows.append(window)
         window.show()

@@ -139,7 +139,10 @@ def drive(clip: str, choice: ModelChoice, pace: float, begun_at: float) -> Windo
         settings = QSettings(str(Path(folder) / "settings.ini"), QSettings.Format.IniFormat)
         before = threading.active_count()
         window = MainWindow(
-            CliOverrides(source=clip, first=choice, loop=True), settings=settings, pictures=Path(folder)
+            CliOverrides(source=clip, first=choice, loop=True),
+            settings=settings,
+            pictures=Path(folder),
+            videos=Path(folder),
         )
         window.show()
         driver = _Drive(window, pace)

@@ -5,7 +5,6 @@ Nothing here imports the window: it implements the protocols, and tests may put 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Flag, auto
@@ -53,6 +52,9 @@ class Picture(Protocol):
     def magnify(self, factor: float) -> None:
         """Multiply the magnification."""
 
+    def flash(self) -> None:
+        """Lighten the picture for a moment, as a sign that it is saved."""
+
 
 class Dialogs(Protocol):
     """Questions to the user; an empty answer cancels the action."""
@@ -66,11 +68,8 @@ class Dialogs(Protocol):
     def enter_address(self) -> str:
         """Return the address of a stream."""
 
-    def choose_recording(self, suggested: Path) -> Path | None:
-        """Return the file to record to; the dialog confirms that an existing file is replaced."""
-
-    def confirm_replacing(self, paths: Iterable[Path]) -> bool:
-        """Return whether these existing files may be replaced."""
+    def show_folder(self, folder: Path) -> None:
+        """Open a folder in the file manager."""
 
     def show_shortcuts(self) -> None:
         """Open the list of shortcuts."""
@@ -86,7 +85,8 @@ class ActionContext:
     Attributes:
         player: the session and its view.
         preferences: settings kept between sessions.
-        pictures: folder of snapshots, and the folder suggested for recordings.
+        pictures: folder of snapshots.
+        videos: folder of recordings.
         theme: one of :data:`~livefan.gui.theme.THEMES`.
         window, picture, dialogs: the parts of the window that actions need.
         full_screen: show the picture alone on the whole screen.
@@ -95,6 +95,7 @@ class ActionContext:
     player: Player
     preferences: Preferences
     pictures: Path
+    videos: Path
     theme: str
     window: Window
     picture: Picture
@@ -112,9 +113,13 @@ class ActionContext:
         # Also after a cancelled dialog: Qt has already checked the menu entry.
         self.window.redraw(action.redraws)
 
-    def new_file(self, suffix: str) -> Path:
-        """Return a file name that contains the present time, in the folder of pictures."""
-        return self.pictures / f"livefan-{datetime.now():%Y-%m-%d-%H%M%S-%f}{suffix}"
+    def new_picture(self) -> Path:
+        """Return a new file name in the folder of pictures."""
+        return self.pictures / f"{_time_stamp()}.png"
+
+    def new_video(self) -> Path:
+        """Return a new file name in the folder of videos."""
+        return self.videos / f"{_time_stamp()}.mp4"
 
 
 class Action:
@@ -133,3 +138,7 @@ class Action:
             LivefanError: if the action fails for a reason that the user can mend.
         """
         raise NotImplementedError
+
+
+def _time_stamp() -> str:
+    return f"livefan-{datetime.now():%Y-%m-%d-%H%M%S-%f}"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
-from PyQt6.QtCore import QObject, Qt
+from PyQt6.QtCore import QObject, Qt, QUrl
+from PyQt6.QtGui import QDesktopServices
 from PyQt6.QtWidgets import QFileDialog, QInputDialog, QLineEdit, QMainWindow, QMessageBox
 
 from livefan.gui import help as help_texts
@@ -32,19 +32,9 @@ class WindowDialogs(QObject):
         title, echo = self.tr("Open stream"), QLineEdit.EchoMode.Normal
         return QInputDialog.getText(self._window, title, question, echo)[0].strip()
 
-    def choose_recording(self, suggested: Path) -> Path | None:
-        """Return the file to record to, or None if cancelled; Qt asks before it replaces one."""
-        path, _ = QFileDialog.getSaveFileName(
-            self._window, self.tr("Record to"), str(suggested), self.tr("Video (*.mp4 *.mkv)")
-        )
-        return Path(path) if path else None
-
-    def confirm_replacing(self, paths: Iterable[Path]) -> bool:
-        """Return whether existing data files beside a recording may be replaced."""
-        question = self.tr("The recording also writes landmarks beside the video. Replace {}?")
-        yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
-        text = question.format(self.tr(" and ").join(path.name for path in paths))
-        return QMessageBox.question(self._window, self.tr("Record to"), text, yes | no, no) == yes
+    def show_folder(self, folder: Path) -> None:
+        """Open a folder in the file manager."""
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
 
     def show_shortcuts(self) -> None:
         """Open the list of shortcuts."""

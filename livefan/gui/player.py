@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,8 @@ class Player(QObject):
     painted = pyqtSignal()
     status = pyqtSignal(str)
     """Emitted with a message for the user; empty to clear it. May be emitted from any thread."""
+    file_saved = pyqtSignal(str)
+    """Emitted with a message that names the file in :attr:`saved`. May be emitted from any thread."""
     changed = pyqtSignal()
     """Emitted when the state of the session, the recorder or the view has changed."""
     _ended = pyqtSignal(object, str)
@@ -65,6 +68,8 @@ class Player(QObject):
         self._recordings = Recordings()
         self._recordings.changed.connect(self.changed)
         self._recordings.status.connect(self.status)
+        self._recordings.saved.connect(self.report_saved)
+        self.saved: Path | None = None
         self._painter = Painter(self._on_painted)  # last: its thread calls back at once
         self._painter.look(view)
         self._ended.connect(self._on_session_ended)
@@ -124,7 +129,7 @@ class Player(QObject):
             on_second=self._on_second_result,
             on_pair=self._on_pair,
             on_status=lambda text: self._reported.emit(session, text),
-            on_end=lambda error: self._ended.emit(session, error or ""),
+            on_end=lambda error: self._report_end(session, error or ""),
         )
         session.smoothing = config.smoothing
         session.loop = config.loop
@@ -275,22 +280,31 @@ class Player(QObject):
         """Content of the present recording; None while nothing is recorded."""
         return self._recordings.kind
 
-    def record(self, path: Path, kind: RecordingKind, *, overwrite: bool = False) -> None:
+    @property
+    def recorded_seconds(self) -> float | None:
+        """Time since the start of the present recording; None while nothing is recorded."""
+        return self._recordings.seconds
+
+    def record(self, path: Path, kind: RecordingKind) -> None:
         """Start a recording; it replaces the present one.
 
         Args:
             path: the video.
             kind: its content.
-            overwrite: whether files that exist may be replaced.
 
         Raises:
-            LivefanError: if the file cannot be written.
+            LivefanError: if the file exists or cannot be written.
         """
-        self._recordings.start(path, kind, self.config.first, overwrite=overwrite)
+        self._recordings.start(path, kind, self.config.first)
 
     def stop_recording(self) -> None:
         """Finish the recording; a message names the file once it is complete."""
         self._recordings.stop()
+
+    def report_saved(self, path: Path, message: str) -> None:
+        """Remember a new file for "Show in folder", and report it; callable from any thread."""
+        self.saved = path
+        self.file_saved.emit(message)
 
     def close(self, timeout: float = 1.0) -> None:
         """End all threads."""
@@ -323,6 +337,10 @@ class Player(QObject):
             waiting, self._newest = self._newest is not None, painted
         if not waiting:
             self.painted.emit()
+
+    def _report_end(self, session: LiveSession, error: str) -> None:
+        with suppress(RuntimeError):  # the window is closed
+            self._ended.emit(session, error)
 
     # Called by signals, in the window's thread.
 

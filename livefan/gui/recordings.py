@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from enum import StrEnum
 from pathlib import Path
 
@@ -29,7 +30,9 @@ class Recordings(QObject):
     changed = pyqtSignal()
     """Emitted when a recording starts or stops."""
     status = pyqtSignal(str)
-    """Emitted with a message for the user when a file is complete or cannot be written."""
+    """Emitted with a message for the user when a file cannot be written."""
+    saved = pyqtSignal(object, str)
+    """Emitted with the file of a complete recording, and a message that names it."""
     _ended = pyqtSignal(object, object)
 
     def __init__(self) -> None:
@@ -37,6 +40,7 @@ class Recordings(QObject):
         self._recorder: Recorder | None = None
         self._last_recorder: Recorder | None = None  # may still be writing
         self._kind = RecordingKind.SHOWN
+        self._started_at = 0.0
         self._ended.connect(self._on_ended)
 
     @property
@@ -44,27 +48,31 @@ class Recordings(QObject):
         """Content of the present recording; None while nothing is recorded."""
         return self._kind if self._recorder is not None else None
 
-    def start(self, path: Path, kind: RecordingKind, model: ModelChoice, *, overwrite: bool = False) -> None:
+    @property
+    def seconds(self) -> float | None:
+        """Time since the start of the present recording; None while nothing is recorded."""
+        return time.monotonic() - self._started_at if self._recorder is not None else None
+
+    def start(self, path: Path, kind: RecordingKind, model: ModelChoice) -> None:
         """Start a recording; it replaces the present one.
 
         Args:
             path: the video.
             kind: its content.
             model: the model that measures the landmarks.
-            overwrite: whether files that exist may be replaced.
 
         Raises:
-            LivefanError: if the file cannot be written.
+            LivefanError: if the file exists or cannot be written.
         """
         self.stop()
         self._kind = kind
         recorder = Recorder(
             path,
             model=model if kind is RecordingKind.CLEAN else None,
-            overwrite=overwrite,
             on_end=lambda end: self._ended.emit(recorder, end),
         )
         self._recorder = self._last_recorder = recorder
+        self._started_at = time.monotonic()
         self.changed.emit()
 
     def stop(self) -> None:
@@ -103,4 +111,4 @@ class Recordings(QObject):
             return
         dropped = self.tr(", {} frames dropped").format(end.left_out) if end.left_out else ""
         text = self.tr("Recorded {} ({} frames, {:.1f} s{})")
-        self.status.emit(text.format(end.path, end.n_frames, end.seconds, dropped))
+        self.saved.emit(end.path, text.format(end.path, end.n_frames, end.seconds, dropped))

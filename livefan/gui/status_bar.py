@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from PyQt6.QtCore import Qt
-from PyQt6.QtWidgets import QApplication, QLabel, QStatusBar
+from PyQt6.QtWidgets import QApplication, QLabel, QSizePolicy, QStatusBar, QToolButton
 
 from livefan.gui.player import Player
+from livefan.gui.transport import clock_text
 from livefan.gui.view import FrameView
 from livefan.live.result import Result
 from livefan.live.session import LiveSession
 
 _GAP_PX = 40
+_RECORDING_COLOUR = "#d73232"
 
 
 class StatusBar(QStatusBar):
@@ -24,9 +26,22 @@ class StatusBar(QStatusBar):
         super().__init__()
         self.message = QLabel()
         self.figures = QLabel()
+        self.recording = QLabel()
+        self.recording.setStyleSheet(f"color: {_RECORDING_COLOUR}; font-weight: bold")
+        self.recording.setToolTip(self.tr("Length of the recording so far"))
+        self.recording.hide()
+        self.show_in_folder = QToolButton()
+        self.show_in_folder.setText(self.tr("Show in folder"))
+        self.show_in_folder.setAutoRaise(True)
+        self.show_in_folder.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.show_in_folder.hide()
         self._notice = notice
         self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        # A long message must not widen the window.
+        self.message.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.addWidget(self.message, stretch=1)
+        self.addWidget(self.show_in_folder)
+        self.addPermanentWidget(self.recording)
         self.addPermanentWidget(self.figures)
 
     def show_text(self, text: str) -> str:
@@ -35,8 +50,15 @@ class StatusBar(QStatusBar):
         text = QApplication.translate("live", text or self._notice)
         self.message.setText(text)
         self.message.setToolTip(text)
+        self.show_in_folder.hide()
         self._make_room()
         return text
+
+    def show_saved(self, text: str) -> None:
+        """Show a message that names a new file, and the button that opens its folder."""
+        self.show_text(text)
+        self.show_in_folder.show()
+        self._make_room()
 
     def clear_notice(self) -> bool:
         """Drop the notice; return whether it was the message shown."""
@@ -45,18 +67,21 @@ class StatusBar(QStatusBar):
 
     def show_figures(self, player: Player, view: FrameView) -> None:
         """Show the frame rates of a camera, the position of a recording, or the size of a photograph."""
+        seconds = player.recorded_seconds
+        self.recording.setVisible(seconds is not None)
+        if seconds is not None:
+            self.recording.setText(self.tr("● {}").format(clock_text(seconds)))
         session = player.session
         if session is None:
             self.figures.setText("")
             return
-        recording = self.tr("● recording    ") if player.recording else ""
         result = view.result
         if result is not None and result.photographs:
-            self.figures.setText(recording + self._photograph_text(result))
+            self.figures.setText(self._photograph_text(result))
         elif result is not None and session.seekable:
-            self.figures.setText(recording + self._recording_text(session, player, result))
+            self.figures.setText(self._recording_text(session, player, result))
         else:
-            self.figures.setText(recording + self._live_text(session, player, view))
+            self.figures.setText(self._live_text(session, player, view))
         self._make_room()
 
     def _photograph_text(self, result: Result) -> str:
@@ -88,4 +113,6 @@ class StatusBar(QStatusBar):
 
     def _make_room(self) -> None:
         needed = self.message.sizeHint().width() + self.figures.sizeHint().width() + _GAP_PX
+        if not self.show_in_folder.isHidden():
+            needed += self.show_in_folder.sizeHint().width()
         self.figures.setVisible(needed < self.width())

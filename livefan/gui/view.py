@@ -6,8 +6,8 @@ import time
 from collections.abc import Sequence
 
 import numpy as np
-from PyQt6.QtCore import QPointF, QRectF, QSize, Qt
-from PyQt6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent, QResizeEvent, QWheelEvent
+from PyQt6.QtCore import QPointF, QRectF, QSize, Qt, QTimer
+from PyQt6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QResizeEvent, QWheelEvent
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
 from livefan.core.rates import RateMeter
@@ -18,6 +18,8 @@ from livefan.live.result import Result
 from livefan.live.view_state import LARGEST_ZOOM, Layout
 
 _GRIP_PX = 14
+_FLASH_MS = 120
+_FLASH_COLOUR = QColor(255, 255, 255, 150)
 _WHEEL_STEP = 1.25
 _WHEEL_NOTCH = 120.0
 
@@ -41,6 +43,7 @@ class FrameView(QWidget):
         self._rate = RateMeter()
         self._dragged: QPointF | None = None
         self._wiping = False
+        self._flashing = False
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(320, 200)
         self.setMouseTracking(True)
@@ -107,12 +110,24 @@ class FrameView(QWidget):
         alone = window is not None and window.isFullScreen()  # the status bar is hidden
         if self.message and (self.result is None or alone):
             self._draw_message(painter)
+        if self._flashing:
+            painter.fillRect(self.rect(), _FLASH_COLOUR)
         painter.end()
         if not self._on_screen and self._painted is not None:
             self._on_screen = True
             if self._painted.is_new:
                 self._rate.tick()
             self._player.gauges.see_painted(self._painted, time.perf_counter())
+
+    def flash(self) -> None:
+        """Lighten the picture for a moment."""
+        self._flashing = True
+        self.update()
+        QTimer.singleShot(_FLASH_MS, self._end_flash)
+
+    def _end_flash(self) -> None:
+        self._flashing = False
+        self.update()
 
     def _draw_message(self, painter: QPainter) -> None:
         font = painter.font()

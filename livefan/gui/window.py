@@ -12,7 +12,7 @@ from PyQt6.QtWidgets import QApplication, QDockWidget, QMainWindow, QVBoxLayout,
 
 from livefan.gui.action_context import ActionContext, Part
 from livefan.gui.actions.application import ShowFullScreen
-from livefan.gui.actions.saving import CopyPicture, Record, Snapshot
+from livefan.gui.actions.saving import CopyPicture, Record, ShowSavedFiles, Snapshot
 from livefan.gui.actions.sources import open_dropped
 from livefan.gui.controls import Controls
 from livefan.gui.dialogs import WindowDialogs
@@ -45,7 +45,8 @@ class MainWindow(QMainWindow):
     Args:
         overrides: source and settings from the command line; without a source the window waits for one.
         settings: where preferences are kept; by default the user's settings.
-        pictures: folder of snapshots and recordings; by default the user's folder of pictures.
+        pictures: folder of snapshots; by default the user's folder of pictures.
+        videos: folder of recordings; by default the user's folder of videos.
     """
 
     _copied = pyqtSignal(QImage)
@@ -56,6 +57,7 @@ class MainWindow(QMainWindow):
         *,
         settings: QSettings | None = None,
         pictures: Path | None = None,
+        videos: Path | None = None,
     ) -> None:
         super().__init__()
         overrides = overrides or CliOverrides()
@@ -68,7 +70,8 @@ class MainWindow(QMainWindow):
         self.context = ActionContext(
             player=self.player,
             preferences=preferences,
-            pictures=pictures or _pictures_folder(),
+            pictures=pictures or _folder(QStandardPaths.StandardLocation.PicturesLocation),
+            videos=videos or _folder(QStandardPaths.StandardLocation.MoviesLocation),
             theme=preferences.theme(overrides),
             window=self,
             picture=self.view,
@@ -133,7 +136,9 @@ class MainWindow(QMainWindow):
 
     def _connect(self) -> None:
         self.player.status.connect(self._show_message)
+        self.player.file_saved.connect(self._show_saved)
         self.player.changed.connect(self._show_state)
+        self.status_bar.show_in_folder.clicked.connect(lambda: self.context.run(ShowSavedFiles()))
         self.transport.sought.connect(self.player.seek)
         self._copied.connect(self._copy)
         QShortcut(Qt.Key.Key_Escape, self, self._leave_full_screen)
@@ -236,6 +241,10 @@ class MainWindow(QMainWindow):
     def _show_message(self, text: str) -> None:
         self.view.show_message(self.status_bar.show_text(text))
 
+    def _show_saved(self, text: str) -> None:
+        self.view.show_message(text)
+        self.status_bar.show_saved(text)
+
     def _clear_notice(self) -> None:
         if self.status_bar.clear_notice():
             self._show_message("")
@@ -317,8 +326,8 @@ class MainWindow(QMainWindow):
         super().closeEvent(event)
 
 
-def _pictures_folder() -> Path:
-    return Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation))
+def _folder(location: QStandardPaths.StandardLocation) -> Path:
+    return Path(QStandardPaths.writableLocation(location))
 
 
 def _to_image(pixels: np.ndarray) -> QImage:

@@ -25,7 +25,7 @@ def images(tmp_path: Path, photo: np.ndarray) -> Path:
 def drive(qtbot: QtBot, tmp_path: Path) -> Iterator[Driven]:
     """Opens windows with settings of their own and closes them after the test."""
     settings = QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat)
-    driven = Driven(qtbot, settings, tmp_path / "pictures", [])
+    driven = Driven(qtbot, settings, tmp_path / "pictures", tmp_path / "videos", [])
     yield driven
     for window in driven.windows:
         window.close()

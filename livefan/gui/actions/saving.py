@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 import cv2
 import numpy as np
@@ -13,8 +12,8 @@ from PyQt6.QtCore import QCoreApplication
 from livefan.core.errors import LivefanError
 from livefan.core.files import atomic_write
 from livefan.gui.action_context import Action, ActionContext, Part
+from livefan.gui.player import Player
 from livefan.gui.recordings import RecordingKind
-from livefan.live.recorder import data_beside
 
 
 @dataclass(frozen=True)
@@ -29,9 +28,10 @@ class Snapshot(Action):
 
     def act(self, context: ActionContext) -> None:
         """Save the picture in a thread; a message names the file."""
-        player, path = context.player, self.path or context.new_file(".png")
-        if not player.draw_full_size(lambda pixels: player.status.emit(_save_picture(pixels, path))):
+        player, path = context.player, self.path or context.new_picture()
+        if not player.draw_full_size(lambda pixels: _save_picture(pixels, path, player)):
             raise LivefanError(_tr("Nothing to save: no picture is shown."))
+        context.picture.flash()
 
 
 class CopyPicture(Action):
@@ -50,50 +50,47 @@ class Record(Action):
     Attributes:
         kind: the picture as shown, or the clean frames with their landmarks.
         on: start or stop.
-        path: the video; by default the user is asked.
-        overwrite: whether files that exist may be replaced.
+        path: the video; by default a new file in the folder of videos.
     """
 
     redraws = Part.CONTROLS
     kind: RecordingKind
     on: bool = True
     path: Path | None = None
-    overwrite: bool = field(default=False, kw_only=True)
-
-    def ask(self, context: ActionContext) -> Self | None:
-        """Ask for the file, and whether data files beside it may be replaced."""
-        if not self.on or self.path is not None:
-            return self
-        path = context.dialogs.choose_recording(context.new_file(".mp4"))
-        if path is None:
-            return None
-        there = [data for data in data_beside(path) if data.exists()]
-        if self.kind is RecordingKind.CLEAN and there and not context.dialogs.confirm_replacing(there):
-            return None
-        return replace(self, path=path, overwrite=True)
 
     def act(self, context: ActionContext) -> None:
         """Start or stop the recorder."""
-        if not self.on or self.path is None:
+        if not self.on:
             context.player.stop_recording()
             return
+        path = self.path or context.new_video()
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            context.player.record(self.path, self.kind, overwrite=self.overwrite)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            context.player.record(path, self.kind)
         except (OSError, LivefanError) as error:
             raise LivefanError(_tr("Cannot record: {}").format(error)) from error
-        context.player.status.emit(_tr("Recording to {}").format(self.path))
+        context.player.status.emit(_tr("Recording to {}").format(path))
 
 
-def _save_picture(pixels: np.ndarray, path: Path) -> str:
-    """Write a ``.png`` file; return the message for the user."""
+class ShowSavedFiles(Action):
+    """Open the folder of the last snapshot or recording in the file manager."""
+
+    def act(self, context: ActionContext) -> None:
+        """Open the folder."""
+        if context.player.saved is not None:
+            context.dialogs.show_folder(context.player.saved.parent)
+
+
+def _save_picture(pixels: np.ndarray, path: Path, player: Player) -> None:
+    """Write a ``.png`` file and report it; runs in a thread."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as partial:
             partial.write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
     except (OSError, LivefanError) as error:
-        return _tr("Snapshot not saved: {}").format(error)
-    return _tr("Saved {}").format(path)
+        player.status.emit(_tr("Snapshot not saved: {}").format(error))
+        return
+    player.report_saved(path, _tr("Saved {}").format(path))
 
 
 def _tr(text: str) -> str:
