@@ -1,17 +1,21 @@
-"""What travels through livefan: a frame of a source, and the faces found on it."""
+"""The data that flow through livefan: a frame of a source, and the faces found on it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+import time
+from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from livefan.core.errors import LivefanError
 
 Damage = Literal["", "gap", "errors"]
-"""What is wrong with a frame of a recording: nothing, frames lost right before it, or shown with errors."""
+"""Damage of a frame of a recording: none, frames lost right before it, or decoding errors on it."""
+
+_EXPECTED = "pass a (height, width, 3) uint8 array in BGR order, a grey or BGRA one, or a PIL image"
 
 
 @dataclass(frozen=True)
@@ -19,23 +23,33 @@ class Frame:
     """One picture of a source.
 
     Attributes:
-        image: ``(height, width, 3)`` uint8, BGR.
-        index: number of the frame in its source, from 0; for a live source frames that were
-            dropped are counted too.
-        captured_at: when it was captured, in seconds of :func:`time.perf_counter`.
-        source_time: its place on the source's own clock in seconds: the presentation timestamp of a
-            recording, the time since the first frame of a live source.
-        timestamp: of a recording, the exact presentation timestamp in seconds of the file's own
-            clock; a whole number of its source's ``time_base``.
-        damage: of a recording, what could not be read at this place.
+        image: ``(height, width, 3)`` uint8 BGR; :func:`as_bgr` lists the other kinds that are accepted.
+        index: number of the frame in its source, from 0. Dropped frames of a live source count.
+        captured_at: time of capture in seconds of :func:`time.perf_counter`; by default the present.
+        source_time: time on the clock of the source in seconds: the presentation timestamp of a recording,
+            or the time since the first frame of a live source. By default ``captured_at``.
+        timestamp: exact presentation timestamp of a frame of a recording in seconds of the file's own clock,
+            a multiple of the ``time_base`` of its source.
+        damage: damage of a frame of a recording.
+
+    Examples:
+        >>> import livefan
+        >>> import numpy as np
+        >>> frame = livefan.Frame(np.zeros((480, 640, 3), np.uint8), index=30, source_time=1.0)
+        >>> frame.image.shape
+        (480, 640, 3)
     """
 
     image: np.ndarray
-    index: int
-    captured_at: float
-    source_time: float
+    index: int = 0
+    captured_at: float = field(default_factory=time.perf_counter)
+    source_time: float = math.nan
     timestamp: Fraction | None = None
     damage: Damage = ""
+
+    def __post_init__(self) -> None:
+        if math.isnan(self.source_time):
+            object.__setattr__(self, "source_time", self.captured_at)
 
 
 @dataclass(frozen=True)
@@ -43,14 +57,19 @@ class Face:
     """A face on a frame.
 
     Attributes:
-        track_id: the same number for the same face on later frames, from 1.
-        box_px: ``(4,)`` float64: left, top, right, bottom of the landmarks in image pixels.
+        track_id: id of the face, the same on later frames, from 1.
+        box_px: ``(4,)`` float64 bounding box of the landmarks: left, top, right, bottom in image pixels.
         points_px: ``(n, 2)`` float64 landmarks ``(x, y)`` in image pixels, pixel centres at integers.
-        confidence: ``(n,)`` float64 in [0, 1], one a landmark.
-        spread_px: ``(n,)`` float64, how far the heatmap of each is spread, in image pixels; None where
-            that is not known.
-        raw_points_px: ``(n, 2)`` float64 landmarks as they were measured, before any filter; None where
-            that is not known.
+        confidence: ``(n,)`` float64 confidence of each landmark, in [0, 1].
+        sigma_px: ``(n,)`` float64 width of the heatmap of each landmark in image pixels; None if unknown.
+        raw_points_px: ``(n, 2)`` float64 landmarks as measured, before the filter; None if unknown.
+
+    Examples:
+        >>> import cv2, livefan
+        >>> with livefan.Pipeline() as pipeline:
+        ...     (face,) = pipeline.process_image(cv2.imread("photo.jpg"))
+        >>> face.track_id, face.points_px.shape, face.confidence.shape
+        (1, (68, 2), (68,))
     """
 
     track_id: int
@@ -61,21 +80,25 @@ class Face:
     raw_points_px: np.ndarray | None = None
 
 
-def as_bgr(image: np.ndarray, name: str = "image") -> np.ndarray:
-    """An image as contiguous ``(height, width, 3)`` uint8 BGR; grey, BGRA and 16 bits are converted.
+def as_bgr(image: Any, name: str = "image") -> np.ndarray:
+    """Return an image as a contiguous ``(height, width, 3)`` uint8 BGR array.
 
     Args:
-        name: what to call the image in an error.
+        image: an array of shape ``(height, width)`` or ``(height, width, channels)`` with 1 (grey), 3 (BGR)
+            or 4 (BGRA) channels, of unsigned integers with 8 or 16 bits in any byte order and memory layout;
+            or a PIL image of any mode.
+        name: name of the image in an error.
 
     Raises:
-        LivefanError: if it has no pixels, or another shape or type.
+        LivefanError: if the image has no pixels, or another shape or type.
     """
-    if not isinstance(image, np.ndarray) or image.ndim not in (2, 3) or image.size == 0:
-        raise LivefanError(f"{name}: not an image with pixels, but of shape {np.shape(image)}")
-    if image.dtype == np.uint16:
-        image = (image >> 8).astype(np.uint8)
-    if image.dtype != np.uint8:
-        raise LivefanError(f"{name}: pixels are {image.dtype}; uint8 or uint16 is needed")
+    if hasattr(image, "getbands") and hasattr(image, "convert"):  # a PIL image, without importing PIL
+        image = np.asarray(image.convert("RGB"))[..., ::-1]
+    if not isinstance(image, np.ndarray):
+        raise LivefanError(f"{name}: a {type(image).__name__} is not an image; {_EXPECTED}")
+    if image.ndim not in (2, 3) or image.size == 0:
+        raise LivefanError(f"{name}: an array of shape {image.shape} is not an image; {_EXPECTED}")
+    image = _as_uint8(image, name)
     if image.ndim == 2:
         image = image[..., None]
     channels = image.shape[2]
@@ -84,5 +107,19 @@ def as_bgr(image: np.ndarray, name: str = "image") -> np.ndarray:
     elif channels == 4:
         image = image[..., :3]
     elif channels != 3:
-        raise LivefanError(f"{name}: has {channels} channels; grey, BGR or BGRA is needed")
+        raise LivefanError(f"{name}: {channels} channels in shape {image.shape}; {_EXPECTED}")
     return np.ascontiguousarray(image)
+
+
+def _as_uint8(image: np.ndarray, name: str) -> np.ndarray:
+    if image.dtype == np.uint8:
+        return image
+    if image.dtype.kind == "u" and image.dtype.itemsize == 2:  # also of the other byte order
+        return (image >> 8).astype(np.uint8)
+    if image.dtype.kind == "f":
+        # A range of 0 to 1 or 0 to 255 cannot be told from the type, and a guess fails on dark images.
+        raise LivefanError(
+            f"{name}: pixels are {image.dtype}, of unknown range; scale them to 0 to 255 and convert them "
+            "with .astype(numpy.uint8)"
+        )
+    raise LivefanError(f"{name}: pixels are {image.dtype}; convert them to uint8 or uint16")

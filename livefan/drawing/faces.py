@@ -38,6 +38,11 @@ class OverlayStyle:
         outline_colour: colour of the outlines.
         box_colour: colour of boxes and mesh.
         sure, unsure: colours of landmarks with confidence one and zero; others get a mixture.
+
+    Examples:
+        >>> import livefan
+        >>> livefan.OverlayStyle(mesh=True).having(boxes=False, ids=False).boxes
+        False
     """
 
     outlines: bool = True
@@ -72,6 +77,14 @@ def draw_faces(
 
     Raises:
         LivefanError: if OpenCV cannot draw on the image in place.
+
+    Examples:
+        >>> import cv2, livefan
+        >>> image = cv2.imread("photo.jpg")
+        >>> with livefan.Pipeline() as pipeline:
+        ...     livefan.draw_faces(image, pipeline.process_image(image), pipeline.scheme)
+        >>> cv2.imwrite("drawn.png", image)
+        True
     """
     _check_canvas(image)
     style = style or OverlayStyle()

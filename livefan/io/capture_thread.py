@@ -52,6 +52,12 @@ class CaptureThread:
         epoch: of the last frame returned by :meth:`get`; rises when frames do not follow each other.
         position: ``source_time`` of the last frame returned by :meth:`get`.
         error: the failure that ended the reading; raised by :meth:`get` after the last frame.
+
+    Examples:
+        >>> import livefan
+        >>> with livefan.CaptureThread(livefan.open_source("clip.mp4"), paced=False) as capture:
+        ...     print([frame.index for frame in capture])
+        [0, 1, 2]
     """
 
     def __init__(

@@ -37,6 +37,12 @@ def open_source(
 
     Raises:
         LivefanError: if the source does not exist or cannot be read.
+
+    Examples:
+        >>> import livefan
+        >>> with livefan.open_source("clip.mp4") as source:
+        ...     print(next(iter(source)).image.shape)
+        (360, 640, 3)
     """
     if isinstance(spec, int):
         return Camera(spec, size)

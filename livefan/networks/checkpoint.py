@@ -94,6 +94,11 @@ def load_weights(
 
     Raises:
         LivefanError: if the file is missing, a pickle, damaged, of another architecture or scheme.
+
+    Examples:
+        >>> import livefan
+        >>> livefan.load_weights("mobilefan-half-300w").scheme.name
+        '300w-68'
     """
     file = read_weight_file(name_or_path)
     path, info, landmarks = file.path, file.info, file.scheme

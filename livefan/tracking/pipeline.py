@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from livefan.core.arguments import checked_integer, checked_number, checked_type
 from livefan.core.boxes import bounding_box
 from livefan.core.crop import Crop, upright_crop
+from livefan.core.errors import LivefanError
 from livefan.core.frame import Face, Frame, as_bgr
 from livefan.core.landmarks import LandmarkScheme
 from livefan.core.resources import DEFAULT_WEIGHTS
@@ -53,17 +55,24 @@ class Pipeline:
 
     Args:
         weights: name or path of a checkpoint, or a network that a runtime has loaded.
-        smoothing: strength of the Kalman filter of the landmarks, from 0 (none) to 1. May be changed at any
-            time.
-        max_faces: largest number of tracked faces.
-        detect_every: seconds between two detections while some faces are tracked.
+        smoothing: strength of the Kalman filter of the landmarks, from 0 (none) to 1.
+        max_faces: largest number of tracked faces, at least 1.
+        detect_every: seconds between two detections while some faces are tracked, at least 0.
         smoother: noise model of the filter.
         background: run the detector in a thread.
         runtime: runtime of a checkpoint. The default is the fastest one that agrees with torch.
         log: receives a message if the choice of the runtime takes seconds, as on first use.
 
     Raises:
-        LivefanError: if the weights cannot be loaded.
+        LivefanError: if the weights cannot be loaded, or an argument has a wrong type or is out of range.
+
+    Examples:
+        >>> import livefan
+        >>> with livefan.Pipeline(max_faces=1) as pipeline, livefan.open_source("clip.mp4") as source:
+        ...     for frame in source:
+        ...         faces = pipeline.process(frame)
+        >>> faces[0].points_px.shape
+        (68, 2)
     """
 
     def __init__(
@@ -78,15 +87,25 @@ class Pipeline:
         runtime: RuntimeChoice | None = None,
         log: Callable[[str], None] = lambda text: None,
     ) -> None:
-        self.runtime = weights if isinstance(weights, Runtime) else open_runtime(weights, runtime, log=log)
         self.smoothing = smoothing
-        self.max_faces = max_faces
-        self.detect_every = detect_every
+        self.max_faces = checked_integer("max_faces", max_faces, 1)
+        self.detect_every = checked_number("detect_every", detect_every, 0.0)
+        _check_types(weights, smoother, background, runtime)
+        self.runtime = weights if isinstance(weights, Runtime) else open_runtime(weights, runtime, log=log)
         self._smoother = smoother
         self._detection_to_crop = load_detection_to_crop()
         self._schedule = DetectionSchedule(background=background)
         self._next_id = 1
         self.reset()
+
+    @property
+    def smoothing(self) -> float:
+        """Strength of the Kalman filter of the landmarks, from 0 (none) to 1; may be changed at any time."""
+        return self._smoothing
+
+    @smoothing.setter
+    def smoothing(self, strength: float) -> None:
+        self._smoothing = checked_number("smoothing", strength, 0.0, 1.0)
 
     @property
     def scheme(self) -> LandmarkScheme:
@@ -143,6 +162,11 @@ class Pipeline:
         Raises:
             LivefanError: if the image of the frame is empty or of an unusable type.
         """
+        if not isinstance(frame, Frame):
+            raise LivefanError(
+                f"process: a {type(frame).__name__} is not a Frame; pass livefan.Frame(image), or call "
+                "process_image(image) for a single image"
+            )
         image = as_bgr(frame.image, f"frame {frame.index}")
         if frame.source_time < self._time:
             self.reset()
@@ -155,11 +179,20 @@ class Pipeline:
         """Return the faces of a single image, unsmoothed.
 
         Args:
-            image: ``(height, width, 3)`` uint8 BGR.
+            image: ``(height, width, 3)`` uint8 BGR, or another kind that :func:`livefan.core.frame.as_bgr`
+                accepts.
 
         Raises:
             LivefanError: if the image is empty or of an unusable type.
+
+        Examples:
+            >>> import cv2, livefan
+            >>> with livefan.Pipeline() as pipeline:
+            ...     faces = pipeline.process_image(cv2.imread("photo.jpg"))
+            >>> len(faces)
+            1
         """
+        image = as_bgr(image)
         self.reset()
         faces = self.process(Frame(image, 0, 0.0, 0.0))
         for attempt in range(1, 3):
@@ -264,3 +297,17 @@ class Pipeline:
             located.sigma_px,
             located.points_px,
         )
+
+
+def _check_types(
+    weights: Weights | Runtime | str | Path,
+    smoother: SmootherSettings | None,
+    background: bool,
+    runtime: RuntimeChoice | None,
+) -> None:
+    """Raise a LivefanError for an argument of :class:`Pipeline` of a wrong type."""
+    if not hasattr(weights, "model"):  # Weights are not imported here: they need torch
+        checked_type("weights", weights, str, Path, Runtime)
+    checked_type("smoother", smoother, SmootherSettings, type(None))
+    checked_type("background", background, bool)
+    checked_type("runtime", runtime, RuntimeChoice, type(None))

@@ -1,3 +1,4 @@
+import math
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from livefan.core.boxes import iou
 from livefan.core.crop import Crop, upright_crop
 from livefan.core.errors import LivefanError
-from livefan.core.frame import Face, Frame, as_bgr
+from livefan.core.frame import Face, Frame
 from livefan.core.landmarks import IBUG_68
 from livefan.detection.detection_to_crop import load_detection_to_crop
 from livefan.detection.detector import FULL_RANGE, Detection, FaceDetector
@@ -396,19 +397,41 @@ def test_tiny_images_hold_no_face(pipeline: Pipeline, size: tuple[int, int]):
 
 
 @pytest.mark.parametrize(
-    "image",
+    ("arguments", "message"),
     [
-        np.zeros((0, 0, 3), np.uint8),
-        np.zeros((4, 4, 3), np.float32),
-        np.zeros((4, 4, 2), np.uint8),
-        np.zeros(4, np.uint8),
-        None,
+        ({"smoothing": 5}, "smoothing=5: pass a number from 0 to 1"),
+        ({"smoothing": "strong"}, "smoothing='strong': pass a number from 0 to 1"),
+        ({"smoothing": math.nan}, "smoothing=nan: pass a number from 0 to 1"),
+        ({"max_faces": -1}, "max_faces=-1: pass an integer of at least 1"),
+        ({"max_faces": 2.5}, "max_faces=2.5: pass an integer of at least 1"),
+        ({"detect_every": -0.1}, "detect_every=-0.1: pass a number of at least 0"),
+        ({"weights": 5}, "weights=5: pass a str or Path or Runtime"),
+        ({"smoother": 0.5}, "smoother=0.5: pass a SmootherSettings or None"),
+        ({"background": "yes"}, "background='yes': pass a bool"),
+        ({"runtime": "openvino"}, "runtime='openvino': pass a RuntimeChoice or None"),
     ],
-    ids=["empty", "float", "two channels", "flat", "none"],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_what_is_no_image_is_refused_by_name(image: np.ndarray):
-    with pytest.raises(LivefanError, match="frame 7"):
-        as_bgr(image, "frame 7")
+def test_wrong_arguments_give_an_error_that_names_them(arguments: dict[str, object], message: str):
+    with pytest.raises(LivefanError) as error:
+        Pipeline(**arguments)
+    assert str(error.value) == message
+
+
+def test_wrong_strength_of_smoothing_is_refused_later_too(pipeline: Pipeline):
+    with pytest.raises(LivefanError, match="smoothing=-1"):
+        pipeline.smoothing = -1
+    assert pipeline.smoothing == 0.5
+
+
+def test_image_instead_of_a_frame_gives_an_error_with_advice(pipeline: Pipeline, photo: np.ndarray):
+    with pytest.raises(LivefanError, match="process_image"):
+        pipeline.process(photo)
+
+
+def test_frames_without_times_are_tracked(pipeline: Pipeline, photo: np.ndarray):
+    ids = [[face.track_id for face in pipeline.process(Frame(photo, index))] for index in range(3)]
+    assert ids == [[1]] * 3
 
 
 def test_a_blurred_face_has_a_wider_spread_in_image_pixels(
