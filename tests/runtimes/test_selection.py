@@ -504,7 +504,7 @@ def test_a_network_whose_heatmaps_are_values_finds_the_face_on_every_runtime(
 
 
 @pytest.mark.parametrize("choice", [OPENVINO, RuntimeChoice("torch", "float32")], ids=["openvino", "torch"])
-@pytest.mark.parametrize("size", [192, 256])
+@pytest.mark.parametrize("size", [160, 256])
 def test_weights_of_another_size_of_crops_find_the_same_face(
     size: int, choice: RuntimeChoice, weights: Weights, photo: np.ndarray, face: Face, tmp_path: Path
 ):
