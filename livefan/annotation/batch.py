@@ -13,10 +13,13 @@ import traceback
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from livefan.annotation.annotate import AnnotationResult, annotate, done_before
+from livefan.annotation.fingerprint import files_of
+from livefan.annotation.folder_lock import locked
 from livefan.annotation.outputs import Outputs
 from livefan.annotation.settings import AnnotationSettings
 from livefan.core.errors import LivefanError
@@ -44,6 +47,7 @@ class Outcome:
         problem: reason of a failure, one line; else empty.
         took: seconds of work.
         trace: traceback of a failure; else empty.
+        log: messages that livefan logged during the task, in another process.
     """
 
     recording: str
@@ -51,6 +55,7 @@ class Outcome:
     problem: str = ""
     took: float = 0.0
     trace: str = ""
+    log: tuple[str, ...] = ()
 
     @property
     def failed(self) -> bool:
@@ -61,16 +66,52 @@ class Outcome:
 def run_task(task: Task) -> Outcome:
     """Annotate one recording of a batch. An error becomes the outcome, so that the batch continues."""
     begun = time.perf_counter()
-    try:
-        if not task.overwrite and done_before(task.recording, task.outputs, task.settings):
+    with _collected_log() as log:
+        try:
+            result = _annotate_anew(task)
+            problem = trace = ""
+        except Exception as error:
+            result, problem, trace = None, _one_line(task, error), traceback.format_exc()
+    took = time.perf_counter() - begun if result or problem else 0.0
+    return Outcome(task.recording, result, problem, took, trace, tuple(log))
+
+
+def _annotate_anew(task: Task) -> AnnotationResult | None:
+    """Annotate a recording, or return None if that is done already."""
+    if not task.overwrite and all(path.exists() for path in task.outputs):
+        if done_before(task.recording, task.outputs, task.settings):
             if task.outputs.placing:  # an earlier process died while it removed its work folder
                 task.outputs.clear()
-            return Outcome(task.recording)
-        result = annotate(task.recording, task.outputs, task.settings, overwrite=task.overwrite)
-    except Exception as error:
-        took = time.perf_counter() - begun
-        return Outcome(task.recording, None, _one_line(task, error), took, traceback.format_exc())
-    return Outcome(task.recording, result, took=time.perf_counter() - begun)
+            return None
+        if not task.outputs.placing:
+            raise LivefanError(_reason_to_overwrite(task))
+    return annotate(task.recording, task.outputs, task.settings, overwrite=task.overwrite)
+
+
+def _reason_to_overwrite(task: Task) -> str:
+    """Return why existing outputs do not count as done, and what to do."""
+    written = task.outputs.metadata.stat().st_mtime
+    if any(file.stat().st_mtime > written for file in files_of(task.recording)):
+        reason = f"the recording changed after {task.outputs.metadata.name} was written"
+    else:
+        reason = "its outputs exist already, from other settings, another recording or another version"
+    return f"{task.recording}: {reason}; add --overwrite to annotate it again"
+
+
+@contextmanager
+def _collected_log() -> Iterator[list[str]]:
+    """Collect livefan's log, which a worker process cannot write to the log of the command."""
+    lines: list[str] = []
+    collector, logger = logging.Handler(), logging.getLogger("livefan")
+    collector.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
+    level = logger.level
+    logger.addHandler(collector)
+    logger.setLevel(logging.INFO)
+    try:
+        yield lines
+    finally:
+        logger.setLevel(level)
+        logger.removeHandler(collector)
 
 
 def _one_line(task: Task, error: Exception) -> str:
@@ -79,8 +120,10 @@ def _one_line(task: Task, error: Exception) -> str:
     return f"{task.recording}: {type(error).__name__}: {error}".splitlines()[0]
 
 
-def log_failure(outcome: Outcome) -> None:
-    """Write the reason and the traceback of a failed task to the log."""
+def log_outcome(outcome: Outcome) -> None:
+    """Write the messages of a task to the log, and the reason and the traceback of a failure."""
+    for line in outcome.log:
+        _log.info("%s: %s", outcome.recording, line)
     if outcome.failed:
         _log.error("%s", "\n".join(part.rstrip() for part in (outcome.problem, outcome.trace) if part))
 
@@ -91,8 +134,31 @@ def run_batch(tasks: Sequence[Task], jobs: int) -> Iterator[Outcome]:
     A worker that dies costs only the recording that it works on.
 
     Raises:
-        LivefanError: if no worker process can start.
+        LivefanError: if no worker process can start, or another batch writes to the same folder.
     """
+    with locked_folders(tasks):
+        yield from _run_in_workers(tasks, jobs)
+
+
+def best_jobs() -> int:
+    """Return the best number of recordings to annotate at a time: one annotation keeps two cores busy."""
+    return max(1, (os.cpu_count() or 1) // 2)
+
+
+@contextmanager
+def locked_folders(tasks: Sequence[Task]) -> Iterator[None]:
+    """Lock the output folders of a batch, so that no other batch writes to them.
+
+    Raises:
+        LivefanError: if another batch has locked one of them.
+    """
+    with ExitStack() as locks:
+        for folder in sorted({task.outputs.base.parent for task in tasks}):
+            locks.enter_context(locked(folder))
+        yield
+
+
+def _run_in_workers(tasks: Sequence[Task], jobs: int) -> Iterator[Outcome]:
     waiting: queue.SimpleQueue[Task] = queue.SimpleQueue()
     for task in tasks:
         waiting.put(task)
@@ -109,7 +175,7 @@ def run_batch(tasks: Sequence[Task], jobs: int) -> Iterator[Outcome]:
             outcome = _get(ready)
             if isinstance(outcome, BaseException):
                 raise outcome
-            log_failure(outcome)
+            log_outcome(outcome)
             yield outcome
     finally:
         stopping.set()

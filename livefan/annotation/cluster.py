@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from livefan.annotation.batch import Outcome, Task, log_failure, run_task
+from livefan.annotation.batch import Outcome, Task, locked_folders, log_outcome, run_task
 from livefan.core.errors import LivefanError
 
 CONNECT_S = 10
@@ -22,7 +22,8 @@ def run_on_cluster(tasks: Sequence[Task], address: str) -> Iterator[Outcome]:
         address: address of the scheduler, such as ``tcp://10.0.0.5:8786``.
 
     Raises:
-        LivefanError: if dask.distributed is not installed or no scheduler answers.
+        LivefanError: if dask.distributed is not installed or no scheduler answers, or another batch writes to
+            the same folder.
     """
     try:
         import distributed
@@ -34,7 +35,7 @@ def run_on_cluster(tasks: Sequence[Task], address: str) -> Iterator[Outcome]:
         )
     except (OSError, ValueError, TimeoutError) as error:
         raise LivefanError(f"{address}: no Dask scheduler answers there; start one or check it") from error
-    with client:
+    with client, locked_folders(tasks):
         # Not pure: Dask must not return an earlier result for a recording that changed.
         futures = client.map(run_task, list(tasks), pure=False)
         task_of: dict[Any, Task] = dict(zip(futures, tasks, strict=True))
@@ -45,5 +46,5 @@ def run_on_cluster(tasks: Sequence[Task], address: str) -> Iterator[Outcome]:
             except Exception as error:  # several workers died, or one cannot run livefan
                 name = task_of[future].recording
                 outcome = Outcome(name, problem=f"{name}: {type(error).__name__}: {error}".splitlines()[0])
-            log_failure(outcome)
+            log_outcome(outcome)
             yield outcome

@@ -15,10 +15,12 @@ from clips import shrunk, write_recording
 
 import livefan
 from livefan.annotation import batch
-from livefan.annotation.batch import Outcome, Task, run_batch
+from livefan.annotation.batch import Outcome, Task, best_jobs, run_batch
+from livefan.annotation.folder_lock import locked
 from livefan.annotation.outputs import Outputs
 from livefan.annotation.settings import AnnotationSettings
 from livefan.cli.main import main
+from livefan.runtimes.base import RuntimeChoice
 
 
 def test_folder_is_annotated_and_failures_are_reported(
@@ -55,8 +57,52 @@ def test_output_of_other_settings_does_not_count_as_done(tmp_path: Path, talks: 
     assert batch.run_task(task).result
     assert batch.run_task(task) == Outcome(task.recording)
     other = Task(task.recording, task.outputs, AnnotationSettings(max_faces=2))
-    assert "exists already; add --overwrite" in batch.run_task(other).problem
+    problem = batch.run_task(other).problem
+    assert problem.startswith(f"{task.recording}: its outputs exist already, from other settings, ")
+    assert problem.endswith("; add --overwrite to annotate it again")
     assert batch.run_task(Task(other.recording, other.outputs, other.settings, overwrite=True)).result
+
+
+def test_recording_that_changed_is_named_as_changed(tmp_path: Path, talks: Path):
+    recording = shutil.copy(talks / "a2.mp4", tmp_path)
+    task = Task(str(recording), Outputs(tmp_path / "x", None), AnnotationSettings())
+    assert batch.run_task(task).result
+    later = task.outputs.metadata.stat().st_mtime + 1
+    os.utime(recording, (later, later))
+    problem = batch.run_task(task).problem
+    assert problem == (
+        f"{recording}: the recording changed after x.livefan.json was written; "
+        "add --overwrite to annotate it again"
+    )
+
+
+def test_log_has_the_runtime_that_a_worker_chose(
+    tmp_path: Path, talks: Path, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level("INFO", "livefan")
+    settings = AnnotationSettings(runtime=RuntimeChoice("openvino", "float32"))
+    (outcome,) = run_batch([Task(str(talks / "a2.mp4"), Outputs(tmp_path / "x", None), settings)], 1)
+    assert not outcome.failed
+    lines = [record.getMessage() for record in caplog.records]
+    weights = "mobilefan-300w.safetensors: runtime openvino, precision float32, CPU threads 1"
+    assert f"{talks / 'a2.mp4'}: {weights}" in lines
+
+
+def test_second_batch_into_a_folder_is_refused(
+    tmp_path: Path, talks: Path, capsys: pytest.CaptureFixture[str]
+):
+    arguments = ["annotate", str(talks), "-o", str(tmp_path), "--no-video", "--quiet"]
+    with locked(tmp_path):
+        assert main(arguments) == 2
+    message = f"{tmp_path}: another livefan is at work here; wait for it, stop it, or choose another OUT"
+    assert capsys.readouterr().err == f"livefan: {message}\n"
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("cores", "jobs"), [(1, 1), (2, 1), (3, 1), (8, 4), (None, 1)])
+def test_half_of_the_cores_are_used_by_default(monkeypatch: pytest.MonkeyPatch, cores: int | None, jobs: int):
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    assert best_jobs() == jobs
 
 
 @pytest.mark.parametrize("died_clearing", [False, True])

@@ -91,9 +91,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     work.add_argument(
         "--jobs",
         type=int,
-        default=1,
         metavar="N",
-        help="number of recordings to annotate at a time (0: one for each core; default: 1)",
+        help="number of recordings to annotate at a time (0: one for each core; default: half of the cores, "
+        "because one annotation keeps two busy)",
     )
     work.add_argument(
         "--scheduler",
@@ -137,7 +137,7 @@ def _settings(arguments: argparse.Namespace, out: Path, *, many: bool) -> Annota
     worst = KNOWN[codec].worst
     if arguments.quality is not None and not 0 <= arguments.quality <= worst:
         raise LivefanError(f"--quality {arguments.quality}: {codec} takes 0 to {worst}")
-    if arguments.jobs < 0:
+    if (arguments.jobs or 0) < 0:
         raise LivefanError(f"--jobs {arguments.jobs}: give a number of processes, or 0 for one on each core")
     threads = arguments.threads or (1 if many else spare_threads())
     return AnnotationSettings(
@@ -223,14 +223,15 @@ def _tasks(
 
 
 def _run_batch(tasks: Sequence[Task], arguments: argparse.Namespace) -> int:
-    from livefan.annotation.batch import run_batch, summary
+    from livefan.annotation.batch import best_jobs, run_batch, summary
     from livefan.annotation.cluster import run_on_cluster
 
     outcomes: list[Outcome] = []
     if arguments.scheduler:
         ready = run_on_cluster(tasks, arguments.scheduler)
     else:
-        ready = run_batch(tasks, arguments.jobs or os.cpu_count() or 1)
+        cores = os.cpu_count() or 1
+        ready = run_batch(tasks, best_jobs() if arguments.jobs is None else arguments.jobs or cores)
     with Progress("annotating", "recording", total=len(tasks), quiet=arguments.quiet) as progress:
         for outcome in ready:
             outcomes.append(outcome)
