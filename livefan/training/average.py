@@ -1,9 +1,9 @@
-"""Average the weights of several networks of one descent, all of them, or where that helps.
+"""Average the weights of several networks that were trained from the same initial weights.
 
-Greedy soup (Wortsman et al., "Model soups", arXiv 2203.05482): beginning with the best network, each
-further one is averaged in if the validation error falls, in the order of their own errors. The mean of a
-network before and after it learnt something else keeps much of both (Wortsman et al., arXiv 2109.01903),
-which an error on faces of the first kind alone would not show.
+The greedy soup (Wortsman et al., "Model soups", arXiv 2203.05482) starts with the best network. Further
+networks are added in the order of their own errors, each only if the validation error falls. The mean of a
+network before and after fine-tuning keeps much of both (Wortsman et al., arXiv 2109.01903). Validation faces
+of the first kind alone do not show this, so all candidates can be averaged without selection too.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from livefan.training.engine import validate
 
 
 def mean_state(states: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """The mean of state dicts, tensor by tensor, batch-norm statistics included."""
+    """Return the mean of state dicts, tensor by tensor, batch-norm statistics included."""
     return {
         key: torch.stack([state[key].double() for state in states]).mean(0).to(first.dtype)
         for key, first in states[0].items()
@@ -39,27 +39,27 @@ def average(
     """Average weight files and write the result.
 
     Args:
-        candidates: weight files of one kind, as from the epochs of one run. One that is named several times
-            counts as often. What the mean says of itself is what the best of them says, of all of them
-            (not ``greedy``) the first.
-        validation: labelled faces to choose by.
+        candidates: weight files of one kind, for example the epochs of one run. A file that is named twice
+            counts twice. The mean gets the metadata of the best chosen candidate, or of the first candidate
+            if not ``greedy``.
+        validation: labelled faces that decide.
         output: the weight file to write.
-        greedy: leave out what does not lower the validation error.
-        half: write it as float16.
+        greedy: leave out candidates that do not lower the validation error.
+        half: write float16.
 
     Returns:
-        The files that went in, and the validation NME of their mean in percent.
+        The averaged files, and the validation NME of their mean in percent.
 
     Raises:
-        LivefanError: if the candidates are not of one architecture, scheme, input size and decoder, no
-            validation face can be used, or the error is not finite.
+        LivefanError: if the candidates differ in architecture, scheme, input size or decoder, no validation
+            face can be used, or the error is not finite.
     """
     loaded = [load_weights(path, scheme=validation.scheme.name) for path in candidates]
     kind = _kind(loaded[0])
     for other in loaded[1:]:
         if _kind(other) != kind:
             raise LivefanError(
-                f"{other.path}: {_kind(other)}, but {loaded[0].path} {kind}; average one kind only"
+                f"{other.path}: {_kind(other)}, but {loaded[0].path} is {kind}; average networks of one kind"
             )
     info = loaded[0].info
     faces = EvaluationFaces(validation.faces, info.input_size)
@@ -73,26 +73,26 @@ def average(
         mean.load_state_dict(mean_state(states))
         return validate(mean, faces, validation.scheme, torch.device("cpu"), info.decoder)
 
-    named = [weights.path for weights in loaded]
+    paths = [weights.path for weights in loaded]
     states = {weights.path: weights.model.state_dict() for weights in loaded}
     if greedy:
-        chosen, best = _chosen(named, states, error_of)
+        chosen, best = _greedy_soup(paths, states, error_of)
     else:
-        chosen, best = named, error_of([states[path] for path in named])
+        chosen, best = paths, error_of([states[path] for path in paths])
     if not math.isfinite(best):
         raise LivefanError(
-            f"{', '.join(map(str, candidates))}: the validation error is {best}; check the labels of the "
-            "faces for eye corners in one place, or average other files"
+            f"{', '.join(map(str, candidates))}: the validation error is {best}; check the labels for faces "
+            "whose eye corners coincide, or average other files"
         )
     first = next(weights for weights in loaded if weights.path == chosen[0])
     offsets = sorted({weights.info.mirror_offset for weights in loaded if weights.path in chosen})
     if len(offsets) > 1:
         listed = " and ".join(map(str, offsets))
-        print(f"mirror offsets of {listed}: the mean says {first.info.mirror_offset}, as {first.path} does")
+        print(f"mirror offsets are {listed}; the mean gets {first.info.mirror_offset}, from {first.path}")
     mean.load_state_dict(mean_state([states[path] for path in chosen]))
-    # The refiner of one of them does not fit the mean, and is not written.
-    of_refiner = ("refiner", "refined_by")
-    training = {key: text for key, text in first.info.training.items() if key not in of_refiner}
+    # A candidate's refiner does not fit the mean, so none is written.
+    refiner_keys = ("refiner", "refined_by")
+    training = {key: text for key, text in first.info.training.items() if key not in refiner_keys}
     training["averaged"] = ", ".join(path.stem for path in chosen)
     training["averaged_by"] = made_by()
     training["validation"] = f"{best:.3f} %" + training.get("validation", "").partition("%")[2]
@@ -100,24 +100,24 @@ def average(
     return chosen, best
 
 
-def _chosen(
-    named: list[Path],
+def _greedy_soup(
+    paths: list[Path],
     states: dict[Path, dict[str, Tensor]],
     error_of: Callable[[list[dict[str, Tensor]]], float],
 ) -> tuple[list[Path], float]:
-    """What the greedy soup is made of, and its error; each step is printed."""
+    """Return the files of the greedy soup and its error in percent; print each step."""
     alone = {path: error_of([state]) for path, state in states.items()}
     chosen: list[Path] = []
     best = float("inf")
-    for path in sorted(named, key=lambda path: alone[path]):
+    for path in sorted(paths, key=lambda path: alone[path]):
         error = error_of([states[each] for each in (*chosen, path)])
-        print(f"{path}: alone {alone[path]:.3f} %, with it {error:.3f} %")
+        print(f"{path}: alone {alone[path]:.3f} %, in the mean {error:.3f} %")
         if error < best:
             chosen, best = [*chosen, path], error
     return chosen, best
 
 
 def _kind(weights: Weights) -> str:
-    """What networks that can be averaged, and measured as one, have in common."""
+    """Return a description that is equal for networks that can be averaged."""
     info = weights.info
     return f"a {info.architecture} of width {info.width} for {info.input_size} pixels and {info.decoder}"

@@ -1,6 +1,6 @@
-"""A narrow MobileFAN out of a wide one: the channels that matter most, cut out of every layer.
+"""Prune the channels of a MobileFAN to a smaller width.
 
-The half width has no ImageNet weights of its own; this is where its training begins.
+No ImageNet weights exist for the half width. Its training starts from the pruned full width instead.
 """
 
 from __future__ import annotations
@@ -16,30 +16,29 @@ from livefan.networks.mobilefan import MobileFAN
 
 
 def slice_mobilefan(wide: MobileFAN, width: float) -> MobileFAN:
-    """A MobileFAN of a smaller width with the wide one's most important channels.
+    """Return a MobileFAN of a smaller width with the most important channels of a wide one.
 
-    Channels that are added to one another (the blocks of one resolution) keep their places together;
-    of each such group, and of the widened channels within each block, those with the largest
-    batch-norm scales stay (Liu et al., "Learning Efficient Convolutional Networks through Network
-    Slimming", arXiv 1708.06519). Decoder and head are as wide in both and are kept, but for the
-    decoder's first input.
+    The importance of a channel is its batch-norm scale (Liu et al., "Learning Efficient Convolutional
+    Networks through Network Slimming", arXiv 1708.06519). Blocks whose outputs are added keep the same
+    channels. The expanded channels of each block are pruned block by block. Decoder and head have the same
+    width in both networks and are copied; only the input channels of the decoder are pruned.
 
     Raises:
         LivefanError: if ``width`` is not smaller than the wide network's.
     """
     if width >= wide.width:
-        raise LivefanError(f"cannot cut width {width} out of a network of width {wide.width}")
+        raise LivefanError(f"a network of width {wide.width} cannot be pruned to width {width}; choose less")
     narrow = MobileFAN(wide.n_points, width)
     kept = _slice_encoder(wide.encoder.features, narrow.encoder.features)
     _copy(wide.head, narrow.head)
-    _copy(wide.decoder, narrow.decoder, but="0.0.weight")
+    _copy(wide.decoder, narrow.decoder, skipped="0.0.weight")
     with torch.no_grad():
         narrow.decoder.state_dict()["0.0.weight"].copy_(wide.decoder.state_dict()["0.0.weight"][kept])
     return narrow
 
 
 def _slice_encoder(wide: Any, narrow: Any) -> Tensor:
-    """Fill the narrow encoder; returns which of the wide one's last channels were kept."""
+    """Fill the narrow encoder; return the indices of the wide encoder's last channels that were kept."""
     (stem, narrow_stem), *blocks = zip(wide, narrow, strict=True)
     stream = _most_important(_scale(stem[1]), narrow_stem[0].out_channels)
     _copy(stem[0], narrow_stem[0], rows=stream)
@@ -56,7 +55,7 @@ def _slice_encoder(wide: Any, narrow: Any) -> Tensor:
 def _residual_groups(
     blocks: list[tuple[InvertedResidual, InvertedResidual]],
 ) -> list[list[tuple[InvertedResidual, InvertedResidual]]]:
-    """Blocks whose outputs are added to one another, each with its narrow counterpart."""
+    """Group the blocks whose outputs are added, each block with its narrow counterpart."""
     groups: list[list[tuple[InvertedResidual, InvertedResidual]]] = []
     for block, target in blocks:
         if not block.residual:
@@ -67,14 +66,14 @@ def _residual_groups(
 
 def _slice_block(block: InvertedResidual, target: InvertedResidual, inp: Tensor, out: Tensor) -> None:
     layers: tuple[Any, Any] = (block.conv, target.conv)
-    *widening, depthwise, project, norm = layers[0]
-    *target_widening, target_depthwise, target_project, target_norm = layers[1]
+    *expansion, depthwise, project, norm = layers[0]
+    *target_expansion, target_depthwise, target_project, target_norm = layers[1]
     hidden = inp
-    if widening:
-        reach = project.weight.detach().flatten(1).norm(dim=0)
-        hidden = _most_important(_scale(depthwise[1]) * reach, target_depthwise[1].num_features)
-        _copy(widening[0][0], target_widening[0][0], rows=hidden, columns=inp)
-        _copy(widening[0][1], target_widening[0][1], rows=hidden)
+    if expansion:
+        outgoing = project.weight.detach().flatten(1).norm(dim=0)
+        hidden = _most_important(_scale(depthwise[1]) * outgoing, target_depthwise[1].num_features)
+        _copy(expansion[0][0], target_expansion[0][0], rows=hidden, columns=inp)
+        _copy(expansion[0][1], target_expansion[0][1], rows=hidden)
     _copy(depthwise[0], target_depthwise[0], rows=hidden)
     _copy(depthwise[1], target_depthwise[1], rows=hidden)
     _copy(project, target_project, rows=out, columns=hidden)
@@ -87,7 +86,7 @@ def _scale(norm: nn.Module) -> Tensor:
 
 
 def _most_important(importance: Tensor, count: int) -> Tensor:
-    """Indices of the ``count`` largest values, in ascending order."""
+    """Return the indices of the ``count`` largest values, in ascending order."""
     return importance.topk(count).indices.sort().values
 
 
@@ -97,11 +96,11 @@ def _copy(
     target: nn.Module,
     rows: Tensor | None = None,
     columns: Tensor | None = None,
-    but: str | None = None,
+    skipped: str | None = None,
 ) -> None:
-    """Copy every tensor, keeping some of its first and of its second axis; all but the one named."""
+    """Copy the tensors of a layer with the chosen rows and columns only, except the ``skipped`` one."""
     for name, value in source.state_dict().items():
-        if name == but:
+        if name == skipped:
             continue
         kept = value
         if rows is not None and value.ndim:

@@ -1,4 +1,4 @@
-"""Fit the map from detections to landmark crops on labelled faces, and measure what it leaves."""
+"""Fit the map from detections to landmark crops on labelled faces, and measure its residuals."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ from livefan.detection.detector import FULL_RANGE, SHORT_RANGE, Detection, FaceD
 
 _RIDGE = 1e-2
 _FEWEST_TO_MEASURE = 2
-"""Faces that have a spread."""
+"""A standard deviation needs two faces."""
 
 
 def _targets(face: LabelledFace, detection: Detection) -> np.ndarray:
+    """Return the ``(3,)`` landmark crop in the detection's frame: x, y, and the logarithm of the side."""
     frame = face_frame(detection)
     crop = crop_from_landmarks(face.points_px, angle=frame.angle)
     return np.append(frame.from_image(np.array(crop.centre_px)), math.log(crop.side_px / frame.unit_px))
@@ -30,7 +31,7 @@ def _targets(face: LabelledFace, detection: Detection) -> np.ndarray:
 def _pairs(
     faces: FaceSet, detector: FaceDetector, label: str, skipped: list[str]
 ) -> dict[str, list[tuple[LabelledFace, Detection]]]:
-    """Each labelled face with its detection, by the detector's model; ``skipped`` gets the unreadable."""
+    """Return the labelled faces with their detections, by detector model; list unreadable ones in ``skipped``."""
     pairs: dict[str, list[tuple[LabelledFace, Detection]]] = {SHORT_RANGE: [], FULL_RANGE: []}
     for face in tqdm(faces.faces, label, leave=False, disable=None):
         try:
@@ -46,39 +47,39 @@ def _pairs(
 
 
 def calibrate(training: FaceSet, validation: FaceSet, output: Path) -> dict[str, dict[str, float]]:
-    """Fit on the training faces, write the map to ``output``, and return its validation residuals.
+    """Fit the map on the training faces, write it to ``output``, and return its validation residuals.
 
     Returns:
-        For each of the detector's models: ``n_faces`` found, and the standard deviation of the
-        centre (in crop sides) and of the side (in percent) before the fit, with the mean framing of
-        the training faces, and after it.
+        For each detector model: ``n_faces`` that it finds, and the standard deviation of the error of the
+        centre (in crop sides) and of the side (in percent). ``before`` is the error of the mean crop of the
+        training faces, ``after`` that of the fitted map.
 
     Raises:
-        LivefanError: if one of the models finds too few faces to fit its map to, or to measure it on.
+        LivefanError: if one of the models finds too few faces to fit or to measure.
     """
     skipped = list(training.skipped)
     with FaceDetector() as detector:
-        fitted_on = _pairs(training, detector, "training faces", skipped)
-        measured_on = _pairs(validation, detector, "validation faces", skipped)
+        training_pairs = _pairs(training, detector, "training faces", skipped)
+        validation_pairs = _pairs(validation, detector, "validation faces", skipped)
     print_skipped(skipped)
     for faces, pairs_of, needed in (
-        (training, fitted_on, N_FEATURES),
-        (validation, measured_on, _FEWEST_TO_MEASURE),
+        (training, training_pairs, N_FEATURES),
+        (validation, validation_pairs, _FEWEST_TO_MEASURE),
     ):
         for model, pairs in pairs_of.items():
             if len(pairs) < needed:
                 raise LivefanError(
                     f"{faces.title}: the detector's {model} model finds {len(pairs)} of its "
-                    f"{len(faces.faces)} faces, but {needed} are needed; name a --root with more"
+                    f"{len(faces.faces)} faces, but {needed} are needed; name a --root with more faces"
                 )
     models: dict[str, dict[str, object]] = {}
     report: dict[str, dict[str, float]] = {}
-    for model, pairs in fitted_on.items():
+    for model, pairs in training_pairs.items():
         inputs = np.array([features(detection) for _, detection in pairs])
         targets = np.array([_targets(*pair) for pair in pairs])
         ridge = _RIDGE * np.eye(inputs.shape[1])
         coefficients = np.linalg.solve(inputs.T @ inputs + ridge, inputs.T @ targets)
-        report[model] = _residuals(measured_on[model], coefficients, targets.mean(axis=0))
+        report[model] = _residuals(validation_pairs[model], coefficients, targets.mean(axis=0))
         models[model] = {"coefficients": coefficients.round(6).tolist(), "validation": report[model]}
     source = f"{len(training.faces)} faces of {training.title}, ridge {_RIDGE}"
     with atomic_write(output) as partial:

@@ -1,8 +1,10 @@
-"""What a network's training starts from: a whole network, its encoder, or slices of a wider one."""
+"""Load initial weights: all tensors that fit, the pruned tensors of a wider network, or an encoder."""
 
 from __future__ import annotations
 
 from pathlib import Path
+
+from torch import Tensor
 
 from livefan.core.errors import LivefanError
 from livefan.core.resources import DEFAULT_WEIGHTS, find_weights
@@ -11,40 +13,65 @@ from livefan.networks.checkpoint_info import read_info
 from livefan.networks.mobilefan import HeatmapNetwork, MobileFAN
 from livefan.training.channel_pruning import slice_mobilefan
 
+_HEAD = "head."
+
 
 def load_initial(model: HeatmapNetwork, name_or_path: str | Path) -> None:
-    """Start a network from a weight file: all of it if it fits, else slices of it, else its encoder alone.
+    """Load as many weights of a file into a network as fit.
 
-    Slices are of encoder and decoder, and of the head where it draws as many landmarks.
+    - Weights of the same network are loaded whole.
+    - If only the number of landmarks differs, encoder and decoder are loaded.
+    - Weights of a wider MobileFAN are pruned to the width of the network.
+    - Of other files the encoder is loaded.
 
     Args:
-        name_or_path: livefan weights, those of a wider MobileFAN too; or the encoder's alone, with
-            their public names. Batch norm's counts of batches, which nothing here needs, may be absent.
+        model: the network, changed in place. Other weights keep their values.
+        name_or_path: livefan weights, or encoder weights with their public names. The batch counters of
+            batch norm may be absent.
 
     Raises:
-        LivefanError: if a tensor the encoder needs is absent or of another shape.
+        LivefanError: if a tensor of the encoder is absent or has another shape.
     """
     path = find_weights(name_or_path)
     tensors, metadata = read_tensors(path)
-    whole = model.state_dict()
-    if all(key in tensors and tensors[key].shape == value.shape for key, value in whole.items()):
-        model.load_state_dict({key: tensors[key] for key in whole})
+    own = model.state_dict()
+    fitting = {key: tensors[key] for key, value in own.items() if _fits(tensors.get(key), value)}
+    if all(key in fitting for key in own if not key.startswith(_HEAD)):
+        whole = len(fitting) == len(own)
+        model.load_state_dict(fitting if whole else own | _without_head(fitting))
         return
     if isinstance(model, MobileFAN) and "livefan" in metadata:
         info = read_info(path, metadata)
         if info.architecture == MobileFAN.architecture and info.width > model.width:
-            wide = load_weights(path).model
-            assert isinstance(wide, MobileFAN)
-            slices = slice_mobilefan(wide, model.width)
-            if wide.n_points != model.n_points:
-                slices.head = model.head
-            model.load_state_dict(slices.state_dict())
+            _load_pruned(model, path)
             return
+    _load_encoder(model, tensors, path)
+
+
+def _fits(found: Tensor | None, wanted: Tensor) -> bool:
+    return found is not None and found.shape == wanted.shape
+
+
+def _without_head(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {key: value for key, value in tensors.items() if not key.startswith(_HEAD)}
+
+
+def _load_pruned(model: MobileFAN, path: Path) -> None:
+    """Load the pruned weights of a wider network, with its head if the number of landmarks is the same."""
+    wide = load_weights(path).model
+    assert isinstance(wide, MobileFAN)
+    pruned = slice_mobilefan(wide, model.width)
+    if wide.n_points != model.n_points:
+        pruned.head = model.head
+    model.load_state_dict(pruned.state_dict())
+
+
+def _load_encoder(model: HeatmapNetwork, tensors: dict[str, Tensor], path: Path) -> None:
     wanted = model.encoder.state_dict()
     found = {key: value for key, value in wanted.items() if key.endswith("num_batches_tracked")}
     found |= {key.removeprefix("encoder."): value for key, value in tensors.items()}
     for key, value in wanted.items():
-        if key not in found or found[key].shape != value.shape:
+        if not _fits(found.get(key), value):
             raise LivefanError(
                 f"{path}: no encoder weights for {model.architecture} of width {model.width}: "
                 f"{key!r} is absent or of another shape; {_advice(model)}"
@@ -54,5 +81,5 @@ def load_initial(model: HeatmapNetwork, name_or_path: str | Path) -> None:
 
 def _advice(model: HeatmapNetwork) -> str:
     if isinstance(model, MobileFAN) and model.width < 1:
-        return f"begin with slices of the full width, --init {DEFAULT_WEIGHTS}"
-    return "name others by --init, or begin with random ones, --init ''"
+        return f"start from the pruned full width, --init {DEFAULT_WEIGHTS}"
+    return "name other weights by --init, or start from random ones, --init ''"

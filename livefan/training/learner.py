@@ -1,4 +1,4 @@
-"""What is trained: a network, the adapters that a teacher needs, and a moving average of the weights."""
+"""The modules in training: the network, its adapters to a teacher, and the moving average of its weights."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from livefan.networks.mobilefan import HeatmapNetwork
 
 
 class Learner(nn.Module):
-    """A network in training and, where a teacher's features are followed, its adapters.
+    """A network in training with its adapters, if a teacher's features are distilled.
 
     An adapter lifts a stage of the student's decoder to the teacher's channels: a 1 x 1 convolution,
-    batch norm and ReLU (MobileFAN, arXiv 1908.03839, section 3.2), one for each stage. They exist
-    while training only.
+    batch norm and ReLU (MobileFAN, arXiv 1908.03839, section 3.2), one for each stage. Adapters exist
+    during training only.
 
     Args:
-        network: what is trained.
+        network: the network to train.
         teacher_channels: channels of the teacher's decoder, or 0 for no adapters.
     """
 
@@ -35,7 +35,15 @@ class Learner(nn.Module):
         )
 
     def forward(self, x: Tensor) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-        """Heatmaps, the decoder's maps, and these lifted by the adapters, if there are any."""
+        """Return the heatmaps, the decoder's maps, and these maps after the adapters.
+
+        Args:
+            x: ``(batch, 3, side, side)`` normalised RGB.
+
+        Returns:
+            ``(batch, n, side / 4, side / 4)`` logits, three maps ``(batch, c, s, s)`` where s is a 16th, an
+            8th and a quarter of the side, and as many with the teacher's channels; none without adapters.
+        """
         heatmaps, stages = self.network.with_stages(x)
         return heatmaps, stages, [adapt(stage) for adapt, stage in zip(self.adapters, stages, strict=False)]
 
@@ -43,12 +51,15 @@ class Learner(nn.Module):
 class MovingAverage:
     """Exponential moving average of a network's weights and batch-norm statistics.
 
-    The average begins short and grows to its full length: after ``t`` steps the decay is at most
-    ``(1 + t) / (10 + t)``, so that the random beginning is soon forgotten.
+    The window of the average grows: after ``t`` steps the decay is at most ``(1 + t) / (10 + t)``, so that
+    the initial weights soon lose their influence.
 
     Args:
-        network: whose weights are averaged.
-        decay: weight of the past at each step; 0 keeps the latest weights.
+        network: the network to average; it is copied.
+        decay: weight of the previous average at each step; 0 keeps the latest weights.
+
+    Attributes:
+        network: a network with the averaged weights.
     """
 
     def __init__(self, network: HeatmapNetwork, decay: float) -> None:
@@ -57,7 +68,7 @@ class MovingAverage:
 
     @torch.no_grad()
     def update(self, network: HeatmapNetwork, step: int) -> None:
-        """Take in the weights after ``step`` steps, from 0."""
+        """Update the average with the weights of a step, counted from 0."""
         decay = min(self.decay, (1 + step) / (10 + step))
         latest = network.state_dict()
         for name, value in self.network.state_dict().items():

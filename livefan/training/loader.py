@@ -1,4 +1,4 @@
-"""Batches of augmented faces, made ahead of the training step."""
+"""Load batches of augmented faces ahead of the training step."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from livefan.training.augmentation.augment import TrainingFaces
 
 
 class Loader:
-    """Augments batches ahead of the training step, in threads.
+    """Augments batches in threads, ahead of the training step.
 
-    Threads share the faces in memory, where processes would copy them (or, forked beside OpenCV's
-    and OpenMP's threads, hang); the work is done in code that releases the interpreter's lock.
+    Threads share the faces in memory. Processes would copy them, and a fork beside the threads of OpenCV and
+    OpenMP can hang. Most of the work releases the interpreter's lock.
 
     Args:
-        faces: what to draw from.
-        batch_size: faces a batch, over all processes; a rest that fills none is left out of the epoch.
+        faces: the faces to augment.
+        batch_size: faces a batch, over all processes. The last, incomplete batch of an epoch is left out.
         seed: decides the order.
-        threads: how many augment.
-        rank, processes: this process takes every ``processes``-th face of each batch, from ``rank`` on.
+        threads: number of threads.
+        rank, processes: this process takes every ``processes``-th face of each batch, starting at ``rank``.
     """
 
     def __init__(
@@ -46,9 +46,10 @@ class Loader:
         return len(self._faces) // self._batch_size
 
     def epoch(self, number: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """The batches of one epoch: ``(batch, size, size, 3)`` uint8 BGR and ``(batch, n, 2)`` points.
+        """Yield the batches of an epoch, counted from 0. Consecutive batches take the input sizes in turn.
 
-        The sizes that are trained take turns.
+        Yields:
+            ``(batch, size, size, 3)`` uint8 BGR crops, and ``(batch, n, 2)`` float32 points in crop pixels.
         """
         count = len(self._faces)
         order = np.random.default_rng((self._seed, number)).permutation(count) + number * count

@@ -1,4 +1,4 @@
-"""A sheet of augmented faces with their points, to look at before a run is trusted with them."""
+"""Draw a sheet of augmented training faces with their landmarks."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from livefan.training.augmentation.augment import TrainingFaces
 from livefan.training.config import TrainConfig
 
 _COLOURS = ((80, 80, 255), (255, 160, 60), (80, 220, 80), (40, 220, 255), (255, 120, 255))
-"""Of the outlines in turn, BGR: left and right differ, so that a wrong flip would show."""
+"""BGR colours of the outlines in turn. Left and right differ, so that a wrong mirror order shows."""
 
 
 def draw_preview(faces: FaceSet, config: TrainConfig, path: Path, *, rows: int = 6, samples: int = 5) -> None:
-    """Write a PNG with a row for each of some faces: its plain crop, then as it is trained on.
+    """Write a PNG with one face a row: its plain crop, then augmented crops of its first epochs.
 
     Args:
-        faces: faces to draw from, by the seed of the settings.
+        faces: faces to choose from; the seed of the settings decides.
         config: settings of the augmentation.
-        rows: faces to show.
-        samples: augmented crops of each, those of its first epochs.
+        path: the PNG file to write.
+        rows: number of faces.
+        samples: augmented crops of each face.
 
     Raises:
         LivefanError: if no image can be read.
@@ -40,7 +41,7 @@ def draw_preview(faces: FaceSet, config: TrainConfig, path: Path, *, rows: int =
         if len(chosen) == rows:
             break
     if not chosen:
-        raise LivefanError(f"{faces.title}: no image of these faces can be read; check --root")
+        raise LivefanError(f"{faces.title}: no image can be read; check --root")
     trained = TrainingFaces(chosen, faces.scheme, config)
     tiles = [
         np.hstack([_plain(face, faces.scheme, config.input_sizes[0]), *_augmented(trained, row, samples)])

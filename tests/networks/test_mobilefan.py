@@ -122,7 +122,7 @@ def test_slices_of_a_network_are_a_network_whose_channels_mattered_most():
     stem, narrow = wide.encoder.features[0], slice_mobilefan(wide, 0.5).encoder.features[0]
     kept = stem[1].weight.topk(16).indices.sort().values
     assert torch.equal(narrow[0].weight, stem[0].weight[kept])
-    with pytest.raises(LivefanError, match="cannot cut width 1"):
+    with pytest.raises(LivefanError, match="cannot be pruned to width 1"):
         slice_mobilefan(wide, 1.0)
 
 
@@ -190,7 +190,9 @@ def test_a_narrow_network_for_other_landmarks_starts_from_slices_of_all_but_the_
 
 
 def test_without_weights_of_its_width_a_narrow_network_is_told_where_to_begin():
-    with pytest.raises(LivefanError, match=r"begin with slices of the full width, --init mobilefan-300w$"):
+    with pytest.raises(LivefanError, match=r"start from the pruned full width, --init mobilefan-300w$"):
         load_initial(MobileFAN(68, 0.5), IMAGENET_ENCODER)
-    with pytest.raises(LivefanError, match=r"name others by --init, or begin with random ones, --init ''$"):
+    with pytest.raises(
+        LivefanError, match=r"name other weights by --init, or start from random ones, --init ''$"
+    ):
         load_initial(build_network("resnet50", 68), IMAGENET_ENCODER)

@@ -179,7 +179,7 @@ def test_average_of_several_mirror_offsets_reports_the_kept_one(
         average(order, faces, tmp_path / "mean.safetensors", greedy=False)
         kept = load_weights(order[0]).info.mirror_offset
         assert load_weights(tmp_path / "mean.safetensors").info.mirror_offset == kept
-        printed = f"mirror offsets of 0.0035 and 0.004: the mean says {kept}, as {order[0]} does"
+        printed = f"mirror offsets are 0.0035 and 0.004; the mean gets {kept}, from {order[0]}"
         assert capsys.readouterr().out.splitlines() == [printed]
     average(paths[1:], faces, tmp_path / "mean.safetensors", greedy=False)
     assert capsys.readouterr().out == ""
