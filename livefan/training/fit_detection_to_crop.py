@@ -31,7 +31,7 @@ def _targets(face: LabelledFace, detection: Detection) -> np.ndarray:
 def _pairs(
     faces: FaceSet, detector: FaceDetector, label: str, skipped: list[str]
 ) -> dict[str, list[tuple[LabelledFace, Detection]]]:
-    """Return the labelled faces with their detections, by detector model; list unreadable ones in ``skipped``."""
+    """Return labelled faces with their detections, by detector model; list unreadable ones in ``skipped``."""
     pairs: dict[str, list[tuple[LabelledFace, Detection]]] = {SHORT_RANGE: [], FULL_RANGE: []}
     for face in tqdm(faces.faces, label, leave=False, disable=None):
         try:

@@ -134,7 +134,7 @@ def test_networks_of_different_kinds_are_not_averaged(tmp_path: Path, other: Wei
     for path, info in zip(paths, (WeightsInfo("300w-68", 0.5), other), strict=True):
         save_weights(path, MobileFAN(68, info.width), info)
     with pytest.raises(
-        LivefanError, match=rf"b\.safetensors: a mobilefan .*{message}.*, but .*one kind only"
+        LivefanError, match=rf"b\.safetensors: a mobilefan .*{message}.*, but .*networks of one kind"
     ):
         average(paths, faces, tmp_path / "mean.safetensors")
     assert not (tmp_path / "mean.safetensors").exists()

@@ -1,4 +1,4 @@
-"""Training crops: labelled faces cut out with random framing, light, blur and covering, and eyes closed."""
+"""Augment labelled faces: random crops, light, blur and occlusion, and synthetically closed eyes."""
 
 from __future__ import annotations
 
@@ -22,18 +22,25 @@ from livefan.training.augmentation.eyelids import close_eyes
 from livefan.training.config import TrainConfig
 
 _KEPT_BOX_PX = 220
-"""Longer side of a face's landmark box, at most, in the images kept in memory."""
+"""Largest longer side of a landmark box in the images kept in memory."""
 _KEPT_MARGIN = 2.4
-"""Side of those images as a multiple of the landmark box, at least."""
-_TURNED_ASIDE = 0.2
-"""How far, in boxes, the middle of a face's box moves at most when it is taken in a turned frame (300W)."""
+"""Smallest side of those images as a multiple of the landmark box."""
+_ROTATION_SHIFT = 0.2
+"""Largest shift of the centre of a landmark box, in boxes, if it is taken in a rotated frame (300W)."""
 
 
 class TrainingFaces(Dataset[tuple[Tensor, Tensor]]):
     """Augmented crops of labelled faces, all kept in memory.
 
-    Every augmentation follows from ``(seed, epoch, index)`` alone, so a run taken up again goes on
-    exactly as it would have.
+    Every augmentation depends on ``(seed, epoch, index)`` alone, so a resumed run sees the same crops.
+
+    Args:
+        faces: the faces; unreadable images are left out.
+        scheme: their landmark scheme.
+        config: settings of the augmentation.
+
+    Attributes:
+        skipped: the reasons why images were left out, one line each.
     """
 
     def __init__(self, faces: list[LabelledFace], scheme: LandmarkScheme, config: TrainConfig) -> None:
@@ -52,11 +59,11 @@ class TrainingFaces(Dataset[tuple[Tensor, Tensor]]):
         return len(self._kept)
 
     def __getitem__(self, key: int) -> tuple[Tensor, Tensor]:
-        """What :meth:`sample` gives in the first of the sizes that are trained."""
+        """Return :meth:`sample` at the first input size."""
         return self.sample(key, self.config.input_sizes[0])
 
     def sample(self, key: int, size: int) -> tuple[Tensor, Tensor]:
-        """A ``(size, size, 3)`` uint8 BGR crop and its ``(n, 2)`` float32 points in crop pixels.
+        """Return a ``(size, size, 3)`` uint8 BGR crop and its ``(n, 2)`` float32 points in crop pixels.
 
         Args:
             key: ``epoch * len(self) + index``.
@@ -77,7 +84,7 @@ class TrainingFaces(Dataset[tuple[Tensor, Tensor]]):
             if rng.random() < probability * self.config.photometric:
                 pixels = change(pixels, rng)
         for setting, distort in _DISTORTIONS.items():
-            # One that is never made draws no number, so runs without it stay what they were.
+            # An unused distortion draws no number, so runs without it stay reproducible.
             probability = getattr(self.config, setting)
             if probability > 0 and rng.random() < probability:
                 pixels = distort(pixels, rng)
@@ -85,7 +92,15 @@ class TrainingFaces(Dataset[tuple[Tensor, Tensor]]):
 
 
 class EvaluationFaces(Dataset[tuple[Tensor, Tensor, Tensor]]):
-    """Plain landmark-box crops of labelled faces, kept in memory, to validate on."""
+    """Plain landmark-box crops of labelled faces for validation, all kept in memory.
+
+    Args:
+        faces: the faces; unreadable images are left out.
+        size: side of the crops in pixels.
+
+    Attributes:
+        skipped: the reasons why images were left out, one line each.
+    """
 
     def __init__(self, faces: list[LabelledFace], size: int = INPUT_SIZE) -> None:
         self.skipped: list[str] = []
@@ -109,23 +124,23 @@ class EvaluationFaces(Dataset[tuple[Tensor, Tensor, Tensor]]):
         return len(self._kept)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
-        """A ``(size, size, 3)`` uint8 BGR crop, ``(n, 2)`` points in it, and image pixels per crop pixel."""
+        """Return a ``(size, size, 3)`` uint8 BGR crop, ``(n, 2)`` points, and image pixels per crop pixel."""
         return self._kept[index]
 
 
 def kept_margin(config: TrainConfig) -> float:
-    """Side of what is kept of a face's image, as a multiple of its landmark box: all that crops reach."""
+    """Return the side of the kept image as a multiple of the landmark box, so that it contains all crops."""
     angle = math.radians(min(config.rotation, 45.0)) if config.rotation_probability else 0.0
     reach = CROP_MARGIN * config.scale * (math.cos(angle) + math.sin(angle) + 2 * config.shift)
-    return _KEPT_MARGIN if reach <= _KEPT_MARGIN else reach + 2 * _TURNED_ASIDE
+    return _KEPT_MARGIN if reach <= _KEPT_MARGIN else reach + 2 * _ROTATION_SHIFT
 
 
 def _keep(face: LabelledFace, margin: float) -> tuple[np.ndarray, np.ndarray]:
-    """The neighbourhood of a face, at most so large that cutting it loses nothing, and its points."""
+    """Return the surroundings of a face, reduced without loss for the crops, and its points in them."""
     image = face.read_image()
     crop = crop_from_landmarks(face.points_px)
     box_px = crop.side_px / CROP_MARGIN
-    # Beyond the image's farthest edge there is nothing to keep.
+    # No pixels exist beyond the farthest edge of the image.
     edges = zip(crop.centre_px, image.shape[1::-1], strict=True)
     farthest_px = max(max(place, size - place) for place, size in edges) + 1
     margin = max(_KEPT_MARGIN, min(margin, 2 * farthest_px / box_px))
@@ -139,7 +154,7 @@ def _random_framing(points_px: np.ndarray, rng: np.random.Generator, config: Tra
     if rng.random() < config.rotation_probability:
         angle = math.radians(rng.uniform(-config.rotation, config.rotation))
     crop = crop_from_landmarks(points_px, angle=angle)
-    # The box is that of the upright data set framing, not of the turned points, as in evaluation.
+    # As in evaluation, the side is that of the upright landmark box, not of the rotated points.
     side = crop_from_landmarks(points_px).side_px if angle else crop.side_px
     side *= config.scale ** rng.uniform(-1.0, 1.0)
     shift = rng.uniform(-config.shift, config.shift, 2) * side
@@ -148,13 +163,14 @@ def _random_framing(points_px: np.ndarray, rng: np.random.Generator, config: Tra
 
 
 def _light(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Change brightness, contrast and white balance."""
     contrast, brightness = rng.uniform(0.6, 1.4), rng.uniform(-40, 40)
     gain = rng.uniform(0.85, 1.15, 3) * contrast
     return np.clip(pixels * gain + brightness, 0, 255).astype(np.uint8)
 
 
 def _gamma(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Gamma far from one: a dark room, or a face against the light."""
+    """Change the gamma strongly, as in a dark room or against the light."""
     table = 255 * (np.arange(256) / 255) ** math.exp(rng.uniform(-0.7, 1.1))
     return cv2.LUT(np.ascontiguousarray(pixels), table.round().astype(np.uint8))
 
@@ -179,7 +195,7 @@ def _noise(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _cover(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A filled rectangle over part of the face: a hand, a cup, the edge of the picture."""
+    """Cover part of the crop by a filled rectangle."""
     covered = pixels.copy()
     height, width = (rng.uniform(0.1, 0.45, 2) * pixels.shape[0]).astype(int)
     y, x = int(rng.integers(0, pixels.shape[0] - height)), int(rng.integers(0, pixels.shape[1] - width))
@@ -196,7 +212,7 @@ _PHOTOMETRIC: tuple[tuple[float, Callable[[np.ndarray, np.random.Generator], np.
     (0.15, _noise),
     (0.4, _cover),
 )
-"""How often each change of the pixels is made, in the order in which they are made."""
+"""The probability of each photometric change, in the order of application."""
 
 _DISTORTIONS: dict[str, distortions.Distortion] = {
     "covering": distortions.cover,
@@ -206,4 +222,4 @@ _DISTORTIONS: dict[str, distortions.Distortion] = {
     "motion_blur": distortions.motion_blur,
     "compression": distortions.compress,
 }
-"""The settings that name how often a distortion is made, in the order of a picture's way to the file."""
+"""Distortions by the setting that holds their probability, in the order of application."""

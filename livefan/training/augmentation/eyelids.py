@@ -1,7 +1,6 @@
-"""Eyes that close: the upper lids of a labelled face drawn down over its eyes, and their landmarks with them.
+"""Close the eyes of a labelled face: stretch the upper lids over the eyes and move their landmarks.
 
-People who choose pictures leave out those with shut eyes, so a network that learns from them alone never
-brings the lids together.
+Data sets contain few closed eyes. A network that is trained on them alone never closes the lids.
 """
 
 from __future__ import annotations
@@ -15,20 +14,20 @@ from scipy.interpolate import PchipInterpolator
 from livefan.core.landmarks import COFW_29, IBUG_68, WFLW_98, LandmarkScheme
 
 _SKIN = 0.35
-"""How far above the lid's edge the skin comes down with it, in widths of the eye; the brow lies higher."""
+"""Height of the skin above the lid that is stretched, in eye widths. The brow lies higher."""
 _LASHES = 0.04
-"""How far below the landmarks the lid's edge reaches, in widths of the eye."""
-_ONE_ALONE = 0.15
-"""How often it is one eye, a wink."""
-_SHUT, _SHUT_AT_LEAST, _LEAST = 0.6, 0.85, 0.2
-"""How often eyes are all but shut, by how much of the way then; and by how much at least otherwise."""
+"""Distance from the landmarks down to the edge of the lid, in eye widths."""
+_WINK_PROBABILITY = 0.15
+"""Probability that one eye alone closes."""
+_SHUT_PROBABILITY, _LEAST_SHUT, _LEAST_CLOSED = 0.6, 0.85, 0.2
+"""Probability of nearly shut eyes; smallest closing of those, and of the other eyes."""
 _SMALLEST_PX = 8.0
-"""An eye that is less wide, as that on the far side of a turned face, is left as it is."""
+"""Narrower eyes, for example on the far side of a profile, are not changed."""
 
 
 @dataclass(frozen=True)
 class _Eye:
-    """Landmarks of both lids, each from the same corner to the other."""
+    """Landmark indices of both lids, from the same corner to the other."""
 
     upper: tuple[int, ...]
     lower: tuple[int, ...]
@@ -47,32 +46,34 @@ _EYES = {
 def close_eyes(
     image: np.ndarray, points_px: np.ndarray, scheme: LandmarkScheme, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A face with both eyes or one of them closed, wholly or in part.
+    """Return a face with one or both eyes closed, fully or in part.
 
     Args:
         image: ``(height, width, 3)`` uint8 BGR.
         points_px: ``(n, 2)`` landmarks of ``scheme`` in its pixels.
 
     Returns:
-        A new image, and the landmarks with those of the upper lids moved.
+        A new image, and the landmarks with moved upper lids.
     """
     image, points_px = image.copy(), points_px.copy()
     eyes: tuple[_Eye, ...] = _EYES[scheme.name]
-    if rng.random() < _ONE_ALONE:
+    if rng.random() < _WINK_PROBABILITY:
         eyes = (eyes[int(rng.integers(2))],)
     closing = (
-        rng.uniform(_SHUT_AT_LEAST, 1.0) if rng.random() < _SHUT else rng.uniform(_LEAST, _SHUT_AT_LEAST)
+        rng.uniform(_LEAST_SHUT, 1.0)
+        if rng.random() < _SHUT_PROBABILITY
+        else rng.uniform(_LEAST_CLOSED, _LEAST_SHUT)
     )
     for eye in eyes:
-        _draw_down(image, points_px, eye, closing * rng.uniform(0.95, 1.0))
+        _lower_lid(image, points_px, eye, closing * rng.uniform(0.95, 1.0))
     return image, points_px
 
 
-def _draw_down(image: np.ndarray, points_px: np.ndarray, eye: _Eye, closing: float) -> None:
-    """Draw a lid down by a share of the way, in place.
+def _lower_lid(image: np.ndarray, points_px: np.ndarray, eye: _Eye, closing: float) -> None:
+    """Close an eye by a share of its opening, in place.
 
-    In the frame of the eye, along the line of its corners and across it, the skin above the lid's edge is
-    stretched down to where the edge comes; below that the eye stays as it was.
+    The axes of the eye's frame are the line through its corners and the normal of that line. The skin above
+    the edge of the lid is stretched down to the new edge. The pixels below do not change.
     """
     upper, lower = points_px[list(eye.upper)], points_px[list(eye.lower)]
     corner, across = upper[0], upper[-1] - upper[0]
@@ -86,7 +87,7 @@ def _draw_down(image: np.ndarray, points_px: np.ndarray, eye: _Eye, closing: flo
     frame = np.stack([along, down], axis=1)
     lid, floor = (upper - corner) @ frame, (lower - corner) @ frame
     if min(np.diff(lid[:, 0]).min(), np.diff(floor[:, 0]).min()) <= 0:
-        return  # seen too much from the side
+        return  # too far in profile
     lid_at, floor_at = (PchipInterpolator(*curve.T, extrapolate=False) for curve in (lid, floor))
 
     corners = np.concatenate([upper, lower])
@@ -99,13 +100,13 @@ def _draw_down(image: np.ndarray, points_px: np.ndarray, eye: _Eye, closing: flo
     ys, xs = np.mgrid[top : top + part.shape[0], left : left + part.shape[1]]
     s, t = np.moveaxis((np.stack([xs, ys], axis=-1) - corner) @ frame, -1, 0)
     edge = np.nan_to_num(lid_at(s), nan=np.inf)  # infinite beside the eye
-    way = closing * np.maximum(np.nan_to_num(floor_at(s)) - edge, 0)
+    fall = closing * np.maximum(np.nan_to_num(floor_at(s)) - edge, 0)
     lashes = _LASHES * width * np.clip(4 * s / width * (1 - s / width), 0, 1)
-    begin = edge - _SKIN * width
+    top_edge = edge - _SKIN * width
     with np.errstate(invalid="ignore"):
-        share = (t - begin) / (edge + way + lashes - begin)
-        from_t = np.where(t > begin, begin + share * (edge + lashes - begin), t)
-        covered = np.where(t > begin, np.clip(edge + way + lashes - t + 0.5, 0, 1), 0)
+        share = (t - top_edge) / (edge + fall + lashes - top_edge)
+        from_t = np.where(t > top_edge, top_edge + share * (edge + lashes - top_edge), t)
+        covered = np.where(t > top_edge, np.clip(edge + fall + lashes - t + 0.5, 0, 1), 0)
     from_t = np.where(covered > 0, from_t, t)
     x, y = np.moveaxis(corner + s[..., None] * along + from_t[..., None] * down, -1, 0).astype(np.float32)
     stretched = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float64)

@@ -1,8 +1,8 @@
-"""A set of hard faces to steer by, made from labelled ones by a fixed recipe each time it is needed.
+"""Make a reproducible set of hard faces from labelled faces.
 
-300W's training faces, and so its validation faces, are mostly frontal, bright and sharp. Here each is turned
-in the picture, turned in depth, covered, blurred, darkened, compressed and made small, always the same way.
-Nothing is stored.
+The training and validation faces of 300W are mostly frontal, bright and sharp. Each face is therefore
+rotated, shown in profile, covered, blurred, darkened, compressed and reduced. The result depends on the names
+of the faces alone, and is not stored.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ from livefan.datasets import FaceSet, LabelledFace
 from livefan.training.augmentation import distortions
 from livefan.training.augmentation.distortions import Distortion
 from livefan.training.augmentation.face_mesh import FaceMesh, canvas
-from livefan.training.augmentation.face_profiling import turn
+from livefan.training.augmentation.face_profiling import rotate
 
 SEED = 68
-_MOST_ROLLED, _LEAST_ROLLED = 60.0, 20.0
-_LEAST_YAW, _MOST_YAW = 35.0, 75.0
-_MOST_TURNED = math.radians(45)
+_LARGEST_ROLL, _SMALLEST_ROLL = 60.0, 20.0
+_SMALLEST_YAW, _LARGEST_YAW = 35.0, 75.0
+_LARGEST_SOURCE_YAW = math.radians(45)
+"""Faces with a larger yaw are not rotated further."""
 
 
 def _blurred(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -49,8 +50,8 @@ _KINDS: dict[str, Distortion] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class _SpoiltFace(LabelledFace):
-    """A face cut with its surroundings from its picture, maybe leaning, and distorted when it is read."""
+class _DistortedFace(LabelledFace):
+    """A face with its surroundings, perhaps rotated, that is distorted when it is read."""
 
     original: LabelledFace
     crop: Crop
@@ -67,8 +68,8 @@ class _SpoiltFace(LabelledFace):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _TurnedFace(LabelledFace):
-    """A face seen from a new side; its pixels are kept, since to draw them takes a while."""
+class _ProfileFace(LabelledFace):
+    """A rotated view of a face. Its pixels are kept, because rendering takes long."""
 
     original: LabelledFace
     pixels: np.ndarray
@@ -82,21 +83,21 @@ class _TurnedFace(LabelledFace):
 
 
 def hard_faces(faces: FaceSet) -> FaceSet:
-    """Every face once in each hard form, which is its attribute; the ``afw`` ones are as they were.
+    """Return every face once in each hard form. Faces of ``afw`` also stay unchanged.
 
-    Faces in depth need the 68-point scheme, and a face that MediaPipe's mesh finds; those that give
-    none are listed as skipped.
+    The name of the form is an attribute of the face. Profile views need the 68-point scheme and a face that
+    MediaPipe's mesh finds; other faces are listed as skipped.
     """
     hard: list[LabelledFace] = []
     for face in faces.faces:
         hard.append(_rolled(face))
-        hard += [_spoilt(face, kind, distort) for kind, distort in _KINDS.items()]
+        hard += [_distorted(face, kind, distort) for kind, distort in _KINDS.items()]
         if face.subset == "afw":
             hard.append(replace(face, attributes=("afw",), subset="hard"))
-    turned, skipped = _turned(faces) if faces.scheme == IBUG_68 else ([], [])
+    profiles, skipped = _profiles(faces) if faces.scheme == IBUG_68 else ([], [])
     return replace(
         faces,
-        faces=sorted(turned + hard, key=lambda face: face.attributes),
+        faces=sorted(profiles + hard, key=lambda face: face.attributes),
         skipped=faces.skipped + skipped,
         title=f"{faces.title}, hard",
     )
@@ -108,16 +109,16 @@ def _seed(face: LabelledFace) -> tuple[int, int]:
 
 def _rolled(face: LabelledFace) -> LabelledFace:
     rng = np.random.default_rng(_seed(face))
-    angle = math.radians(rng.uniform(_LEAST_ROLLED, _MOST_ROLLED) * rng.choice([-1, 1]))
+    angle = math.radians(rng.uniform(_SMALLEST_ROLL, _LARGEST_ROLL) * rng.choice([-1, 1]))
     return _cut(face, "rotated", replace(canvas(face.points_px), angle=angle), None)
 
 
-def _spoilt(face: LabelledFace, kind: str, distort: Distortion) -> LabelledFace:
+def _distorted(face: LabelledFace, kind: str, distort: Distortion) -> LabelledFace:
     return _cut(face, kind, canvas(face.points_px), distort)
 
 
 def _cut(face: LabelledFace, kind: str, crop: Crop, distort: Distortion | None) -> LabelledFace:
-    return _SpoiltFace(
+    return _DistortedFace(
         face.image_path,
         crop.to_crop(face.points_px),
         "hard",
@@ -129,27 +130,29 @@ def _cut(face: LabelledFace, kind: str, crop: Crop, distort: Distortion | None) 
     )
 
 
-def _turned(faces: FaceSet) -> tuple[list[LabelledFace], list[str]]:
-    turned: list[LabelledFace] = []
+def _profiles(faces: FaceSet) -> tuple[list[LabelledFace], list[str]]:
+    profiles: list[LabelledFace] = []
     skipped: list[str] = []
     with FaceMesh() as mesh:
-        for face in tqdm(faces.faces, "turning faces", leave=False, disable=None):
+        for face in tqdm(faces.faces, "rotating faces", leave=False, disable=None):
             try:
                 portrait = mesh.portrait(face)
             except LivefanError as error:
                 skipped.append(str(error))
                 continue
-            if portrait is None or abs(portrait.surface.yaw) > _MOST_TURNED:
-                skipped.append(f"{face.image_path}: no view from another side, the mesh does not fit")
+            if portrait is None or abs(portrait.surface.yaw) > _LARGEST_SOURCE_YAW:
+                skipped.append(
+                    f"{face.image_path}: no profile view; the mesh does not fit, or the face is in profile"
+                )
                 continue
             rng = np.random.default_rng(_seed(face))
             now = portrait.surface.yaw
             side = math.copysign(1.0, now if abs(now) > math.radians(6) else rng.uniform(-1, 1))
-            yaw = side * math.radians(rng.uniform(_LEAST_YAW, _MOST_YAW)) - now
-            view = turn(portrait, yaw, math.radians(rng.uniform(-10, 10)))
-            turned.append(
-                _TurnedFace(
+            yaw = side * math.radians(rng.uniform(_SMALLEST_YAW, _LARGEST_YAW)) - now
+            view = rotate(portrait, yaw, math.radians(rng.uniform(-10, 10)))
+            profiles.append(
+                _ProfileFace(
                     face.image_path, view.points_px, "hard", ("profile",), original=face, pixels=view.pixels
                 )
             )
-    return turned, skipped
+    return profiles, skipped

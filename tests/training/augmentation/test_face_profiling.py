@@ -17,7 +17,7 @@ from livefan.datasets import FaceSet, LabelledFace, load, load_training
 from livefan.io.pts_file import write_pts
 from livefan.tracking.pipeline import Pipeline
 from livefan.training.augmentation.face_mesh import FaceMesh, Portrait
-from livefan.training.augmentation.face_profiling import draw_views, synthesise, turn
+from livefan.training.augmentation.face_profiling import draw_views, rotate, synthesise
 
 INNER = [30, 33, 36, 39, 42, 45, 48, 54]
 MESH = [1, 2, 33, 133, 362, 263, 61, 291]
@@ -28,7 +28,7 @@ def box_px(points_px: np.ndarray) -> float:
 
 
 def test_a_face_that_is_not_turned_stays_as_it_is(portrait: Portrait):
-    same = turn(portrait, 0.0)
+    same = rotate(portrait, 0.0)
     on_face = portrait.relief.outside == 0
     apart = np.abs(same.pixels.astype(int) - portrait.pixels)[on_face]
     assert np.median(apart) <= 2
@@ -40,7 +40,7 @@ def test_a_face_that_is_not_turned_stays_as_it_is(portrait: Portrait):
 def test_the_mesh_finds_the_turned_face_at_the_new_angle_and_its_features_where_the_points_say(
     mesh: FaceMesh, portrait: Portrait, tmp_path: Path, degrees: float
 ):
-    turned = turn(portrait, math.radians(degrees) - portrait.surface.yaw)
+    turned = rotate(portrait, math.radians(degrees) - portrait.surface.yaw)
     path = tmp_path / "turned.png"
     cv2.imwrite(str(path), turned.pixels)
     seen = mesh.portrait(LabelledFace(path, turned.points_px, "turned"))
@@ -55,13 +55,13 @@ def test_the_averted_jaw_lies_on_the_cheeks_outline_and_nothing_beyond_the_head(
     portrait: Portrait, side: int
 ):
     """At 65 degrees the averted ear is behind the face: its jaw points must be near the nose, not there."""
-    turned = turn(portrait, side * math.radians(65) - portrait.surface.yaw)
+    turned = rotate(portrait, side * math.radians(65) - portrait.surface.yaw)
     x = turned.points_px[:, 0] * side
     averted, near = (range(10, 17), range(7)) if side > 0 else (range(7), range(10, 17))
     assert x[list(averted)].min() > np.median(x[48:68]) - 0.1 * box_px(turned.points_px)
     assert x[list(near)].max() < x[[39, 42]].min() + 0.1 * box_px(turned.points_px)
     assert x[27:31].max() >= x.max() - 1  # the nose comes first of all
-    blank = turn(replace(portrait, pixels=np.full_like(portrait.pixels, 128)), 0.6)
+    blank = rotate(replace(portrait, pixels=np.full_like(portrait.pixels, 128)), 0.6)
     assert np.abs(blank.pixels.astype(int) - 128).max() <= 1  # nothing is drawn that the picture lacks
 
 
@@ -71,7 +71,7 @@ def test_a_face_is_followed_into_profile_and_back_under_one_id(
 ):
     """To 75 degrees in 0.6 seconds; landmarks stay within 4 % of the face's size of where they went."""
     pipeline.smoothing = 0.0
-    there = [turn(portrait, side * math.radians(5 * n) - portrait.surface.yaw) for n in range(16)]
+    there = [rotate(portrait, side * math.radians(5 * n) - portrait.surface.yaw) for n in range(16)]
     for number, view in enumerate([*there, *there[-2::-1]]):
         (seen,) = pipeline.process(Frame(view.pixels, number, 0.0, number / 25))
         assert seen.track_id == 1
@@ -164,7 +164,7 @@ def test_a_folder_of_views_of_other_settings_is_refused(tmp_path: Path):
     synthesise(faces, tmp_path, 3)
     (tmp_path / "views.json").unlink()
     write_pts(tmp_path / "a-0.pts", np.ones((68, 2)))
-    with pytest.raises(LivefanError, match=r"of settings that no views\.json tells, not .*choose another"):
+    with pytest.raises(LivefanError, match=r"of unknown settings, without views\.json, not .*choose another"):
         synthesise(faces, tmp_path, 2, seed=1)
 
 
