@@ -1,9 +1,7 @@
-"""Labels for faces that have none: a teacher's landmarks, kept where it agrees with itself.
+"""Label unlabelled faces with the landmarks of teachers, where several views agree (pseudo-labels).
 
-A network that is sure of a face places its landmarks alike however the face is cut out; one that guesses
-does not. Each face is looked at through several crops, moved, scaled and turned a little, each plain and
-mirrored, by one teacher or by several. Their mean is the label, and their disagreement decides whether it
-is kept.
+The teachers predict landmarks in several crops of each face: shifted, scaled, rotated and mirrored. The mean
+of all predictions is the label. A face is left out if the predictions disagree.
 """
 
 from __future__ import annotations
@@ -36,25 +34,25 @@ from livefan.tracking.landmarker import locate
 
 _SUFFIXES = IMAGE_SUFFIXES | RECORDING_SUFFIXES
 _KEPT_MARGIN = 2.2
-"""Side of a written image as a multiple of the landmark box, so that training can turn and shift it."""
+"""Side of a written image as a multiple of the landmark box; it leaves room for rotation and shift."""
 _BORDER = 0.4
-"""Share of an image's size added on each side where no face was found: faces cut too tightly."""
+"""Border on each side, as a share of the image, for a second detection in tightly cropped images."""
 _JOURNAL = "journal.jsonl"
-"""In an unfinished output: the terms of the labels, then a line for each image, frame and video done."""
+"""File in an unfinished output: the settings, then a line for each finished image, frame and video."""
 _SAME_INSTANT = 1e-6  # seconds
 _VIEWS = ((0.0, 0.0, 1.0, 0.0), (0.03, -0.02, 1.06, 6.0), (-0.03, 0.02, 0.95, -6.0))
-"""Shift along x and y in crop sides, factor of the side, and turn in degrees."""
+"""Shift along x and y in crop sides, factor of the side, and rotation in degrees."""
 
 
 @dataclass(frozen=True)
 class Criteria:
-    """When a face's labels are kept.
+    """Limits for the labels of a face.
 
     Attributes:
-        disagreement: largest mean distance of the views from their mean, as a share of the distance
+        disagreement: largest mean distance of the predictions from their mean, as a share of the distance
             between the outer eye corners.
         confidence: lowest mean confidence of the landmarks.
-        side_px: shortest side of the landmark box; what is smaller shows too little.
+        side_px: smallest longer side of the landmark box.
     """
 
     disagreement: float = 0.02
@@ -64,11 +62,11 @@ class Criteria:
 
 @dataclass
 class Labels:
-    """What labelling came to.
+    """The result of labelling.
 
     Attributes:
-        kept: images written.
-        left_out: why faces, images or videos were left out, one line each.
+        kept: number of written images.
+        left_out: reasons why faces, images or videos were left out, one line each.
     """
 
     kept: int = 0
@@ -76,12 +74,12 @@ class Labels:
 
 
 @dataclass(frozen=True)
-class Opinion:
-    """What several views of a face make of it.
+class Consensus:
+    """The landmarks of a face from several views.
 
     Attributes:
         points_px: ``(n, 2)`` mean landmarks in image pixels.
-        disagreement: mean distance from it, as a share of the inter-ocular distance.
+        disagreement: mean distance of the predictions from the mean, in inter-ocular distances.
         confidence: mean confidence.
     """
 
@@ -89,8 +87,8 @@ class Opinion:
     disagreement: float
     confidence: float
 
-    def objection(self, criteria: Criteria) -> str | None:
-        """Why the labels are not to be kept, if so."""
+    def rejection(self, criteria: Criteria) -> str | None:
+        """Return the reason why the labels are rejected; None if they are kept."""
         side = float(np.ptp(self.points_px, axis=0).max())
         if side < criteria.side_px:
             return f"a face of {side:.0f} pixels is too small"
@@ -101,13 +99,13 @@ class Opinion:
         return None
 
 
-def look(teachers: Sequence[Runtime], image: np.ndarray, crop: Crop) -> Opinion:
-    """The landmarks of a face as several views of it show them, and how far these agree.
+def predict_views(teachers: Sequence[Runtime], image: np.ndarray, crop: Crop) -> Consensus:
+    """Return the mean landmarks of several views of a face, and the disagreement of the views.
 
     Args:
-        teachers: whose views these are; all of one scheme.
+        teachers: networks of one landmark scheme.
         image: ``(height, width, 3)`` uint8 BGR.
-        crop: where the face is, its head upright.
+        crop: the face with its head upright.
     """
     crops = [
         replace(
@@ -123,11 +121,11 @@ def look(teachers: Sequence[Runtime], image: np.ndarray, crop: Crop) -> Opinion:
     mean = views.mean(axis=0)
     apart = float(np.linalg.norm(views - mean, axis=-1).mean())
     eyes = float(inter_ocular(mean[None], teachers[0].scheme)[0])
-    return Opinion(mean, apart / max(eyes, 1e-6), float(confidence.mean()))
+    return Consensus(mean, apart / max(eyes, 1e-6), float(confidence.mean()))
 
 
 def _views(teacher: Runtime, image: np.ndarray, crops: list[Crop]) -> np.ndarray:
-    """``(2 * crops, n, 3)`` x and y in image pixels and confidence, plain and mirrored."""
+    """Return ``(2 * crops, n, 3)`` x and y in image pixels and confidence, of plain and mirrored crops."""
     crops = [crop.sized(teacher.input_size) for crop in crops]
     pixels = teacher.buffer(2 * len(crops))
     for number, crop in enumerate(crops):
@@ -154,45 +152,45 @@ def label(
 ) -> Labels:
     """Find and label the faces of images and videos; write each as an image with ``.pts`` beside it.
 
-    Stopped, it leaves a hidden folder beside the output, and the same call goes on where it was.
+    A stopped call leaves a hidden folder beside the output. The same call resumes it.
 
     Args:
-        teachers: the networks whose mean opinion counts.
-        folder: images and videos, in it and in the folders in it; or one of them itself.
-        output: a new folder; it appears when all is done. ``labels.json`` in it says what was left out.
-        criteria: when labels are kept.
-        every: seconds from one frame of a video that is looked at to the next; 0 for all.
-        described: tells these teachers from others, whose labels are not gone on with.
-        quiet: no progress bar.
+        teachers: the networks whose mean is the label.
+        folder: a folder of images and videos, searched recursively; or one image or video.
+        output: a new folder, which appears when all is done. ``labels.json`` in it lists what was left out.
+        criteria: limits for the labels.
+        every: seconds between the labelled frames of a video; 0 for all frames.
+        described: identifies the teachers. Unfinished labels of other teachers are not resumed.
+        quiet: show no progress bar.
 
     Raises:
         LivefanError: if there is no image or video, the teachers have different landmarks, the output
-            exists or cannot be made, what was stopped had other settings, or the disk is full.
+            exists or cannot be made, unfinished labels have other settings, or the disk is full.
     """
     criteria = criteria or Criteria()
     if len({teacher.scheme.name for teacher in teachers}) != 1:
         raise LivefanError("--weights: the teachers have different landmarks; name networks of one scheme")
-    if output.exists():  # as "." does, which has no name
+    if output.exists():  # "." exists too, and has no name
         raise LivefanError(f"{output}: exists already; choose another --out")
     partial = output.with_name(f".{output.name}.partial")
-    terms = {
+    settings = {
         "criteria": asdict(criteria),
         "every": every,
         "teachers": described,
         "from": str(folder.resolve()),
     }
-    folder, files = _find(folder, but=(output, partial))
+    folder, files = _find_files(folder, excluded=(output, partial))
     if not output.parent.is_dir():
         raise LivefanError(f"{output.parent}: no such folder; create it first")
-    done = _begin(partial, terms)
+    done = _open_journal(partial, settings)
     stems = stems_of([str(path.relative_to(folder)) for path in files])
     with (
-        _stopping_when_full(partial),
+        _report_full_disk(partial),
         FaceDetector() as detector,
         (partial / _JOURNAL).open("a") as journal,
     ):
 
-        def note(name: str, labels: Labels) -> None:
+        def record(name: str, labels: Labels) -> None:
             journal.write(json.dumps([name, asdict(labels)]) + "\n")
             journal.flush()
             done[name] = labels
@@ -201,17 +199,17 @@ def label(
             if name in done:
                 continue
             problems: list[str] = []
-            for picture in _pictures(folder / name, name, stem, every, problems):
-                if picture.name not in done:
-                    place = partial / picture.stem
-                    note(picture.name, _label_picture(teachers, detector, picture, place, criteria))
-            if name not in done:  # a video, or what cannot be read
-                note(name, Labels(left_out=problems))
+            for item in _read_images(folder / name, name, stem, every, problems):
+                if item.name not in done:
+                    place = partial / item.stem
+                    record(item.name, _label_image(teachers, detector, item, place, criteria))
+            if name not in done:  # a video, or an unreadable file
+                record(name, Labels(left_out=problems))
     labels = Labels(
         sum(each.kept for each in done.values()), [line for each in done.values() for line in each.left_out]
     )
     report = {"criteria": asdict(criteria), "kept": labels.kept, "left out": labels.left_out}
-    with _stopping_when_full(partial):
+    with _report_full_disk(partial):
         (partial / LABELS_NAME).write_text(json.dumps(report, indent=1) + "\n")
     partial.rename(output)
     (output / _JOURNAL).unlink()
@@ -219,53 +217,53 @@ def label(
 
 
 @contextmanager
-def _stopping_when_full(folder: Path) -> Iterator[None]:
-    """Say of a disk that is full, an error that names no file, what it means for a folder's labels."""
+def _report_full_disk(folder: Path) -> Iterator[None]:
+    """Turn an OSError without a file name, as a full disk raises, into a StoppedError."""
     try:
         yield
     except OSError as error:
         if error.filename:
             raise
         raise StoppedError(
-            f"{folder}: cannot be written ({error.strerror or error}); make room on the disk and give the "
-            "same command again, it goes on where it was"
+            f"{folder}: cannot be written ({error.strerror or error}); free space on the disk and repeat "
+            "the command to resume"
         ) from error
 
 
-def _begin(partial: Path, terms: dict[str, object]) -> dict[str, Labels]:
-    """The outcome of all that is labelled on these terms already; without anything, of nothing.
+def _open_journal(partial: Path, settings: dict[str, object]) -> dict[str, Labels]:
+    """Return the labels of finished files, by name; create the journal if there is none.
 
     Raises:
-        LivefanError: if it was begun on other terms, or is damaged.
+        LivefanError: if the journal has other settings or is damaged.
     """
     partial.mkdir(exist_ok=True)
     journal = partial / _JOURNAL
     first, *lines = (journal.read_text() if journal.is_file() else "").split("\n")
-    if not lines and set(partial.iterdir()) <= {journal}:  # not even the first line is whole
-        journal.write_text(json.dumps(terms) + "\n")
+    if not lines and set(partial.iterdir()) <= {journal}:  # not even the first line is complete
+        journal.write_text(json.dumps(settings) + "\n")
         return {}
     try:
-        same = json.loads(first) == terms
-        # The last piece is empty, or a line that a kill cut off.
+        same = json.loads(first) == settings
+        # The last piece is empty, or a line that was cut off.
         done = {name: Labels(**outcome) for name, outcome in map(json.loads, lines[:-1])}
     except (ValueError, TypeError):
         same = False
     if not same:
         raise LivefanError(
-            f"{partial}: this folder holds unfinished labels of other pictures, weights or settings; name "
-            "the same as then, choose another --out, or remove the folder"
+            f"{partial}: this folder holds unfinished labels of other images, weights or settings; repeat "
+            "the same command as then, choose another --out, or remove the folder"
         )
     os.truncate(journal, journal.read_bytes().rindex(b"\n") + 1)
     return done
 
 
 @dataclass(frozen=True)
-class _Picture:
-    """What is labelled at a time: an image, or a frame of a video.
+class _Image:
+    """An image or a frame of a video.
 
     Attributes:
-        name: what to call it in lists.
-        stem: what its faces are named after.
+        name: its name in lists.
+        stem: beginning of the names of its files.
         image: ``(height, width, 3)`` uint8 BGR.
     """
 
@@ -274,11 +272,12 @@ class _Picture:
     image: np.ndarray
 
 
-def _find(given: Path, but: Sequence[Path]) -> tuple[Path, list[Path]]:
-    """The images and videos that a path stands for, in order, and the folder that they are named from.
+def _find_files(given: Path, excluded: Sequence[Path]) -> tuple[Path, list[Path]]:
+    """Return the folder and the sorted images and videos of a path.
 
     Args:
-        but: folders whose files are left out, as those of finished labels inside it are.
+        given: a folder, or a file.
+        excluded: folders whose files are left out. Folders of finished labels are left out too.
     """
     if not given.exists():
         raise LivefanError(f"{given}: no such file or folder; check the path")
@@ -286,58 +285,56 @@ def _find(given: Path, but: Sequence[Path]) -> tuple[Path, list[Path]]:
         open_source(given).close()
         return given.parent, [given]
     finished = [path.parent for path in given.rglob(LABELS_NAME) if path.parent != given]
-    left_out = [folder.resolve() for folder in (*but, *finished)]
+    left_out = [folder.resolve() for folder in (*excluded, *finished)]
     files = sorted(
         path
         for path in given.rglob("*")
         if path.suffix.lower() in _SUFFIXES and not any(map(path.resolve().is_relative_to, left_out))
     )
     if not files:
-        raise LivefanError(f"{given}: holds no images or videos; name a folder of pictures of faces")
+        raise LivefanError(f"{given}: holds no images or videos; name a folder with images of faces")
     return given, files
 
 
-def _pictures(path: Path, name: str, stem: str, every: float, problems: list[str]) -> Iterator[_Picture]:
-    """An image, or the frames of a video that are to be looked at; adds to ``problems`` what went wrong."""
+def _read_images(path: Path, name: str, stem: str, every: float, problems: list[str]) -> Iterator[_Image]:
+    """Yield an image, or the chosen frames of a video; append warnings and errors to ``problems``."""
     is_image, due = path.suffix.lower() in IMAGE_SUFFIXES, 0.0
     try:
         with open_source(path) as source:
             for frame in source:
                 if is_image:
-                    yield _Picture(name, stem, frame.image)
+                    yield _Image(name, stem, frame.image)
                 elif frame.source_time >= due - _SAME_INSTANT and frame.damage != "errors":
                     due = frame.source_time + every
-                    yield _Picture(
-                        f"{name}, frame {frame.index}", f"{stem}-frame{frame.index:06}", frame.image
-                    )
+                    yield _Image(f"{name}, frame {frame.index}", f"{stem}-frame{frame.index:06}", frame.image)
         warnings = source.warnings
     except LivefanError as error:
         warnings = [str(error)]
-    # They name the file by its path or its name alone.
-    own = f"{path}: ", f"{path.name}: "
-    problems += [f"{name}: {line.removeprefix(own[0]).removeprefix(own[1])}" for line in warnings]
+    # Warnings begin with the path or the name of the file.
+    prefixes = f"{path}: ", f"{path.name}: "
+    problems += [f"{name}: {line.removeprefix(prefixes[0]).removeprefix(prefixes[1])}" for line in warnings]
 
 
-def _label_picture(
-    teachers: Sequence[Runtime], detector: FaceDetector, picture: _Picture, output: Path, criteria: Criteria
+def _label_image(
+    teachers: Sequence[Runtime], detector: FaceDetector, item: _Image, output: Path, criteria: Criteria
 ) -> Labels:
-    """Write the faces of a picture to files whose names begin with ``output``."""
-    labels, name = Labels(), picture.name
-    image, detections = _detect(detector, picture.image)
+    """Write the faces of an image to files whose names begin with ``output``."""
+    labels, name = Labels(), item.name
+    image, detections = _detect(detector, item.image)
     if not detections:
         labels.left_out.append(f"{name}: no face found")
-    for number, opinion in enumerate(_opinions(teachers, image, detections)):
-        objection = opinion.objection(criteria)
-        if objection:
-            labels.left_out.append(f"{name}: {objection}")
+    for number, consensus in enumerate(_consensus_of_faces(teachers, image, detections)):
+        reason = consensus.rejection(criteria)
+        if reason:
+            labels.left_out.append(f"{name}: {reason}")
             continue
-        _write(output.with_name(f"{output.name}_{number}.jpg"), image, opinion.points_px)
+        _write(output.with_name(f"{output.name}_{number}.jpg"), image, consensus.points_px)
         labels.kept += 1
     return labels
 
 
 def _detect(detector: FaceDetector, image: np.ndarray) -> tuple[np.ndarray, list[Detection]]:
-    """The faces of an image; where none is found, of the image with a border, which is returned instead."""
+    """Return an image and its faces; if no face is found, the image with a border and the faces of that."""
     found = detector.detect(image)
     if found:
         return image, found
@@ -346,20 +343,20 @@ def _detect(detector: FaceDetector, image: np.ndarray) -> tuple[np.ndarray, list
     return image, detector.detect(image)
 
 
-def _opinions(
+def _consensus_of_faces(
     teachers: Sequence[Runtime], image: np.ndarray, detections: list[Detection]
-) -> Iterator[Opinion]:
+) -> Iterator[Consensus]:
     framing = load_detection_to_crop()
     for detection in detections:
         (seen,) = locate(teachers[0], image, [framing.crop(detection)])
-        yield look(teachers, image, upright_crop(seen.points_px, teachers[0].scheme))
+        yield predict_views(teachers, image, upright_crop(seen.points_px, teachers[0].scheme))
 
 
 def _write(path: Path, image: np.ndarray, points_px: np.ndarray) -> None:
-    """Write the neighbourhood of a face, unturned and at its own scale, and its landmarks."""
+    """Write the surroundings of a face, upright as in the image and at the same scale, and its landmarks."""
     box = crop_from_landmarks(points_px)
     side = box.side_px / CROP_MARGIN * _KEPT_MARGIN
-    neighbourhood = replace(box, side_px=side, size=max(1, math.ceil(side)))
-    _, code = cv2.imencode(".jpg", neighbourhood.cut(image), [cv2.IMWRITE_JPEG_QUALITY, 95])
+    surroundings = replace(box, side_px=side, size=max(1, math.ceil(side)))
+    _, code = cv2.imencode(".jpg", surroundings.cut(image), [cv2.IMWRITE_JPEG_QUALITY, 95])
     path.write_bytes(code.tobytes())
-    write_pts(path.with_suffix(".pts"), neighbourhood.to_crop(points_px))
+    write_pts(path.with_suffix(".pts"), surroundings.to_crop(points_px))

@@ -17,7 +17,7 @@ from livefan.datasets import load
 from livefan.runtimes.base import Runtime, RuntimeChoice
 from livefan.runtimes.selection import open_runtime
 from livefan.tracking.pipeline import Pipeline
-from livefan.training.pseudo_label import Criteria, label, look
+from livefan.training.pseudo_label import Criteria, label, predict_views
 
 
 def test_views_of_a_face_agree_and_those_of_noise_do_not(
@@ -25,27 +25,27 @@ def test_views_of_a_face_agree_and_those_of_noise_do_not(
 ):
     (face,) = pipeline.process_image(photo)
     crop = upright_crop(face.points_px, runtime.scheme)
-    opinion = look([runtime], photo, crop)
-    assert opinion.disagreement < 0.02
-    assert np.linalg.norm(opinion.points_px - face.points_px, axis=1).mean() < 0.02 * crop.side_px
+    consensus = predict_views([runtime], photo, crop)
+    assert consensus.disagreement < 0.02
+    assert np.linalg.norm(consensus.points_px - face.points_px, axis=1).mean() < 0.02 * crop.side_px
     elsewhere = replace(crop, centre_px=(crop.centre_px[0], crop.centre_px[1] + crop.side_px))
-    assert look([runtime], photo, elsewhere).objection(Criteria()) is not None
+    assert predict_views([runtime], photo, elsewhere).rejection(Criteria()) is not None
 
 
-def test_a_mirrored_face_is_seen_mirrored(pipeline: Pipeline, runtime: Runtime, photo: np.ndarray):
+def test_mirrored_image_gives_mirrored_landmarks(pipeline: Pipeline, runtime: Runtime, photo: np.ndarray):
     (face,) = pipeline.process_image(photo)
     crop = upright_crop(face.points_px, runtime.scheme)
     mirrored = replace(
         crop, centre_px=(photo.shape[1] - 1 - crop.centre_px[0], crop.centre_px[1]), angle=-crop.angle
     )
-    there = look([runtime], photo, crop).points_px
-    here = look([runtime], np.ascontiguousarray(photo[:, ::-1]), mirrored).points_px
+    there = predict_views([runtime], photo, crop).points_px
+    here = predict_views([runtime], np.ascontiguousarray(photo[:, ::-1]), mirrored).points_px
     back = here[list(runtime.scheme.mirror_order)] * (-1, 1) + (photo.shape[1] - 1, 0)
     assert np.abs(back - there).max() < 0.05 * crop.side_px
     assert np.abs(back - there).mean() < 0.005 * crop.side_px
 
 
-def test_mirrored_views_are_put_right_by_the_offset_of_the_network(
+def test_mirror_offset_corrects_mirrored_views(
     pipeline: Pipeline, runtime: Runtime, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ):
     """Landmarks that a network puts too far right in every picture stay there, and views agree as before."""
@@ -53,12 +53,12 @@ def test_mirrored_views_are_put_right_by_the_offset_of_the_network(
     crop = upright_crop(face.points_px, runtime.scheme)
     # Views of other sizes would be moved by other distances.
     monkeypatch.setattr(labelling, "_VIEWS", labelling._VIEWS[:1])
-    before = look([runtime], photo, crop)
+    before = predict_views([runtime], photo, crop)
     right = 0.05 * np.array([runtime.input_size, 0, 0, 0], np.float32)
     run = runtime.run
     monkeypatch.setattr(runtime, "run", lambda crops: run(crops) + right)
     monkeypatch.setattr(runtime, "mirror_offset", runtime.mirror_offset + 0.05)
-    after = look([runtime], photo, crop)
+    after = predict_views([runtime], photo, crop)
     assert after.disagreement == pytest.approx(before.disagreement, rel=1e-2)
     moved = 0.05 * crop.side_px * np.array([math.cos(crop.angle), math.sin(crop.angle)])
     assert np.allclose(after.points_px, before.points_px + moved, atol=0.01 * crop.side_px)
@@ -70,7 +70,9 @@ def test_several_teachers_give_their_mean_and_disagree_more(
     (face,) = pipeline.process_image(photo)
     crop = upright_crop(face.points_px, runtime.scheme)
     half = open_runtime("mobilefan-half-300w", RuntimeChoice())
-    one, other, both = (look(teachers, photo, crop) for teachers in ([runtime], [half], [runtime, half]))
+    one, other, both = (
+        predict_views(teachers, photo, crop) for teachers in ([runtime], [half], [runtime, half])
+    )
     assert np.allclose(both.points_px, (one.points_px + other.points_px) / 2)
     assert both.disagreement > min(one.disagreement, other.disagreement)
 
@@ -110,67 +112,67 @@ def test_strict_criteria_leave_everything_out_with_the_reason(
 
 
 def stopped_at_the_third(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Stop labelling at the third picture that is looked at; names of those looked at gather in the list."""
-    label_picture = labelling._label_picture
-    looked_at: list[str] = []
+    """Stop labelling at the third image; return a list that collects the names of the images."""
+    label_image = labelling._label_image
+    labelled: list[str] = []
 
-    def look_until_stopped(*arguments):
-        looked_at.append(arguments[2].name)
-        if len(looked_at) == 3:
+    def label_until_stopped(*arguments):
+        labelled.append(arguments[2].name)
+        if len(labelled) == 3:
             raise KeyboardInterrupt
-        return label_picture(*arguments)
+        return label_image(*arguments)
 
-    monkeypatch.setattr(labelling, "_label_picture", look_until_stopped)
-    return looked_at
+    monkeypatch.setattr(labelling, "_label_image", label_until_stopped)
+    return labelled
 
 
-def test_labelling_that_was_stopped_goes_on_where_it_was(
+def test_stopped_labelling_resumes(
     runtime: Runtime, photo: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     (tmp_path / "in").mkdir()
     for name in "abcd":
         cv2.imwrite(str(tmp_path / f"in/{name}.png"), photo)
     whole = label([runtime], tmp_path / "in", tmp_path / "whole", described="one", quiet=True)
-    looked_at = stopped_at_the_third(monkeypatch)
+    labelled = stopped_at_the_third(monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         label([runtime], tmp_path / "in", tmp_path / "out", described="one", quiet=True)
     assert not (tmp_path / "out").exists()
-    # A line that a kill cut off counts for nothing.
+    # A line that was cut off is ignored.
     with (tmp_path / ".out.partial/journal.jsonl").open("a") as journal:
         journal.write('["c.png", {"ke')
     assert label([runtime], tmp_path / "in", tmp_path / "out", described="one", quiet=True) == whole
-    assert looked_at == ["a.png", "b.png", "c.png", "c.png", "d.png"]
+    assert labelled == ["a.png", "b.png", "c.png", "c.png", "d.png"]
     written = [
         {path.name: path.read_bytes() for path in (tmp_path / out).iterdir()} for out in ("out", "whole")
     ]
     assert written[0] == written[1]
 
 
-def test_a_full_disk_stops_labelling_which_goes_on_once_there_is_room(
+def test_labelling_resumes_after_a_full_disk(
     runtime: Runtime,
     photo: np.ndarray,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     full_beyond: Callable[[int], None],
 ):
-    """Full at the second of three: nothing of it counts as done."""
+    """The disk is full at the second of three images, so only the first one is recorded."""
     (tmp_path / "in").mkdir()
     for name in "abc":
         cv2.imwrite(str(tmp_path / f"in/{name}.png"), photo)
-    label_picture = labelling._label_picture
+    label_image = labelling._label_image
     limits = iter([1 << 30, 2000])
 
     def label_until_full(*arguments):
         full_beyond(next(limits))
-        return label_picture(*arguments)
+        return label_image(*arguments)
 
-    monkeypatch.setattr(labelling, "_label_picture", label_until_full)
-    with pytest.raises(StoppedError, match=r"\.out\.partial: cannot be written .*; make room on the disk"):
+    monkeypatch.setattr(labelling, "_label_image", label_until_full)
+    with pytest.raises(StoppedError, match=r"\.out\.partial: cannot be written .*; free space on the disk"):
         label([runtime], tmp_path / "in", tmp_path / "out", quiet=True)
     assert not (tmp_path / "out").exists()
     assert (tmp_path / ".out.partial/journal.jsonl").read_text().count(".png") == 1
     full_beyond(1 << 30)
-    monkeypatch.setattr(labelling, "_label_picture", label_picture)
+    monkeypatch.setattr(labelling, "_label_image", label_image)
     assert label([runtime], tmp_path / "in", tmp_path / "out", quiet=True).kept == 3
     for face in load("pts", tmp_path / "out", "all").faces:
         assert face.read_image().shape[0] > 2 * np.ptp(face.points_px, axis=0).max()
@@ -184,17 +186,17 @@ def test_faces_of_files_named_alike_do_not_overwrite_each_other(
     for name in ("x.jpg", "a/b.png", "alone.png"):
         cv2.imwrite(str(folder / name), photo)
     # Stopped before the last of them, then taken up with further ones.
-    label_picture = labelling._label_picture
+    label_image = labelling._label_image
 
     def label_but_the_last(*arguments):
         if arguments[2].name == "x.jpg":
             raise KeyboardInterrupt
-        return label_picture(*arguments)
+        return label_image(*arguments)
 
-    monkeypatch.setattr(labelling, "_label_picture", label_but_the_last)
+    monkeypatch.setattr(labelling, "_label_image", label_but_the_last)
     with pytest.raises(KeyboardInterrupt):
         label([runtime], folder, tmp_path / "out", quiet=True)
-    monkeypatch.setattr(labelling, "_label_picture", label_picture)
+    monkeypatch.setattr(labelling, "_label_image", label_image)
     for name in ("x.png", "X.bmp", "a-b.jpg"):
         cv2.imwrite(str(folder / name), photo)
     assert label([runtime], folder, tmp_path / "out", quiet=True).kept == 6
@@ -204,7 +206,7 @@ def test_faces_of_files_named_alike_do_not_overwrite_each_other(
     assert len(load("pts", tmp_path / "out", "all").faces) == 6
 
 
-def test_frames_of_videos_are_labelled_too_and_gone_on_with(
+def test_frames_of_videos_are_labelled_and_resumed(
     runtime: Runtime, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """The bundled clip has one face on each of its 472 frames in 19.7 seconds, 23.976 a second."""
@@ -213,12 +215,12 @@ def test_frames_of_videos_are_labelled_too_and_gone_on_with(
     (tmp_path / "in/broken.mkv").write_bytes(b"no video")
     whole = label([runtime], tmp_path / "in", tmp_path / "whole", every=5.0, quiet=True)
     assert whole.left_out[0].startswith("broken.mkv: not a video")
-    looked_at = stopped_at_the_third(monkeypatch)
+    labelled = stopped_at_the_third(monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         label([runtime], tmp_path / "in", tmp_path / "out", every=5.0, quiet=True)
     assert label([runtime], tmp_path / "in", tmp_path / "out", every=5.0, quiet=True) == whole
     frames = [0, 120, 240, 360]
-    assert looked_at == [f"deep/clip.MP4, frame {frame}" for frame in (0, 120, 240, 240, 360)]
+    assert labelled == [f"deep/clip.MP4, frame {frame}" for frame in (0, 120, 240, 240, 360)]
     written = [{path.name: path.read_bytes() for path in (tmp_path / o).iterdir()} for o in ("out", "whole")]
     assert written[0] == written[1]
     assert whole.kept + len(whole.left_out) == 1 + len(frames)
@@ -238,7 +240,7 @@ def test_a_single_video_can_be_named(clip: Path, tmp_path: Path, capsys: pytest.
     assert "text.mp4: " in capsys.readouterr().err
 
 
-def test_unfinished_labels_of_other_settings_stay_and_are_refused(
+def test_unfinished_labels_of_other_settings_are_rejected_and_kept(
     runtime: Runtime, photo: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     for folder in ("in", "elsewhere"):
@@ -251,7 +253,9 @@ def test_unfinished_labels_of_other_settings_stay_and_are_refused(
         label([runtime], given, out, described="one", quiet=True)
     before = {path.name: path.read_bytes() for path in partial.iterdir()}
     assert "b_0.jpg" in before
-    rejected = r"\.out\.partial: this folder holds unfinished labels of other .*; name the same .* or remove"
+    rejected = (
+        r"\.out\.partial: this folder holds unfinished labels of other .*; repeat the same .* or remove"
+    )
     for other in (
         lambda: label([runtime], given, out, described="another", quiet=True),
         lambda: label([runtime], given, out, described="one", every=2.0, quiet=True),
@@ -269,7 +273,7 @@ def test_unfinished_labels_of_other_settings_stay_and_are_refused(
     }
 
 
-def test_labelling_that_was_stopped_before_its_first_picture_is_begun_anew(
+def test_labelling_stopped_before_the_first_image_starts_anew(
     runtime: Runtime, photo: np.ndarray, tmp_path: Path
 ):
     (tmp_path / "in").mkdir()
@@ -280,20 +284,20 @@ def test_labelling_that_was_stopped_before_its_first_picture_is_begun_anew(
     assert label([runtime], tmp_path / "in", tmp_path / "out", quiet=True).kept == 1
 
 
-def test_labels_that_are_written_into_the_folder_of_pictures_are_not_labelled_themselves(
+def test_output_inside_the_input_folder_is_not_labelled(
     runtime: Runtime, photo: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     for name in "abc":
         cv2.imwrite(str(tmp_path / f"{name}.png"), photo)
-    looked_at = stopped_at_the_third(monkeypatch)
+    labelled = stopped_at_the_third(monkeypatch)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(KeyboardInterrupt):
         label([runtime], tmp_path, Path("out"), quiet=True)
     assert label([runtime], tmp_path, Path("out"), quiet=True).kept == 3
-    assert looked_at == ["a.png", "b.png", "c.png", "c.png"]
+    assert labelled == ["a.png", "b.png", "c.png", "c.png"]
 
 
-def test_finished_labels_inside_the_folder_of_pictures_are_not_labelled_again(
+def test_finished_labels_inside_the_input_folder_are_not_labelled(
     runtime: Runtime, photo: np.ndarray, tmp_path: Path
 ):
     cv2.imwrite(str(tmp_path / "a.png"), photo)
@@ -303,7 +307,7 @@ def test_finished_labels_inside_the_folder_of_pictures_are_not_labelled_again(
     assert label([runtime], tmp_path / "first", tmp_path / "third", quiet=True).kept == 1
 
 
-def test_what_cannot_be_labelled_is_one_line(
+def test_unusable_input_gives_one_line_error(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
     (tmp_path / "empty").mkdir()
