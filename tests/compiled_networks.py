@@ -6,7 +6,7 @@ from pathlib import Path
 
 from livefan.core.resources import DEFAULT_WEIGHTS
 from livefan.networks.checkpoint_info import read_weight_file
-from livefan.runtimes.base import RuntimeChoice
+from livefan.runtimes.base import AUTO, RuntimeChoice
 from livefan.runtimes.cache import Store
 from livefan.runtimes.selection import open_runtime
 
@@ -31,4 +31,6 @@ def compile_networks() -> None:
         weights = read_weight_file(name)
         open_runtime(weights)  # records a choice
         store = Store(weights.sha256, RuntimeChoice().threads)
-        store.write(choices={question: list(TESTED) for question in store.read().get("choices", {})})
+        choices = store.read().get("choices", {})
+        free = [question for question in choices if question.startswith(f"{AUTO} {AUTO} ")]
+        store.write(choices=choices | {question: list(TESTED) for question in free})
