@@ -19,7 +19,7 @@ _WEIGHTS = (DEFAULT_WEIGHTS, "mobilefan-half-300w", "teacher-300w")
 def shared_folder() -> Path:
     """Return the cache folder of all runs of the tests by this user."""
     user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "")
-    return Path(tempfile.gettempdir()) / f"livefan-tests-{user}"
+    return Path(tempfile.gettempdir()) / f"livefan-test-cache-{user}"
 
 
 def compile_networks() -> None:
