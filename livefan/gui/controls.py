@@ -60,6 +60,7 @@ class Controls(QObject):
         self.open_stream = add(tr("Open str&eam …"), "Ctrl+U", sources.OpenStream(), _Icons.SP_DriveNetIcon)
         self.start = add(tr("St&art"), "Ctrl+R", sources.Start(), _Icons.SP_MediaPlay)
         self.stop = add(tr("S&top"), "Ctrl+.", sources.Stop(), _Icons.SP_MediaStop)
+        self.close_source = add(tr("Start &page"), "Ctrl+W", sources.CloseSource())
         self.snapshot = add(tr("&Snapshot"), "Ctrl+S", saving.Snapshot(), _Icons.SP_DialogSaveButton)
         self.copy = add(tr("&Copy picture"), "Ctrl+C", saving.CopyPicture())
         self.record_shown = self._switch(
@@ -140,7 +141,7 @@ class Controls(QObject):
         self._fill(
             bar.addMenu(self.tr("&File")),
             [self.open_file, self.open_folder, self.open_stream],
-            [self.start, self.stop],
+            [self.start, self.stop, self.close_source],
             [self.snapshot, self.copy, self.record_shown, self.record_clean],
             [self.quit],
         )
@@ -225,6 +226,7 @@ class Controls(QObject):
         for entry in (self.home, self.back, self.forward):
             entry.setEnabled(seekable)
         self.sequence.setEnabled(player.is_folder)
+        self.mirror.setEnabled(session is None or not session.photographs)
         self._show_playing(player.running and not player.paused)
         self.close_up.setChecked(player.view.close_up)
         self.full_screen.setChecked(self._context.full_screen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from PyQt6.QtCore import QObject, Qt, QUrl
@@ -9,22 +10,43 @@ from PyQt6.QtGui import QDesktopServices
 from PyQt6.QtWidgets import QFileDialog, QInputDialog, QLineEdit, QMainWindow, QMessageBox
 
 from livefan.gui import help as help_texts
+from livefan.gui.preferences import Preferences
+from livefan.io.images import IMAGE_SUFFIXES
+from livefan.io.video import RECORDING_SUFFIXES
+
+_SOURCES = "sources"
 
 
 class WindowDialogs(QObject):
     """Dialogs over a window; see :class:`livefan.gui.action_context.Dialogs`."""
 
-    def __init__(self, window: QMainWindow) -> None:
+    def __init__(self, window: QMainWindow, preferences: Preferences) -> None:
         super().__init__(window)
+        self._preferences = preferences
         self._window = window
 
     def choose_file(self) -> str:
         """Return the path of a video or an image; empty if cancelled."""
-        return QFileDialog.getOpenFileName(self._window, self.tr("Open a video or an image"))[0]
+        videos, images = _pattern(RECORDING_SUFFIXES), _pattern(IMAGE_SUFFIXES)
+        filters = (
+            self.tr("Videos and images ({} {})").format(videos, images),
+            self.tr("Videos ({})").format(videos),
+            self.tr("Images ({})").format(images),
+            self.tr("All files (*)"),
+        )
+        title, folder = self.tr("Open a video or an image"), self._preferences.last_folder(_SOURCES)
+        path, _ = QFileDialog.getOpenFileName(self._window, title, folder, ";;".join(filters))
+        if path:
+            self._preferences.save_folder(_SOURCES, str(Path(path).parent))
+        return path
 
     def choose_folder(self) -> str:
         """Return the path of a folder of images; empty if cancelled."""
-        return QFileDialog.getExistingDirectory(self._window, self.tr("Open a folder of images"))
+        title, folder = self.tr("Open a folder of images"), self._preferences.last_folder(_SOURCES)
+        path = QFileDialog.getExistingDirectory(self._window, title, folder)
+        if path:
+            self._preferences.save_folder(_SOURCES, str(Path(path).parent))
+        return path
 
     def enter_address(self) -> str:
         """Return the address of a stream; empty if cancelled."""
@@ -50,3 +72,7 @@ class WindowDialogs(QObject):
     def show_about(self) -> None:
         """Open the description of livefan."""
         QMessageBox.about(self._window, self.tr("About livefan"), help_texts.about())
+
+
+def _pattern(suffixes: Iterable[str]) -> str:
+    return " ".join(f"*{suffix}" for suffix in sorted(suffixes))

@@ -16,8 +16,11 @@ from typing import Any
 import numpy as np
 from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
+from livefan.core.errors import LivefanError
 from livefan.gui.recordings import RecordingKind, Recordings
 from livefan.gui.session_config import SessionConfig
+from livefan.io.camera import camera_index
+from livefan.io.open import open_source
 from livefan.io.stream import is_address
 from livefan.live.painter import Painted, Painter
 from livefan.live.result import Pair, Result
@@ -48,6 +51,9 @@ class Player(QObject):
     """Emitted with a message that names the file in :attr:`saved`. May be emitted from any thread."""
     changed = pyqtSignal()
     """Emitted when the state of the session, the recorder or the view has changed."""
+    opened = pyqtSignal()
+    """Emitted with the first result of a session."""
+    _tried = pyqtSignal(object, str)
     _ended = pyqtSignal(object, str)
     _reported = pyqtSignal(object, str)
 
@@ -59,6 +65,8 @@ class Player(QObject):
         self._newest: Painted | None = None
         self._session: LiveSession | None = None
         self._ending: LiveSession | None = None
+        self._requested: str | int | None = config.source
+        self._has_result = False
         self._start_next = False
         self._compare_later = QTimer(self)
         self._compare_later.setSingleShot(True)
@@ -72,6 +80,7 @@ class Player(QObject):
         self.saved: Path | None = None
         self._painter = Painter(self._on_painted)  # last: its thread calls back at once
         self._painter.look(view)
+        self._tried.connect(self._on_tried)
         self._ended.connect(self._on_session_ended)
         self._reported.connect(self._on_session_status)
 
@@ -110,6 +119,7 @@ class Player(QObject):
             return
         self.gauges.clear()
         self._painter.forget(all_of_it=True)
+        self._has_result = False
         self._session = self._new_session(self.config.source)
         self._session.start()
         self.changed.emit()
@@ -147,8 +157,44 @@ class Player(QObject):
             self.status.emit("")
         self.changed.emit()
 
+    def close_source(self) -> None:
+        """Stop the session and clear the picture."""
+        self.stop()
+        self.config = replace(self.config, source=None, start_at=0.0)
+        self._painter.forget(all_of_it=True)
+        self.changed.emit()
+
     def watch(self, source: str | int, size: tuple[int, int] | None = None) -> None:
-        """Play another source: a camera's index, a path or an address."""
+        """Play another source: a camera's index, a path or an address.
+
+        A running session goes on until the new source has proved to open.
+        """
+        self._requested = source
+        if self._session is None or isinstance(source, int) or camera_index(source) is not None:
+            self._watch(source, size)  # a camera cannot be open twice
+            return
+        threading.Thread(target=self._try_source, args=(source,), name="livefan-open", daemon=True).start()
+
+    def _try_source(self, source: str) -> None:
+        error = ""
+        try:
+            open_source(source, photographs=not self.config.sequence).close()
+        except LivefanError as failure:
+            error = str(failure)
+        except Exception as failure:
+            error = f"internal error: {type(failure).__name__}: {failure}"
+        with suppress(RuntimeError):  # the window is closed
+            self._tried.emit(source, error)
+
+    def _on_tried(self, source: str, error: str) -> None:
+        if source != self._requested:
+            return  # another source was requested since
+        if error:
+            self.status.emit(error)
+        else:
+            self._watch(source)
+
+    def _watch(self, source: str | int, size: tuple[int, int] | None = None) -> None:
         self.config = replace(self.config, source=source, size=size, start_at=0.0, hold=False)
         self.start()
 
@@ -225,6 +271,11 @@ class Player(QObject):
             self.changed.emit()
 
     # View.
+
+    @property
+    def has_picture(self) -> bool:
+        """Whether there is a frame to show."""
+        return self._painter.shown.first is not None
 
     @property
     def view(self) -> View:
@@ -320,6 +371,9 @@ class Player(QObject):
     # Called from the threads of session and painter.
 
     def _on_result(self, result: Result) -> None:
+        if not self._has_result:
+            self._has_result = True
+            self.opened.emit()
         self.gauges.see(0, result)
         self._painter.see_first(result)
         self._recordings.add_result(result)

@@ -13,8 +13,11 @@ from livefan.core.errors import LivefanError
 from livefan.drawing.faces import STYLE_PARTS
 from livefan.gui.session_config import CliOverrides, SessionConfig
 from livefan.gui.theme import THEMES
+from livefan.io.stream import is_address, public_name
 from livefan.live.view_state import Layout, View
 from livefan.tracking.model_spec import ModelChoice, rival
+
+_MAX_RECENT = 10
 
 
 class Preferences:
@@ -112,6 +115,26 @@ class Preferences:
         """Positions of the panels."""
         return self._value("docks", QByteArray, None)
 
+    @property
+    def recent_sources(self) -> list[str]:
+        """Paths and addresses of recent sources, the newest first."""
+        return self._value("recent", _paths, [])
+
+    def add_recent(self, source: str | int) -> None:
+        """Remember a source; cameras and addresses with secrets are not remembered."""
+        if isinstance(source, int) or (is_address(source) and source != public_name(source)):
+            return
+        others = [each for each in self.recent_sources if each != source]
+        self._settings.setValue("recent", [source, *others][:_MAX_RECENT])
+
+    def last_folder(self, purpose: str) -> str:
+        """Return the folder that a dialog opened last; empty for none."""
+        return self._value(f"folder/{purpose}", str, "")
+
+    def save_folder(self, purpose: str, folder: str) -> None:
+        """Remember the folder of a dialog."""
+        self._settings.setValue(f"folder/{purpose}", folder)
+
     def save_session(self, config: SessionConfig, view: View, theme: str) -> None:
         """Remember models, view and theme."""
         values: dict[str, Any] = {
@@ -172,6 +195,11 @@ def _theme(stored: str) -> str:
     if stored not in THEMES:
         raise ValueError(stored)
     return stored
+
+
+def _paths(stored: Any) -> list[str]:
+    # QSettings returns a list of one text as a text.
+    return [stored] if isinstance(stored, str) else [str(each) for each in stored]
 
 
 def _size(stored: str) -> tuple[int, int] | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
-from pathlib import Path
 
 from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import QHBoxLayout, QWidget
@@ -13,9 +12,9 @@ from livefan.gui.action_context import Action
 from livefan.gui.actions.sources import OpenFile, OpenFolder, OpenStream, Watch
 from livefan.gui.drop_down import DropDown
 from livefan.gui.player import Player
+from livefan.gui.preferences import Preferences
+from livefan.gui.start_page import source_name
 from livefan.io.camera import CameraInfo, list_cameras
-from livefan.io.open import display_name
-from livefan.io.stream import is_address
 
 _OPEN_FILE, _OPEN_FOLDER, _OPEN_STREAM = "file", "folder", "stream"
 _DIALOGS: dict[object, Action] = {
@@ -34,11 +33,12 @@ class SourcePicker(QWidget):
     """Emitted with the :class:`~livefan.gui.action_context.Action` of the chosen entry."""
     _found = pyqtSignal(list)
 
-    def __init__(self, player: Player) -> None:
+    def __init__(self, player: Player, preferences: Preferences) -> None:
         super().__init__()
         self._player = player
+        self._preferences = preferences
         self._source, size = player.config.source, player.config.size
-        self._recent: list[str | int] = []
+        self._recent: list[str] = preferences.recent_sources
         self._cameras: list[CameraInfo] | None = None
         self._found.connect(self._show_cameras)
         self.sources = DropDown()
@@ -67,12 +67,10 @@ class SourcePicker(QWidget):
         player.changed.connect(self._show_source)
 
     def _show_source(self) -> None:
-        source = self._player.config.source
-        if source == self._source and self.sources.count():
+        source, recent = self._player.config.source, self._preferences.recent_sources
+        if source == self._source and recent == self._recent and self.sources.count():
             return
-        self._source = source
-        if source is not None and source not in self._recent:
-            self._recent.insert(0, source)
+        self._source, self._recent = source, recent
         self._list()
         if self._cameras is None:
             self.refresh()
@@ -104,7 +102,9 @@ class SourcePicker(QWidget):
             )
             self._disable_last()
         known = {camera.index for camera in cameras}
-        others = [source for source in self._recent if source not in known]
+        others: list[str | int] = list(self._recent)
+        if self._source is not None and self._source not in (*known, *others):
+            others.insert(0, self._source)
         if others:
             self.sources.insertSeparator(self.sources.count())
         for source in others:
@@ -145,7 +145,7 @@ class SourcePicker(QWidget):
     def _name(self, source: str | int) -> str:
         if isinstance(source, int):
             return self.tr("Camera {}").format(source)
-        return display_name(source) if is_address(source) else Path(source).name or source
+        return source_name(source)
 
 
 def _size_text(size: tuple[int, int]) -> str:

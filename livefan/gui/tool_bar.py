@@ -21,7 +21,7 @@ class ToolBar(QToolBar):
         self.setWindowTitle(self.tr("Controls"))
         self.setObjectName("controls")
         self.setMovable(False)
-        self.sources = SourcePicker(context.player)
+        self.sources = SourcePicker(context.player, context.preferences)
         self.sources.chosen.connect(context.run)
         self.layouts = self._make_layouts(controls)
         self.smoothing = self._make_smoothing()

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from PyQt6.QtCore import QPointF, QRectF, QSize, Qt, QTimer
-from PyQt6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QResizeEvent, QWheelEvent
+from PyQt6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent, QWheelEvent
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
 from livefan.core.rates import RateMeter
+from livefan.gui.picture_state import PictureState
 from livefan.gui.player import Player
 from livefan.live.painter import Painted
 from livefan.live.render import Pane
@@ -18,6 +19,9 @@ from livefan.live.result import Result
 from livefan.live.view_state import LARGEST_ZOOM, Layout
 
 _GRIP_PX = 14
+_DROP_FRAME_PX = 4
+_PLATE_COLOUR = QColor(20, 20, 20, 190)
+_DIM_COLOUR = QColor(0, 0, 0, 130)
 _FLASH_MS = 120
 _FLASH_COLOUR = QColor(255, 255, 255, 150)
 _WHEEL_STEP = 1.25
@@ -31,6 +35,7 @@ class FrameView(QWidget):
 
     Attributes:
         message: text in place of a picture, or over it in full screen.
+        state: label on the picture.
     """
 
     def __init__(self, player: Player, parent: QWidget | None = None) -> None:
@@ -44,6 +49,8 @@ class FrameView(QWidget):
         self._dragged: QPointF | None = None
         self._wiping = False
         self._flashing = False
+        self._drop = False
+        self.state = PictureState()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(320, 200)
         self.setMouseTracking(True)
@@ -110,6 +117,10 @@ class FrameView(QWidget):
         alone = window is not None and window.isFullScreen()  # the status bar is hidden
         if self.message and (self.result is None or alone):
             self._draw_message(painter)
+        if self.result is not None:
+            self._draw_state(painter)
+        if self._drop:
+            self._draw_drop(painter)
         if self._flashing:
             painter.fillRect(self.rect(), _FLASH_COLOUR)
         painter.end()
@@ -118,6 +129,48 @@ class FrameView(QWidget):
             if self._painted.is_new:
                 self._rate.tick()
             self._player.gauges.see_painted(self._painted, time.perf_counter())
+
+    def show_state(self, state: PictureState) -> None:
+        """Show the state of the session on the picture."""
+        if state != self.state:
+            self.state = state
+            self.update()
+
+    def highlight_drop(self, on: bool) -> None:
+        """Draw a frame while files are dragged over the window."""
+        self._drop = on
+        self.update()
+
+    def _draw_state(self, painter: QPainter) -> None:
+        texts = {
+            "paused": self.tr("Paused"),
+            "lost": self.tr("Connection lost, trying again"),
+            "dark": self.tr("Very dark"),
+        }
+        if self.state.dimmed:
+            painter.fillRect(self.rect(), _DIM_COLOUR)
+        text = texts.get(self.state.name)
+        if text is not None:
+            self._draw_plate(painter, text, Qt.AlignmentFlag.AlignTop)
+
+    def _draw_plate(self, painter: QPainter, text: str, place: Qt.AlignmentFlag) -> None:
+        """Write a text on a dark plate at the top, the centre or the bottom of the picture."""
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        area = QRectF(self.rect()).adjusted(40, 22, -40, -40)
+        flags = Qt.AlignmentFlag.AlignHCenter | place | Qt.TextFlag.TextWordWrap
+        box = painter.boundingRect(area, flags, text)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(_PLATE_COLOUR)
+        painter.drawRoundedRect(box.adjusted(-14, -7, 14, 7), 8, 8)
+        painter.setPen(Qt.GlobalColor.white)
+        painter.drawText(area, flags, text)
+
+    def _draw_drop(self, painter: QPainter) -> None:
+        painter.fillRect(self.rect(), _DIM_COLOUR)
+        painter.setPen(QPen(self.palette().highlight().color(), _DROP_FRAME_PX))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawRect(self.rect().adjusted(2, 2, -2, -2))
+        self._draw_plate(painter, self.tr("Drop to play"), Qt.AlignmentFlag.AlignVCenter)
 
     def flash(self) -> None:
         """Lighten the picture for a moment."""
@@ -133,13 +186,9 @@ class FrameView(QWidget):
         font = painter.font()
         font.setPointSizeF(font.pointSizeF() * 1.3)
         painter.setFont(font)
-        area = QRectF(self.rect()).adjusted(40, 40, -40, -40)
-        place = Qt.AlignmentFlag.AlignBottom if self.result is not None else Qt.AlignmentFlag.AlignVCenter
-        flags = Qt.AlignmentFlag.AlignHCenter | place | Qt.TextFlag.TextWordWrap
-        text = painter.boundingRect(area, flags, self.message)
-        painter.fillRect(text.adjusted(-18, -12, 18, 12), Qt.GlobalColor.black)
-        painter.setPen(Qt.GlobalColor.white)
-        painter.drawText(area, flags, self.message)
+        at_bottom = self.result is not None
+        place = Qt.AlignmentFlag.AlignBottom if at_bottom else Qt.AlignmentFlag.AlignVCenter
+        self._draw_plate(painter, self.message, place)
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802
         """Request pictures of the new size."""

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 from PyQt6.QtCore import QEvent, QSettings, QSize, QStandardPaths, Qt, QTimer, pyqtSignal
-from PyQt6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QImage, QShortcut
-from PyQt6.QtWidgets import QApplication, QDockWidget, QMainWindow, QVBoxLayout, QWidget
+from PyQt6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QImage, QShortcut
+from PyQt6.QtWidgets import QApplication, QDockWidget, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from livefan.gui.action_context import ActionContext, Part
 from livefan.gui.actions.application import ShowFullScreen
@@ -17,11 +17,13 @@ from livefan.gui.actions.sources import open_dropped
 from livefan.gui.controls import Controls
 from livefan.gui.dialogs import WindowDialogs
 from livefan.gui.model_panel import ModelPanel
+from livefan.gui.picture_state import picture_state
 from livefan.gui.player import Player
 from livefan.gui.plots import PlotsPanel
 from livefan.gui.preferences import Preferences
 from livefan.gui.recordings import RecordingKind
 from livefan.gui.session_config import CliOverrides
+from livefan.gui.start_page import StartPage
 from livefan.gui.status_bar import StatusBar
 from livefan.gui.theme import apply_theme
 from livefan.gui.tool_bar import ToolBar
@@ -67,6 +69,7 @@ class MainWindow(QMainWindow):
         config = preferences.session_config(overrides)
         self.player = Player(config, preferences.view(overrides, comparing=config.second is not None))
         self.view = FrameView(self.player)
+        self.start_page = StartPage()
         self.context = ActionContext(
             player=self.player,
             preferences=preferences,
@@ -75,7 +78,7 @@ class MainWindow(QMainWindow):
             theme=preferences.theme(overrides),
             window=self,
             picture=self.view,
-            dialogs=WindowDialogs(self),
+            dialogs=WindowDialogs(self, preferences),
         )
         self.controls = Controls(self, self.context)
         self.tool_bar = ToolBar(self.controls, self.context)
@@ -106,7 +109,10 @@ class MainWindow(QMainWindow):
         column = QVBoxLayout(centre)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addWidget(self.view, stretch=1)
+        self._pages = QStackedWidget()
+        self._pages.addWidget(self.view)
+        self._pages.addWidget(self.start_page)
+        column.addWidget(self._pages, stretch=1)
         column.addWidget(self.transport)
         self.setCentralWidget(centre)
         area = Qt.DockWidgetArea
@@ -138,6 +144,8 @@ class MainWindow(QMainWindow):
         self.player.status.connect(self._show_message)
         self.player.file_saved.connect(self._show_saved)
         self.player.changed.connect(self._show_state)
+        self.player.opened.connect(self._remember_source)
+        self.start_page.chosen.connect(self.context.run)
         self.status_bar.show_in_folder.clicked.connect(lambda: self.context.run(ShowSavedFiles()))
         self.transport.sought.connect(self.player.seek)
         self._copied.connect(self._copy)
@@ -173,9 +181,6 @@ class MainWindow(QMainWindow):
         if overrides.full_screen:
             self.context.run(ShowFullScreen(True))
         if overrides.source is None:
-            self.view.show_message(
-                self.tr("Choose a camera or a file above, or drop a video here. F1 shows all keys.")
-            )
             return
         self.player.start()
         if overrides.snapshot is not None:
@@ -239,7 +244,9 @@ class MainWindow(QMainWindow):
     # State shown.
 
     def _show_message(self, text: str) -> None:
-        self.view.show_message(self.status_bar.show_text(text))
+        text = self.status_bar.show_text(text)
+        self.view.show_message(text)
+        self.start_page.message.setText(text)
 
     def _show_saved(self, text: str) -> None:
         self.view.show_message(text)
@@ -254,6 +261,16 @@ class MainWindow(QMainWindow):
         self.setWindowTitle(f"{name} - livefan" if name else "livefan")
         self.controls.show_state()
         self.tool_bar.show_state()
+        idle = not self.player.running and not self.player.has_picture
+        page = self.start_page if idle else self.view
+        if page is not self._pages.currentWidget():
+            self.start_page.show_recent(self.context.preferences.recent_sources)
+            self._pages.setCurrentWidget(page)
+
+    def _remember_source(self) -> None:
+        if self.player.config.source is not None:
+            self.context.preferences.add_recent(self.player.config.source)
+            self._show_state()
 
     def _show_in_turn(self) -> None:
         """Show figures and disagreement alternately, so that no handler does both."""
@@ -284,6 +301,7 @@ class MainWindow(QMainWindow):
         seekable = session is not None and session.seekable
         if not self.isFullScreen():
             self.transport.setVisible(seekable)
+        self.view.show_state(picture_state(session, result))
         if session is None or not seekable:
             return
         if result is None:
@@ -308,13 +326,19 @@ class MainWindow(QMainWindow):
         data = event.mimeData() if event is not None else None
         if event is not None and data is not None and data.hasUrls():
             event.acceptProposedAction()
+            self.view.highlight_drop(True)
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent | None) -> None:  # noqa: N802
+        """Remove the highlight."""
+        self.view.highlight_drop(False)
 
     def dropEvent(self, event: QDropEvent | None) -> None:  # noqa: N802
-        """Play the first dropped file or address; a weight file becomes the model."""
+        """Play dropped files or addresses; a weight file becomes the model."""
+        self.view.highlight_drop(False)
         data = event.mimeData() if event is not None else None
         urls = data.urls() if data is not None else []
         if urls:
-            self.context.run(open_dropped(urls[0].toLocalFile() or urls[0].toString()))
+            self.context.run(open_dropped([url.toLocalFile() or url.toString() for url in urls]))
 
     def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802
         """Save the preferences and end all threads."""

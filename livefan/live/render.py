@@ -146,6 +146,8 @@ def in_colour(style: OverlayStyle, colour: Colour) -> OverlayStyle:
 
 
 def _pane(result: Result, view: View, left: int, width: int, height: int) -> Pane:
+    if result.photographs:  # only a moving picture serves as a mirror
+        view = replace(view, mirror=False)
     return Pane(left, width, height, frame_to_pane(result.frame.image.shape, view, width, height), result)
 
 

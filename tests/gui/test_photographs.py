@@ -122,3 +122,9 @@ class TestPhotographs:
         drive.until(lambda: "ended" in window.status_bar.message.text())
         drive.until(lambda: index(window) == 5)
         assert window.tool_bar.smoothing.isEnabled()
+
+    def test_photographs_are_not_mirrored(self, drive: Driven, photographs: Path):
+        window = drive.open(source=str(photographs), sequence=False, mirror=True)
+        drive.until(lambda: index(window) == 0)
+        assert pane(window).matrix[0, 0] > 0
+        assert not window.controls.mirror.isEnabled()

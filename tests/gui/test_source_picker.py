@@ -10,6 +10,7 @@ from windows import Driven, index, paused_at_end, shows
 
 from livefan.core.errors import LivefanError
 from livefan.core.frame import Frame
+from livefan.gui.picture_state import PictureState
 from livefan.io.camera import CameraInfo
 
 
@@ -28,15 +29,16 @@ class TestSources:
         assert box.currentText() == images.name
         monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *args, **more: (str(clip), ""))
         box.activated.emit(box.findText("Open file …"))
-        assert window.player.config.source == str(clip)
+        drive.until(lambda: window.player.config.source == str(clip))
         monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *args, **more: str(images))
         window.controls.open_folder.trigger()
-        assert window.player.config.source == str(images)
+        drive.until(lambda: window.player.config.source == str(images))
         monkeypatch.setattr(QInputDialog, "getText", lambda *args, **more: ("http://127.0.0.1:9/none", True))
         window.controls.open_stream.trigger()
-        assert window.player.config.source == "http://127.0.0.1:9/none"
         drive.until(lambda: "127.0.0.1" in window.status_bar.message.text())
-        window.tool_bar.sources.sources.activated.emit(1)
+        assert window.player.config.source == str(images)  # it still plays
+        drive.until(lambda: box.itemText(1) == "USB camera")
+        box.activated.emit(1)
         assert window.player.config.source == 2
         window.tool_bar.sources.sizes.activated.emit(window.tool_bar.sources.sizes.findText("1280 x 720"))
         window.tool_bar.sources.sizes.setCurrentIndex(window.tool_bar.sources.sizes.findText("1280 x 720"))
@@ -62,24 +64,51 @@ class TestSources:
         assert "127.0.0.1" in window.status_bar.message.text()
 
     @pytest.mark.parametrize("source", ["ftp://me:secret@host/x.mp4", "long" * 100, "~nobody-of-this-name/x"])
-    def test_invalid_address_shows_a_message_and_others_remain_selectable(
+    def test_invalid_source_shows_a_message_and_keeps_the_running_one(
         self, drive: Driven, images: Path, source: str, monkeypatch: pytest.MonkeyPatch
     ):
         window = paused_at_end(drive, images)
+        session, box = window.player.session, window.tool_bar.sources.sources
+        before = [box.itemText(row) for row in range(box.count())]
         monkeypatch.setattr(QInputDialog, "getText", lambda *args, **more: (source, True))
         window.controls.open_stream.trigger()
-        drive.until(lambda: not window.player.running)
-        box, name = window.tool_bar.sources.sources, source.rpartition("/")[2]
+        name = source.rpartition("/")[2]
+        drive.until(lambda: name[:20] in window.status_bar.message.text())
         assert "secret" not in window.status_bar.message.text()
         if source.startswith("ftp"):
-            name = "ftp://host/x.mp4"
             assert window.status_bar.message.text().startswith(
                 "ftp://host/x.mp4: addresses of this kind are not supported"
             )
-        assert box.currentText() == name
-        assert {images.name, "Open stream …"} <= {box.itemText(row) for row in range(box.count())}
-        box.activated.emit(box.findText(images.name))
-        drive.until(lambda: index(window) == 5 and window.player.paused)
+        assert window.player.session is session
+        assert index(window) == 5
+        assert [box.itemText(row) for row in range(box.count())] == before
+
+    def test_recent_sources_persist_without_cameras_and_secrets(self, drive: Driven, images: Path):
+        window = paused_at_end(drive, images)
+        window.context.preferences.add_recent("rtsp://me:secret@host/x")
+        window.context.preferences.add_recent(0)
+        window.close()
+        box = drive.open().tool_bar.sources.sources
+        names = [box.itemText(row) for row in range(box.count())]
+        assert images.name in names
+        assert not any("host" in name for name in names)
+
+    def test_file_dialog_opens_in_the_last_folder_with_filters(
+        self, drive: Driven, clip: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        asked: list[tuple[str, str]] = []
+
+        def choose(window: object, title: str, folder: str, filters: str) -> tuple[str, str]:
+            asked.append((folder, filters))
+            return str(clip), ""
+
+        monkeypatch.setattr(QFileDialog, "getOpenFileName", choose)
+        window = drive.open()
+        window.controls.open_file.trigger()
+        window.controls.open_file.trigger()
+        assert [folder for folder, _ in asked] == ["", str(clip.parent)]
+        assert "*.mp4" in asked[0][1]
+        assert "*.png" in asked[0][1]
 
 
 class TestCamera:
@@ -132,10 +161,12 @@ class TestCamera:
         assert not window.transport.isVisible()
         camera.state = "lost"
         drive.until(lambda: "away" in window.status_bar.message.text())
+        drive.until(lambda: window.view.state == PictureState("lost", dimmed=True))
         at = index(window)
         camera.state = "there"
         drive.until(lambda: index(window) > at + 3)
         drive.until(lambda: window.status_bar.message.text() == "")
+        assert window.view.state.name == ""
 
     def test_camera_in_use_shows_a_message_and_can_start_later(self, drive: Driven, camera):
         camera.state = "taken"
@@ -154,6 +185,7 @@ class TestCamera:
         at = index(window)
         drive.qtbot.wait(400)
         assert index(window) == at
+        assert window.view.state.name == "paused"
         window.controls.play.trigger()
         drive.until(lambda: index(window) > at)
 
@@ -168,5 +200,6 @@ class TestCamera:
                     or "No face" in window.status_bar.message.text()
                 )
             )
+            drive.until(lambda: window.view.state.name == "dark")
         finally:
             photo[:] = before

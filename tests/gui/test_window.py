@@ -6,8 +6,9 @@ import time
 from pathlib import Path
 
 import pytest
-from PyQt6.QtCore import QMimeData, QPointF, Qt, QUrl
-from PyQt6.QtGui import QDropEvent
+from PyQt6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PyQt6.QtGui import QDragEnterEvent, QDropEvent
+from PyQt6.QtWidgets import QPushButton
 from windows import LONG_MS, RAW, Driven, index, memory_mib, open_files, pane, paused_at_end, shows
 
 from livefan.core.frame import Frame
@@ -33,7 +34,7 @@ class TestPlayback:
 
     def test_window_without_source_asks_for_one(self, drive: Driven):
         window = drive.open()
-        assert "drop a video" in window.view.message
+        assert window.start_page.isVisible()
         window.controls.start.trigger()
         assert "choose" in window.status_bar.message.text()
         window.controls.play.trigger()
@@ -104,7 +105,7 @@ class TestPlayback:
         window = paused_at_end(drive, images)
         self.drop(window, clip)
         drive.until(lambda: index(window) > 6)
-        assert window.player.config.source == str(clip)
+        drive.until(lambda: window.player.config.source == str(clip))
         self.drop(window, images / "3.png")
         drive.until(lambda: "ended" in window.status_bar.message.text())
 
@@ -115,9 +116,52 @@ class TestPlayback:
         drive.until(lambda: window.player.session.first.weights == str(path))
         assert index(window) == 5
 
-    def drop(self, window: MainWindow, path: Path) -> None:
+    def test_several_dropped_files_become_a_list(self, drive: Driven, images: Path):
+        window = paused_at_end(drive, images)
+        self.drop(window, images / "3.png", images / "1.png")
+        drive.until(lambda: window.player.config.source == str(images / "3.png"))
+        box = window.tool_bar.sources.sources
+        names = [box.itemText(row) for row in range(box.count())]
+        assert names.index("3.png") < names.index("1.png")
+
+    def test_picture_is_highlighted_while_a_file_is_dragged(self, drive: Driven, images: Path):
+        window = paused_at_end(drive, images)
         data = QMimeData()
-        data.setUrls([QUrl.fromLocalFile(str(path))])
+        data.setUrls([QUrl.fromLocalFile(str(images))])
+        before = window.view.grab().toImage()
+        event = QDragEnterEvent(
+            QPoint(50, 50),
+            Qt.DropAction.CopyAction,
+            data,
+            Qt.MouseButton.LeftButton,
+            Qt.KeyboardModifier.NoModifier,
+        )
+        window.dragEnterEvent(event)
+        assert event.isAccepted()
+        assert window.view.grab().toImage() != before
+        window.dragLeaveEvent(None)
+        assert window.view.grab().toImage() == before
+
+    def test_start_page_opens_recent_sources(self, drive: Driven, images: Path):
+        window = paused_at_end(drive, images)
+        assert not window.start_page.isVisible()
+        window.controls.close_source.trigger()
+        assert window.start_page.isVisible()
+        (link,) = [
+            button for button in window.start_page.findChildren(QPushButton) if button.text() == images.name
+        ]
+        link.click()
+        assert not window.start_page.isVisible()
+        drive.until(lambda: index(window) == 5 and window.player.paused)
+
+    def test_failed_start_shows_the_message_on_the_start_page(self, drive: Driven, tmp_path: Path):
+        window = drive.open(source=str(tmp_path / "none.mp4"))
+        drive.until(window.start_page.isVisible)
+        assert "none.mp4" in window.start_page.message.text()
+
+    def drop(self, window: MainWindow, *paths: Path) -> None:
+        data = QMimeData()
+        data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
         event = QDropEvent(
             QPointF(50, 50),
             Qt.DropAction.CopyAction,

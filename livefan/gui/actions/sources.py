@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -75,6 +76,31 @@ class Stop(Action):
         context.player.stop()
 
 
-def open_dropped(path: str) -> Action:
-    """Return the action for a file or address that was dropped on the window."""
-    return UseWeights(path) if path.endswith(WEIGHTS_SUFFIX) else Watch(path)
+@dataclass(frozen=True)
+class WatchFiles(Action):
+    """Add several files to the list of sources and play the first."""
+
+    paths: tuple[str, ...]
+
+    def act(self, context: ActionContext) -> None:
+        """Start the first file."""
+        for path in reversed(self.paths):
+            context.preferences.add_recent(path)
+        context.player.watch(self.paths[0])
+        context.player.changed.emit()
+
+
+class CloseSource(Action):
+    """Stop the session and show the start page."""
+
+    def act(self, context: ActionContext) -> None:
+        """Close the source."""
+        context.player.close_source()
+
+
+def open_dropped(paths: Sequence[str]) -> Action:
+    """Return the action for files or addresses that were dropped on the window."""
+    weights = [path for path in paths if path.endswith(WEIGHTS_SUFFIX)]
+    if weights:
+        return UseWeights(weights[0])
+    return Watch(paths[0]) if len(paths) == 1 else WatchFiles(tuple(paths))

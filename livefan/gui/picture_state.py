@@ -1,0 +1,35 @@
+"""The state of a session that is shown on the picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from livefan.live.advice import is_dark
+from livefan.live.result import Result
+from livefan.live.session import LiveSession
+
+
+@dataclass(frozen=True)
+class PictureState:
+    """A label on the picture.
+
+    Attributes:
+        name: ``paused``, ``lost`` (the connection), ``dark``, or empty in normal operation.
+        dimmed: whether the picture is old and drawn darker.
+    """
+
+    name: str = ""
+    dimmed: bool = False
+
+
+def picture_state(session: LiveSession | None, result: Result | None) -> PictureState:
+    """Return the state of a session whose result is on the screen."""
+    if session is None or result is None:
+        return PictureState()
+    if session.connection_lost:
+        return PictureState("lost", dimmed=True)
+    if session.paused and not result.photographs:
+        return PictureState("paused")
+    if not result.faces and is_dark(result.frame):
+        return PictureState("dark")
+    return PictureState()
