@@ -170,7 +170,7 @@ class Player(QObject):
         A running session goes on until the new source has proved to open.
         """
         self._requested = source
-        if self._session is None or isinstance(source, int) or camera_index(source) is not None:
+        if not self.running or isinstance(source, int) or camera_index(source) is not None:
             self._watch(source, size)  # a camera cannot be open twice
             return
         threading.Thread(target=self._try_source, args=(source,), name="livefan-open", daemon=True).start()

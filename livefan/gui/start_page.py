@@ -61,7 +61,9 @@ class StartPage(QWidget):
         assert style is not None
         button = QToolButton()
         button.setText(text)
-        button.setIcon(QIcon(style.standardIcon(icon)))
+        pixmap = style.standardIcon(icon).pixmap(_ICON_PX)
+        smooth = Qt.TransformationMode.SmoothTransformation
+        button.setIcon(QIcon(pixmap.scaled(_ICON_PX, _ICON_PX, transformMode=smooth)))  # some are smaller
         button.setIconSize(QSize(_ICON_PX, _ICON_PX))
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
         button.setFixedSize(_BUTTON_SIZE)
