@@ -56,6 +56,7 @@ class Player(QObject):
     _tried = pyqtSignal(object, str)
     _ended = pyqtSignal(object, str)
     _reported = pyqtSignal(object, str)
+    _painter_failed = pyqtSignal(str)
 
     def __init__(self, config: SessionConfig, view: View) -> None:
         super().__init__()
@@ -78,7 +79,8 @@ class Player(QObject):
         self._recordings.status.connect(self.status)
         self._recordings.saved.connect(self.report_saved)
         self.saved: Path | None = None
-        self._painter = Painter(self._on_painted)  # last: its thread calls back at once
+        self._painter_failed.connect(self._on_painter_failed)
+        self._painter = Painter(self._on_painted, self._painter_failed.emit)  # last: it calls back at once
         self._painter.look(view)
         self._tried.connect(self._on_tried)
         self._ended.connect(self._on_session_ended)
@@ -412,6 +414,11 @@ class Player(QObject):
             self.config = replace(self.config, second=None)
             self._clear_comparison()
             self.change_view(layout=Layout.SINGLE, close_up=False)
+
+    def _on_painter_failed(self, message: str) -> None:
+        """End the session, so that no picture stays without a reason shown."""
+        self.stop()
+        self.status.emit(message)
 
     def _on_session_ended(self, session: LiveSession, error: str) -> None:
         """Take note that a session has released its source: a stopped one, or the present one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +15,8 @@ from livefan.live.priority import WORKER_NICENESS, give_way
 from livefan.live.render import Picture, Shown, leads, natural_size, pane_size, render
 from livefan.live.result import Pair, Result
 from livefan.live.view_state import Layout, View
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,15 @@ class Painter:
 
     Args:
         on_painted: gets every picture, from the painter's thread.
+        on_error: gets a message, from the painter's thread, when a picture could not be rendered or handed
+            over. The painter drops that picture and goes on with the next.
     """
 
-    def __init__(self, on_painted: Callable[[Painted], None]) -> None:
+    def __init__(
+        self, on_painted: Callable[[Painted], None], on_error: Callable[[str], None] = lambda message: None
+    ) -> None:
         self._on_painted = on_painted
+        self._on_error = on_error
         self._shown = Shown()
         self._view = View()
         self._size = (960, 540)
@@ -53,6 +61,7 @@ class Painter:
         self._changed = threading.Condition()
         self._due = False
         self._stopping = False
+        self._painted_until = -np.inf  # the latest captured_at of any frame painted; of the painter's thread
         self._thread = threading.Thread(target=self._run, name="livefan-painter", daemon=True)
         self._thread.start()
 
@@ -132,24 +141,38 @@ class Painter:
         self._changed.notify_all()
 
     def _run(self) -> None:
-        newest: float = -np.inf
         give_way(WORKER_NICENESS)
-        while True:
-            with self._changed:
-                while not self._due and not self._stopping:
-                    self._changed.wait(0.5)
-                if self._stopping:
-                    return
-                self._due = False
-                shown, size = self._shown, self._size
-                view = self._aimed(shown, self._view, size)
-            begun = time.perf_counter()
-            picture = render(shown, view, size)
-            captured_at = max((pane.result.frame.captured_at for pane in picture.panes), default=newest)
-            is_new, newest = captured_at > newest, max(captured_at, newest)
-            seconds = time.perf_counter() - begun
-            if not self._stopping:
-                self._on_painted(Painted(picture, shown, view, captured_at, seconds, is_new))
+        while self._wait():
+            try:
+                self._paint()
+            except Exception as failure:
+                _LOG.exception("the painter failed")
+                with self._changed:
+                    self._shown = Shown()
+                self._on_error(f"internal error: {type(failure).__name__}: {failure}")
+
+    def _wait(self) -> bool:
+        """Wait until there is something to paint; False when the painter is stopped."""
+        with self._changed:
+            while not self._due and not self._stopping:
+                self._changed.wait(0.5)
+            self._due = False
+            return not self._stopping
+
+    def _paint(self) -> None:
+        with self._changed:
+            shown, size = self._shown, self._size
+            view = self._aimed(shown, self._view, size)
+        begun = time.perf_counter()
+        picture = render(shown, view, size)
+        captured_at = max(
+            (pane.result.frame.captured_at for pane in picture.panes), default=self._painted_until
+        )
+        is_new = captured_at > self._painted_until
+        self._painted_until = max(captured_at, self._painted_until)
+        seconds = time.perf_counter() - begun
+        if not self._stopping:
+            self._on_painted(Painted(picture, shown, view, captured_at, seconds, is_new))
 
 
 def _same_frame(one: Result, other: Result) -> bool:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import threading
+
+_LOG = logging.getLogger(__name__)
 
 WORKER_NICENESS = 4
 """Of what makes pictures: the window's own thread goes first, so that it answers at once."""
@@ -13,10 +16,17 @@ BESIDE_NICENESS = 10
 
 
 def give_way(niceness: int) -> None:
-    """Let others go before this thread, and before those that it will begin, where the system can.
+    """Lower the priority of this thread, and of the threads that it starts, where the system allows it.
+
+    A refusal is logged; the thread then keeps its priority.
 
     Args:
         niceness: as of POSIX, from 0 to 19, above that of the thread that began this one.
     """
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
+        try:
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
+        except OSError as error:
+            _LOG.warning(
+                "the priority of thread %s stays as it is: %s", threading.current_thread().name, error
+            )

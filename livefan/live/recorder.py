@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 from collections.abc import Callable
@@ -27,6 +28,8 @@ from livefan.live.result import Result
 from livefan.measures.aspect_ratios import aspect_ratios
 from livefan.measures.head_pose import head_pose
 from livefan.tracking.model_spec import ModelChoice
+
+_LOG = logging.getLogger(__name__)
 
 WAITING = 32
 """Frames that wait for the encoder at most; while so many do, further ones are left out."""
@@ -150,6 +153,10 @@ class Recorder:
         except (OSError, av.FFmpegError) as error:
             reason = error.strerror or str(error)
             self._on_end(LivefanError(f"{self._path}: cannot be written ({reason}); is the disk full?"))
+        except Exception as failure:
+            _LOG.exception("the recorder failed")
+            reason = f"internal error: {type(failure).__name__}: {failure}"
+            self._on_end(LivefanError(f"{self._path}: cannot be written ({reason})"))
         else:
             self._on_end(Recorded(self._path, self._n_frames, self._clock.tick / TICKS, self._left_out))
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from livefan.core.agreement import pair_faces
 from livefan.core.frame import Face
 from livefan.drawing.faces import Colour, OverlayStyle, draw_arrows, draw_faces, draw_points
 from livefan.drawing.text import size_of, write
@@ -340,11 +341,12 @@ def _difference(pair: Pair, pane: Pane, view: View) -> np.ndarray:
     if view.overlay:
         draw_faces(canvas, theirs, pair.second.scheme, thin)
     ours = {face.track_id: face for face in _on_pane(pair.first.faces, pane)}
+    paired = pair_faces(pair.first.faces, pair.second.faces)
+    references = dict(
+        zip([a.track_id for a, _ in paired], _on_pane([b for _, b in paired], pane), strict=True)
+    )
     for apart in pair.disagreements:
-        face = ours.get(apart.track_id)
-        reference = _nearest(theirs, face)
-        if face is None or reference is None:
-            continue
+        face, reference = ours[apart.track_id], references[apart.track_id]
         colours = heat(apart.points / _FAR_PERCENT)
         tips = reference.points_px + _LONGER * (face.points_px - reference.points_px)
         size = min(float((face.box_px[2:] - face.box_px[:2]).max()), float(canvas.shape[0]))
@@ -362,15 +364,6 @@ def heat(share: np.ndarray) -> list[Colour]:
     places = np.linspace(0, 1, len(_HEAT))
     mixed = [np.interp(share, places, channel) for channel in np.array(_HEAT).T]
     return [(int(blue), int(green), int(red)) for blue, green, red in zip(*mixed, strict=True)]
-
-
-def _nearest(faces: list[Face], face: Face | None) -> Face | None:
-    if face is None:
-        return None
-    centre = face.points_px.mean(axis=0)
-    return min(
-        faces, key=lambda other: float(np.hypot(*(other.points_px.mean(axis=0) - centre))), default=None
-    )
 
 
 def _legend(canvas: np.ndarray, pair: Pair, letters: int) -> None:

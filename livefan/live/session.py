@@ -6,6 +6,7 @@ slows nobody down, and what both made of one frame is brought together.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,8 @@ from livefan.live.result import Pair, Result
 from livefan.live.worker import BackgroundWorker, Model
 from livefan.tracking.kalman import DEFAULT_STRENGTH
 from livefan.tracking.model_spec import ModelChoice
+
+_LOG = logging.getLogger(__name__)
 
 _WAIT_S = 0.05
 """How long a change waits at most while no frame comes."""
@@ -84,6 +87,7 @@ class LiveSession:
         self._on_end = on_end
         self.photographs: tuple[str, ...] = ()
         self._stopping = threading.Event()
+        self._defect: str | None = None  # of the second model, which ends the session
         self._capture: CaptureThread | None = None
         self._first = Model(first, max_faces, on_status)
         self._beside: BackgroundWorker | None = None
@@ -236,13 +240,14 @@ class LiveSession:
 
     def _run(self) -> None:
         error: str | None = None
-        give_way(WORKER_NICENESS)
         try:
+            give_way(WORKER_NICENESS)
             self._work()
+            error = self._defect
         except LivefanError as failure:
             error = str(failure)
         except Exception as failure:
-            # A defect of ours must reach the user too, rather than end a thread in silence.
+            _LOG.exception("the session failed")
             error = f"internal error: {type(failure).__name__}: {failure}"
         self._on_end(error)
 
@@ -327,7 +332,7 @@ class LiveSession:
                 model.smoothing = self._smoothing
                 model.photographs = self._first.photographs
                 beside = BackgroundWorker(
-                    model, self._see_second, lambda error: self._lose_second(beside, error)
+                    model, self._see_second, lambda error, defect: self._lose_second(beside, error, defect)
                 )
                 self._beside = beside
             self._beside.offer(frame, epoch)
@@ -339,12 +344,16 @@ class LiveSession:
         if pair := self._pairing.add(1, result):
             self._on_pair(pair)
 
-    def _lose_second(self, beside: BackgroundWorker, error: str) -> None:
+    def _lose_second(self, beside: BackgroundWorker, error: str, defect: bool) -> None:
         with self._second_lock:
             if self._beside is not beside:
                 return  # another is wanted by now
             self._second_wanted = self._beside = None
-        self._on_status(error)
+        if defect:
+            self._defect = error
+            self._stopping.set()
+        else:
+            self._on_status(error)
 
     def _end_second(self) -> None:
         with self._second_lock:

@@ -64,31 +64,34 @@ class Series:
 
 
 class ModelGauges:
-    """What is measured of one model: its time for a frame, in seconds, and its jitter, in percent."""
+    """The time of one model for a frame, in seconds, and its jitter, in percent; for use from any thread."""
 
     def __init__(self) -> None:
         self.seconds = Series()
         self.jitter = Series()
+        self._lock = threading.Lock()
         self._shaking: Jitter | None = None
         self._scheme: LandmarkScheme | None = None
 
     def add(self, result: Result) -> None:
         """Take in a result."""
-        self.seconds.add(result.seconds)
-        if result.photographs:
-            return
-        if self._shaking is None or result.scheme != self._scheme:
-            self._shaking, self._scheme = Jitter(result.scheme), result.scheme
-        self._shaking.add(result.faces)
-        for value in self._shaking.values:
-            self.jitter.add(value)
-        self._shaking.values.clear()
+        with self._lock:
+            self.seconds.add(result.seconds)
+            if result.photographs:
+                return
+            if self._shaking is None or result.scheme != self._scheme:
+                self._shaking, self._scheme = Jitter(result.scheme), result.scheme
+            self._shaking.add(result.faces)
+            for value in self._shaking.values:
+                self.jitter.add(value)
+            self._shaking.values.clear()
 
     def clear(self) -> None:
         """Forget all, as for another model."""
-        self.seconds.clear()
-        self.jitter.clear()
-        self._shaking = None
+        with self._lock:
+            self.seconds.clear()
+            self.jitter.clear()
+            self._shaking = None
 
 
 class Gauges:
@@ -167,7 +170,7 @@ class Gauges:
         with self._lock:
             self._newest, self._worst = None, []
             self._points.clear()
-        self.apart.clear()
+            self.apart.clear()
         self.models[1].clear()
 
     def clear(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -16,6 +17,8 @@ from livefan.live.result import Result
 from livefan.tracking.kalman import DEFAULT_STRENGTH
 from livefan.tracking.model_spec import ModelChoice
 from livefan.tracking.pipeline import Pipeline
+
+_LOG = logging.getLogger(__name__)
 
 
 class Model:
@@ -143,11 +146,12 @@ class BackgroundWorker:
     Args:
         model: the model, which is this object's from now on.
         on_result: gets every result, from the thread.
-        on_error: told once why it ended by itself, from the thread.
+        on_error: called once, from the thread, when the worker ends by itself: with a message, and with
+            whether the cause is a defect of livefan, rather than an error of the user's.
     """
 
     def __init__(
-        self, model: Model, on_result: Callable[[Result], None], on_error: Callable[[str], None]
+        self, model: Model, on_result: Callable[[Result], None], on_error: Callable[[str, bool], None]
     ) -> None:
         self.model = model
         self._on_result = on_result
@@ -180,16 +184,16 @@ class BackgroundWorker:
             return None if self._stopping else taken
 
     def _run(self) -> None:
-        give_way(BESIDE_NICENESS)
         try:
+            give_way(BESIDE_NICENESS)
             while (taken := self._take()) is not None:
                 result = self.model.process(*taken)
                 if not self._stopping:
                     self._on_result(result)
         except LivefanError as failure:
-            self._on_error(str(failure))
+            self._on_error(str(failure), False)
         except Exception as failure:
-            # A defect of ours must reach the user too, rather than end a thread in silence.
-            self._on_error(f"internal error: {type(failure).__name__}: {failure}")
+            _LOG.exception("the second model failed")
+            self._on_error(f"internal error: {type(failure).__name__}: {failure}", True)
         finally:
             self.model.close()
