@@ -146,6 +146,19 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_unexpected_exception_ends_the_recording_with_an_error(
+    tmp_path: Path, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
+):
+    def fail(writer: VideoWriter, image: np.ndarray, at: float) -> None:
+        raise ValueError("odd size")
+
+    monkeypatch.setattr(VideoWriter, "write", fail)
+    end = record(tmp_path / "a.mp4", [result_of(photo, 0, 0.0)], ModelChoice())
+    assert isinstance(end, LivefanError)
+    assert str(end) == f"{tmp_path}/a.mp4: cannot be written (internal error: ValueError: odd size)"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_nothing_recorded_is_said(tmp_path: Path):
     end = record(tmp_path / "a.mp4", [])
     assert isinstance(end, LivefanError)

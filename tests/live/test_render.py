@@ -160,6 +160,28 @@ def test_the_difference_is_red_where_models_are_far_apart(shown: Shown, photo: n
     assert redness(20.0) > 200
 
 
+def test_arrows_and_distances_belong_to_the_same_pair_of_faces(
+    photo: np.ndarray, face: Face, monkeypatch: pytest.MonkeyPatch
+):
+    """The face that overlaps most counts, not a small one whose centre is nearer."""
+    middle = (face.box_px[:2] + face.box_px[2:]) / 2
+    near = replace(
+        face,
+        track_id=2,
+        points_px=middle + 0.2 * (face.points_px - middle),
+        box_px=np.tile(middle, 2) + 0.2 * (face.box_px - np.tile(middle, 2)),
+    )
+    overlapping = moved(face, 12.0)
+    starts: list[np.ndarray] = []
+    monkeypatch.setattr("livefan.live.render.draw_arrows", lambda canvas, start, *rest: starts.append(start))
+    first, second = seen(photo, [face]), seen(photo, [near, overlapping])
+    view = View(layout=Layout.DIFFERENCE)
+    picture = render(Shown(first, pair(first, second)), view, (640, 360))
+    matrix = picture.panes[0].matrix
+    (start,) = starts
+    assert np.allclose(start, overlapping.points_px @ matrix[:, :2].T + matrix[:, 2])
+
+
 def test_without_a_second_model_every_layout_shows_the_first(photo: np.ndarray, face: Face):
     alone = Shown(seen(photo, [face]))
     expected = render(alone, View(), (640, 360)).image

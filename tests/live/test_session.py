@@ -231,6 +231,35 @@ def test_a_second_model_that_fails_late_leaves_the_one_chosen_since(
     assert not any("bad" in text for text in watched.said)
 
 
+@pytest.mark.parametrize("thread", ["livefan-worker", "livefan-second"])
+def test_unexpected_exception_in_a_models_thread_ends_the_session_with_a_message(
+    watch, clip: Path, monkeypatch: pytest.MonkeyPatch, thread: str
+):
+    process = Pipeline.process
+
+    def fail(self: Pipeline, frame: Frame):
+        if threading.current_thread().name == thread:
+            raise ZeroDivisionError("division by zero")
+        return process(self, frame)
+
+    monkeypatch.setattr(Pipeline, "process", fail)
+    watched = watch(clip, RAW)
+    assert watched.ended.wait(60)
+    assert watched.error == "internal error: ZeroDivisionError: division by zero"
+
+
+def test_refused_thread_priority_does_not_stop_the_session(
+    watch, images: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def refuse(which: int, who: int, niceness: int) -> None:
+        raise PermissionError("not permitted")
+
+    monkeypatch.setattr("livefan.live.priority.os.setpriority", refuse)
+    watched = watch(images)
+    watched.wait(lambda: watched.session.at_end)
+    assert len(watched.results) == 6
+
+
 def test_an_error_in_the_middle_of_a_recording_ends_the_session_with_it(
     watch, images: Path, monkeypatch: pytest.MonkeyPatch
 ):
