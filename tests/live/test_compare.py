@@ -13,10 +13,9 @@ from livefan.io.open import open_source
 from livefan.io.pts_file import write_pts
 from livefan.live.compare import Truth, compare
 from livefan.live.view_state import Layout
-from livefan.networks.checkpoint import WeightsInfo, load_weights, save_weights
+from livefan.networks.checkpoint import WeightsInfo, save_weights
 from livefan.networks.mobilefan import MobileFAN
 from livefan.tracking.model_spec import ModelChoice
-from livefan.tracking.pipeline import Pipeline
 
 
 @pytest.fixture(scope="module")
@@ -35,13 +34,12 @@ def done(frames: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("compared")
     truth = output / "truth"
     truth.mkdir()
-    weights = load_weights()
-    pipeline = Pipeline(weights, smoothing=0.0)
+    pipeline = ModelChoice.parse("mobilefan-300w@torch,float32,raw").pipeline()
     with open_source(frames) as source:
         for frame in source:
             (face,) = pipeline.process(frame)
             write_pts(truth / f"shot_{frame.index}.PTS", face.points_px)
-    smoothed, raw = (ModelChoice.parse(f"mobilefan-300w@torch{word}") for word in ("", ",raw"))
+    smoothed, raw = (ModelChoice.parse(f"mobilefan-300w@torch,float32{word}") for word in ("", ",raw"))
     compare(smoothed, raw, frames, output / "out", truth=truth, sequence=True, quiet=True)
     return output / "out"
 
@@ -65,13 +63,13 @@ def test_images_that_have_nothing_to_do_with_each_other_are_taken_one_by_one(
     folder, truth = tmp_path / "images", tmp_path / "truth"
     folder.mkdir()
     truth.mkdir()
-    pipeline = Pipeline(load_weights())
+    pipeline = ModelChoice.parse("mobilefan-300w@torch,float32").pipeline()
     clear = cv2.imread(str(sorted(frames.iterdir())[0]))
     for number, image in enumerate((clear, photo, clear[:, ::-1], np.roll(clear, 150, axis=1), clear)):
         cv2.imwrite(str(folder / f"face{number}.png"), image)
         (face,) = pipeline.process_image(np.ascontiguousarray(image))
         write_pts(truth / f"face{number}.pts", face.points_px)
-    first, second = (ModelChoice.parse(f"mobilefan-300w@torch{word}") for word in ("", ",raw"))
+    first, second = (ModelChoice.parse(f"mobilefan-300w@torch,float32{word}") for word in ("", ",raw"))
     compare(first, second, folder, tmp_path / "out", truth=truth, quiet=True)
     numbers = json.loads((tmp_path / "out" / "report.json").read_text())
     assert [each["image"] for each in numbers["over_time"]] == [f"face{number}" for number in range(5)]
@@ -85,7 +83,7 @@ def test_images_that_have_nothing_to_do_with_each_other_are_taken_one_by_one(
     page = (tmp_path / "out" / "report.html").read_text()
     assert "face3: " in page
     assert "5 photographs" in page
-    assert "mobilefan-300w@torch from the truth" in page
+    assert "mobilefan-300w@torch,float32 from the truth" in page
     assert "jitter in %" not in page
 
 
@@ -209,7 +207,7 @@ def test_a_source_without_faces_has_nothing_to_compare(tmp_path: Path):
 
 @pytest.mark.parametrize("layout", [Layout.OVERLAID, Layout.WIPE, Layout.DIFFERENCE])
 def test_the_video_may_have_another_layout(frames: Path, tmp_path: Path, layout: Layout):
-    smoothed, raw = (ModelChoice.parse(f"mobilefan-300w@torch{word}") for word in ("", ",raw"))
+    smoothed, raw = (ModelChoice.parse(f"mobilefan-300w@torch,float32{word}") for word in ("", ",raw"))
     compare(smoothed, raw, sorted(frames.iterdir())[0], tmp_path, layout=layout, quiet=True)
     with open_source(tmp_path / f"{layout}.mp4") as source:
         assert source.size == (640, 360)
