@@ -134,7 +134,7 @@ def test_truth_of_frames_and_of_images_with_several_faces(tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("words", "runtime", "smoothing"),
-    [("", None, 0.5), ("@torch", "torch", 0.5), ("@torch,float32,raw", "torch", 0.0)],
+    [("", None, 0.5), ("@torch,float32", "torch", 0.5), ("@torch,float32,raw", "torch", 0.0)],
 )
 def test_a_model_can_be_named_with_runtime_and_raw(words: str, runtime: str | None, smoothing: float):
     model = ModelChoice.parse(f"mobilefan-300w{words}" if words else "mobilefan-300w@torch")
