@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 HALF_WIDTH = "mobilefan-half-300w"
 _FRAMES = 100
-_INSTEAD = ("minutes", "annotate", "gui")
+_INSTEAD = ("minutes", "annotate", "gui", "tracking")
 _OF_THE_WHOLE = ("also", "frames", "dlib", "plot")
 """Options that the measurements :data:`_INSTEAD` have no use for."""
 
@@ -73,6 +73,13 @@ def add(commands: Commands) -> None:
         help="instead, open the window, use it by script, and measure start, capture to paint, every "
         "handling of an event, and closing",
     )
+    instead.add_argument(
+        "--tracking",
+        metavar="ROOT",
+        type=Path,
+        help="instead, move faces of 300W (in the folder ROOT) and count wrong, missed and false faces "
+        "beside MediaPipe's FaceLandmarker",
+    )
     add_runtime_options(parser, threads="1; with --annotate as annotate has it")
     parser.set_defaults(run=run)
 
@@ -98,6 +105,8 @@ def run(arguments: argparse.Namespace) -> int:
             numbers = _benchmark_annotate(clip, arguments.weights, choice, arguments.threads)
         elif arguments.gui:
             numbers = _benchmark_gui(clip, arguments.weights, choice)
+        elif arguments.tracking:
+            numbers = _benchmark_tracking(arguments.tracking, arguments.weights, choice)
         elif arguments.minutes:
             numbers = _soak(clip, arguments.weights, choice, arguments.minutes)
         else:
@@ -137,6 +146,20 @@ def _benchmark_gui(clip: str, weights: str, choice: RuntimeChoice) -> dict[str, 
     report = benchmark_window(clip, weights, choice)
     print("\n".join(as_lines(report)))
     return _circumstances(clip, weights, chosen) | asdict(report)
+
+
+def _benchmark_tracking(root: Path, weights: str, choice: RuntimeChoice) -> dict[str, object]:
+    from livefan.benchmark.suite import machine
+    from livefan.benchmark.tracking import as_table, benchmark_tracking
+    from livefan.core.provenance import commit
+    from livefan.runtimes.selection import open_runtime
+
+    runtime = open_runtime(weights, choice, log=notice(quiet=False))
+    results = benchmark_tracking(root, runtime, log=notice(quiet=False))
+    print("\n".join(as_table(results)))
+    programs = {name: {row: asdict(tally) for row, tally in rows.items()} for name, rows in results.items()}
+    where = {"machine": machine(), "commit": commit(), "weights": weights}
+    return where | {"runtime": runtime.name, "precision": runtime.precision, "programs": programs}
 
 
 def _benchmark_annotate(

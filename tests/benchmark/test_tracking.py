@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+
+from livefan.benchmark.face_motions import FACE_PX, HEIGHT, WIDTH, Photograph, Placement, empty_scene, render
+from livefan.benchmark.tracking import Shown, as_table, fit_map, map_points, measure
+from livefan.core.frame import Face
+
+
+@pytest.fixture(scope="module")
+def photographs(photo: np.ndarray, face: Face) -> list[Photograph]:
+    return [Photograph(photo, face.points_px), Photograph(photo[:, ::-1].copy(), face.points_px + 1.0)]
+
+
+class Replay:
+    """A tracker that returns the truth, displaced by a share of the frame's width, and further faces."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, offset: float = 0.0, n_extra: int = 0) -> None:
+        self._offset, self._n_extra = offset, n_extra
+        self._truth = np.zeros((68, 2))
+
+        def rendered(photograph: Photograph, placement: Placement) -> tuple[np.ndarray, np.ndarray]:
+            _, self._truth = render(photograph, placement)
+            return np.empty((1, 1, 3), np.uint8), self._truth
+
+        monkeypatch.setattr("livefan.benchmark.tracking.render", rendered)
+
+    def start(self) -> None:
+        pass
+
+    def track(self, image: np.ndarray, time: float) -> list[Shown]:
+        points_px = self._truth + self._offset * WIDTH
+        return [Shown(1, points_px)] + [Shown(2 + extra, points_px + WIDTH) for extra in range(self._n_extra)]
+
+
+def test_perfect_tracker_has_no_wrong_and_no_missed_face(photographs, monkeypatch: pytest.MonkeyPatch):
+    tracker = Replay(monkeypatch)
+    tallies = measure(tracker, photographs)
+    assert {"gap", "nod", "cut", "empty", "size", "after a jump"} <= tallies.keys()
+    for row, tally in tallies.items():
+        assert (tally.wrong, tally.missed) == (0, 0), row
+        assert tally.false == (tally.frames if row == "empty" else 0)
+    assert tallies["cut"].wrong_id > 0  # the tracker gives both people one id
+
+
+def test_displaced_landmarks_are_wrong_and_further_faces_false(photographs, monkeypatch: pytest.MonkeyPatch):
+    tracker = Replay(monkeypatch, offset=0.2, n_extra=1)
+    tally = measure(tracker, photographs)["nod"]
+    assert (tally.wrong, tally.missed, tally.false) == (tally.frames, 0, tally.frames)
+
+
+def test_rendered_face_lies_where_its_landmarks_say(photographs):
+    photograph = photographs[0]
+    _, centred = render(photograph, Placement())
+    low, high = centred.min(axis=0), centred.max(axis=0)
+    assert (low + high) / 2 == pytest.approx([(WIDTH - 1) / 2, (HEIGHT - 1) / 2])
+    assert (high - low).max() == pytest.approx(FACE_PX)
+    image, _ = render(photograph, Placement((0.5, 0.0), 2.0))
+    assert image.shape == (HEIGHT, WIDTH, 3)
+
+
+def test_empty_scenes_differ_and_are_reproducible():
+    scenes = [empty_scene(number) for number in range(12)]
+    assert len({scene.tobytes() for scene in scenes}) >= 9
+    assert np.array_equal(scenes[7], empty_scene(7))
+
+
+def test_map_recovers_landmarks_that_are_mesh_vertices():
+    rng = np.random.default_rng(0)
+    meshes = rng.uniform(0, 100, (1, 478, 2)) + rng.normal(0, 2, (60, 478, 2))
+    targets = meshes[:, :68]
+    mapped = map_points(meshes[0], fit_map(meshes, targets))
+    assert np.abs(mapped - targets[0]).mean() < 0.5
+
+
+def test_table_has_one_line_for_each_scene(photographs, monkeypatch: pytest.MonkeyPatch):
+    tracker = Replay(monkeypatch)
+    tallies = measure(tracker, photographs[:1] * 2)
+    lines = as_table({"livefan": tallies, "other": tallies})
+    assert len(lines) == 2 + len(tallies)
+    assert len({line.count("|") for line in lines}) == 1
