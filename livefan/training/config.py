@@ -12,12 +12,14 @@ from livefan.core.errors import LivefanError
 from livefan.core.resources import IMAGENET_ENCODER
 from livefan.networks.checkpoint_info import INPUT_SIZE, INPUT_SIZES
 from livefan.networks.mobilefan import ARCHITECTURES, MobileFAN
+from livefan.training.precision import PRECISIONS
 
 _CHOICES = {
     "architecture": ARCHITECTURES,
     "heatmap_loss": ("cross-entropy", "mse"),
     "optimiser": ("adamw", "adam"),
     "schedule": ("cosine", "steps"),
+    "precision": PRECISIONS,
 }
 _RANGES: dict[str, tuple[float, float]] = {
     "width": (0.1, 4),
@@ -72,7 +74,7 @@ class TrainConfig:
         learning_rate, weight_decay: of the optimiser; the rate at the peak of the schedule.
         schedule: ``"cosine"`` to zero, or ``"steps"``: to a tenth at each of ``milestones``.
         milestones: epochs at which the rate of the steps schedule falls.
-        warmup_steps: steps of linear warm-up before the schedule.
+        warmup_steps: steps of linear warm-up before the schedule, at most a tenth of all steps.
         average_decay: decay per step of the moving average of the weights, which is validated and saved; 0
             for the latest weights.
         gradient_clip: largest norm of the gradient of a step; 0 for no limit.
@@ -82,6 +84,8 @@ class TrainConfig:
         heatmap_sigma: standard deviation of the target Gaussian, in heatmap cells.
         aligned_weight, similarity_weight, response_weight: weights of the distillation terms; see
             :class:`livefan.training.losses.DistillationCriterion`.
+        precision: ``"auto"``, ``"float32"``, ``"bfloat16"``, or on GPUs ``"float16"``; see
+            :func:`livefan.training.precision.choose_dtype`.
         seed: decides initial weights, the order of the faces and every augmentation.
         rotation: largest rotation in degrees.
         rotation_probability: share of crops that are rotated.
@@ -119,6 +123,7 @@ class TrainConfig:
     aligned_weight: float = 0.0
     similarity_weight: float = 0.0
     response_weight: float = 0.0
+    precision: str = "auto"
     seed: int = 0
     rotation: float = 30.0
     rotation_probability: float = 0.6

@@ -62,8 +62,11 @@ def run(arguments: argparse.Namespace) -> int:
         half=arguments.half,
         quiet=arguments.quiet,
     )
+    if done.strength == 0:
+        print(f"{arguments.out}: written without a refiner, since none helps on held-out photographs")
+        return 0
     print(
-        f"{arguments.out}: by {done.views} views; validation NME {done.before:.3f} % without, "
-        f"{done.after:.3f} % with"
+        f"{arguments.out}: fitted to {done.views} views, strength {done.strength:.2f}; validation NME "
+        f"{done.before:.3f} % without, {done.after:.3f} % with"
     )
     return 0

@@ -40,12 +40,14 @@ class TrainingFaces(Dataset[tuple[Tensor, Tensor]]):
         config: settings of the augmentation.
 
     Attributes:
+        faces: the faces whose images could be read, in order.
         skipped: the reasons why images were left out, one line each.
     """
 
     def __init__(self, faces: list[LabelledFace], scheme: LandmarkScheme, config: TrainConfig) -> None:
         self.scheme = scheme
         self.config = config
+        self.faces: list[LabelledFace] = []
         self.skipped: list[str] = []
         self._kept: list[tuple[np.ndarray, np.ndarray]] = []
         margin = kept_margin(config)
@@ -54,6 +56,8 @@ class TrainingFaces(Dataset[tuple[Tensor, Tensor]]):
                 self._kept.append(_keep(face, margin))
             except LivefanError as error:
                 self.skipped.append(str(error))
+                continue
+            self.faces.append(face)
 
     def __len__(self) -> int:
         return len(self._kept)
