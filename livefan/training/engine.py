@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections import defaultdict
 
 import numpy as np
@@ -46,14 +47,16 @@ def train_epoch(
         quiet: show no progress bar.
 
     Returns:
-        The mean of each unweighted loss term over the epoch and all processes, and of ``"loss"``, their
-        weighted total.
+        Means over the epoch and all processes: each unweighted loss term, ``"loss"``, their weighted total,
+        ``"learning_rate"``, and ``"gradient_norm"`` before clipping; and ``"images_per_second"`` of all
+        processes together.
 
     Raises:
         LivefanError: if a loss is not finite. The message has the values of all terms.
     """
     state.learner.train()
     sums: dict[str, float] = defaultdict(float)
+    start = time.perf_counter()
     batches = tqdm(
         loader.epoch(epoch),
         f"epoch {epoch + 1}/{config.epochs}",
@@ -70,15 +73,28 @@ def train_epoch(
         total = weighted_total(terms, objective.weights)
         values = _finite({**terms, "loss": total}, step)
         state.optimiser.zero_grad(set_to_none=True)
-        torch.autograd.backward(total)
-        if config.gradient_clip:
-            nn.utils.clip_grad_norm_(state.learner.parameters(), config.gradient_clip)
-        state.optimiser.step()
+        torch.autograd.backward(state.scaler.scale(total))
+        values["gradient_norm"] = _optimise(state, config)
+        values["learning_rate"] = state.optimiser.param_groups[0]["lr"]
         state.average.update(state.learner.network, step)
         for name, value in values.items():
             sums[name] += value
         batches.set_postfix(loss=f"{values['loss']:.3f}", refresh=False)
-    return processes.mean({name: value / len(loader) for name, value in sums.items()})
+    means = {name: value / len(loader) for name, value in sums.items()}
+    means["images_per_second"] = len(loader) * config.batch_size / (time.perf_counter() - start)
+    return processes.mean(means)
+
+
+def _optimise(state: State, config: TrainConfig) -> float:
+    """Clip the gradient and update the weights; return the norm of the gradient before clipping.
+
+    The norm counts as 0 if it is not finite. That happens when float16 overflows; such steps are left out.
+    """
+    state.scaler.unscale_(state.optimiser)
+    norm = nn.utils.clip_grad_norm_(state.learner.parameters(), config.gradient_clip or math.inf)
+    state.scaler.step(state.optimiser)
+    state.scaler.update()
+    return norm.item() if norm.isfinite() else 0.0
 
 
 def _finite(terms: dict[str, Tensor], step: int) -> dict[str, float]:

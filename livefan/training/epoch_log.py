@@ -9,6 +9,8 @@ from typing import Any
 
 from livefan.training.state import Progress
 
+_OWN_FORMAT = ("epoch", "validation_nme", "learning_rate", "images_per_second")
+
 
 class EpochLog:
     """Prints one line an epoch, and writes the figures for TensorBoard where that is installed.
@@ -39,10 +41,13 @@ class EpochLog:
         progress = self._progress
         seconds = (time.monotonic() - self._started) / (progress.epoch - self._first_epoch)
         minutes_left = seconds * (self._epochs - progress.epoch) / 60
-        terms = "  ".join(f"{k} {v:.4f}" for k, v in latest.items() if k not in ("epoch", "validation_nme"))
+        terms = "  ".join(f"{k} {v:.4f}" for k, v in latest.items() if k not in _OWN_FORMAT)
+        nme = ""
+        if "validation_nme" in latest:
+            nme = f"  validation NME {latest['validation_nme']:.3f} %  best {progress.best_nme:.3f} %"
         return (
-            f"epoch {progress.epoch:3d}/{self._epochs}  {terms}"
-            f"  validation NME {latest['validation_nme']:.3f} %  best {progress.best_nme:.3f} %"
+            f"epoch {progress.epoch:3d}/{self._epochs}  {terms}{nme}"
+            f"  learning rate {latest['learning_rate']:.2g}, {latest['images_per_second']:.1f} images/s"
             f"  {seconds:.0f} s/epoch, {minutes_left:.0f} min left"
         )
 

@@ -10,6 +10,7 @@ from livefan.core.crop import CLOSEST_SIZE
 from livefan.networks.checkpoint import Weights
 from livefan.training.config import TrainConfig
 from livefan.training.losses import DistillationCriterion, LandmarkCriterion
+from livefan.training.precision import autocast
 
 
 class Objective:
@@ -18,14 +19,17 @@ class Objective:
     Args:
         config: settings of the run.
         teacher: the network to distil, on the device of the run; None for labels alone.
+        dtype: floating-point format in which networks compute.
 
     Attributes:
         weights: the weight of each term by name.
         decoder: the decoder that fits the heatmaps that this objective produces.
     """
 
-    def __init__(self, config: TrainConfig, teacher: Weights | None) -> None:
-        self._teacher = teacher
+    def __init__(
+        self, config: TrainConfig, teacher: Weights | None, dtype: torch.dtype = torch.float32
+    ) -> None:
+        self._teacher, self._dtype = teacher, dtype
         self._landmarks = LandmarkCriterion(
             config.coordinate_weight, config.heatmap_weight, config.heatmap_loss, config.heatmap_sigma
         )
@@ -43,7 +47,7 @@ class Objective:
             x: ``(batch, 3, side, side)`` normalised RGB.
             points_crop: ``(batch, n, 2)`` true positions ``(x, y)`` in crop pixels.
         """
-        with torch.autocast(x.device.type, torch.bfloat16):
+        with autocast(x.device, self._dtype):
             heatmaps, stages, lifted = learner(x)
             terms = self._landmarks(heatmaps, points_crop)
             if self._teacher is None:

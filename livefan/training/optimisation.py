@@ -28,12 +28,14 @@ def set_learning_rate(
 def learning_rate_factor(step: int, steps_per_epoch: int, config: TrainConfig) -> float:
     """Return the learning rate of a step as a factor of its peak.
 
-    A linear warm-up comes first. Then the rate follows a cosine to zero, or falls to a tenth at each
-    milestone.
+    A linear warm-up comes first, of at most a tenth of all steps. Then the rate follows a cosine to zero, or
+    falls to a tenth at each milestone.
     """
-    if step < config.warmup_steps:
-        return (step + 1) / config.warmup_steps
+    all_steps = config.epochs * steps_per_epoch
+    warmup_steps = min(config.warmup_steps, all_steps // 10)
+    if step < warmup_steps:
+        return (step + 1) / warmup_steps
     if config.schedule == "steps":
         return float(0.1 ** sum(step >= epoch * steps_per_epoch for epoch in config.milestones))
-    steps = config.epochs * steps_per_epoch - config.warmup_steps
-    return 0.5 * (1 + math.cos(math.pi * (step - config.warmup_steps) / max(1, steps)))
+    share = (step - warmup_steps) / max(1, all_steps - warmup_steps)
+    return 0.5 * (1 + math.cos(math.pi * share))

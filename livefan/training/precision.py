@@ -12,7 +12,7 @@ from torch.nn import functional
 from livefan.core.errors import LivefanError
 
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
-_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 _TIMED_STEPS = 3
 
 
@@ -32,7 +32,7 @@ def choose_dtype(precision: str, device: torch.device) -> torch.dtype:
     if precision == "float16" and device.type == "cpu":
         raise LivefanError("precision float16 needs a GPU; choose auto, bfloat16 or float32")
     if precision != "auto":
-        return _DTYPES[precision]
+        return next(dtype for dtype in DTYPES if name_of(dtype) == precision)
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
     return _faster_dtype(device.type)

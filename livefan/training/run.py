@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from livefan.core.resources import find_weights
 from livefan.datasets import VALIDATION_SEED, FaceSet
 from livefan.networks.checkpoint import WeightsInfo, read_tensors, save_weights
 from livefan.networks.checkpoint_info import refuse_pickle, sha256_of
-from livefan.training.config import TrainConfig, to_toml
+from livefan.training.config import TrainConfig, read_config, to_toml
 from livefan.training.state import Progress, State
 
 BEST_NAME = "best.safetensors"
@@ -36,18 +38,21 @@ class Run:
         folder: made if it is absent. If it holds a run with the same settings and faces, :meth:`resume`
             continues that run. If it holds neither state nor weights, the run starts anew.
         config: the settings.
-        training, validation: the faces.
+        training, validation: the faces; no validation faces if None.
 
     Raises:
         LivefanError: if init or teacher cannot be read, or the folder holds the results of a run with other
             settings, faces, init or teacher.
     """
 
-    def __init__(self, folder: Path, config: TrainConfig, training: FaceSet, validation: FaceSet) -> None:
+    def __init__(
+        self, folder: Path, config: TrainConfig, training: FaceSet, validation: FaceSet | None
+    ) -> None:
         self.folder, self.config = folder, config
-        self._training = training
+        self._training, self._validation = training, validation
         self._faces = [f"train {face.place}" for face in training.faces]
-        self._faces += [f"validation {face.place}" for face in validation.faces]
+        if validation is not None:
+            self._faces += [f"validation {face.place}" for face in validation.faces]
         self._hashes = {name: _hash(getattr(config, name)) for name in ("init", "teacher")}
         # A leading dot marks a file that an interrupted process left incomplete.
         self._continues = (folder / CONFIG_NAME).exists() and any(folder.glob("[!.]*.safetensors"))
@@ -57,10 +62,19 @@ class Run:
             self._check_hashes()
 
     def _check_settings(self) -> None:
+        """Raise a LivefanError if the folder has other settings. More epochs are accepted.
+
+        Settings that an earlier version did not know have their default.
+        """
         path = self.folder / CONFIG_NAME
-        before, now = _read(path).splitlines(), to_toml(self.config).splitlines()
-        for old, new in zip_longest(before, now, fillvalue="nothing"):
-            if old != new:
+        _read(path)
+        before = read_config(path, {})
+        accepted = before
+        if (self.folder / STATE_NAME).exists():
+            accepted = replace(before, epochs=max(before.epochs, self.config.epochs))
+        settings = (to_toml(each).splitlines() for each in (before, accepted, self.config))
+        for old, other, new in zip(*settings, strict=True):
+            if other != new:
                 raise LivefanError(
                     f"{path}: this folder holds a run with other settings, first {old!r}, which is {new!r} "
                     "now; choose another --out"
@@ -91,20 +105,27 @@ class Run:
                     "another file; restore that file, or choose another --out"
                 )
 
-    def begin(self, skipped: Sequence[str] = ()) -> None:
-        """Write settings, versions, command, commit, faces, hashes, and the list of skipped files.
+    def begin(self, skipped: Sequence[str] = (), hardware: Mapping[str, str | int] | None = None) -> None:
+        """Write settings, versions, command, commit, hardware, faces, hashes, and the list of skipped files.
 
-        A resumed run gets one more line in ``resumed.jsonl`` instead: time, command, commit and versions.
+        A resumed run gets one more line in ``resumed.jsonl`` instead: time, command, commit, versions and
+        hardware.
+
+        Args:
+            skipped: files that could not be used, each with the reason.
+            hardware: result of :func:`livefan.training.summary.hardware`.
         """
+        now = environment() | dict(hardware or {})
         self.folder.mkdir(parents=True, exist_ok=True)
         self._write(FACES_NAME, "\n".join(self._faces) + "\n")
         self._write(HASHES_NAME, json.dumps(self._hashes, indent=1) + "\n")
         if self._continues:
             with (self.folder / RESUMED_NAME).open("a") as resumed:
-                resumed.write(json.dumps(environment()) + "\n")
+                resumed.write(json.dumps(now) + "\n")
+            self._write(CONFIG_NAME, to_toml(self.config))
             return
         (self.folder / RESUMED_NAME).unlink(missing_ok=True)
-        self._write(ENVIRONMENT_NAME, json.dumps(environment(), indent=1) + "\n")
+        self._write(ENVIRONMENT_NAME, json.dumps(now, indent=1) + "\n")
         self._write("skipped.txt", "".join(f"{line}\n" for line in skipped))
         self._write(CONFIG_NAME, to_toml(self.config))
 
@@ -127,15 +148,17 @@ class Run:
     def save(self, state: State, progress: Progress, info: WeightsInfo, *, keep_epoch: bool = False) -> None:
         """Write the state for :meth:`resume`, the history, and the weights if they are the best so far.
 
+        Without validation the latest weights take the place of the best ones.
+
         Args:
             info: metadata of the weight files.
             keep_epoch: also write the weights of this epoch to a file of their own.
         """
         if keep_epoch:
             save_weights(self.folder / f"epoch-{progress.epoch}.safetensors", state.average.network, info)
-        error = progress.history[-1]["validation_nme"]
-        if error < progress.best_nme:
-            progress.best_nme = error
+        error = progress.history[-1].get("validation_nme")
+        if error is None or error < progress.best_nme:
+            progress.best_nme = math.inf if error is None else error
             save_weights(self.folder / BEST_NAME, state.average.network, info)
         with atomic_write(self.folder / STATE_NAME) as partial:
             # safetensors' save_file raises its own error on a full disk, not an OSError.
@@ -144,7 +167,6 @@ class Run:
 
     def describe(self, progress: Progress, n_faces: int, decoder: str) -> WeightsInfo:
         """Return the metadata of a weight file of this run."""
-        error = progress.history[-1]["validation_nme"]
         now = environment()
         return WeightsInfo(
             scheme=self._training.scheme.name,
@@ -160,11 +182,18 @@ class Run:
                 "settings": to_toml(self.config),
                 "seed": str(self.config.seed),
                 "epoch": f"{progress.epoch} of {self.config.epochs}",
-                "validation": f"{error:.3f} % NME, inter-ocular, landmark-box crops, "
-                f"a tenth of the training faces held out with seed {VALIDATION_SEED}",
+                "validation": self._validation_text(progress.history[-1]),
                 **{name: now[name] for name in ("command", "commit", "torch")},
             },
         )
+
+    def _validation_text(self, latest: Mapping[str, float]) -> str:
+        if self._validation is None:
+            return "none; trained on all faces"
+        title = self._validation.title
+        if title in ("", f"{title.partition(' ')[0]} validation"):
+            title = f"a tenth of the training faces held out with seed {VALIDATION_SEED}"
+        return f"{latest['validation_nme']:.3f} % NME, inter-ocular, landmark-box crops, {title}"
 
     def _write(self, name: str, text: str) -> None:
         with atomic_write(self.folder / name) as partial:

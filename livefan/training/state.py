@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from livefan.networks.checkpoint import under
 from livefan.training.learner import Learner, MovingAverage
 
+_LOSS_SCALE = "loss_scale"
+
 
 @dataclass
 class Progress:
@@ -18,8 +20,8 @@ class Progress:
 
     Attributes:
         epoch: number of finished epochs.
-        best_nme: lowest validation NME so far, in percent.
-        history: one entry an epoch: mean of each loss term, and validation NME.
+        best_nme: lowest validation NME so far, in percent; infinite without validation.
+        history: one entry an epoch: means of :func:`livefan.training.engine.train_epoch`, and validation NME.
     """
 
     epoch: int = 0
@@ -29,11 +31,12 @@ class Progress:
 
 @dataclass(frozen=True)
 class State:
-    """The weights in training, their moving average, and the state of the optimiser."""
+    """The weights in training, their moving average, the optimiser, and the loss scale of float16."""
 
     learner: Learner
     average: MovingAverage
     optimiser: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler = field(default_factory=lambda: torch.amp.GradScaler("cpu", enabled=False))
 
     def tensors(self) -> dict[str, Tensor]:
         """Return CPU copies of all tensors, by name."""
@@ -45,6 +48,8 @@ class State:
         for index, parameter in enumerate(self.learner.parameters()):
             for key, value in self.optimiser.state[parameter].items():
                 named[f"optimiser.{index}.{key}"] = value
+        if self.scaler.is_enabled():
+            named[_LOSS_SCALE] = torch.tensor(self.scaler.get_scale())
         return {key: value.detach().cpu().contiguous() for key, value in named.items()}
 
     def load(self, tensors: dict[str, Tensor]) -> None:
@@ -60,6 +65,8 @@ class State:
                 key: value.to("cpu" if key == "step" else parameter.device)
                 for key, value in under(f"optimiser.{index}.", tensors).items()
             }
+        if self.scaler.is_enabled() and _LOSS_SCALE in tensors:
+            self.scaler.load_state_dict(self.scaler.state_dict() | {"scale": tensors[_LOSS_SCALE].item()})
 
     def _modules(self) -> tuple[tuple[str, nn.Module], ...]:
         return ("learner.", self.learner), ("average.", self.average.network)

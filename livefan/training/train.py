@@ -25,13 +25,15 @@ from livefan.training.learner import Learner, MovingAverage
 from livefan.training.loader import Loader
 from livefan.training.objective import Objective
 from livefan.training.optimisation import build_optimiser
+from livefan.training.precision import DTYPES, choose_dtype, name_of
 from livefan.training.run import Run
 from livefan.training.state import Progress, State
+from livefan.training.summary import hardware, seconds_per_step, summary
 
 
 def train(
     training: FaceSet,
-    validation: FaceSet,
+    validation: FaceSet | None,
     config: TrainConfig,
     run_folder: Path,
     *,
@@ -41,15 +43,16 @@ def train(
 ) -> Progress:
     """Train a network. ``run_folder`` keeps the weights with the lowest validation NME.
 
-    A folder with the state of an unfinished run of the same settings and faces is resumed. Under torchrun
-    all processes share every batch.
+    A folder with the state of a run of the same settings and faces is resumed. A finished run is resumed if
+    the number of epochs is larger than before. Under torchrun all processes share every batch.
 
     Args:
-        training, validation: labelled faces of one scheme.
+        training, validation: labelled faces of one scheme. Without validation, ``run_folder`` keeps the
+            latest weights.
         run_folder: gets ``best.safetensors``, ``history.json`` and the files of :class:`Run`.
         keep_epochs: also write the weights of every epoch, as ``epoch-N.safetensors``.
         compiled: compile the network with torch.compile. This takes some minutes and makes steps faster.
-        quiet: show no progress bar and print no epochs.
+        quiet: show no progress bar, and print no summary and no epochs.
 
     Raises:
         LivefanError: if the folder holds a run with other settings or faces, the faces are too few, the
@@ -57,18 +60,26 @@ def train(
     """
     run = Run(run_folder, config, training, validation)
     with join() as processes:
+        dtype = _dtype(config, processes)
         torch.manual_seed(config.seed)
         faces = TrainingFaces(training.faces, training.scheme, config)
-        held_out = [EvaluationFaces(validation.faces, size) for size in config.input_sizes]
+        validated = validation.faces if validation else []
+        held_out = [EvaluationFaces(validated, size) for size in config.input_sizes]
         skipped = [*training.skipped, *faces.skipped, *held_out[0].skipped]
         if processes.first:
             print_skipped(skipped)
-        _check_batches(faces, held_out[0], config, processes)
-        state, objective = _build(training.scheme, config, processes.device)
+        if len(faces) < config.batch_size or (validation and not len(held_out[0])):
+            raise _too_few(faces, held_out[0], config)
+        _check_shares(config, processes)
+        state, objective = _build(training.scheme, config, processes.device, dtype)
+        used = hardware(processes, dtype)
         if processes.first:
-            run.begin(skipped)
+            run.begin(skipped, used)
         processes.wait()
         progress = run.resume(state)
+        if processes.first and not quiet and progress.epoch < config.epochs:
+            seconds = seconds_per_step(state, objective, config, processes)
+            print(summary(config, state, used, (len(faces), len(held_out[0])), progress, seconds), flush=True)
         learner = _prepared(state.learner, processes, compiled=compiled)
         loader = _loader(faces, config, processes)
         log = EpochLog(run_folder, config.epochs, progress, quiet=quiet) if processes.first else None
@@ -79,7 +90,9 @@ def train(
                 )
                 progress.epoch = epoch + 1
                 if log:
-                    errors = _validation_errors(state, objective, held_out, training.scheme, config)
+                    errors = {}
+                    if validation:
+                        errors = _validation_errors(state, objective, held_out, training.scheme, config)
                     progress.history.append({"epoch": progress.epoch, **means, **errors})
                     info = run.describe(progress, len(faces), objective.decoder)
                     run.save(state, progress, info, keep_epoch=keep_epochs)
@@ -88,15 +101,22 @@ def train(
     return progress
 
 
-def _check_batches(
-    faces: TrainingFaces, held_out: EvaluationFaces, config: TrainConfig, processes: Processes
-) -> None:
-    """Raise a LivefanError if the faces fill no batch, or the processes cannot share one."""
-    if len(faces) < config.batch_size or not len(held_out):
-        raise LivefanError(
-            f"{len(faces)} training and {len(held_out)} validation faces are too few for batches of "
-            f"{config.batch_size}; check --root, or lower batch_size"
-        )
+def _dtype(config: TrainConfig, processes: Processes) -> torch.dtype:
+    """Return the floating-point format of the run, the same in all processes."""
+    own = choose_dtype(config.precision, processes.device)
+    votes = processes.mean({name_of(dtype): float(dtype is own) for dtype in DTYPES})
+    return max(DTYPES, key=lambda dtype: votes[name_of(dtype)])
+
+
+def _too_few(faces: TrainingFaces, held_out: EvaluationFaces, config: TrainConfig) -> LivefanError:
+    return LivefanError(
+        f"{len(faces)} training and {len(held_out)} validation faces are too few for batches of "
+        f"{config.batch_size}; check --root, or lower batch_size"
+    )
+
+
+def _check_shares(config: TrainConfig, processes: Processes) -> None:
+    """Raise a LivefanError if the processes cannot share a batch."""
     if config.batch_size % processes.count or config.batch_size < 2 * processes.count:
         raise LivefanError(
             f"batch_size {config.batch_size} cannot be shared by {processes.count} processes; "
@@ -104,7 +124,9 @@ def _check_batches(
         )
 
 
-def _build(scheme: LandmarkScheme, config: TrainConfig, device: torch.device) -> tuple[State, Objective]:
+def _build(
+    scheme: LandmarkScheme, config: TrainConfig, device: torch.device, dtype: torch.dtype
+) -> tuple[State, Objective]:
     """Build the network with its initial weights, the optimiser and the objective."""
     network = build_network(config.architecture, scheme.n_points, config.width)
     if config.init:
@@ -115,7 +137,9 @@ def _build(scheme: LandmarkScheme, config: TrainConfig, device: torch.device) ->
     learner = Learner(network, teacher.model.channels if teacher and lifts else 0)
     learner.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = MovingAverage(network, config.average_decay)
-    return State(learner, average, build_optimiser(learner.parameters(), config)), Objective(config, teacher)
+    scaler = torch.amp.GradScaler(device.type, enabled=dtype is torch.float16)
+    state = State(learner, average, build_optimiser(learner.parameters(), config), scaler)
+    return state, Objective(config, teacher, dtype)
 
 
 def _prepared(learner: Learner, processes: Processes, *, compiled: bool) -> nn.Module:

@@ -12,19 +12,44 @@ from livefan.core.errors import LivefanError
 from livefan.networks.checkpoint import WeightsInfo, save_weights
 from livefan.networks.checkpoint_info import sha256_of
 from livefan.networks.mobilefan import MobileFAN
-from livefan.training.config import TrainConfig, read_config, to_toml
+from livefan.training.config import read_config, to_toml
 from livefan.training.losses import LandmarkCriterion
 from livefan.training.run import Run
 from livefan.training.train import train
 
 
-def test_run_with_other_settings_is_rejected(tmp_path: Path):
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ({"seed": 1}, "first 'seed = 0', which is 'seed = 1' now"),
+        ({"epochs": 1}, "first 'epochs = 2', which is 'epochs = 1' now"),
+    ],
+)
+def test_run_with_other_settings_is_rejected(tmp_path: Path, other: dict[str, int], message: str):
     faces = marked_faces(tmp_path, 4)
-    train(faces, faces, TrainConfig(width=0.5, init="", epochs=1, batch_size=4), tmp_path / "r", quiet=True)
-    with pytest.raises(
-        LivefanError, match=r"run\.toml: .*other settings, first 'epochs = 1', which is 'epochs = 2' now"
-    ):
-        train(faces, faces, SMALL, tmp_path / "r", quiet=True)
+    (tmp_path / "r").mkdir()
+    (tmp_path / "r/run.toml").write_text(to_toml(SMALL))
+    (tmp_path / "r/best.safetensors").write_bytes(b"")
+    with pytest.raises(LivefanError, match=rf"run\.toml: .*other settings, {message}"):
+        train(faces, faces, replace(SMALL, **other), tmp_path / "r", quiet=True)
+
+
+def test_finished_run_continues_with_more_epochs(tmp_path: Path):
+    faces, folder = marked_faces(new_folder(tmp_path / "f"), 4), tmp_path / "r"
+    train(faces, faces, replace(SMALL, epochs=1), folder, quiet=True)
+    progress = train(faces, faces, SMALL, folder, quiet=True)
+    assert [entry["epoch"] for entry in progress.history] == [1, 2]
+    assert read_config(folder / "run.toml", {}).epochs == 2
+
+
+def test_run_of_a_version_without_the_precision_setting_resumes(tmp_path: Path):
+    faces, folder = marked_faces(new_folder(tmp_path / "f"), 4), tmp_path / "r"
+    train(faces, faces, replace(SMALL, epochs=1), folder, quiet=True)
+    lines = (folder / "run.toml").read_text().splitlines(keepends=True)
+    (folder / "run.toml").write_text("".join(line for line in lines if not line.startswith("precision")))
+    assert train(faces, faces, SMALL, folder, quiet=True).epoch == 2
+    with pytest.raises(LivefanError, match="first 'precision = \"auto\"'"):
+        train(faces, faces, replace(SMALL, precision="float32"), folder, quiet=True)
 
 
 @pytest.mark.slow
@@ -99,6 +124,9 @@ def test_run_records_environment_faces_and_each_resumption(tmp_path: Path):
     environment = json.loads((tmp_path / "r/environment.json").read_text())
     assert environment["torch"].split("+")[0] == torch.__version__.split("+")[0]
     assert environment["commit"]
+    assert (environment["device"], environment["processes"]) == ("cpu", 1)
+    assert environment["threads"] >= 1
+    assert environment["precision"] in ("float32", "bfloat16")
     listed = (tmp_path / "r/faces.txt").read_text().splitlines()
     assert sum(line.startswith("train ") for line in listed) == 4
     assert str(faces.faces[0].image_path) in listed[0]
