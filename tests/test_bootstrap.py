@@ -53,6 +53,7 @@ def pins(name: str) -> dict[str, str]:
     return dict(line.split(" ;")[0].split("==") for line in lines if not line.startswith("#"))
 
 
+@pytest.mark.slow
 def test_set_up_installs_once_until_a_requirement_changes(checkout: ModuleType) -> None:
     checkout.set_up(checkout.RUN_FILES)
     checkout.set_up(checkout.RUN_FILES)
@@ -63,6 +64,7 @@ def test_set_up_installs_once_until_a_requirement_changes(checkout: ModuleType) 
     assert checkout.installed == [checkout.RUN_FILES] * 2
 
 
+@pytest.mark.slow
 def test_environment_of_the_tests_serves_for_running_and_not_the_reverse(checkout: ModuleType) -> None:
     checkout.set_up(checkout.RUN_FILES)
     checkout.set_up(checkout.DEV_FILES)
@@ -70,6 +72,7 @@ def test_environment_of_the_tests_serves_for_running_and_not_the_reverse(checkou
     assert checkout.installed == [checkout.RUN_FILES, checkout.DEV_FILES]
 
 
+@pytest.mark.slow
 def test_interrupted_installation_is_repeated(checkout: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     def stopped(files: tuple[str, ...]) -> None:
         (checkout.VENV / "half-written").touch()
@@ -321,6 +324,7 @@ def test_running_without_torch_installs_no_torch(
     bootstrap.install(bootstrap.RUN_FILES)
 
 
+@pytest.mark.slow
 def test_size_of_the_download_is_printed_before_it_begins(
     checkout: ModuleType, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

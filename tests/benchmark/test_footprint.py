@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import pytest
+
 from livefan.benchmark import baselines
 from livefan.benchmark.footprint import footprints
 from livefan.core.resources import DEFAULT_WEIGHTS
@@ -8,6 +10,7 @@ from livefan.runtimes.base import RuntimeChoice
 OPENVINO = RuntimeChoice("openvino", "int8")
 
 
+@pytest.mark.slow
 def test_footprints_of_livefan_and_mediapipe(clip: Path):
     weights = {"livefan": DEFAULT_WEIGHTS, "livefan, half": "mobilefan-half-300w"}
     own, half, peer = footprints(clip, weights, OPENVINO)

@@ -71,6 +71,7 @@ def test_weights_of_the_same_file_name_are_all_measured(
     benchmark(clip, DEFAULT_WEIGHTS, RuntimeChoice("torch"), also=list(map(str, taken)), count=20)
 
 
+@pytest.mark.slow
 def test_short_clip_is_measured_from_its_first_face(
     tmp_path: Path, clip: Path, photo: np.ndarray, pipeline: Pipeline
 ):

@@ -12,6 +12,7 @@ from livefan.core.resources import DEFAULT_WEIGHTS
 from livefan.runtimes.base import RuntimeChoice
 
 
+@pytest.mark.slow
 def test_window_is_measured(clip: Path):
     report = window.benchmark_window(clip, DEFAULT_WEIGHTS, RuntimeChoice(), pace=12.0, repeats=1)
     assert report.start > 0

@@ -78,6 +78,7 @@ PICTURES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PICTURES)
 def test_detections_equal_those_of_mediapipe(
     name: str, photo: np.ndarray, detector: FaceDetector, mediapipes: dict[str, Any]
@@ -120,6 +121,7 @@ def test_the_pictures_compared_have_faces_for_both_models(photo: np.ndarray, det
     assert counts[FULL_RANGE] >= 12
 
 
+@pytest.mark.slow
 def test_all_frames_of_the_clip_have_their_one_face(clip: Path, detector: FaceDetector):
     with VideoSource(str(clip), clip.name) as source:
         counts = [len(detector.detect(frame.image)) for frame in source if frame.index % 20 == 0]

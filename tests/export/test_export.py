@@ -16,6 +16,7 @@ from livefan.runtimes.selection import check_crops
 from livefan.runtimes.torch_runtime import TorchRuntime
 
 
+@pytest.mark.slow
 def test_an_exported_onnx_file_runs_elsewhere_and_says_what_it_is(tmp_path: Path, weights: Weights):
     onnxruntime = pytest.importorskip("onnxruntime")
     out = tmp_path / "face.onnx"
@@ -31,6 +32,7 @@ def test_an_exported_onnx_file_runs_elsewhere_and_says_what_it_is(tmp_path: Path
     assert np.abs(landmarks - TorchRuntime(weights).run(crops)).max() < 0.01
 
 
+@pytest.mark.slow
 def test_an_exported_openvino_model_runs_elsewhere_and_says_what_it_is(tmp_path: Path, weights: Weights):
     from livefan.runtimes.openvino_runtime import openvino, read_metadata
 
@@ -58,6 +60,7 @@ def test_the_crop_that_a_file_asks_for_is_the_one_that_the_network_was_framed_fo
     assert [(left + right) / 2, (top + bottom) / 2] == pytest.approx([(size - 1) / 2] * 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["onnx", "openvino"])
 def test_a_network_that_disagrees_with_torch_is_not_written(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -87,6 +90,7 @@ def test_a_place_that_cannot_be_written_to_is_told_of_before_the_work(
     assert error.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_onnx_without_onnx_runtime_to_check_it_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):

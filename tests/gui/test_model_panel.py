@@ -143,7 +143,7 @@ class TestComparison:
         drive.until(lambda: "broken.safetensors" in window.status_bar.message.text())
         assert window.player.running
         drive.until(lambda: window.models.first.weights.currentText() == "mobilefan-300w")
-        window.player.pause(True)  # else six frames play in a quarter of a second, and the first can be missed
+        window.player.pause(True)  # else all frames play in 0.24 s, and the first can be missed
         window.controls.home.trigger()
         drive.until(lambda: index(window) == 0)
         window.controls.compare.trigger()

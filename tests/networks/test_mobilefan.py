@@ -30,6 +30,7 @@ def test_every_network_maps_a_crop_to_heatmaps_and_stages(network: HeatmapNetwor
     assert count == pytest.approx(PARAMETERS[network.architecture], abs=0.01)
 
 
+@pytest.mark.slow
 def test_every_network_travels_through_its_weight_file(network: HeatmapNetwork, tmp_path: Path):
     path = tmp_path / "w.safetensors"
     save_weights(path, network, WeightsInfo("300w-68", architecture=network.architecture))
@@ -48,6 +49,7 @@ def test_every_encoder_takes_public_weights_of_its_kind(network: HeatmapNetwork,
         assert torch.equal(value, public[name].to(value.dtype)), name
 
 
+@pytest.mark.slow
 def test_public_weights_may_be_without_the_counts_of_batches(network: HeatmapNetwork, tmp_path: Path):
     """As torchvision's older checkpoints are."""
     state = network.encoder.state_dict()
@@ -68,6 +70,7 @@ def test_public_weights_may_be_without_the_counts_of_batches(network: HeatmapNet
         load_initial(network, tmp_path / "less.safetensors")
 
 
+@pytest.mark.slow
 def test_weights_of_another_architecture_are_refused_in_one_line(network: HeatmapNetwork, tmp_path: Path):
     path = tmp_path / "w.safetensors"
     other = next(name for name in ARCHITECTURES if name != network.architecture)

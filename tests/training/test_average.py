@@ -50,6 +50,7 @@ def test_greedy_average_never_raises_the_error_and_records_its_inputs(
     assert torch.allclose(mean_head, torch.stack(heads).mean(0), atol=1e-7)
 
 
+@pytest.mark.slow
 def test_file_named_twice_counts_twice(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     for name in ("lfpw/trainset", "helen/trainset", "afw"):
         write_faces(tmp_path / "root" / name, 8)
@@ -140,6 +141,7 @@ def test_networks_of_different_kinds_are_not_averaged(tmp_path: Path, other: Wei
     assert not (tmp_path / "mean.safetensors").exists()
 
 
+@pytest.mark.slow
 def test_average_is_validated_with_its_own_decoder(tmp_path: Path):
     faces = marked_faces(new_folder(tmp_path / "f"), 4)
     torch.manual_seed(0)
@@ -168,6 +170,7 @@ def test_average_is_validated_with_its_own_decoder(tmp_path: Path):
     assert error != pytest.approx(by_soft_argmax, rel=1e-2)
 
 
+@pytest.mark.slow
 def test_average_of_several_mirror_offsets_reports_the_kept_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):

@@ -90,6 +90,7 @@ def test_landmarks_all_in_one_place_stay_numbers():
     assert torch.isfinite(moving(68)(torch.full((1, 68, 2), 7.0))).all()
 
 
+@pytest.mark.slow
 def test_fitted_it_undoes_what_the_shape_tells(face: Face):
     """Much of the error is a jaw left behind by an open mouth, which shows in the shape; noise does not."""
     generator = torch.Generator().manual_seed(3)
@@ -181,6 +182,7 @@ def test_a_refiner_for_other_landmarks_is_one_line(small: Path, tmp_path: Path):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runtime", ["torch", "openvino", "onnxruntime"])
 def test_every_runtime_refines(runtime: str, small: Path, tmp_path: Path):
     pytest.importorskip(runtime)
@@ -193,6 +195,7 @@ def test_every_runtime_refines(runtime: str, small: Path, tmp_path: Path):
     assert np.abs(found - wanted).max() < 0.02
 
 
+@pytest.mark.slow
 def test_quantised_and_rewritten_it_refines_all_the_same(small: Path, tmp_path: Path):
     pytest.importorskip("nncf")
     path = tmp_path / "small.safetensors"
@@ -223,6 +226,7 @@ def test_another_decoder_than_the_weights_own_is_not_refined(small: Path):
     assert not np.array_equal(TorchRuntime(replace(loaded, refiner=None)).run(crops), by_itself)
 
 
+@pytest.mark.slow
 def test_the_command_writes_weights_that_are_refined(
     tmp_path: Path,
     small: Path,

@@ -10,6 +10,7 @@ from marked_faces import write_faces
 from livefan.cli.main import main
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [256, 224, 96])
 def test_sheet_shows_each_face_plain_and_augmented(
     tmp_path: Path, size: int, capsys: pytest.CaptureFixture[str]

@@ -231,6 +231,7 @@ def test_frames_of_videos_are_labelled_and_resumed(
     assert [face.photograph for face in faces] == ["deep-clip"] * whole.kept  # one side of training or other
 
 
+@pytest.mark.slow
 def test_a_single_video_can_be_named(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     out = tmp_path / "out"
     assert main(["label", str(clip), "-o", str(out), "--every", "15", "--runtime", "torch", "--quiet"]) == 0

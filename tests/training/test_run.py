@@ -73,6 +73,7 @@ def test_run_without_results_starts_anew_with_other_settings(tmp_path: Path, mon
         train(others, faces, SMALL, folder, quiet=True)
 
 
+@pytest.mark.slow
 def test_run_on_other_faces_is_rejected(tmp_path: Path):
     faces, others = (marked_faces(new_folder(tmp_path / name), 4) for name in ("f", "others"))
     once, folder = replace(SMALL, epochs=1), tmp_path / "r"
@@ -90,6 +91,7 @@ def test_run_on_other_faces_is_rejected(tmp_path: Path):
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
+@pytest.mark.slow
 def test_run_with_another_init_or_teacher_of_the_same_name_is_rejected(tmp_path: Path):
     faces, folder = marked_faces(new_folder(tmp_path / "f"), 4), tmp_path / "r"
     paths = {name: tmp_path / f"{name}.safetensors" for name in ("init", "teacher")}
@@ -118,6 +120,7 @@ def test_run_with_another_init_or_teacher_of_the_same_name_is_rejected(tmp_path:
     train(faces, faces, config, folder, quiet=True)
 
 
+@pytest.mark.slow
 def test_run_records_environment_faces_and_each_resumption(tmp_path: Path):
     faces = marked_faces(new_folder(tmp_path / "f"), 4)
     train(faces, faces, replace(SMALL, epochs=1), tmp_path / "r", quiet=True)

@@ -49,6 +49,7 @@ def test_resumed_run_equals_an_uninterrupted_one(tmp_path: Path):
     assert float(best[0].info.training["validation"].split()[0]) == pytest.approx(whole.best_nme, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_full_disk_gives_one_line_error_that_names_the_file(
     tmp_path: Path, full_beyond: Callable[[int], None], capsys: pytest.CaptureFixture[str]
 ):
@@ -68,6 +69,7 @@ def test_full_disk_gives_one_line_error_that_names_the_file(
     assert (out / "best.safetensors").is_file()
 
 
+@pytest.mark.slow
 def test_student_loss_is_the_weighted_sum_of_all_terms(tmp_path: Path):
     faces = marked_faces(new_folder(tmp_path / "f"), 4)
     train(faces, faces, replace(SMALL, width=1.0, epochs=1), tmp_path / "teacher", quiet=True)
@@ -151,6 +153,7 @@ def test_extra_faces_are_added_to_the_training_faces(tmp_path: Path):
         load_training("300w", tmp_path / "root", [tmp_path / "more"])
 
 
+@pytest.mark.slow
 def test_run_without_finite_validation_error_reports_that_nothing_was_kept(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
@@ -167,6 +170,7 @@ def test_run_without_finite_validation_error_reports_that_nothing_was_kept(
     assert not (out / "best.safetensors").exists()
 
 
+@pytest.mark.slow
 def test_skipped_files_are_listed_counted_and_kept_with_the_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):

@@ -65,6 +65,7 @@ def test_the_averted_jaw_lies_on_the_cheeks_outline_and_nothing_beyond_the_head(
     assert np.abs(blank.pixels.astype(int) - 128).max() <= 1  # nothing is drawn that the picture lacks
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", [-1, 1])
 def test_a_face_is_followed_into_profile_and_back_under_one_id(
     portrait: Portrait, pipeline: Pipeline, side: int
@@ -119,6 +120,7 @@ def test_a_folder_of_views_is_written_once_and_is_faces_to_train_on(
     assert len(training.faces) == 2 + 2
 
 
+@pytest.mark.slow
 def test_views_of_faces_named_alike_do_not_overwrite_each_other(
     labelled_face: LabelledFace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):

@@ -23,6 +23,7 @@ def own(tmp_path: Path, photo: np.ndarray, face: Face) -> Path:
     return write_labelled_folder(tmp_path / "own", photo, face.points_px)
 
 
+@pytest.mark.slow
 def test_hard_faces_are_reproducible_and_their_points_stay_on_the_face(
     own: Path, weights: Weights, pipeline: Pipeline
 ):
