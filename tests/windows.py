@@ -67,7 +67,7 @@ def place_of(window: MainWindow, point: int) -> QPointF:
     shown = pane(window)
     x, y = shown.matrix @ [*shown.result.faces[0].points_px[point], 1.0]
     ratio = window.view.devicePixelRatioF()
-    return QPointF((x + shown.left) / ratio, y / ratio)
+    return QPointF((x + shown.left) / ratio, (y + shown.top) / ratio)
 
 
 def mouse(window: MainWindow, kind: QEvent.Type, place: QPointF, button=Qt.MouseButton.LeftButton) -> None:

@@ -107,10 +107,16 @@ def draw_faces(
             draw_points(image, face.points_px, colours, style.weight * size)
         if style.numbers:
             _draw_numbers(image, face.points_px, size)
-        if style.ids:
+        if style.ids and _is_inside(face.box_px, image):
             left, top = np.clip(face.box_px[:2], -(2**15), 2**15)
             origin = (round(left), round(top) - 2 * thickness)
             write(image, f"face {face.track_id}", origin, style.sure, 8 + 5 * thickness)
+
+
+def _is_inside(box_px: np.ndarray, image: np.ndarray) -> bool:
+    """Return whether a bounding box overlaps the image; the label of another would stick to an edge."""
+    height, width = image.shape[:2]
+    return bool(box_px[0] < width and box_px[1] < height and box_px[2] > 0 and box_px[3] > 0)
 
 
 def _check_canvas(image: np.ndarray) -> None:

@@ -14,6 +14,9 @@ _FONT = Path("mpl-data", "fonts", "ttf", "DejaVuSans.ttf")
 _RIM = 0.7
 """Opacity of the black rim, which keeps letters readable on any background."""
 
+_PLATE = 0.65
+"""Opacity of the black plate under a label."""
+
 
 @cache
 def _font(height_px: int) -> ImageFont.FreeTypeFont:
@@ -47,7 +50,13 @@ def size_of(text: str, height_px: int) -> tuple[int, int]:
 
 
 def write(
-    canvas: np.ndarray, text: str, origin: tuple[int, int], colour: tuple[int, int, int], height_px: int = 13
+    canvas: np.ndarray,
+    text: str,
+    origin: tuple[int, int],
+    colour: tuple[int, int, int],
+    height_px: int = 13,
+    *,
+    plate: bool = False,
 ) -> None:
     """Write a line of text; a line that would cross an edge is moved inward.
 
@@ -57,6 +66,7 @@ def write(
         origin: x and y of the line's lower left corner in pixels.
         colour: BGR.
         height_px: font size in pixels.
+        plate: write on a dark plate instead of with a dark rim.
     """
     ink, rim = _letters(text, height_px)
     height, width = ink.shape[:2]
@@ -64,4 +74,6 @@ def write(
     top = int(np.clip(origin[1] - height, 0, max(0, canvas.shape[0] - height)))
     under = canvas[top : top + height, left : left + width]
     ink, rim = ink[: under.shape[0], : under.shape[1]], rim[: under.shape[0], : under.shape[1]]
+    if plate:
+        rim = np.full_like(rim, _PLATE)
     under[:] = under * (1 - rim) * (1 - ink) + np.asarray(colour, np.float32) * ink

@@ -14,6 +14,7 @@ from livefan.drawing.faces import STYLE_PARTS
 from livefan.gui.action_context import Action, ActionContext
 from livefan.gui.actions import application, models, playback, saving, sources, view
 from livefan.gui.recordings import RecordingKind
+from livefan.gui.stay_open_menu import StayOpenMenu
 from livefan.live.view_state import Layout
 
 _Choice = TypeVar("_Choice")
@@ -151,10 +152,12 @@ class Controls(QObject):
         )
         view_menu = self._fill(
             bar.addMenu(self.tr("&View")),
-            [self.overlay, *self.parts.values(), self.heatmaps],
             [self.mirror, self.close_up, self.zoom_in, self.zoom_out, self.fit, self.full_screen],
             panels,
         )
+        self.drawing = StayOpenMenu(self.tr("&Drawing"), self._window)
+        self._fill(self.drawing, [self.overlay], list(self.parts.values()), [self.heatmaps])
+        view_menu.insertMenu(view_menu.actions()[0], self.drawing)
         self._fill(view_menu.addMenu(self.tr("Th&eme")), list(self.themes.values()))
         self._fill(bar.addMenu(self.tr("&Compare")), [self.compare], list(self.layouts.values()))
         self._fill(bar.addMenu(self.tr("&Help")), [self.shortcuts, self.about])

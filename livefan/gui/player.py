@@ -296,6 +296,10 @@ class Player(QObject):
         if (view.close_up, view.layout) != (before.close_up, before.layout):
             self.changed.emit()
 
+    def follow_face(self, track_id: int) -> None:
+        """Follow this face in the close-up."""
+        self._painter.follow_face(track_id)
+
     def resize(self, width: int, height: int) -> None:
         """Paint pictures of this size in pixels."""
         self._painter.resize(width, height)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PyQt6.QtCore import Qt
-from PyQt6.QtWidgets import QLabel, QSlider, QToolBar
+from PyQt6.QtWidgets import QLabel, QMenu, QSlider, QToolBar, QToolButton
 
 from livefan.gui.action_context import ActionContext
 from livefan.gui.actions.models import SetLayout
@@ -31,6 +31,12 @@ class ToolBar(QToolBar):
         self.addAction(controls.compare)
         self.addWidget(self.layouts)
         self.addAction(controls.close_up)
+        self.drawing = QToolButton()
+        self.drawing.setText(self.tr("Drawing"))
+        self.drawing.setToolTip(self.tr("Parts of the drawing on the picture"))
+        self.drawing.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.drawing.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.addWidget(self.drawing)
         self.addSeparator()
         self.addWidget(QLabel(self.tr(" Smoothing ")))
         self.addWidget(self.smoothing)
@@ -57,6 +63,10 @@ class ToolBar(QToolBar):
         slider.setToolTip(self.tr("Strength of the filter on landmarks; left: off"))
         slider.valueChanged.connect(lambda value: self._context.player.set_smoothing(value / 100))
         return slider
+
+    def set_drawing_menu(self, menu: QMenu) -> None:
+        """Give the button "Drawing" its menu, which the menu bar has too."""
+        self.drawing.setMenu(menu)
 
     def show_state(self) -> None:
         """Show the layout and whether smoothing applies."""

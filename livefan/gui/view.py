@@ -19,6 +19,7 @@ from livefan.live.result import Result
 from livefan.live.view_state import LARGEST_ZOOM, Layout
 
 _GRIP_PX = 14
+_CLICK_PX = 4
 _DROP_FRAME_PX = 4
 _PLATE_COLOUR = QColor(20, 20, 20, 190)
 _DIM_COLOUR = QColor(0, 0, 0, 130)
@@ -47,6 +48,7 @@ class FrameView(QWidget):
         self.message = ""
         self._rate = RateMeter()
         self._dragged: QPointF | None = None
+        self._pressed: QPointF | None = None
         self._wiping = False
         self._flashing = False
         self._drop = False
@@ -216,7 +218,7 @@ class FrameView(QWidget):
             return
         zoom = float(np.clip(self._zoom * factor, 1.0, LARGEST_ZOOM))
         factor = zoom / self._zoom
-        middle = np.array([pane.left + pane.width / 2, pane.height / 2])
+        middle = np.array([pane.left + pane.width / 2, pane.top + pane.height / 2])
         place = self._pixels(about) if about else middle
         kept = pane.to_image(*place)
         centre = kept + np.linalg.solve(pane.matrix[:, :2] * factor, middle - place)
@@ -225,12 +227,27 @@ class FrameView(QWidget):
     def mousePressEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
         """Start to drag the picture or the edge of the wipe."""
         if event is not None and event.button() == Qt.MouseButton.LeftButton:
-            self._dragged = event.position()
+            self._dragged = self._pressed = event.position()
             self._wiping = self._is_on_edge(event.position())
 
     def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
-        """End dragging."""
-        self._dragged, self._wiping = None, False
+        """End dragging; a click on a face makes it the face of the close-up."""
+        if event is not None and self._pressed is not None and not self._wiping:
+            place = event.position()
+            if (place - self._pressed).manhattanLength() < _CLICK_PX:
+                self._choose_face(self._pixels(place))
+        self._dragged, self._pressed, self._wiping = None, None, False
+
+    def _choose_face(self, pixels: np.ndarray) -> None:
+        pane = self._pane(pixels)
+        if pane is None or len(pane.result.faces) < 2:
+            return
+        x, y = pane.to_image(*pixels)
+        for face in pane.result.faces:
+            left, top, right, bottom = face.box_px
+            if left <= x <= right and top <= y <= bottom:
+                self._player.follow_face(face.track_id)
+                return
 
     def mouseDoubleClickEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
         """Show the whole picture."""
@@ -256,7 +273,7 @@ class FrameView(QWidget):
     def _drag(self, moved: QPointF) -> None:
         pane = self._pane(self._pixels(self._dragged or QPointF()))
         if pane is not None and self._zoom > 1:
-            middle = np.array([pane.left + pane.width / 2, pane.height / 2])
+            middle = np.array([pane.left + pane.width / 2, pane.top + pane.height / 2])
             self._centre_on(pane, pane.to_image(*(middle - self._pixels(moved))), self._zoom)
 
     def _centre_on(self, pane: Pane, centre_px: np.ndarray, zoom: float) -> None:
@@ -284,4 +301,8 @@ class FrameView(QWidget):
         return self._painted.picture.panes if self._painted else ()
 
     def _pane(self, pixels: np.ndarray) -> Pane | None:
-        return next((pane for pane in self._panes if pane.left <= pixels[0] < pane.left + pane.width), None)
+        x, y = pixels
+        for pane in self._panes:
+            if pane.left <= x < pane.left + pane.width and pane.top <= y < pane.top + pane.height:
+                return pane
+        return None

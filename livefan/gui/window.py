@@ -123,6 +123,7 @@ class MainWindow(QMainWindow):
         assert bar is not None
         toggles = [self._toggle(self.models_dock, "F2"), self._toggle(self.plots_dock, "F3")]
         self.controls.fill_menu_bar(bar, toggles)
+        self.tool_bar.set_drawing_menu(self.controls.drawing)
         self.setStatusBar(self.status_bar)
 
     def _dock(self, title: str, name: str, inside: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:

@@ -43,6 +43,10 @@ class CloseUp:
             self._at = self._at + share * (now - self._at)
         self._face, self._seen, self._time_s = face.track_id, seen, result.frame.source_time
 
+    def choose(self, track_id: int) -> None:
+        """Follow another face."""
+        self._face, self._seen = track_id, (-1, -1)
+
     def forget(self) -> None:
         """Begin anew, as with another source."""
         self._at = None

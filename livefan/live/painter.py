@@ -81,6 +81,12 @@ class Painter:
             self._view = view
             self._wake()
 
+    def follow_face(self, track_id: int) -> None:
+        """Follow this face in the close-up."""
+        with self._changed:
+            self._close_up.choose(track_id)
+            self._wake()
+
     def resize(self, width: int, height: int) -> None:
         """Render pictures of another size, in pixels."""
         with self._changed:

@@ -54,9 +54,10 @@ class Pane:
     """A part of the picture that shows one frame.
 
     Attributes:
-        left, width, height: where it is in the picture, in pixels; every pane begins at its top.
+        left, width, height: position and size in the picture, in pixels.
         matrix: ``(2, 3)`` from image pixels to the pane's pixels.
         result: whose faces are on it.
+        top: first row in the picture, in pixels.
     """
 
     left: int
@@ -64,17 +65,25 @@ class Pane:
     height: int
     matrix: np.ndarray
     result: Result
+    top: int = 0
+
+    @property
+    def _offset(self) -> np.ndarray:
+        """``(2,)`` the origin of the image in pixels of the whole picture."""
+        return self.matrix[:, 2] + (self.left, self.top)
 
     def to_image(self, x: float, y: float) -> np.ndarray:
         """``(2,)`` image pixels of a place in the whole picture."""
-        return np.linalg.solve(self.matrix[:, :2], np.array([x - self.left, y]) - self.matrix[:, 2])
+        return np.linalg.solve(
+            self.matrix[:, :2], np.array([x - self.left, y - self.top]) - self.matrix[:, 2]
+        )
 
     def spot_at(self, x: float, y: float, reach_px: float = 14.0) -> Spot | None:
         """The landmark nearest to a place in the whole picture, within ``reach_px`` of its pixels."""
         nearest, distance = None, reach_px
         for face in self.result.faces:
             places = face.points_px @ self.matrix[:, :2].T + self.matrix[:, 2]
-            distances = np.hypot(*(places - (x - self.left, y)).T)
+            distances = np.hypot(*(places - (x - self.left, y - self.top)).T)
             if distances.min() < distance:
                 distance = float(distances.min())
                 nearest = Spot(face.track_id, int(distances.argmin()))
@@ -128,17 +137,30 @@ def natural_size(shown: Shown, layout: Layout) -> tuple[int, int]:
     if leading is None:
         return 1, 1
     height, width = leading.frame.image.shape[:2]
-    return (2 * width + _GAP_PX if _is_split(shown, layout) else width), height
+    return (2 * width + _GAP_PX if _is_split(shown, layout) else width), height  # see _is_stacked
 
 
 def pane_size(shown: Shown, layout: Layout, size: tuple[int, int]) -> tuple[int, int]:
     """Width and height of each pane of a picture of that width and height."""
-    width = (size[0] - _GAP_PX) // 2 if _is_split(shown, layout) else size[0]
-    return max(1, width), max(1, size[1])
+    width, height = size
+    if _is_split(shown, layout) and shown.pair is not None:
+        if _is_stacked(shown.pair, size):
+            height = (height - _GAP_PX) // 2
+        else:
+            width = (width - _GAP_PX) // 2
+    return max(1, width), max(1, height)
 
 
 def _is_split(shown: Shown, layout: Layout) -> bool:
     return layout is Layout.SIDE_BY_SIDE and shown.pair is not None
+
+
+def _is_stacked(pair: Pair, size: tuple[int, int]) -> bool:
+    """Return whether two frames are larger one above the other than side by side."""
+    height, width = pair.first.frame.image.shape[:2]
+    beside = min((size[0] - _GAP_PX) / 2 / width, size[1] / height)
+    stacked = min(size[0] / width, (size[1] - _GAP_PX) / 2 / height)
+    return stacked > beside
 
 
 def in_colour(style: OverlayStyle, colour: Colour) -> OverlayStyle:
@@ -146,10 +168,12 @@ def in_colour(style: OverlayStyle, colour: Colour) -> OverlayStyle:
     return replace(style, outline_colour=colour, box_colour=colour, sure=colour, confidence=False, ids=False)
 
 
-def _pane(result: Result, view: View, left: int, width: int, height: int) -> Pane:
+def _pane(result: Result, view: View, left: int, width: int, height: int, top: int = 0) -> Pane:
     if result.photographs:  # only a moving picture serves as a mirror
         view = replace(view, mirror=False)
-    return Pane(left, width, height, frame_to_pane(result.frame.image.shape, view, width, height), result)
+    return Pane(
+        left, width, height, frame_to_pane(result.frame.image.shape, view, width, height), result, top
+    )
 
 
 def frame_to_pane(shape: tuple[int, ...], view: View, width: int, height: int) -> np.ndarray:
@@ -246,6 +270,13 @@ def _blend_heatmap(canvas: np.ndarray, pane: Pane, heatmaps: FaceHeatmaps, spot:
     cv2.addWeighted(canvas, 1.0, warped, 0.8, 0.0, dst=canvas)
 
 
+def _write_label(
+    canvas: np.ndarray, text: str, origin: tuple[int, int], colour: Colour, letters: int
+) -> None:
+    """Write a text on a dark plate."""
+    write(canvas, text, origin, colour, letters, plate=True)
+
+
 def _mark(canvas: np.ndarray, faces: list[Face], result: Result, spot: Spot, letters: int) -> None:
     """Name the landmark that is pointed at."""
     for face in faces:
@@ -255,7 +286,7 @@ def _mark(canvas: np.ndarray, faces: list[Face], result: Result, spot: Spot, let
             cv2.circle(canvas, centre, 7, (255, 255, 255), 1, cv2.LINE_AA)
             name = result.scheme.point_names[spot.point].replace("_", " ")
             said = f"{spot.point}: {name}, confidence {face.confidence[spot.point]:.2f}"
-            write(canvas, said, (centre[0] + 12, centre[1] - 4), (255, 255, 255), letters)
+            _write_label(canvas, said, (centre[0] + 12, centre[1] - 4), (255, 255, 255), letters)
 
 
 def _letters_px(canvas: np.ndarray, view: View) -> int:
@@ -264,7 +295,14 @@ def _letters_px(canvas: np.ndarray, view: View) -> int:
 
 
 def _label(
-    canvas: np.ndarray, result: Result, colour: Colour, left: int, letters: int, *, lower: bool = False
+    canvas: np.ndarray,
+    result: Result,
+    colour: Colour,
+    left: int,
+    letters: int,
+    top: int = 0,
+    *,
+    lower: bool = False,
 ) -> None:
     """Name a model at the upper left of a pane, or, where that begins at the right edge, before it.
 
@@ -275,9 +313,9 @@ def _label(
     """
     mark_px = size_of(_MARK, letters)[0]
     x = min(left + _MARGIN_PX, canvas.shape[1] - _label_px(result, letters) - _MARGIN_PX)
-    y = 4 + (4 if lower else 2) * letters
-    write(canvas, _MARK, (x, y), colour, letters)
-    write(canvas, _said_of(result), (x + mark_px, y), _WHITE, letters)
+    y = top + 4 + (4 if lower else 2) * letters
+    _write_label(canvas, _MARK, (x, y), colour, letters)
+    _write_label(canvas, _said_of(result), (x + mark_px, y), _WHITE, letters)
 
 
 def _label_px(result: Result, letters: int) -> int:
@@ -289,22 +327,25 @@ def _said_of(result: Result) -> str:
 
 
 def _side_by_side(pair: Pair, view: View, width: int, height: int) -> Picture:
-    half = max(1, (width - _GAP_PX) // 2)
+    """Both models beside each other, or one above the other where the frames are larger like that."""
+    pane_width, pane_height = pane_size(Shown(pair.first, pair), Layout.SIDE_BY_SIDE, (width, height))
+    stacked = _is_stacked(pair, (width, height))
+    left, top = (0, height - pane_height) if stacked else (width - pane_width, 0)
     canvas = np.zeros((height, width, 3), np.uint8)
-    panes = []
-    for result, colour, left in (
-        (pair.first, FIRST_COLOUR, 0),
-        (pair.second, SECOND_COLOUR, width - half),
-    ):
-        pane = _pane(result, view, left, half, height)
-        canvas[:, left : left + half] = _draw_pane(pane, view, in_colour(view.style, colour))
-        panes.append(pane)
+    panes = (
+        _pane(pair.first, view, 0, pane_width, pane_height),
+        _pane(pair.second, view, left, pane_width, pane_height, top),
+    )
+    for pane, colour in zip(panes, (FIRST_COLOUR, SECOND_COLOUR), strict=True):
+        area = canvas[pane.top : pane.top + pane_height, pane.left : pane.left + pane_width]
+        area[:] = _draw_pane(pane, view, in_colour(view.style, colour))
     letters = _letters_px(canvas, view)
-    crowded = max(_label_px(each, letters) for each in (pair.first, pair.second)) > half - 2 * _MARGIN_PX
+    labels = [_label_px(each, letters) for each in (pair.first, pair.second)]
+    crowded = not stacked and max(labels) > pane_width - 2 * _MARGIN_PX
     _label(canvas, pair.first, FIRST_COLOUR, 0, letters)
-    _label(canvas, pair.second, SECOND_COLOUR, width - half, letters, lower=crowded)
+    _label(canvas, pair.second, SECOND_COLOUR, left, letters, top, lower=crowded)
     _tell_apart(canvas, pair, letters)
-    return Picture(canvas, tuple(panes), Layout.SIDE_BY_SIDE)
+    return Picture(canvas, panes, Layout.SIDE_BY_SIDE)
 
 
 def _overlaid(pair: Pair, pane: Pane, view: View) -> np.ndarray:
@@ -377,7 +418,9 @@ def _legend(canvas: np.ndarray, pair: Pair, letters: int) -> None:
 
 def _tell_apart(canvas: np.ndarray, pair: Pair, letters: int) -> None:
     if (apart := pair.apart) is not None:
-        write(canvas, f"{apart.overall:.2f} % apart", (6, canvas.shape[0] - letters // 2), _WHITE, letters)
+        _write_label(
+            canvas, f"{apart.overall:.2f} % apart", (6, canvas.shape[0] - letters // 2), _WHITE, letters
+        )
 
 
 def _heat_legend(canvas: np.ndarray, pair: Pair, letters: int) -> None:
@@ -389,11 +432,13 @@ def _heat_legend(canvas: np.ndarray, pair: Pair, letters: int) -> None:
     left = right - 8 * letters
     if left < width // 3:
         return  # no room beside what is said at the left
-    write(canvas, most, (right, bottom), _WHITE, letters)
-    write(canvas, "0", (left - size_of("0", letters)[0], bottom), _WHITE, letters)
+    _write_label(canvas, most, (right, bottom), _WHITE, letters)
+    _write_label(canvas, "0", (left - size_of("0", letters)[0], bottom), _WHITE, letters)
     bar = heat(np.linspace(0, 1, right - left - 4))
     canvas[bottom - letters : bottom - letters // 3, left + 2 : right - 2] = bar
     arrows = f"arrows from {pair.second.label} to {pair.first.label}, {_LONGER:.0f} times as long"
     if size_of(arrows, letters)[0] > width - 12:
         arrows = f"arrows {_LONGER:.0f} times as long"
-    write(canvas, arrows, (width - 6 - size_of(arrows, letters)[0], bottom - 2 * letters), _WHITE, letters)
+    _write_label(
+        canvas, arrows, (width - 6 - size_of(arrows, letters)[0], bottom - 2 * letters), _WHITE, letters
+    )

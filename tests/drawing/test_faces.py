@@ -1,6 +1,7 @@
 """Faces drawn on images."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -86,3 +87,10 @@ def test_face_partly_or_wholly_outside_the_image_is_no_error(face: Face):
     for shift in (-70.0, 1e6, -1e9):
         away = Face(1, face.box_px + shift, face.points_px + shift, face.confidence)
         draw_faces(np.zeros((60, 60, 3), np.uint8), [away], IBUG_68)
+
+
+def test_id_of_a_face_outside_the_image_is_not_drawn(face: Face):
+    image = np.zeros((360, 640, 3), np.uint8)
+    outside = replace(face, points_px=face.points_px + 2000, box_px=face.box_px + 2000)
+    draw_faces(image, [outside], IBUG_68)
+    assert not image.any()

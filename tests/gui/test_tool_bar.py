@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from windows import Driven, pane, shows
+from PyQt6.QtCore import Qt
+from windows import Driven, pane, paused_at_end, shows
 
 
 class TestToolBar:
@@ -11,3 +12,14 @@ class TestToolBar:
         drive.until(lambda: shows(window))
         window.tool_bar.smoothing.setValue(90)
         drive.until(lambda: pane(window).result.smoothing == 0.9)
+
+    def test_drawing_menu_stays_open_while_parts_are_checked(self, drive: Driven, images: Path):
+        window = paused_at_end(drive, images)
+        menu, part = window.tool_bar.drawing.menu(), window.controls.parts["mesh"]
+        menu.popup(window.mapToGlobal(window.rect().center()))
+        before = part.isChecked()
+        drive.qtbot.mouseMove(menu, menu.actionGeometry(part).center())
+        drive.qtbot.mouseClick(menu, Qt.MouseButton.LeftButton, pos=menu.actionGeometry(part).center())
+        assert part.isChecked() is not before
+        assert menu.isVisible()
+        menu.close()

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PyQt6.QtCore import QEvent, QPointF, Qt
-from windows import RAW, Driven, full_size, index, mouse, pane, paused_at_end, place_of, wheel
+from windows import RAW, Driven, full_size, index, mouse, pane, paused_at_end, place_of, shows, wheel
 
 from livefan.live.view_state import Layout, Spot
 
@@ -103,3 +104,26 @@ class TestView:
         assert window.player.view.zoom == pytest.approx(1.25 * zoom, rel=0.1)
         window.controls.fit.trigger()
         assert window.player.view.zoom == 1
+
+    def test_click_on_a_face_makes_it_the_face_of_the_close_up(
+        self, drive: Driven, tmp_path: Path, photo: np.ndarray
+    ):
+        two = tmp_path / "two.png"
+        cv2.imwrite(str(two), np.hstack([photo, photo]))
+        window = drive.open(source=str(two), close_up=True)
+        drive.until(lambda: shows(window) and window.view.painted.view.zoom > 1)
+        followed = window.view.painted.view.centre[0]
+        window.controls.fit.trigger()
+        drive.until(lambda: window.view.painted.view.zoom == 1)
+        other = next(
+            face
+            for face in pane(window).result.faces
+            if abs((face.box_px[0] + face.box_px[2]) / 2 / (2 * photo.shape[1]) - followed) > 0.2
+        )
+        x, y = pane(window).matrix @ [*other.points_px[30], 1.0]
+        place = QPointF(x, y) / window.view.devicePixelRatioF()
+        mouse(window, QEvent.Type.MouseButtonPress, place)
+        mouse(window, QEvent.Type.MouseButtonRelease, place)
+        window.controls.close_up.trigger()
+        middle = (other.box_px[0] + other.box_px[2]) / 2 / (2 * photo.shape[1])
+        drive.until(lambda: window.view.painted.view.centre[0] == pytest.approx(middle, abs=0.02))

@@ -81,3 +81,13 @@ def test_it_stays_with_a_face_and_then_takes_the_largest(photo: np.ndarray, face
     assert close_up.applied(CLOSE, photo.shape, PANE) is CLOSE
     close_up.follow(seen(photo, [far], 3))  # of another source, counted alike
     assert close_up.applied(CLOSE, photo.shape, PANE).zoom == pytest.approx(after.zoom)
+
+
+def test_chosen_face_is_followed_also_on_the_same_frame(photo: np.ndarray, face: Face):
+    close_up = CloseUp()
+    first, second = moved(face, 0.0, 1), moved(face, -40.0, 2)
+    close_up.follow(seen(photo, [first, second], 0))
+    close_up.choose(2)
+    close_up.follow(seen(photo, [first, second], 0))
+    corners = on_pane(close_up.applied(CLOSE, photo.shape, PANE), photo, second)
+    assert corners.mean(axis=0)[0] == pytest.approx(PANE[0] / 2, abs=2)

@@ -120,9 +120,9 @@ def test_names_of_models_are_not_written_over_each_other(
 ):
     written: dict[str, tuple[int, int]] = {}
 
-    def note(canvas: np.ndarray, text: str, place: tuple[int, int], *how) -> None:
+    def note(canvas: np.ndarray, text: str, place: tuple[int, int], *how, **more) -> None:
         written[text] = place
-        write(canvas, text, place, *how)
+        write(canvas, text, place, *how, **more)
 
     monkeypatch.setattr("livefan.live.render.write", note)
     first, second = (
@@ -339,3 +339,18 @@ def test_of_several_faces_a_frame_tells_the_mean(photo: np.ndarray, face: Face):
     assert overall[1] == pytest.approx(2 * overall[0])
     assert both.apart.overall == pytest.approx(1.5 * overall[0])
     assert pair(seen(photo, []), seen(photo, [face])).apart is None
+
+
+@pytest.mark.parametrize(
+    ("size", "second"), [((1000, 300), (502, 0)), ((640, 724), (0, 364))], ids=["beside", "stacked"]
+)
+def test_wide_frames_stack_in_a_tall_picture(
+    shown: Shown, face: Face, size: tuple[int, int], second: tuple[int, int]
+):
+    picture = render(shown, View(layout=Layout.SIDE_BY_SIDE), size)
+    pane = picture.panes[1]
+    assert (pane.left, pane.top) == second
+    x, y = pane.matrix @ [*face.points_px[30], 1.0]
+    assert pane.to_image(x + pane.left, y + pane.top) == pytest.approx(face.points_px[30])
+    assert pane.spot_at(x + pane.left, y + pane.top) == Spot(face.track_id, 30)
+    assert picture.image[pane.top :, pane.left :].any()
