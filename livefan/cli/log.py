@@ -1,8 +1,8 @@
 """The log of the command line: a file of bounded size, and standard error with ``--verbose``.
 
-Messages for the user are printed and do not pass through :mod:`logging`. The log holds what explains them:
-the version and the command, what was chosen (detector, runtime, precision, threads, device), and the
-tracebacks of errors.
+Messages for the user are printed and do not pass through :mod:`logging`. The log explains them:
+version and command, the choices (detector, runtime, precision, threads, camera), and the tracebacks of
+errors.
 """
 
 from __future__ import annotations

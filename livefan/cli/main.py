@@ -91,7 +91,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="livefan", description=(livefan.__doc__ or "").partition("\n")[0])
     parser.add_argument("--version", action=_Version, nargs=0, help="print version and commit")
     _add_verbose(parser, default=False)
-    commands = parser.add_subparsers(title="commands", dest="command")
+    commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND")
     for command in _COMMANDS:
         command.add(commands)
     for subparser in commands.choices.values():

@@ -157,10 +157,10 @@ def test_json_has_the_figures_of_every_measurement(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--minutes", "1", "--plot", "a.png"], "--plot: has no meaning with --minutes"),
-        (["--annotate", "--frames", "30"], "--frames: has no meaning with --annotate"),
-        (["--gui", "--also", "other"], "--also: has no meaning with --gui"),
-        (["--plot", "a.what"], "a.what: name a .png file"),
+        (["--minutes", "1", "--plot", "a.png"], "--plot cannot be combined with --minutes"),
+        (["--annotate", "--frames", "30"], "--frames cannot be combined with --annotate"),
+        (["--gui", "--also", "other"], "--also cannot be combined with --gui"),
+        (["--plot", "a.what"], "a.what: images are written as PNG"),
         (["--json", "gone/a.json"], "gone: no such folder"),
         (["--minutes", "1", "--json", "gone/a.json"], "gone: no such folder"),
         (["--annotate", "--json", "gone/a.json"], "gone: no such folder"),

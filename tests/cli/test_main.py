@@ -80,7 +80,7 @@ def test_help_answers_without_loading_the_heavy_libraries():
 
 
 def test_every_public_name_is_there():
-    for name in livefan._HOMES:
+    for name in livefan.__all__:
         assert getattr(livefan, name) is not None
     with pytest.raises(AttributeError, match="nonsense"):
         livefan.nonsense  # noqa: B018

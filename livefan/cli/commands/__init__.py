@@ -1,1 +1,1 @@
-"""The commands, one module each: ``add`` declares a command's arguments, ``run`` does its work."""
+"""The commands, one module each: ``add`` adds a command to the parser, ``run`` runs it."""

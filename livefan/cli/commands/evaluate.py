@@ -1,4 +1,4 @@
-"""``livefan evaluate``: measure weights on labelled faces."""
+"""The command ``evaluate``: measure the accuracy of weights on labelled faces."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from livefan.cli.commands.options import (
     Commands,
     add_dataset_options,
     add_runtime_options,
-    check_picture,
+    check_png,
     notice,
     print_left_out,
     runtime_choice,
@@ -25,60 +25,69 @@ if TYPE_CHECKING:
 
 
 def add(commands: Commands) -> None:
-    """Declare the command."""
+    """Add the command to the parser."""
     parser = commands.add_parser(
         "evaluate",
-        help="measure weights on labelled faces",
-        description="Measure weights on a data set in its official layout. Image sets that are absent are "
-        "named and skipped.",
+        help="measure the accuracy of weights on labelled faces",
+        description="Measure the normalised mean error (NME), the failure rate and the AUC of weights on a "
+        "data set in its official layout. Missing image sets are named and skipped.",
     )
     add_dataset_options(parser)
     parser.add_argument(
         "--split",
         default="validation",
-        help="train, validation (held out of the training faces), or of 300w common, challenging, full; "
-        "of wflw and cofw test; of pts all (default: %(default)s)",
+        help="train; validation, which is held out of train; for 300w common, challenging or full; for wflw "
+        "and cofw test; for pts all (default: %(default)s)",
     )
     parser.add_argument(
         "--crop",
         choices=["landmarks", "detector", "all"],
         default="landmarks",
-        help="cut around the true landmarks, or find each face as the application does, or both",
+        help="crop around the true landmarks, crop by the face detector, or both (default: %(default)s)",
     )
     parser.add_argument(
         "--decoder",
         choices=["soft-argmax", "argmax", "all"],
-        help="default: the one the weights name, whose landmarks alone are refined",
+        help="decoder of the heatmaps (default: that of the weights; others run without shape refiner)",
     )
-    parser.add_argument("--flip", action="store_true", help="average with the mirrored picture")
+    parser.add_argument(
+        "--flip", action="store_true", help="average the landmarks with those of the mirrored image"
+    )
     parser.add_argument(
         "--hard",
         action="store_true",
-        help="measure on the split's faces rotated, in profile, covered, blurred, dark, compressed and small",
+        help="measure on rotated, profile, occluded, blurred, dark, compressed and small variants of faces",
     )
     parser.add_argument(
         "--as-68",
         action="store_true",
-        help="take of WFLW's 98 landmarks those that stand for 300W's 68, to look at weights of that scheme; "
-        "not a published protocol",
+        help="measure 68-point weights on the 68 of WFLW's 98 landmarks that correspond to 300W; not a "
+        "published protocol",
     )
-    parser.add_argument("--weights", default=DEFAULT_WEIGHTS, help="weight file, or name of a bundled one")
-    parser.add_argument("--json", metavar="FILE", type=Path, help="write the numbers here too")
+    parser.add_argument(
+        "--weights",
+        default=DEFAULT_WEIGHTS,
+        help="weight file, or the name of a bundled one (default: %(default)s)",
+    )
+    parser.add_argument("--json", metavar="FILE", type=Path, help="write the figures to a JSON file")
     add_runtime_options(parser, "torch")
-    parser.add_argument("--ced", metavar="FILE", type=Path, help="plot the cumulative error curve, a PNG")
+    parser.add_argument(
+        "--ced", metavar="FILE", type=Path, help="write a plot of the cumulative error distribution (.png)"
+    )
     parser.add_argument(
         "--worst",
         nargs=2,
         metavar=("N", "FILE"),
-        help="draw the N faces with the largest errors side by side, a PNG",
+        help="draw the N faces with the largest errors side by side (.png)",
     )
     parser.set_defaults(run=run)
 
 
 def _evaluated_runtime(arguments: argparse.Namespace, decoder: str | None) -> tuple[str, Runtime]:
-    """What runs the weights that are measured, and what to call its decoder.
+    """Return the name of the decoder and the runtime.
 
-    Another decoder than the weights' own is there in torch only, and their refiner does not follow it.
+    Only torch runs another decoder than that of the weights. Their refiner was not fitted to it and is left
+    out.
     """
     from livefan.networks.checkpoint_info import read_weight_file
     from livefan.runtimes.selection import open_runtime
@@ -87,7 +96,7 @@ def _evaluated_runtime(arguments: argparse.Namespace, decoder: str | None) -> tu
     if decoder is None:
         return own, open_runtime(arguments.weights, runtime_choice(arguments), log=notice(quiet=False))
     if arguments.runtime != "torch" or arguments.precision not in ("auto", "float32"):
-        raise LivefanError("--decoder needs --runtime torch and float32; leave one of them out")
+        raise LivefanError("--decoder needs --runtime torch in float32; leave one of the options out")
     from livefan.networks.checkpoint import load_weights
     from livefan.runtimes.torch_runtime import TorchRuntime
 
@@ -98,7 +107,7 @@ def _evaluated_runtime(arguments: argparse.Namespace, decoder: str | None) -> tu
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do it; returns the exit code."""
+    """Run the command; return the exit code."""
     import json
     from contextlib import ExitStack
 
@@ -109,12 +118,12 @@ def run(arguments: argparse.Namespace) -> int:
     from livefan.networks.heatmaps import DECODERS
 
     n_worst, worst_path = _worst(arguments)
-    for picture in (arguments.ced, worst_path):
-        check_picture(picture)
+    for path in (arguments.ced, worst_path):
+        check_png(path)
     decoders = list(DECODERS) if arguments.decoder == "all" else [arguments.decoder]
     runtimes = [_evaluated_runtime(arguments, decoder) for decoder in decoders]
     with ExitStack() as outputs:
-        # Entered before the work, so that a place that cannot be written to is told of at once.
+        # Opened before the work, so that an output that cannot be written is reported at once.
         wanted = (arguments.json, arguments.ced, worst_path)
         as_json, ced, worst = (path and outputs.enter_context(atomic_write(path)) for path in wanted)
         faces = _faces_to_measure(arguments)
@@ -126,19 +135,19 @@ def run(arguments: argparse.Namespace) -> int:
         print_skipped(results[0].skipped)
         print(report.table(results))
         if as_json:
-            numbers = _what_was_measured(arguments, runtimes[0][1], faces) | _figures(results)
+            numbers = _conditions(arguments, runtimes[0][1], faces) | _figures(results)
             as_json.write_text(json.dumps(numbers, indent=1, allow_nan=False) + "\n")
         if ced:
             report.draw_ced(results, ced)
         if worst:
             chosen = results[0].worst(n_worst)
             report.draw_faces_sheet(chosen, worst)
-            for measured in chosen:
-                print(f"{measured.nme:7.2f} %  {measured.face.name}")
+            for face in chosen:
+                print(f"{face.nme:7.2f} %  {face.face.name}")
     return 0
 
 
-def _what_was_measured(arguments: argparse.Namespace, runtime: Runtime, faces: FaceSet) -> dict[str, object]:
+def _conditions(arguments: argparse.Namespace, runtime: Runtime, faces: FaceSet) -> dict[str, object]:
     from livefan.core.provenance import commit
     from livefan.networks.checkpoint_info import read_weight_file
 
@@ -158,7 +167,7 @@ def _what_was_measured(arguments: argparse.Namespace, runtime: Runtime, faces: F
 
 
 def _figures(results: list[Evaluation]) -> dict[str, object]:
-    """All figures; those of the first way over all faces stand at the top as well."""
+    """Return all figures; those of the first crop and decoder over all faces are also at the top level."""
     from livefan.evaluation import report
 
     skipped, rows = results[0].skipped, report.rows(results)
@@ -170,7 +179,7 @@ def _worst(arguments: argparse.Namespace) -> tuple[int, Path | None]:
         return 0, None
     count, path = arguments.worst
     if not count.isdecimal() or int(count) == 0:
-        raise LivefanError(f"--worst {count}: not a number of faces from 1 up")
+        raise LivefanError(f"--worst {count}: give a number of faces from 1")
     return int(count), Path(path)
 
 

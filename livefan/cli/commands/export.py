@@ -1,4 +1,4 @@
-"""``livefan export``: write a network for use elsewhere."""
+"""The command ``export``: write a network for other programs."""
 
 from __future__ import annotations
 
@@ -9,23 +9,24 @@ from livefan.cli.commands.options import Commands
 
 
 def add(commands: Commands) -> None:
-    """Declare the command."""
+    """Add the command to the parser."""
     parser = commands.add_parser(
         "export",
-        help="write a network as ONNX or OpenVINO, for use elsewhere",
+        help="write a network as ONNX or OpenVINO, for other programs",
         description="Write a network with its preprocessing and decoder: BGR crops in, landmarks out. The "
-        "file says what it expects and gives, and appears only after it was checked against torch.",
+        "metadata of the file describe its input and output. The file is written only if its landmarks agree "
+        "with torch.",
     )
-    parser.add_argument("weights", metavar="WEIGHTS", help="weight file, or name of a bundled one")
+    parser.add_argument("weights", metavar="WEIGHTS", help="weight file, or the name of a bundled one")
     parser.add_argument(
-        "-o", "--out", type=Path, required=True, help="file to write; openvino writes .bin beside its .xml"
+        "-o", "--out", type=Path, required=True, help="file to write: .onnx, or .xml with a .bin beside it"
     )
-    parser.add_argument("--format", choices=["onnx", "openvino"], required=True)
+    parser.add_argument("--format", choices=["onnx", "openvino"], required=True, help="format of the file")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do it; returns the exit code."""
+    """Run the command; return the exit code."""
     from livefan.export.export import export
 
     apart = export(arguments.weights, arguments.out, arguments.format)

@@ -1,4 +1,4 @@
-"""``livefan label``: label faces that have no labels."""
+"""The command ``label``: label faces that have no labels."""
 
 from __future__ import annotations
 
@@ -17,56 +17,56 @@ from livefan.core.resources import DEFAULT_WEIGHTS
 
 
 def add(commands: Commands) -> None:
-    """Declare the command."""
+    """Add the command to the parser."""
     parser = commands.add_parser(
         "label",
-        help="label faces that have no labels, where the network agrees with itself",
-        description="Find the faces of images and videos and write each with its landmarks, as an image with "
-        "a .pts file, if several views of it, shifted, scaled, turned and mirrored, give nearly the same. "
-        "'train --extra' takes the folder. Why others were left out is in its labels.json. "
-        "Stopped, the same command goes on where it was.",
+        help="label the faces of images and videos, for training",
+        description="Find the faces of images and videos, and write each as an image with a .pts file of its "
+        "landmarks. A face is kept if shifted, scaled, rotated and mirrored views of it give nearly the same "
+        "landmarks. labels.json in the folder names the rejected faces and the reasons. 'train --extra' "
+        "takes the folder. After a stop, the same command continues.",
     )
     parser.add_argument(
         "folder",
         metavar="DIR",
         type=Path,
-        help="images and videos, in it and in the folders in it; or one image or video",
+        help="folder with images and videos, also in its subfolders; or one image or video",
     )
-    parser.add_argument("-o", "--out", type=Path, required=True, help="folder to make")
+    parser.add_argument("-o", "--out", type=Path, required=True, help="folder to write")
     parser.add_argument(
         "--weights",
         action="append",
-        help=f"the teacher (default: {DEFAULT_WEIGHTS}); given several times, the mean of these networks",
+        help=f"weight file of the teacher (default: {DEFAULT_WEIGHTS}); several: the mean of their landmarks",
     )
     parser.add_argument(
         "--disagreement",
         type=share,
         default=0.02,
         metavar="SHARE",
-        help="largest mean distance of the views from their mean, as a share of the distance between the "
-        "outer eye corners (default: %(default)s)",
+        help="largest mean distance of the views' landmarks from their mean, as a share of the distance "
+        "between the outer eye corners (default: %(default)s)",
     )
     parser.add_argument(
         "--confidence",
         type=share,
         default=0.6,
         metavar="C",
-        help="lowest mean confidence (default: %(default)s)",
+        help="lowest mean confidence of the landmarks, from 0 to 1 (default: %(default)s)",
     )
     parser.add_argument(
         "--every",
         type=seconds_up_to(3600.0),
         default=1.0,
         metavar="SECONDS",
-        help="of a video look at a frame each so many seconds; 0 for all of them (default: %(default)s)",
+        help="take one frame of a video every so many seconds; 0 takes all (default: %(default)s)",
     )
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.add_argument("--quiet", action="store_true", help="report no progress")
     add_runtime_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do it; returns the exit code."""
+    """Run the command; return the exit code."""
     from livefan.networks.checkpoint_info import read_weight_file
     from livefan.runtimes.selection import open_runtime
     from livefan.training.pseudo_label import Criteria, label

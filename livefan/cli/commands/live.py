@@ -1,4 +1,4 @@
-"""``livefan live``: everything that can be set in the window can be asked for here."""
+"""The command ``live``: open the window. Each setting of the window is also an option."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from livefan.cli.commands.options import (
     add_pipeline_options,
     add_runtime_options,
     add_style_options,
-    check_picture,
+    check_png,
     listed,
     number_between,
     seconds_up_to,
@@ -27,21 +27,21 @@ if TYPE_CHECKING:
     from livefan.tracking.model_spec import ModelChoice
 
 DESCRIPTION = (
-    "Open the window. Without SOURCE it shows the first webcam; with no webcam it says so and plays the "
-    "bundled clip. What is not given here is as it was left the last time."
+    "Open the window. Without SOURCE it shows the first webcam; without a webcam it plays the bundled clip. "
+    "Options that are not given keep their last value."
 )
 PANELS = ("models", "plots", "none")
 LAYOUTS = ("single", "side-by-side", "overlaid", "wipe", "difference")
 _LONGEST_S = 1e6
 _LARGEST_ZOOM = 40.0
-"""As :data:`livefan.live.view_state.LARGEST_ZOOM`, which would bring OpenCV in before it is needed."""
+"""The value of :data:`livefan.live.view_state.LARGEST_ZOOM`, whose import would load OpenCV."""
 
 
 def add(commands: Commands) -> None:
-    """Declare the command."""
+    """Add the command to the parser."""
     parser = commands.add_parser(
         "live",
-        help="watch a camera, recording or stream in a window (the default)",
+        help="show the landmarks of a camera, recording or stream in a window (the default)",
         description=DESCRIPTION,
     )
     _add_arguments(parser)
@@ -51,115 +51,115 @@ def add(commands: Commands) -> None:
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the window takes beside a model and its runtime."""
+    """Add the options that only this command has."""
     parser.add_argument(
         "source",
+        metavar="SOURCE",
         nargs="?",
         help="webcam number, device path, video, image, folder of images, or stream address "
         "(rtsp://, http://)",
     )
-    watching = parser.add_argument_group("watching")
-    watching.add_argument(
-        "--size", type=_size, metavar="WxH", help="resolution to ask a camera for, e.g. 1280x720"
+    source = parser.add_argument_group("source")
+    source.add_argument(
+        "--size", type=_size, metavar="WxH", help="resolution to request from a camera, such as 1280x720"
     )
-    watching.add_argument(
+    source.add_argument(
         "--start-at",
         type=seconds_up_to(_LONGEST_S),
         default=0.0,
         metavar="S",
-        help="begin S seconds into a recording",
+        help="start a recording at S seconds (default: 0)",
     )
-    watching.add_argument(
+    source.add_argument(
         "--loop",
         action=argparse.BooleanOptionalAction,
         default=None,
-        help="begin a recording anew at its end",
+        help="repeat a recording from its end",
     )
-    watching.add_argument(
+    source.add_argument(
         "--sequence",
         action="store_true",
-        help="the images of a folder are the frames of one recording, in the order of their names; else each "
-        "is a photograph, looked at by itself",
+        help="the images of a folder are the frames of one recording, in the order of their names (default: "
+        "photographs, each processed independently)",
     )
-    watching.add_argument(
-        "--hold", action="store_true", help="begin a recording held, to be stepped through or played"
-    )
-    watching.add_argument(
+    source.add_argument("--hold", action="store_true", help="start a recording paused")
+    source.add_argument(
         "--raw",
         action="store_true",
-        help="do not smooth this model, whatever it is compared with",
+        help="do not smooth the landmarks of this model; a second model keeps its smoothing",
     )
     comparing = parser.add_argument_group("comparing")
     comparing.add_argument(
         "--compare",
         metavar="MODEL",
-        help="compare with this model: a weight file or a bundled name; after an @ may follow, with commas "
-        "between, a runtime, a precision, and raw for no smoothing, e.g. mobilefan-300w@torch,raw",
+        help="second model: a weight file or the name of a bundled one. Options follow an @, separated by "
+        "commas: a runtime, a precision, and raw for no smoothing, as in mobilefan-300w@torch,raw",
     )
-    comparing.add_argument("--layout", choices=LAYOUTS, help="how two models are shown")
+    comparing.add_argument("--layout", choices=LAYOUTS, help="layout of two models (default: its last value)")
     comparing.add_argument(
-        "--wipe", type=share, metavar="X", help="where a wipe is, from 0, the left edge, to 1"
+        "--wipe",
+        type=share,
+        metavar="X",
+        help="position of the dividing line of the layout wipe, from 0 (left edge) to 1",
     )
     drawing = parser.add_argument_group("drawing")
     add_style_options(drawing)
     drawing.add_argument(
-        "--heatmaps", action="store_true", default=None, help="draw heatmaps too, which is slower"
+        "--heatmaps", action="store_true", default=None, help="draw the heatmaps, which is slower"
     )
     drawing.add_argument(
         "--mirror",
         action=argparse.BooleanOptionalAction,
         default=None,
-        help="left and right changed, as in a mirror",
+        help="mirror the picture",
     )
     drawing.add_argument(
         "--close-up",
         action=argparse.BooleanOptionalAction,
         default=None,
-        help="follow a face and show it large, as is done by itself while two models are compared",
+        help="enlarge a face and follow it (default: on while two models are compared)",
     )
     drawing.add_argument(
         "--zoom",
         type=number_between(1.0, _LARGEST_ZOOM),
         default=1.0,
         metavar="Z",
-        help="magnification, from 1, the whole picture, to 40",
+        help="magnification, from 1 (the whole picture) to 40 (default: 1)",
     )
     drawing.add_argument(
         "--centre",
         type=_centre,
         default=(0.5, 0.5),
         metavar="X,Y",
-        help="what is in the middle of a magnified picture, as shares of its width and height",
+        help="centre of the magnified part, as shares of width and height (default: 0.5,0.5)",
     )
     drawing.add_argument("--theme", choices=["system", "light", "dark"], help="colours of the window")
-    drawing.add_argument("--full-screen", action="store_true", help="begin with the picture alone")
+    drawing.add_argument("--full-screen", action="store_true", help="start with the picture alone")
     drawing.add_argument(
         "--panels",
         type=lambda text: listed(text, PANELS),
         metavar="PANELS",
-        help=f"which panels to show: {', '.join(PANELS)}",
+        help=f"panels to show, separated by commas: {', '.join(PANELS)}",
     )
     recording = parser.add_argument_group("recording")
-    recording.add_argument("--record", type=Path, metavar="FILE", help="write what is seen, as a video")
+    recording.add_argument(
+        "--record", type=Path, metavar="FILE", help="record the picture as shown, as a video"
+    )
     recording.add_argument(
         "--record-clean",
         type=Path,
         metavar="FILE",
-        help="write the clean video, and the landmarks beside it",
+        help="record the video without drawing, and the landmarks as data beside it",
     )
-    recording.add_argument(
-        "--snapshot", type=Path, metavar="FILE", help="save the first picture that is shown, as .png"
-    )
-    recording.add_argument(
-        "--copy", action="store_true", help="put the first picture that is shown on the clipboard"
-    )
+    recording.add_argument("--snapshot", type=Path, metavar="FILE", help="save the first picture (.png)")
+    recording.add_argument("--copy", action="store_true", help="copy the first picture to the clipboard")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Open the window as asked.
+    """Open the window; return the exit code.
 
     Raises:
-        LivefanError: if there is no screen, or what is asked for cannot be.
+        LivefanError: if there is no screen, or an option cannot be fulfilled.
     """
     if arguments.weights:
         find_weights(arguments.weights)
@@ -171,7 +171,7 @@ def run(arguments: argparse.Namespace) -> int:
     from livefan.live.view_state import Layout
     from livefan.tracking.model_spec import ModelChoice
 
-    check_picture(arguments.snapshot)
+    check_png(arguments.snapshot)
     if arguments.snapshot:
         check_folder(arguments.snapshot.parent)
     first = _first(arguments)
@@ -179,7 +179,7 @@ def run(arguments: argparse.Namespace) -> int:
     if second is not None:
         find_weights(second.weights)
     if arguments.record and arguments.record_clean:
-        raise LivefanError("--record and --record-clean: one of them at a time; leave one out")
+        raise LivefanError("--record and --record-clean exclude each other; leave one out")
     _check_recordings(arguments)
     source, notice = _source(arguments.source)
     return run_window(
@@ -220,7 +220,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _check_recordings(arguments: argparse.Namespace) -> None:
-    """Refuse, before the window is open, what it could not record to."""
+    """Check the files to record to, before the window opens."""
     from livefan.live.recorder import check_recording
 
     for path, data in ((arguments.record, False), (arguments.record_clean, True)):
@@ -229,7 +229,7 @@ def _check_recordings(arguments: argparse.Namespace) -> None:
 
 
 def _first(arguments: argparse.Namespace) -> ModelChoice | None:
-    """The model to watch; None for the one that was watched the last time, run as is asked."""
+    """Return the first model; None for that of the last session, with the runtime of the options."""
     from livefan.tracking.model_spec import ModelChoice
 
     if not arguments.weights:
@@ -239,7 +239,7 @@ def _first(arguments: argparse.Namespace) -> ModelChoice | None:
 
 
 def _source(given: str | None) -> tuple[str | int, str]:
-    """What to watch, and what to say of it."""
+    """Return the source, and a message about the choice, if there is one."""
     from livefan.io.camera import camera_index, list_cameras
 
     if given is not None:
@@ -263,5 +263,5 @@ def _size(text: str) -> tuple[int, int]:
 def _centre(text: str) -> tuple[float, float]:
     shares = [share(part) for part in text.split(",")]
     if len(shares) != 2:
-        raise argparse.ArgumentTypeError(f"{text!r} is not two numbers from 0 to 1 such as 0.5,0.3")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a pair of numbers from 0 to 1 such as 0.5,0.3")
     return shares[0], shares[1]

@@ -1,4 +1,4 @@
-"""Options that several commands have, and what several of them say."""
+"""Options and messages that several commands share."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 DEFAULT_SMOOTHING = 0.5
-"""As :data:`livefan.tracking.kalman.DEFAULT_STRENGTH`, which would bring numpy in before it is needed."""
-_LEFT = "as it was left"
+"""The value of :data:`livefan.tracking.kalman.DEFAULT_STRENGTH`, whose import would load numpy."""
+_LEFT = "its last value"
 _LARGEST_SEED = 2**64 - 1
-"""As :mod:`livefan.training.config` has it, which would bring torch in before it is needed."""
+"""The limit of :mod:`livefan.training.config`, whose import would load torch."""
 STYLE_PARTS = ("outlines", "mesh", "points", "numbers", "boxes", "ids", "confidence")
-"""As :data:`livefan.drawing.faces.STYLE_PARTS`, for the same reason."""
+"""The value of :data:`livefan.drawing.faces.STYLE_PARTS`, whose import would load OpenCV."""
 
 
 def whole_number(text: str) -> int:
-    """A whole number from 0 up."""
+    """Read a whole number from 0."""
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 up")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0")
     return int(text)
 
 
 def seed_number(text: str) -> int:
-    """A whole number that torch and numpy take to begin their random ones with."""
+    """Read a seed of torch and numpy."""
     number = whole_number(text)
     if number > _LARGEST_SEED:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to {_LARGEST_SEED}")
@@ -42,14 +42,14 @@ def seed_number(text: str) -> int:
 
 
 def positive_number(text: str) -> int:
-    """A whole number from 1 up."""
+    """Read a whole number from 1."""
     if whole_number(text) == 0:
-        raise argparse.ArgumentTypeError("must be at least 1")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
     return int(text)
 
 
-def number_between(least: float, most: float, what: str = "number") -> Callable[[str], float]:
-    """Reads a number in a range."""
+def number_between(least: float, most: float, name: str = "number") -> Callable[[str], float]:
+    """Return a function that reads a number in a range."""
 
     def read(text: str) -> float:
         try:
@@ -57,7 +57,7 @@ def number_between(least: float, most: float, what: str = "number") -> Callable[
         except ValueError:
             number = math.nan
         if not least <= number <= most:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a {what} from {least:g} to {most:g}")
+            raise argparse.ArgumentTypeError(f"{text!r} is not a {name} from {least:g} to {most:g}")
         return number
 
     return read
@@ -67,49 +67,49 @@ share = number_between(0.0, 1.0)
 
 
 def listed(text: str, known: Sequence[str]) -> tuple[str, ...]:
-    """Names with commas between, each of which is known."""
+    """Read known names that are separated by commas."""
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
     for name in names:
         if name not in known:
-            raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(known)}")
+            raise argparse.ArgumentTypeError(f"{name!r} is unknown; choose from {', '.join(known)}")
     return names
 
 
 def seconds_up_to(most: float) -> Callable[[str], float]:
-    """Reads a number of seconds from 0 up."""
+    """Return a function that reads a number of seconds from 0."""
     return number_between(0.0, most, "number of seconds")
 
 
 def add_style_options(group: argparse._ArgumentGroup) -> None:
-    """What is drawn of a face."""
-    for option, what in (("--hide", "leave out of the drawing"), ("--show", "draw too")):
+    """Add the options for the parts of a face that are drawn."""
+    for option, text in (("--hide", "parts not to draw"), ("--show", "parts to draw")):
         group.add_argument(
             option,
             type=lambda text: listed(text, STYLE_PARTS),
             default=(),
             metavar="PARTS",
-            help=f"{what}: {', '.join(STYLE_PARTS)}",
+            help=f"{text}, separated by commas: {', '.join(STYLE_PARTS)}",
         )
 
 
 def add_pipeline_options(parser: argparse.ArgumentParser, *, remembered: bool = False) -> None:
-    """What decides how faces are followed.
+    """Add the options of the tracking.
 
     Args:
-        remembered: what is not given is as it was left the last time: None.
+        remembered: options that are not given are None, which keeps their last value.
     """
     default = _LEFT if remembered else "%(default)s"
     parser.add_argument(
         "--weights",
         default=None if remembered else DEFAULT_WEIGHTS,
-        help=f"weight file, or name of a bundled one (default: {default})",
+        help=f"weight file, or the name of a bundled one (default: {default})",
     )
     parser.add_argument(
         "--smoothing",
         type=share,
         default=None if remembered else DEFAULT_SMOOTHING,
         metavar="S",
-        help=f"how strongly landmarks are filtered over time, from 0, not at all, to 1 (default: {default})",
+        help=f"strength of the smoothing of landmarks over time, from 0 (none) to 1 (default: {default})",
     )
     parser.add_argument(
         "--no-smoothing", dest="smoothing", action="store_const", const=0.0, help="the same as --smoothing 0"
@@ -119,28 +119,28 @@ def add_pipeline_options(parser: argparse.ArgumentParser, *, remembered: bool = 
         type=positive_number,
         default=5,
         metavar="N",
-        help="follow at most N faces (default: %(default)s)",
+        help="largest number of faces to track (default: %(default)s)",
     )
 
 
 def add_dataset_options(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
-    """Which labelled faces to take."""
+    """Add the options for the data set."""
     parser.add_argument(
         "--dataset",
         choices=["300w", "wflw", "cofw", "pts"],
         default="300w",
-        help="layout of the folder; pts is any folder of images with .pts beside them (default: %(default)s)",
+        help="layout of the data set; pts is any folder of images with .pts files (default: %(default)s)",
     )
     parser.add_argument(
-        "--root", type=Path, required=required, help="folder that holds the data set's folders or files"
+        "--root", type=Path, required=required, help="folder that holds the folders or files of the data set"
     )
 
 
 def add_extra_option(parser: argparse.ArgumentParser, use: str) -> None:
-    """Further faces, of folders that people or other commands made.
+    """Add the option for folders with further faces.
 
     Args:
-        use: what is done with them, in words.
+        use: the faces that the command takes from such a folder, in words.
     """
     parser.add_argument(
         "--extra",
@@ -148,45 +148,44 @@ def add_extra_option(parser: argparse.ArgumentParser, use: str) -> None:
         action="append",
         default=[],
         metavar="DIR",
-        help=f"{use} of this folder too, images with .pts such as 'label' and 'synthesise-profiles' write; "
-        "may be given several times",
+        help=f"use {use} of this folder too: images with .pts files, such as 'label' and "
+        "'synthesise-profiles' write; can be given several times",
     )
 
 
 def print_left_out(faces: FaceSet) -> None:
-    """Say on standard error what of a set of faces is absent or left out on purpose.
+    """Print, on standard error, the missing folders and the duplicates of a set of faces.
 
-    What was skipped is told together with the images that turn out unreadable, by
-    :func:`livefan.datasets.print_skipped`.
+    :func:`livefan.datasets.print_skipped` reports unreadable images and labels.
     """
     for folder in faces.absent:
-        print(f"absent, done without: {folder}", file=sys.stderr)
+        print(f"livefan: {folder}: missing; continuing without it", file=sys.stderr)
     for line in faces.duplicates:
-        print(f"left out: {line}", file=sys.stderr)
+        print(f"livefan: left out: {line}", file=sys.stderr)
 
 
 def add_runtime_options(
     parser: argparse.ArgumentParser, runtime: str = "auto", threads: str = "1", *, remembered: bool = False
 ) -> None:
-    """What runs the network.
+    """Add the options of the runtime.
 
     Args:
-        runtime: the default.
-        remembered: runtime and precision that are not given are as they were left the last time: None.
-        threads: the default in words, where it is not one: ``arguments.threads`` is None then.
+        runtime: the default runtime.
+        remembered: runtime and precision that are not given are None, which keeps their last value.
+        threads: the default in words; if it is not "1", ``arguments.threads`` is None by default.
     """
     default = _LEFT if remembered else "%(default)s"
     parser.add_argument(
         "--runtime",
         choices=["auto", "openvino", "onnxruntime", "torch"],
         default=None if remembered else runtime,
-        help=f"what runs the network; auto: the fastest that agrees with torch (default: {default})",
+        help=f"library that runs the network; auto: the fastest that agrees with torch (default: {default})",
     )
     parser.add_argument(
         "--precision",
         choices=["auto", "float32", "bfloat16", "int8"],
         default=None if remembered else "auto",
-        help="numbers to compute in; auto: the fastest of those that are as accurate as float32, within 1 %% "
+        help="precision of the network; auto: the fastest whose validation NME is within 1 %% of float32 "
         f"(default: {default})",
     )
     parser.add_argument(
@@ -199,14 +198,14 @@ def add_runtime_options(
 
 
 def runtime_choice(arguments: argparse.Namespace) -> RuntimeChoice:
-    """What :func:`add_runtime_options` was given."""
+    """Return the choice that the options of :func:`add_runtime_options` make."""
     from livefan.runtimes.base import RuntimeChoice
 
     return RuntimeChoice(arguments.runtime, arguments.precision, arguments.threads or 1)
 
 
 def notice(*, quiet: bool) -> Callable[[str], None]:
-    """Prints what takes long to a person who waits at a terminal."""
+    """Return a function that prints a message on a terminal, such as that a choice takes seconds."""
 
     def log(text: str) -> None:
         if not quiet and sys.stderr.isatty():
@@ -215,7 +214,11 @@ def notice(*, quiet: bool) -> Callable[[str], None]:
     return log
 
 
-def check_picture(path: Path | None) -> None:
-    """Say so before the work if a picture is to be written to a file of another kind."""
+def check_png(path: Path | None) -> None:
+    """Check, before the work, the name of an image to write.
+
+    Raises:
+        LivefanError: if it does not end in .png.
+    """
     if path is not None and path.suffix.lower() != ".png":
-        raise LivefanError(f"{path}: name a .png file for the picture")
+        raise LivefanError(f"{path}: images are written as PNG; end the name in .png")

@@ -1,4 +1,4 @@
-"""``livefan quantise``: make int8 weights."""
+"""The command ``quantise``: write int8 weights."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from livefan.core.errors import LivefanError
 
 
 def add(commands: Commands) -> None:
-    """Declare the command."""
+    """Add the command to the parser."""
     parser = commands.add_parser(
         "quantise",
-        help="make int8 weights, which run faster",
-        description="Quantise a network by the range of its activations on real faces, and write the result "
-        "beside its weight file, where it is found by itself. With a data set, what int8 costs in accuracy "
-        "is measured on its validation faces; only what was measured is ever chosen by itself.",
+        help="write int8 weights, which run faster",
+        description="Quantise a network by the range of its activations on real faces. The result is written "
+        "beside the weight file, where livefan finds it. With a data set, the accuracy of int8 is measured "
+        "on validation faces. Without this measurement, int8 is used only with --precision int8.",
     )
-    parser.add_argument("weights", metavar="WEIGHTS", help="weight file, or name of a bundled one")
+    parser.add_argument("weights", metavar="WEIGHTS", help="weight file, or the name of a bundled one")
     add_dataset_options(parser, required=False)
-    parser.add_argument("--faces", type=Path, help="any folder with pictures of faces, instead of a data set")
+    parser.add_argument("--faces", type=Path, help="any folder with images of faces, instead of a data set")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do it; returns the exit code."""
+    """Run the command; return the exit code."""
     from livefan.datasets import load_training
     from livefan.export.quantise import found_crops, labelled_crops, quantise
     from livefan.networks.checkpoint_info import read_weight_file
 
     if (arguments.root is None) == (arguments.faces is None):
-        raise LivefanError("name either a data set (--root) or a folder of faces (--faces)")
+        raise LivefanError("give either a data set (--root) or a folder of faces (--faces)")
     if arguments.root is None:
         done = quantise(arguments.weights, found_crops(arguments.faces, arguments.weights))
     else:
@@ -39,9 +39,9 @@ def run(arguments: argparse.Namespace) -> int:
         print_left_out(training)
         size = read_weight_file(arguments.weights).info.input_size
         done = quantise(arguments.weights, labelled_crops(training, size), validation)
-    print(f"{done.path}: by {done.faces} faces")
+    print(f"{done.path}: quantised on {done.faces} faces")
     for precision, error in done.nme.items():
         print(f"{precision:9} validation NME {error:.3f} %")
     if not done.nme:
-        print("not measured on labelled faces, so used only where --precision int8 asks for it")
+        print("accuracy was not measured on labelled faces; int8 is used only with --precision int8")
     return 0

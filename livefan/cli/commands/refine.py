@@ -1,4 +1,4 @@
-"""``livefan refine``: fit what moves a network's landmarks by the shape of the face."""
+"""The command ``refine``: fit the shape refiner of a network."""
 
 from __future__ import annotations
 
@@ -17,30 +17,39 @@ from livefan.core.files import check_folder
 
 
 def add(commands: Commands) -> None:
-    """Declare the command."""
+    """Add the command to the parser."""
     parser = commands.add_parser(
         "refine",
-        help="fit the step after the decoder: each landmark moved by what all of them tell",
-        description="Look at many views of labelled faces with a trained network, fit a small network that "
-        "brings its landmarks nearer to the labels by the shape that they make together, and write the "
-        "weights with it. The last step of training, after 'average'.",
+        help="fit the shape refiner, which corrects the landmarks of a network",
+        description="Fit a small network that corrects each landmark by the positions of all others. The fit "
+        "uses many augmented views of labelled faces. The refiner is written with the weights. This is the "
+        "last step of training, after 'average'.",
     )
-    parser.add_argument("weights", metavar="WEIGHTS", help="weight file, or name of a bundled one")
+    parser.add_argument("weights", metavar="WEIGHTS", help="weight file, or the name of a bundled one")
     add_dataset_options(parser)
-    add_extra_option(parser, "look once at each face")
+    add_extra_option(parser, "one view of each face")
     parser.add_argument(
-        "--passes", type=positive_number, default=8, help="views of each labelled face (default: %(default)s)"
+        "--passes",
+        type=positive_number,
+        default=8,
+        metavar="N",
+        help="views of each labelled face (default: %(default)s)",
     )
-    parser.add_argument("--seed", type=seed_number, default=0, help="decides views and initial weights")
+    parser.add_argument(
+        "--seed",
+        type=seed_number,
+        default=0,
+        help="seed of the views and of the initial weights (default: %(default)s)",
+    )
     parser.add_argument("--threads", type=positive_number, help="CPU threads (default: all cores)")
     parser.add_argument("-o", "--out", type=Path, required=True, help="weight file to write")
-    parser.add_argument("--half", action="store_true", help="write 16-bit floats, half the size")
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.add_argument("--half", action="store_true", help="write 16-bit floats, which halves the size")
+    parser.add_argument("--quiet", action="store_true", help="report no progress")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do it; returns the exit code."""
+    """Run the command; return the exit code."""
     import torch
 
     from livefan.datasets import load_extra, load_training

@@ -1,4 +1,4 @@
-"""``livefan synthesise-profiles``: labelled faces from new sides."""
+"""The command ``synthesise-profiles``: render profile views of labelled faces."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from livefan.cli.commands.options import (
 
 
 def add(commands: Commands) -> None:
-    """Declare the command."""
+    """Add the command to the parser."""
     parser = commands.add_parser(
         "synthesise-profiles",
-        help="draw labelled faces from new sides, to train on",
-        description="Turn labelled faces in depth by 20 to 75 degrees and write the views as images with "
-        ".pts beside them: a folder for train --extra. The same command takes up a run that was stopped.",
+        help="render profile views of labelled faces, for training",
+        description="Rotate labelled faces in depth by 20 to 75 degrees, and write the views as images with "
+        ".pts files. 'train --extra' takes the folder. After a stop, the same command continues.",
     )
     add_dataset_options(parser)
-    parser.add_argument("--split", default="train", help="faces to turn (default: %(default)s)")
+    parser.add_argument("--split", default="train", help="split of the data set (default: %(default)s)")
     parser.add_argument("-o", "--out", metavar="DIR", type=Path, required=True, help="folder to write to")
     parser.add_argument(
         "--views",
@@ -33,13 +33,13 @@ def add(commands: Commands) -> None:
         help="views of each face (default: %(default)s)",
     )
     parser.add_argument(
-        "--seed", type=seed_number, default=0, help="decides the angles (default: %(default)s)"
+        "--seed", type=seed_number, default=0, help="seed of the angles (default: %(default)s)"
     )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do it; returns the exit code."""
+    """Run the command; return the exit code."""
     from livefan.datasets import load, load_training, print_skipped
     from livefan.training.augmentation.face_profiling import synthesise
 

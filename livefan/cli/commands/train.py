@@ -1,4 +1,4 @@
-"""``livefan train``: train a network."""
+"""The command ``train``: train a network."""
 
 from __future__ import annotations
 
@@ -19,34 +19,53 @@ from livefan.core.errors import LivefanError
 
 
 def add(commands: Commands) -> None:
-    """Declare the command."""
+    """Add the command to the parser."""
     parser = commands.add_parser(
         "train",
         help="train a network on labelled faces",
-        description="Train a MobileFAN on a data set's training faces. The same command takes up a run that "
-        "was stopped. The best weights by validation NME are OUT/best.safetensors.",
+        description="Train a MobileFAN on the training faces of a data set. After a stop, the same command "
+        "continues. OUT/best.safetensors has the weights with the lowest validation NME.",
     )
     add_dataset_options(parser)
-    add_extra_option(parser, "train on the faces")
+    add_extra_option(parser, "the faces")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
-    parser.add_argument("--config", type=Path, help="TOML file of settings; see livefan/training/config.py")
-    parser.add_argument("--width", type=float, help="width multiplier of the network (1.0 or 0.5)")
-    parser.add_argument("--epochs", type=positive_number, help="passes over the training faces")
-    parser.add_argument("--init", help="weights to start from, a path or a bundled name; '' for random ones")
-    parser.add_argument("--seed", type=seed_number, help="decides initial weights, order and augmentations")
+    parser.add_argument(
+        "--config",
+        type=Path,
+        help="TOML file of settings (default: the settings of livefan/training/config.py)",
+    )
+    parser.add_argument(
+        "--width",
+        type=float,
+        help="width multiplier of the network: 1.0 or 0.5 (default: as in the configuration)",
+    )
+    parser.add_argument(
+        "--epochs",
+        type=positive_number,
+        help="number of passes over the training faces (default: as in the configuration)",
+    )
+    parser.add_argument(
+        "--init",
+        help="path or bundled name of initial weights; '' for random ones (default: as in the configuration)",
+    )
+    parser.add_argument(
+        "--seed",
+        type=seed_number,
+        help="seed of initial weights, order and augmentation (default: as in the configuration)",
+    )
     parser.add_argument("--threads", type=positive_number, help="CPU threads (default: all cores)")
-    parser.add_argument("--keep-epochs", action="store_true", help="write the weights of every epoch too")
+    parser.add_argument("--keep-epochs", action="store_true", help="write the weights of every epoch")
     parser.add_argument(
         "--compile",
         action="store_true",
-        help="train a quarter to a half faster after minutes of compiling; needs a C++ compiler",
+        help="compile the network: 25 to 50 %% faster after minutes of compilation; needs a C++ compiler",
     )
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.add_argument("--quiet", action="store_true", help="report no progress")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do it; returns the exit code."""
+    """Run the command; return the exit code."""
     import torch
 
     from livefan.datasets import load_training
@@ -59,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
     given = {key: getattr(arguments, key) for key in ("width", "epochs", "init", "seed")}
     config = read_config(arguments.config, {key: value for key, value in given.items() if value is not None})
     training, validation = load_training(arguments.dataset, arguments.root, arguments.extra)
-    first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun may have started
+    first = os.environ.get("RANK", "0") == "0"  # torchrun may have started several processes
     if first:
         print_left_out(training)
     progress = train(
@@ -74,8 +93,8 @@ def run(arguments: argparse.Namespace) -> int:
     if first:
         if math.isinf(progress.best_nme):
             raise LivefanError(
-                f"{arguments.out}: no weights were kept, since no epoch had a finite validation error; lower "
-                "learning_rate, and choose another --out"
+                f"{arguments.out}: no epoch had a finite validation error, so no weights were written; lower "
+                "learning_rate and choose another --out"
             )
         print(f"{arguments.out / BEST_NAME}: validation NME {progress.best_nme:.3f} %")
     return 0
