@@ -31,7 +31,9 @@ print(json.dumps({"before": before, "after": state(), "faces": len(faces)}))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("choice", [("openvino", "float32")], ids=lambda choice: choice[0])
+@pytest.mark.parametrize(
+    "choice", [("openvino", "float32"), ("torch", "float32"), ("auto", "auto")], ids=lambda choice: choice[0]
+)
 def test_pipeline_changes_neither_environment_nor_threads_of_the_host(
     tmp_path: Path, choice: tuple[str, str]
 ):

@@ -35,8 +35,9 @@ from livefan.io.open import open_source
 from livefan.networks.checkpoint_info import read_weight_file
 from livefan.runtimes.base import Runtime, RuntimeChoice
 from livefan.runtimes.cache import Store, installed_version
+from livefan.runtimes.network_files import openvino_model
 from livefan.runtimes.openvino_runtime import layer_seconds
-from livefan.runtimes.selection import open_runtime, openvino_model
+from livefan.runtimes.selection import open_runtime
 from livefan.tracking.kalman import KalmanSmoother
 from livefan.tracking.landmarker import locate
 from livefan.tracking.pipeline import Pipeline

@@ -44,6 +44,9 @@ from livefan.core.version import __version__
 
 _log = logging.getLogger(__name__)
 
+_OPTIONAL_PACKAGES = ("torch", "onnx")
+"""Packages that only training, export and the reference runtime need."""
+
 _COMMANDS = (
     live,
     annotate,
@@ -180,6 +183,9 @@ def _message(error: Exception) -> str:
     """Return one line that says what failed and what to do, or nothing for a defect of the program."""
     if isinstance(error, LivefanError):
         return str(error)
+    if isinstance(error, ModuleNotFoundError) and error.name in _OPTIONAL_PACKAGES:
+        install = f"{sys.executable} -m pip install {error.name}"
+        return f"this needs the package {error.name}, which is missing; run: {install}"
     if isinstance(error, OSError) and error.errno != errno.ENOMEM:
         place = error.filename or "input or output"
         return f"{place}: {error.strerror or error}; check the place, its permissions and free space"

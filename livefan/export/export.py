@@ -15,8 +15,9 @@ from livefan.core.version import __version__
 from livefan.networks.checkpoint import load_weights
 from livefan.networks.checkpoint_info import WeightFile, read_weight_file
 from livefan.runtimes.base import Runtime
-from livefan.runtimes.onnx_graph import as_onnx
-from livefan.runtimes.selection import AGREEMENT_PX, check_crops, disagreement
+from livefan.runtimes.graph_file import files_of, graph_path, parse_graph
+from livefan.runtimes.onnx_graph import as_onnx, make_graph
+from livefan.runtimes.self_check import AGREEMENT_PX, check_crops, disagreement
 from livefan.runtimes.torch_runtime import TorchRuntime
 
 SUFFIXES = {"onnx": ".onnx", "openvino": ".xml"}
@@ -55,6 +56,32 @@ def export(name_or_path: str | Path, out: Path, kind: str) -> float:
     return apart
 
 
+def export_graph(name_or_path: str | Path) -> tuple[Path, float]:
+    """Write the graph of a weight file beside it; see :mod:`livefan.runtimes.graph_file`.
+
+    Returns:
+        The path of the graph, and the distance of its landmarks from torch's in pixels of a crop.
+
+    Raises:
+        LivefanError: if a package is missing, the folder cannot be written to, or the check fails.
+    """
+    from livefan.runtimes.openvino_runtime import OpenVinoRuntime, for_one_crop, from_onnx, load_network
+
+    weights = read_weight_file(name_or_path)
+    out = graph_path(weights.path)
+    check_folder(out.parent)
+    graph = parse_graph(make_graph(weights))
+    with files_of(graph, weights) as path:
+        network = load_network(out.name, lambda: for_one_crop(from_onnx(path), weights), "float32", 1)
+    runtime = OpenVinoRuntime(weights, network, "float32")
+    apart = disagreement(runtime, graph.reference, check_crops(weights.info.input_size))
+    if not apart <= AGREEMENT_PX["float32"]:
+        raise LivefanError(f"{out}: not written, since its landmarks lie {apart:.3f} pixels from torch's")
+    with atomic_write(out) as partial:
+        partial.write_bytes(graph.data)
+    return out, apart
+
+
 def describe(weights: WeightFile) -> dict[str, str]:
     """What an exported file says of itself, all as text."""
     info, size = asdict(weights.info), weights.info.input_size
@@ -82,7 +109,7 @@ def _write_onnx(weights: WeightFile, graph: bytes, path: Path) -> Runtime:
     model = onnx.load_from_string(graph)
     onnx.helper.set_model_props(model, describe(weights))
     onnx.save(model, path)
-    return OnnxRuntime(weights, path.read_bytes())
+    return OnnxRuntime(weights, path)
 
 
 def _write_openvino(weights: WeightFile, graph: bytes, path: Path) -> Runtime:

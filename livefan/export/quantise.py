@@ -32,11 +32,12 @@ from livefan.runtimes.openvino_runtime import (
     for_one_crop,
     from_onnx,
     has_bfloat16,
-    openvino,
     save_model,
     simplified,
+    without_telemetry,
 )
-from livefan.runtimes.selection import int8_path, open_runtime, precisions_path, read_precisions
+from livefan.runtimes.precisions import int8_path, precisions_path, read_precisions
+from livefan.runtimes.selection import open_runtime
 from livefan.tracking.pipeline import Pipeline
 
 FACES = 300
@@ -164,9 +165,9 @@ def _write_precisions(weights: WeightFile, kept: dict[str, Any]) -> None:
 
 
 def _quantised(model: Any, crops: list[np.ndarray]) -> Any:
-    openvino()  # NNCF reports nothing either, where this has switched it off
     try:
-        import nncf
+        with without_telemetry():
+            import nncf
     except ImportError as error:
         raise LivefanError(f"NNCF cannot be loaded ({error}); run: pip install livefan[quantise]") from error
     nncf.set_log_level(logging.ERROR)

@@ -9,7 +9,7 @@ import numpy as np
 from livefan.core.crop import Crop, upright_crop
 from livefan.core.frame import Face
 from livefan.networks.checkpoint_info import WeightFile
-from livefan.runtimes.selection import load_heatmap_network
+from livefan.runtimes.network_files import load_heatmap_network
 
 
 @dataclass(frozen=True)

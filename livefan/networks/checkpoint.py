@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Container
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -24,6 +25,12 @@ __all__ = ["Weights", "WeightsInfo", "load_weights", "read_tensors", "save_weigh
 
 _REFINER = "refiner."
 """What the names of the refiner's tensors begin with."""
+_FORMER_NAMES = {
+    "refiner.mlp.weight": "refiner.bent.weight",
+    "refiner.skip.weight": "refiner.straight.weight",
+    "refiner.skip.bias": "refiner.straight.bias",
+}
+"""Names of tensors in weight files of livefan 0.1."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +118,7 @@ def load_weights(
     except LivefanError as error:
         raise LivefanError(f"{path}: {error}; use weights of a known architecture") from error
     tensors, _ = read_tensors(path)
+    tensors |= {new: tensors.pop(old) for new, old in _FORMER_NAMES.items() if old in tensors}
     of_refiner = under(_REFINER, tensors)
     bias = of_refiner.get("hidden.bias")
     refiner = None if bias is None else ShapeRefiner(landmarks.n_points, len(bias))
@@ -133,3 +141,8 @@ def load_weights(
 def under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """The tensors whose names begin with a prefix, by the rest of their names."""
     return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+
+
+def stored_name(name: str, stored: Container[str]) -> str:
+    """Return the name of a tensor in a weight file, which may be one of livefan 0.1."""
+    return name if name in stored else _FORMER_NAMES.get(name, name)

@@ -22,6 +22,8 @@ SIDE_STEP = 32
 INPUT_SIZES = range(2 * SIDE_STEP, INPUT_SIZE + 1, SIDE_STEP)
 CONFIDENCE_RADIUS = 3.0
 """Cells of a heatmap; the share of it within them around a landmark is its confidence."""
+DECODERS = ("soft-argmax", "argmax")
+"""Names of the decoders; :data:`livefan.networks.heatmaps.DECODERS` holds their functions."""
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 

@@ -26,11 +26,11 @@ class ShapeRefiner(nn.Module):
     def __init__(self, n_points: int, hidden: int = 256) -> None:
         super().__init__()
         self.hidden = nn.Linear(2 * n_points, hidden)
-        self.bent = nn.Linear(hidden, 2 * n_points, bias=False)
-        self.straight = nn.Linear(2 * n_points, 2 * n_points)
-        for layer in (self.bent, self.straight):
+        self.mlp = nn.Linear(hidden, 2 * n_points, bias=False)
+        self.skip = nn.Linear(2 * n_points, 2 * n_points)
+        for layer in (self.mlp, self.skip):
             nn.init.zeros_(layer.weight)
-        nn.init.zeros_(self.straight.bias)
+        nn.init.zeros_(self.skip.bias)
 
     def forward(self, landmarks: Tensor) -> Tensor:
         """Move landmarks.
@@ -45,8 +45,8 @@ class ShapeRefiner(nn.Module):
 
     def offsets(self, shape: Tensor) -> Tensor:
         """By how much each landmark is off, ``(batch, n, 2)``, in the frame of shapes, ``(batch, 2 n)``."""
-        moved = self.bent(self.hidden(shape).relu()) + self.straight(shape)
-        return moved.reshape(-1, self.straight.out_features // 2, 2)
+        moved = self.mlp(self.hidden(shape).relu()) + self.skip(shape)
+        return moved.reshape(-1, self.skip.out_features // 2, 2)
 
 
 def in_own_frame(points: Tensor) -> tuple[Tensor, Tensor]:

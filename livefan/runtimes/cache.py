@@ -25,6 +25,7 @@ _SOURCES = (
     "networks/mobilefan.py",
     "networks/shape_refiner.py",
     "runtimes/int8_rewrite.py",
+    "runtimes/network_files.py",
     "runtimes/onnx_graph.py",
 )
 _KEPT = 8

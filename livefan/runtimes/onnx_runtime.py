@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import numpy as np
 
@@ -12,7 +13,12 @@ from livefan.runtimes.base import Runtime
 
 
 class OnnxRuntime(Runtime):
-    """What :func:`livefan.runtimes.onnx_graph.as_onnx` gives, run by ONNX Runtime.
+    """A network that ONNX Runtime runs.
+
+    Args:
+        weights: the weight file.
+        model: the ONNX file, as in :mod:`livefan.runtimes.onnx_graph`.
+        threads: CPU threads for one inference.
 
     Raises:
         LivefanError: if ONNX Runtime is not installed.
@@ -20,9 +26,9 @@ class OnnxRuntime(Runtime):
 
     name = "onnxruntime"
 
-    def __init__(self, weights: WeightFile, model: bytes, threads: int = 1) -> None:
+    def __init__(self, weights: WeightFile, model: Path, threads: int = 1) -> None:
         super().__init__(weights.scheme, weights.info)
-        # As it is loaded it begins to report on its use, unless told not to; later is too late.
+        # ONNX Runtime reads this variable once, while it is imported.
         os.environ["ORT_DISABLE_TELEMETRY"] = "1"
         try:
             import onnxruntime
@@ -33,10 +39,10 @@ class OnnxRuntime(Runtime):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        # Threads that spin while they wait take the core from the capture and the window.
+        # Spinning threads would take the core from the capture and the window.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self._session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
         self._input = self._session.get_inputs()[0].name
 
     def run(self, crops_bgr: np.ndarray) -> np.ndarray:

@@ -6,7 +6,9 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,31 +27,43 @@ _MOST_LANES = 4
 """So many crops are run side by side without being asked to; each takes memory."""
 _MOST_LOADED = 4
 _LOADED: dict[tuple[Any, ...], Any] = {}
-"""Compiled networks, the one used last at the end: two that find faces, and two to compare."""
+"""Compiled networks, the last used one at the end: two that find faces, and two to compare."""
+_LOADING = threading.Lock()
+"""Held while a shared network is looked up or loaded, so that two threads do not compile one twice."""
+_IMPORT = threading.Lock()
+_TELEMETRY = ("openvino_telemetry", "openvino.tools.ovc")
+
+
+@contextmanager
+def without_telemetry() -> Iterator[None]:
+    """Make the telemetry package, and OpenVINO's converter which loads it, fail to import within a block.
+
+    OpenVINO and NNCF work without them. Modules that were imported before stay.
+    """
+    left_out = [name for name in _TELEMETRY if name not in sys.modules]
+    for name in left_out:
+        sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        for name in left_out:
+            del sys.modules[name]
 
 
 @cache
 def openvino() -> Any:
-    """The module, with its reports on usage switched off.
+    """Return the module ``openvino``, imported without its converter, which sends reports on its use.
+
+    Leaving out the converter also saves 9 MiB of memory.
 
     Raises:
         LivefanError: if it is not installed.
     """
-    # OpenVINO reports conversions to its makers through this package, and does without where it is absent.
-    if "openvino_telemetry" not in sys.modules:
-        sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
-    # So it does without its converter of models, which takes 9 MiB; who wants that later can import it.
-    converter = "openvino.tools.ovc"
-    left_out = "openvino" not in sys.modules
-    if left_out:
-        sys.modules[converter] = None  # type: ignore[assignment]
-    try:
-        import openvino as module
-    except ImportError as error:
-        raise LivefanError(f"OpenVINO cannot be loaded ({error}); run: pip install openvino") from error
-    finally:
-        if left_out:
-            del sys.modules[converter]
+    with _IMPORT, without_telemetry():
+        try:
+            import openvino as module
+        except ImportError as error:
+            raise LivefanError(f"OpenVINO cannot be loaded ({error}); run: pip install openvino") from error
     return module
 
 
@@ -70,9 +84,9 @@ def has_bfloat16() -> bool:
     return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
-def from_onnx(model: bytes) -> Any:
-    """An OpenVINO model of what :func:`livefan.runtimes.onnx_graph.as_onnx` gives."""
-    return _core().read_model(io.BytesIO(model))
+def from_onnx(model: Path | bytes) -> Any:
+    """Return an OpenVINO model of an ONNX file, given by its path or its content."""
+    return _core().read_model(io.BytesIO(model) if isinstance(model, bytes) else str(model))
 
 
 def from_tflite(path: Path) -> Any:
@@ -140,10 +154,11 @@ def load_network(
     if not shared:
         return _from_store(name, read, settings, store)
     key = (store.folder / name, *settings.values())
-    network = _LOADED.pop(key, None) or _from_store(name, read, settings, store)
-    _LOADED[key] = network
-    while len(_LOADED) > _MOST_LOADED:
-        _LOADED.pop(next(iter(_LOADED)), None)
+    with _LOADING:
+        network = _LOADED.pop(key, None) or _from_store(name, read, settings, store)
+        _LOADED[key] = network
+        while len(_LOADED) > _MOST_LOADED:
+            _LOADED.pop(next(iter(_LOADED)))
     return network
 
 

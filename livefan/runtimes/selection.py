@@ -1,8 +1,7 @@
-"""Which runtime runs a network: what the user asks for, or the fastest that agrees with torch."""
+"""Choose the runtime of a network: the one the user names, or the fastest. Each is checked against torch."""
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Callable
@@ -11,36 +10,24 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 
-from livefan.core.crop import Crop
 from livefan.core.errors import LivefanError
-from livefan.core.resources import bundled_folder
-from livefan.networks.checkpoint_info import INPUT_SIZE, WeightFile, read_weight_file, sha256_of
+from livefan.networks.checkpoint_info import WeightFile, read_weight_file
 from livefan.runtimes.base import AUTO, PRECISIONS, RUNTIMES, Runtime, RuntimeChoice
 from livefan.runtimes.cache import Store
+from livefan.runtimes.graph_file import files_of
+from livefan.runtimes.network_files import model_id, network_graph, openvino_model
+from livefan.runtimes.precisions import int8_path, read_precisions
+from livefan.runtimes.self_check import AGREEMENT_PX, check_crops, disagreement
 
 if TYPE_CHECKING:
     from livefan.networks.checkpoint import Weights
 
 _log = logging.getLogger(__name__)
-
-CHECK_CROPS = "self-check.jpg"
-"""Crops of faces below one another, which runtimes are compared on."""
-
-NME_TOLERANCE = 1.01
-"""A precision is chosen by itself only where its validation NME is at most this times that of float32."""
-
-AGREEMENT_PX = {"float32": 0.02, "bfloat16": 1.5, "int8": 1.5}
-"""How far landmarks may lie from torch's, mean over the worst crop in its pixels; a crop is 192 to 256 wide.
-
-Of the crops, one shows a face half covered by a hand, where heatmaps are flat and give way easily."""
-
-_GRAPH = "float32.onnx"
 _REPEATS = 15
 _CLEARLY_FASTER = 0.9
-"""A runtime is taken before one further up only where its time is at most this share, not by chance."""
+"""A runtime replaces one earlier in the list only if its time is at most this share of the other's."""
 
 
 @dataclass(frozen=True)
@@ -50,47 +37,8 @@ class Candidate:
     runtime: str
     precision: str
 
-
-@dataclass(frozen=True)
-class Precisions:
-    """What was measured of a weight file's precisions, as kept in a file beside it.
-
-    Attributes:
-        nme: validation NME in percent by precision.
-        faces: how many faces it was measured on.
-    """
-
-    nme: dict[str, float]
-    faces: int
-
-    def is_accurate(self, precision: str) -> bool:
-        """Whether a precision was measured to be as accurate as float32, within :data:`NME_TOLERANCE`."""
-        if precision == "float32":
-            return True
-        if not {"float32", precision} <= self.nme.keys():
-            return False
-        return self.nme[precision] <= NME_TOLERANCE * self.nme["float32"]
-
-
-def precisions_path(weights: WeightFile) -> Path:
-    """Where a weight file's measured precisions are kept."""
-    return weights.path.with_suffix(".precisions.json")
-
-
-def int8_path(weights: WeightFile) -> Path:
-    """Where a weight file's quantised model is kept; its numbers lie beside it as ``.bin``."""
-    return weights.path.with_suffix(".int8.xml")
-
-
-def read_precisions(weights: WeightFile) -> Precisions:
-    """What was measured of a weight file's precisions; nothing where it was measured of other weights."""
-    try:
-        kept = json.loads(precisions_path(weights).read_text())
-        if kept["weights_sha256"] == weights.sha256:
-            return Precisions({str(k): float(v) for k, v in kept["nme"].items()}, int(kept["faces"]))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        pass
-    return Precisions({}, 0)
+    def __str__(self) -> str:
+        return f"{self.runtime} {self.precision}"
 
 
 def open_runtime(
@@ -100,17 +48,20 @@ def open_runtime(
     cache: Path | None = None,
     log: Callable[[str], None] = lambda text: None,
 ) -> Runtime:
-    """A network, ready to run.
+    """Return a network, ready to run.
+
+    A runtime's landmarks on the faces of the self-check are compared with torch's when it is used for the
+    first time on this machine; see :data:`livefan.runtimes.self_check.AGREEMENT_PX`.
 
     Args:
-        weights: a weight file, or its name or path; a loaded network is run by torch as it is.
-        choice: what the user wants; by default the fastest.
+        weights: a weight file, or its name or path; a loaded network is run by torch.
+        choice: the runtime the user wants; by default the fastest.
         cache: folder for compiled networks; by default in the user's cache.
-        say: told in words when something takes seconds, as the first use of a weight file does.
+        log: called with a message before work that takes seconds, as the first use of a weight file does.
 
     Raises:
-        LivefanError: if the weights cannot be used, what is asked for is unknown, not installed, not there
-            for these weights, or does not agree with torch.
+        LivefanError: if the weights cannot be used, or the choice is unknown, not installed, not available
+            for these weights, fails on this machine, or disagrees with torch.
     """
     choice = choice or RuntimeChoice()
     if not isinstance(weights, WeightFile | str | Path):
@@ -123,38 +74,47 @@ def open_runtime(
             raise LivefanError(f"unknown runtime or precision {value!r}: choose from {', '.join(known)}")
     store = Store(file.sha256, choice.threads, cache)
     if AUTO not in (choice.runtime, choice.precision):
-        made = _make(file, Candidate(choice.runtime, choice.precision), choice.threads, store)
-        return _logged(made, file.path.name, choice.threads)
-    question = f"{choice.runtime} {choice.precision} {sorted(read_precisions(file).nme.items())}"
-    kept = store.read().get("choices", {})
-    answer = kept.get(question) if isinstance(kept, dict) else None
-    if isinstance(answer, list) and len(answer) == 2:
-        try:
-            made = _make(file, Candidate(*map(str, answer)), choice.threads, store)
-            return _logged(made, file.path.name, choice.threads)
-        except LivefanError:
-            pass  # gone since, or damaged: choose anew
-    log("choosing the fastest way to run the network; only the first time")
-    best = _fastest(file, _candidates(file, choice), choice.threads, store)
-    store.write(choices=kept | {question: [best.name, best.precision]})
-    return _logged(best, file.path.name, choice.threads)
+        opened = _open(file, Candidate(choice.runtime, choice.precision), choice.threads, store)
+    else:
+        opened = _open_fastest(file, choice, store, log)
+    return _logged(opened, file.path.name, choice.threads)
 
 
 def _logged(runtime: Runtime, weights: str, threads: int) -> Runtime:
+    """Write a record of the runtime that was opened."""
     _log.info(
         "%s: runtime %s, precision %s, CPU threads %d", weights, runtime.name, runtime.precision, threads
     )
     return runtime
 
 
+def _open_fastest(
+    file: WeightFile, choice: RuntimeChoice, store: Store, log: Callable[[str], None]
+) -> Runtime:
+    """Return the runtime that was chosen before for the same question, or choose one and keep the choice."""
+    question = f"{choice.runtime} {choice.precision} {sorted(read_precisions(file).nme.items())}"
+    kept = store.read().get("choices")
+    choices = kept if isinstance(kept, dict) else {}
+    answer = choices.get(question)
+    if isinstance(answer, list) and len(answer) == 2:
+        try:
+            return _open(file, Candidate(*map(str, answer)), choice.threads, store)
+        except LivefanError as error:
+            _log.info("the earlier choice cannot be used: %s", error)
+    log("choosing the fastest way to run the network; only the first time")
+    best = _fastest(file, _candidates(file, choice), choice.threads, store)
+    store.write(choices=choices | {question: [best.name, best.precision]})
+    return best
+
+
 def _candidates(weights: WeightFile, choice: RuntimeChoice) -> list[Candidate]:
-    """What may be chosen, torch last; where only one precision was asked for, in that precision."""
+    """Return the candidates for a choice, torch last."""
     runtimes = RUNTIMES if choice.runtime == AUTO else (choice.runtime,)
     candidates = [
         Candidate(runtime, precision)
         for runtime in runtimes
         for precision in PRECISIONS
-        if choice.precision in (AUTO, precision) and _is_there(weights, Candidate(runtime, precision))
+        if choice.precision in (AUTO, precision) and _is_available(weights, Candidate(runtime, precision))
     ]
     if choice.precision == AUTO:
         measured = read_precisions(weights)
@@ -164,9 +124,9 @@ def _candidates(weights: WeightFile, choice: RuntimeChoice) -> list[Candidate]:
     return candidates
 
 
-def _is_there(weights: WeightFile, candidate: Candidate) -> bool:
-    """Whether a runtime is installed and can run these weights in a precision on this machine."""
-    if find_spec(candidate.runtime) is None:
+def _is_available(weights: WeightFile, candidate: Candidate) -> bool:
+    """Return whether a runtime is installed and can run these weights in a precision on this machine."""
+    if candidate.runtime not in RUNTIMES or find_spec(candidate.runtime) is None:
         return False
     if candidate.runtime != "openvino":
         return candidate.precision == "float32"
@@ -176,12 +136,15 @@ def _is_there(weights: WeightFile, candidate: Candidate) -> bool:
     if candidate.precision == "bfloat16":
         from livefan.runtimes.openvino_runtime import has_bfloat16
 
-        return has_bfloat16()
-    return True
+        try:
+            return has_bfloat16()
+        except LivefanError:  # OpenVINO cannot be loaded: other runtimes may be
+            return False
+    return candidate.precision in PRECISIONS
 
 
 def _missing(weights: WeightFile, choice: RuntimeChoice) -> str:
-    """Why nothing can be chosen, and what to do."""
+    """Return the message for a choice that is not available."""
     if choice.runtime != AUTO and find_spec(choice.runtime) is None:
         return f"{choice.runtime} is not installed; run: pip install {choice.runtime}"
     if choice.precision == "int8":
@@ -193,20 +156,39 @@ def _missing(weights: WeightFile, choice: RuntimeChoice) -> str:
     return f"{choice.precision} cannot be run here by {choice.runtime}; choose float32"
 
 
-def _make(weights: WeightFile, candidate: Candidate, threads: int, store: Store) -> Runtime:
-    """Build one runtime.
+def _open(weights: WeightFile, candidate: Candidate, threads: int, store: Store) -> Runtime:
+    """Return a runtime that agrees with torch; the result of the comparison is kept in the cache.
 
     Raises:
-        LivefanError: if it is not there.
+        LivefanError: if it is not available, fails, or disagrees.
     """
-    if not _is_there(weights, candidate):
+    if not _is_available(weights, candidate):
         raise LivefanError(_missing(weights, RuntimeChoice(candidate.runtime, candidate.precision)))
+    try:
+        made = _make(weights, candidate, threads, store)
+        if candidate.runtime != "torch":
+            _check(made, weights, candidate, store)
+    except LivefanError:
+        raise
+    except Exception as error:
+        # Runtimes raise errors of any type, as for an instruction set that is switched off.
+        reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
+        raise LivefanError(
+            f"{weights.path}: {candidate} fails on this machine ({reason}); "
+            "choose another runtime or precision"
+        ) from error
+    return made
+
+
+def _make(weights: WeightFile, candidate: Candidate, threads: int, store: Store) -> Runtime:
+    """Build a runtime."""
     if candidate.runtime == "openvino":
         return _openvino(weights, candidate.precision, threads, store)
     if candidate.runtime == "onnxruntime":
         from livefan.runtimes.onnx_runtime import OnnxRuntime
 
-        return OnnxRuntime(weights, _as_onnx(weights, store), threads)
+        with files_of(network_graph(weights, store), weights) as path:
+            return OnnxRuntime(weights, path, threads)
     from livefan.networks.checkpoint import load_weights
     from livefan.runtimes.torch_runtime import TorchRuntime
 
@@ -216,11 +198,7 @@ def _make(weights: WeightFile, candidate: Candidate, threads: int, store: Store)
 def _openvino(weights: WeightFile, precision: str, threads: int, store: Store) -> Runtime:
     from livefan.runtimes.openvino_runtime import OpenVinoRuntime, load_network
 
-    name = precision
-    if precision == "int8":
-        # Its numbers may be made anew from the same weights.
-        path = int8_path(weights)
-        name = f"int8-{sha256_of(path, path.with_suffix('.bin'))[:16]}"
+    name = model_id(weights, precision)
 
     def load(threads: int, shared: bool) -> Any:
         def read() -> Any:
@@ -231,107 +209,48 @@ def _openvino(weights: WeightFile, precision: str, threads: int, store: Store) -
     return OpenVinoRuntime(weights, load(threads, True), precision, lambda: load(1, False), threads)
 
 
-def openvino_model(weights: WeightFile, precision: str, store: Store) -> Any:
-    """The OpenVINO model of a weight file in a precision, as it is compiled."""
-    from livefan.runtimes.openvino_runtime import for_one_crop, from_onnx
-
-    if precision != "int8":
-        return for_one_crop(from_onnx(_as_onnx(weights, store)), weights)
-    from livefan.runtimes.int8_rewrite import tuned
-
-    return tuned(for_one_crop(_int8_model(weights), weights), weights.info)
-
-
-def _int8_model(weights: WeightFile) -> Any:
-    from livefan.runtimes.openvino_runtime import read_metadata, read_model
-
-    model = read_model(int8_path(weights))
-    if read_metadata(model).get("weights_sha256") != weights.sha256:
-        raise LivefanError(
-            f"{int8_path(weights)}: was made from other weights than {weights.path.name}; "
-            "make it again with 'livefan quantise'"
-        )
-    return model
-
-
-def load_heatmap_network(weights: WeightFile, threads: int = 1, cache: Path | None = None) -> Any:
-    """A network compiled by OpenVINO that turns one ``(1, size, size, 3)`` crop into its heatmaps.
-
-    They are ``(1, n, size / 4, size / 4)`` float32, before the softmax.
-    """
-    from livefan.runtimes.openvino_runtime import for_one_crop, from_onnx, load_network, without_decoder
-
-    store = Store(weights.sha256, threads, cache)
-
-    def read() -> Any:
-        return for_one_crop(without_decoder(from_onnx(_as_onnx(weights, store))), weights)
-
-    return load_network("heatmaps.blob", read, "float32", threads, store)
-
-
-def _as_onnx(weights: WeightFile, store: Store) -> bytes:
-    """The network's graph, from the cache where it is there."""
-    kept = store.load(_GRAPH)
-    if kept is not None:
-        return kept
-    from livefan.networks.checkpoint import load_weights
-    from livefan.runtimes.onnx_graph import as_onnx
-
-    made = as_onnx(load_weights(weights.path))
-    store.save(_GRAPH, made)
-    return made
-
-
-def check_crops(size: int) -> np.ndarray:
-    """``(faces, size, size, 3)`` uint8 BGR crops of real faces that ship with livefan, for a size of network.
+def _check(made: Runtime, weights: WeightFile, candidate: Candidate, store: Store) -> None:
+    """Compare a runtime with torch's landmarks, once for each cache.
 
     Raises:
-        LivefanError: if the file is missing or damaged.
+        LivefanError: if it disagrees.
     """
-    path = bundled_folder("assets") / CHECK_CROPS
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise LivefanError(f"{path}: cannot be read; install livefan again")
-    crop = Crop(((INPUT_SIZE - 1) / 2, (INPUT_SIZE - 1) / 2), INPUT_SIZE).sized(size)
-    return np.stack([crop.cut(face) for face in image.reshape(-1, INPUT_SIZE, INPUT_SIZE, 3)])
-
-
-def disagreement(runtime: Runtime, reference: np.ndarray, crops: np.ndarray) -> float:
-    """How far a runtime's landmarks lie from others, mean over each crop in its pixels, of the worst crop."""
-    offsets = runtime.run(crops)[..., :2] - reference[..., :2]
-    return float(np.linalg.norm(offsets, axis=-1).mean(axis=-1).max())
+    name = f"{candidate.runtime} {model_id(weights, candidate.precision)}"
+    kept = store.read().get("checked")
+    checked = kept if isinstance(kept, list) else []
+    if name in checked:
+        return
+    reference = network_graph(weights, store).reference
+    apart = disagreement(made, reference, check_crops(weights.info.input_size))
+    if not apart <= AGREEMENT_PX[candidate.precision]:
+        raise LivefanError(
+            f"{weights.path}: the landmarks of {candidate} lie {apart:.2f} pixels from torch's; "
+            "choose another runtime or precision"
+        )
+    _log.info("%s: %s agrees with torch to %.4f pixels of a crop", weights.path.name, candidate, apart)
+    store.write(checked=[*checked, name])
 
 
 def _fastest(weights: WeightFile, candidates: list[Candidate], threads: int, store: Store) -> Runtime:
-    """Build all candidates, drop those that disagree with torch, and time the rest in turn."""
-    from livefan.networks.checkpoint import load_weights
-    from livefan.runtimes.torch_runtime import TorchRuntime
-
-    torch_runtime = TorchRuntime(load_weights(weights.path), threads=threads)
-    crops = check_crops(weights.info.input_size)
-    reference = torch_runtime.run(crops).copy()
+    """Return the fastest candidate that works and agrees with torch; torch only if there is no other."""
     good: list[Runtime] = []
     problems: list[str] = []
     for candidate in candidates:
+        if candidate.runtime == "torch" and good:
+            continue  # slower than any other, and seconds to import
         try:
-            made = (
-                torch_runtime if candidate.runtime == "torch" else _make(weights, candidate, threads, store)
-            )
+            good.append(_open(weights, candidate, threads, store))
         except LivefanError as error:
+            _log.warning("not chosen: %s", error)
             problems.append(str(error))
-            continue
-        apart = disagreement(made, reference, crops)
-        if apart <= AGREEMENT_PX[candidate.precision]:
-            good.append(made)
-        else:
-            problems.append(
-                f"{candidate.runtime} in {candidate.precision} lies {apart:.2f} pixels from torch"
-            )
     if not good:
         raise LivefanError("; ".join(problems))
     if len(good) == 1:
         return good[0]
-    best, *others = zip(_time_in_turn(good, crops[:1]), good, strict=True)
+    times = _time_in_turn(good, check_crops(weights.info.input_size)[:1])
+    for seconds, runtime in zip(times, good, strict=True):
+        _log.info("%s %s: %.1f ms a crop", runtime.name, runtime.precision, 1000 * seconds)
+    best, *others = zip(times, good, strict=True)
     for seconds, runtime in others:
         if seconds < _CLEARLY_FASTER * best[0]:
             best = seconds, runtime
@@ -339,7 +258,7 @@ def _fastest(weights: WeightFile, candidates: list[Candidate], threads: int, sto
 
 
 def _time_in_turn(runtimes: list[Runtime], crops: np.ndarray) -> list[float]:
-    """Median seconds of each, run in turn, so that what else runs on the machine slows all alike."""
+    """Return the median seconds of each; they run in turn, so that other load slows all alike."""
     taken: list[list[float]] = [[] for _ in runtimes]
     for _ in range(_REPEATS):
         for runtime, times in zip(runtimes, taken, strict=True):

@@ -1,6 +1,10 @@
-"""Eager torch: slow, and what every other runtime is checked against."""
+"""Eager torch on the CPU or GPU: slow, and the reference for the other runtimes."""
 
 from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -10,16 +14,19 @@ from livefan.networks.heatmaps import DECODERS
 from livefan.networks.mobilefan import normalise
 from livefan.runtimes.base import Runtime
 
+_THREAD_LIMIT = threading.Lock()
+
 
 class TorchRuntime(Runtime):
     """A loaded network, run as it is, on the device it is on.
 
     Args:
+        weights: the network.
         decoder: a key of :data:`livefan.networks.heatmaps.DECODERS`; by default the one the weights name.
-            Their refiner follows that one alone; the landmarks of another are left as they are.
-        threads: torch's threads, in the whole process. One is nearly as fast as two for a single crop,
-            and where another program keeps a core busy, two that wait for each other at every layer can
-            take fifty times as long.
+            A refiner is fitted to one decoder: with another one, landmarks are not refined.
+        threads: torch's threads during an inference; by default the number that is set in the process.
+            One thread is nearly as fast as two for a single crop. On a busy machine two can take fifty
+            times as long, because they wait for each other at every layer.
     """
 
     name = "torch"
@@ -30,14 +37,31 @@ class TorchRuntime(Runtime):
         self._device = next(weights.model.parameters()).device
         decoder = decoder or weights.info.decoder
         self._decode = DECODERS[decoder]
-        # It was fitted to what the weights' own decoder gives.
         self._refine = weights.refiner if decoder == weights.info.decoder else None
-        if threads is not None:
-            torch.set_num_threads(threads)
+        self._threads = threads
 
     @torch.inference_mode()
     def run(self, crops_bgr: np.ndarray) -> np.ndarray:
         """See :meth:`livefan.runtimes.base.Runtime.run`."""
-        crops = torch.from_numpy(crops_bgr).to(self._device)
-        landmarks = self._decode(self._model(normalise(crops))).stacked()
-        return (landmarks if self._refine is None else self._refine(landmarks)).cpu().numpy()
+        with _limited_threads(self._threads):
+            crops = torch.from_numpy(crops_bgr).to(self._device)
+            landmarks = self._decode(self._model(normalise(crops))).stacked()
+            return (landmarks if self._refine is None else self._refine(landmarks)).cpu().numpy()
+
+
+@contextmanager
+def _limited_threads(count: int | None) -> Iterator[None]:
+    """Set torch's number of threads, and restore it at the end; None leaves it.
+
+    The number belongs to the whole process. The lock keeps two runtimes from restoring each other's limit.
+    """
+    if count is None:
+        yield
+        return
+    with _THREAD_LIMIT:
+        before = torch.get_num_threads()
+        torch.set_num_threads(count)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)

@@ -296,7 +296,7 @@ def fit_refiner(views: Views, scheme: LandmarkScheme, seed: int = 0) -> ShapeRef
 @torch.no_grad()
 def _absorb_standardisation(refiner: ShapeRefiner, mean: Tensor, sigma: Tensor) -> None:
     """Change a refiner of standardised shapes, in hundredths of the unit, into one of plain shapes."""
-    for layer in (refiner.hidden, refiner.straight):
+    for layer in (refiner.hidden, refiner.skip):
         layer.weight.div_(sigma)
         layer.bias.sub_(layer.weight @ mean)
     _scale_offsets(refiner, 0.01)
@@ -305,5 +305,5 @@ def _absorb_standardisation(refiner: ShapeRefiner, mean: Tensor, sigma: Tensor) 
 @torch.no_grad()
 def _scale_offsets(refiner: ShapeRefiner, factor: float) -> None:
     """Multiply the offsets of a refiner by a factor."""
-    for parameter in (refiner.bent.weight, refiner.straight.weight, refiner.straight.bias):
+    for parameter in (refiner.mlp.weight, refiner.skip.weight, refiner.skip.bias):
         parameter.mul_(factor)

@@ -27,8 +27,8 @@ from livefan.core.resources import DEFAULT_WEIGHTS
 from livefan.networks.checkpoint_info import read_weight_file
 from livefan.runtimes.base import RuntimeChoice
 from livefan.runtimes.cache import Store
+from livefan.runtimes.network_files import openvino_model
 from livefan.runtimes.openvino_runtime import layer_seconds
-from livefan.runtimes.selection import openvino_model
 from livefan.tracking.pipeline import Pipeline
 
 

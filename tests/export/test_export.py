@@ -12,7 +12,7 @@ from livefan.core.frame import Face
 from livefan.export import export as module
 from livefan.networks.checkpoint import Weights
 from livefan.networks.checkpoint_info import read_weight_file
-from livefan.runtimes.selection import check_crops
+from livefan.runtimes.self_check import check_crops
 from livefan.runtimes.torch_runtime import TorchRuntime
 
 

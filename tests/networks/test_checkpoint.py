@@ -216,3 +216,17 @@ def test_an_output_into_a_missing_folder_is_refused(tmp_path: Path):
     with pytest.raises(LivefanError, match="no such folder"):
         save_weights(tmp_path / "none" / "w.safetensors", MobileFAN(68, 0.5), WeightsInfo("300w-68"))
     shutil.rmtree(tmp_path, ignore_errors=True)
+
+
+def test_names_of_the_refiner_in_former_files_load(tmp_path: Path):
+    """Weight files of livefan 0.1 name its layers ``bent`` and ``straight``."""
+    loaded = load_weights("mobilefan-300w")
+    assert loaded.refiner is not None
+    former, _ = read_tensors(loaded.path)
+    assert torch.equal(loaded.refiner.mlp.weight, former["refiner.bent.weight"].float())
+    save_weights(tmp_path / "new.safetensors", loaded.model, loaded.info, refiner=loaded.refiner)
+    stored, _ = read_tensors(tmp_path / "new.safetensors")
+    assert {"refiner.mlp.weight", "refiner.skip.weight", "refiner.skip.bias"} <= stored.keys()
+    again = load_weights(tmp_path / "new.safetensors").refiner
+    assert again is not None
+    assert torch.equal(again.skip.bias, former["refiner.straight.bias"].float())

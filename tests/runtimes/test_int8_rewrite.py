@@ -17,7 +17,9 @@ from livefan.runtimes.openvino_runtime import (
     openvino,
     read_model,
 )
-from livefan.runtimes.selection import check_crops, int8_path, open_runtime
+from livefan.runtimes.precisions import int8_path
+from livefan.runtimes.selection import open_runtime
+from livefan.runtimes.self_check import check_crops
 
 
 @pytest.fixture(scope="module", params=["mobilefan-300w", "mobilefan-half-300w"])

@@ -24,9 +24,12 @@ from livefan.networks.checkpoint import load_weights, read_tensors, save_weights
 from livefan.networks.checkpoint_info import read_weight_file
 from livefan.networks.shape_refiner import ShapeRefiner
 from livefan.runtimes.base import RuntimeChoice
+from livefan.runtimes.graph_file import graph_path, parse_graph
 from livefan.runtimes.int8_rewrite import tuned
 from livefan.runtimes.openvino_runtime import OpenVinoRuntime, load_network, read_model
-from livefan.runtimes.selection import check_crops, int8_path, open_runtime
+from livefan.runtimes.precisions import int8_path
+from livefan.runtimes.selection import open_runtime
+from livefan.runtimes.self_check import check_crops
 from livefan.runtimes.torch_runtime import TorchRuntime
 from livefan.training import fit_refiner as fit_module
 from livefan.training.fit_refiner import Views, fit_refiner, fit_safely
@@ -36,7 +39,7 @@ def moving(n_points: int, seed: int = 0) -> ShapeRefiner:
     """A refiner that moves landmarks by some hundredths of the face's size."""
     torch.manual_seed(seed)
     refiner = ShapeRefiner(n_points, 32)
-    for layer in (refiner.bent, refiner.straight):
+    for layer in (refiner.mlp, refiner.skip):
         nn.init.normal_(layer.weight, std=0.003)
     return refiner.requires_grad_(False).eval()
 
@@ -250,10 +253,11 @@ def test_the_command_writes_weights_that_are_refined(
     command = ["refine", str(small), "--root", str(tmp_path), "--extra", str(tmp_path / "profiles")]
     monkeypatch.setattr(sys, "argv", ["livefan", "refine", "small.safetensors"])
     assert main([*command, "--passes", "2", "-o", str(out), "--quiet"]) == 0
+    assert parse_graph(graph_path(out).read_bytes()).weights_sha256 == read_weight_file(out).sha256
     assert "validation NME" in capsys.readouterr().out
     before, after = (read_tensors(path)[0] for path in (small, out))
     assert torch.equal(before["head.weight"], after["head.weight"])
-    assert not torch.equal(before["refiner.straight.bias"], after["refiner.straight.bias"])
+    assert not torch.equal(before["refiner.skip.bias"], after["refiner.skip.bias"])
     training = json.loads(read_tensors(out)[1]["livefan"])["training"]
     assert "views" in training["refiner"]
     assert training["refined_by"].startswith("livefan refine small.safetensors (commit ")
@@ -278,7 +282,7 @@ def test_weights_that_validation_shows_to_be_worse_are_not_written(
         write_pts(tmp_path / f"{number}.pts", face.points_px)
     worse = moving(68)
     with torch.no_grad():
-        worse.straight.bias += 0.1
+        worse.skip.bias += 0.1
     monkeypatch.setattr("livefan.training.fit_refiner.fit_safely", lambda *arguments: (worse, 1.0))
     out = tmp_path / "o.safetensors"
     command = ["refine", str(small), "--dataset", "pts", "--root", str(tmp_path), "--passes", "2", "--quiet"]

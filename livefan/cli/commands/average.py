@@ -34,6 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the command; return the exit code."""
     from livefan.core.files import atomic_write
     from livefan.datasets import load
+    from livefan.export.export import export_graph
     from livefan.training.average import average
 
     # Opened before the work, so that an output that cannot be written is reported at once.
@@ -43,5 +44,6 @@ def run(arguments: argparse.Namespace) -> int:
         chosen, error = average(
             arguments.candidates, validation, partial, greedy=not arguments.all, half=arguments.half
         )
+    export_graph(arguments.out)
     print(f"{arguments.out}: mean of {len(chosen)}, validation NME {error:.3f} %")
     return 0

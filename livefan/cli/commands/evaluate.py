@@ -115,7 +115,7 @@ def run(arguments: argparse.Namespace) -> int:
     from livefan.datasets import print_skipped
     from livefan.evaluation import report
     from livefan.evaluation.evaluate import CROPS, evaluate
-    from livefan.networks.heatmaps import DECODERS
+    from livefan.networks.checkpoint_info import DECODERS
 
     n_worst, worst_path = _worst(arguments)
     for path in (arguments.ced, worst_path):

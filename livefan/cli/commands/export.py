@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from livefan.cli.commands.options import Commands
+from livefan.core.errors import LivefanError
 
 
 def add(commands: Commands) -> None:
@@ -15,20 +16,29 @@ def add(commands: Commands) -> None:
         help="write a network as ONNX or OpenVINO, for other programs",
         description="Write a network with its preprocessing and decoder: BGR crops in, landmarks out. The "
         "metadata of the file describe its input and output. The file is written only if its landmarks agree "
-        "with torch.",
+        "with torch. The format graph writes NAME.graph.onnx beside the weights: livefan then runs them "
+        "without torch.",
     )
     parser.add_argument("weights", metavar="WEIGHTS", help="weight file, or the name of a bundled one")
     parser.add_argument(
-        "-o", "--out", type=Path, required=True, help="file to write: .onnx, or .xml with a .bin beside it"
+        "-o", "--out", type=Path, help="file to write: .onnx, or .xml with a .bin beside it; none for graph"
     )
-    parser.add_argument("--format", choices=["onnx", "openvino"], required=True, help="format of the file")
+    formats = ["onnx", "openvino", "graph"]
+    parser.add_argument("--format", choices=formats, required=True, help="format of the file")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; return the exit code."""
-    from livefan.export.export import export
+    from livefan.export.export import export, export_graph
 
-    apart = export(arguments.weights, arguments.out, arguments.format)
-    print(f"{arguments.out}: agrees with torch to {apart:.2g} pixels of a crop")
+    if (arguments.out is None) != (arguments.format == "graph"):
+        raise LivefanError(
+            "--format onnx and openvino need -o FILE; --format graph takes none, it writes beside the weights"
+        )
+    if arguments.format == "graph":
+        out, apart = export_graph(arguments.weights)
+    else:
+        out, apart = arguments.out, export(arguments.weights, arguments.out, arguments.format)
+    print(f"{out}: agrees with torch to {apart:.2g} pixels of a crop")
     return 0

@@ -53,6 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     import torch
 
     from livefan.datasets import load_extra, load_training
+    from livefan.export.export import export_graph
     from livefan.training.fit_refiner import refine
 
     check_folder(arguments.out.parent)
@@ -71,6 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
         half=arguments.half,
         quiet=arguments.quiet,
     )
+    export_graph(arguments.out)
     if done.strength == 0:
         print(f"{arguments.out}: written without a refiner, since none helps on held-out photographs")
         return 0

@@ -69,6 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     import torch
 
     from livefan.datasets import load_training
+    from livefan.export.export import export_graph
     from livefan.training.config import read_config
     from livefan.training.run import BEST_NAME
     from livefan.training.train import train
@@ -96,5 +97,6 @@ def run(arguments: argparse.Namespace) -> int:
                 f"{arguments.out}: no epoch had a finite validation error, so no weights were written; lower "
                 "learning_rate and choose another --out"
             )
+        export_graph(arguments.out / BEST_NAME)
         print(f"{arguments.out / BEST_NAME}: validation NME {progress.best_nme:.3f} %")
     return 0

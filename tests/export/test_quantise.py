@@ -1,0 +1,108 @@
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from untrained import SIZE
+
+from livefan.core.errors import LivefanError
+from livefan.core.landmarks import IBUG_68, WFLW_98
+from livefan.datasets import FaceSet, LabelledFace
+from livefan.export.quantise import quantise
+from livefan.networks.checkpoint import load_weights
+from livefan.networks.checkpoint_info import read_weight_file
+from livefan.runtimes.base import RuntimeChoice
+from livefan.runtimes.precisions import Precisions, precisions_path, read_precisions
+from livefan.runtimes.selection import open_runtime
+from livefan.runtimes.self_check import disagreement
+from livefan.runtimes.torch_runtime import TorchRuntime
+
+pytestmark = pytest.mark.slow
+
+
+def test_new_int8_model_is_compiled_again(small: Path, tmp_path: Path, crops: np.ndarray):
+    pytest.importorskip("nncf")
+    path = tmp_path / "small.safetensors"
+    shutil.copy(small, path)
+    rolled = [np.roll(crop, shift, axis=1) for crop in crops for shift in (0, 8, -8, 16)]
+    found = []
+    for calibration in (rolled, [crop // 4 for crop in rolled]):
+        quantise(path, calibration)
+        runtime = open_runtime(path, RuntimeChoice("openvino", "int8"), cache=tmp_path)
+        found.append(runtime.run(crops).copy())
+    assert not np.array_equal(*found)
+
+
+def test_quantise_writes_a_model_that_runs(small: Path, tmp_path: Path, crops: np.ndarray):
+    pytest.importorskip("nncf")
+    path = tmp_path / "small.safetensors"
+    shutil.copy(small, path)
+    with pytest.raises(LivefanError, match="only 3 faces"):
+        quantise(path, list(crops))
+    done = quantise(path, [np.roll(crop, shift, axis=1) for crop in crops for shift in (0, 8, -8, 16)])
+    assert (done.faces, done.nme) == (12, {})
+    runtime = open_runtime(path, RuntimeChoice("openvino", "int8"), cache=tmp_path)
+    assert disagreement(runtime, TorchRuntime(load_weights(path)).run(crops), crops) < 3
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_new_int8_model_loses_the_measured_accuracy_of_the_former(
+    killed: bool, small: Path, tmp_path: Path, crops: np.ndarray, monkeypatch: pytest.MonkeyPatch
+):
+    pytest.importorskip("nncf")
+    path = tmp_path / "small.safetensors"
+    shutil.copy(small, path)
+    file = read_weight_file(path)
+    measured = {"float32": 4.0, "bfloat16": 4.0, "int8": 4.0}
+    kept = {"weights_sha256": file.sha256, "validation": "some faces", "faces": 300, "nme": measured}
+    precisions_path(file).write_text(json.dumps(kept))
+    calibration = [np.roll(crop, shift, axis=1) for crop in crops for shift in (0, 8, -8, 16)]
+    if killed:
+        monkeypatch.setattr("livefan.export.quantise.save_model", lambda *given: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            quantise(path, calibration)
+    else:
+        quantise(path, calibration)
+    assert read_precisions(file) == Precisions({"float32": 4.0, "bfloat16": 4.0}, 300)
+
+
+def test_int8_model_is_replaced_after_its_measurement(
+    small: Path,
+    tmp_path: Path,
+    crops: np.ndarray,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    pytest.importorskip("nncf")
+    path = tmp_path / "small.safetensors"
+    shutil.copy(small, path)
+    calibration = [np.roll(crop, shift, axis=1) for crop in crops for shift in (0, 8, -8, 16)]
+    cv2.imwrite(str(tmp_path / "face.png"), crops[0])
+    points = np.random.default_rng(0).uniform(0.3 * SIZE, 0.7 * SIZE, (98, 2))
+    face = LabelledFace(tmp_path / "face.png", points, "own")
+    lost = replace(face, image_path=tmp_path / "lost.png")
+    done = quantise(path, calibration, FaceSet(WFLW_98, [face, lost], title="own"))
+    assert capsys.readouterr().err.count("lost.png") == 1
+    assert {"float32", "int8"} <= done.nme.keys()
+    assert read_precisions(read_weight_file(path)) == Precisions(done.nme, 1)
+    assert done.path.is_file()
+
+    before = {each.name: each.read_bytes() for each in tmp_path.iterdir()}
+    darker = [crop // 4 for crop in calibration]
+    monkeypatch.setattr(
+        "livefan.export.quantise._quantised", lambda *given: pytest.fail("worked before it looked")
+    )
+    gone = FaceSet(WFLW_98, [replace(face, image_path=tmp_path / "gone.png")], title="own")
+    with pytest.raises(
+        LivefanError, match=r"^own: holds no face .*; the first of 1 skipped: .*gone\.png: cann"
+    ):
+        quantise(path, darker, gone)
+    with pytest.raises(LivefanError, match="own: holds no faces; check --root"):
+        quantise(path, darker, FaceSet(WFLW_98, [], title="own"))
+    other = FaceSet(IBUG_68, [], title="300w validation")
+    with pytest.raises(LivefanError, match=r"of scheme wflw-98, 300w validation of 300w-68; name a data set"):
+        quantise(path, darker, other)
+    assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == before
