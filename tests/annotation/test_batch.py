@@ -268,6 +268,7 @@ def test_stopped_batch_continues(tmp_path: Path, talks: Path, photo: np.ndarray)
     _, stderr = running.communicate(timeout=60)
     assert running.returncode == 130, stderr
     assert stderr.decode().splitlines()[-1] == "livefan: stopped"
+    write_recording(folder / "b2.mkv", [shrunk(photo)] * 12)
     done = subprocess.run(arguments, cwd=root, check=False, capture_output=True, text=True)
     words = [line.split()[-1] for line in done.stdout.splitlines()[1:]]
     assert words[0] == "before"

@@ -252,6 +252,8 @@ def test_the_command_writes_weights_that_are_refined(
     out = tmp_path / "refined.safetensors"
     command = ["refine", str(small), "--root", str(tmp_path), "--extra", str(tmp_path / "profiles")]
     monkeypatch.setattr(sys, "argv", ["livefan", "refine", "small.safetensors"])
+    # Private: the command line has no option for the steps, of which a few suffice here.
+    monkeypatch.setattr("livefan.training.fit_refiner._STEPS", 200)
     assert main([*command, "--passes", "2", "-o", str(out), "--quiet"]) == 0
     assert parse_graph(graph_path(out).read_bytes()).weights_sha256 == read_weight_file(out).sha256
     assert "validation NME" in capsys.readouterr().out
