@@ -67,6 +67,7 @@ def test_weights_of_the_same_file_name_are_all_measured(
         }
         return report
 
+    # Private: the measurement of all programs takes minutes.
     monkeypatch.setattr("livefan.benchmark.suite._measure", measure)
     benchmark(clip, DEFAULT_WEIGHTS, RuntimeChoice("torch"), also=list(map(str, taken)), count=20)
 

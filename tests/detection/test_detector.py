@@ -90,7 +90,7 @@ def test_detections_equal_those_of_mediapipe(
     import mediapipe
 
     image = np.ascontiguousarray(PICTURES[name](photo))
-    reduced = _reduced(image)
+    reduced = _reduced(image)  # private: MediaPipe must get the very image that the detector gets
     rgb = cv2.cvtColor(reduced, cv2.COLOR_BGR2RGB)
     picture = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=rgb)
     scale = np.array([image.shape[1] / reduced.shape[1], image.shape[0] / reduced.shape[0]])
@@ -150,6 +150,7 @@ def test_boxes_of_one_face_are_averaged_by_their_scores():
     """Two boxes that overlap by four fifths are one face, a third far away is another."""
     points = np.zeros((3, 8, 2))
     points[:, :2] = [[[0, 0], [10, 10]], [[1, 0], [11, 10]], [[50, 50], [60, 60]]]
+    # Private: no image gives boxes of known overlap and score.
     one, other = blazeface._without_doubles(points, np.array([0.9, 0.6, 0.5]))
     assert np.allclose(one.points[:2], [[0.4, 0], [10.4, 10]])
     assert (one.score, other.score) == (0.9, 0.5)
@@ -180,7 +181,7 @@ def test_faces_are_found_without_importing_mediapipe(photo: np.ndarray, tmp_path
 
 
 def test_the_second_model_looks_only_where_the_first_finds_too_few(photo: np.ndarray):
-    """And is not even loaded before."""
+    """The second model is not loaded before. Its list is private, since loading shows nowhere else."""
     with FaceDetector() as detector:
         assert len(detector.detect(photo, 1)) == 1
         assert len(detector._models) == 1

@@ -34,6 +34,9 @@ from livefan.runtimes.torch_runtime import TorchRuntime
 from livefan.training import fit_refiner as fit_module
 from livefan.training.fit_refiner import Views, fit_refiner, fit_safely
 
+STEPS = "livefan.training.fit_refiner._STEPS"
+"""Number of optimiser steps; private, since nobody needs to set it, but a few steps suffice for tests."""
+
 
 def moving(n_points: int, seed: int = 0) -> ShapeRefiner:
     """A refiner that moves landmarks by some hundredths of the face's size."""
@@ -114,7 +117,7 @@ def test_fitted_it_undoes_what_the_shape_tells(face: Face):
 
 def test_refiner_that_overfits_is_shrunk_or_left_out(face: Face, monkeypatch: pytest.MonkeyPatch):
     """The error is noise that differs between photographs, so nothing can be learnt from ten of them."""
-    monkeypatch.setattr("livefan.training.fit_refiner._STEPS", 300)
+    monkeypatch.setattr(STEPS, 300)
     generator = torch.Generator().manual_seed(1)
     base = torch.from_numpy(face.points_px).float()
 
@@ -135,7 +138,7 @@ def test_refiner_that_overfits_is_shrunk_or_left_out(face: Face, monkeypatch: py
 
 
 def test_refiner_that_generalises_keeps_its_strength(face: Face, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("livefan.training.fit_refiner._STEPS", 300)
+    monkeypatch.setattr(STEPS, 300)
     truth = torch.from_numpy(face.points_px).float() + 2 * torch.randn(40, 68, 2)
     shifted = truth.clone()
     shifted[:, :17, 0] += 8
@@ -156,7 +159,7 @@ def test_rotated_views_of_a_held_out_face_are_held_out_with_it():
 
 def test_the_largest_seed_that_can_be_named_fits_one_too(monkeypatch: pytest.MonkeyPatch):
     command = ["refine", "w", "--root", ".", "-o", "x", "--seed", str(2**64 - 1)]
-    monkeypatch.setattr("livefan.training.fit_refiner._STEPS", 2)
+    monkeypatch.setattr(STEPS, 2)
     shapes = torch.rand(8, 68, 2) * 200
     refiner = fit_refiner(views_of(shapes, shapes + 1), IBUG_68, build_parser().parse_args(command).seed)
     assert torch.isfinite(refiner(shapes)).all()
@@ -252,8 +255,7 @@ def test_the_command_writes_weights_that_are_refined(
     out = tmp_path / "refined.safetensors"
     command = ["refine", str(small), "--root", str(tmp_path), "--extra", str(tmp_path / "profiles")]
     monkeypatch.setattr(sys, "argv", ["livefan", "refine", "small.safetensors"])
-    # Private: the command line has no option for the steps, of which a few suffice here.
-    monkeypatch.setattr("livefan.training.fit_refiner._STEPS", 200)
+    monkeypatch.setattr(STEPS, 200)
     assert main([*command, "--passes", "2", "-o", str(out), "--quiet"]) == 0
     assert parse_graph(graph_path(out).read_bytes()).weights_sha256 == read_weight_file(out).sha256
     assert "validation NME" in capsys.readouterr().out
@@ -328,6 +330,7 @@ def test_that_nothing_can_be_measured_is_told_before_the_work(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ):
+    # Private: the first function of the fit that takes long.
     monkeypatch.setattr(
         "livefan.training.fit_refiner._predict_views", lambda *a, **b: pytest.fail("worked already")
     )

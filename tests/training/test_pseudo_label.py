@@ -51,7 +51,7 @@ def test_mirror_offset_corrects_mirrored_views(
     """Landmarks that a network puts too far right in every picture stay there, and views agree as before."""
     (face,) = pipeline.process_image(photo)
     crop = upright_crop(face.points_px, runtime.scheme)
-    # Views of other sizes would be moved by other distances.
+    # Private: views of other sizes would be moved by other distances, and their list is no setting.
     monkeypatch.setattr(labelling, "_VIEWS", labelling._VIEWS[:1])
     before = predict_views([runtime], photo, crop)
     right = 0.05 * np.array([runtime.input_size, 0, 0, 0], np.float32)
@@ -113,7 +113,7 @@ def test_strict_criteria_leave_everything_out_with_the_reason(
 
 def stopped_at_the_third(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Stop labelling at the third image; return a list that collects the names of the images."""
-    label_image = labelling._label_image
+    label_image = labelling._label_image  # private: no public function runs for each image
     labelled: list[str] = []
 
     def label_until_stopped(*arguments):
@@ -159,7 +159,7 @@ def test_labelling_resumes_after_a_full_disk(
     (tmp_path / "in").mkdir()
     for name in "abc":
         cv2.imwrite(str(tmp_path / f"in/{name}.png"), photo)
-    label_image = labelling._label_image
+    label_image = labelling._label_image  # private: no public function runs for each image
     limits = iter([1 << 30, 2000])
 
     def label_until_full(*arguments):
@@ -186,7 +186,7 @@ def test_faces_of_files_named_alike_do_not_overwrite_each_other(
     for name in ("x.jpg", "a/b.png", "alone.png"):
         cv2.imwrite(str(folder / name), photo)
     # Stopped before the last of them, then taken up with further ones.
-    label_image = labelling._label_image
+    label_image = labelling._label_image  # private: no public function runs for each image
 
     def label_but_the_last(*arguments):
         if arguments[2].name == "x.jpg":

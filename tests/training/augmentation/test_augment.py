@@ -15,9 +15,9 @@ from livefan.training.augmentation.augment import EvaluationFaces, TrainingFaces
 from livefan.training.config import TrainConfig
 
 
-def test_augmented_points_stay_on_the_dots_that_they_mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("livefan.training.augmentation.augment._PHOTOMETRIC", ())
-    dataset = TrainingFaces(marked_faces(tmp_path, 2).faces, IBUG_68, TrainConfig(seed=3))
+def test_augmented_points_stay_on_the_dots_that_they_mark(tmp_path: Path):
+    config = TrainConfig(seed=3, photometric=0.0)
+    dataset = TrainingFaces(marked_faces(tmp_path, 2).faces, IBUG_68, config)
     for key in range(40):
         size = 256 if key % 2 else 192
         pixels, points = (value.numpy() for value in dataset.sample(key, size))
@@ -80,6 +80,7 @@ def test_crops_far_from_the_face_still_show_the_image(tmp_path: Path, settings: 
 def test_memory_holds_no_more_than_the_image(tmp_path: Path):
     (face,) = marked_faces(tmp_path, 1).faces
     dataset = TrainingFaces([face], IBUG_68, TrainConfig(scale=10.0, shift=1.0))
+    # Private: no public attribute shows the memory of an image.
     assert dataset._kept[0][0].nbytes < 2 * face.read_image().nbytes
     assert kept_margin(TrainConfig()) == 2.4  # what the shipped weights saw stays as it was
 
