@@ -25,7 +25,7 @@ from livefan.gui.transport import clock_text
 from livefan.live.render import FIRST_COLOUR, SECOND_COLOUR
 from livefan.live.statistics import Gauges
 
-_PLOT_HEIGHT_PX = 84
+_PLOT_HEIGHT_PX = 100
 _LIST_HEIGHT_PX = 70
 _SMALLEST_WIDTH_PX, _PREFERRED_WIDTH_PX = 270, 300
 _LET_DRAW_MS = 20

@@ -18,14 +18,16 @@ from livefan.live.statistics import KEPT_S, STAGES, Journey
 
 _STAGE_COLOURS = ("#8a8a8a", hex_colour(FIRST_COLOUR), "#7a5fd0", "#2aa876")
 _RATE_BIN_S = 1.0
+_GAP_S = 1.5
+_RECENT_S = 2.0
+_TIME_TICKS_S = (30, 20, 10, 0)
+_AXIS_WIDTH_PX = 30
 _SHOWN = 98
 """Percentile of the values that is the height of a plot."""
 
 
 class LivePlot(QWidget):
-    """Curves over the last 30 seconds; the caption shows title, newest value and scale.
-
-    The plot has no axes: pyqtgraph takes several times as long to draw an axis as to draw the curves.
+    """Curves over the last 30 seconds, with a caption of title and recent value.
 
     Args:
         title: name of the quantity.
@@ -43,13 +45,12 @@ class LivePlot(QWidget):
         self.plot.setMenuEnabled(False)
         self.plot.setMouseEnabled(False, False)
         self.plot.hideButtons()
-        for side in ("left", "bottom"):
-            self.plot.hideAxis(side)
-        self.curves = [self.plot.plot(pen=pen) for pen in pens]
+        self.plot.getAxis("left").setWidth(_AXIS_WIDTH_PX)
+        seconds = [(-age, self.tr("-{} s").format(age) if age else "0") for age in _TIME_TICKS_S]
+        self.plot.getAxis("bottom").setTicks([seconds])
+        self.curves = [self.plot.plot(pen=pen, connect="finite") for pen in pens]
         self.plot.setXRange(-KEPT_S, 0, padding=0)
-        self.setToolTip(
-            self.tr("The last {:.0f} seconds; ↕ is the height of the plot; outliers exceed it").format(KEPT_S)
-        )
+        self.setToolTip(self.tr("The last {:.0f} seconds; outliers exceed the plot").format(KEPT_S))
         self.setAccessibleName(title)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
         column = QVBoxLayout(self)
@@ -64,26 +65,46 @@ class LivePlot(QWidget):
 
     def apply_palette(self) -> None:
         """Use the colours of the theme."""
-        self.plot.setBackground(QApplication.palette().color(QPalette.ColorRole.Base))
+        palette = QApplication.palette()
+        self.plot.setBackground(palette.color(QPalette.ColorRole.Base))
+        for side in ("left", "bottom"):
+            self.plot.getAxis(side).setTextPen(palette.color(QPalette.ColorRole.Text))
+            self.plot.getAxis(side).setPen(palette.color(QPalette.ColorRole.Mid))
 
-    def show_values(self, curves: Sequence[tuple[np.ndarray, np.ndarray]]) -> None:
+    def show_values(
+        self, curves: Sequence[tuple[np.ndarray, np.ndarray]], recent: float | None = None
+    ) -> None:
         """Show the curves.
 
         Args:
             curves: for each curve times in seconds before now, which are negative, and values; both ``(n,)``.
+            recent: the value in the caption; by default the median of the last two seconds.
         """
         for curve, (ages, values) in zip(self.curves, curves, strict=True):
-            curve.setData(ages, values)
-        newest = curves[-1][1] if len(curves[-1][1]) else curves[0][1]
-        if not len(newest):
+            curve.setData(*break_at_gaps(ages, values))
+        ages, values = curves[-1] if len(curves[-1][1]) else curves[0]
+        if not len(values):
             self.caption.setText(self._title)
             return
-        top = round_up(max(float(np.percentile(values, _SHOWN)) for _, values in curves if len(values)))
+        top = round_up(max(float(np.percentile(each, _SHOWN)) for _, each in curves if len(each)))
         if top != self._top:
             self._top = top
             self.plot.setYRange(0.0, top, padding=0)
-        now, scale = self._unit.format(newest[-1]), self._unit.format(top)
-        self.caption.setText(self.tr("{}  {}   ↕ {}").format(self._title, now, scale))
+            self.plot.getAxis("left").setTicks([[(value, f"{value:g}") for value in (0.0, top / 2, top)]])
+        if recent is None:
+            recent = float(np.median(values[ages >= ages[-1] - _RECENT_S]))
+        self.caption.setText(f"{self._title}  {self._unit.format(recent)}")
+
+
+def break_at_gaps(ages: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return a curve with a NaN value in each gap, such as a pause.
+
+    >>> break_at_gaps(np.array([-9.0, -8.5, -1.0]), np.array([3.0, 4.0, 5.0]))
+    (array([-9.  , -8.5 , -4.75, -1.  ]), array([ 3.,  4., nan,  5.]))
+    """
+    after = np.flatnonzero(np.diff(ages) > _GAP_S) + 1
+    middles = (ages[after - 1] + ages[after]) / 2 if len(after) else ages[:0]
+    return np.insert(ages, after, middles), np.insert(values.astype(float), after, np.nan)
 
 
 def round_up(value: float) -> float:
@@ -118,7 +139,7 @@ class PlotsPanel(QWidget):
 
     def sizeHint(self) -> QSize:  # noqa: N802
         """Return a height that leaves room for the picture."""
-        return QSize(640, 150)
+        return QSize(640, 170)
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
         """Return the smallest size at which the plots are readable."""
@@ -139,7 +160,8 @@ class PlotsPanel(QWidget):
             now = journeys[-1].at
             ages = np.array([journey.at - now for journey in journeys])
             stages = 1000 * np.cumsum([journey.stages for journey in journeys], axis=1)
-            self.latency.show_values([(ages, values) for values in stages.T])
+            recent = 1000 * self._player.gauges.latency  # as in the status bar
+            self.latency.show_values([(ages, values) for values in stages.T], recent)
 
     def _show_rate(self) -> None:
         journeys = self._player.gauges.journeys

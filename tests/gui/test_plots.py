@@ -8,6 +8,8 @@ from windows import (
     Driven,
 )
 
+from livefan.gui.plots import LivePlot
+
 
 class TestPlots:
     def test_plots_show_latency_rate_and_jitter(self, drive: Driven, clip: Path):
@@ -23,3 +25,21 @@ class TestPlots:
         assert "ms" in window.plots.latency.caption.text()
         stages = [curve.getData()[1] for curve in window.plots.latency.curves]
         assert all(np.all(lower <= upper) for lower, upper in itertools.pairwise(stages))
+
+    def test_latency_in_plot_and_status_bar_agree(self, drive: Driven, clip: Path):
+        window = drive.open(source=str(clip), panels=("plots",))
+        drive.until(lambda: len(window.player.gauges.journeys) > 30)
+        window.controls.play.trigger()
+        drive.until(lambda: window.view.state.name == "paused")
+        drive.qtbot.wait(500)
+        latency = f"{1000 * window.player.gauges.latency:.0f} ms"
+        assert window.plots.latency.caption.text() == f"latency  {latency}"
+
+    def test_line_breaks_over_a_pause(self, drive: Driven):
+        plot = LivePlot("jitter", "{:.1f} %", ["#ff0000"])
+        plot.show_values([(np.array([-20.0, -19.9, -2.0, -1.9]), np.array([1.0, 1.0, 3.0, 3.0]))])
+        x, y = plot.curves[0].getData()
+        assert np.isnan(y).tolist() == [False, False, True, False, False]
+        assert np.all(np.diff(x) > 0)
+        assert plot.caption.text() == "jitter  3.0 %"
+        assert plot.plot.getAxis("left").isVisible()
