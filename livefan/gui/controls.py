@@ -26,6 +26,7 @@ _PLAYBACK_ICONS = {
     _Icons.SP_MediaSeekBackward,
     _Icons.SP_MediaSeekForward,
     _Icons.SP_MediaSkipBackward,
+    _Icons.SP_MediaSkipForward,
 }
 _ZOOM_IN, _ZOOM_OUT = 1.25, 0.8
 
@@ -83,6 +84,7 @@ class Controls(QObject):
         add, tr, config = self._add, self.tr, self._context.player.config
         self.play = add(tr("&Play or pause"), "Space", playback.PlayOrPause(), _Icons.SP_MediaPlay)
         self.home = add(tr("Go to &start"), "Home", playback.Seek(0.0), _Icons.SP_MediaSkipBackward)
+        self.end = add(tr("Go to &end"), "End", playback.SeekEnd(), _Icons.SP_MediaSkipForward)
         self.back = add(tr("One frame &back"), "Left", playback.Step(-1), _Icons.SP_MediaSeekBackward)
         self.forward = add(tr("One frame &forward"), "Right", playback.Step(1), _Icons.SP_MediaSeekForward)
         self.loop = self._switch(tr("&Loop"), "L", config.loop, playback.SetLoop, _Icons.SP_BrowserReload)
@@ -148,7 +150,7 @@ class Controls(QObject):
         )
         self._fill(
             bar.addMenu(self.tr("&Play")),
-            [self.play, self.home, self.back, self.forward, self.loop, self.sequence],
+            [self.play, self.home, self.end, self.back, self.forward, self.loop, self.sequence],
         )
         view_menu = self._fill(
             bar.addMenu(self.tr("&View")),
@@ -226,7 +228,7 @@ class Controls(QObject):
         self.start.setEnabled(not player.running)
         self.stop.setEnabled(player.running)
         seekable = session is not None and session.seekable
-        for entry in (self.home, self.back, self.forward):
+        for entry in (self.home, self.end, self.back, self.forward):
             entry.setEnabled(seekable)
         self.sequence.setEnabled(player.is_folder)
         self.mirror.setEnabled(session is None or not session.photographs)

@@ -266,6 +266,13 @@ class Player(QObject):
         if self._session is not None:
             self._session.seek(seconds)
 
+    def seek_end(self) -> None:
+        """Go to the last frame of a recording, and pause."""
+        session = self._session
+        if session is not None and session.seekable and session.duration is not None:
+            self.pause(True)
+            session.seek(session.duration)
+
     def step(self, frames: int) -> None:
         """Go one frame forward (1) or back (-1), and pause."""
         if self._session is not None and self._session.seekable:

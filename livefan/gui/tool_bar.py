@@ -26,7 +26,6 @@ class ToolBar(QToolBar):
         self.layouts = self._make_layouts(controls)
         self.smoothing = self._make_smoothing()
         self.addWidget(self.sources)
-        self.addActions([controls.start, controls.stop])
         self.addSeparator()
         self.addAction(controls.compare)
         self.addWidget(self.layouts)
@@ -40,8 +39,6 @@ class ToolBar(QToolBar):
         self.addSeparator()
         self.addWidget(QLabel(self.tr(" Smoothing ")))
         self.addWidget(self.smoothing)
-        self.addSeparator()
-        self.addActions([controls.snapshot, controls.record_shown])
 
     def _make_layouts(self, controls: Controls) -> DropDown:
         box = DropDown()

@@ -1,4 +1,4 @@
-"""Playback buttons and scrubber of a recording."""
+"""The controller below the picture: play, position, snapshot and recording."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtGui import QAction, QMouseEvent
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QSlider, QStyle, QStyleOptionSlider, QToolButton, QWidget
 
+from livefan.gui.controls import Controls
 from livefan.io.source import PHOTOGRAPH_SECONDS
 
 _TICKS_PER_SECOND = 1000
@@ -34,32 +35,44 @@ class Scrubber(QSlider):
 
 
 class Transport(QWidget):
-    """Controls the position in a recording.
+    """Controls a camera, a recording or photographs.
 
     Args:
-        actions: actions of the buttons, such as play and step.
+        controls: actions of the buttons.
     """
 
     sought = pyqtSignal(float)
     """Emitted with the requested position in seconds."""
 
-    def __init__(self, actions: list[QAction]) -> None:
+    def __init__(self, controls: Controls) -> None:
         super().__init__()
         row = QHBoxLayout(self)
         row.setContentsMargins(6, 2, 6, 2)
-        for action in actions:
-            button = QToolButton()
-            button.setDefaultAction(action)
-            button.setAutoRaise(True)
-            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
-            button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._seeking: list[QWidget] = []
+        for action in (controls.home, controls.back, controls.play, controls.forward, controls.end):
+            button = _button(action)
             row.addWidget(button)
+            if action is not controls.play:
+                self._seeking.append(button)
+        loop = _button(controls.loop)
+        row.addWidget(loop)
         self.slider = Scrubber()
         self.slider.setAccessibleName(self.tr("position in the recording"))
         self.slider.sliderMoved.connect(lambda value: self.sought.emit(value / _TICKS_PER_SECOND))
         row.addWidget(self.slider, stretch=1)
         self.clock = QLabel()
         row.addWidget(self.clock)
+        self._live = QLabel(self.tr("live"))
+        row.addWidget(self._live, stretch=1)
+        for action in (controls.snapshot, controls.record_shown):
+            row.addWidget(_button(action))
+        self._seeking += [loop, self.slider, self.clock]
+
+    def show_seekable(self, seekable: bool) -> None:
+        """Show the position of a recording, or that the source is live."""
+        for part in self._seeking:
+            part.setVisible(seekable)
+        self._live.setVisible(not seekable)
 
     def show_time(self, seconds: float, duration: float | None) -> None:
         """Show position and length of a recording, in seconds."""
@@ -81,6 +94,15 @@ class Transport(QWidget):
         self.slider.setMaximum(max(1, round(length * _TICKS_PER_SECOND)))
         if not self.slider.isSliderDown():
             self.slider.setValue(round(seconds * _TICKS_PER_SECOND))
+
+
+def _button(action: QAction) -> QToolButton:
+    button = QToolButton()
+    button.setDefaultAction(action)
+    button.setAutoRaise(True)
+    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
+    button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    return button
 
 
 def clock_text(seconds: float) -> str:

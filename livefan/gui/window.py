@@ -82,12 +82,7 @@ class MainWindow(QMainWindow):
         )
         self.controls = Controls(self, self.context)
         self.tool_bar = ToolBar(self.controls, self.context)
-        self.transport = Transport(
-            [
-                *(self.controls.home, self.controls.back, self.controls.play, self.controls.forward),
-                self.controls.loop,
-            ]
-        )
+        self.transport = Transport(self.controls)
         self.models = ModelPanel(self.player)
         self.plots = PlotsPanel(self.player)
         self.status_bar = StatusBar(overrides.notice)
@@ -301,7 +296,8 @@ class MainWindow(QMainWindow):
         session, result = self.player.session, self.view.result
         seekable = session is not None and session.seekable
         if not self.isFullScreen():
-            self.transport.setVisible(seekable)
+            self.transport.setVisible(self._pages.currentWidget() is self.view)
+        self.transport.show_seekable(seekable)
         self.view.show_state(picture_state(session, result))
         if session is None or not seekable:
             return

@@ -158,7 +158,8 @@ class TestCamera:
     def test_lost_camera_shows_a_message_until_it_returns(self, drive: Driven, camera):
         window = drive.open(source=0)
         drive.until(lambda: index(window) > 3)
-        assert not window.transport.isVisible()
+        drive.until(window.transport.isVisible)
+        assert not window.transport.slider.isVisible()
         camera.state = "lost"
         drive.until(lambda: "away" in window.status_bar.message.text())
         drive.until(lambda: window.view.state == PictureState("lost", dimmed=True))

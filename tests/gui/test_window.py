@@ -88,6 +88,12 @@ class TestPlayback:
         at = index(window)
         drive.until(lambda: index(window) > at + 3)
 
+    def test_go_to_end_shows_the_last_frame(self, drive: Driven, clip: Path):
+        window = drive.open(source=str(clip))
+        drive.until(lambda: index(window) > 2)
+        window.controls.end.trigger()
+        drive.until(lambda: index(window) == window.player.session.n_frames - 1)
+
     def test_loop_restarts_at_the_end(self, drive: Driven, images: Path):
         window = drive.open(source=str(images))
         window.controls.loop.trigger()

@@ -30,6 +30,14 @@ class Seek(Action):
         context.player.seek(self.seconds)
 
 
+class SeekEnd(Action):
+    """Go to the last frame of a recording and pause."""
+
+    def act(self, context: ActionContext) -> None:
+        """Go there."""
+        context.player.seek_end()
+
+
 @dataclass(frozen=True)
 class Step(Action):
     """Go some frames forward, or back below zero, and pause."""
