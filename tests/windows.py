@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from livefan.gui.session_config import CliOverrides
 from livefan.gui.window import MainWindow
-from livefan.live.render import Pane
+from livefan.live.pane import Pane
 from livefan.tracking.model_spec import ModelChoice
 
 RAW = ModelChoice(raw=True)

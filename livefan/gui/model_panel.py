@@ -22,7 +22,7 @@ from livefan.gui.plots import LivePlot
 from livefan.gui.region_bars import ALL_REGIONS, WORST_COLOUR, RegionBars
 from livefan.gui.theme import hex_colour
 from livefan.gui.transport import clock_text
-from livefan.live.render import FIRST_COLOUR, SECOND_COLOUR
+from livefan.live.labels import FIRST_COLOUR, SECOND_COLOUR
 from livefan.live.statistics import Gauges
 
 _PLOT_HEIGHT_PX = 100

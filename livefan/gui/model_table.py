@@ -13,7 +13,7 @@ from PyQt6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTable
 
 from livefan.core.errors import LivefanError
 from livefan.gui.theme import hex_colour
-from livefan.live.render import FIRST_COLOUR, SECOND_COLOUR
+from livefan.live.labels import FIRST_COLOUR, SECOND_COLOUR
 from livefan.live.session import LiveSession
 from livefan.live.statistics import Gauges
 from livefan.tracking.model_spec import ModelChoice

@@ -13,7 +13,7 @@ from PyQt6.QtWidgets import QApplication, QHBoxLayout, QLabel, QSizePolicy, QVBo
 
 from livefan.gui.player import Player
 from livefan.gui.theme import hex_colour, with_mark
-from livefan.live.render import FIRST_COLOUR, SECOND_COLOUR
+from livefan.live.labels import FIRST_COLOUR, SECOND_COLOUR
 from livefan.live.statistics import KEPT_S, STAGES, Journey
 
 _STAGE_COLOURS = ("#8a8a8a", hex_colour(FIRST_COLOUR), "#7a5fd0", "#2aa876")

@@ -14,7 +14,7 @@ from livefan.core.rates import RateMeter
 from livefan.gui.picture_state import PictureState
 from livefan.gui.player import Player
 from livefan.live.painter import Painted
-from livefan.live.render import Pane
+from livefan.live.pane import Pane
 from livefan.live.result import Result
 from livefan.live.view_state import LARGEST_ZOOM, Layout
 

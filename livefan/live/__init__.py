@@ -1,1 +1,1 @@
-"""Watching a source live, without Qt: capture, one or two models at work, and the picture of it all."""
+"""Live sessions, without Qt: capture, one or two models, statistics, recordings and rendering."""

@@ -1,4 +1,4 @@
-"""Follows a face, so that it is large in the picture however small it is in the frame."""
+"""Close-up view: follow a face and show it large, however small it is in the frame."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from livefan.live.result import Result
 from livefan.live.view_state import LARGEST_ZOOM, View
 
 _FILLS = 0.72
-"""Of the shorter side of a pane, what the face is to take."""
+"""Size of the face as a share of the shorter side of the pane."""
 _MOVES_S, _GROWS_S = 0.25, 0.6
-"""Time constants: a view that followed at once would shake as much as the landmarks do."""
+"""Time constants of position and size in seconds; without them the view would shake like the landmarks."""
 
 
 class CloseUp:
-    """Where the followed face is: the largest of those in sight, for as long as it is there."""
+    """Position of the followed face: the largest one, for as long as it is tracked."""
 
     def __init__(self) -> None:
-        self._at: np.ndarray | None = None  # x and y of its middle and its longer side, in image pixels
+        self._at: np.ndarray | None = None  # x and y of the middle, and the longer side, in image pixels
         self._face = -1
-        self._seen = (-1, -1)
+        self._last = (-1, -1)
         self._time_s = 0.0
 
     def follow(self, result: Result) -> None:
-        """Take in where the faces are on a frame; one that was taken in before changes nothing."""
-        seen = (result.epoch, result.frame.index)
-        if seen == self._seen or not result.faces:
+        """Update the position from the faces of a frame; the same frame again changes nothing."""
+        key = (result.epoch, result.frame.index)
+        if key == self._last or not result.faces:
             return
         face = next((face for face in result.faces if face.track_id == self._face), None)
-        same = face is not None and seen[0] == self._seen[0]
+        same = face is not None and key[0] == self._last[0]
         face = face or max(result.faces, key=_side)
         now = np.array([*(face.box_px[:2] + face.box_px[2:]) / 2, _side(face)])
         passed = result.frame.source_time - self._time_s
@@ -41,23 +41,24 @@ class CloseUp:
         else:
             share = 1 - np.exp(-passed / np.array([_MOVES_S, _MOVES_S, _GROWS_S]))
             self._at = self._at + share * (now - self._at)
-        self._face, self._seen, self._time_s = face.track_id, seen, result.frame.source_time
+        self._face, self._last, self._time_s = face.track_id, key, result.frame.source_time
 
     def choose(self, track_id: int) -> None:
         """Follow another face."""
-        self._face, self._seen = track_id, (-1, -1)
+        self._face, self._last = track_id, (-1, -1)
 
     def forget(self) -> None:
-        """Begin anew, as with another source."""
+        """Forget the face, as for another source."""
         self._at = None
-        self._face, self._seen = -1, (-1, -1)
+        self._face, self._last = -1, (-1, -1)
 
     def applied(self, view: View, shape: tuple[int, ...], pane: tuple[int, int]) -> View:
-        """A view, moved and magnified onto the face where that is wanted.
+        """Return the view, moved and magnified onto the face if it is a close-up.
 
         Args:
+            view: the view.
             shape: ``(height, width, ...)`` of the frame.
-            pane: width and height of where it is shown.
+            pane: width and height of the pane.
         """
         if not view.close_up or self._at is None:
             return view

@@ -1,4 +1,4 @@
-"""A network's heatmaps, to look at: what lies behind each landmark."""
+"""Heatmaps of a network, for display."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class FaceHeatmaps:
     """The heatmaps of one face.
 
     Attributes:
-        track_id: the face.
-        crop: where they lie in the image.
+        track_id: id of the face.
+        crop: the crop that they cover.
         maps: ``(n, h, w)`` float32 from 0 to 1: distributions over the cells of the crop, scaled to a maximum
-            of 1; of a network decoded by its peaks, what it drew.
+            of 1. A network decoded by its peaks gives its own values.
     """
 
     track_id: int
@@ -29,10 +29,10 @@ class FaceHeatmaps:
 
 
 class HeatmapProbe:
-    """Computes heatmaps, which the networks that find landmarks keep to themselves.
+    """Computes heatmaps; the networks of the pipeline return landmarks only.
 
     Args:
-        file: the weights.
+        file: the checkpoint.
         threads: CPU threads for one inference.
     """
 
@@ -42,7 +42,10 @@ class HeatmapProbe:
         self._request = self._network.create_infer_request()
 
     def heatmaps(self, image: np.ndarray, faces: list[Face]) -> tuple[FaceHeatmaps, ...]:
-        """The heatmaps of faces on a ``(height, width, 3)`` uint8 BGR image, cut by their landmarks."""
+        """Return the heatmaps of faces on a ``(height, width, 3)`` uint8 BGR image.
+
+        The crops are those of the faces' landmarks.
+        """
         found = []
         for face in faces:
             crop = upright_crop(face.points_px, self._scheme).sized(self._info.input_size)

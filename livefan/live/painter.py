@@ -1,4 +1,4 @@
-"""Renders what a session gives in a thread of its own, so that neither the models nor the window wait."""
+"""Render the results of a session in a thread, so that neither the models nor the window wait."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from livefan.live.close_up import CloseUp
-from livefan.live.priority import WORKER_NICENESS, give_way
-from livefan.live.render import Picture, Shown, leads, natural_size, pane_size, render
+from livefan.live.priority import WORKER_NICENESS, lower_priority
+from livefan.live.render import Picture, Shown, leading_result, natural_size, pane_size, render
 from livefan.live.result import Pair, Result
 from livefan.live.view_state import Layout, View
 
@@ -21,15 +21,15 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Painted:
-    """A picture to show.
+    """A rendered picture with its context.
 
     Attributes:
-        picture: what was rendered.
-        shown: what it shows.
-        view: how it was looked at: where the face was, in a close-up.
-        captured_at: when the frame of it that came last was captured.
-        seconds: how long rendering took.
-        is_new: whether it shows a frame that the picture before did not.
+        picture: the picture.
+        shown: its content.
+        view: its view; zoom and centre follow the face in a close-up.
+        captured_at: capture time of its newest frame.
+        seconds: time of rendering.
+        is_new: whether its frame is newer than all frames before.
     """
 
     picture: Picture
@@ -41,7 +41,7 @@ class Painted:
 
 
 class Painter:
-    """Keeps the newest of what there is to show, and renders it whenever that or the view changes.
+    """Renders the newest result or pair whenever it or the view changes.
 
     Args:
         on_painted: gets every picture, from the painter's thread.
@@ -67,16 +67,16 @@ class Painter:
 
     @property
     def view(self) -> View:
-        """How the session is looked at."""
+        """The view."""
         return self._view
 
     @property
     def shown(self) -> Shown:
-        """The newest of what there is to show."""
+        """The newest result and pair."""
         return self._shown
 
     def look(self, view: View) -> None:
-        """Look in another way."""
+        """Change the view."""
         with self._changed:
             self._view = view
             self._wake()
@@ -88,31 +88,31 @@ class Painter:
             self._wake()
 
     def resize(self, width: int, height: int) -> None:
-        """Render pictures of another size, in pixels."""
+        """Change the size of pictures, in pixels."""
         with self._changed:
             self._size = (width, height)
             self._wake()
 
     def see_first(self, result: Result) -> None:
-        """Take in a result of the first model."""
+        """Add a result of the first model."""
         with self._changed:
             pair = self._shown.pair
-            explained = pair is not None and bool(result.heatmaps) and _same_frame(result, pair.first)
-            if pair is not None and explained:  # a frame that is held
+            has_heatmaps = pair is not None and bool(result.heatmaps) and _same_frame(result, pair.first)
+            if pair is not None and has_heatmaps:  # of the paused frame
                 pair = replace(pair, first=replace(pair.first, heatmaps=result.heatmaps))
             self._shown = Shown(result, pair)
-            if self._view.layout is Layout.SINGLE or pair is None or explained:
+            if self._view.layout is Layout.SINGLE or pair is None or has_heatmaps:
                 self._wake()
 
     def see_pair(self, pair: Pair) -> None:
-        """Take in what both models made of one frame."""
+        """Add a pair of results."""
         with self._changed:
             self._shown = replace(self._shown, pair=pair)
             if self._view.layout is not Layout.SINGLE:
                 self._wake()
 
     def forget(self, *, all_of_it: bool = False) -> None:
-        """Forget the second model, or everything."""
+        """Forget the pair, or the result and the close-up too."""
         with self._changed:
             if all_of_it:
                 self._close_up.forget()
@@ -120,7 +120,7 @@ class Painter:
             self._wake()
 
     def draw_full_size(self) -> np.ndarray | None:
-        """What is shown, at the frame's own size: ``(height, width, 3)`` uint8 BGR, or None for nothing."""
+        """Return the picture at the frame's size, ``(height, width, 3)`` uint8 BGR; None without a result."""
         with self._changed:
             shown, view = self._shown, self._view
             size = natural_size(shown, view.layout)
@@ -135,8 +135,8 @@ class Painter:
         self._thread.join(timeout)
 
     def _aimed(self, shown: Shown, view: View, size: tuple[int, int]) -> View:
-        """The view, onto the face in a close-up; to be called with the lock held."""
-        leading = leads(shown, view.layout)
+        """Return the view, moved onto the face in a close-up; the caller holds the lock."""
+        leading = leading_result(shown, view.layout)
         if leading is None or not view.close_up:
             return view
         self._close_up.follow(leading)
@@ -147,7 +147,7 @@ class Painter:
         self._changed.notify_all()
 
     def _run(self) -> None:
-        give_way(WORKER_NICENESS)
+        lower_priority(WORKER_NICENESS)
         while self._wait():
             try:
                 self._paint()
@@ -169,14 +169,14 @@ class Painter:
         with self._changed:
             shown, size = self._shown, self._size
             view = self._aimed(shown, self._view, size)
-        begun = time.perf_counter()
+        started = time.perf_counter()
         picture = render(shown, view, size)
         captured_at = max(
             (pane.result.frame.captured_at for pane in picture.panes), default=self._painted_until
         )
         is_new = captured_at > self._painted_until
         self._painted_until = max(captured_at, self._painted_until)
-        seconds = time.perf_counter() - begun
+        seconds = time.perf_counter() - started
         if not self._stopping:
             self._on_painted(Painted(picture, shown, view, captured_at, seconds, is_new))
 

@@ -1,4 +1,4 @@
-"""Brings together what two models made of the same frame, whichever is first."""
+"""Pair the results of two models on the same frame."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from livefan.core.agreement import disagree, pair_faces
 from livefan.live.heatmaps import FaceHeatmaps
 from livefan.live.result import Pair, Result
 
-_REMEMBERED = 256
-"""Results that wait for the other model's: of eight seconds, at 30 frames a second."""
-_EXPLAINED = 16
-"""Results whose heatmaps, which are large, are kept that long."""
-_NO_PICTURE = np.empty((0, 0, 3), np.uint8)
+_MAX_WAITING = 256
+"""Number of results that wait for the other model: eight seconds at 30 frames a second."""
+_MAX_HEATMAPS = 16
+"""Number of waiting results whose heatmaps, which are large, are kept."""
+_NO_IMAGE = np.empty((0, 0, 3), np.uint8)
 
 
 class Pairing:
-    """Takes the results of two models, each from its own thread, and hands out pairs of one frame."""
+    """Pairs the results of two models, each added from its own thread."""
 
     def __init__(self) -> None:
         self._waiting: tuple[OrderedDict[tuple[int, int], Result], ...] = (OrderedDict(), OrderedDict())
-        self._explained: deque[tuple[tuple[int, int], tuple[FaceHeatmaps, ...]]] = deque(maxlen=_EXPLAINED)
+        self._heatmaps: deque[tuple[tuple[int, int], tuple[FaceHeatmaps, ...]]] = deque(maxlen=_MAX_HEATMAPS)
         self._lock = threading.Lock()
 
     def add(self, side: int, result: Result) -> Pair | None:
-        """Take a result of the first (0) or second (1) model; the pair, if the other's is there."""
+        """Add a result of the first (0) or second (1) model; return the pair if it is complete."""
         key = result.epoch, result.frame.index
         with self._lock:
             other = self._waiting[1 - side].get(key)
             waiting = self._waiting[side]
-            waiting[key] = _without_picture(result)
+            waiting[key] = _without_images(result)
             if side == 0 and result.heatmaps:
-                self._explained.append((key, result.heatmaps))
-            heatmaps = next((maps for of, maps in self._explained if of == key), ())
-            while len(waiting) > _REMEMBERED:
+                self._heatmaps.append((key, result.heatmaps))
+            heatmaps = next((maps for of, maps in self._heatmaps if of == key), ())
+            while len(waiting) > _MAX_WAITING:
                 waiting.popitem(last=False)
         if other is None:
             return None
@@ -45,20 +45,20 @@ class Pairing:
         return pair(result, other) if side == 0 else pair(replace(other, heatmaps=heatmaps), result)
 
     def clear(self) -> None:
-        """Forget everything, as when a model was exchanged."""
+        """Forget all results, as after a change of model."""
         with self._lock:
             for waiting in self._waiting:
                 waiting.clear()
-            self._explained.clear()
+            self._heatmaps.clear()
 
 
-def _without_picture(result: Result) -> Result:
-    """Pictures and heatmaps are large, and whoever completes a pair brings the picture along."""
-    return replace(result, frame=replace(result.frame, image=_NO_PICTURE), heatmaps=())
+def _without_images(result: Result) -> Result:
+    """Return a result without its large arrays; the result that completes a pair brings the image."""
+    return replace(result, frame=replace(result.frame, image=_NO_IMAGE), heatmaps=())
 
 
 def pair(first: Result, second: Result) -> Pair:
-    """Two results of one frame, with how far they are apart."""
+    """Return two results of one frame with the distances between their landmarks."""
     if first.scheme != second.scheme:
         return Pair(first, second, ())
     apart = (

@@ -1,4 +1,4 @@
-"""Which threads go first where there are more of them than cores."""
+"""Thread priorities: the window first, then the pictures, then the second model."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import threading
 _LOG = logging.getLogger(__name__)
 
 WORKER_NICENESS = 4
-"""Of what makes pictures: the window's own thread goes first, so that it answers at once."""
-BESIDE_NICENESS = 10
-"""Of the model that another is compared with, which must not slow it."""
+"""Niceness of the threads that make pictures; the window's thread comes first, to answer at once."""
+SECOND_NICENESS = 10
+"""Niceness of the second model, which must not slow the first."""
 
 
-def give_way(niceness: int) -> None:
+def lower_priority(niceness: int) -> None:
     """Lower the priority of this thread, and of the threads that it starts, where the system allows it.
 
     A refusal is logged; the thread then keeps its priority.
 
     Args:
-        niceness: as of POSIX, from 0 to 19, above that of the thread that began this one.
+        niceness: POSIX niceness from 0 to 19, above that of the thread that started this one.
     """
     if sys.platform == "linux":
         try:

@@ -1,4 +1,4 @@
-"""Records a live session: what is seen, or the clean frames with their landmarks as data beside them."""
+"""Record a live session: the picture as shown, or clean frames with their landmarks as data files."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ from livefan.tracking.model_spec import ModelChoice
 
 _LOG = logging.getLogger(__name__)
 
-WAITING = 32
-"""Frames that wait for the encoder at most; while so many do, further ones are left out."""
+MAX_WAITING = 32
+"""Largest number of frames that wait for the encoder; further frames are left out."""
 _CUT_S = 1 / 30
-"""From the last frame before a jump in a recording to the first one after it."""
+"""Seconds between the last frame before a jump in the source and the first frame after it."""
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """What a recording has become.
+    """A finished recording.
 
     Attributes:
         path: the video.
-        n_frames: how many frames it has.
-        seconds: from its first frame to its last.
-        left_out: frames that came while too many waited for the encoder.
+        n_frames: number of its frames.
+        seconds: time from its first frame to its last.
+        left_out: number of frames that came while too many waited for the encoder.
     """
 
     path: Path
@@ -54,17 +54,17 @@ class Recorded:
     left_out: int
 
 
-def data_beside(video: Path) -> tuple[Path, Path]:
-    """Where the landmarks of a recorded video are: the table, and the file that says what is in it."""
+def data_paths(video: Path) -> tuple[Path, Path]:
+    """Return the paths of a recording's landmark table and metadata."""
     return video.with_suffix(".csv"), video.with_suffix(METADATA_SUFFIX)
 
 
 def check_recording(video: Path, *, data: bool, overwrite: bool = False) -> None:
-    """Refuse what cannot be written, or must not be.
+    """Raise a LivefanError if a recording cannot be written, or must not replace a file.
 
     Args:
         video: the recording.
-        data: whether its landmarks are written beside it.
+        data: whether its landmarks are written too.
         overwrite: whether files that exist may be replaced.
 
     Raises:
@@ -73,7 +73,7 @@ def check_recording(video: Path, *, data: bool, overwrite: bool = False) -> None
     if video.suffix.lower() not in VIDEO_SUFFIXES:
         raise LivefanError(f"{video}: end the name in {', '.join(VIDEO_SUFFIXES)} for a recording")
     check_folder(video.parent)
-    for path in (video, *data_beside(video)) if data else (video,):
+    for path in (video, *data_paths(video)) if data else (video,):
         if path.is_dir():
             raise LivefanError(f"{path}: is a folder; name a file for the recording")
         if path.exists() and not overwrite:
@@ -81,19 +81,19 @@ def check_recording(video: Path, *, data: bool, overwrite: bool = False) -> None
 
 
 class Recorder:
-    """Encodes pictures in a thread of its own; whoever adds them never waits.
+    """Encodes pictures in its own thread; :meth:`add` never waits.
 
-    The video is H.264, its frames as far apart in time as they were captured; a jump in the recording that
-    is watched is cut out. With data, ``NAME.csv`` and ``NAME.livefan.json`` beside it are as ``annotate``
-    writes them, a row for each face of each frame of the video. All appear whole, at the end; of a crash the
-    hidden video with ``.partial`` in its name remains, and can be played up to the last seconds.
+    The video is H.264. Its frames keep the time differences of their capture; jumps in the source are cut
+    out. With data, ``NAME.csv`` and ``NAME.livefan.json`` are written as by ``annotate``, with a row for each
+    face of each frame of the video. All files appear complete, at the end. A crash leaves the hidden video
+    with ``.partial`` in its name, which can be played except for its last seconds.
 
     Args:
         path: the video; .mp4, .mov or .mkv.
-        model: what measures the landmarks; None to write no data.
+        model: the model of the landmarks; None to write no data.
         overwrite: whether files that exist may be replaced.
-        on_end: called once, from the thread: with what was recorded, or why nothing can be written; then
-            there are no files.
+        on_end: called once, from the thread, with the finished recording, or with the error that prevents it;
+            then there are no files.
 
     Raises:
         LivefanError: if the files cannot be written.
@@ -111,7 +111,7 @@ class Recorder:
         self._path = path
         self._model = model
         self._on_end = on_end
-        self._waiting: queue.Queue[tuple[Result, np.ndarray] | None] = queue.Queue(WAITING + 1)
+        self._waiting: queue.Queue[tuple[Result, np.ndarray] | None] = queue.Queue(MAX_WAITING + 1)
         self._stopping = False
         self._left_out = 0
         self._n_frames = 0
@@ -124,25 +124,25 @@ class Recorder:
         self._thread.start()
 
     def add(self, result: Result, picture: np.ndarray) -> None:
-        """Take the next frame.
+        """Add the next frame.
 
         Args:
-            result: what is known of it.
-            picture: ``(height, width, 3)`` uint8 BGR, not to be changed afterwards.
+            result: the result of the frame.
+            picture: ``(height, width, 3)`` uint8 BGR; it must not be changed afterwards.
         """
-        if self._waiting.qsize() < WAITING:
+        if self._waiting.qsize() < MAX_WAITING:
             self._waiting.put((result, picture))
         else:
             self._left_out += 1
 
     def stop(self) -> None:
-        """Encode what waits and put the files in their places, in the thread; returns at once."""
+        """Ask the thread to encode the waiting frames and to finish the files; return at once."""
         if not self._stopping:
             self._stopping = True
             self._waiting.put(None)
 
     def join(self, timeout: float | None = None) -> None:
-        """Wait until a recorder that was stopped has finished."""
+        """Wait until a stopped recorder has finished."""
         self._thread.join(timeout)
 
     def _run(self) -> None:
@@ -164,8 +164,8 @@ class Recorder:
         with ExitStack() as files:
             table = None
             if self._model is not None:
-                table_path, header_path = data_beside(self._path)
-                header_file = files.enter_context(atomic_write(header_path))
+                table_path, metadata_path = data_paths(self._path)
+                metadata_file = files.enter_context(atomic_write(metadata_path))
                 table_file = files.enter_context(atomic_write(table_path))
             video = files.enter_context(VideoWriter(self._path, fragmented=True))
             while (entry := self._waiting.get()) is not None:
@@ -174,19 +174,21 @@ class Recorder:
                 video.write(picture, tick / TICKS)
                 if self._model is not None:
                     if table is None:
-                        table = files.enter_context(CsvWriter(table_file, self._header(self._model, result)))
+                        table = files.enter_context(
+                            CsvWriter(table_file, self._metadata(self._model, result))
+                        )
                     table.write([_annotated(result, self._n_frames, tick)])
-                    self._note(result.smoothing)
+                    self._note_strength(result.smoothing)
                 self._n_frames += 1
             if table is not None:
-                table.metadata.write(header_file, n_frames=self._n_frames)
+                table.metadata.write(metadata_file, n_frames=self._n_frames)
 
-    def _note(self, strength: float) -> None:
+    def _note_strength(self, strength: float) -> None:
         strengths = self._smoothing["strengths"]
         if strength not in strengths:
             strengths.append(strength)
 
-    def _header(self, model: ModelChoice, result: Result) -> Metadata:
+    def _metadata(self, model: ModelChoice, result: Result) -> Metadata:
         height, width = result.frame.image.shape[:2]
         return Metadata(
             livefan=__version__,
@@ -204,7 +206,7 @@ class Recorder:
 
 
 class _Clock:
-    """Places in a recorded video, in ticks, each later than the one before."""
+    """Timestamps of a recorded video, in ticks, strictly increasing."""
 
     def __init__(self) -> None:
         self.tick = 0
@@ -212,7 +214,7 @@ class _Clock:
         self._epoch = 0
 
     def at(self, result: Result) -> int:
-        """The place of the next frame."""
+        """Return the timestamp of the next frame."""
         seconds = result.frame.source_time
         if self._seconds is not None:
             passed = seconds - self._seconds if result.epoch == self._epoch else _CUT_S

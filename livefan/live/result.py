@@ -1,4 +1,4 @@
-"""What a live session hands to whoever shows it."""
+"""Results of a live session: of one model on one frame, and pairs of two models."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from livefan.live.heatmaps import FaceHeatmaps
 
 @dataclass(frozen=True)
 class Result:
-    """What one model made of a frame.
+    """Result of one model on one frame.
 
     Attributes:
         frame: its image is the captured one, without any drawing.
         faces: the faces found on it, with landmarks of ``scheme``.
         scheme: the model's landmarks.
-        label: what to call the model.
-        runtime: what ran it, e.g. ``openvino int8``.
+        label: name of the model for display.
+        runtime: runtime and precision, e.g. ``openvino int8``.
         smoothing: strength of the filter on its landmarks, from 0 to 1.
-        waited: seconds from capture until the model began.
-        seconds: how long the model took, from detection to smoothing.
-        finished_at: when it had finished, in seconds of :func:`time.perf_counter`.
-        epoch: rises whenever frames do not follow on each other, as after a jump.
-        heatmaps: of each face, where they were asked for; else empty.
+        waited: seconds from capture until the model started.
+        seconds: time of the model in seconds, from detection to smoothing.
+        finished_at: time of completion, in seconds of :func:`time.perf_counter`.
+        epoch: rises if frames do not follow each other, as after a jump.
+        heatmaps: of each face, if enabled; else empty.
         photographs: names of the photographs that the frame is one of, by the index of their frames; of
             anything else none. A photograph has nothing to do with others, and its faces are numbered from 1.
     """
@@ -48,11 +48,11 @@ class Result:
 
 @dataclass(frozen=True)
 class Pair:
-    """What two models made of the same frame.
+    """Results of two models on the same frame.
 
     Attributes:
-        first, second: the two; the second is the reference.
-        disagreements: one for each face that both found; empty if their landmarks are of two schemes.
+        first, second: the results; the second is the reference.
+        disagreements: one for each face that both found; empty if the landmark schemes differ.
     """
 
     first: Result
@@ -61,12 +61,12 @@ class Pair:
 
     @property
     def frame(self) -> Frame:
-        """The frame that both saw."""
+        """The frame that both models processed."""
         return self.first.frame
 
     @property
     def apart(self) -> Disagreement | None:
-        """How far the two are apart on this frame, mean over the faces that both found; None without any."""
+        """Distance of each landmark, mean over the faces that both models found; None without any."""
         if not self.disagreements:
             return None
         points = np.mean([each.points for each in self.disagreements], axis=0)

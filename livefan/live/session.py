@@ -18,7 +18,7 @@ from livefan.io.images import ImageSource
 from livefan.io.open import display_name, open_source
 from livefan.live.advice import Advice
 from livefan.live.pairing import Pairing
-from livefan.live.priority import WORKER_NICENESS, give_way
+from livefan.live.priority import WORKER_NICENESS, lower_priority
 from livefan.live.result import Pair, Result
 from livefan.live.worker import BackgroundWorker, Model
 from livefan.tracking.kalman import DEFAULT_STRENGTH
@@ -241,7 +241,7 @@ class LiveSession:
     def _run(self) -> None:
         error: str | None = None
         try:
-            give_way(WORKER_NICENESS)
+            lower_priority(WORKER_NICENESS)
             self._work()
             error = self._defect
         except LivefanError as failure:

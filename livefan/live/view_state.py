@@ -1,4 +1,4 @@
-"""live.view_state."""
+"""View of a live session: layout, overlay, zoom and selected landmark."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LARGEST_ZOOM = 40.0
 
 
 class Layout(StrEnum):
-    """How two models are shown; with one model it is always ``SINGLE``."""
+    """Arrangement of two models in the picture; always ``SINGLE`` with one model."""
 
     SINGLE = "single"
     SIDE_BY_SIDE = "side-by-side"
@@ -22,7 +22,7 @@ class Layout(StrEnum):
 
 @dataclass(frozen=True)
 class Spot:
-    """A landmark of a face, as pointed at."""
+    """The selected landmark of a face."""
 
     track_id: int
     point: int
@@ -30,21 +30,21 @@ class Spot:
 
 @dataclass(frozen=True)
 class View:
-    """How to look at a session.
+    """View of a session.
 
     Attributes:
         layout: see :class:`Layout`.
-        style: what is drawn of each face.
-        overlay: whether anything is drawn at all.
-        mirror: left and right changed, as in a mirror; what is written stays readable.
-        wipe: where the first model ends and the second begins, as a share of the width.
-        zoom: magnification over what fits the pane, from 1.
-        centre: what is at the centre of the pane, as shares of the image's width and height.
-        close_up: follow a face and show it large, whatever ``zoom`` and ``centre`` are; see
+        style: parts and colours of the overlay.
+        overlay: whether faces are drawn.
+        mirror: whether the image is mirrored; text stays readable.
+        wipe: boundary between the first and the second model, as a share of the width.
+        zoom: magnification of the image that fits the pane, from 1.
+        centre: image position at the centre of the pane, as shares of the image's width and height.
+        close_up: follow a face and show it large; ``zoom`` and ``centre`` are ignored; see
             :class:`livefan.live.close_up.CloseUp`.
-        heatmaps: draw the heatmaps that a result carries.
-        spot: draw the heatmap of this landmark alone, and its number.
-        letters: how large letters are, over the usual, as on a screen of high resolution.
+        heatmaps: whether the heatmaps of a result are drawn.
+        spot: selected landmark; its number, and of the heatmaps its own, are drawn.
+        letters: factor of the size of letters, for screens of high resolution.
     """
 
     layout: Layout = Layout.SINGLE

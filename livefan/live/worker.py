@@ -12,7 +12,7 @@ from livefan.core.errors import LivefanError
 from livefan.core.frame import Face, Frame
 from livefan.core.rates import RateMeter
 from livefan.live.heatmaps import HeatmapProbe
-from livefan.live.priority import BESIDE_NICENESS, give_way
+from livefan.live.priority import SECOND_NICENESS, lower_priority
 from livefan.live.result import Result
 from livefan.tracking.kalman import DEFAULT_STRENGTH
 from livefan.tracking.model_spec import ModelChoice
@@ -185,7 +185,7 @@ class BackgroundWorker:
 
     def _run(self) -> None:
         try:
-            give_way(BESIDE_NICENESS)
+            lower_priority(SECOND_NICENESS)
             while (taken := self._take()) is not None:
                 result = self.model.process(*taken)
                 if not self._stopping:

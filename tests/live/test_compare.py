@@ -1,3 +1,5 @@
+"""Comparison of two models: video, report, numbers and errors."""
+
 import json
 from pathlib import Path
 
@@ -11,7 +13,8 @@ from livefan.core.landmarks import IBUG_68
 from livefan.core.resources import bundled_clip
 from livefan.io.open import open_source
 from livefan.io.pts_file import write_pts
-from livefan.live.compare import Truth, compare
+from livefan.live.compare import compare
+from livefan.live.ground_truth import GroundTruth
 from livefan.live.view_state import Layout
 from livefan.networks.checkpoint import WeightsInfo, save_weights
 from livefan.networks.mobilefan import MobileFAN
@@ -20,7 +23,7 @@ from livefan.tracking.model_spec import ModelChoice
 
 @pytest.fixture(scope="module")
 def frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Eight frames of the bundled clip as images."""
+    """A folder with eight frames of the bundled clip."""
     folder = tmp_path_factory.mktemp("frames")
     with open_source(bundled_clip()) as source:
         for frame, _ in zip(source, range(8), strict=False):
@@ -29,10 +32,10 @@ def frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def done(frames: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model compared with itself, smoothed with raw, and the raw one's landmarks as the truth."""
-    output = tmp_path_factory.mktemp("compared")
-    truth = output / "truth"
+def output(frames: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Results of a smoothed model compared with the raw one, whose landmarks are the ground truth."""
+    folder = tmp_path_factory.mktemp("compared")
+    truth = folder / "truth"
     truth.mkdir()
     pipeline = ModelChoice.parse("mobilefan-300w@torch,float32,raw").pipeline()
     with open_source(frames) as source:
@@ -40,12 +43,12 @@ def done(frames: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             (face,) = pipeline.process(frame)
             write_pts(truth / f"shot_{frame.index}.PTS", face.points_px)
     smoothed, raw = (ModelChoice.parse(f"mobilefan-300w@torch,float32{word}") for word in ("", ",raw"))
-    compare(smoothed, raw, frames, output / "out", truth=truth, sequence=True, quiet=True)
-    return output / "out"
+    compare(smoothed, raw, frames, folder / "out", truth=truth, sequence=True, quiet=True)
+    return folder / "out"
 
 
-def test_the_numbers_tell_what_the_models_did(done: Path):
-    numbers = json.loads((done / "report.json").read_text())
+def test_numbers_of_disagreement_error_and_jitter(output: Path):
+    numbers = json.loads((output / "report.json").read_text())
     assert numbers["n_frames"] == len(numbers["over_time"]) == 8
     smoothed, raw = numbers["models"]
     assert numbers["over_time"][0]["overall"] == 0  # the first frame is not smoothed
@@ -56,10 +59,8 @@ def test_the_numbers_tell_what_the_models_did(done: Path):
     assert set(numbers["disagreement"]["by_region"]) == {"jaw", "brows", "nose", "eyes", "mouth"}
 
 
-def test_images_that_have_nothing_to_do_with_each_other_are_taken_one_by_one(
-    frames: Path, photo: np.ndarray, tmp_path: Path
-):
-    """A face elsewhere than on the picture before, of another size; the truth is what each gives alone."""
+def test_photographs_are_processed_independently(frames: Path, photo: np.ndarray, tmp_path: Path):
+    """Faces differ in place and size; the ground truth is each photograph processed alone."""
     folder, truth = tmp_path / "images", tmp_path / "truth"
     folder.mkdir()
     truth.mkdir()
@@ -79,7 +80,7 @@ def test_images_that_have_nothing_to_do_with_each_other_are_taken_one_by_one(
         assert set(model["against_truth"]["by_region"]) == {"jaw", "brows", "nose", "eyes", "mouth"}
         assert model["jitter"] is None
     with open_source(tmp_path / "out" / "side-by-side.mp4") as video:
-        assert [frame.source_time for frame in video] == [0, 2, 4, 6, 8]  # long enough to be looked at
+        assert [frame.source_time for frame in video] == [0, 2, 4, 6, 8]  # two seconds for each
     page = (tmp_path / "out" / "report.html").read_text()
     assert "face3: " in page
     assert "5 photographs" in page
@@ -87,7 +88,7 @@ def test_images_that_have_nothing_to_do_with_each_other_are_taken_one_by_one(
     assert "jitter in %" not in page
 
 
-def test_an_image_that_cannot_be_read_is_told_of_and_the_others_keep_their_names(
+def test_unreadable_image_gives_a_warning_and_the_others_keep_their_names(
     frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     folder = tmp_path / "images"
@@ -104,16 +105,16 @@ def test_an_image_that_cannot_be_read_is_told_of_and_the_others_keep_their_names
     assert capsys.readouterr().err == f"{warning}\n"
 
 
-def test_the_report_is_one_file_that_needs_no_other(done: Path):
-    page = (done / "report.html").read_text()
+def test_report_is_one_file_without_links_to_others(output: Path):
+    page = (output / "report.html").read_text()
     assert page.count("data:image/jpeg;base64,") >= 1
     assert page.count("<svg") == 3
     for outside in ('src="http', 'href="http', "<script", "<link"):
         assert outside not in page
 
 
-def test_the_video_shows_both_side_by_side(done: Path):
-    with open_source(done / "side-by-side.mp4") as source:
+def test_video_shows_both_models_side_by_side(output: Path):
+    with open_source(output / "side-by-side.mp4") as source:
         shown = list(source)
     assert len(shown) == 8
     assert source.size == (2 * 640 + 4, 360)
@@ -121,22 +122,24 @@ def test_the_video_shows_both_side_by_side(done: Path):
     assert 0.5 < np.abs(left.astype(int) - right).mean() < 20  # the same picture in two colours
 
 
-def test_truth_of_frames_and_of_images_with_several_faces(tmp_path: Path):
+def test_ground_truth_of_frames_and_of_images_with_several_faces(tmp_path: Path):
     points = np.arange(136.0).reshape(68, 2)
     for name in ("one", "two_0", "two_1", "frame_000012_face_1", "twofold_9"):
         write_pts(tmp_path / f"{name}.pts", points)
     (tmp_path / "frame_000013.pts").write_text("version: 1\nn_points: 0\n{\n}\n")
-    truth = Truth(tmp_path, IBUG_68)
-    counts = {name: len(truth.of(name)) for name in ("one", "two", "frame_000012", "frame_000013", "none")}
+    truth = GroundTruth(tmp_path, IBUG_68)
+    counts = {
+        name: len(truth.points_of(name)) for name in ("one", "two", "frame_000012", "frame_000013", "none")
+    }
     assert counts == {"one": 1, "two": 2, "frame_000012": 1, "frame_000013": 0, "none": 0}
-    assert np.allclose(truth.of("one")[0], points, atol=1e-3)
+    assert np.allclose(truth.points_of("one")[0], points, atol=1e-3)
 
 
 @pytest.mark.parametrize(
     ("words", "runtime", "smoothing"),
     [("", None, 0.5), ("@torch,float32", "torch", 0.5), ("@torch,float32,raw", "torch", 0.0)],
 )
-def test_a_model_can_be_named_with_runtime_and_raw(words: str, runtime: str | None, smoothing: float):
+def test_model_spec_with_runtime_and_raw(words: str, runtime: str | None, smoothing: float):
     model = ModelChoice.parse(f"mobilefan-300w{words}" if words else "mobilefan-300w@torch")
     assert model.n_parameters == 2_116_164 + 88_520  # network and refiner
     assert model.label.startswith("mobilefan-300w")
@@ -150,7 +153,7 @@ def test_a_model_can_be_named_with_runtime_and_raw(words: str, runtime: str | No
 
 @pytest.mark.parametrize("place", ["me@home/x.safetensors", "x@2.safetensors", "me@home/x@raw"])
 @pytest.mark.parametrize("words", ["", "@torch", "@openvino,int8,raw"])
-def test_an_at_sign_within_a_path_is_part_of_it(tmp_path: Path, place: str, words: str):
+def test_at_sign_in_a_path_belongs_to_the_path(tmp_path: Path, place: str, words: str):
     path = tmp_path / place
     path.parent.mkdir(exist_ok=True)
     path.touch()
@@ -160,12 +163,12 @@ def test_an_at_sign_within_a_path_is_part_of_it(tmp_path: Path, place: str, word
     assert ModelChoice.parse(model.spec) == model
 
 
-def test_so_it_is_in_the_path_of_a_file_that_is_not_there(tmp_path: Path):
+def test_at_sign_in_the_path_of_an_absent_file_belongs_to_the_path(tmp_path: Path):
     path = f"{tmp_path}/me@home/x.safetensors"
     assert ModelChoice.parse(path).weights == path
 
 
-def test_what_cannot_be_compared_is_one_line(
+def test_unusable_arguments_give_a_one_line_error(
     frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     save_weights(tmp_path / "wflw.safetensors", MobileFAN(98, 0.5), WeightsInfo("wflw-98", 0.5))
@@ -173,7 +176,7 @@ def test_what_cannot_be_compared_is_one_line(
     (tmp_path / "empty").mkdir()
     (tmp_path / "others").mkdir()
     write_pts(tmp_path / "others/else.pts", np.zeros((68, 2)))
-    for arguments, said in (
+    for arguments, message in (
         (["mobilefan-300w@torch", "mobilefan-300w@fast", "-o", str(tmp_path / "o")], "'fast' after the @"),
         (["mobilefan-300w@torch", "missing", "-o", str(tmp_path / "o")], "missing"),
         (
@@ -192,12 +195,12 @@ def test_what_cannot_be_compared_is_one_line(
     ):
         assert main(["compare", *arguments, "--source", str(frames), "--quiet"]) == 2
         error = capsys.readouterr().err
-        assert said in error
+        assert message in error
         assert len(error.strip().splitlines()) == 1
         assert not (tmp_path / "o").exists()
 
 
-def test_a_source_without_faces_has_nothing_to_compare(tmp_path: Path):
+def test_source_without_faces_is_an_error(tmp_path: Path):
     cv2.imwrite(str(tmp_path / "grey.png"), np.full((200, 200, 3), 127, np.uint8))
     model = ModelChoice.parse("mobilefan-300w@torch")
     with pytest.raises(LivefanError, match="no face in common"):
@@ -206,7 +209,7 @@ def test_a_source_without_faces_has_nothing_to_compare(tmp_path: Path):
 
 
 @pytest.mark.parametrize("layout", [Layout.OVERLAID, Layout.WIPE, Layout.DIFFERENCE])
-def test_the_video_may_have_another_layout(frames: Path, tmp_path: Path, layout: Layout):
+def test_layout_of_the_video(frames: Path, tmp_path: Path, layout: Layout):
     smoothed, raw = (ModelChoice.parse(f"mobilefan-300w@torch,float32{word}") for word in ("", ",raw"))
     compare(smoothed, raw, sorted(frames.iterdir())[0], tmp_path, layout=layout, quiet=True)
     with open_source(tmp_path / f"{layout}.mp4") as source:

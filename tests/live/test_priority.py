@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from livefan.live.priority import give_way
+from livefan.live.priority import lower_priority
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="priorities of threads exist on Linux only")
@@ -16,5 +16,5 @@ def test_refused_priority_is_logged(monkeypatch: pytest.MonkeyPatch, caplog: pyt
 
     monkeypatch.setattr(os, "setpriority", refuse)
     with caplog.at_level(logging.WARNING):
-        give_way(4)
+        lower_priority(4)
     assert "not permitted" in caplog.text

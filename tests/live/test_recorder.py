@@ -1,4 +1,4 @@
-"""Recording a live session: the video, its times, and the data beside it."""
+"""Recorder: the video, its timestamps, and its data files."""
 
 import errno
 import threading
@@ -29,24 +29,25 @@ def result_of(image: np.ndarray, index: int, seconds: float, epoch: int = 0, fac
 
 
 class Ends:
-    """Keeps what a recorder said at its end."""
+    """Keeps the arguments of ``on_end``."""
 
     def __init__(self) -> None:
-        self.said: list[Recorded | LivefanError] = []
+        self.values: list[Recorded | LivefanError] = []
 
     def __call__(self, end: Recorded | LivefanError) -> None:
-        self.said.append(end)
+        self.values.append(end)
 
 
 def record(path: Path, results: list[Result], model: ModelChoice | None = None) -> Recorded | LivefanError:
     ends = Ends()
     recorder = Recorder(path, model=model, on_end=ends)
     for result in results:
-        wait_for(lambda: recorder._waiting.qsize() < recording.WAITING)
+        # Otherwise a slow encoder would drop frames; the queue has no public length.
+        wait_for(lambda: recorder._waiting.qsize() < recording.MAX_WAITING)
         recorder.add(result, result.frame.image)
     recorder.stop()
     recorder.join(60)
-    (end,) = ends.said
+    (end,) = ends.values
     return end
 
 
@@ -69,7 +70,7 @@ def test_every_frame_is_in_the_video_at_its_own_time(tmp_path: Path, photo: np.n
     assert list(tmp_path.iterdir()) == [tmp_path / "a.mp4"]
 
 
-def test_a_jump_in_what_is_watched_is_cut_out(tmp_path: Path, photo: np.ndarray):
+def test_jump_in_the_source_is_cut_out(tmp_path: Path, photo: np.ndarray):
     places = [(0, 10.0), (0, 10.04), (1, 2.0), (1, 2.04), (2, 50.0)]
     record(tmp_path / "a.mkv", [result_of(photo, n, at, epoch) for n, (epoch, at) in enumerate(places)])
     _, seen_at = read_pictures(tmp_path / "a.mkv")
@@ -77,9 +78,7 @@ def test_a_jump_in_what_is_watched_is_cut_out(tmp_path: Path, photo: np.ndarray)
     assert [float(at) for at in seen_at] == pytest.approx([0, 0.04, cut, cut + 0.04, 2 * cut], abs=2e-3)
 
 
-def test_the_data_is_read_as_an_annotation_and_belongs_to_the_video(
-    tmp_path: Path, photo: np.ndarray, pipeline: Pipeline
-):
+def test_data_files_are_an_annotation_of_the_video(tmp_path: Path, photo: np.ndarray, pipeline: Pipeline):
     images = [photo, moved(photo, 6), np.zeros_like(photo), photo]
     results = []
     for n, image in enumerate(images):
@@ -107,7 +106,7 @@ def test_the_data_is_read_as_an_annotation_and_belongs_to_the_video(
     ]
 
 
-def test_more_frames_than_can_be_encoded_are_counted_and_nobody_waits(
+def test_frames_beyond_the_queue_are_dropped_and_counted(
     tmp_path: Path, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ):
     go_on = threading.Event()
@@ -116,18 +115,18 @@ def test_more_frames_than_can_be_encoded_are_counted_and_nobody_waits(
     ends = Ends()
     recorder = Recorder(tmp_path / "a.mp4", on_end=ends)
     recorder.add(result_of(photo, 0, 0.0), photo)
-    wait_for(lambda: recorder._waiting.qsize() == 0)
-    for n in range(1, recording.WAITING + 8):
+    wait_for(lambda: recorder._waiting.qsize() == 0)  # the encoder has the first frame
+    for n in range(1, recording.MAX_WAITING + 8):
         recorder.add(result_of(photo, n, n * 0.04), photo)
     recorder.stop()
     go_on.set()
     recorder.join(60)
-    (end,) = ends.said
+    (end,) = ends.values
     assert isinstance(end, Recorded)
-    assert (end.n_frames, end.left_out) == (recording.WAITING + 1, 7)
+    assert (end.n_frames, end.left_out) == (recording.MAX_WAITING + 1, 7)
 
 
-def test_a_full_disk_is_one_line_and_leaves_nothing(
+def test_full_disk_gives_a_one_line_error_and_leaves_no_file(
     tmp_path: Path, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ):
     write = VideoWriter.write
@@ -159,20 +158,20 @@ def test_unexpected_exception_ends_the_recording_with_an_error(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_nothing_recorded_is_said(tmp_path: Path):
+def test_recording_without_frames_is_an_error(tmp_path: Path):
     end = record(tmp_path / "a.mp4", [])
     assert isinstance(end, LivefanError)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["a.avi", "a.png", "a", "none/a.mp4", "folder.mp4"])
-def test_what_cannot_be_written_is_refused_at_once(tmp_path: Path, name: str):
+def test_unwritable_path_is_an_error_at_the_start(tmp_path: Path, name: str):
     (tmp_path / "folder.mp4").mkdir()
     with pytest.raises(LivefanError, match=str(tmp_path)):
         Recorder(tmp_path / name, overwrite=True)
 
 
-def test_what_exists_is_not_replaced_unasked(tmp_path: Path, photo: np.ndarray):
+def test_existing_files_are_replaced_only_with_overwrite(tmp_path: Path, photo: np.ndarray):
     (tmp_path / "a.csv").write_text("mine")
     with pytest.raises(LivefanError, match=r"a\.csv: exists already"):
         Recorder(tmp_path / "a.mp4", model=ModelChoice())
@@ -183,7 +182,7 @@ def test_what_exists_is_not_replaced_unasked(tmp_path: Path, photo: np.ndarray):
     assert (tmp_path / "a.csv").read_text() != "mine"
 
 
-def test_what_is_seen_has_no_data_and_leaves_that_of_others_alone(tmp_path: Path, photo: np.ndarray):
+def test_recording_without_data_leaves_existing_data_files_alone(tmp_path: Path, photo: np.ndarray):
     data = [tmp_path / "a.csv", tmp_path / "a.livefan.json"]
     for path in data:
         path.write_text("mine")
@@ -193,8 +192,8 @@ def test_what_is_seen_has_no_data_and_leaves_that_of_others_alone(tmp_path: Path
         Recorder(tmp_path / "a.mp4")
 
 
-def test_a_video_that_was_never_finished_can_be_played(tmp_path: Path, photo: np.ndarray):
-    """What a crash leaves: everything but the last group of pictures."""
+def test_unfinished_video_can_be_played(tmp_path: Path, photo: np.ndarray):
+    """A crash loses the last group of pictures only."""
     writer = VideoWriter(tmp_path / "a.mp4", fragmented=True)
     with pytest.raises(KeyboardInterrupt), writer:  # noqa: PT012
         for n in range(600):

@@ -1,4 +1,4 @@
-"""How one or two models are drawn, and how a place under the mouse is found again in the image."""
+"""Rendering of one or two models: panes, layouts, labels and heatmaps."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +16,10 @@ from livefan.core.landmarks import COFW_29, IBUG_68
 from livefan.drawing.faces import OverlayStyle
 from livefan.drawing.text import size_of, write
 from livefan.live.heatmaps import HeatmapProbe
+from livefan.live.labels import heat
 from livefan.live.pairing import Pairing, pair
-from livefan.live.render import Shown, frame_to_pane, heat, natural_size, render
+from livefan.live.pane import frame_to_pane
+from livefan.live.render import Shown, natural_size, render
 from livefan.live.result import Result
 from livefan.live.view_state import Layout, Spot, View
 from livefan.networks.checkpoint import Weights, load_weights, save_weights
@@ -27,7 +29,9 @@ from livefan.networks.mobilefan import normalise
 PLAIN = OverlayStyle(ids=False, boxes=False)
 
 
-def seen(image: np.ndarray, faces: list[Face], index: int = 0, epoch: int = 0, label: str = "a") -> Result:
+def result_of(
+    image: np.ndarray, faces: list[Face], index: int = 0, epoch: int = 0, label: str = "a"
+) -> Result:
     frame = Frame(image, index, captured_at=10.0 + index, source_time=index / 25)
     return Result(
         frame,
@@ -49,7 +53,7 @@ def moved(face: Face, by: float) -> Face:
 
 @pytest.fixture
 def shown(photo: np.ndarray, face: Face) -> Shown:
-    first, second = seen(photo, [moved(face, 6.0)], label="one"), seen(photo, [face], label="two")
+    first, second = result_of(photo, [moved(face, 6.0)], label="one"), result_of(photo, [face], label="two")
     return Shown(first, pair(first, second))
 
 
@@ -63,7 +67,7 @@ def shown(photo: np.ndarray, face: Face) -> Shown:
         centre=st.tuples(st.floats(0, 1), st.floats(0, 1)),
     ),
 )
-def test_a_pane_is_filled_or_the_image_centred_in_it(width: int, height: int, view: View):
+def test_image_fills_the_pane_or_is_centred(width: int, height: int, view: View):
     pane_width, pane_height = 640, 480
     matrix = frame_to_pane((height, width, 3), view, pane_width, pane_height)
     corners = np.array([[-0.5, -0.5], [width - 0.5, height - 0.5]]) @ matrix[:, :2].T + matrix[:, 2] + 0.5
@@ -78,7 +82,7 @@ def test_a_pane_is_filled_or_the_image_centred_in_it(width: int, height: int, vi
 
 @pytest.mark.parametrize("mirror", [False, True])
 @pytest.mark.parametrize(("zoom", "centre"), [(1.0, (0.5, 0.5)), (5.0, (0.6, 0.4))])
-def test_a_landmark_is_found_where_it_is_drawn(
+def test_landmark_is_found_at_its_place_in_the_picture(
     shown: Shown, face: Face, mirror: bool, zoom: float, centre: tuple[float, float]
 ):
     picture = render(shown, View(mirror=mirror, zoom=zoom, centre=centre), (901, 603))
@@ -90,22 +94,22 @@ def test_a_landmark_is_found_where_it_is_drawn(
     assert pane.spot_at(-300.0, -300.0) is None
 
 
-def test_a_picture_at_its_own_size_is_the_frame_itself(shown: Shown, photo: np.ndarray):
+def test_picture_at_natural_size_equals_the_frame(shown: Shown, photo: np.ndarray):
     view = View(overlay=False)
     assert np.array_equal(render(shown, view, natural_size(shown, view.layout)).image, photo)
     mirrored = render(shown, replace(view, mirror=True), natural_size(shown, view.layout)).image
     assert np.abs(mirrored.astype(int) - photo[:, ::-1]).max() <= 1
 
 
-def test_a_large_frame_is_averaged_not_sampled():
+def test_large_frame_is_averaged():
     stripes = np.zeros((1200, 1600, 3), np.uint8)
     stripes[:, ::2] = 255
-    picture = render(Shown(seen(stripes, [])), View(), (400, 300)).image
+    picture = render(Shown(result_of(stripes, [])), View(), (400, 300)).image
     assert picture.min() >= 120
     assert picture.max() <= 135
 
 
-def test_side_by_side_each_pane_has_its_own_model(shown: Shown):
+def test_side_by_side_has_one_pane_for_each_model(shown: Shown):
     picture = render(shown, View(layout=Layout.SIDE_BY_SIDE), (900, 300))
     assert picture.layout is Layout.SIDE_BY_SIDE
     assert [pane.result.label for pane in picture.panes] == ["one", "two"]
@@ -115,7 +119,7 @@ def test_side_by_side_each_pane_has_its_own_model(shown: Shown):
 
 @pytest.mark.parametrize("layout", [Layout.SIDE_BY_SIDE, Layout.OVERLAID, Layout.WIPE, Layout.DIFFERENCE])
 @pytest.mark.parametrize("width", [200, 390, 900])
-def test_names_of_models_are_not_written_over_each_other(
+def test_labels_of_models_do_not_overlap(
     photo: np.ndarray, face: Face, layout: Layout, width: int, monkeypatch: pytest.MonkeyPatch
 ):
     written: dict[str, tuple[int, int]] = {}
@@ -124,9 +128,9 @@ def test_names_of_models_are_not_written_over_each_other(
         written[text] = place
         write(canvas, text, place, *how, **more)
 
-    monkeypatch.setattr("livefan.live.render.write", note)
+    monkeypatch.setattr("livefan.live.labels.write", note)
     first, second = (
-        seen(photo, [face], label=f"mobilefan-{name}-300w@openvino") for name in ("half", "full")
+        result_of(photo, [face], label=f"mobilefan-{name}-300w@openvino") for name in ("half", "full")
     )
     render(Shown(first, pair(first, second)), View(layout=layout), (width, 300))
     (x, y), (other_x, other_y) = (
@@ -137,7 +141,7 @@ def test_names_of_models_are_not_written_over_each_other(
     assert abs(y - other_y) >= letters or other_x > x + size_of(f"{first.label}  10 ms", letters)[0]
 
 
-def test_a_wipe_shows_one_model_left_of_it_and_the_other_right(shown: Shown):
+def test_wipe_shows_one_model_on_each_side(shown: Shown):
     def pictures(wipe: float) -> np.ndarray:
         return render(shown, View(layout=Layout.WIPE, wipe=wipe, style=PLAIN), (640, 360)).image[40:-30]
 
@@ -147,10 +151,10 @@ def test_a_wipe_shows_one_model_left_of_it_and_the_other_right(shown: Shown):
     assert not np.array_equal(first[:, 330:630], second[:, 330:630])
 
 
-def test_the_difference_is_red_where_models_are_far_apart(shown: Shown, photo: np.ndarray, face: Face):
+def test_difference_is_red_where_models_are_far_apart(shown: Shown, photo: np.ndarray, face: Face):
     def redness(by: float) -> int:
-        first = seen(photo, [moved(face, by)])
-        second = seen(photo, [face])
+        first = result_of(photo, [moved(face, by)])
+        second = result_of(photo, [face])
         view = View(layout=Layout.DIFFERENCE, style=PLAIN)
         image = render(Shown(first, pair(first, second)), view, (640, 360)).image.astype(int)
         image = image[40:-30]  # without the labels
@@ -163,7 +167,7 @@ def test_the_difference_is_red_where_models_are_far_apart(shown: Shown, photo: n
 def test_arrows_and_distances_belong_to_the_same_pair_of_faces(
     photo: np.ndarray, face: Face, monkeypatch: pytest.MonkeyPatch
 ):
-    """The face that overlaps most counts, not a small one whose centre is nearer."""
+    """The face with the largest overlap is paired, not a small one whose centre is nearer."""
     middle = (face.box_px[:2] + face.box_px[2:]) / 2
     near = replace(
         face,
@@ -174,7 +178,7 @@ def test_arrows_and_distances_belong_to_the_same_pair_of_faces(
     overlapping = moved(face, 12.0)
     starts: list[np.ndarray] = []
     monkeypatch.setattr("livefan.live.render.draw_arrows", lambda canvas, start, *rest: starts.append(start))
-    first, second = seen(photo, [face]), seen(photo, [near, overlapping])
+    first, second = result_of(photo, [face]), result_of(photo, [near, overlapping])
     view = View(layout=Layout.DIFFERENCE)
     picture = render(Shown(first, pair(first, second)), view, (640, 360))
     matrix = picture.panes[0].matrix
@@ -182,8 +186,8 @@ def test_arrows_and_distances_belong_to_the_same_pair_of_faces(
     assert np.allclose(start, overlapping.points_px @ matrix[:, :2].T + matrix[:, 2])
 
 
-def test_without_a_second_model_every_layout_shows_the_first(photo: np.ndarray, face: Face):
-    alone = Shown(seen(photo, [face]))
+def test_every_layout_shows_the_first_model_without_a_pair(photo: np.ndarray, face: Face):
+    alone = Shown(result_of(photo, [face]))
     expected = render(alone, View(), (640, 360)).image
     for layout in Layout:
         picture = render(alone, View(layout=layout), (640, 360))
@@ -191,7 +195,7 @@ def test_without_a_second_model_every_layout_shows_the_first(photo: np.ndarray, 
         assert np.array_equal(picture.image, expected)
 
 
-def test_nothing_to_show_is_black():
+def test_picture_without_result_is_black():
     picture = render(Shown(), View(layout=Layout.WIPE), (0, -3))
     assert picture.image.shape == (1, 1, 3)
     assert not picture.image.any()
@@ -208,7 +212,7 @@ def test_heatmaps_lie_on_their_landmarks(photo: np.ndarray, face: Face):
     cell_px = maps.crop.side_px / side
     assert np.median(np.linalg.norm(peaks_px - face.points_px, axis=1)) < cell_px
     dark = np.zeros_like(photo)
-    result = replace(seen(dark, [face]), heatmaps=heatmaps)
+    result = replace(result_of(dark, [face]), heatmaps=heatmaps)
     spot = View(overlay=False, spot=Spot(face.track_id, 30))
     every = render(Shown(result), View(overlay=False, heatmaps=True), (640, 360)).image.max(axis=2)
     one = render(Shown(result), replace(spot, heatmaps=True), (640, 360)).image.max(axis=2)
@@ -219,7 +223,7 @@ def test_heatmaps_lie_on_their_landmarks(photo: np.ndarray, face: Face):
 
 
 @pytest.mark.parametrize("name", ["mobilefan-300w", "teacher-300w"])
-def test_heatmaps_are_those_of_the_network_as_torch_has_it(photo: np.ndarray, face: Face, name: str):
+def test_heatmaps_equal_those_of_torch(photo: np.ndarray, face: Face, name: str):
     weights = load_weights(name)
     (maps,) = HeatmapProbe(read_weight_file(name)).heatmaps(photo, [face])
     crop = upright_crop(face.points_px, IBUG_68).sized(weights.info.input_size)
@@ -230,7 +234,7 @@ def test_heatmaps_are_those_of_the_network_as_torch_has_it(photo: np.ndarray, fa
     assert np.abs(maps.maps - expected).max() < 1e-4
 
 
-def test_heatmaps_that_are_values_are_shown_as_they_are(
+def test_heatmaps_of_the_argmax_decoder_are_not_scaled(
     photo: np.ndarray, face: Face, weights: Weights, tmp_path: Path
 ):
     path = tmp_path / "values.safetensors"
@@ -242,9 +246,9 @@ def test_heatmaps_that_are_values_are_shown_as_they_are(
     assert np.abs(maps.maps - values.clip(0, 1)).max() < 1e-3
 
 
-def test_results_of_one_frame_are_paired_whoever_is_first(photo: np.ndarray, face: Face):
+def test_results_of_one_frame_are_paired_in_any_order(photo: np.ndarray, face: Face):
     pairing = Pairing()
-    near, far = seen(photo, [moved(face, 1.0)], 3), seen(photo, [face], 3)
+    near, far = result_of(photo, [moved(face, 1.0)], 3), result_of(photo, [face], 3)
     assert pairing.add(0, near) is None
     paired = pairing.add(1, far)
     assert paired is not None
@@ -259,9 +263,9 @@ def test_results_of_one_frame_are_paired_whoever_is_first(photo: np.ndarray, fac
     assert other.disagreements[0].overall == pytest.approx(paired.disagreements[0].overall)
 
 
-def test_a_pair_has_the_heatmaps_of_the_first_model_whoever_is_first(photo: np.ndarray, face: Face):
+def test_pair_has_the_heatmaps_of_the_first_model_in_any_order(photo: np.ndarray, face: Face):
     heatmaps = HeatmapProbe(read_weight_file()).heatmaps(photo, [face])
-    explained, plain = replace(seen(photo, [face], 3), heatmaps=heatmaps), seen(photo, [face], 3)
+    explained, plain = replace(result_of(photo, [face], 3), heatmaps=heatmaps), result_of(photo, [face], 3)
     for order in ((0, 1), (1, 0)):
         pairing = Pairing()
         for side in order:
@@ -272,13 +276,13 @@ def test_a_pair_has_the_heatmaps_of_the_first_model_whoever_is_first(photo: np.n
     again = Pairing()
     again.add(0, explained)
     for index in range(4, 40):
-        again.add(0, replace(seen(photo, [face], index), heatmaps=heatmaps))
+        again.add(0, replace(result_of(photo, [face], index), heatmaps=heatmaps))
     late = again.add(1, plain)
     assert late is not None
     assert late.first.heatmaps == ()  # they are large, and not kept for long
 
 
-def test_the_difference_says_what_its_colours_mean(shown: Shown):
+def test_difference_has_a_legend_of_its_colours(shown: Shown):
     def lower_right(layout: Layout) -> np.ndarray:
         view = View(layout=layout, overlay=False, style=PLAIN)
         return render(shown, view, (900, 600)).image[-30:, -200:].astype(int)
@@ -297,9 +301,9 @@ def test_the_difference_says_what_its_colours_mean(shown: Shown):
     ]
 
 
-def test_letters_are_as_large_as_the_screen_is_fine(photo: np.ndarray, face: Face):
+def test_letters_grow_with_the_resolution_of_the_screen(photo: np.ndarray, face: Face):
     black = np.zeros_like(photo)
-    shown = Shown(seen(black, []), pair(seen(black, [moved(face, 6.0)]), seen(black, [face])))
+    shown = Shown(result_of(black, []), pair(result_of(black, [moved(face, 6.0)]), result_of(black, [face])))
 
     def height(letters: float) -> int:
         """Of what is written at the lower left."""
@@ -310,35 +314,35 @@ def test_letters_are_as_large_as_the_screen_is_fine(photo: np.ndarray, face: Fac
     assert height(2.0) == pytest.approx(2 * height(1.0), abs=2)
 
 
-def test_results_of_other_frames_are_never_paired(photo: np.ndarray, face: Face):
+def test_results_of_different_frames_are_not_paired(photo: np.ndarray, face: Face):
     pairing = Pairing()
-    assert pairing.add(0, seen(photo, [face], index=3, epoch=1)) is None
-    assert pairing.add(1, seen(photo, [face], index=4, epoch=1)) is None
-    assert pairing.add(1, seen(photo, [face], index=3, epoch=2)) is None
+    assert pairing.add(0, result_of(photo, [face], index=3, epoch=1)) is None
+    assert pairing.add(1, result_of(photo, [face], index=4, epoch=1)) is None
+    assert pairing.add(1, result_of(photo, [face], index=3, epoch=2)) is None
     pairing.clear()
-    assert pairing.add(1, seen(photo, [face], index=3, epoch=1)) is None
+    assert pairing.add(1, result_of(photo, [face], index=3, epoch=1)) is None
 
 
-def test_models_with_other_landmarks_are_paired_without_a_distance(photo: np.ndarray, face: Face):
+def test_models_of_different_schemes_are_paired_without_a_distance(photo: np.ndarray, face: Face):
     second = replace(
-        seen(photo, [replace(face, points_px=face.points_px[:29], confidence=face.confidence[:29])]),
+        result_of(photo, [replace(face, points_px=face.points_px[:29], confidence=face.confidence[:29])]),
         scheme=COFW_29,
     )
-    first = seen(photo, [face])
+    first = result_of(photo, [face])
     paired = pair(first, second)
     assert paired.disagreements == ()
     for layout in Layout:
         render(Shown(first, paired), View(layout=layout), (320, 200))
 
 
-def test_of_several_faces_a_frame_tells_the_mean(photo: np.ndarray, face: Face):
+def test_distance_of_a_frame_is_the_mean_over_its_faces(photo: np.ndarray, face: Face):
     other = replace(moved(face, 300.0), track_id=2)
-    both = pair(seen(photo, [moved(face, 3.0), moved(other, 6.0)]), seen(photo, [face, other]))
+    both = pair(result_of(photo, [moved(face, 3.0), moved(other, 6.0)]), result_of(photo, [face, other]))
     assert both.apart is not None
     overall = [each.overall for each in both.disagreements]
     assert overall[1] == pytest.approx(2 * overall[0])
     assert both.apart.overall == pytest.approx(1.5 * overall[0])
-    assert pair(seen(photo, []), seen(photo, [face])).apart is None
+    assert pair(result_of(photo, []), result_of(photo, [face])).apart is None
 
 
 @pytest.mark.parametrize(

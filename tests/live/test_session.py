@@ -1,4 +1,4 @@
-"""The live session: a source, a model on it, a second beside it."""
+"""Live session: a source, a model, and a second model."""
 
 import threading
 import time
@@ -27,7 +27,7 @@ RAW = ModelChoice(raw=True)
 
 @pytest.fixture
 def images(tmp_path: Path, photo: np.ndarray) -> Path:
-    """A recording of six pictures, one face each."""
+    """A folder with six frames, one face each."""
     folder = tmp_path / "images"
     folder.mkdir()
     for index in range(6):
@@ -36,13 +36,13 @@ def images(tmp_path: Path, photo: np.ndarray) -> Path:
 
 
 class Watched:
-    """A session and all that it said."""
+    """A session and the arguments of its callbacks."""
 
     def __init__(self, source: str | Path | int, second: ModelChoice | None = None, **how) -> None:
         self.results: list[Result] = []
         self.seconds: list[Result] = []
         self.pairs: list[Pair] = []
-        self.said: list[str] = []
+        self.messages: list[str] = []
         self.threads: set[str] = set()
         self.ended = threading.Event()
         self.error: str | None = None
@@ -54,7 +54,7 @@ class Watched:
             on_result=self._result,
             on_second=self.seconds.append,
             on_pair=self.pairs.append,
-            on_status=self.said.append,
+            on_status=self.messages.append,
             on_end=self._end,
             **how,
         )
@@ -70,13 +70,15 @@ class Watched:
     def wait(self, condition: Callable[[], object], seconds: float = 60.0) -> None:
         until = time.monotonic() + seconds
         while not condition():
-            assert time.monotonic() < until, f"did not happen in time; it said {self.said}, {self.error}"
+            assert time.monotonic() < until, (
+                f"did not happen in time; messages: {self.messages}, {self.error}"
+            )
             time.sleep(0.01)
 
 
 @pytest.fixture
 def watch() -> Iterator[Callable[..., Watched]]:
-    """Starts sessions, and ends them."""
+    """Starts sessions; stops them at the end of the test."""
     begun: list[Watched] = []
 
     def start(source: str | Path | int, second: ModelChoice | None = None, **how) -> Watched:
@@ -91,17 +93,17 @@ def watch() -> Iterator[Callable[..., Watched]]:
         assert watched.ended.wait(10)
 
 
-def test_every_frame_of_a_recording_is_processed_in_the_sessions_own_thread(watch, images: Path):
+def test_every_frame_of_a_recording_is_processed_in_the_session_thread(watch, images: Path):
     watched = watch(images)
     watched.wait(lambda: watched.session.at_end)
     assert [result.frame.index for result in watched.results] == list(range(6))
     assert all(len(result.faces) == 1 for result in watched.results)
     assert watched.session.dropped == 0
     assert threading.current_thread().name not in watched.threads
-    assert "ended" in watched.said[-1]
+    assert "ended" in watched.messages[-1]
 
 
-def test_what_cannot_be_opened_is_said_in_one_line(watch, tmp_path: Path):
+def test_unusable_source_ends_the_session_with_one_line(watch, tmp_path: Path):
     watched = watch(tmp_path / "none.mp4")
     assert watched.ended.wait(30)
     assert watched.error is not None
@@ -109,22 +111,22 @@ def test_what_cannot_be_opened_is_said_in_one_line(watch, tmp_path: Path):
     assert "\n" not in watched.error
 
 
-def test_what_takes_long_is_said_until_it_is_done(monkeypatch: pytest.MonkeyPatch):
-    load, said = ModelChoice.pipeline, []
+def test_message_of_loading_is_cleared_when_done(monkeypatch: pytest.MonkeyPatch):
+    load, messages = ModelChoice.pipeline, []
 
     def slow(choice: ModelChoice, *, log: Callable[[str], None], **how) -> Pipeline:
         log("choosing")
         return load(choice, log=log, **how)
 
     monkeypatch.setattr(ModelChoice, "pipeline", slow)
-    model = Model(RAW, 1, said.append)
+    model = Model(RAW, 1, messages.append)
     assert model.prepare()
     model.close()
-    assert said[0] == "choosing"
-    assert said[-1] == ""
+    assert messages[0] == "choosing"
+    assert messages[-1] == ""
 
 
-def test_it_stops_within_a_second_and_leaves_no_thread(clip: Path):
+def test_stop_leaves_no_thread(clip: Path):
     before = threading.active_count()
     watched = Watched(clip, RAW)
     watched.session.start()
@@ -134,7 +136,7 @@ def test_it_stops_within_a_second_and_leaves_no_thread(clip: Path):
     watched.wait(lambda: threading.active_count() <= before, 5)
 
 
-def test_a_pair_is_of_one_frame_and_says_how_far_the_two_are_apart(watch, clip: Path):
+def test_pair_has_the_distances_on_one_frame(watch, clip: Path):
     watched = watch(clip, RAW)
     watched.wait(lambda: len(watched.pairs) > 20)
     for pair in watched.pairs:
@@ -148,7 +150,7 @@ def test_a_pair_is_of_one_frame_and_says_how_far_the_two_are_apart(watch, clip: 
         assert apart.overall == pytest.approx(expected, rel=1e-6)
 
 
-def test_the_slow_model_does_not_slow_the_fast_one(watch, clip: Path, monkeypatch: pytest.MonkeyPatch):
+def test_slow_second_model_does_not_slow_the_first(watch, clip: Path, monkeypatch: pytest.MonkeyPatch):
     process = Pipeline.process
 
     def slow_beside(self: Pipeline, frame: Frame):
@@ -163,7 +165,7 @@ def test_the_slow_model_does_not_slow_the_fast_one(watch, clip: Path, monkeypatc
     watched.wait(lambda: watched.pairs)
 
 
-def test_a_second_model_comes_and_goes_while_it_runs(watch, images: Path):
+def test_second_model_can_be_set_and_removed_while_running(watch, images: Path):
     watched = watch(images)
     watched.wait(lambda: watched.session.at_end)
     assert not watched.pairs
@@ -177,7 +179,7 @@ def test_a_second_model_comes_and_goes_while_it_runs(watch, images: Path):
     assert len(watched.pairs) == n_pairs
 
 
-def test_another_model_looks_again_at_the_frame_that_is_held(watch, images: Path):
+def test_new_model_processes_the_paused_frame_again(watch, images: Path):
     watched = watch(images)
     watched.wait(lambda: watched.session.at_end)
     watched.session.first = RAW
@@ -185,27 +187,31 @@ def test_another_model_looks_again_at_the_frame_that_is_held(watch, images: Path
     assert watched.results[-1].frame.index == 5
 
 
-def test_a_model_that_cannot_be_loaded_is_said_and_the_old_one_goes_on(watch, clip: Path, tmp_path: Path):
+def test_model_that_cannot_be_loaded_gives_a_message_and_the_old_one_continues(
+    watch, clip: Path, tmp_path: Path
+):
     watched = watch(clip)
     watched.session.loop = True
     watched.wait(lambda: watched.results)
     watched.session.first = ModelChoice(str(tmp_path / "none.safetensors"))
-    watched.wait(lambda: any("none.safetensors" in text for text in watched.said))
+    watched.wait(lambda: any("none.safetensors" in text for text in watched.messages))
     n_results = len(watched.results)
     watched.wait(lambda: len(watched.results) > n_results + 3)
     assert watched.results[-1].label == "mobilefan-300w"
     assert watched.session.first == ModelChoice()
 
 
-def test_a_second_model_that_fails_is_said_and_the_first_goes_on(watch, clip: Path, tmp_path: Path):
+def test_second_model_that_cannot_be_loaded_gives_a_message_and_the_first_continues(
+    watch, clip: Path, tmp_path: Path
+):
     watched = watch(clip, ModelChoice(str(tmp_path / "none.safetensors")))
-    watched.wait(lambda: any("none.safetensors" in text for text in watched.said))
+    watched.wait(lambda: any("none.safetensors" in text for text in watched.messages))
     n_results = len(watched.results)
     watched.wait(lambda: len(watched.results) > n_results + 3)
     assert watched.session.second is None
 
 
-def test_a_second_model_that_fails_late_leaves_the_one_chosen_since(
+def test_late_failure_of_a_replaced_second_model_is_ignored(
     watch, clip: Path, monkeypatch: pytest.MonkeyPatch
 ):
     asked, fail = threading.Event(), threading.Event()
@@ -228,7 +234,7 @@ def test_a_second_model_that_fails_late_leaves_the_one_chosen_since(
     n_pairs = len(watched.pairs)
     watched.wait(lambda: len(watched.pairs) > n_pairs + 3)
     assert watched.session.second == RAW
-    assert not any("bad" in text for text in watched.said)
+    assert not any("bad" in text for text in watched.messages)
 
 
 @pytest.mark.parametrize("thread", ["livefan-worker", "livefan-second"])
@@ -260,9 +266,7 @@ def test_refused_thread_priority_does_not_stop_the_session(
     assert len(watched.results) == 6
 
 
-def test_an_error_in_the_middle_of_a_recording_ends_the_session_with_it(
-    watch, images: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_error_within_a_recording_ends_the_session(watch, images: Path, monkeypatch: pytest.MonkeyPatch):
     def read(source: ImageSource) -> Frame | None:
         frame = next_frame(source)
         if frame is not None and frame.index == 3:
@@ -277,7 +281,7 @@ def test_an_error_in_the_middle_of_a_recording_ends_the_session_with_it(
     assert watched.error == "images: the disk is gone"
 
 
-def test_a_step_shows_the_neighbour_and_heatmaps_come_with_it(watch, clip: Path):
+def test_step_shows_the_next_frame_with_heatmaps(watch, clip: Path):
     watched = watch(clip)
     watched.wait(lambda: len(watched.results) > 5)
     watched.session.paused = True
@@ -294,7 +298,7 @@ def test_a_step_shows_the_neighbour_and_heatmaps_come_with_it(watch, clip: Path)
         assert watched.session.paused
 
 
-def test_heatmaps_are_brightest_where_the_landmarks_are(watch, images: Path):
+def test_heatmaps_peak_at_the_landmarks(watch, images: Path):
     watched = watch(images)
     watched.session.heatmaps = True
     watched.wait(lambda: watched.results and watched.results[-1].heatmaps)
@@ -308,7 +312,7 @@ def test_heatmaps_are_brightest_where_the_landmarks_are(watch, images: Path):
         assert np.abs(at_crop[:2] - expected).max() < 2.5 * stride
 
 
-def test_smoothing_reaches_both_models_but_not_a_raw_one(watch, clip: Path):
+def test_smoothing_applies_to_both_models_but_not_to_a_raw_one(watch, clip: Path):
     watched = watch(clip, RAW)
     watched.session.smoothing = 0.9
     watched.wait(lambda: watched.seconds and watched.results[-1].smoothing == 0.9)
@@ -318,7 +322,7 @@ def test_smoothing_reaches_both_models_but_not_a_raw_one(watch, clip: Path):
     assert np.array_equal(face.points_px, face.raw_points_px)
 
 
-def test_a_camera_is_held_without_a_frame_and_goes_on(
+def test_paused_camera_gives_no_results_until_resumed(
     watch, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ):
     class Camera(Numbered):
@@ -346,25 +350,25 @@ class TestAdvice:
         frame = Frame(np.full((48, 64, 3), level, np.uint8), 0, 0.0, at)
         return Result(frame, [None] * faces, IBUG_68, "", "", 0.0, 0.0, 0.0, at)  # type: ignore[list-item]
 
-    def test_nothing_is_said_while_a_face_is_seen_or_has_just_gone(self):
+    def test_no_advice_while_a_face_is_found_or_was_found_recently(self):
         advice = Advice()
         assert advice.add(self.result(0.0, 100, faces=1)) == ""
         assert advice.add(self.result(0.9, 100)) == ""
         assert "No face" in advice.add(self.result(1.1, 100))
         assert advice.add(self.result(1.2, 100, faces=1)) == ""
 
-    def test_the_dark_is_named(self):
+    def test_dark_image_is_named(self):
         advice = Advice()
         advice.add(self.result(0.0, 5))
         assert "dark" in advice.add(self.result(2.0, 5))
 
-    def test_a_small_bright_lamp_in_the_dark_does_not_make_it_light(self):
+    def test_small_lamp_in_a_dark_image_is_still_dark(self):
         image = np.full((480, 640, 3), 4, np.uint8)
         image[:40, :40] = 255
         assert is_dark(Frame(image, 0, 0.0, 0.0))
 
 
-def test_a_rate_is_counted_over_recent_events(monkeypatch: pytest.MonkeyPatch):
+def test_rate_counts_recent_events(monkeypatch: pytest.MonkeyPatch):
     now = [100.0]
     monkeypatch.setattr("livefan.core.rates.time.perf_counter", lambda: now[0])
     meter = RateMeter(window=1.0)

@@ -60,7 +60,8 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; return the exit code."""
-    from livefan.live.compare import REPORT_NAME, compare
+    from livefan.live.compare import compare
+    from livefan.live.compare_report import REPORT_NAME
     from livefan.live.view_state import Layout
     from livefan.tracking.model_spec import ModelChoice
 
