@@ -44,11 +44,11 @@ def shell(command: str, folder: Path, **variables: str) -> subprocess.CompletedP
 
 @needs_shell
 @pytest.mark.slow
-@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("closed", ["2>&-", "<&- >&- 2>&-"])
 def test_closed_streams_change_no_result(folder: Path, closed: str):
     done = shell(f"livefan annotate größe.png -o out.csv {closed}", folder)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == ("" if ">&- " in f"{closed} " and closed != "2>&-" else expected("out.csv"))
+    assert done.stdout == (expected("out.csv") if closed == "2>&-" else "")
     assert len((folder / "out.csv").read_text().splitlines()) == 2
 
 
@@ -74,13 +74,12 @@ def test_closed_standard_input_is_a_one_line_error(folder: Path):
 
 @needs_shell
 @pytest.mark.slow
-@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
-def test_output_that_is_not_read_to_its_end_is_no_error(folder: Path, unbuffered: str):
+def test_output_that_is_not_read_to_its_end_is_no_error(folder: Path):
     command = "(livefan annotate größe.png -o out.csv; echo $? >code) | true"
-    done = shell(command, folder, PYTHONUNBUFFERED=unbuffered)
+    done = shell(command, folder, PYTHONUNBUFFERED="1")
     assert (done.stderr, (folder / "code").read_text()) == ("", "0\n")
     assert (folder / "out.csv").is_file()
-    done = shell("livefan annotate --help | head -n 1", folder, PYTHONUNBUFFERED=unbuffered)
+    done = shell("livefan annotate --help | head -n 1", folder, PYTHONUNBUFFERED="")
     assert done.stderr == ""
     assert done.stdout.startswith("usage: livefan annotate")
 
@@ -100,10 +99,9 @@ def test_full_standard_output_is_a_one_line_error(folder: Path, arguments: str):
     ("variables", "shown"),
     [
         ({"PYTHONIOENCODING": "ascii"}, "gr\\xf6\\xdfe.csv"),
-        ({"LC_ALL": "C"}, "größe.csv"),
         ({"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, "größe.csv"),
     ],
-    ids=["ascii", "C locale", "C locale without UTF-8"],
+    ids=["ascii", "C locale without UTF-8"],
 )
 def test_file_names_with_umlauts_in_any_locale(folder: Path, variables: dict[str, str], shown: str):
     done = shell("livefan annotate größe.png -o größe.csv", folder, **variables)
@@ -127,7 +125,7 @@ def test_missing_home_and_temporary_folder_change_no_result(folder: Path):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not limit the address space")
 @pytest.mark.slow
-@pytest.mark.parametrize("kib", [300_000, 1_000_000, 1_600_000])
+@pytest.mark.parametrize("kib", [300_000, 1_600_000])
 def test_too_little_memory_is_a_one_line_error(folder: Path, kib: int):
     # A cache of its own: it would be short of memory for what is not compiled yet.
     with tempfile.TemporaryDirectory() as cache:

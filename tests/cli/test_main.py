@@ -38,7 +38,7 @@ def picture(tmp_path: Path, photo: np.ndarray) -> Path:
 
 
 @pytest.mark.parametrize("command", [[], ["live"], ["annotate"], ["train"], ["evaluate"], ["calibrate"]])
-def test_help_says_what_each_command_is_for(command: list[str], capsys: pytest.CaptureFixture[str]):
+def test_help_describes_each_command(command: list[str], capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit) as done:
         main([*command, "--help"])
     assert done.value.code == 0
@@ -63,12 +63,12 @@ def test_version_names_the_version_and_the_commit(
     [([], None), (["--smoothing", "0.8"], 0.8), (["--no-smoothing"], 0.0)],
     ids=["default", "chosen", "none"],
 )
-def test_the_strength_of_smoothing_is_an_option(options: list[str], strength: float):
+def test_smoothing_strength_is_an_option(options: list[str], strength: float):
     arguments = build_parser().parse_args(["live", *options])
     assert arguments.smoothing == strength
 
 
-def test_help_answers_without_loading_the_heavy_libraries():
+def test_help_loads_no_heavy_library():
     code = (
         "import sys, livefan.cli.main; livefan.cli.main.build_parser(); "
         "print(sorted({'torch', 'mediapipe', 'PyQt6', 'cv2'} & set(sys.modules)))"
@@ -79,7 +79,7 @@ def test_help_answers_without_loading_the_heavy_libraries():
     assert done.stdout.strip() == "[]"
 
 
-def test_every_public_name_is_there():
+def test_every_public_name_can_be_imported():
     for name in livefan.__all__:
         assert getattr(livefan, name) is not None
     with pytest.raises(AttributeError, match="nonsense"):
@@ -104,22 +104,22 @@ def test_every_public_name_is_there():
         ["nothing"],
     ],
 )
-def test_wrong_arguments_are_refused_in_one_line(arguments: list[str], capsys: pytest.CaptureFixture[str]):
+def test_wrong_arguments_give_a_one_line_error(arguments: list[str], capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit) as done:
         main(arguments)
     assert done.value.code == 2
-    said = capsys.readouterr().err
-    assert said.startswith("livefan: ")
-    assert said.endswith("--help\n")
-    assert said.count("\n") == 1
+    error = capsys.readouterr().err
+    assert error.startswith("livefan: ")
+    assert error.endswith("--help\n")
+    assert error.count("\n") == 1
 
 
-def test_an_output_without_a_kind_is_one_line(picture: Path, capsys: pytest.CaptureFixture[str]):
+def test_output_without_suffix_gives_a_one_line_error(picture: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["annotate", str(picture), "-o", str(picture.with_name("out"))]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_annotate_writes_a_picture_and_a_table(tmp_path: Path, picture: Path):
+def test_annotate_writes_image_and_table_of_a_photograph(tmp_path: Path, picture: Path):
     done = call("annotate", picture, "-o", tmp_path / "out.jpg")
     assert (done.returncode, done.stderr) == (0, "")
     assert "1 frames, 1 with a face" in done.stdout
@@ -127,21 +127,21 @@ def test_annotate_writes_a_picture_and_a_table(tmp_path: Path, picture: Path):
     assert (tmp_path / "out.csv").is_file()
 
 
-def test_everything_works_without_a_network(tmp_path: Path, picture: Path):
-    """In a network namespace of its own there is no route to anywhere, not even to this machine."""
-    apart = ("unshare", "--user", "--map-root-user", "--net")
+def test_annotate_works_without_network_access(tmp_path: Path, picture: Path):
+    """A new network namespace has no route, not even to this machine."""
+    isolated = ("unshare", "--user", "--map-root-user", "--net")
     if (
         not shutil.which("unshare")
-        or subprocess.run([*apart, "true"], check=False, capture_output=True).returncode
+        or subprocess.run([*isolated, "true"], check=False, capture_output=True).returncode
     ):
         pytest.skip("no network namespaces here")
-    done = call("annotate", picture, "-o", tmp_path / "out.png", prefix=apart)
+    done = call("annotate", picture, "-o", tmp_path / "out.png", prefix=isolated)
     assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.fixture
 def labelled(tmp_path: Path, photo: np.ndarray, pipeline: Pipeline) -> Path:
-    """A 300W challenging set of two: a face labelled by the network itself to a pixel, and no face at all."""
+    """A 300W challenging set of two images: a face labelled by the network to a pixel, and no face."""
     (face,) = pipeline.process_image(photo)
     folder = tmp_path / "300w/ibug"
     folder.mkdir(parents=True)
@@ -153,7 +153,7 @@ def labelled(tmp_path: Path, photo: np.ndarray, pipeline: Pipeline) -> Path:
     return tmp_path / "300w"
 
 
-def test_evaluate_measures_by_landmark_boxes_and_by_detector(labelled: Path, tmp_path: Path):
+def test_evaluate_measures_landmark_crops_and_detector_crops(labelled: Path, tmp_path: Path):
     numbers = {}
     for crop in ("landmarks", "detector"):
         output = tmp_path / f"{crop}.json"
@@ -179,7 +179,7 @@ def test_evaluate_names_absent_image_sets(labelled: Path, capsys: pytest.Capture
 
 
 def bad_inputs(folder: Path) -> list[tuple[str, str]]:
-    """Inputs that cannot be annotated, with a word that the error must hold."""
+    """Return inputs that cannot be annotated, each with a word of the expected error."""
     (folder / "text.mp4").write_text("not a video")
     (folder / "empty.mp4").touch()
     (folder / "nothing").mkdir()
@@ -191,19 +191,19 @@ def bad_inputs(folder: Path) -> list[tuple[str, str]]:
     ]
 
 
-def test_bad_inputs_get_one_line_and_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    for name, said in bad_inputs(tmp_path):
+def test_bad_input_gives_a_one_line_error_and_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    for name, word in bad_inputs(tmp_path):
         code = main(["annotate", str(tmp_path / name), "-o", str(tmp_path / "out.mp4")])
         err = capsys.readouterr().err
         assert code == 2
         assert err.startswith("livefan: ")
         assert err.count("\n") == 1
-        assert said in err
+        assert word in err
     assert not (tmp_path / "out.mp4").exists()
     assert not (tmp_path / "out.csv").exists()
 
 
-def test_a_truncated_video_keeps_its_readable_frames_and_reports_the_cut(tmp_path: Path):
+def test_truncated_video_keeps_its_readable_frames_and_reports_the_cut(tmp_path: Path):
     whole = tmp_path / "whole.mkv"
     subprocess.run(
         [sys.executable, "-c", _REMUX, str(bundled_clip()), str(whole)], check=True, cwd=MAIN.parent
@@ -230,14 +230,14 @@ with av.open(sys.argv[1]) as source, av.open(sys.argv[2], "w") as sink:
 """
 
 
-def test_a_camera_that_is_not_there_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+def test_missing_camera_gives_a_one_line_error(capsys: pytest.CaptureFixture[str], tmp_path: Path):
     assert main(["annotate", "93", "-o", str(tmp_path / "out.mp4")]) == 2
     err = capsys.readouterr().err
     assert err.count("\n") == 1
     assert "93" in err
 
 
-def test_without_a_screen_the_window_says_so(tmp_path: Path):
+def test_window_without_a_screen_gives_a_one_line_error(tmp_path: Path):
     environment = dict.fromkeys(("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"), "")
     done = call(**environment)
     if sys.platform == "linux":
@@ -248,7 +248,7 @@ def test_without_a_screen_the_window_says_so(tmp_path: Path):
         assert "Qt cannot open a window" in gone.stderr.splitlines()[-1]
 
 
-def test_missing_weights_are_named(tmp_path: Path, picture: Path, capsys: pytest.CaptureFixture[str]):
+def test_missing_weight_file_is_named(tmp_path: Path, picture: Path, capsys: pytest.CaptureFixture[str]):
     arguments = ["annotate", picture, "-o", tmp_path / "out.png", "--weights", tmp_path / "w.safetensors"]
     assert main([str(argument) for argument in arguments]) == 2
     assert "w.safetensors" in capsys.readouterr().err
@@ -268,14 +268,14 @@ def test_the_first_example_of_the_readme_runs(tmp_path: Path):
     assert len(done.stdout.splitlines()) == 3
 
 
-def test_a_thread_that_cannot_be_stopped_does_not_keep_the_process():
-    """As one that compiles a network, when the window is closed meanwhile."""
+def test_running_thread_does_not_keep_the_process():
+    """A compilation of a network cannot be stopped when the window closes."""
     busy = (
         "import threading, time; from livefan.core.process import end_process; "
         "threading.Thread(target=time.sleep, args=(600,), name='livefan-second', daemon=True).start(); "
-        "print('said'); end_process(3)"
+        "print('printed'); end_process(3)"
     )
     done = subprocess.run(
         [sys.executable, "-c", busy], capture_output=True, text=True, timeout=60, check=False
     )
-    assert (done.returncode, done.stdout) == (3, "said\n")
+    assert (done.returncode, done.stdout) == (3, "printed\n")

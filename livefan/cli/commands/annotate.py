@@ -1,4 +1,4 @@
-"""The command ``annotate``: its options, its progress and its report."""
+"""The command ``annotate``: write the landmarks of recordings as data, and draw them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def add(commands: Commands) -> None:
     )
     _add_arguments(parser)
     add_pipeline_options(parser)
-    add_runtime_options(parser, threads="1; 2 for a single recording where there are four cores or more")
+    add_runtime_options(parser, threads="1; 2 for a single recording on four or more cores")
     parser.set_defaults(run=run)
 
 
@@ -74,11 +74,11 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         type=seconds_up_to(_LONGEST_GAP_S),
         default=0.5,
         metavar="S",
-        help="fill gaps of up to S seconds by interpolation (default: %(default)s)",
+        help="interpolate a face over gaps of up to S seconds (default: %(default)s)",
     )
     video = parser.add_argument_group("video")
     video.add_argument("--no-video", action="store_true", help="write data only")
-    video.add_argument("--codec", choices=CODECS, help="default: h264, or vp9 for .webm")
+    video.add_argument("--codec", choices=CODECS, help="codec of the video (default: h264, or vp9 for .webm)")
     video.add_argument(
         "--quality",
         type=int,
@@ -184,7 +184,9 @@ def _run_one(arguments: argparse.Namespace, recording: str, out: Path, settings:
 def _refuse_video_options(arguments: argparse.Namespace) -> None:
     for name in ("codec", "quality"):
         if getattr(arguments, name) is not None:
-            raise LivefanError(f"--{name}: no video is written; leave it out, or name a video for the output")
+            raise LivefanError(
+                f"--{name}: no video is written; leave the option out, or name a video for OUT"
+            )
 
 
 def _without(path: Path, suffix: str) -> Path:
