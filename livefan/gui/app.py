@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import signal
 import subprocess
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from livefan.gui.player import Player
     from livefan.gui.session_config import CliOverrides
 
+_LOG = logging.getLogger(__name__)
 _SWITCH_S = 0.0005
 _SETTLED_MS = 2500
 
@@ -100,9 +102,10 @@ def run_window(overrides: CliOverrides) -> int:
 
 
 def show_internal_errors(player: Player) -> None:
-    """Show uncaught exceptions in the window; without a hook PyQt ends the process."""
+    """Log uncaught exceptions and show them in the window; without a hook PyQt ends the process."""
 
     def show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        _LOG.error("internal error", exc_info=(kind, error, trace))
         sys.__excepthook__(kind, error, trace)
         player.status.emit(f"internal error: {kind.__name__}: {error}")
 

@@ -16,7 +16,12 @@ from livefan.io.open import open_source
 
 class TestInternalErrors:
     def test_internal_error_shows_a_message(
-        self, drive: Driven, images: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+        self,
+        drive: Driven,
+        images: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+        caplog: pytest.LogCaptureFixture,
     ):
         monkeypatch.setattr(sys, "excepthook", sys.excepthook)
         window = paused_at_end(drive, images)
@@ -27,6 +32,7 @@ class TestInternalErrors:
             sys.excepthook(type(error), error, error.__traceback__)
         assert window.status_bar.message.text() == "internal error: RuntimeError: for a test"
         assert "Traceback" in capsys.readouterr().err
+        assert "Traceback" in caplog.text
         assert window.isVisible()
 
 
