@@ -38,13 +38,13 @@ def test_regions_of_300w_are_those_of_its_drawing():
 
 
 @given(st.floats(-20, 20), st.floats(-20, 20))
-def test_a_shift_is_a_disagreement_of_its_length(x: float, y: float):
+def test_shift_gives_a_disagreement_of_its_length(x: float, y: float):
     apart = disagree(shape() + np.array([x, y]), shape(), IBUG_68, frame(3), 7)
     assert apart.overall == pytest.approx(100 * np.hypot(x, y) / 50)
     assert (apart.frame, apart.time_s, apart.track_id) == (3, 0.3, 7)
 
 
-def test_a_part_that_moved_is_found_by_its_region():
+def test_moved_region_has_the_largest_disagreement():
     moved = shape()
     moved[48:68] += (0, 5)
     by_region = disagree(moved, shape(), IBUG_68, frame(0), 1).by_region(IBUG_68)
@@ -52,7 +52,7 @@ def test_a_part_that_moved_is_found_by_its_region():
     assert by_region["eyes"] == by_region["jaw"] == 0
 
 
-def test_faces_are_paired_by_overlap_and_each_once():
+def test_each_face_is_paired_once_by_overlap():
     left, right = shape(0), shape(300)
     ours = [face(left, 1), face(right, 2), face(left + 30, 3)]
     theirs = [face(right + 3, 9), face(left + 2, 8)]
@@ -60,7 +60,7 @@ def test_faces_are_paired_by_overlap_and_each_once():
     assert pair_faces(ours, []) == []
 
 
-def test_even_motion_is_no_jitter_and_shaking_is():
+def test_uniform_motion_has_no_jitter_and_shaking_has():
     still, shaking = Jitter(IBUG_68), Jitter(IBUG_68)
     for index in range(10):
         points = shape(100 + 4 * index)
@@ -71,7 +71,7 @@ def test_even_motion_is_no_jitter_and_shaking_is():
     assert shaking.median == pytest.approx(100 / 50)
 
 
-def test_jitter_does_not_bridge_a_gap_or_another_face():
+def test_jitter_does_not_span_a_gap_or_two_faces():
     jitter = Jitter(IBUG_68)
     for faces in ([face(shape())], [face(shape() + 5)], [], [face(shape() + 9)], [face(shape(), 2)]):
         jitter.add(faces)
@@ -79,7 +79,7 @@ def test_jitter_does_not_bridge_a_gap_or_another_face():
     assert np.isnan(jitter.median)
 
 
-def test_a_comparison_counts_what_each_model_saw():
+def test_comparison_counts_the_faces_of_each_model():
     comparison = Comparison(IBUG_68, ("a", "b"))
     for index in range(4):
         ours = [face(shape(100, 100 + index)), face(shape(400), 2)]
@@ -93,14 +93,14 @@ def test_a_comparison_counts_what_each_model_saw():
     assert [each.overall for each in comparison.sides[1].errors] == pytest.approx([0, 0, 0])
 
 
-def test_of_photographs_there_is_no_jitter():
+def test_photographs_have_no_jitter():
     comparison = Comparison(IBUG_68, ("a", "b"), photographs=True)
     for index in range(4):
         comparison.add(frame(index), Seen([face(shape(100 + index**2))], 0.0), Seen([face(shape())], 0.0))
     assert all(side.jitter.values == [] for side in comparison.sides)
 
 
-def test_models_of_different_landmarks_are_refused():
+def test_models_of_different_schemes_are_rejected():
     check_schemes(IBUG_68, IBUG_68)
     with pytest.raises(LivefanError, match="300w-68, the other of wflw-98"):
         check_schemes(IBUG_68, WFLW_98)

@@ -7,7 +7,7 @@ from livefan.core.landmarks import SCHEMES, LandmarkScheme, scheme_by_name
 every_scheme = pytest.mark.parametrize("scheme", SCHEMES.values(), ids=SCHEMES.keys())
 
 
-def test_the_three_schemes_have_the_number_of_points_of_their_data_sets():
+def test_schemes_have_the_number_of_points_of_their_data_sets():
     assert {name: scheme.n_points for name, scheme in SCHEMES.items()} == {
         "300w-68": 68,
         "wflw-98": 98,
@@ -58,6 +58,6 @@ def test_outlines_stay_within_the_scheme(scheme: LandmarkScheme):
     assert all(0 <= index < scheme.n_points for line in scheme.outlines for index in line.points)
 
 
-def test_an_unknown_scheme_is_refused_with_the_known_ones():
+def test_error_for_an_unknown_scheme_names_the_known_ones():
     with pytest.raises(LivefanError, match="300w-68"):
         scheme_by_name("68 points")

@@ -22,13 +22,13 @@ def test_nme_of_a_hand_computed_case():
     assert nme(predicted, truth, np.array([50.0])) == pytest.approx(100 * 5 / 68 / 50)
 
 
-def test_the_inter_ocular_distance_is_that_of_points_37_and_46_counted_from_one():
+def test_inter_ocular_distance_is_between_points_37_and_46_counted_from_one():
     truth = np.zeros((1, 68, 2))
     truth[0, 45] = (30.0, 40.0)
     assert inter_ocular(truth, IBUG_68) == pytest.approx(50.0)
 
 
-def test_the_inter_pupil_distance_is_that_of_the_means_of_the_eyes():
+def test_inter_pupil_distance_is_between_the_means_of_the_eyes():
     truth = face_with_eyes_apart(60.0)
     truth[0, 36, 0] = 6.0  # moves the right eye's mean by one
     assert inter_pupil(truth, IBUG_68) == pytest.approx(59.0)
@@ -47,7 +47,7 @@ def test_auc_is_the_area_under_the_cumulative_error_curve(errors: np.ndarray):
     assert auc(errors, 8.0) == pytest.approx(curve.mean(), abs=1e-3)
 
 
-def test_a_missed_face_is_a_failure_without_an_nme():
+def test_missed_face_is_a_failure_without_nme():
     truth = face_with_eyes_apart(50.0)
     accuracy = measure(truth, truth, IBUG_68, n_missed=3)
     assert accuracy.n_faces == 4
@@ -56,7 +56,7 @@ def test_a_missed_face_is_a_failure_without_an_nme():
     assert accuracy.auc == 0.25
 
 
-def test_when_all_faces_are_missed_the_nme_is_undefined():
+def test_nme_is_undefined_if_all_faces_are_missed():
     accuracy = measure(np.empty((0, 68, 2)), np.empty((0, 68, 2)), IBUG_68, n_missed=2)
     assert np.isnan(accuracy.nme_inter_ocular)
     assert (accuracy.failure_rate, accuracy.auc) == (100.0, 0.0)

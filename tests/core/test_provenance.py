@@ -56,7 +56,7 @@ def commit_of(module: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         return provenance.commit()
 
 
-def test_a_checkout_says_its_commit_and_that_it_was_edited(checkout: Path, monkeypatch: pytest.MonkeyPatch):
+def test_checkout_has_a_commit_and_a_mark_of_edits(checkout: Path, monkeypatch: pytest.MonkeyPatch):
     module = checkout / "livefan/core/provenance.py"
     head = git(checkout, "rev-parse", "--short", "HEAD")
     assert commit_of(module, monkeypatch) == head
@@ -64,7 +64,7 @@ def test_a_checkout_says_its_commit_and_that_it_was_edited(checkout: Path, monke
     assert commit_of(module, monkeypatch) == f"{head}-dirty"
 
 
-def test_a_worktree_says_the_commit_that_is_out_in_it(checkout: Path, monkeypatch: pytest.MonkeyPatch):
+def test_worktree_has_its_own_commit(checkout: Path, monkeypatch: pytest.MonkeyPatch):
     other = checkout.with_name("other")
     git(checkout, "worktree", "add", "-q", str(other))
     git(other, "commit", "-q", "--allow-empty", "-m", "more")
@@ -73,22 +73,20 @@ def test_a_worktree_says_the_commit_that_is_out_in_it(checkout: Path, monkeypatc
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
-def test_a_link_to_a_checkout_says_its_commit(
-    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_link_to_a_checkout_has_its_commit(checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "site-packages").mkdir()
     (tmp_path / "site-packages/livefan").symlink_to(checkout / "livefan")
     head = git(checkout, "rev-parse", "--short", "HEAD")
     assert commit_of(tmp_path / "site-packages/livefan/core/provenance.py", monkeypatch) == head
 
 
-def test_installed_inside_another_repository_it_says_its_version(
+def test_installation_inside_another_repository_has_a_version(
     checkout: Path, monkeypatch: pytest.MonkeyPatch
 ):
     module = package_in(checkout / ".venv/lib/site-packages")
     assert commit_of(module, monkeypatch) == livefan.__version__
 
 
-def test_without_git_it_says_its_version(checkout: Path, monkeypatch: pytest.MonkeyPatch):
+def test_installation_without_git_has_a_version(checkout: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PATH", "")
     assert commit_of(checkout / "livefan/core/provenance.py", monkeypatch) == livefan.__version__

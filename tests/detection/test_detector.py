@@ -112,7 +112,7 @@ def test_detections_equal_those_of_mediapipe(
             assert ours.score == pytest.approx(their.categories[0].score, abs=1e-4)
 
 
-def test_the_pictures_compared_have_faces_for_both_models(photo: np.ndarray, detector: FaceDetector):
+def test_compared_images_have_faces_for_both_models(photo: np.ndarray, detector: FaceDetector):
     counts = dict.fromkeys((SHORT_RANGE, FULL_RANGE), 0)
     for make in PICTURES.values():
         for model, found in detector.detect_by_model(np.ascontiguousarray(make(photo))).items():
@@ -128,7 +128,7 @@ def test_all_frames_of_the_clip_have_their_one_face(clip: Path, detector: FaceDe
     assert counts == [1] * len(counts)
 
 
-def test_a_large_image_is_reduced_to_what_a_small_one_shows(photo: np.ndarray, detector: FaceDetector):
+def test_large_image_is_reduced_before_detection(photo: np.ndarray, detector: FaceDetector):
     """A face in a frame six times as large lies there, to a fiftieth of its width."""
     (small,) = detector.detect(photo)
     (large,) = detector.detect(cv2.resize(photo, None, fx=6, fy=6))
@@ -138,7 +138,7 @@ def test_a_large_image_is_reduced_to_what_a_small_one_shows(photo: np.ndarray, d
 
 
 @pytest.mark.parametrize(("model", "boxes"), [(SHORT_RANGE_MODEL, 896), (FULL_RANGE_MODEL, 2304)])
-def test_every_box_has_the_centre_of_its_cell(model: blazeface.BlazeFaceModel, boxes: int):
+def test_boxes_are_relative_to_the_centres_of_their_cells(model: blazeface.BlazeFaceModel, boxes: int):
     """Hand-computed: the first cell of the first grid, and the last of the last."""
     centres = model.centres()
     assert centres.shape == (boxes, 2)
@@ -157,7 +157,7 @@ def test_boxes_of_one_face_are_averaged_by_their_scores():
     assert np.array_equal(other.points, points[2])
 
 
-def test_a_missing_model_is_named_in_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_missing_model_gives_one_line_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setattr(blazeface, "bundled_folder", lambda name: tmp_path / name)
     with pytest.raises(LivefanError, match=r"short_range\.tflite: no such file"):
         BlazeFace(SHORT_RANGE_MODEL)
@@ -180,7 +180,7 @@ def test_faces_are_found_without_importing_mediapipe(photo: np.ndarray, tmp_path
     assert done.stdout.split() == ["1", "False", "False"], done.stderr
 
 
-def test_the_second_model_looks_only_where_the_first_finds_too_few(photo: np.ndarray):
+def test_second_model_runs_only_if_the_first_finds_too_few_faces(photo: np.ndarray):
     """The second model is not loaded before. Its list is private, since loading shows nowhere else."""
     with FaceDetector() as detector:
         assert len(detector.detect(photo, 1)) == 1

@@ -17,7 +17,7 @@ from livefan.runtimes.torch_runtime import TorchRuntime
 
 
 @pytest.mark.slow
-def test_an_exported_onnx_file_runs_elsewhere_and_says_what_it_is(tmp_path: Path, weights: Weights):
+def test_exported_onnx_file_runs_without_livefan_and_has_metadata(tmp_path: Path, weights: Weights):
     onnxruntime = pytest.importorskip("onnxruntime")
     out = tmp_path / "face.onnx"
     assert main(["export", "mobilefan-300w", "-o", str(out), "--format", "onnx"]) == 0
@@ -33,7 +33,7 @@ def test_an_exported_onnx_file_runs_elsewhere_and_says_what_it_is(tmp_path: Path
 
 
 @pytest.mark.slow
-def test_an_exported_openvino_model_runs_elsewhere_and_says_what_it_is(tmp_path: Path, weights: Weights):
+def test_exported_openvino_model_runs_without_livefan_and_has_metadata(tmp_path: Path, weights: Weights):
     from livefan.runtimes.openvino_runtime import openvino, read_metadata
 
     out = tmp_path / "face.xml"
@@ -47,9 +47,7 @@ def test_an_exported_openvino_model_runs_elsewhere_and_says_what_it_is(tmp_path:
 
 
 @pytest.mark.parametrize(("size", "margin"), [(160, 1.09375), (224, 1.09375), (256, 1.25)])
-def test_the_crop_that_a_file_asks_for_is_the_one_that_the_network_was_framed_for(
-    size: int, margin: float, face: Face
-):
+def test_metadata_describe_the_crop_of_the_network(size: int, margin: float, face: Face):
     file = read_weight_file()
     said = module.describe(replace(file, info=replace(file.info, input_size=size)))
     assert f"its side is {margin} times the longer side of the box" in said["crop"]
@@ -62,7 +60,7 @@ def test_the_crop_that_a_file_asks_for_is_the_one_that_the_network_was_framed_fo
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["onnx", "openvino"])
-def test_a_network_that_disagrees_with_torch_is_not_written(
+def test_network_that_disagrees_with_torch_is_not_written(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     if kind == "onnx":
@@ -74,12 +72,12 @@ def test_a_network_that_disagrees_with_torch_is_not_written(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_name_that_does_not_fit_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_wrong_suffix_gives_one_line_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["export", "mobilefan-300w", "-o", str(tmp_path / "face.pb"), "--format", "onnx"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_a_place_that_cannot_be_written_to_is_told_of_before_the_work(
+def test_unwritable_output_is_reported_before_the_export(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(module, "load_weights", lambda path: pytest.fail("worked already"))
@@ -91,7 +89,7 @@ def test_a_place_that_cannot_be_written_to_is_told_of_before_the_work(
 
 
 @pytest.mark.slow
-def test_onnx_without_onnx_runtime_to_check_it_is_one_line(
+def test_export_without_onnx_runtime_gives_one_line_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)

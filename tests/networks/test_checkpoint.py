@@ -32,22 +32,22 @@ def one_line(error: pytest.ExceptionInfo[LivefanError], path: Path) -> str:
     return text
 
 
-def test_the_networks_have_the_parameters_of_the_paper():
+def test_networks_have_the_number_of_parameters_of_the_paper():
     counts = [sum(p.numel() for p in MobileFAN(68, width).parameters()) for width in (1.0, 0.5)]
     assert counts == [2_116_164, 702_852]
 
 
-def test_heatmaps_are_a_quarter_of_the_input_one_a_landmark():
+def test_each_landmark_has_a_heatmap_of_a_quarter_of_the_input():
     assert MobileFAN(29, 0.5).eval()(torch.zeros(2, 3, 256, 256)).shape == (2, 29, 64, 64)
 
 
-def test_encoder_names_are_torchvisions():
+def test_encoder_parameters_have_the_names_of_torchvision():
     keys = set(MobileFAN(68).encoder.state_dict())
     assert {"features.0.0.weight", "features.1.conv.0.0.weight", "features.17.conv.3.running_var"} <= keys
     assert keys == set(load_file(bundled_folder("weights") / f"{IMAGENET_ENCODER}.safetensors"))
 
 
-def test_what_is_saved_is_loaded_with_its_metadata(small: Path, tmp_path: Path):
+def test_saved_checkpoint_loads_with_its_metadata(small: Path, tmp_path: Path):
     loaded = load_weights(small)
     assert (loaded.info.width, loaded.scheme.name) == (0.5, "300w-68")
     again = tmp_path / "again.safetensors"
@@ -57,24 +57,24 @@ def test_what_is_saved_is_loaded_with_its_metadata(small: Path, tmp_path: Path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
-def test_a_saved_file_may_be_read_by_whom_the_user_lets_read_files(small: Path, tmp_path: Path):
+def test_permissions_of_a_saved_file_follow_the_umask(small: Path, tmp_path: Path):
     other = tmp_path / "other"
     other.touch()
     assert small.stat().st_mode == other.stat().st_mode
 
 
-def test_the_shipped_weights_say_what_they_are(weights: Weights):
+def test_bundled_weights_have_metadata(weights: Weights):
     assert (weights.info.width, weights.scheme.name) == (1.0, "300w-68")
     assert {"data", "terms", "command", "commit", "seed", "validation"} <= set(weights.info.training)
     assert not weights.model.training
 
 
-def test_the_names_of_shipped_weights_work_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_names_of_bundled_weights_work_in_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     assert find_weights("mobilefan-300w").is_file()
 
 
-def test_a_missing_file_is_named_with_those_that_ship(tmp_path: Path):
+def test_error_for_a_missing_file_names_the_bundled_weights(tmp_path: Path):
     with pytest.raises(LivefanError, match="mobilefan-300w") as error:
         load_weights(tmp_path / "none.safetensors")
     one_line(error, tmp_path / "none.safetensors")
@@ -92,7 +92,7 @@ class Touch:
 
 @pytest.mark.parametrize("name", ["weights.pth", "weights.safetensors"])
 @pytest.mark.parametrize("writer", ["pickle", "torch"])
-def test_a_pickle_is_refused_and_never_run(tmp_path: Path, name: str, writer: str):
+def test_pickle_is_rejected_and_never_executed(tmp_path: Path, name: str, writer: str):
     path, trap = tmp_path / name, tmp_path / "trap"
     if writer == "pickle":
         path.write_bytes(pickle.dumps(Touch(trap)))
@@ -104,9 +104,7 @@ def test_a_pickle_is_refused_and_never_run(tmp_path: Path, name: str, writer: st
     assert not trap.exists()
 
 
-def test_the_refusal_of_a_pickle_names_the_lines_that_convert_it_and_they_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_error_for_a_pickle_names_a_conversion_that_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """As torchvision publishes its networks: the state of a MobileNetV2, here that of a fresh encoder."""
     monkeypatch.chdir(tmp_path)
     encoder = MobileFAN(68, 0.5).encoder.state_dict()
@@ -120,7 +118,7 @@ def test_the_refusal_of_a_pickle_names_the_lines_that_convert_it_and_they_do(
     assert all(torch.equal(value, encoder[key]) for key, value in network.encoder.state_dict().items())
 
 
-def test_a_header_whose_length_looks_like_a_pickle_is_none(tmp_path: Path):
+def test_header_length_equal_to_the_magic_bytes_of_pickle_is_accepted(tmp_path: Path):
     """The length stands in the first bytes; 0x80 is a pickle's first byte."""
     path = tmp_path / "weights.safetensors"
     for filler in range(0, 256, 8):
@@ -131,7 +129,7 @@ def test_a_header_whose_length_looks_like_a_pickle_is_none(tmp_path: Path):
     assert read_tensors(path)[0].keys() == {"a"}
 
 
-def test_a_cut_or_garbled_file_is_refused(small: Path):
+def test_truncated_or_damaged_file_is_rejected(small: Path):
     whole = small.read_bytes()
     for damaged in (whole[: len(whole) // 2], b"", b"not weights at all", b"\xff" * 64):
         small.write_bytes(damaged)
@@ -140,7 +138,7 @@ def test_a_cut_or_garbled_file_is_refused(small: Path):
         one_line(error, small)
 
 
-def test_another_scheme_than_the_one_needed_is_refused(small: Path):
+def test_checkpoint_of_another_scheme_is_rejected(small: Path):
     with pytest.raises(LivefanError, match="cofw-29") as error:
         load_weights(small, scheme=COFW_29.name)
     one_line(error, small)
@@ -169,20 +167,22 @@ def rewritten(path: Path, **changes: object) -> None:
         ({"input_size": 112}, "256"),
     ],
 )
-def test_weights_that_do_not_fit_are_refused(small: Path, changes: dict[str, object], said: str):
+def test_weights_that_do_not_fit_their_metadata_are_rejected(
+    small: Path, changes: dict[str, object], said: str
+):
     rewritten(small, **changes)
     with pytest.raises(LivefanError, match=said):
         load_weights(small)
 
 
-def test_weights_without_metadata_are_refused(small: Path):
+def test_weights_without_metadata_are_rejected(small: Path):
     save_file(load_file(small), small)
     with pytest.raises(LivefanError, match="no livefan metadata") as error:
         load_weights(small)
     one_line(error, small)
 
 
-def test_a_network_starts_from_imagenet_or_from_another_network(small: Path):
+def test_network_starts_from_imagenet_or_from_another_network(small: Path):
     model = MobileFAN(68)
     load_initial(model, IMAGENET_ENCODER)
     imagenet = load_file(bundled_folder("weights") / f"{IMAGENET_ENCODER}.safetensors")
@@ -197,7 +197,7 @@ def test_a_network_starts_from_imagenet_or_from_another_network(small: Path):
         load_initial(MobileFAN(68, 0.5), IMAGENET_ENCODER)
 
 
-def test_saving_over_a_file_leaves_it_whole_when_writing_fails(small: Path, monkeypatch: pytest.MonkeyPatch):
+def test_failed_save_keeps_the_former_file(small: Path, monkeypatch: pytest.MonkeyPatch):
     before = small.read_bytes()
 
     def fails(path: Path, data: bytes) -> int:
@@ -212,7 +212,7 @@ def test_saving_over_a_file_leaves_it_whole_when_writing_fails(small: Path, monk
     assert [path.name for path in small.parent.iterdir()] == [small.name]
 
 
-def test_an_output_into_a_missing_folder_is_refused(tmp_path: Path):
+def test_output_in_a_missing_folder_is_rejected(tmp_path: Path):
     with pytest.raises(LivefanError, match="no such folder"):
         save_weights(tmp_path / "none" / "w.safetensors", MobileFAN(68, 0.5), WeightsInfo("300w-68"))
     shutil.rmtree(tmp_path, ignore_errors=True)

@@ -19,7 +19,7 @@ inside = st.floats(30, 225)
 
 
 @given(inside, inside)
-def test_the_soft_argmax_finds_a_gaussian_to_a_hundredth_of_a_pixel(x: float, y: float):
+def test_soft_argmax_finds_a_gaussian_to_a_hundredth_of_a_pixel(x: float, y: float):
     decoded = decode_soft_argmax(gaussian_logits(x, y))
     assert decoded.points_crop[0, 0].tolist() == pytest.approx([x, y], abs=0.01)
     # The share of a Gaussian within 2.5 sigma is 0.956; cells make it coarse.
@@ -27,13 +27,13 @@ def test_the_soft_argmax_finds_a_gaussian_to_a_hundredth_of_a_pixel(x: float, y:
 
 
 @given(inside, inside)
-def test_the_quarter_step_finds_a_gaussian_to_a_quarter_cell(x: float, y: float):
+def test_quarter_step_finds_a_gaussian_to_a_quarter_cell(x: float, y: float):
     points = decode_argmax(gaussian_logits(x, y)).points_crop
     assert points[0, 0].tolist() == pytest.approx([x, y], abs=1.01)
 
 
 @given(inside, inside, st.floats(0.7, 4.0))
-def test_the_spread_is_the_standard_deviation_along_an_axis(x: float, y: float, sigma: float):
+def test_sigma_is_the_standard_deviation_along_an_axis(x: float, y: float, sigma: float):
     """A Gaussian of ``sigma`` cells is one of ``4 * sigma`` crop pixels."""
     logits = gaussian_logits(x, y, sigma)
     measured = decode_soft_argmax(logits).spread_crop.item()
@@ -43,12 +43,12 @@ def test_the_spread_is_the_standard_deviation_along_an_axis(x: float, y: float, 
 
 
 @given(inside, inside, st.floats(0.0, 1.0))
-def test_the_confidence_of_a_map_of_values_is_the_height_of_its_peak(x: float, y: float, height: float):
+def test_confidence_of_a_value_map_is_the_height_of_its_peak(x: float, y: float, height: float):
     decoded = decode_argmax(height * gaussian_logits(x, y).exp())
     assert decoded.confidence.item() == pytest.approx(height, rel=0.17)  # a peak may lie between cells
 
 
-def test_noise_around_a_peak_does_not_widen_it_and_a_map_of_nothing_is_wide_and_unsure():
+def test_noise_does_not_widen_a_peak_and_an_empty_map_has_low_confidence():
     noise = 0.02 * torch.randn(1, 1, 64, 64, generator=torch.Generator().manual_seed(0))
     peak = gaussian_logits(100.0, 80.0).exp()
     alone, noisy, nothing = (decode_argmax(each) for each in (peak, peak + noise, -noise.abs()))
@@ -59,20 +59,20 @@ def test_noise_around_a_peak_does_not_widen_it_and_a_map_of_nothing_is_wide_and_
 
 
 @pytest.mark.parametrize("scale", [1.0, 30.0])
-def test_of_logits_the_peak_is_in_place_and_the_confidence_between_zero_and_one(scale: float):
+def test_peak_of_logits_is_in_place_and_its_confidence_between_zero_and_one(scale: float):
     logits = scale * (gaussian_logits(100.0, 80.0) + 0.5)
     decoded = decode_argmax(logits)
     assert decoded.points_crop[0, 0].tolist() == pytest.approx([100.0, 80.0], abs=1.01)
     assert 0 <= decoded.confidence.item() <= 1
 
 
-def test_the_spread_of_two_peaks_is_the_root_of_the_mean_of_both_variances():
+def test_sigma_of_two_peaks_is_the_root_mean_variance_of_the_axes():
     heatmap = torch.zeros(1, 1, 64, 64)
     heatmap[0, 0, 30, 10] = heatmap[0, 0, 30, 50] = 40
     assert decode_soft_argmax(heatmap).spread_crop.item() == pytest.approx(4 * 20 / 2**0.5, rel=1e-4)
 
 
-def test_the_quarter_step_goes_towards_the_higher_neighbour_and_not_off_the_map():
+def test_quarter_step_goes_to_the_higher_neighbour_inside_the_map():
     heatmap = torch.zeros(1, 2, 64, 64)
     heatmap[0, 0, 10, 20], heatmap[0, 0, 10, 21], heatmap[0, 0, 9, 20] = 9, 5, 5
     heatmap[0, 1, 0, 63] = 9
@@ -81,7 +81,7 @@ def test_the_quarter_step_goes_towards_the_higher_neighbour_and_not_off_the_map(
     assert points[0, 1].tolist() == heatmap_to_crop(torch.tensor([63.0, 0.0])).tolist()
 
 
-def test_a_smear_and_two_far_peaks_are_unsure():
+def test_wide_and_double_peaks_have_low_confidence():
     smear = torch.zeros(1, 1, 64, 64)
     two_peaks = torch.zeros(1, 1, 64, 64)
     two_peaks[0, 0, 30, 10] = two_peaks[0, 0, 30, 50] = 20
@@ -89,7 +89,7 @@ def test_a_smear_and_two_far_peaks_are_unsure():
         assert decode_soft_argmax(heatmap).confidence.item() < 0.02
 
 
-def test_a_cells_centre_is_the_middle_of_the_four_by_four_pixels_it_covers():
+def test_centre_of_a_cell_is_the_middle_of_its_four_by_four_pixels():
     assert heatmap_to_crop(torch.tensor([0.0, 63.0])).tolist() == [1.5, 253.5]
 
 

@@ -31,7 +31,7 @@ def test_every_network_maps_a_crop_to_heatmaps_and_stages(network: HeatmapNetwor
 
 
 @pytest.mark.slow
-def test_every_network_travels_through_its_weight_file(network: HeatmapNetwork, tmp_path: Path):
+def test_every_network_survives_a_round_trip_through_its_file(network: HeatmapNetwork, tmp_path: Path):
     path = tmp_path / "w.safetensors"
     save_weights(path, network, WeightsInfo("300w-68", architecture=network.architecture))
     loaded = load_weights(path).model
@@ -50,7 +50,7 @@ def test_every_encoder_takes_public_weights_of_its_kind(network: HeatmapNetwork,
 
 
 @pytest.mark.slow
-def test_public_weights_may_be_without_the_counts_of_batches(network: HeatmapNetwork, tmp_path: Path):
+def test_public_weights_may_lack_num_batches_tracked(network: HeatmapNetwork, tmp_path: Path):
     """As torchvision's older checkpoints are."""
     state = network.encoder.state_dict()
     older = {
@@ -71,7 +71,7 @@ def test_public_weights_may_be_without_the_counts_of_batches(network: HeatmapNet
 
 
 @pytest.mark.slow
-def test_weights_of_another_architecture_are_refused_in_one_line(network: HeatmapNetwork, tmp_path: Path):
+def test_weights_of_another_architecture_give_one_line_error(network: HeatmapNetwork, tmp_path: Path):
     path = tmp_path / "w.safetensors"
     other = next(name for name in ARCHITECTURES if name != network.architecture)
     save_weights(path, network, WeightsInfo("300w-68", architecture=other))
@@ -81,7 +81,7 @@ def test_weights_of_another_architecture_are_refused_in_one_line(network: Heatma
         load_initial(build_network(other, 68), path)
 
 
-def test_the_public_names_are_kept():
+def test_public_parameter_names_are_kept():
     names = {
         "mobilefan": "features.17.conv.3.running_var",
         "resnet50": "layer4.2.bn3.running_var",
@@ -92,7 +92,7 @@ def test_the_public_names_are_kept():
         assert name in encoder.state_dict()
 
 
-def test_the_lite_encoder_pads_as_tensorflow_does():
+def test_lite_encoder_pads_like_tensorflow():
     """A stride-2 window begins at the image's first pixel, so a mark there is seen by the first cell."""
     encoder = build_network("efficientnet-lite2", 5).encoder.eval()
     image = torch.zeros(1, 3, 64, 64)
@@ -104,14 +104,14 @@ def test_the_lite_encoder_pads_as_tensorflow_does():
     assert encoder._conv_stem(seen)[0, 0, 0, 0].item() == pytest.approx(3.0)
 
 
-def test_an_unknown_architecture_or_width_is_one_line():
+def test_unknown_architecture_or_width_gives_one_line_error():
     with pytest.raises(LivefanError, match="known are mobilefan"):
         build_network("vgg", 68)
     with pytest.raises(LivefanError, match=r"width 1\.0 only"):
         build_network("resnet50", 68, 0.5)
 
 
-def test_slices_of_a_network_are_a_network_whose_channels_mattered_most():
+def test_pruned_network_keeps_the_channels_of_largest_effect():
     torch.manual_seed(0)
     wide = MobileFAN(5)
     for module in wide.modules():
@@ -129,7 +129,7 @@ def test_slices_of_a_network_are_a_network_whose_channels_mattered_most():
         slice_mobilefan(wide, 1.0)
 
 
-def test_a_channel_that_is_always_zero_is_what_slicing_leaves_out():
+def test_pruning_removes_a_channel_that_is_always_zero():
     """A half-width network hidden in a wide one, the rest of whose channels are dead, is found again."""
     torch.manual_seed(0)
     wide = MobileFAN(5).eval()
@@ -168,7 +168,7 @@ def _residual_stages(network: MobileFAN) -> list[list[torch.nn.Module]]:
     return stages
 
 
-def test_a_narrow_network_starts_from_slices_of_a_wide_one(tmp_path: Path):
+def test_narrow_network_starts_from_a_pruned_wide_one(tmp_path: Path):
     wide = MobileFAN(68)
     save_weights(tmp_path / "wide.safetensors", wide, WeightsInfo("300w-68"))
     narrow = MobileFAN(68, 0.5)
@@ -179,7 +179,7 @@ def test_a_narrow_network_starts_from_slices_of_a_wide_one(tmp_path: Path):
     )
 
 
-def test_a_narrow_network_for_other_landmarks_starts_from_slices_of_all_but_the_head(tmp_path: Path):
+def test_narrow_network_of_another_scheme_starts_from_all_pruned_layers_but_the_head(tmp_path: Path):
     wide = MobileFAN(68)
     save_weights(tmp_path / "wide.safetensors", wide, WeightsInfo("300w-68"))
     narrow = MobileFAN(98, 0.5)
@@ -192,7 +192,7 @@ def test_a_narrow_network_for_other_landmarks_starts_from_slices_of_all_but_the_
         assert all(torch.equal(v, expected[k]) for k, v in getattr(narrow, name).state_dict().items())
 
 
-def test_without_weights_of_its_width_a_narrow_network_is_told_where_to_begin():
+def test_error_for_missing_narrow_weights_names_an_initial_network():
     with pytest.raises(LivefanError, match=r"start from the pruned full width, --init mobilefan-300w$"):
         load_initial(MobileFAN(68, 0.5), IMAGENET_ENCODER)
     with pytest.raises(

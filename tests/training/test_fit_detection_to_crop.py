@@ -25,7 +25,7 @@ def write_faces(folder: Path, photo: np.ndarray, face: Face, count: int) -> None
         write_pts(folder / f"{number}.pts", face.points_px @ matrix[:, :2].T + matrix[:, 2])
 
 
-def test_a_map_is_fitted_for_each_model_and_leaves_little(tmp_path: Path, photo: np.ndarray, face: Face):
+def test_map_of_each_detector_model_fits_with_a_small_residual(tmp_path: Path, photo: np.ndarray, face: Face):
     write_faces(tmp_path / "faces", photo, face, 20)
     out = tmp_path / "framing.json"
     assert main(["calibrate", "--dataset", "pts", "--root", str(tmp_path / "faces"), "-o", str(out)]) == 0
@@ -43,7 +43,7 @@ def test_a_map_is_fitted_for_each_model_and_leaves_little(tmp_path: Path, photo:
         (18, "pts validation: the detector's short-range model finds 0 of its 2 faces, but 2 are needed"),
     ],
 )
-def test_a_model_that_finds_too_few_faces_is_one_line(
+def test_detector_model_with_too_few_faces_gives_one_line_error(
     tmp_path: Path, photo: np.ndarray, face: Face, count: int, said: str, capsys: pytest.CaptureFixture[str]
 ):
     root = tmp_path / "faces"

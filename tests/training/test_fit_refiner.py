@@ -62,7 +62,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_made_it_moves_nothing(face: Face):
+def test_new_refiner_moves_no_landmark(face: Face):
     landmarks = torch.rand(3, 68, 4) * 256
     assert torch.equal(ShapeRefiner(68)(landmarks), landmarks)
 
@@ -73,9 +73,7 @@ def test_made_it_moves_nothing(face: Face):
     st.floats(0.1, 10),
     st.integers(0, 1000),
 )
-def test_it_moves_a_face_the_same_wherever_it_lies_and_however_large(
-    x: float, y: float, scale: float, seed: int
-):
+def test_refinement_is_independent_of_position_and_scale(x: float, y: float, scale: float, seed: int):
     refiner = moving(68)
     points = torch.rand(1, 68, 2, generator=torch.Generator().manual_seed(seed)) * 200
     elsewhere = points * scale + torch.tensor([x, y])
@@ -84,7 +82,7 @@ def test_it_moves_a_face_the_same_wherever_it_lies_and_however_large(
     assert torch.allclose(refiner(elsewhere) - elsewhere, moved * scale, atol=0.02 * max(scale, 1))
 
 
-def test_confidence_and_spread_stay_and_faces_of_a_batch_do_not_meet():
+def test_confidence_and_sigma_stay_and_faces_of_a_batch_are_independent():
     landmarks = torch.rand(4, 68, 4) * 200
     refiner = moving(68)
     refined = refiner(landmarks)
@@ -92,12 +90,12 @@ def test_confidence_and_spread_stay_and_faces_of_a_batch_do_not_meet():
     assert torch.allclose(refined[2], refiner(landmarks[2:3])[0], atol=1e-4)
 
 
-def test_landmarks_all_in_one_place_stay_numbers():
+def test_coinciding_landmarks_stay_finite():
     assert torch.isfinite(moving(68)(torch.full((1, 68, 2), 7.0))).all()
 
 
 @pytest.mark.slow
-def test_fitted_it_undoes_what_the_shape_tells(face: Face):
+def test_fit_removes_errors_that_depend_on_the_shape(face: Face):
     """Much of the error is a jaw left behind by an open mouth, which shows in the shape; noise does not."""
     generator = torch.Generator().manual_seed(3)
     base = torch.from_numpy(face.points_px).float()
@@ -157,7 +155,7 @@ def test_rotated_views_of_a_held_out_face_are_held_out_with_it():
     assert fit_module._photograph(other, names) != fit_module._photograph(source, names)
 
 
-def test_the_largest_seed_that_can_be_named_fits_one_too(monkeypatch: pytest.MonkeyPatch):
+def test_largest_seed_is_accepted(monkeypatch: pytest.MonkeyPatch):
     command = ["refine", "w", "--root", ".", "-o", "x", "--seed", str(2**64 - 1)]
     monkeypatch.setattr(STEPS, 2)
     shapes = torch.rand(8, 68, 2) * 200
@@ -165,7 +163,7 @@ def test_the_largest_seed_that_can_be_named_fits_one_too(monkeypatch: pytest.Mon
     assert torch.isfinite(refiner(shapes)).all()
 
 
-def test_a_weight_file_keeps_its_refiner(small: Path, tmp_path: Path):
+def test_checkpoint_keeps_its_refiner(small: Path, tmp_path: Path):
     loaded = load_weights(small)
     assert loaded.refiner is not None
     landmarks = torch.rand(1, 68, 4) * 200
@@ -179,7 +177,7 @@ def test_a_weight_file_keeps_its_refiner(small: Path, tmp_path: Path):
     assert load_weights(again).refiner is None
 
 
-def test_a_refiner_for_other_landmarks_is_one_line(small: Path, tmp_path: Path):
+def test_refiner_for_another_number_of_points_gives_one_line_error(small: Path, tmp_path: Path):
     loaded = load_weights(small)
     broken = tmp_path / "broken.safetensors"
     save_weights(broken, loaded.model, loaded.info, refiner=moving(29))
@@ -190,7 +188,7 @@ def test_a_refiner_for_other_landmarks_is_one_line(small: Path, tmp_path: Path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("runtime", ["torch", "openvino", "onnxruntime"])
-def test_every_runtime_refines(runtime: str, small: Path, tmp_path: Path):
+def test_every_runtime_applies_the_refiner(runtime: str, small: Path, tmp_path: Path):
     pytest.importorskip(runtime)
     loaded = load_weights(small)
     crops = check_crops(loaded.info.input_size)
@@ -202,7 +200,7 @@ def test_every_runtime_refines(runtime: str, small: Path, tmp_path: Path):
 
 
 @pytest.mark.slow
-def test_quantised_and_rewritten_it_refines_all_the_same(small: Path, tmp_path: Path):
+def test_int8_model_applies_the_refiner(small: Path, tmp_path: Path):
     pytest.importorskip("nncf")
     path = tmp_path / "small.safetensors"
     shutil.copy(small, path)
@@ -222,7 +220,7 @@ def test_quantised_and_rewritten_it_refines_all_the_same(small: Path, tmp_path: 
     assert moved > 1.0
 
 
-def test_another_decoder_than_the_weights_own_is_not_refined(small: Path):
+def test_other_decoder_disables_the_refiner(small: Path):
     loaded = load_weights(small)
     crops = check_crops(loaded.info.input_size)
     plain = TorchRuntime(replace(loaded, refiner=None), "argmax").run(crops)
@@ -233,7 +231,7 @@ def test_another_decoder_than_the_weights_own_is_not_refined(small: Path):
 
 
 @pytest.mark.slow
-def test_the_command_writes_weights_that_are_refined(
+def test_command_writes_a_checkpoint_with_refiner(
     tmp_path: Path,
     small: Path,
     photo: np.ndarray,
@@ -271,7 +269,7 @@ def test_the_command_writes_weights_that_are_refined(
     }
 
 
-def test_weights_that_validation_shows_to_be_worse_are_not_written(
+def test_refiner_that_raises_the_validation_error_is_not_written(
     tmp_path: Path,
     small: Path,
     photo: np.ndarray,
@@ -299,7 +297,7 @@ def test_weights_that_validation_shows_to_be_worse_are_not_written(
     assert not out.exists()
 
 
-def test_a_folder_that_is_not_there_is_told_before_the_work(
+def test_missing_output_folder_is_reported_before_the_fit(
     tmp_path: Path, small: Path, capsys: pytest.CaptureFixture[str]
 ):
     out = tmp_path / "gone" / "o.safetensors"
@@ -307,7 +305,7 @@ def test_a_folder_that_is_not_there_is_told_before_the_work(
     assert "gone: no such folder" in capsys.readouterr().err
 
 
-def test_further_faces_of_another_scheme_are_refused_before_the_work(
+def test_extra_faces_of_another_scheme_are_rejected_before_the_fit(
     tmp_path: Path, small: Path, face: Face, photo: np.ndarray, capsys: pytest.CaptureFixture[str]
 ):
     for folder, points in (("afw", face.points_px), ("further", face.points_px[:29])):
@@ -323,7 +321,7 @@ def test_further_faces_of_another_scheme_are_refused_before_the_work(
     assert not (tmp_path / "o.safetensors").exists()
 
 
-def test_that_nothing_can_be_measured_is_told_before_the_work(
+def test_unreadable_validation_faces_are_reported_before_the_fit(
     tmp_path: Path,
     small: Path,
     face: Face,
@@ -348,7 +346,7 @@ def test_that_nothing_can_be_measured_is_told_before_the_work(
     assert ".png: cannot be read as an image" in said
 
 
-def test_weights_that_are_not_there_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_missing_weights_give_one_line_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     (tmp_path / "lfpw/trainset").mkdir(parents=True)
     command = ["refine", "absent", "--root", str(tmp_path), "-o", str(tmp_path / "o.safetensors")]
     assert main(command) == 2

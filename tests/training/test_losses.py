@@ -26,7 +26,7 @@ def gaussians(target: torch.Tensor, sigma: float, size: int = 64) -> torch.Tenso
 
 @settings(max_examples=20)
 @given(st.integers(2, 9), st.integers(1, 6), st.integers(1, 6), st.integers(0, 1000))
-def test_the_distance_of_two_graphs_is_that_of_their_matrices(size: int, c: int, d: int, seed: int):
+def test_distance_of_two_graphs_equals_that_of_their_matrices(size: int, c: int, d: int, seed: int):
     generator = torch.Generator().manual_seed(seed)
     ours = torch.rand(3, c, size, size, generator=generator) - 0.3
     theirs = torch.rand(3, d, size, size, generator=generator) - 0.3
@@ -39,13 +39,13 @@ def test_the_distance_of_two_graphs_is_that_of_their_matrices(size: int, c: int,
     assert graph_distance(ours, theirs).item() == pytest.approx(direct.item(), rel=1e-3, abs=1e-6)
 
 
-def test_a_graph_does_not_change_with_the_channels_order_or_scale():
+def test_graph_is_invariant_to_order_and_scale_of_the_channels():
     maps = torch.rand(2, 8, 16, 16)
     assert graph_distance(maps, 3 * maps.flip(1)).item() == pytest.approx(0, abs=1e-6)
     assert graph_distance(maps, torch.rand(2, 8, 16, 16)).item() > 1e-3
 
 
-def test_a_student_that_equals_its_teacher_has_no_distillation_loss():
+def test_student_equal_to_its_teacher_has_no_distillation_loss():
     heatmaps = torch.randn(2, 5, 64, 64)
     stages = [torch.rand(2, 8, size, size) for size in (16, 32, 64)]
     same = DistillationCriterion(1.0, 1.0, 1.0)(heatmaps, stages, stages, heatmaps, stages)
@@ -60,7 +60,7 @@ def test_a_student_that_equals_its_teacher_has_no_distillation_loss():
     assert other["response"].item() == pytest.approx(expected.item(), rel=1e-4)
 
 
-def test_terms_of_no_weight_are_not_computed():
+def test_terms_with_zero_weight_are_not_computed():
     heatmaps, stages = torch.zeros(1, 5, 64, 64), [torch.rand(1, 8, 16, 16)]
     assert DistillationCriterion()(heatmaps, stages, [], heatmaps, stages) == {}
     assert set(LandmarkCriterion(0.0, 1.0, "mse")(heatmaps, torch.rand(1, 5, 2) * 200)) == {"heatmap"}
@@ -82,7 +82,7 @@ def test_regressed_heatmaps_are_compared_to_gaussians_of_height_one():
 
 
 @pytest.mark.parametrize("name", HEATMAP_LOSSES)
-def test_every_heatmap_loss_has_finite_gradients_that_lead_down(name: str):
+def test_every_heatmap_loss_falls_along_its_finite_gradient(name: str):
     torch.manual_seed(0)
     points = torch.rand(2, 5, 2) * 160 + 40
     heatmaps = torch.zeros(2, 5, 64, 64, requires_grad=True)

@@ -32,7 +32,7 @@ def picture(photo: np.ndarray) -> np.ndarray:
 
 
 @each
-def test_it_changes_the_picture_by_its_seed_alone(picture: np.ndarray, distort: distortions.Distortion):
+def test_distortion_depends_only_on_the_seed(picture: np.ndarray, distort: distortions.Distortion):
     before = picture.copy()
     first, same, other = (distort(picture, np.random.default_rng(seed)) for seed in (4, 4, 5))
     assert (first.shape, first.dtype) == (picture.shape, np.uint8)
@@ -43,7 +43,7 @@ def test_it_changes_the_picture_by_its_seed_alone(picture: np.ndarray, distort: 
 
 
 @pytest.mark.parametrize("distort", [distortions.motion_blur, distortions.defocus, distortions.shrink])
-def test_blur_leaves_an_edge_in_its_place(distort: distortions.Distortion):
+def test_blur_keeps_the_position_of_an_edge(distort: distortions.Distortion):
     """The brightest row and column of a cross stay: a blur that shifts would move every landmark."""
     cross = np.zeros((256, 256, 3), np.uint8)
     cross[126:130] = cross[:, 126:130] = 255
@@ -54,7 +54,7 @@ def test_blur_leaves_an_edge_in_its_place(distort: distortions.Distortion):
             assert (profile * np.arange(256)).sum() / profile.sum() == pytest.approx(127.5, abs=1.5)
 
 
-def test_darkness_is_dark_and_covering_leaves_most_of_the_picture(picture: np.ndarray):
+def test_darkness_lowers_the_brightness_and_covering_keeps_most_pixels(picture: np.ndarray):
     for seed in range(20):
         rng = np.random.default_rng(seed)
         assert distortions.darken(picture, rng).mean() < 0.5 * picture.mean()
@@ -62,7 +62,7 @@ def test_darkness_is_dark_and_covering_leaves_most_of_the_picture(picture: np.nd
         assert 0.005 < changed < 0.7
 
 
-def test_settings_that_are_off_change_nothing_and_on_change_pixels_but_no_point(
+def test_disabled_settings_change_nothing_and_enabled_ones_change_only_pixels(
     tmp_path_factory: pytest.TempPathFactory, photo: np.ndarray
 ):
     path = tmp_path_factory.mktemp("photo") / "photo.png"
@@ -104,7 +104,7 @@ def test_eyes_are_closed_with_the_landmarks_of_the_upper_lids(photo: np.ndarray,
     assert least < 0.05 * before.right_eye + 0.02
 
 
-def test_a_shut_eye_shows_skin_where_the_iris_was(photo: np.ndarray, face: Face):
+def test_closed_eye_shows_skin_in_place_of_the_iris(photo: np.ndarray, face: Face):
     for seed in range(20):
         pixels, points = close_eyes(photo, face.points_px, IBUG_68, np.random.default_rng(seed))
         if aspect_ratios(points, IBUG_68).right_eye > 0.04:
@@ -118,7 +118,7 @@ def test_a_shut_eye_shows_skin_where_the_iris_was(photo: np.ndarray, face: Face)
 
 @pytest.mark.parametrize("scheme", SCHEMES.values(), ids=lambda scheme: scheme.name)
 @pytest.mark.parametrize("turn", [0.0, 2.0, np.pi])
-def test_eyes_of_every_scheme_are_closed_however_the_head_is_turned(scheme: LandmarkScheme, turn: float):
+def test_eyes_of_every_scheme_are_closed_for_any_rotation(scheme: LandmarkScheme, turn: float):
     points = np.random.default_rng(0).uniform(-90, 90, (scheme.n_points, 2))
     for eye, x in ((scheme.right_eye, -50.0), (scheme.left_eye, 50.0)):
         around = np.linspace(np.pi, 3 * np.pi, len(eye), endpoint=False)
@@ -141,7 +141,7 @@ def test_eyes_of_every_scheme_are_closed_however_the_head_is_turned(scheme: Land
         assert ((moved - points)[which] @ matrix[:, 1] > 0).all()  # down, as the head has it
 
 
-def test_an_eye_that_cannot_be_closed_stays_as_it_is(photo: np.ndarray, face: Face):
+def test_eye_that_cannot_be_closed_is_unchanged(photo: np.ndarray, face: Face):
     rng = np.random.default_rng(0)
     outside = face.points_px + 5000
     for points in (np.full((68, 2), 7.0), face.points_px * 0.05, outside):

@@ -27,7 +27,7 @@ def box_px(points_px: np.ndarray) -> float:
     return float(np.ptp(points_px, axis=0).max())
 
 
-def test_a_face_that_is_not_turned_stays_as_it_is(portrait: Portrait):
+def test_rotation_by_zero_changes_nothing(portrait: Portrait):
     same = rotate(portrait, 0.0)
     on_face = portrait.relief.outside == 0
     apart = np.abs(same.pixels.astype(int) - portrait.pixels)[on_face]
@@ -37,7 +37,7 @@ def test_a_face_that_is_not_turned_stays_as_it_is(portrait: Portrait):
 
 
 @pytest.mark.parametrize("degrees", [-40, -20, 20, 40])
-def test_the_mesh_finds_the_turned_face_at_the_new_angle_and_its_features_where_the_points_say(
+def test_face_mesh_confirms_angle_and_points_of_the_rotated_view(
     mesh: FaceMesh, portrait: Portrait, tmp_path: Path, degrees: float
 ):
     turned = rotate(portrait, math.radians(degrees) - portrait.surface.yaw)
@@ -51,7 +51,7 @@ def test_the_mesh_finds_the_turned_face_at_the_new_angle_and_its_features_where_
 
 
 @pytest.mark.parametrize("side", [-1, 1])
-def test_the_averted_jaw_lies_on_the_cheeks_outline_and_nothing_beyond_the_head(
+def test_far_jaw_lies_on_the_outline_of_the_cheek_and_no_point_outside_the_head(
     portrait: Portrait, side: int
 ):
     """At 65 degrees the averted ear is behind the face: its jaw points must be near the nose, not there."""
@@ -67,9 +67,7 @@ def test_the_averted_jaw_lies_on_the_cheeks_outline_and_nothing_beyond_the_head(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("side", [-1, 1])
-def test_a_face_is_followed_into_profile_and_back_under_one_id(
-    portrait: Portrait, pipeline: Pipeline, side: int
-):
+def test_face_keeps_its_id_into_profile_and_back(portrait: Portrait, pipeline: Pipeline, side: int):
     """To 75 degrees in 0.6 seconds; landmarks stay within 4 % of the face's size of where they went."""
     pipeline.smoothing = 0.0
     there = [rotate(portrait, side * math.radians(5 * n) - portrait.surface.yaw) for n in range(16)]
@@ -80,7 +78,7 @@ def test_a_face_is_followed_into_profile_and_back_under_one_id(
         assert apart.mean() < 0.04 * box_px(view.points_px)
 
 
-def test_views_spread_over_the_angles_on_the_side_the_face_looks_to(portrait: Portrait):
+def test_views_cover_the_angles_on_the_side_of_the_gaze(portrait: Portrait):
     for seed in range(20):
         views = draw_views(portrait, 3, np.random.default_rng(seed))
         angles = [math.degrees(yaw + portrait.surface.yaw) for yaw, _ in views]
@@ -90,7 +88,7 @@ def test_views_spread_over_the_angles_on_the_side_the_face_looks_to(portrait: Po
         assert all(abs(math.degrees(pitch)) <= 15 for _, pitch in views)
 
 
-def test_a_folder_of_views_is_written_once_and_is_faces_to_train_on(
+def test_folder_of_views_is_written_once_and_loads_as_training_faces(
     labelled_face: LabelledFace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     root, out = tmp_path / "own", tmp_path / "views"
@@ -121,7 +119,7 @@ def test_a_folder_of_views_is_written_once_and_is_faces_to_train_on(
 
 
 @pytest.mark.slow
-def test_views_of_faces_named_alike_do_not_overwrite_each_other(
+def test_views_of_images_with_one_name_do_not_overwrite_each_other(
     labelled_face: LabelledFace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     root, out = tmp_path / "own", tmp_path / "views"
@@ -139,7 +137,7 @@ def test_views_of_faces_named_alike_do_not_overwrite_each_other(
     assert len(load("pts", out, "all").faces) == 4
 
 
-def test_a_full_disk_is_named_and_the_view_drawn_once_there_is_room(
+def test_full_disk_is_reported_and_the_view_is_drawn_after_space_is_freed(
     labelled_face: LabelledFace, tmp_path: Path, full_beyond: Callable[[int], None]
 ):
     faces = FaceSet(IBUG_68, [labelled_face], title="own")
@@ -153,7 +151,7 @@ def test_a_full_disk_is_named_and_the_view_drawn_once_there_is_room(
     assert view.read_image().shape[2] == 3
 
 
-def test_a_folder_of_views_of_other_settings_is_refused(tmp_path: Path):
+def test_folder_of_views_of_other_settings_is_rejected(tmp_path: Path):
     faces = FaceSet(IBUG_68, [], title="own")
     synthesise(faces, tmp_path, 2, seed=1)
     synthesise(faces, tmp_path, 2, seed=1)
@@ -170,7 +168,7 @@ def test_a_folder_of_views_of_other_settings_is_refused(tmp_path: Path):
         synthesise(faces, tmp_path, 2, seed=1)
 
 
-def test_faces_of_another_scheme_are_refused(tmp_path: Path):
+def test_faces_of_another_scheme_are_rejected(tmp_path: Path):
     wrong = FaceSet(WFLW_98, [], title="wflw train")
     with pytest.raises(LivefanError, match="300w-68"):
         synthesise(wrong, tmp_path)
