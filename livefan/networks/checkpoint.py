@@ -1,4 +1,4 @@
-"""Weight files: safetensors that carry what is needed to use them, and are checked against it."""
+"""Weight files: safetensors with the metadata that a network needs. Loading checks the metadata."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from livefan.networks.shape_refiner import ShapeRefiner
 __all__ = ["Weights", "WeightsInfo", "load_weights", "read_tensors", "save_weights"]
 
 _REFINER = "refiner."
-"""What the names of the refiner's tensors begin with."""
+"""Prefix of the names of the refiner's tensors."""
 _FORMER_NAMES = {
     "refiner.mlp.weight": "refiner.bent.weight",
     "refiner.skip.weight": "refiner.straight.weight",
@@ -35,10 +35,14 @@ _FORMER_NAMES = {
 
 @dataclass(frozen=True)
 class Weights:
-    """A network ready for inference (evaluation mode, no gradients) and what its file says of it.
+    """A network ready for inference (evaluation mode, no gradients) and the metadata of its file.
 
     Attributes:
-        refiner: moves what the decoder gives, where the file has one.
+        path: the weight file.
+        model: maps normalised RGB crops to heatmaps.
+        scheme: the landmark scheme.
+        info: the metadata.
+        refiner: corrects the decoded landmarks; None if the file has no refiner.
     """
 
     path: Path
@@ -49,7 +53,7 @@ class Weights:
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """All tensors of a safetensors file, and its metadata.
+    """Return all tensors of a safetensors file, and its metadata.
 
     Raises:
         LivefanError: if the file is missing, a pickle, or damaged.
@@ -71,10 +75,14 @@ def save_weights(
     refiner: ShapeRefiner | None = None,
     half: bool = False,
 ) -> None:
-    """Write a network's weights with what they say of themselves; whole or not at all.
+    """Write a network's weights and metadata; the file appears whole or not at all.
 
     Args:
-        half: round to float16, for half the size; a network loaded from it computes in float32.
+        path: the file to write.
+        model: the network.
+        info: the metadata.
+        refiner: the refiner fitted to the network, if any.
+        half: round to float16, for half the size. A network loaded from it computes in float32.
     """
     state = model.state_dict()
     if refiner is not None:
@@ -83,7 +91,7 @@ def save_weights(
     if half:
         tensors = {key: v.half() if v.is_floating_point() else v for key, v in tensors.items()}
     with atomic_write(path) as partial:
-        # Not save_file, which makes a file that only its owner may read.
+        # save_file would write a file that only its owner can read.
         partial.write_bytes(save(tensors, metadata={"livefan": json.dumps(asdict(info))}))
 
 
@@ -96,8 +104,9 @@ def load_weights(
     """Load a network by the path of its weight file or the name of a bundled one.
 
     Args:
-        scheme: the landmark scheme the caller needs, if only one will do.
-        device: where the network goes.
+        name_or_path: path of the weight file, or name of a bundled one.
+        scheme: name of the landmark scheme that the caller needs; None for any.
+        device: torch device of the network.
 
     Raises:
         LivefanError: if the file is missing, a pickle, damaged, of another architecture or scheme.
@@ -139,7 +148,7 @@ def load_weights(
 
 
 def under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors whose names begin with a prefix, by the rest of their names."""
+    """Return the tensors whose names begin with a prefix, by the rest of their names."""
     return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
 
 

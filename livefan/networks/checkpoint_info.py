@@ -1,4 +1,4 @@
-"""What a weight file says of itself, read without the network's tensors and without torch."""
+"""Metadata of weight files, read without their tensors and without torch."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from livefan.core.landmarks import LandmarkScheme, scheme_by_name
 from livefan.core.resources import DEFAULT_WEIGHTS, bundled_folder, find_weights
 
 INPUT_SIZE = 256
-"""Side in pixels of the crops that faces are framed for, and of the largest that networks take."""
+"""Largest side in pixels of a network's crops; the detector's crops are calibrated for this side."""
 SIDE_STEP = 32
-"""Sides of crops are multiples of this, the coarsest stride of the networks."""
+"""Sides of crops are multiples of this number of pixels, the coarsest stride of the networks."""
 INPUT_SIZES = range(2 * SIDE_STEP, INPUT_SIZE + 1, SIDE_STEP)
 CONFIDENCE_RADIUS = 3.0
-"""Cells of a heatmap; the share of it within them around a landmark is its confidence."""
+"""Radius in heatmap cells. The probability within it around a landmark is the landmark's confidence."""
 DECODERS = ("soft-argmax", "argmax")
 """Names of the decoders; :data:`livefan.networks.heatmaps.DECODERS` holds their functions."""
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -32,20 +32,19 @@ _PICKLE_SUFFIXES = {".pth", ".pt", ".pkl", ".pickle", ".ckpt", ".bin"}
 
 @dataclass(frozen=True)
 class WeightsInfo:
-    """What a weight file says of itself.
+    """Metadata of a weight file.
 
     Attributes:
         architecture: network family, one of :data:`livefan.networks.mobilefan.ARCHITECTURES`.
         width: width multiplier of the encoder.
         scheme: name of the landmark scheme the network was trained for.
-        decoder: decoder its validation numbers were measured with.
-        input_size, colour_order, mean, std: what the network expects as input.
-        mirror_offset: how far to the right of the places themselves its landmarks lie, in mirrored faces as
-            in plain ones, as a share of the crop's side; see :class:`livefan.training.config.TrainConfig`.
-        training: free text by key: data, terms of use, validation numbers; settings, seed, epoch, command,
-            commit and torch of the run, of a mean those of the best file in it, or of the first where all
-            that were named went in; ``averaged`` and ``refiner``, what was done since, and ``averaged_by``
-            and ``refined_by``, each the command and its commit.
+        decoder: decoder that its validation figures were measured with, one of :data:`DECODERS`.
+        input_size, colour_order, mean, std: input of the network.
+        mirror_offset: offset of the landmarks to the right, in plain and mirrored faces alike, as a share of
+            the crop's side; see :class:`livefan.training.config.TrainConfig`.
+        training: text by key. ``data``, ``terms``, ``validation``, ``settings``, ``seed``, ``epoch``,
+            ``command``, ``commit`` and ``torch`` describe the training; for an average, that of its best or
+            first file. ``averaged``, ``averaged_by``, ``refiner`` and ``refined_by`` describe later steps.
     """
 
     scheme: str
@@ -62,7 +61,7 @@ class WeightsInfo:
 
 @dataclass(frozen=True)
 class WeightFile:
-    """A weight file whose metadata was read and is usable here."""
+    """A weight file whose metadata was read and checked."""
 
     path: Path
     info: WeightsInfo
@@ -70,12 +69,12 @@ class WeightFile:
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of the whole file, in hexadecimal."""
+        """SHA-256 of the whole file, in hexadecimal."""
         return sha256_of(self.path)
 
 
 def sha256_of(*paths: Path) -> str:
-    """Hash of files one after the other, in hexadecimal; they are never in memory as a whole."""
+    """Return the SHA-256 of files one after the other, in hexadecimal; they are read in blocks."""
     digest = hashlib.sha256()
     for path in paths:
         with path.open("rb") as file:
@@ -85,7 +84,7 @@ def sha256_of(*paths: Path) -> str:
 
 
 def refuse_pickle(path: Path) -> None:
-    """Pass only what is there and is no pickle.
+    """Raise an error if a file is missing or a pickle.
 
     Raises:
         LivefanError: if the file is missing, unreadable or a pickle.
@@ -97,7 +96,7 @@ def refuse_pickle(path: Path) -> None:
             head = file.read(9)
     except OSError as error:
         raise LivefanError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
-    # A safetensors file begins with eight bytes of header length, any of which may look like a pickle's.
+    # The first eight bytes of a safetensors file are a length, which may look like a pickle's first bytes.
     is_pickle = head[8:] != b"{" and (head[:2] == b"PK" or head[:1] == b"\x80")
     if is_pickle or path.suffix in _PICKLE_SUFFIXES:
         raise LivefanError(
@@ -107,7 +106,7 @@ def refuse_pickle(path: Path) -> None:
 
 
 def read_info(path: Path, metadata: Mapping[str, str]) -> WeightsInfo:
-    """What a weight file's metadata says; ``path`` is named in errors.
+    """Return the metadata of a weight file; errors name ``path``.
 
     Raises:
         LivefanError: if livefan's entry is absent or unreadable.
@@ -124,7 +123,7 @@ def read_info(path: Path, metadata: Mapping[str, str]) -> WeightsInfo:
 
 
 def read_weight_file(name_or_path: str | Path = DEFAULT_WEIGHTS) -> WeightFile:
-    """What a weight file says of itself, by its path or the name of a bundled one.
+    """Return a weight file with its metadata, by its path or the name of a bundled one.
 
     Raises:
         LivefanError: if the file is missing, a pickle, damaged, or of another input or scheme.

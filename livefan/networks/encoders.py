@@ -1,4 +1,4 @@
-"""Image encoders: the networks that turn a crop into feature maps, coarse to the eye but rich.
+"""Image encoders: networks that map a crop to feature maps.
 
 Each returns its maps at strides 4, 8, 16 and 32, finest first. The state-dict names are those of the
 public ImageNet checkpoints, so that these load directly: torchvision's for MobileNetV2 and ResNet-50,
@@ -39,10 +39,10 @@ _RESNET50_STAGES = ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2))
 
 
 class Encoder(nn.Module):
-    """Maps ``(batch, 3, h, w)`` normalised RGB to a list of maps of strides 4, 8, 16 and 32.
+    """Base class: maps ``(batch, 3, h, w)`` normalised RGB to a list of maps of strides 4, 8, 16 and 32.
 
     Attributes:
-        channels: of those four maps.
+        channels: number of channels of each of the four maps.
     """
 
     channels: tuple[int, ...]
@@ -70,13 +70,13 @@ def _depthwise(channels: int, kernel: int, stride: int, padding: int) -> nn.Conv
 
 
 def _scaled(channels: int, width: float) -> int:
-    """Channels times the width multiplier, rounded to a multiple of 8 without losing over a tenth."""
+    """Return channels times the width multiplier, rounded to a multiple of 8 that is at least 90 % of it."""
     rounded = max(8, int(channels * width + 4) // 8 * 8)
     return rounded + 8 if rounded < 0.9 * channels * width else rounded
 
 
 class InvertedResidual(nn.Module):
-    """MobileNetV2's block: widen, filter each channel by itself, narrow without a nonlinearity."""
+    """MobileNetV2's block: expand, depthwise convolution, project without a nonlinearity."""
 
     def __init__(self, inp: int, out: int, stride: int, expansion: int) -> None:
         super().__init__()
@@ -225,13 +225,13 @@ class ResNet50Encoder(Encoder):
 
 
 def _same_padding(kernel: int, stride: int) -> tuple[int, int, int, int]:
-    """TensorFlow's "same" padding for an even size: left, right, top, bottom, the odd one last."""
+    """Return TensorFlow's "same" padding for an even size: left, right, top, bottom; the larger side last."""
     total = kernel - stride
     return total // 2, total - total // 2, total // 2, total - total // 2
 
 
 def _taps(blocks: nn.Sequential | nn.ModuleList, x: Tensor, ends: tuple[int, ...]) -> list[Tensor]:
-    """Run blocks in a row and keep what comes out of those numbered in ``ends``."""
+    """Run blocks one after the other; return the outputs of those numbered in ``ends``."""
     maps = []
     for number, block in enumerate(blocks):
         x = block(x)

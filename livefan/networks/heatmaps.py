@@ -1,4 +1,4 @@
-"""From heatmaps to landmarks: a sub-pixel position, a confidence and a spread for each."""
+"""Decode heatmaps to landmarks: a sub-pixel position, a confidence and a standard deviation for each."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from livefan.networks.mobilefan import HEATMAP_STRIDE
 
 _STRIDE = float(HEATMAP_STRIDE)
 _BACKGROUND = 0.1
-"""Cells of a map of values below this share of its peak are not part of the landmark."""
+"""The argmax decoder ignores cells below this share of the peak when it computes the spread."""
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """What the heatmaps of a batch of crops say.
+    """The landmarks of a batch of crops.
 
     Attributes:
         points_crop: ``(batch, n, 2)`` float32 positions ``(x, y)`` in crop pixels.
         confidence: ``(batch, n)`` float32 in [0, 1].
-        spread_crop: ``(batch, n)`` float32 standard deviations of what the heatmaps show in crop pixels, root
-            of the mean of the variances along x and y: small where one sharp peak stands, large for a blurred
-            or hidden landmark.
+        spread_crop: ``(batch, n)`` float32 standard deviations of the heatmaps in crop pixels: the root of
+            the mean of the variances along x and y. A sharp peak has a small one, a blurred or hidden
+            landmark a large one.
     """
 
     points_crop: Tensor
@@ -32,22 +32,22 @@ class Decoded:
     spread_crop: Tensor
 
     def stacked(self) -> Tensor:
-        """``(batch, n, 4)``: x, y, confidence and spread, as runtimes hand them over."""
+        """Return ``(batch, n, 4)``: x, y, confidence and spread, as runtimes return them."""
         return torch.cat([self.points_crop, self.confidence[..., None], self.spread_crop[..., None]], -1)
 
 
 def heatmap_to_crop(points_heatmap: Tensor) -> Tensor:
-    """Heatmap cells to crop pixels: a cell is the 4 x 4 pixels it covers, its centre theirs."""
+    """Convert heatmap cells to crop pixels; a cell covers 4 x 4 pixels, and its centre is theirs."""
     return points_heatmap * _STRIDE + (_STRIDE - 1) / 2
 
 
 def crop_to_heatmap(points_crop: Tensor) -> Tensor:
-    """Crop pixels to heatmap cells; the inverse of :func:`heatmap_to_crop`."""
+    """Convert crop pixels to heatmap cells; the inverse of :func:`heatmap_to_crop`."""
     return (points_crop - (_STRIDE - 1) / 2) / _STRIDE
 
 
 def soft_argmax(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
-    """The mean position under each heatmap's softmax, and that softmax.
+    """Return the mean position under the softmax of each heatmap, and the softmax.
 
     Args:
         heatmaps: ``(batch, n, h, w)`` logits.
@@ -66,7 +66,7 @@ def soft_argmax(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _squared_distances(points: Tensor, probability: Tensor) -> tuple[Tensor, Tensor]:
-    """``(batch, n, w)`` and ``(batch, n, h)`` squared distances of columns and rows from points, in cells."""
+    """Return squared distances of columns ``(batch, n, w)`` and rows ``(batch, n, h)`` from points."""
     height, width = probability.shape[-2:]
     xs = torch.arange(width, device=points.device, dtype=torch.float32)
     ys = torch.arange(height, device=points.device, dtype=torch.float32)
@@ -74,7 +74,7 @@ def _squared_distances(points: Tensor, probability: Tensor) -> tuple[Tensor, Ten
 
 
 def _spread_crop(points: Tensor, probability: Tensor) -> Tensor:
-    """``(batch, n)`` standard deviations of distributions about points in cells; see :class:`Decoded`."""
+    """Return ``(batch, n)`` standard deviations around points in cells, in pixels; see :class:`Decoded`."""
     from_x, from_y = _squared_distances(points, probability)
     variance_x = (probability.sum(2) * from_x).sum(-1)
     variance_y = (probability.sum(3) * from_y).sum(-1)
@@ -82,10 +82,10 @@ def _spread_crop(points: Tensor, probability: Tensor) -> Tensor:
 
 
 def decode_soft_argmax(heatmaps: Tensor) -> Decoded:
-    """Landmarks as the mean of each heatmap's distribution.
+    """Return landmarks as the means of the softmax of each heatmap.
 
     The confidence is the share of the distribution within three cells (twelve crop pixels) of the
-    position. A sharp single peak scores near one; a smear, or two peaks far apart, scores low.
+    position. A single sharp peak has a confidence near one; a wide peak, or two peaks, a low one.
 
     Args:
         heatmaps: ``(batch, n, h, w)`` logits.
@@ -98,11 +98,11 @@ def decode_soft_argmax(heatmaps: Tensor) -> Decoded:
 
 
 def decode_argmax(heatmaps: Tensor) -> Decoded:
-    """Landmarks as MobileFAN's authors decode them: the peak, a quarter cell towards the higher side.
+    """Return landmarks as MobileFAN's authors decode them: the peak, moved a quarter cell to the higher side.
 
-    The heatmaps are values, trained to be one at a landmark and zero away from it, so the confidence is the
-    value of the peak. Of logits, the places are those of the softmax's peaks, but confidences, mostly one,
-    and spreads say nothing.
+    The heatmaps are values that training sets to one at a landmark and zero elsewhere; the confidence is the
+    value of the peak. For logits only the positions are meaningful: the confidence is one for most, and the
+    spread has no meaning.
 
     Args:
         heatmaps: ``(batch, n, h, w)`` values.
@@ -119,7 +119,7 @@ def decode_argmax(heatmaps: Tensor) -> Decoded:
     step_x = torch.sign(value(x + 1, y) - value(x - 1, y)) * ((x > 0) & (x < width - 1))
     step_y = torch.sign(value(x, y + 1) - value(x, y - 1)) * ((y > 0) & (y < height - 1))
     points = torch.stack([x + 0.25 * step_x, y + 0.25 * step_y], -1)
-    # A map without anything above zero is spread evenly.
+    # A map without a positive value becomes a uniform distribution.
     shown = flat.clamp(min=0) * (flat > _BACKGROUND * peak[..., None]) + 1e-9
     share = (shown / shown.sum(-1, keepdim=True)).view_as(heatmaps)
     return Decoded(heatmap_to_crop(points), peak.clamp(0, 1), _spread_crop(points, share))

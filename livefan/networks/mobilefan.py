@@ -1,4 +1,4 @@
-"""MobileFAN and its teachers: an encoder and three deconvolutions that draw one heatmap per landmark.
+"""MobileFAN and its teachers: an encoder, three deconvolutions, and one heatmap for each landmark.
 
 Zhao et al., "MobileFAN: Transferring Deep Hidden Representation for Face Alignment",
 arXiv 1908.03839.
@@ -14,7 +14,7 @@ from livefan.networks.checkpoint_info import IMAGENET_MEAN, IMAGENET_STD
 from livefan.networks.encoders import EfficientNetLite2Encoder, Encoder, MobileNetV2Encoder, ResNet50Encoder
 
 HEATMAP_STRIDE = 4
-"""Pixels of the input, each way, that a cell of a heatmap stands for."""
+"""Side in input pixels of a heatmap cell."""
 
 
 class Deconvolution(nn.Sequential):
@@ -40,16 +40,16 @@ class Deconvolution(nn.Sequential):
 
 
 class HeatmapNetwork(nn.Module):
-    """An encoder, three deconvolutions and a head: what student and teacher have in common.
+    """An encoder, three deconvolutions and a head: the common structure of student and teachers.
 
-    ``(batch, 3, 256, 256)`` normalised RGB becomes ``(batch, n, 64, 64)`` heatmaps, other multiples of 32 a
-    quarter of their size. These are logits: a softmax over the cells of one map is the distribution of that
-    landmark's place. Cell ``(0, 0)``'s centre lies at crop pixel ``(1.5, 1.5)``.
+    The input is ``(batch, 3, h, w)`` normalised RGB, h and w multiples of 32, 256 by default. The output is
+    ``(batch, n, h / 4, w / 4)`` heatmaps of logits: the softmax over the cells of a map is the distribution
+    of the landmark's position. The centre of cell ``(0, 0)`` lies at crop pixel ``(1.5, 1.5)``.
 
     Args:
-        encoder: returns maps of strides 4, 8, 16 and 32 and tells their ``channels``.
+        encoder: returns maps of strides 4, 8, 16 and 32.
         n_points: number of landmarks.
-        channels: of the decoder's stages.
+        channels: channels of the decoder's stages.
         kernel: side of the deconvolutions, 2 or 4.
         laterals: add the encoder's finer maps, through 1 x 1 convolutions, to the decoder's stages.
     """
@@ -85,7 +85,7 @@ class HeatmapNetwork(nn.Module):
         nn.init.zeros_(self.head.bias)
 
     def stages(self, x: Tensor) -> list[Tensor]:
-        """The decoder's three maps, ``(batch, channels, s, s)`` with s = 16, 32 and 64."""
+        """Return the decoder's three maps, ``(batch, channels, s, s)``; s is 16, 32 and 64 for 256 pixels."""
         *finer, x = self.encoder(x)
         maps = []
         for number, stage in enumerate(self.decoder):
@@ -99,7 +99,7 @@ class HeatmapNetwork(nn.Module):
         return self.head(self.stages(x)[-1])
 
     def with_stages(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """The heatmaps, and the decoder's maps that distillation compares."""
+        """Return the heatmaps, and the decoder's maps that distillation compares."""
         stages = self.stages(x)
         return self.head(stages[-1]), stages
 
@@ -143,10 +143,10 @@ ARCHITECTURES = (MobileFAN.architecture, ResNet50Teacher.architecture, Lite2Teac
 
 
 def build_network(architecture: str, n_points: int, width: float = 1.0) -> HeatmapNetwork:
-    """A network of one of :data:`ARCHITECTURES` with random weights.
+    """Return a network of one of :data:`ARCHITECTURES` with random weights.
 
     Raises:
-        LivefanError: if the architecture is unknown, or comes in no other width than 1.
+        LivefanError: if the architecture is unknown, or the width is not 1 for a teacher.
     """
     if architecture == MobileFAN.architecture:
         return MobileFAN(n_points, width)
@@ -161,8 +161,8 @@ def build_network(architecture: str, n_points: int, width: float = 1.0) -> Heatm
 def normalise(crops_bgr: Tensor) -> Tensor:
     """Turn ``(batch, h, w, 3)`` uint8 BGR crops into the network's ``(batch, 3, h, w)`` float32 input.
 
-    The result is RGB with ImageNet's mean and standard deviation taken out, in ``channels_last``
-    memory layout.
+    The result is RGB, normalised by ImageNet's mean and standard deviation, in the memory format
+    ``channels_last``.
     """
     mean = torch.tensor(IMAGENET_MEAN, device=crops_bgr.device)
     std = torch.tensor(IMAGENET_STD, device=crops_bgr.device)

@@ -1,4 +1,4 @@
-"""Landmarks moved to where all of them together make each one more likely."""
+"""A correction of each landmark from the positions of all landmarks of the face."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from torch import Tensor, nn
 
 
 class ShapeRefiner(nn.Module):
-    """Moves each landmark of a face by what the places of all of them tell.
+    """Predict the offset of each landmark from all landmarks of a face, and move it there.
 
-    A heatmap is drawn from what is seen about its landmark, and says little of the others; the landmarks of a
-    face, and the habits of the people who marked them, go together. A network of one hidden layer beside a
-    linear map takes the landmarks in a frame of their own, their mean its origin and their root mean square
-    distance from it its unit, and gives by how much each is off there. So where a face lies in the crop, and
-    how large, makes no difference; regressing a shape from itself is the last step of cascades such as that
-    of Cao et al., "Face alignment by explicit shape regression", CVPR 2012.
+    A heatmap depends on the pixels around its own landmark. The landmarks of a face are correlated, and so
+    are the habits of annotators. The input is a shape: the landmarks relative to their mean, in units of
+    their root mean square distance from it. Position and size of the face in the crop have no influence. The
+    offset is the sum of a network with one hidden layer (``hidden``, ``mlp``) and a linear map (``skip``).
 
-    Made, it moves nothing; :func:`livefan.training.fit_refiner.fit_refiner` fits it to a trained network.
+    To regress a shape from itself is the last step of cascades such as that of Cao et al., "Face alignment by
+    explicit shape regression", CVPR 2012. A new refiner moves nothing;
+    :func:`livefan.training.fit_refiner.fit_refiner` fits it to a trained network.
 
     Args:
         n_points: number of landmarks.
@@ -36,7 +36,7 @@ class ShapeRefiner(nn.Module):
         """Move landmarks.
 
         Args:
-            landmarks: ``(batch, n, 2 or more)``: ``x`` and ``y`` in any pixels, and what stays as it is.
+            landmarks: ``(batch, n, 2 or more)``: ``x`` and ``y`` in any pixels; further values stay.
         """
         points = landmarks[..., :2]
         shape, size = in_own_frame(points)
@@ -44,19 +44,19 @@ class ShapeRefiner(nn.Module):
         return torch.cat([refined, landmarks[..., 2:]], -1)
 
     def offsets(self, shape: Tensor) -> Tensor:
-        """By how much each landmark is off, ``(batch, n, 2)``, in the frame of shapes, ``(batch, 2 n)``."""
+        """Return the offsets ``(batch, n, 2)`` of shapes ``(batch, 2 n)``, both in units of the shape."""
         moved = self.mlp(self.hidden(shape).relu()) + self.skip(shape)
         return moved.reshape(-1, self.skip.out_features // 2, 2)
 
 
 def in_own_frame(points: Tensor) -> tuple[Tensor, Tensor]:
-    """Landmarks with their mean as origin and their root mean square distance from it as unit.
+    """Return landmarks relative to their mean, in units of their root mean square distance from it.
 
     Args:
-        points: ``(batch, n, 2)``.
+        points: ``(batch, n, 2)`` in any pixels.
 
     Returns:
-        ``(batch, 2 n)``, and the units, ``(batch, 1, 1)``.
+        The shapes, ``(batch, 2 n)``, and the units in pixels, ``(batch, 1, 1)``.
     """
     away = points - points.mean(1, keepdim=True)
     size = away.square().sum((1, 2), keepdim=True).div(points.shape[1]).sqrt() + 1e-6

@@ -1,6 +1,6 @@
-"""What runs the network: torch, ONNX Runtime or OpenVINO, all behind :class:`~livefan.runtimes.base.Runtime`.
+"""Runtimes of the network: OpenVINO, ONNX Runtime and torch behind :class:`~livefan.runtimes.base.Runtime`.
 
-The safetensors file is the source; each runtime compiles from it.
-:func:`~livefan.runtimes.selection.open_runtime` picks one. Torch is imported only where a runtime must be
-compiled from the weights or checked against them, which happens once for each weight file and machine.
+:func:`~livefan.runtimes.selection.open_runtime` chooses one. OpenVINO and ONNX Runtime compile the graph
+beside the weight file (:mod:`~livefan.runtimes.graph_file`). Torch is imported only to make a missing
+graph, and for ``--runtime torch``.
 """

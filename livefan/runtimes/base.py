@@ -1,4 +1,4 @@
-"""The interface that every runtime has: crops in, landmarks out."""
+"""The interface of every runtime: crops in, landmarks out."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ AUTO = "auto"
 
 @dataclass(frozen=True)
 class RuntimeChoice:
-    """Which runtime a user wants.
+    """The runtime that a user asks for.
 
     Attributes:
         runtime: one of :data:`RUNTIMES`, or ``"auto"`` for the fastest.
-        precision: one of :data:`PRECISIONS`, or ``"auto"`` for the fastest that is as accurate.
+        precision: one of :data:`PRECISIONS`, or ``"auto"`` for the fastest that is as accurate as float32.
         threads: CPU threads for one inference.
     """
 
@@ -32,12 +32,12 @@ class RuntimeChoice:
 
 
 class Runtime(ABC):
-    """A network, compiled and ready. Not safe to share between threads.
+    """A compiled network. Threads must not share it.
 
     Attributes:
         name: one of :data:`RUNTIMES`.
         precision: one of :data:`PRECISIONS`.
-        scheme: what the landmarks are.
+        scheme: the landmark scheme.
         input_size: side of a crop in pixels.
         mirror_offset: see :class:`livefan.networks.checkpoint_info.WeightsInfo`.
     """
@@ -52,7 +52,7 @@ class Runtime(ABC):
         self._buffer = np.empty((0, info.input_size, info.input_size, 3), np.uint8)
 
     def buffer(self, count: int) -> np.ndarray:
-        """``(count, size, size, 3)`` uint8 to cut crops into; the same memory at every call.
+        """Return ``(count, size, size, 3)`` uint8 memory for crops; every call returns the same memory.
 
         Rows of pixels are contiguous.
         """
@@ -61,14 +61,14 @@ class Runtime(ABC):
         return self._buffer[:count]
 
     def run_each(self, count: int, cut: Callable[[int, np.ndarray], object]) -> np.ndarray:
-        """The landmarks of crops that are cut one after the other, the next while one is run if possible.
+        """Return the landmarks of crops; a runtime may run one crop while the next one is cut.
 
         Args:
-            count: how many.
-            cut: given the number of a crop and ``(size, size, 3)`` uint8 to write it to.
+            count: number of crops.
+            cut: called with the number of a crop and the ``(size, size, 3)`` uint8 memory to write it to.
 
         Returns:
-            What :meth:`run` does.
+            As :meth:`run`.
         """
         pixels = self.buffer(count)
         for number, place in enumerate(pixels):
@@ -77,7 +77,7 @@ class Runtime(ABC):
 
     @abstractmethod
     def run(self, crops_bgr: np.ndarray) -> np.ndarray:
-        """The landmarks of some crops.
+        """Return the landmarks of crops.
 
         Args:
             crops_bgr: ``(batch, size, size, 3)`` uint8 BGR, contiguous or from :meth:`buffer`.

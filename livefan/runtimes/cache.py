@@ -1,4 +1,4 @@
-"""Compiled networks and choices in the user's cache folder; losing them costs the time to make them."""
+"""The user's cache folder: compiled networks and choices of runtimes. All of it can be made again."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ _MANIFEST = "livefan.json"
 
 
 def cache_folder() -> Path:
-    """Where livefan keeps what it can make again: ``LIVEFAN_CACHE``, or a folder in the user's cache.
+    """Return the cache folder: ``LIVEFAN_CACHE``, or livefan's folder in the user's cache folder.
 
-    Where each system has that is soon said; packages that know more about it would take a MiB of memory.
+    The package platformdirs would do the same, for 1 MiB of memory.
     """
     if named := os.environ.get("LIVEFAN_CACHE"):
         return Path(named)
@@ -54,21 +54,21 @@ def _at_home(folder: str) -> Path:
 
 @cache
 def cpu_name() -> str:
-    """What this machine's processor calls itself."""
+    """Return name and flags of this machine's processor."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return platform.processor() or platform.machine()
-    # The flags tell apart what a virtual machine hides under one name.
+    # Virtual machines give different processors one name; their flags differ.
     wanted = [line for line in lines if line.startswith(("model name", "flags", "Features", "CPU part"))]
     return "\n".join(dict.fromkeys(wanted)) or platform.machine()
 
 
 @cache
 def installed_version(package: str) -> str:
-    """The version of a package, or ``"-"`` where it is not installed.
+    """Return the version of a package, or ``"-"`` if it is not installed.
 
-    Read from the name of the folder that pip makes for it: importlib.metadata would take 2 MiB.
+    The version is part of the name of pip's metadata folder. importlib.metadata would take 2 MiB of memory.
     """
     spec = find_spec(package)
     if spec is None or spec.origin is None:
@@ -78,7 +78,10 @@ def installed_version(package: str) -> str:
 
 
 def _key(subject: str, threads: int) -> str:
-    """A name that changes with everything that a compiled network or a choice depends on."""
+    """Return a name that changes with everything that a compiled network or a choice depends on.
+
+    A missing source file is an error: networks compiled by former code would be used.
+    """
     code = Path(__file__).parent.parent
     parts = [subject, cpu_name(), str(threads), __version__]
     parts += [installed_version(package) for package in _PACKAGES]
@@ -90,9 +93,9 @@ class Store:
     """The folder in the user's cache for one weight file, on this machine, with these library versions.
 
     Args:
-        subject: the hash of the weight file, or a name for what is no weight file.
-        threads: what the choice was measured with.
-        root: where the folders lie; by default the user's cache folder.
+        subject: the hash of the weight file, or the name of another network.
+        threads: number of CPU threads of an inference.
+        root: parent of the folders; by default in the user's cache folder.
     """
 
     def __init__(self, subject: str, threads: int, root: Path | None = None) -> None:
@@ -100,7 +103,7 @@ class Store:
         self.folder = self._root / _key(subject, threads)
 
     def read(self) -> dict[str, Any]:
-        """What was kept; empty where there is nothing or it is damaged."""
+        """Return the entries; none if the file is missing or damaged."""
         try:
             kept = json.loads((self.folder / _MANIFEST).read_text())
             os.utime(self.folder)
@@ -109,7 +112,7 @@ class Store:
         return kept if isinstance(kept, dict) else {}
 
     def write(self, **entries: Any) -> None:
-        """Keep some entries, where the folder can be written to."""
+        """Write entries, and keep the others; do nothing if the folder cannot be written to."""
         try:
             self._prepare()
             with atomic_write(self.folder / _MANIFEST) as partial:
@@ -118,10 +121,10 @@ class Store:
             return
 
     def _prepare(self) -> None:
-        """Make the folder, and remove those that were not used for longest."""
+        """Make the folder, and remove the least recently used ones."""
         if self.folder.is_dir():
             return
-        import shutil  # rarely needed, and it loads every kind of archive
+        import shutil  # rarely needed; it imports every archive format
 
         self.folder.mkdir(parents=True)
         by_use = sorted(
@@ -131,12 +134,16 @@ class Store:
             shutil.rmtree(folder, ignore_errors=True)
 
     def load(self, name: str) -> bytes | None:
-        """A file just as :meth:`save` wrote it, or None."""
+        """Return the content of a file that :meth:`save` wrote; None if it is missing or damaged."""
         kept = self.load_into(name, bytearray)
         return None if kept is None else bytes(kept)
 
     def load_into(self, name: str, room: Callable[[int], Any]) -> Any | None:
-        """A file just as :meth:`save` wrote it, read into what ``room`` gives for so many bytes, or None."""
+        """Read a file that :meth:`save` wrote into memory that ``room`` returns for a number of bytes.
+
+        Returns:
+            That memory; None if the file is missing or damaged.
+        """
         hashes = self.read().get("files")
         try:
             with (self.folder / name).open("rb") as file:
@@ -148,7 +155,7 @@ class Store:
         return data if known else None
 
     def save(self, name: str, data: bytes) -> None:
-        """Keep a file, where the folder can be written to."""
+        """Write a file; do nothing if the folder cannot be written to."""
         try:
             self._prepare()
             with atomic_write(self.folder / name) as partial:

@@ -22,12 +22,12 @@ from livefan.runtimes.base import Runtime
 from livefan.runtimes.cache import Store
 
 _HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
-"""What is computed in for layers that are not quantised."""
+"""OpenVINO's names of the precision of layers that are not quantised."""
 _MOST_LANES = 4
-"""So many crops are run side by side without being asked to; each takes memory."""
+"""Most crops that run in parallel without an explicit number of threads; each takes memory."""
 _MOST_LOADED = 4
 _LOADED: dict[tuple[Any, ...], Any] = {}
-"""Compiled networks, the last used one at the end: two that find faces, and two to compare."""
+"""Compiled networks, the last used one at the end. Four: two detectors, and two networks to compare."""
 _LOADING = threading.Lock()
 """Held while a shared network is looked up or loaded, so that two threads do not compile one twice."""
 _IMPORT = threading.Lock()
@@ -73,14 +73,14 @@ def _core() -> Any:
 
 
 def _cores() -> int:
-    """How many cores this process may use."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def has_bfloat16() -> bool:
-    """Whether this CPU computes in bfloat16."""
+    """Return whether this CPU computes in bfloat16."""
     return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
@@ -90,14 +90,14 @@ def from_onnx(model: Path | bytes) -> Any:
 
 
 def from_tflite(path: Path) -> Any:
-    """An OpenVINO model of a TensorFlow Lite file."""
+    """Return an OpenVINO model of a TensorFlow Lite file."""
     return _core().read_model(str(path))
 
 
 def save_model(model: Any, path: Path, metadata: dict[str, str]) -> None:
-    """Write an OpenVINO model: its graph as ``path`` (.xml) and its numbers beside it (.bin).
+    """Write an OpenVINO model: its graph as ``path`` (.xml) and its weights beside it (.bin).
 
-    Killed in between it leaves no graph, never one beside another's numbers.
+    An interruption leaves no graph; a graph never lies beside the weights of another one.
     """
     model.set_rt_info(json.dumps(metadata), ["livefan"])
     with atomic_write(path) as description, atomic_write(path.with_suffix(".bin")) as weights:
@@ -107,7 +107,7 @@ def save_model(model: Any, path: Path, metadata: dict[str, str]) -> None:
 
 
 def read_model(path: Path) -> Any:
-    """An OpenVINO model.
+    """Return an OpenVINO model.
 
     Raises:
         LivefanError: if it is damaged.
@@ -120,7 +120,7 @@ def read_model(path: Path) -> Any:
 
 
 def read_metadata(model: Any) -> dict[str, str]:
-    """What :func:`save_model` wrote into a model; empty where there is nothing."""
+    """Return the metadata that :func:`save_model` wrote into a model; empty if there is none."""
     if not model.has_rt_info(["livefan"]):
         return {}
     return json.loads(model.get_rt_info(["livefan"]).astype(str))
@@ -135,18 +135,18 @@ def load_network(
     *,
     shared: bool = True,
 ) -> Any:
-    """A network compiled for the CPU, from the cache where it was compiled before.
+    """Return a network compiled for the CPU, from the cache if it was compiled before.
 
-    Loading what was compiled takes a third of the time of compiling, and less memory. The last few networks
-    that came from a cache stay in memory: a batch of short recordings, or of photographs, loads them once.
+    Loading a compiled network takes a third of the time of compiling, and less memory. The last used networks
+    stay in memory: a batch of short recordings, or of photographs, loads them once.
 
     Args:
-        name: what the compiled network is called in the cache.
-        read: gives the OpenVINO model, where it must be compiled.
-        precision: what is computed in where nothing is quantised.
-        threads: how many compute one inference.
+        name: name of the compiled network in the cache.
+        read: returns the OpenVINO model; called if it must be compiled.
+        precision: precision of the layers that are not quantised.
+        threads: CPU threads of one inference.
         store: the cache, if any.
-        shared: whether others may get the same network; it runs one inference at a time.
+        shared: return the same network to every caller; each request runs one inference at a time.
     """
     settings = _settings(precision, threads)
     if store is None:
@@ -176,8 +176,8 @@ def _from_store(name: str, read: Callable[[], Any], settings: dict[str, Any], st
     kept: list[Any] = []
 
     def room(size: int) -> np.ndarray:
-        # Of a tensor OpenVINO uses the numbers where they are, and lets other threads run meanwhile; a
-        # stream it copies first, and Python stands still.
+        # OpenVINO uses the memory of a tensor in place, and releases the interpreter lock meanwhile. It would
+        # copy a stream, and hold the lock.
         kept.append(openvino().Tensor(openvino().Type.u8, openvino().Shape([size])))
         return kept[0].data
 
@@ -185,27 +185,30 @@ def _from_store(name: str, read: Callable[[], Any], settings: dict[str, Any], st
         try:
             return _core().import_model(kept[0], "CPU", settings)
         except RuntimeError:
-            pass  # written by a build of the same version that differs all the same
+            pass  # written by another build of the same version
     compiled = _core().compile_model(read(), "CPU", settings)
     store.save(name, compiled.export_model().getvalue())
     return compiled
 
 
 def for_one_crop(model: Any, weights: WeightFile) -> Any:
-    """The model, made to take one crop at a time."""
+    """Set the model's batch size to one, and return it."""
     size = weights.info.input_size
     model.reshape({0: [1, size, size, 3]})
     return model
 
 
 def layer_seconds(model: Any, precision: str, threads: int, runs: int) -> list[tuple[float, float]]:
-    """What the layers of a network take, by OpenVINO's counters: up to the last convolution, and after it.
+    """Return the seconds of a network's layers by OpenVINO's counters, for each run.
 
     Args:
         model: takes one crop.
-        precision: what is computed in where nothing is quantised.
-        threads: how many compute one inference.
-        runs: how often it is run on an empty crop.
+        precision: precision of the layers that are not quantised.
+        threads: CPU threads of one inference.
+        runs: number of inferences of an empty crop.
+
+    Returns:
+        For each run the seconds up to the last convolution, and after it.
     """
     network = _core().compile_model(model, "CPU", _settings(precision, threads) | {"PERF_COUNT": True})
     request = network.create_infer_request()
@@ -221,16 +224,16 @@ def layer_seconds(model: Any, precision: str, threads: int, runs: int) -> list[t
 
 
 def without_decoder(model: Any) -> Any:
-    """The model of :func:`from_onnx` up to what its network gives: heatmaps before the softmax."""
+    """Return the model of :func:`from_onnx` up to its heatmaps, before the softmax."""
     parts = [part for part in model.get_ordered_ops() if part.get_friendly_name().startswith("/network/")]
     return openvino().Model([parts[-1].output(0)], model.get_parameters())
 
 
 def simplified(model: Any) -> Any:
-    """The model with what does not depend on the input worked out and operations fused, as compiling does.
+    """Return the model with constants computed and operations fused, as compiling does.
 
-    What is quantised should be what runs: else ranges are measured, and rounded to, between operations that
-    compiling makes one.
+    Quantisation must start from the fused model. Otherwise ranges are measured, and values rounded, between
+    operations that compiling fuses.
     """
     openvino()
     from openvino._offline_transformations import apply_moc_transformations
@@ -240,24 +243,24 @@ def simplified(model: Any) -> Any:
 
 
 def margin_bgr(info: WeightsInfo) -> np.ndarray:
-    """``(3,)`` uint8: the colour that normalises to zero, as nearly as bytes can say it."""
+    """Return the ``(3,)`` uint8 BGR colour whose normalised value is nearest to zero."""
     return np.round(np.array(info.mean[::-1]) * 255).astype(np.uint8)
 
 
 class OpenVinoRuntime(Runtime):
     """A network that OpenVINO runs on the CPU.
 
-    Several crops are run side by side, each by one thread, and the next is cut meanwhile: that takes less
-    time than all threads for one after the other, or batches; see docs/speed.md. The further networks
-    that this needs are loaded when there are several crops for the first time.
+    Several crops run in parallel, each in one thread, and the next one is cut meanwhile. This is faster than
+    batches, and than all threads for one crop after the other; see docs/speed.md. The further networks that
+    this needs are loaded at the first call with several crops.
 
     Args:
         weights: the weight file.
-        network: what :func:`load_network` gives of a model :func:`for_one_crop`, rewritten or not by
-            :func:`livefan.runtimes.int8_rewrite.tuned`.
+        network: the result of :func:`load_network` for a model with a batch size of one, rewritten by
+            :func:`livefan.runtimes.int8_rewrite.tuned` or not.
         precision: see :class:`livefan.runtimes.base.Runtime`.
-        further: gives another such network, compiled for one thread; None where crops are run one by one.
-        threads: what ``network`` was compiled for.
+        further: returns another such network, compiled for one thread; None to run crops one by one.
+        threads: number of threads that ``network`` was compiled for.
     """
 
     name = "openvino"
@@ -287,7 +290,7 @@ class OpenVinoRuntime(Runtime):
         if count > len(self._with_margin):
             self._with_margin = np.empty((count, *self._with_margin.shape[1:]), np.uint8)
             self._with_margin[:] = self._margin_bgr
-            # Handed over at each inference, an array takes as long as a layer.
+            # To convert an array at each inference would take as long as a layer.
             self._inputs = [openvino().Tensor(self._with_margin[n : n + 1], True) for n in range(count)]
         return self._with_margin[:count, self._margin :, self._margin :]
 
@@ -305,7 +308,7 @@ class OpenVinoRuntime(Runtime):
         lanes = self._side_by_side() if count > 1 else []
         abreast = count if lanes else 0
         if lanes and self._threads > 1 and count % len(lanes) == 1:
-            abreast -= 1  # all threads are faster with the last than one, which the others would wait for
+            abreast -= 1  # the last crop is faster with all threads than with one
         self._run_abreast(lanes, abreast, cut)
         for number in range(abreast, count):
             cut(number, pixels[number])
@@ -315,7 +318,7 @@ class OpenVinoRuntime(Runtime):
         return self._landmarks[:count]
 
     def _run_abreast(self, lanes: list[Any], count: int, cut: Callable[[int, np.ndarray], object]) -> None:
-        """Run the first crops side by side."""
+        """Run the first crops in parallel."""
         pixels = self.buffer(count)
         for number in range(count + len(lanes)):
             if number < count:
@@ -331,7 +334,7 @@ class OpenVinoRuntime(Runtime):
                 lane.start_async()
 
     def _side_by_side(self) -> list[Any]:
-        """Requests that go at the same time, one for each core; none where only one could."""
+        """Return the requests that run in parallel, one for each core; none on a single core."""
         wanted = max(self._threads, min(_MOST_LANES, _cores()))
         if not self._lanes and self._further is not None and wanted > 1:
             own = [self._request] if self._threads == 1 else []
