@@ -19,6 +19,7 @@ from livefan.live.statistics import KEPT_S, STAGES, Journey
 _STAGE_COLOURS = ("#8a8a8a", hex_colour(FIRST_COLOUR), "#7a5fd0", "#2aa876")
 _RATE_BIN_S = 1.0
 _GAP_S = 1.5
+_HEADROOM = 1.12  # for the label of the highest tick
 _RECENT_S = 2.0
 _TIME_TICKS_S = (30, 20, 10, 0)
 _AXIS_WIDTH_PX = 30
@@ -89,7 +90,7 @@ class LivePlot(QWidget):
         top = round_up(max(float(np.percentile(each, _SHOWN)) for _, each in curves if len(each)))
         if top != self._top:
             self._top = top
-            self.plot.setYRange(0.0, top, padding=0)
+            self.plot.setYRange(0.0, _HEADROOM * top, padding=0)
             self.plot.getAxis("left").setTicks([[(value, f"{value:g}") for value in (0.0, top / 2, top)]])
         if recent is None:
             recent = float(np.median(values[ages >= ages[-1] - _RECENT_S]))
