@@ -91,6 +91,9 @@ class Controls(QObject):
         self.sequence = self._switch(
             tr("Play &images of a folder as a video"), "", config.sequence, playback.SetSequence
         )
+        counts = {count: str(count) for count in sorted({1, 2, 3, 5, 10, 20, config.max_faces})}
+        self.max_faces = self._choices(counts, ("",) * len(counts), playback.SetMaxFaces)
+        self.max_faces[config.max_faces].setChecked(True)
 
     def _add_view_actions(self) -> None:
         tr, shown = self.tr, self._context.player.view
@@ -148,10 +151,11 @@ class Controls(QObject):
             [self.snapshot, self.copy, self.record_shown, self.record_clean],
             [self.quit],
         )
-        self._fill(
+        play_menu = self._fill(
             bar.addMenu(self.tr("&Play")),
             [self.play, self.home, self.end, self.back, self.forward, self.loop, self.sequence],
         )
+        self._fill(play_menu.addMenu(self.tr("Largest &number of faces")), list(self.max_faces.values()))
         view_menu = self._fill(
             bar.addMenu(self.tr("&View")),
             [self.mirror, self.close_up, self.zoom_in, self.zoom_out, self.fit, self.full_screen],

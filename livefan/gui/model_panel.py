@@ -66,7 +66,8 @@ class ModelPanel(QScrollArea):
         self.worst.itemClicked.connect(self._go_to)
         heading = QLabel(self.tr("<b>Largest distances</b> (click to go there)"))
         self._choices = _column(self.first, self.second, self.table)
-        self._differences = _column(self.apart, self.regions, self.over_time, heading, self.worst)
+        self._differences = _column(self.apart, self.regions)
+        self._history = _column(self.over_time, heading, self.worst)
         self._lay_out()
         player.changed.connect(self._show_choices)
         self._show_choices()
@@ -75,7 +76,7 @@ class ModelPanel(QScrollArea):
         inside = QWidget()
         column = QVBoxLayout(inside)
         column.setContentsMargins(6, 4, 6, 4)
-        for part in (self._choices, self._differences):
+        for part in (self._choices, self._differences, self._history):
             column.addWidget(part)
             part.hide()
         column.addStretch(1)
@@ -98,6 +99,7 @@ class ModelPanel(QScrollArea):
         self.second.setVisible(config.second is not None)
         if self.isVisible():
             QTimer.singleShot(_LET_DRAW_MS, self._show_differences)
+            QTimer.singleShot(2 * _LET_DRAW_MS, self._show_history)
         self.table.show_models(config.first, config.second)
 
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802
@@ -105,15 +107,20 @@ class ModelPanel(QScrollArea):
         super().showEvent(event)
         QTimer.singleShot(_LET_DRAW_MS, self._choices.show)
         QTimer.singleShot(2 * _LET_DRAW_MS, self._show_differences)
+        QTimer.singleShot(3 * _LET_DRAW_MS, self._show_history)
 
     def hideEvent(self, event: QHideEvent | None) -> None:  # noqa: N802
         """Hide the parts, which :meth:`showEvent` shows one after another."""
         super().hideEvent(event)
         self._choices.hide()
         self._differences.hide()
+        self._history.hide()
 
     def _show_differences(self) -> None:
         self._differences.setVisible(self._player.config.second is not None)
+
+    def _show_history(self) -> None:
+        self._history.setVisible(self._player.config.second is not None)
 
     def apply_palette(self) -> None:
         """Use the colours of the theme."""

@@ -233,6 +233,12 @@ class Player(QObject):
         if self._session is not None:
             self._session.smoothing = strength
 
+    def set_max_faces(self, max_faces: int) -> None:
+        """Set the largest number of faces to track."""
+        self.config = replace(self.config, max_faces=max_faces)
+        if self._session is not None:
+            self._session.max_faces = max_faces
+
     def set_sequence(self, on: bool) -> None:
         """Play the images of a folder as the frames of one video, or as photographs."""
         self.config = replace(self.config, sequence=on)

@@ -40,7 +40,7 @@ class Preferences:
             first=first,
             second=rival(first) if overrides.second is None and comparing else overrides.second,
             smoothing=_or(overrides.smoothing, self._value("smoothing", _share, default.smoothing)),
-            max_faces=overrides.max_faces,
+            max_faces=_or(overrides.max_faces, self._value("max_faces", _count, default.max_faces)),
             size=_or(overrides.size, self._value("size", _size, default.size)),
             start_at=overrides.start_at,
             loop=_or(overrides.loop, self._value("loop", _flag, default.loop)),
@@ -141,6 +141,7 @@ class Preferences:
             "first": config.first.spec,
             "smoothing": config.smoothing,
             "loop": config.loop,
+            "max_faces": config.max_faces,
             "mirror": view.mirror,
             "wipe": view.wipe,
             "theme": theme,
@@ -189,6 +190,13 @@ def _share(stored: Any) -> float:
     if not 0.0 <= share <= 1.0:
         raise ValueError(stored)
     return share
+
+
+def _count(stored: Any) -> int:
+    count = int(stored)
+    if count < 1:
+        raise ValueError(stored)
+    return count
 
 
 def _theme(stored: str) -> str:

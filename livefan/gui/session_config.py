@@ -67,7 +67,7 @@ class CliOverrides:
     precision: str | None = None
     raw: bool = False
     threads: int = 1
-    max_faces: int = 5
+    max_faces: int | None = None
     size: tuple[int, int] | None = None
     start_at: float = 0.0
     smoothing: float | None = None

@@ -126,6 +126,17 @@ class LiveSession:
             beside.model.smoothing = wanted
 
     @property
+    def max_faces(self) -> int:
+        """Largest number of faces to track; a new value takes effect from the next frame on."""
+        return self._max_faces
+
+    @max_faces.setter
+    def max_faces(self, max_faces: int) -> None:
+        self._max_faces = self._first.max_faces = max_faces
+        if beside := self._beside:
+            beside.model.max_faces = max_faces
+
+    @property
     def heatmaps(self) -> bool:
         """Whether results of the first model carry heatmaps, also that of a frame that is held."""
         return self._heatmaps

@@ -31,6 +31,7 @@ class Model:
         background: look for further faces in a thread, see :class:`livefan.tracking.pipeline.Pipeline`.
 
     Attributes:
+        max_faces: largest number of faces to track; a smaller one restarts the tracking.
         smoothing: strength of the filter; a model chosen as raw is not filtered whatever it is.
         heatmaps: whether results carry heatmaps. They cost another inference for each frame.
         photographs: their names, where the frames are photographs, by index. Each is looked at by itself: no
@@ -45,7 +46,7 @@ class Model:
         self.heatmaps = False
         self.photographs: tuple[str, ...] = ()
         self.rate = RateMeter()
-        self._max_faces = max_faces
+        self.max_faces = max_faces
         self._say = log
         self._background = background
         self._wanted = choice
@@ -73,7 +74,7 @@ class Model:
         if self._pipeline is not None and wanted == self._choice:
             return False
         try:
-            pipeline = wanted.pipeline(max_faces=self._max_faces, background=self._background, log=self._say)
+            pipeline = wanted.pipeline(max_faces=self.max_faces, background=self._background, log=self._say)
         except LivefanError as error:
             if self._pipeline is None:
                 raise
@@ -97,6 +98,9 @@ class Model:
         if epoch != self._epoch:
             self._pipeline.reset()
             self._epoch = epoch
+        if self.max_faces < self._pipeline.max_faces:
+            self._pipeline.reset()
+        self._pipeline.max_faces = self.max_faces
         self._pipeline.smoothing = 0.0 if self._choice.raw or self.photographs else self.smoothing
         begun = time.perf_counter()
         faces = self._faces(self._pipeline, frame)

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QMenu, QMessageBox
-from windows import RAW, Driven, index, paused_at_end
+from windows import RAW, Driven, index, pane, paused_at_end, shows
 
 import livefan
 from livefan.gui.help import shortcut_sheet
@@ -143,3 +145,17 @@ class TestMenus:
 
         in_menus = {entry for top in window.menuBar().actions() for entry in within(top.menu())}
         assert set(window.actions()) <= in_menus
+
+    def test_number_of_faces_changes_the_running_session(
+        self, drive: Driven, tmp_path: Path, photo: np.ndarray
+    ):
+        folder = tmp_path / "two"
+        folder.mkdir()
+        for number in range(3):
+            cv2.imwrite(str(folder / f"{number}.png"), np.hstack([photo, photo]))
+        window = drive.open(source=str(folder), loop=True)
+        drive.until(lambda: shows(window) and len(pane(window).result.faces) == 2)
+        window.controls.max_faces[1].trigger()
+        drive.until(lambda: len(pane(window).result.faces) == 1)
+        window.controls.max_faces[5].trigger()
+        drive.until(lambda: len(pane(window).result.faces) == 2)

@@ -13,6 +13,7 @@ class TestPreferences:
         first = paused_at_end(drive, images)
         first.tool_bar.smoothing.setValue(20)
         first.controls.mirror.trigger()
+        first.controls.max_faces[2].trigger()
         first.controls.parts["numbers"].trigger()
         first.controls.loop.trigger()
         first.controls.themes["dark"].trigger()
@@ -27,6 +28,8 @@ class TestPreferences:
         assert second.tool_bar.smoothing.value() == 20
         assert second.player.config.first == ModelChoice("mobilefan-half-300w", "openvino", "float32")
         assert second.player.view.mirror
+        assert second.player.config.max_faces == 2
+        assert second.controls.max_faces[2].isChecked()
         assert second.player.view.style.numbers
         assert second.player.config.loop
         assert second.controls.themes["dark"].isChecked()
@@ -55,6 +58,7 @@ class TestPreferences:
     def test_unreadable_settings_count_as_absent(self, drive: Driven):
         for name in (
             "smoothing",
+            "max_faces",
             "mirror",
             "layout",
             "theme",

@@ -117,9 +117,9 @@ def add_pipeline_options(parser: argparse.ArgumentParser, *, remembered: bool = 
     parser.add_argument(
         "--max-faces",
         type=positive_number,
-        default=5,
+        default=None if remembered else 5,
         metavar="N",
-        help="largest number of faces to track (default: %(default)s)",
+        help=f"largest number of faces to track (default: {default})",
     )
 
 

@@ -69,3 +69,14 @@ class SetSequence(Action):
     def act(self, context: ActionContext) -> None:
         """Change the session."""
         context.player.set_sequence(self.on)
+
+
+@dataclass(frozen=True)
+class SetMaxFaces(Action):
+    """Track at most this many faces."""
+
+    max_faces: int
+
+    def act(self, context: ActionContext) -> None:
+        """Change the session."""
+        context.player.set_max_faces(self.max_faces)
