@@ -119,3 +119,10 @@ def recoloured(photo: np.ndarray) -> np.ndarray:
     lab = cv2.cvtColor(photo, cv2.COLOR_BGR2LAB).astype(int)
     lab += [-25, 8, 18]
     return cv2.cvtColor(np.clip(lab, 0, 255).astype(np.uint8), cv2.COLOR_LAB2BGR)
+
+
+def relit(photo: np.ndarray, seed: int) -> np.ndarray:
+    """Return a photograph with random light in smooth blocks; copies with other seeds are no duplicates."""
+    light = np.random.default_rng(seed).uniform(0.3, 1.5, (8, 8))
+    light = cv2.resize(light, photo.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+    return np.clip(photo * light[..., None], 0, 255).astype(np.uint8)

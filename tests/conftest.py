@@ -8,6 +8,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from compiled_networks import TESTED, compile_networks, shared_folder
@@ -66,6 +67,16 @@ def face(photo: np.ndarray, runtime: Runtime) -> Face:
     (found,) = pipeline.process_image(photo)
     pipeline.close()
     return found
+
+
+@pytest.fixture
+def images(tmp_path: Path, photo: np.ndarray) -> Path:
+    """A folder of six images with one face each."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for index in range(6):
+        cv2.imwrite(str(folder / f"{index}.png"), photo)
+    return folder
 
 
 @pytest.fixture(scope="session")

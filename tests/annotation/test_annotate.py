@@ -34,11 +34,6 @@ from livefan.measures.head_pose import head_pose
 
 
 @pytest.fixture(scope="module")
-def small(photo: np.ndarray) -> np.ndarray:
-    return shrunk(photo, 320, 180)
-
-
-@pytest.fixture(scope="module")
 def walk(small: np.ndarray) -> list[np.ndarray]:
     """A face that moves, is absent for three frames, and returns."""
     empty = np.full_like(small, 90)

@@ -8,7 +8,6 @@ import pytest
 from clips import (
     moved,
     read_pictures,
-    shrunk,
     write_recording,
 )
 
@@ -20,11 +19,6 @@ from livefan.cli.commands import annotate as command
 from livefan.cli.commands import options
 from livefan.core.errors import LivefanError
 from livefan.drawing.faces import STYLE_PARTS
-
-
-@pytest.fixture(scope="module")
-def small(photo: np.ndarray) -> np.ndarray:
-    return shrunk(photo, 320, 180)
 
 
 @pytest.mark.parametrize("codec", list(CODECS))

@@ -5,9 +5,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute
-import pytest
 from clips import (
-    shrunk,
     write_recording,
 )
 
@@ -15,11 +13,6 @@ import livefan
 from livefan.annotation.annotate import AnnotationResult, annotate
 from livefan.annotation.outputs import Outputs
 from livefan.annotation.settings import AnnotationSettings
-
-
-@pytest.fixture(scope="module")
-def small(photo: np.ndarray) -> np.ndarray:
-    return shrunk(photo, 320, 180)
 
 
 def run(recording: Path, base: Path, *formats: str, **settings: object) -> tuple[AnnotationResult, pa.Table]:

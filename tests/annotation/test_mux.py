@@ -10,18 +10,12 @@ from clips import (
     Coding,
     read_packets,
     read_pictures,
-    shrunk,
     write_recording,
 )
 
 import livefan
 from livefan.annotation.annotate import annotate
 from livefan.annotation.outputs import Outputs
-
-
-@pytest.fixture(scope="module")
-def small(photo: np.ndarray) -> np.ndarray:
-    return shrunk(photo, 320, 180)
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])

@@ -12,16 +12,6 @@ from windows import Driven
 
 
 @pytest.fixture
-def images(tmp_path: Path, photo: np.ndarray) -> Path:
-    """A folder of six images with one face each."""
-    folder = tmp_path / "images"
-    folder.mkdir()
-    for index in range(6):
-        cv2.imwrite(str(folder / f"{index}.png"), photo)
-    return folder
-
-
-@pytest.fixture
 def drive(qtbot: QtBot, tmp_path: Path) -> Iterator[Driven]:
     """Opens windows with settings of their own and closes them after the test."""
     settings = QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat)

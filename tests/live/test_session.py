@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from numbered import Numbered
@@ -23,16 +22,6 @@ from livefan.tracking.model_spec import ModelChoice
 from livefan.tracking.pipeline import Pipeline
 
 RAW = ModelChoice(raw=True)
-
-
-@pytest.fixture
-def images(tmp_path: Path, photo: np.ndarray) -> Path:
-    """A folder with six frames, one face each."""
-    folder = tmp_path / "images"
-    folder.mkdir()
-    for index in range(6):
-        cv2.imwrite(str(folder / f"{index}.png"), photo)
-    return folder
 
 
 class Watched:

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from clips import relit
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
@@ -239,16 +240,11 @@ def test_command_writes_a_checkpoint_with_refiner(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ):
-    rng = np.random.default_rng(0)
-    for name in ("lfpw/trainset", "helen/trainset", "afw", "profiles"):
+    for folder, name in enumerate(("lfpw/trainset", "helen/trainset", "afw", "profiles")):
         (tmp_path / name).mkdir(parents=True)
         for number in range(6):
-            # Other light on each, in blocks, or they would count as copies of one photograph.
-            light = cv2.resize(
-                rng.uniform(0.3, 1.5, (8, 8)), photo.shape[1::-1], interpolation=cv2.INTER_CUBIC
-            )
-            image = np.clip(photo * light[..., None], 0, 255).astype(np.uint8)
-            cv2.imwrite(str(tmp_path / name / f"{number}.png"), image)
+            # Otherwise the images would count as copies of one photograph.
+            cv2.imwrite(str(tmp_path / name / f"{number}.png"), relit(photo, 6 * folder + number))
             write_pts(tmp_path / name / f"{number}.pts", face.points_px)
     out = tmp_path / "refined.safetensors"
     command = ["refine", str(small), "--root", str(tmp_path), "--extra", str(tmp_path / "profiles")]
@@ -278,9 +274,7 @@ def test_refiner_that_raises_the_validation_error_is_not_written(
     monkeypatch: pytest.MonkeyPatch,
 ):
     for number in range(20):
-        light = np.random.default_rng(number).uniform(0.3, 1.5, (8, 8))
-        light = cv2.resize(light, photo.shape[1::-1], interpolation=cv2.INTER_CUBIC)
-        cv2.imwrite(str(tmp_path / f"{number}.png"), np.clip(photo * light[..., None], 0, 255))
+        cv2.imwrite(str(tmp_path / f"{number}.png"), relit(photo, number))
         write_pts(tmp_path / f"{number}.pts", face.points_px)
     worse = moving(68)
     with torch.no_grad():
