@@ -309,9 +309,11 @@ def test_extra_faces_of_another_scheme_are_rejected_before_the_fit(
     (tmp_path / "lfpw/trainset").mkdir(parents=True)
     command = ["refine", str(small), "--root", str(tmp_path), "--extra", str(tmp_path / "further")]
     assert main([*command, "-o", str(tmp_path / "o.safetensors")]) == 2
-    *absent, said = capsys.readouterr().err.splitlines()
-    assert all(line.startswith("absent") for line in absent)
-    assert said.startswith("livefan: further is of scheme cofw-29, 300w train of 300w-68; faces of one run")
+    *absent, message = capsys.readouterr().err.splitlines()
+    assert all(line.endswith(": missing; continuing without it") for line in absent)
+    assert message.startswith(
+        "livefan: further is of scheme cofw-29, 300w train of 300w-68; faces of one run"
+    )
     assert not (tmp_path / "o.safetensors").exists()
 
 
@@ -333,11 +335,11 @@ def test_unreadable_validation_faces_are_reported_before_the_fit(
             write_pts(tmp_path / name / f"{number}.pts", face.points_px)
     out = tmp_path / "o.safetensors"
     assert main(["refine", str(small), "--root", str(tmp_path), "-o", str(out)]) == 2
-    *_, said = capsys.readouterr().err.splitlines()
-    assert said.startswith(
+    *_, message = capsys.readouterr().err.splitlines()
+    assert message.startswith(
         "livefan: 300w validation: holds no face that can be used; check --root; the first"
     )
-    assert ".png: cannot be read as an image" in said
+    assert ".png: cannot be read as an image" in message
 
 
 def test_missing_weights_give_one_line_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
