@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from evaluations import write_labelled_folder
 
 from livefan.cli.main import build_parser, main, parse
 from livefan.core.frame import Face
+from livefan.core.resources import find_weights
 from livefan.io.pts_file import write_pts
 
 ROOT = Path(__file__).parents[1]
@@ -121,6 +123,7 @@ def folder(
     for name in ("a", "b"):
         cv2.imwrite(f"photographs/{name}.png", photo)
         write_pts(tmp_path / f"photographs/{name}.pts", face.points_px)
+    shutil.copy(find_weights("mobilefan-half-300w"), "own.safetensors")
     torch.save({"weight": torch.zeros(2, 2)}, "checkpoint.pth")
     return tmp_path
 
