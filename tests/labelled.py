@@ -14,8 +14,11 @@ def add_face(folder: Path, name: str, suffix: str = ".jpg") -> np.ndarray:
     folder.mkdir(parents=True, exist_ok=True)
     seed = sum(map(ord, f"{folder.name}{name}"))
     points = np.random.default_rng(seed).uniform(20, 80, (68, 2)).round(3)
-    shape = (100, 100) if suffix == ".pgm" else (100, 100, 3)
-    cv2.imwrite(str(folder / f"{name}{suffix}"), np.full(shape, 128, np.uint8))
+    shape = (100, 100) if suffix in (".pbm", ".pgm") else (100, 100, 3)
+    # Formats that OpenCV does not write hold another one: the content decides, not the suffix.
+    kind = suffix if cv2.haveImageWriter(suffix) else ".png"
+    _, encoded = cv2.imencode(kind, np.full(shape, 128, np.uint8))
+    (folder / f"{name}{suffix}").write_bytes(encoded.tobytes())
     write_pts(folder / f"{name}.pts", points)
     return points
 

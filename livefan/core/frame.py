@@ -31,6 +31,7 @@ class Frame:
         timestamp: exact presentation timestamp of a frame of a recording in seconds of the file's own clock,
             a multiple of the ``time_base`` of its source.
         damage: damage of a frame of a recording.
+        image_name: file name of the image that holds the frame; empty for a frame of a video.
 
     Examples:
         >>> import livefan
@@ -46,6 +47,7 @@ class Frame:
     source_time: float = math.nan
     timestamp: Fraction | None = None
     damage: Damage = ""
+    image_name: str = ""
 
     def __post_init__(self) -> None:
         if math.isnan(self.source_time):

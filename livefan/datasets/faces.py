@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from livefan.core.errors import LivefanError
 from livefan.core.landmarks import LandmarkScheme
 from livefan.core.metrics import inter_ocular
+from livefan.io.image_file import read_image
 
 _LARGEST_OVERHANG = 0.25
 """Largest distance of a landmark outside its image, as a share of the landmark box's longer side. Data sets
@@ -74,10 +74,7 @@ class LabelledFace:
         return image
 
     def _pixels(self) -> np.ndarray:
-        image = cv2.imread(str(self.image_path), cv2.IMREAD_COLOR)
-        if image is None:
-            raise LivefanError(f"{self.image_path}: cannot be read as an image; copy it again or remove it")
-        return image
+        return read_image(self.image_path)
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ import json
 import logging
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import cv2
 import numpy as np
 
 from livefan.core.crop import crop_from_landmarks
@@ -23,7 +23,8 @@ from livefan.core.errors import LivefanError
 from livefan.core.files import atomic_write, check_folder
 from livefan.datasets import FaceSet, print_skipped
 from livefan.evaluation.evaluate import Evaluation, evaluate
-from livefan.io.images import IMAGE_SUFFIXES
+from livefan.io.image_file import read_image
+from livefan.io.images import is_image_file
 from livefan.networks.checkpoint import load_weights
 from livefan.networks.checkpoint_info import WeightFile, read_weight_file
 from livefan.runtimes.base import RuntimeChoice
@@ -104,8 +105,9 @@ def found_crops(folder: Path, weights: str | Path, count: int = FACES) -> list[n
 
 def _images(folder: Path) -> Iterator[np.ndarray]:
     for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in IMAGE_SUFFIXES and (image := cv2.imread(str(path))) is not None:
-            yield image
+        if path.is_file() and is_image_file(path):
+            with suppress(LivefanError):
+                yield read_image(path)
 
 
 def quantise(

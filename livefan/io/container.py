@@ -16,6 +16,9 @@ from av.video.stream import VideoStream
 
 from livefan.core.errors import LivefanError
 
+_NOT_MOVING = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
+_STILL_CODECS = frozenset({"bmp", "gif", "mjpeg", "png", "tiff", "webp"})
+"""Codecs of pictures, which a file may have beside its recording."""
 _SMALL_PIXELS = 1280 * 720
 _ANY_START = frozenset({"mpegts", "mpeg", "mpegvideo"})
 """Formats whose clocks begin at any time."""
@@ -62,21 +65,37 @@ def open_container(location: str, name: str) -> InputContainer:
 
 
 def video_stream(container: InputContainer, name: str) -> VideoStream:
-    """Return the first stream of moving pictures; FFmpeg also lists cover art and text art as video.
+    """Return the stream of moving pictures.
+
+    FFmpeg also lists cover art, thumbnails and text art as video. Among several streams, those that can be
+    decoded come first, then those of more than one picture, then those of a video codec, then the stream
+    that the file marks as its default.
 
     Raises:
-        LivefanError: if there is none, or its codec is unknown.
+        LivefanError: if there is none, or no codec is known.
     """
     if container.format.name == "tty":
         raise LivefanError(f"{name}: a text file, not a video; choose a video or an image")
-    for stream in container.streams.video:
-        if not stream.disposition & Disposition.attached_pic:
-            if stream.codec_context is None:
-                raise LivefanError(
-                    f"{name}: cut off, or its video codec is not known; get it anew or convert it to H.264"
-                )
-            return stream
-    raise LivefanError(f"{name}: has no video in it; choose a file with pictures")
+    streams = [stream for stream in container.streams.video if not stream.disposition & _NOT_MOVING]
+    if not streams:
+        raise LivefanError(f"{name}: has no video in it; choose a file with pictures")
+    chosen = max(streams, key=_preference)
+    if chosen.codec_context is None:
+        raise LivefanError(
+            f"{name}: cut off, or its video codec is not known; get it anew or convert it to H.264"
+        )
+    return chosen
+
+
+def _preference(stream: VideoStream) -> tuple[bool, ...]:
+    """Return what speaks for a stream; of equal streams, ``max`` returns the first."""
+    context = stream.codec_context
+    return (
+        context is not None,
+        stream.frames != 1,
+        context is not None and context.name not in _STILL_CODECS,
+        bool(stream.disposition & Disposition.default),
+    )
 
 
 def set_decoder_threads(stream: VideoStream) -> None:

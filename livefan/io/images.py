@@ -9,15 +9,19 @@ from fractions import Fraction
 from math import ceil, floor
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from livefan.core.errors import LivefanError
-from livefan.core.frame import Damage, Frame, as_bgr
+from livefan.core.frame import Damage, Frame
+from livefan.io.content import is_picture
+from livefan.io.image_file import ImageFile, read_image_file
 from livefan.io.source import PHOTOGRAPH_SECONDS, SAME_INSTANT, Source
 
-IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".pgm", ".ppm", ".tif", ".tiff", ".webp"})
-"""Suffixes of the image files that can be read."""
+# fmt: off
+IMAGE_SUFFIXES = frozenset({
+    ".apng", ".avif", ".bmp", ".dib", ".heic", ".heif", ".hif", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg",
+    ".jpg", ".jpx", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp",
+})
+# fmt: on
+"""Suffixes of image files; :func:`livefan.io.content.is_picture` tells for other names."""
 WRITABLE_IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 
 _NUMBER = r"%0?[0-9]*d"
@@ -37,15 +41,20 @@ def images_in(folder: Path) -> list[Path]:
         LivefanError: if there is none, or the folder cannot be read.
     """
     try:
-        paths = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
+        # Systems leave files such as ._frame1.png beside images; they hold no image.
+        files = [path for path in folder.iterdir() if not path.name.startswith(".")]
+        paths = sorted((path for path in files if is_image_file(path)), key=natural_key)
     except OSError as error:
         raise LivefanError(f"{folder}: {error.strerror}; check its permissions") from error
-    # Systems leave files such as ._frame1.png beside images; they hold no image.
-    paths = sorted((path for path in paths if not path.name.startswith(".")), key=natural_key)
     if not paths:
         kinds = ", ".join(sorted(suffix[1:] for suffix in IMAGE_SUFFIXES))
         raise LivefanError(f"{folder}: no images in this folder; it should hold files of type {kinds}")
     return paths
+
+
+def is_image_file(path: Path) -> bool:
+    """Return whether a file is an image by its name or by its content; a damaged image is one too."""
+    return path.suffix.lower() in IMAGE_SUFFIXES or is_picture(path)
 
 
 def is_image_pattern(spec: str | Path) -> bool:
@@ -66,25 +75,6 @@ def images_numbered(pattern: Path) -> list[Path]:
     if not paths:
         raise LivefanError(f"{pattern}: no images of such names; check the path")
     return paths
-
-
-def read_image(path: Path) -> np.ndarray:
-    """Read an image file as ``(height, width, 3)`` uint8 BGR, rotated by its EXIF orientation.
-
-    Raises:
-        LivefanError: if it cannot be read, or is not an image.
-    """
-    try:
-        # Through numpy, since cv2.imread fails on names outside the code page of Windows.
-        data = np.fromfile(path, np.uint8)
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-    except OSError as error:
-        raise LivefanError(f"{path}: {error.strerror}; check its permissions") from error
-    except cv2.error as error:
-        raise LivefanError(f"{path}: image cannot be read ({error.err}); save it again") from error
-    if image is None:
-        raise LivefanError(f"{path}: not an image, or damaged; save it again as PNG or JPEG")
-    return as_bgr(image, str(path))
 
 
 class ImageSource(Source):
@@ -112,6 +102,7 @@ class ImageSource(Source):
         self.fps = float(1 / self.time_base) if len(self.paths) > 1 else None
         self.duration = float(self.n_frames * self.time_base)
         self.seekable = len(self.paths) > 1
+        self.rate_assumed = True
         self._position = 0
         self._skipped = False
         self._ahead = self._load()
@@ -125,17 +116,33 @@ class ImageSource(Source):
         while self._position < len(self.paths):
             index, self._position = self._position, self._position + 1
             try:
-                image = read_image(self.paths[index])
+                picture = read_image_file(self.paths[index])
             except LivefanError as error:
                 if str(error) not in self.warnings:
                     self.warnings.append(str(error))
                 self._skipped = True
                 continue
-            damage: Damage = "gap" if self._skipped else ""
-            self._skipped = False
+            damage = self._damage(picture)
             timestamp = index * self.time_base
-            return Frame(image, index, time.perf_counter(), float(timestamp), timestamp, damage)
+            return Frame(
+                picture.image,
+                index,
+                time.perf_counter(),
+                float(timestamp),
+                timestamp,
+                damage,
+                picture.path.name,
+            )
         return None
+
+    def _damage(self, picture: ImageFile) -> Damage:
+        if picture.fault:
+            line = f"{picture.path}: damaged ({picture.fault}); shown with errors, copy it again"
+            if line not in self.warnings:
+                self.warnings.append(line)
+        after_gap = self._skipped and not self.photographs
+        self._skipped = False
+        return "errors" if picture.fault else "gap" if after_gap else ""
 
     def _read_frame(self) -> Frame | None:
         frame, self._ahead = (self._ahead or self._load()), None

@@ -15,9 +15,11 @@ import os
 from pathlib import Path
 
 from livefan.core.errors import LivefanError
+from livefan.io.animation import AnimationSource, n_pictures
 from livefan.io.camera import Camera, camera_index
+from livefan.io.content import content_of
 from livefan.io.images import IMAGE_SUFFIXES, ImageSource, images_in, images_numbered, is_image_pattern
-from livefan.io.source import Source
+from livefan.io.source import Source, one_line_errors
 from livefan.io.stream import is_address, is_url, open_url, public_name
 from livefan.io.video import VideoSource
 
@@ -53,7 +55,9 @@ def open_source(
         return Camera(index, size)
     if not str(spec).strip():
         raise LivefanError("no source given; name a camera, a stream, a video, an image or a folder")
-    return _open_recorded(_path(spec), photographs)
+    path = _path(spec)
+    with one_line_errors(path):
+        return _open_recorded(path, photographs)
 
 
 def _path(spec: str | Path) -> Path:
@@ -66,9 +70,25 @@ def _open_recorded(path: Path, photographs: bool) -> Source:
         return ImageSource(files, path.name or str(path), photographs=photographs)
     if not path.exists():
         return ImageSource(files, path.name)
-    if path.suffix.lower() in IMAGE_SUFFIXES:
+    content = content_of(path)
+    if content == "animation" or (content == "tiff" and n_pictures(path) > 1):
+        return AnimationSource(path, path.name)
+    if content in ("picture", "heif", "tiff"):
         return ImageSource(files, path.name, photographs=photographs)
+    if content == "other" and path.suffix.lower() in IMAGE_SUFFIXES:
+        return _open_misnamed(path, photographs)
     return VideoSource(f"file:{path}", path.name)
+
+
+def _open_misnamed(path: Path, photographs: bool) -> Source:
+    """Open a file that has the name of an image, but not the content of one that is known."""
+    try:
+        return ImageSource([path], path.name, photographs=photographs)
+    except LivefanError as error:
+        try:
+            return VideoSource(f"file:{path}", path.name)
+        except LivefanError:
+            raise error from None
 
 
 def recorded_files(spec: str | Path) -> list[Path]:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from fractions import Fraction
 from types import TracebackType
 
+from livefan.core.errors import LivefanError
 from livefan.core.frame import Frame
 
 DEFAULT_FPS = 25.0
@@ -19,6 +20,24 @@ PHOTOGRAPH_SECONDS = 2
 
 SAME_INSTANT = 1e-6
 """Two times closer than this, in seconds or frames, count as equal."""
+
+
+@contextmanager
+def one_line_errors(name: object) -> Iterator[None]:
+    """Turn any error of a decoder into one line that names the source.
+
+    Decoders raise errors of many types for damaged or unusual files.
+
+    Raises:
+        LivefanError: instead of another error in the block.
+    """
+    try:
+        yield
+    except LivefanError:
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise LivefanError(f"{name}: reading failed ({reason}); open it again, or convert it") from error
 
 
 class Source(ABC):
@@ -36,6 +55,9 @@ class Source(ABC):
         duration: seconds; None if unknown.
         seekable: whether :meth:`seek` has an effect.
         time_base: of a recording, the unit of its timestamps in seconds.
+        rate_assumed: whether the times of the frames are assumed, because the recording states none.
+        end: of a recording, the time in seconds at which its last frame ends, on the same clock as its
+            timestamps; known after the last frame, None if unknown.
         clock_start: of a recording, the reading of the file's own clock at timestamp zero, in seconds. Only
             MPEG streams have another value than zero.
         pixel_aspect: width of a pixel over its height, after rotation.
@@ -54,6 +76,8 @@ class Source(ABC):
         self.duration: float | None = None
         self.seekable = False
         self.time_base = Fraction(1, round(DEFAULT_FPS))
+        self.rate_assumed = False
+        self.end: Fraction | None = None
         self.clock_start = Fraction(0)
         self.pixel_aspect = Fraction(1)
         self.colour_tagged = False
@@ -69,7 +93,7 @@ class Source(ABC):
         Raises:
             LivefanError: if reading fails for good.
         """
-        with self._use() as is_open:
+        with self._use() as is_open, one_line_errors(self.name):
             frame = self._read_frame() if is_open else None
         return None if self._closing.is_set() else frame
 
@@ -81,7 +105,8 @@ class Source(ABC):
         """
         with self._use() as is_open:
             if self.seekable and is_open:
-                self._seek(seconds, before=False)
+                with one_line_errors(self.name):
+                    self._seek(seconds, before=False)
 
     def seek_before(self, seconds: float) -> None:
         """Move to the last frame whose ``source_time`` is before a time; to the first, if there is none.
@@ -91,7 +116,8 @@ class Source(ABC):
         """
         with self._use() as is_open:
             if self.seekable and is_open:
-                self._seek(seconds, before=True)
+                with one_line_errors(self.name):
+                    self._seek(seconds, before=True)
 
     def close(self) -> None:
         """Close the source, from any thread and any number of times, without waiting.

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
-from av.sidedata.sidedata import SideDataContainer, Type
 from av.video.frame import VideoFrame
 
 from livefan.core.frame import as_bgr
+from livefan.io.side_data import display_matrix
 
 
 def upright_bgr(picture: VideoFrame) -> np.ndarray:
@@ -19,12 +17,9 @@ def upright_bgr(picture: VideoFrame) -> np.ndarray:
     (ISO/IEC 14496-12, 8.3.2). Other angles than multiples of 90 degrees are rounded to the nearest.
     """
     image: np.ndarray = picture.to_ndarray(format="bgr24")
-    # picture.side_data would keep the picture and its decoder in a reference cycle, which only the garbage
-    # collector frees.
-    side_data: Any = SideDataContainer(picture)  # type: ignore[call-arg]  # not in PyAV's stub
-    if Type.DISPLAYMATRIX in side_data:
-        data = side_data[Type.DISPLAYMATRIX]
-        a, b, _, c, d = (int(value) for value in np.frombuffer(bytes(data), np.int32)[:5])
+    matrix = display_matrix(picture)
+    if matrix is not None:
+        a, b, _, c, d = (int(value) for value in np.frombuffer(matrix, np.int32)[:5])
         if abs(a) < abs(b):
             image, a, d = cv2.transpose(image), c, b
         if a < 0:

@@ -25,14 +25,13 @@ from livefan.core.metrics import inter_ocular
 from livefan.datasets.pts import LABELS_NAME
 from livefan.detection.detection_to_crop import load_detection_to_crop
 from livefan.detection.detector import Detection, FaceDetector
-from livefan.io.images import IMAGE_SUFFIXES
+from livefan.io.images import ImageSource, is_image_file
 from livefan.io.open import open_source
 from livefan.io.pts_file import write_pts
 from livefan.io.video import RECORDING_SUFFIXES
 from livefan.runtimes.base import Runtime
 from livefan.tracking.landmarker import locate
 
-_SUFFIXES = IMAGE_SUFFIXES | RECORDING_SUFFIXES
 _KEPT_MARGIN = 2.2
 """Side of a written image as a multiple of the landmark box; it leaves room for rotation and shift."""
 _BORDER = 0.4
@@ -289,7 +288,9 @@ def _find_files(given: Path, excluded: Sequence[Path]) -> tuple[Path, list[Path]
     files = sorted(
         path
         for path in given.rglob("*")
-        if path.suffix.lower() in _SUFFIXES and not any(map(path.resolve().is_relative_to, left_out))
+        if path.is_file()
+        and (path.suffix.lower() in RECORDING_SUFFIXES or is_image_file(path))
+        and not any(map(path.resolve().is_relative_to, left_out))
     )
     if not files:
         raise LivefanError(f"{given}: holds no images or videos; name a folder with images of faces")
@@ -298,9 +299,10 @@ def _find_files(given: Path, excluded: Sequence[Path]) -> tuple[Path, list[Path]
 
 def _read_images(path: Path, name: str, stem: str, every: float, problems: list[str]) -> Iterator[_Image]:
     """Yield an image, or the chosen frames of a video; append warnings and errors to ``problems``."""
-    is_image, due = path.suffix.lower() in IMAGE_SUFFIXES, 0.0
+    due = 0.0
     try:
         with open_source(path) as source:
+            is_image = isinstance(source, ImageSource)
             for frame in source:
                 if is_image:
                     yield _Image(name, stem, frame.image)

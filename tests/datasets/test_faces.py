@@ -46,5 +46,5 @@ def test_landmarks_far_outside_the_image_are_an_error_but_a_face_cut_off_by_the_
 def test_unreadable_image_is_an_error(root: Path):
     face = load_300w(root, "common").faces[0]
     face.image_path.write_bytes(b"not an image")
-    with pytest.raises(LivefanError, match="cannot be read"):
+    with pytest.raises(LivefanError, match="not an image, or damaged"):
         face.read_image()

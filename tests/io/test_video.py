@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gc
+import io
 from collections.abc import Iterator
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -26,6 +29,7 @@ from numbered import (
     picture_of,
     write_clip,
 )
+from PIL import Image
 
 from livefan.core.errors import LivefanError
 from livefan.io.open import open_source
@@ -296,3 +300,58 @@ def test_closed_source_leaves_no_picture_and_no_decoder(numbered_clip: Path) -> 
         assert pictures() <= before
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("suffix", [".avi", ".mov"])
+def test_exif_in_the_pictures_costs_no_picture(tmp_path: Path, suffix: str) -> None:
+    """FFmpeg attaches EXIF as side data of a type that PyAV does not list."""
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0112] = "maker", 6
+    path = tmp_path / f"camera{suffix}"
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = HEIGHT, WIDTH, "yuvj420p"
+        for number in range(5):
+            coded = io.BytesIO()
+            stored = np.ascontiguousarray(np.rot90(picture_of(5 * number))[..., ::-1])
+            Image.fromarray(stored).save(coded, "JPEG", quality=95, exif=exif)
+            packet = av.Packet(coded.getvalue())
+            packet.stream, packet.time_base, packet.is_keyframe = stream, Fraction(1, 25), True
+            packet.pts = packet.dts = number
+            container.mux(packet)
+    with open_source(path) as source:
+        frames = list(source)
+    assert source.warnings == []
+    assert [number_of(frame.image) // 5 for frame in frames] == [0, 1, 2, 3, 4]
+    assert all(frame.image.shape == (HEIGHT, WIDTH, 3) for frame in frames)
+
+
+def test_stream_of_one_picture_is_not_the_recording(tmp_path: Path, numbered_clip: Path) -> None:
+    """A cover that no flag marks as one precedes the video."""
+    path = tmp_path / "cover.mov"
+    with av.open(str(numbered_clip)) as clip, av.open(str(path), "w") as container:
+        cover: Any = container.add_stream("mjpeg", rate=1)
+        cover.width, cover.height, cover.pix_fmt = WIDTH, HEIGHT, "yuvj420p"
+        copy = container.add_stream_from_template(clip.streams.video[0])
+        picture = av.VideoFrame.from_ndarray(picture_of(50), format="bgr24").reformat(format="yuvj420p")
+        container.mux(cover.encode(picture))
+        container.mux(cover.encode(None))
+        for packet in clip.demux(video=0):
+            if packet.size:
+                packet.stream = copy
+                container.mux(packet)
+    with open_source(path) as source:
+        assert len(list(source)) == N_FRAMES
+
+
+@pytest.mark.parametrize("failure", [ValueError("31 is not a type"), KeyError("x"), OverflowError()])
+def test_any_error_of_a_decoder_is_one_line(
+    numbered_clip: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    def fail(picture: object) -> None:
+        raise failure
+
+    monkeypatch.setattr("livefan.io.video.upright_bgr", fail)
+    with pytest.raises(LivefanError, match=r"clip\.mp4: reading failed") as error:
+        open_source(numbered_clip)
+    assert "\n" not in str(error.value)
