@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -168,9 +169,15 @@ class Journal:
             self.n_frames += len(frames)
             self._changed.notify_all()
 
-    def finish(self, warnings: Sequence[str]) -> None:
-        """Store the warnings of the recording and mark the journal as complete."""
+    def finish(self, warnings: Sequence[str], end: Fraction | None = None) -> None:
+        """Store the warnings of the recording and mark the journal as complete.
+
+        Args:
+            end: time in seconds at which the last frame ends, as the note ``end``; None if unknown.
+        """
         self.set_note("warnings", json.dumps(list(warnings)))
+        if end is not None:
+            self.set_note("end", str(end))
         self.set_note("complete", "yes")
         with self._changed:
             self.complete = True

@@ -101,7 +101,7 @@ def measure(
             on_frame(frame)
     if batch.frames:
         batch.flush(journal, pipeline)
-    journal.finish(source.warnings)
+    journal.finish(source.warnings, source.end)
 
 
 @dataclass

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from math import floor
+from typing import Any
 
 import av
 import av.error
 from av.container import InputContainer
+from av.format import Flags
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
@@ -20,6 +22,8 @@ _NOT_MOVING = Disposition.attached_pic | Disposition.timed_thumbnails | Disposit
 _STILL_CODECS = frozenset({"bmp", "gif", "mjpeg", "png", "tiff", "webp"})
 """Codecs of pictures, which a file may have beside its recording."""
 _SMALL_PIXELS = 1280 * 720
+_HIGHEST_RATE = 1000
+"""Frames a second; headers that state more are damaged."""
 _ANY_START = frozenset({"mpegts", "mpeg", "mpegvideo"})
 """Formats whose clocks begin at any time."""
 
@@ -53,7 +57,12 @@ def open_container(location: str, name: str) -> InputContainer:
         LivefanError: if the file is missing, not permitted, or no video.
     """
     try:
-        return av.open(location, mode="r", metadata_errors="replace")
+        container = av.open(location, mode="r", metadata_errors="replace")
+        rate = _rate_in_pictures(container)
+        if rate is None:
+            return container
+        container.close()
+        return av.open(location, mode="r", options={"framerate": str(rate)}, metadata_errors="replace")
     except av.error.FileNotFoundError as error:
         raise LivefanError(f"{name}: is no longer there; put it back, or choose another file") from error
     except av.error.PermissionError as error:
@@ -62,6 +71,27 @@ def open_container(location: str, name: str) -> InputContainer:
         raise LivefanError(
             f"{name}: not a video, or cut off before it was complete; choose a file that plays elsewhere"
         ) from error
+
+
+def _rate_in_pictures(container: InputContainer) -> Fraction | None:
+    """Return the frame rate that the headers of the pictures state, if FFmpeg has taken another one.
+
+    A bare stream, such as ``.h264``, has no timestamps. FFmpeg counts 25 pictures a second in it, unless it
+    is opened with another rate.
+    """
+    if has_timestamps(container) or not container.streams.video:
+        return None
+    stream = container.streams.video[0]
+    rate = stream.codec_context.framerate if stream.codec_context is not None else None
+    if not rate or not 1 <= rate <= _HIGHEST_RATE or rate == stream.average_rate:
+        return None
+    return rate
+
+
+def has_timestamps(container: InputContainer) -> bool:
+    """Return whether a recording holds times for its pictures, and not the pictures alone."""
+    flags: Any = Flags.no_timestamps  # PyAV's stub calls the members integers
+    return not container.format.flags & flags.value
 
 
 def video_stream(container: InputContainer, name: str) -> VideoStream:

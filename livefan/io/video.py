@@ -17,6 +17,7 @@ from livefan.core.errors import LivefanError
 from livefan.core.frame import Damage, Frame
 from livefan.io.container import (
     clock_start,
+    has_timestamps,
     named_errors,
     open_container,
     set_decoder_threads,
@@ -97,6 +98,8 @@ class VideoSource(Source):
         self.colour_tagged = self._stream.codec_context.colorspace != _COLOUR_UNKNOWN
         rate = self._stream.average_rate or self._stream.guessed_rate
         self.fps = float(rate) if rate else None
+        states_rate = has_timestamps(self._container) or self._stream.codec_context.framerate
+        self.rate_assumed = not (rate and states_rate)
         self._stated_seconds = stated_seconds(self._container, self._stream)
         self.n_frames = self._stream.frames or None
         if self.n_frames is None and self._stated_seconds and self.fps:
@@ -129,6 +132,9 @@ class VideoSource(Source):
             unit = picture.time_base
             lasting = (picture.duration or 0) * unit.numerator / unit.denominator if unit else 0.0
             end = seconds + (lasting or period)
+            self.end = tick * self.time_base + (
+                picture.duration * unit if picture.duration and unit else Fraction(period)
+            )
             yield _TimedPicture(picture, tick, seconds, damage)
         if clock.jumps:
             self.seekable = False

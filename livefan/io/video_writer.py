@@ -63,7 +63,8 @@ class VideoWriter:
         with ExitStack() as opening:
             partial = opening.enter_context(atomic_write(self.path))
             with self._named_errors():
-                self._container = av.open(str(partial), "w", options=options)
+                # Without "file:", FFmpeg takes a name such as 12:30.mp4 for a protocol.
+                self._container = av.open(f"file:{partial}", "w", options=options)
             self._stack = opening.pop_all()
         return self
 

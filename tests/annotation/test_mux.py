@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -14,6 +15,7 @@ from clips import (
 )
 
 import livefan
+from livefan.annotation import mux
 from livefan.annotation.annotate import annotate
 from livefan.annotation.outputs import Outputs
 
@@ -128,3 +130,68 @@ def test_mpeg_clock_with_an_offset_starts_at_zero(tmp_path: Path, small: np.ndar
         for before, after in zip(read_packets(clip, "audio"), read_packets(picture, "audio"), strict=True)
     ]
     assert sound == pytest.approx([float(apart[0])] * len(sound), abs=1e-4)  # and the sound with them
+
+
+def with_time_code(path: Path, clip: Path) -> Path:
+    """Copy a recording, with a track of time codes as cameras write it."""
+    with av.open(str(clip)) as recording, av.open(str(path), "w") as output:
+        copies = {s.index: output.add_stream_from_template(s) for s in recording.streams}
+        copies[0].metadata["timecode"] = "11:07:15:07"
+        for packet in recording.demux():
+            if packet.size:
+                packet.stream = copies[packet.stream_index]
+                output.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".mov", ".mp4", ".mkv"])
+def test_time_code_track_costs_no_sound(tmp_path: Path, small: np.ndarray, suffix: str):
+    clip = write_recording(tmp_path / "in.mp4", [small] * 25, sound=True)
+    camera = with_time_code(tmp_path / "camera.mov", clip)
+    outputs = Outputs(tmp_path / "out", suffix)
+    assert annotate(camera, outputs).problems == []
+    assert read_packets(outputs.picture or clip, "audio") == read_packets(camera, "audio")
+    with av.open(str(outputs.picture)) as video:
+        entries = {**video.metadata, **video.streams.video[0].metadata}
+        assert "11:07:15:07" in entries.values()
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_last_frame_keeps_its_duration(tmp_path: Path, small: np.ndarray, suffix: str):
+    """A time lapse of a frame each ten seconds, whose last frame lasts 0.04 s."""
+    times = [10_000 * number for number in range(4)]
+    lapse = write_recording(tmp_path / "lapse.mp4", [small] * 4, milliseconds=times)
+    with av.open(str(lapse)) as clip:
+        expected = (clip.duration or 0) / av.time_base
+    outputs = Outputs(tmp_path / "out", suffix)
+    annotate(lapse, outputs)
+    with av.open(str(outputs.picture)) as video:
+        assert (video.duration or 0) / av.time_base == pytest.approx(expected, abs=0.05)
+
+
+@pytest.mark.parametrize("name", ["12:30", "http:a"])
+def test_colon_in_a_name_is_no_protocol(
+    tmp_path: Path, small: np.ndarray, monkeypatch: pytest.MonkeyPatch, name: str
+):
+    clip = write_recording(tmp_path / "in.mp4", [small] * 3)
+    monkeypatch.chdir(tmp_path)
+    annotate(clip, Outputs(Path(name)))
+    assert len(read_pictures(tmp_path / f"{name}.mp4")[0]) == 3
+
+
+def test_stream_that_fails_while_writing_costs_only_itself(
+    tmp_path: Path, small: np.ndarray, monkeypatch: pytest.MonkeyPatch
+):
+    clip = write_recording(tmp_path / "in.mp4", [small] * 25, sound=True, subtitles=["one"])
+    write = mux._mux_sorted  # private: no real file fails here only
+
+    def refuse(output: av.container.OutputContainer, *packets: Any) -> Any:
+        if any(stream.type == "subtitle" for stream in output.streams):
+            raise av.error.ArgumentError(22, "refused")
+        return write(output, *packets)
+
+    monkeypatch.setattr(mux, "_mux_sorted", refuse)
+    outputs = Outputs(tmp_path / "out")
+    (problem,) = annotate(clip, outputs).problems
+    assert "subtitle stream 2" in problem
+    assert read_packets(outputs.picture or clip, "audio") == read_packets(clip, "audio")

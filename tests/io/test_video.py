@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -355,3 +356,34 @@ def test_any_error_of_a_decoder_is_one_line(
     with pytest.raises(LivefanError, match=r"clip\.mp4: reading failed") as error:
         open_source(numbered_clip)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("codec, suffix", [("libx264", "h264"), ("libx265", "hevc"), ("mpeg2video", "m2v")])
+@pytest.mark.parametrize("rate", [15, 25, 50])
+def test_bare_stream_has_the_rate_that_its_headers_state(
+    tmp_path: Path, codec: str, suffix: str, rate: int
+) -> None:
+    if codec == "mpeg2video" and rate == 15:
+        pytest.skip("MPEG-2 has no such rate")
+    path = tmp_path / f"bare.{suffix}"
+    quiet = {"x265-params": "log-level=none"} if codec == "libx265" else {}
+    with av.open(str(path), "w", format={"m2v": "mpeg2video"}.get(suffix, suffix)) as container:
+        stream: Any = container.add_stream(codec, rate=rate, options=quiet)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        for number in range(10):
+            picture = av.VideoFrame.from_ndarray(picture_of(number), format="bgr24")
+            container.mux(stream.encode(picture.reformat(format="yuv420p")))
+        container.mux(stream.encode(None))
+    with open_source(path) as source:
+        times = [frame.source_time for frame in source]
+    assert (source.fps, source.rate_assumed) == (rate, False)
+    assert times == pytest.approx([number / rate for number in range(10)], abs=1e-6)
+
+
+def test_rate_of_bare_pictures_is_marked_as_assumed(tmp_path: Path) -> None:
+    """Motion JPEG without a container states no rate."""
+    images = [cv2.imencode(".jpg", picture_of(number))[1].tobytes() for number in range(4)]
+    (tmp_path / "camera.mjpeg").write_bytes(b"".join(images))
+    with open_source(tmp_path / "camera.mjpeg") as source:
+        assert len(list(source)) == 4
+        assert (source.fps, source.rate_assumed) == (25, True)
