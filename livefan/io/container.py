@@ -79,7 +79,7 @@ def _rate_in_pictures(container: InputContainer) -> Fraction | None:
     A bare stream, such as ``.h264``, has no timestamps. FFmpeg counts 25 pictures a second in it, unless it
     is opened with another rate.
     """
-    if has_timestamps(container) or not container.streams.video:
+    if _has_timestamps(container) or not container.streams.video:
         return None
     stream = container.streams.video[0]
     rate = stream.codec_context.framerate if stream.codec_context is not None else None
@@ -88,10 +88,15 @@ def _rate_in_pictures(container: InputContainer) -> Fraction | None:
     return rate
 
 
-def has_timestamps(container: InputContainer) -> bool:
-    """Return whether a recording holds times for its pictures, and not the pictures alone."""
-    flags: Any = Flags.no_timestamps  # PyAV's stub calls the members integers
-    return not container.format.flags & flags.value
+def states_rate(container: InputContainer, stream: VideoStream) -> bool:
+    """Return whether a recording states the times of its pictures or their rate."""
+    context = stream.codec_context
+    return _has_timestamps(container) or bool(context.framerate and context.name not in _STILL_CODECS)
+
+
+def _has_timestamps(container: InputContainer) -> bool:
+    flag: Any = Flags.no_timestamps  # PyAV's stub calls the members integers
+    return not container.format.flags & flag.value
 
 
 def video_stream(container: InputContainer, name: str) -> VideoStream:

@@ -17,11 +17,11 @@ from livefan.core.errors import LivefanError
 from livefan.core.frame import Damage, Frame
 from livefan.io.container import (
     clock_start,
-    has_timestamps,
     named_errors,
     open_container,
     set_decoder_threads,
     stated_seconds,
+    states_rate,
     video_stream,
 )
 from livefan.io.decode import DecodingLosses, decode
@@ -98,8 +98,7 @@ class VideoSource(Source):
         self.colour_tagged = self._stream.codec_context.colorspace != _COLOUR_UNKNOWN
         rate = self._stream.average_rate or self._stream.guessed_rate
         self.fps = float(rate) if rate else None
-        states_rate = has_timestamps(self._container) or self._stream.codec_context.framerate
-        self.rate_assumed = not (rate and states_rate)
+        self.rate_assumed = not (rate and states_rate(self._container, self._stream))
         self._stated_seconds = stated_seconds(self._container, self._stream)
         self.n_frames = self._stream.frames or None
         if self.n_frames is None and self._stated_seconds and self.fps:

@@ -358,7 +358,9 @@ def test_any_error_of_a_decoder_is_one_line(
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("codec, suffix", [("libx264", "h264"), ("libx265", "hevc"), ("mpeg2video", "m2v")])
+@pytest.mark.parametrize(
+    ("codec", "suffix"), [("libx264", "h264"), ("libx265", "hevc"), ("mpeg2video", "m2v")]
+)
 @pytest.mark.parametrize("rate", [15, 25, 50])
 def test_bare_stream_has_the_rate_that_its_headers_state(
     tmp_path: Path, codec: str, suffix: str, rate: int
