@@ -96,7 +96,8 @@ def states_rate(container: InputContainer, stream: VideoStream) -> bool:
 
 def _has_timestamps(container: InputContainer) -> bool:
     flag: Any = Flags.no_timestamps  # PyAV's stub calls the members integers
-    return not container.format.flags & flag.value
+    # FFmpeg reads images one after another by formats such as jpeg_pipe.
+    return not (container.format.flags & flag.value or container.format.name.endswith("_pipe"))
 
 
 def video_stream(container: InputContainer, name: str) -> VideoStream:
