@@ -24,7 +24,7 @@ def _box(kind: bytes, *parts: bytes, version: int | None = None, flags: int = 0)
 def _coded(tile: np.ndarray) -> tuple[bytes, bytes]:
     """Return the decoder's configuration and the one sample of a tile coded as HEVC."""
     file = io.BytesIO()
-    with av.open(file, "w", format="mp4") as container:
+    with av.open(file, "w", format="matroska") as container:
         stream: Any = container.add_stream("libx265", rate=1)
         stream.options = {"crf": "8", "x265-params": "log-level=none"}
         stream.width = stream.height = TILE

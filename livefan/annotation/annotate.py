@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
-import sys
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from livefan.annotation.fingerprint import STANDARD_INPUT, files_of, journal_identity, request_digest
+from livefan.annotation.fingerprint import files_of, journal_identity, request_digest
 from livefan.annotation.journal import Journal
-from livefan.annotation.measure import measure
+from livefan.annotation.measure import measure, measure_photographs
 from livefan.annotation.mux import mux
 from livefan.annotation.outputs import Outputs, remove
 from livefan.annotation.postprocess import annotated_frames
+from livefan.annotation.recordings import (
+    Recording,
+    can_be_read_once,
+    name_of,
+    open_recording,
+    spool,
+)
 from livefan.annotation.renderer import ImageRenderer, Renderer, VideoRenderer
 from livefan.annotation.settings import AnnotationSettings
 from livefan.core.errors import LivefanError, StoppedError
@@ -27,8 +33,8 @@ from livefan.core.version import __version__
 from livefan.formats.metadata import Metadata, ModelInfo, recording_name
 from livefan.formats.records import AnnotatedFrame
 from livefan.formats.registry import format_of
+from livefan.io.animation import AnimationSource
 from livefan.io.images import ImageSource
-from livefan.io.open import display_name, open_source
 from livefan.io.source import Source
 from livefan.networks.checkpoint_info import WeightFile, read_weight_file
 from livefan.runtimes.base import Runtime
@@ -68,7 +74,7 @@ OnProgress = Callable[[int, float, int | None], None]
 
 
 def annotate(
-    recording: str | Path,
+    recording: Recording,
     outputs: Outputs,
     settings: AnnotationSettings | None = None,
     *,
@@ -78,10 +84,13 @@ def annotate(
     """Write the landmarks of a recording as data and, if asked for, draw them.
 
     The outputs appear at the end, all of them or none. If the call is stopped or killed, a hidden folder
-    beside the output keeps the work, and the same call continues to the same result.
+    beside the output keeps the work, and the same call continues to the same result. If only the video
+    fails, the data appear without it, and a problem of the result says so. After another failure the folder
+    stays if it holds measured frames, and the error names it.
 
     Args:
-        recording: a video, an image, a folder of images, or ``"-"`` for standard input.
+        recording: a video, an image, a folder of images, a tuple of images, a pipe, or ``"-"`` for standard
+            input. Images are independent photographs unless ``settings.sequence`` is true.
         overwrite: replace existing outputs.
 
     Raises:
@@ -95,8 +104,9 @@ def annotate(
         overwrite=overwrite or outputs.placing,
     )
     weights = read_weight_file(settings.weights)
+    annotation = _Annotation(recording, outputs, settings, weights, on_progress)
     try:
-        return _Annotation(recording, outputs, settings, weights, on_progress).run()
+        return annotation.run()
     except (KeyboardInterrupt, StoppedError):
         raise
     except OSError as error:
@@ -104,18 +114,23 @@ def annotate(
             f"{outputs.main.parent}: cannot be written ({error.strerror or error}); make room on the disk "
             "and give the same command again; it continues there"
         ) from error
-    except LivefanError:
+    except LivefanError as error:
+        if annotation.n_measured:
+            raise LivefanError(
+                f"{error}; the {annotation.n_measured} measured frames are kept in {outputs.work}, and the "
+                "same command continues with them"
+            ) from error
         shutil.rmtree(outputs.work, ignore_errors=True)
         raise
 
 
-def done_before(recording: str | Path, outputs: Outputs, settings: AnnotationSettings) -> bool:
+def done_before(recording: Recording, outputs: Outputs, settings: AnnotationSettings) -> bool:
     """Return whether the outputs exist already, from the same recording and settings.
 
     Raises:
         LivefanError: if the weight file does not exist.
     """
-    if recording == STANDARD_INPUT or not all(path.exists() for path in outputs):
+    if can_be_read_once(recording) or not all(path.exists() for path in outputs):
         return False
     try:
         metadata = json.loads(outputs.metadata.read_text(encoding="utf-8"))
@@ -135,7 +150,7 @@ class _Annotation:
 
     def __init__(
         self,
-        recording: str | Path,
+        recording: Recording,
         outputs: Outputs,
         settings: AnnotationSettings,
         weights: WeightFile,
@@ -147,38 +162,39 @@ class _Annotation:
         self.ids: set[int] = set()
         self.seconds = 0.0
         self.request = ""
+        self.n_measured = 0
+        self.video_failure = ""
 
     def run(self) -> AnnotationResult:
         """Annotate the recording."""
         recording = self.recording
-        if recording != STANDARD_INPUT:
+        if not can_be_read_once(recording):
             # Most unreadable recordings fail here, before any file is written.
             self._open(recording).close()
         self.outputs.work.mkdir(exist_ok=True)
-        name = display_name(recording)
+        name = name_of(recording)
         content = ""
-        if recording == STANDARD_INPUT:
-            name, recording = "standard input", self.outputs.work / "standard-input"
-            content = _spool(sys.stdin.buffer, recording)
+        if can_be_read_once(recording):
+            copy = self.outputs.work / "standard-input"
+            content = spool(recording, copy)
+            recording = copy
         self.request = request_digest(recording, content, self.outputs, self.settings, self.weights)
         runtime = open_runtime(self.weights, self.settings.runtime)
         identity = journal_identity(recording, content, self.settings, self.weights, runtime)
         with Journal(self.outputs.work / _JOURNAL, identity) as journal:
-            problems = self._annotate(recording, name, journal, runtime)
-            n_frames = journal.n_frames
+            try:
+                problems = self._annotate(recording, name, journal, runtime)
+            finally:
+                n_frames = self.n_measured = journal.n_frames
         self.outputs.place()
         if not self.n_with_face:
             problems.append(f"{name}: no face was found on any of its {n_frames} frames")
         return AnnotationResult(name, n_frames, self.n_with_face, len(self.ids), self.seconds, problems)
 
-    def _open(self, recording: str | Path) -> Source:
-        source = open_source(recording)
-        if source.live:
-            source.close()
-            raise LivefanError(f"{display_name(recording)}: is a live source; annotate takes a recording")
-        return source
+    def _open(self, recording: Recording) -> Source:
+        return open_recording(recording, sequence=self.settings.sequence)
 
-    def _annotate(self, recording: str | Path, name: str, journal: Journal, runtime: Runtime) -> list[str]:
+    def _annotate(self, recording: Recording, name: str, journal: Journal, runtime: Runtime) -> list[str]:
         """Measure in this thread, write outputs in another; return the problems of the recording."""
         ahead = [open_runtime(self.weights, self.settings.runtime) for _ in range(_AHEAD)]
         pipeline = LookingAhead(runtime, ahead, smoothing=0.0, max_faces=self.settings.max_faces)
@@ -194,21 +210,46 @@ class _Annotation:
             stack.callback(thread.shutdown)
             stack.callback(journal.close)
             writing = thread.submit(self._write, journal, metadata, pipeline, renderer, source)
-            if not journal.complete:
+            if not journal.complete and source.photographs:
+                measure_photographs(source, pipeline, journal, lambda _: _raise_if_failed(writing))
+            elif not journal.complete:
                 measure(source, pipeline, journal, lambda _: _raise_if_failed(writing))
             writing.result()
-            return journal.warnings + self._mux(recording, journal, source)
+            return journal.warnings + self._finish_video(recording, journal, source)
 
-    def _mux(self, recording: str | Path, journal: Journal, source: Source) -> list[str]:
-        """Write the video file, if there is one; return the streams that were left out."""
-        if self.outputs.picture is None or self.outputs.image:
+    def _finish_video(self, recording: Recording, journal: Journal, source: Source) -> list[str]:
+        """Write the video file, if there is one; return the problems of the video."""
+        picture = self.outputs.picture
+        if picture is None:
             return []
-        has_streams = not (Path(recording).is_dir() or isinstance(source, ImageSource))
-        location = f"file:{recording}" if has_streams else None
-        path = self.outputs.work / self.outputs.picture.name
-        return mux(journal, source, location, path, self.settings.video)
+        problems: list[str] = []
+        if not self.outputs.image:
+            self._draw(lambda: problems.extend(self._mux(recording, journal, source, picture)))
+        if self.video_failure:
+            remove(self.outputs.work / picture.name)
+            written = ", ".join(str(path) for path in self.outputs.tables)
+            problems.append(f"{self.video_failure}; the data are complete in {written}")
+        return problems
 
-    def _renderer(self, recording: str | Path, journal: Journal, pipeline: Pipeline) -> Renderer | None:
+    def _mux(self, recording: Recording, journal: Journal, source: Source, picture: Path) -> list[str]:
+        has_streams = not isinstance(source, ImageSource | AnimationSource)
+        location = f"file:{recording}" if has_streams else None
+        return mux(journal, source, location, self.outputs.work / picture.name, self.settings.video)
+
+    def _draw(self, step: Callable[[], None]) -> None:
+        """Take a step of the video; an error ends the video, but not the data."""
+        if self.video_failure:
+            return
+        try:
+            step()
+        except StoppedError:
+            raise
+        except LivefanError as error:
+            if not self.outputs.tables:
+                raise
+            self.video_failure = str(error)
+
+    def _renderer(self, recording: Recording, journal: Journal, pipeline: Pipeline) -> Renderer | None:
         picture, settings = self.outputs.picture, self.settings
         if picture is None:
             return None
@@ -244,17 +285,18 @@ class _Annotation:
                 longest_gap=settings.longest_gap,
                 fps=source.fps,
                 pixel_aspect=float(source.pixel_aspect),
+                photographs=source.photographs,
             )
             for chunk in chunks:
                 for writer in writers:
                     writer.write(chunk)
                 for frame in chunk:
                     if renderer is not None:
-                        renderer.write(frame)
+                        self._draw(partial(renderer.write, frame))
                     self._count(frame)
                     self.on_progress(frame.info.index + 1, self.seconds, source.n_frames)
             if renderer is not None:
-                renderer.finish(journal.n_frames)
+                self._draw(partial(renderer.finish, journal.n_frames))
         path = work / self.outputs.metadata.name
         metadata.write(path, n_frames=journal.n_frames, request=self.request)
 
@@ -276,6 +318,8 @@ class _Annotation:
             model=ModelInfo.of(self.weights, pipeline.ran_by),
             smoothing=_smoothing(self.settings.smoothing),
             longest_gap_s=self.settings.longest_gap,
+            fps_assumed=source.rate_assumed,
+            photographs=source.photographs,
         )
 
 
@@ -294,13 +338,3 @@ def _raise_if_failed(writing: Future[None]) -> None:
     """Raise the error of the other thread as soon as there is one."""
     if writing.done():
         writing.result()
-
-
-def _spool(stream: IO[bytes], path: Path) -> str:
-    """Copy a stream into a file, which can be read twice; return its SHA-256."""
-    digest = hashlib.sha256()
-    with path.open("wb") as file:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-            file.write(block)
-    return digest.hexdigest()

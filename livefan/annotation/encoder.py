@@ -31,6 +31,9 @@ class SegmentEncoder:
         video: codec and quality.
         journal: receives the segments.
         path: path of the video, for errors.
+
+    Raises:
+        LivefanError: if the codec cannot encode pictures of this size.
     """
 
     def __init__(self, picture: PictureFormat, video: VideoFormat, journal: Journal, path: Path) -> None:
@@ -38,7 +41,8 @@ class SegmentEncoder:
         self._video = video
         self._journal = journal
         self._path = path
-        self._context: VideoCodecContext | None = None
+        # Opened at once: a codec that does not take such pictures is an error before the work.
+        self._context: VideoCodecContext | None = self._new_context()
         self._packets: list[EncodedPacket] = []
 
     def add(self, image: np.ndarray, pts: int) -> None:

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from livefan.annotation.outputs import Outputs
+from livefan.annotation.recordings import STANDARD_INPUT, Recording
 from livefan.annotation.settings import AnnotationSettings
 from livefan.core.errors import LivefanError
 from livefan.core.resources import bundled_folder
@@ -23,7 +24,6 @@ from livefan.networks.checkpoint_info import WeightFile
 from livefan.runtimes.base import RUNTIMES, Runtime
 from livefan.runtimes.cache import installed_version
 
-STANDARD_INPUT = "-"
 _CODE = (
     *("annotation", "core", "detection", "drawing", "formats", "io"),
     *("measures", "networks", "runtimes", "tracking"),
@@ -32,7 +32,7 @@ _CODE = (
 
 
 def journal_identity(
-    recording: str | Path,
+    recording: Recording,
     content: str,
     settings: AnnotationSettings,
     weights: WeightFile,
@@ -54,7 +54,7 @@ def journal_identity(
 
 
 def request_digest(
-    recording: str | Path, content: str, outputs: Outputs, settings: AnnotationSettings, weights: WeightFile
+    recording: Recording, content: str, outputs: Outputs, settings: AnnotationSettings, weights: WeightFile
 ) -> str:
     """Return a digest of recording, settings, weights, version and names of the outputs.
 
@@ -67,7 +67,7 @@ def request_digest(
 
 
 def _request(
-    recording: str | Path, content: str, settings: AnnotationSettings, weights: WeightFile
+    recording: Recording, content: str, settings: AnnotationSettings, weights: WeightFile
 ) -> dict[str, object]:
     return {
         "livefan": __version__,
@@ -75,6 +75,7 @@ def _request(
         "weights": weights.sha256,
         "runtime": asdict(settings.runtime),
         "max_faces": settings.max_faces,
+        "sequence": settings.sequence,
     }
 
 
@@ -102,8 +103,10 @@ def code_revision() -> str:
     return digest.hexdigest()
 
 
-def files_of(recording: str | Path) -> list[Path]:
+def files_of(recording: Recording) -> list[Path]:
     """Return the files of a recording that exist; none for standard input, a URL or a missing path."""
+    if isinstance(recording, tuple):
+        return [file for file in recording if file.exists()]
     if recording == STANDARD_INPUT or (isinstance(recording, str) and is_url(recording)):
         return []
     try:
@@ -112,7 +115,7 @@ def files_of(recording: str | Path) -> list[Path]:
         return []
 
 
-def _state(recording: str | Path) -> object:
+def _state(recording: Recording) -> object:
     """Return values that change if the recording is replaced: name, size and time of each file."""
     states = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files_of(recording)]
     return states or str(recording)

@@ -48,9 +48,14 @@ class Identity:
 
 
 class IdentityAssigner:
-    """Assigns each track to an identity, in the order in which the tracks begin."""
+    """Assigns each track to an identity, in the order in which the tracks begin.
 
-    def __init__(self) -> None:
+    Args:
+        join: whether several tracks may be of one identity; not so for faces of independent photographs.
+    """
+
+    def __init__(self, *, join: bool = True) -> None:
+        self._join = join
         self._ids: dict[int, int] = {}
         self._identities: dict[int, Identity] = {}
         self._sampled_until = -1
@@ -87,7 +92,7 @@ class IdentityAssigner:
                     for track, others in frames_of.items()
                     if track in self._ids and others & frames_of[face.track]
                 }
-                known = self._match(box_px, descriptor, frame, taken)
+                known = self._match(box_px, descriptor, frame, taken) if self._join else None
                 self._ids[face.track] = known or len(self._identities) + 1
             track_id = self._ids[face.track]
             identity = self._identities.setdefault(track_id, Identity(track_id, -1, 0.0, box_px))

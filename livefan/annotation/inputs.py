@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from livefan.annotation.fingerprint import STANDARD_INPUT
 from livefan.annotation.outputs import Outputs
+from livefan.annotation.recordings import STANDARD_INPUT
 from livefan.core.errors import LivefanError
 from livefan.core.files import unique_names
-from livefan.io.images import IMAGE_SUFFIXES, is_image_pattern, natural_key
+from livefan.io.images import holds_one_image, images_in, is_image_file, is_image_pattern, natural_key
 from livefan.io.video import RECORDING_SUFFIXES
 
 
@@ -54,9 +54,37 @@ def _in_folder(folder: Path) -> list[str]:
     except OSError as error:
         raise LivefanError(f"{folder}: {error.strerror}; check its permissions") from error
     recordings = [path for path in files if path.suffix.lower() in RECORDING_SUFFIXES]
-    if not recordings and not any(path.suffix.lower() in IMAGE_SUFFIXES for path in files):
+    if not recordings and not any(is_image_file(path) for path in files):
         raise LivefanError(f"{folder}: no recordings in this folder; name one that holds videos or images")
     return [str(path) for path in sorted(recordings, key=natural_key)]
+
+
+def only_images(recordings: Sequence[str]) -> tuple[Path, ...]:
+    """Return the files of recordings that all are images; none if another recording is among them."""
+    paths = tuple(Path(recording) for recording in recordings)
+    return paths if all(path.is_file() and holds_one_image(path) for path in paths) else ()
+
+
+def one_by_one(recordings: Sequence[str]) -> list[str]:
+    """Return recordings with each folder of images replaced by its images."""
+    found: list[str] = []
+    for recording in recordings:
+        is_folder = recording != STANDARD_INPUT and Path(recording).is_dir()
+        found += [str(path) for path in images_in(Path(recording))] if is_folder else [recording]
+    return list(dict.fromkeys(found))
+
+
+def images_left_out(inputs: Sequence[str]) -> list[str]:
+    """Return a line for each folder whose images are left out, because it also holds videos."""
+    lines = []
+    for given in inputs:
+        folder = Path(given)
+        if given == STANDARD_INPUT or not folder.is_dir() or not _in_folder(folder):
+            continue
+        count = sum(is_image_file(path) for path in folder.iterdir() if path.is_file())
+        if count:
+            lines.append(f"{given}: {count} images beside videos are left out; name them to annotate them")
+    return lines
 
 
 def name_outputs(
@@ -79,7 +107,7 @@ def name_outputs(
     )
     outputs = []
     for recording in recordings:
-        is_image = Path(recording).suffix.lower() in IMAGE_SUFFIXES and not is_image_pattern(recording)
+        is_image = holds_one_image(Path(recording)) and not is_image_pattern(recording)
         picture = ".png" if suffix and is_image else suffix
         outputs.append(Outputs(folder / names[recording], picture, tuple(formats)))
     return outputs

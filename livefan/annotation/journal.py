@@ -24,7 +24,7 @@ from livefan.formats.records import FrameInfo
 _TABLES = """
 create table notes (name text primary key, value text);
 create table frames (frame integer primary key, pts integer, seconds real, damage text,
-                     width integer, height integer);
+                     width integer, height integer, image text);
 create table faces (frame integer, track integer, points blob, confidence blob, sigma blob,
                     backwards integer, primary key (frame, track));
 create table samples (frame integer, track integer, descriptor blob, primary key (frame, track));
@@ -140,10 +140,10 @@ class Journal:
         """Add the next frames, the faces on them and on earlier ones, and the state of the pipeline."""
         with self._transaction() as database:
             database.executemany(
-                "insert into frames values (?, ?, ?, ?, ?, ?)",
+                "insert into frames values (?, ?, ?, ?, ?, ?, ?)",
                 [
-                    (frame.index, frame.pts, frame.seconds, frame.damage, frame.width, frame.height)
-                    for frame in frames
+                    (*(frame.index, frame.pts, frame.seconds, frame.damage, frame.width, frame.height), name)
+                    for frame, name in ((frame, frame.image_name) for frame in frames)
                 ],
             )
             database.executemany(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import numpy as np
@@ -16,6 +16,7 @@ from livefan.annotation.observations import AppearanceSample, Observation
 from livefan.core.boxes import bounding_box, iou
 from livefan.core.crop import upright_crop
 from livefan.core.frame import Face, Frame
+from livefan.formats.metadata import recording_name
 from livefan.formats.records import FrameInfo
 from livefan.io.capture_thread import CaptureThread
 from livefan.io.source import Source
@@ -104,6 +105,30 @@ def measure(
     journal.finish(source.warnings, source.end)
 
 
+def measure_photographs(
+    source: Source,
+    pipeline: Pipeline,
+    journal: Journal,
+    on_frame: Callable[[Frame], None] = lambda _: None,
+) -> None:
+    """Measure photographs that the journal does not hold yet, each by itself.
+
+    Every face of every photograph gets a track of its own. The parameters are those of :func:`measure`.
+    """
+    n_measured = journal.n_frames
+    n_faces = int(journal.note("state") or 0)
+    with CaptureThread(source, paced=False) as capture:
+        for index, frame in enumerate(capture):
+            if index >= n_measured:
+                batch = _Batch([_frame_info(index, frame, source)])
+                for face in pipeline.process_image(frame.image):
+                    n_faces += 1
+                    batch.faces.append(replace(_observation(index, face), track=n_faces))
+                journal.add(batch.frames, batch.faces, [], str(n_faces))
+            on_frame(frame)
+    journal.finish(source.warnings, source.end)
+
+
 @dataclass
 class _Batch:
     """The next entry of the journal."""
@@ -130,7 +155,7 @@ class _Batch:
                 descriptor = describe(frame.image, face.points_px, pipeline.scheme)
                 self.samples.append(AppearanceSample(index, face.track_id, descriptor))
             if face.track_id not in before:
-                self.faces += _track_back(face, recent, pipeline)
+                self.faces += _track_back(face, frame.image.shape, recent, pipeline)
         recent.append(_RecentFrame(index, frame.image, {face.track_id: face.points_px for face in found}))
 
     def flush(self, journal: Journal, pipeline: Pipeline) -> None:
@@ -147,14 +172,19 @@ def _frame_info(index: int, frame: Frame, source: Source) -> FrameInfo:
     height, width = frame.image.shape[:2]
     time, base = frame.timestamp or Fraction(0), source.time_base
     pts = time.numerator * base.denominator // (time.denominator * base.numerator)
-    return FrameInfo(index, pts, frame.source_time, frame.damage, width, height)
+    name = " ".join(recording_name(frame.image_name).splitlines())
+    return FrameInfo(index, pts, frame.source_time, frame.damage, width, height, name)
 
 
-def _track_back(face: Face, recent: _RecentFrames, pipeline: Pipeline) -> list[Observation]:
+def _track_back(
+    face: Face, shape: tuple[int, ...], recent: _RecentFrames, pipeline: Pipeline
+) -> list[Observation]:
     """Return the observations of a face on the frames before its first detection."""
     observations = []
     points_px = face.points_px
     for earlier in recent.backwards():
+        if earlier.image.shape != shape:
+            break  # the pixels of another size are other places
         if face.track_id in earlier.faces or len(earlier.faces) >= pipeline.max_faces:
             break
         (located,) = locate(pipeline.runtime, earlier.image, [upright_crop(points_px, pipeline.scheme)])

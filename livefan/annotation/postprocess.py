@@ -7,6 +7,7 @@ either side. So memory does not grow with the recording, and the result depends 
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterator
 
 import numpy as np
@@ -37,6 +38,7 @@ def annotated_frames(
     longest_gap: float = 0.5,
     fps: float | None = None,
     pixel_aspect: float = 1.0,
+    photographs: bool = False,
 ) -> Iterator[list[AnnotatedFrame]]:
     """Yield all frames of a recording, in order and in chunks.
 
@@ -47,12 +49,16 @@ def annotated_frames(
         fps: mean frame rate; a gap of many more frames than it implies is not filled.
         pixel_aspect: width of a pixel over its height; head pose and aspect ratios are those of the face as
             displayed.
+        photographs: whether the frames are independent photographs: nothing is smoothed, filled or joined.
 
     Raises:
         InterruptedError: if the journal is closed before it is complete.
     """
-    identities = IdentityAssigner()
-    smoothers: dict[int, _Smoother] = {}
+    if photographs:
+        strength = longest_gap = 0.0
+    identities = IdentityAssigner(join=not photographs)
+    sizes = _SizeRuns()
+    smoothers: dict[tuple[int, int], _Smoother] = {}
     context = max(CONTEXT, math.ceil(longest_gap * (fps or 0)) + 1)
     chunk = max(CHUNK, context)
     start = 0
@@ -65,8 +71,9 @@ def annotated_frames(
         identities.update(faces, journal.samples(first, end), frames)
         core = range(start, min(available, start + chunk))
         annotated: dict[int, list[AnnotatedFace]] = {index: [] for index in core}
-        for track_id, observed in _by_identity(faces, identities).items():
-            smoother = smoothers.setdefault(track_id, _Smoother(strength))
+        sizes.add(frames)
+        for (track_id, run), observed in _by_identity(faces, identities, sizes).items():
+            smoother = smoothers.setdefault((track_id, run), _Smoother(strength))
             points_px = dict(_fill_gaps(smoother.smooth(observed, frames), frames, longest_gap, context))
             for index in core:
                 if index in points_px:
@@ -80,11 +87,35 @@ def annotated_frames(
         start += chunk
 
 
-def _by_identity(faces: list[Observation], identities: IdentityAssigner) -> dict[int, dict[int, Observation]]:
-    """Return the observations of a window by identity, in the order of the ids, and then by frame."""
-    by_identity: dict[int, dict[int, Observation]] = {}
+class _SizeRuns:
+    """Numbers the runs of frames of one size; landmarks are not smoothed or filled across their borders."""
+
+    def __init__(self) -> None:
+        self._starts: list[int] = []
+        self._size: tuple[int, int] | None = None
+        self._next = 0
+
+    def add(self, frames: list[FrameInfo]) -> None:
+        """Add the frames of the next window, which may overlap with the last window."""
+        for frame in frames[max(0, self._next - frames[0].index) :]:
+            if (frame.width, frame.height) != self._size:
+                self._starts.append(frame.index)
+                self._size = (frame.width, frame.height)
+            self._next = frame.index + 1
+
+    def run_of(self, index: int) -> int:
+        """Return the number of the run of a frame."""
+        return bisect_right(self._starts, index)
+
+
+def _by_identity(
+    faces: list[Observation], identities: IdentityAssigner, sizes: _SizeRuns
+) -> dict[tuple[int, int], dict[int, Observation]]:
+    """Return the observations of a window by identity and run of one size, in order, and then by frame."""
+    by_identity: dict[tuple[int, int], dict[int, Observation]] = {}
     for face in faces:
-        by_identity.setdefault(identities.track_id(face.track), {})[face.frame] = face
+        key = (identities.track_id(face.track), sizes.run_of(face.frame))
+        by_identity.setdefault(key, {})[face.frame] = face
     return dict(sorted(by_identity.items()))
 
 

@@ -21,6 +21,8 @@ class AnnotationSettings:
         smoothing: strength of the smoothing, from 0 (none) to 1.
         max_faces: largest number of faces that are tracked at a time.
         longest_gap: gaps up to this many seconds are filled.
+        sequence: whether a folder of images holds the frames of one recording, in the order of their names,
+            rather than independent photographs.
         style: parts of the overlay that are drawn.
         video: codec and quality of the video.
     """
@@ -30,5 +32,6 @@ class AnnotationSettings:
     smoothing: float = DEFAULT_STRENGTH
     max_faces: int = 5
     longest_gap: float = 0.5
+    sequence: bool = False
     style: OverlayStyle = field(default_factory=OverlayStyle)
     video: VideoFormat = field(default_factory=VideoFormat)

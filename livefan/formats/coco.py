@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from livefan.core.landmarks import LandmarkScheme
-from livefan.formats.columns import FRAME_COLUMNS, frame_values, table_from_rows
+from livefan.formats.columns import FRAME_COLUMNS, frame_defaults, frame_values, table_from_rows
 from livefan.formats.json_faces import face_as_json, face_row
 from livefan.formats.metadata import check_schema_version
 from livefan.formats.records import AnnotatedFrame
@@ -52,7 +52,7 @@ class Writer(TableWriter):
             index, width, height = (values.pop(name) for name in ("frame", "frame_width", "frame_height"))
             image = {
                 "id": index,
-                "file_name": f"{self.metadata.recording}#frame={index}",
+                "file_name": frame.info.image_name or f"{self.metadata.recording}#frame={index}",
                 "width": width,
                 "height": height,
                 **values,
@@ -124,7 +124,7 @@ def read(path: Path) -> pa.Table:
     def rows() -> Iterator[list[Any]]:
         for image in content["images"]:
             frame = {
-                "recording": metadata["recording"],
+                **frame_defaults(metadata),
                 **image,
                 "frame": image["id"],
                 "frame_width": image["width"],

@@ -11,6 +11,7 @@ null (empty in CSV). The names of the columns are stable; read columns by name, 
 | ``damage`` | string | empty, ``gap`` (frames missing before this one) or ``errors`` (decoded with errors) |
 | ``frame_width``, ``frame_height`` | int64 | size of the upright picture in pixels |
 | ``recording`` | string | name of the recording |
+| ``image`` | string | file name of the image; empty for a frame of a video |
 | ``track_id`` | int64, nullable | the same number for the same face over the recording, from 1 |
 | ``found`` | string, nullable | ``forwards``, ``backwards`` (tracked back) or ``filled`` (interpolated) |
 | ``left``, ``top``, ``right``, ``bottom`` | float64 | bounds of the landmarks, image pixels |
@@ -26,7 +27,7 @@ null (empty in CSV). The names of the columns are stable; read columns by name, 
 to a thousandth of a pixel, degree or millimetre; confidence and openings to a ten-thousandth.
 
 Schema version 2 adds ``schema_version``, ``frame_width``, ``frame_height`` and ``recording``. For files of
-version 1 the reader takes the three columns from the metadata.
+version 1 the reader takes the three columns from the metadata. Schema version 3 adds ``image``.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ FRAME_COLUMNS = {
     "frame_width": pa.int64(),
     "frame_height": pa.int64(),
     "recording": pa.string(),
+    "image": pa.string(),
 }
 FACE_COLUMNS = {"track_id": pa.int64(), "found": pa.string()}
 BOX = ("left", "top", "right", "bottom")
@@ -98,6 +100,7 @@ def frame_values(info: FrameInfo, metadata: Metadata) -> dict[str, Any]:
         "frame_width": info.width,
         "frame_height": info.height,
         "recording": metadata.recording,
+        "image": info.image_name,
     }
 
 
@@ -146,11 +149,12 @@ def record_batch(frames: Sequence[AnnotatedFrame], metadata: Metadata, schema: p
 
 
 def frame_defaults(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the frame columns that files of schema version 1 do not have, from their metadata."""
+    """Return the frame columns that files of schema versions 1 and 2 may lack, from their metadata."""
     return {
         "frame_width": metadata["width"],
         "frame_height": metadata["height"],
         "recording": metadata["recording"],
+        "image": "",
     }
 
 
@@ -159,7 +163,7 @@ def conform(table: pa.Table, metadata: Mapping[str, Any]) -> pa.Table:
 
     Args:
         table: the columns that a file has.
-        metadata: of the file; provides the columns that version 1 did not have.
+        metadata: of the file; provides the columns that earlier versions did not have.
 
     Raises:
         KeyError: if the table lacks a column of its version.
@@ -168,7 +172,7 @@ def conform(table: pa.Table, metadata: Mapping[str, Any]) -> pa.Table:
     for name, value in frame_defaults(metadata).items():
         if name not in table.schema.names:
             table = table.append_column(name, pa.repeat(pa.scalar(value), len(table)))
-    for name in ("damage", "recording"):  # CSV cannot tell an empty text from a missing one
+    for name in ("damage", "recording", "image"):  # CSV cannot tell an empty text from a missing one
         column = table[name].cast(pa.string()).fill_null("")
         table = table.set_column(table.schema.get_field_index(name), name, column)
     return table.select(schema.names).cast(schema)

@@ -19,20 +19,21 @@ _STRUCTURE = frozenset(',"\r\n')
 
 
 class Writer(TableWriter):
-    """Writes CSV. Text is quoted only if the name of the recording needs quotes."""
+    """Writes CSV. Text is quoted only if the name of the recording or of an image needs quotes."""
 
     def open(self) -> None:
         """Write the names of the columns."""
         self._schema = table_schema(self.metadata.landmark_scheme)
-        quoting = "needed" if _STRUCTURE & set(self.metadata.recording) else "none"
-        self._options = pyarrow.csv.WriteOptions(include_header=False, quoting_style=quoting)
         self._file = self.stack.enter_context(self.path.open("wb"))
         self._file.write((",".join(self._schema.names) + "\n").encode())
 
     def append(self, frames: Sequence[AnnotatedFrame]) -> None:
         """Append rows."""
         batch = record_batch(frames, self.metadata, self._schema)
-        pyarrow.csv.write_csv(batch, self._file, self._options)
+        names = {self.metadata.recording, *(frame.info.image_name for frame in frames)}
+        quoting = "needed" if any(_STRUCTURE & set(name) for name in names) else "none"
+        options = pyarrow.csv.WriteOptions(include_header=False, quoting_style=quoting)
+        pyarrow.csv.write_csv(batch, self._file, options)
 
 
 def read(path: Path) -> pa.Table:

@@ -16,12 +16,13 @@ from livefan.core.errors import LivefanError
 from livefan.core.landmarks import LandmarkScheme, scheme_by_name
 from livefan.networks.checkpoint_info import WeightFile
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Version of the columns and of the metadata; see :mod:`livefan.formats.columns` for its history."""
 METADATA_SUFFIX = ".livefan.json"
 
 UNITS = {
     "recording": "name of the recording",
+    "image": "file name of the image; empty for a frame of a video",
     "frame": "number of the frame, from 0",
     "pts": "presentation timestamp in units of time_base, exact",
     "time_s": "seconds: pts x time_base",
@@ -85,6 +86,8 @@ class Metadata:
         smoothing: method and parameters of the smoothing.
         longest_gap_s: gaps up to this many seconds are filled.
         schema_version: see :data:`SCHEMA_VERSION`.
+        fps_assumed: whether the times of the frames are assumed, because the recording states none.
+        photographs: whether the frames are independent photographs, each with faces of its own.
     """
 
     livefan: str
@@ -100,6 +103,8 @@ class Metadata:
     longest_gap_s: float
     units: Mapping[str, str] = field(default_factory=lambda: UNITS)
     schema_version: int = SCHEMA_VERSION
+    fps_assumed: bool = False
+    photographs: bool = False
 
     @property
     def landmark_scheme(self) -> LandmarkScheme:

@@ -25,6 +25,7 @@ class FrameInfo:
         seconds: time since the first frame.
         damage: data that could not be read at this frame.
         width, height: size of the upright picture in pixels.
+        image_name: file name of the image that holds the frame; empty for a frame of a video.
     """
 
     index: int
@@ -33,6 +34,7 @@ class FrameInfo:
     damage: Damage
     width: int
     height: int
+    image_name: str = ""
 
 
 @dataclass(frozen=True)

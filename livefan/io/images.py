@@ -11,7 +11,8 @@ from pathlib import Path
 
 from livefan.core.errors import LivefanError
 from livefan.core.frame import Damage, Frame
-from livefan.io.content import is_picture
+from livefan.io.animation import n_pictures
+from livefan.io.content import content_of, is_picture
 from livefan.io.image_file import ImageFile, read_image_file
 from livefan.io.source import PHOTOGRAPH_SECONDS, SAME_INSTANT, Source
 
@@ -57,6 +58,14 @@ def is_image_file(path: Path) -> bool:
     return path.suffix.lower() in IMAGE_SUFFIXES or is_picture(path)
 
 
+def holds_one_image(path: Path) -> bool:
+    """Return whether a file holds a single image; a damaged or missing one counts by its name."""
+    content = content_of(path)
+    if content == "tiff":
+        return n_pictures(path) == 1
+    return content in ("picture", "heif") or (content == "other" and path.suffix.lower() in IMAGE_SUFFIXES)
+
+
 def is_image_pattern(spec: str | Path) -> bool:
     """Return whether a path names numbered images in FFmpeg's form, such as ``frame_%04d.png``."""
     path = Path(spec)
@@ -96,11 +105,13 @@ class ImageSource(Source):
         super().__init__(name)
         self.paths = list(paths)
         self.photographs = photographs
+        self._step = self.time_base
         if photographs:
-            self.time_base = Fraction(PHOTOGRAPH_SECONDS)
+            self.time_base, self._step = Fraction(1), Fraction(PHOTOGRAPH_SECONDS)
         self.n_frames = len(self.paths)
-        self.fps = float(1 / self.time_base) if len(self.paths) > 1 else None
-        self.duration = float(self.n_frames * self.time_base)
+        self.fps = float(1 / self._step) if len(self.paths) > 1 else None
+        self.end = self.n_frames * self._step
+        self.duration = float(self.end)
         self.seekable = len(self.paths) > 1
         self.rate_assumed = True
         self._position = 0
@@ -123,7 +134,7 @@ class ImageSource(Source):
                 self._skipped = True
                 continue
             damage = self._damage(picture)
-            timestamp = index * self.time_base
+            timestamp = index * self._step
             return Frame(
                 picture.image,
                 index,
@@ -149,7 +160,7 @@ class ImageSource(Source):
         return frame
 
     def _seek(self, seconds: float, *, before: bool) -> None:
-        position = seconds / self.time_base
+        position = seconds / self._step
         index = ceil(position - SAME_INSTANT) - 1 if before else floor(position + SAME_INSTANT)
         index = min(max(index, 0), len(self.paths) - 1)
         for start in range(index, -1, -1):  # backwards past images that cannot be read

@@ -26,6 +26,7 @@ from livefan.formats.registry import FORMATS, SUFFIXES
 if TYPE_CHECKING:
     from livefan.annotation.annotate import AnnotationResult
     from livefan.annotation.batch import Outcome, Task
+    from livefan.annotation.recordings import Recording
     from livefan.annotation.settings import AnnotationSettings
 
 _NONE = "none"
@@ -76,6 +77,12 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="interpolate a face over gaps of up to S seconds (default: %(default)s)",
     )
+    data.add_argument(
+        "--sequence",
+        action="store_true",
+        help="take a folder of images, or several images, for the frames of one recording (default: each "
+        "image is a photograph by itself)",
+    )
     video = parser.add_argument_group("video")
     video.add_argument("--no-video", action="store_true", help="write data only")
     video.add_argument("--codec", choices=CODECS, help="codec of the video (default: h264, or vp9 for .webm)")
@@ -112,17 +119,23 @@ def _formats(text: str) -> tuple[str, ...]:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; return the exit code."""
-    from livefan.annotation.inputs import find_recordings
+    from livefan.annotation.inputs import find_recordings, images_left_out, one_by_one, only_images
 
     recordings, many = find_recordings(arguments.recordings)
+    for line in images_left_out(arguments.recordings):
+        print(f"livefan: {line}", file=sys.stderr)
     folder = Path(arguments.out)
-    many = many or folder.is_dir() or arguments.out.endswith(("/", os.sep))
+    to_folder = folder.is_dir() or arguments.out.endswith(("/", os.sep))
+    images = () if to_folder or not many or not folder.suffix else only_images(recordings)
+    many = (many and not images) or to_folder
+    if to_folder and not arguments.sequence:
+        recordings = one_by_one(recordings)
     settings = _settings(arguments, Path("out.mp4") if many else folder, many=many)
     if many:
         return _run_batch(_tasks(arguments, recordings, folder, settings), arguments)
     if arguments.scheduler:
         raise LivefanError("--scheduler needs a batch; name a folder for OUT")
-    return _run_one(arguments, recordings[0], folder, settings)
+    return _run_one(arguments, images or recordings[0], folder, settings)
 
 
 def _settings(arguments: argparse.Namespace, out: Path, *, many: bool) -> AnnotationSettings:
@@ -146,6 +159,7 @@ def _settings(arguments: argparse.Namespace, out: Path, *, many: bool) -> Annota
         smoothing=arguments.smoothing,
         max_faces=arguments.max_faces,
         longest_gap=arguments.longest_gap,
+        sequence=arguments.sequence,
         style=OverlayStyle().having(
             **(dict.fromkeys(arguments.hide, False) | dict.fromkeys(arguments.show, True))
         ),
@@ -153,7 +167,9 @@ def _settings(arguments: argparse.Namespace, out: Path, *, many: bool) -> Annota
     )
 
 
-def _run_one(arguments: argparse.Namespace, recording: str, out: Path, settings: AnnotationSettings) -> int:
+def _run_one(
+    arguments: argparse.Namespace, recording: Recording, out: Path, settings: AnnotationSettings
+) -> int:
     from livefan.annotation.annotate import annotate
     from livefan.annotation.outputs import Outputs
 
@@ -176,7 +192,7 @@ def _run_one(arguments: argparse.Namespace, recording: str, out: Path, settings:
             overwrite=arguments.overwrite,
             on_progress=_FrameProgress(progress).update,
         )
-    written = " and ".join(str(path) for path in list(outputs)[:-1])
+    written = " and ".join(str(path) for path in list(outputs)[:-1] if path.exists())
     print(f"{written}: {_summary(result)}")
     return _report(result.problems)
 
