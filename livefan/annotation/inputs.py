@@ -10,9 +10,12 @@ from pathlib import Path
 from livefan.annotation.outputs import Outputs
 from livefan.annotation.recordings import STANDARD_INPUT
 from livefan.core.errors import LivefanError
-from livefan.core.files import unique_names
+from livefan.core.files import LONGEST_NAME, shortened, unique_names
 from livefan.io.images import holds_one_image, images_in, is_image_file, is_image_pattern, natural_key
 from livefan.io.video import RECORDING_SUFFIXES
+
+_LONGEST_SUFFIX = 25
+"""Bytes for the suffixes of the outputs and of the files that are written before them."""
 
 
 def find_recordings(inputs: Sequence[str]) -> tuple[list[str], bool]:
@@ -109,7 +112,8 @@ def name_outputs(
     for recording in recordings:
         is_image = holds_one_image(Path(recording)) and not is_image_pattern(recording)
         picture = ".png" if suffix and is_image else suffix
-        outputs.append(Outputs(folder / names[recording], picture, tuple(formats)))
+        base = folder / shortened(names[recording], LONGEST_NAME - _LONGEST_SUFFIX)
+        outputs.append(Outputs(base, picture, tuple(formats)))
     return outputs
 
 

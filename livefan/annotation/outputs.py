@@ -10,7 +10,7 @@ from pathlib import Path
 
 from livefan.annotation.codecs import CODECS, VIDEO_SUFFIXES
 from livefan.core.errors import LivefanError
-from livefan.core.files import check_folder
+from livefan.core.files import LONGEST_NAME, check_folder, hidden_name
 from livefan.formats.metadata import METADATA_SUFFIX
 from livefan.formats.registry import format_of
 from livefan.io.images import WRITABLE_IMAGE_SUFFIXES
@@ -62,7 +62,7 @@ class Outputs:
     @property
     def work(self) -> Path:
         """The hidden folder beside the output that holds unfinished work; removed at the end."""
-        return self.main.with_name(f".{self.main.name}.partial")
+        return self.main.with_name(hidden_name(self.main.name, ".partial"))
 
     @property
     def image(self) -> bool:
@@ -88,6 +88,12 @@ class Outputs:
         """
         self._check_names(codec)
         for path in self:
+            length = len(os.fsencode(path.name))
+            if length > LONGEST_NAME:
+                raise LivefanError(
+                    f"{path}: a name of {length} bytes, {LONGEST_NAME} are allowed; choose a shorter name for "
+                    "the output"
+                )
             if path.exists() and any(path.samefile(file) for file in read):
                 raise LivefanError(f"{path}: is the input; choose another name for the output")
             check_folder(path.parent)

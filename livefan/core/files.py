@@ -33,6 +33,24 @@ def stems_of(paths: Sequence[str]) -> dict[str, str]:
     return unique_names({path: "-".join(Path(path).with_suffix("").parts) for path in paths})
 
 
+LONGEST_NAME = 255
+"""Bytes that file systems allow for a file name."""
+
+
+def hidden_name(name: str, ending: str) -> str:
+    """Return ``.NAMEENDING``, with ``name`` shortened if the whole would be too long."""
+    return f".{shortened(name, LONGEST_NAME - 1 - len(os.fsencode(ending)))}{ending}"
+
+
+def shortened(name: str, room: int) -> str:
+    """Return a name of at most ``room`` bytes; a long one ends in its checksum instead."""
+    encoded = os.fsencode(name)
+    if len(encoded) <= room:
+        return name
+    digest = f"-{zlib.crc32(encoded):08x}"
+    return encoded[: room - len(digest)].decode("utf-8", "ignore") + digest
+
+
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a path beside ``path`` to write to; on success it takes the place of ``path``.
@@ -48,7 +66,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
     check_folder(path.parent)
     if path.is_dir():
         raise LivefanError(f"{path}: is a folder; name a file for the output")
-    partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    partial = path.with_name(hidden_name(path.stem, f".{os.getpid()}.partial{path.suffix}"))
     try:
         yield partial
         os.replace(partial, path)

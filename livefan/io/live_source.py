@@ -44,6 +44,7 @@ class LiveSource(Source):
         self.on_status: Callable[[str], None] | None = None
         self._index = 0
         self._first_at: float | None = None
+        self._never_connected = False
 
     @abstractmethod
     def _connect(self) -> None:
@@ -59,6 +60,9 @@ class LiveSource(Source):
 
     def _read_frame(self) -> Frame | None:
         while not self._closing.is_set():
+            if self._never_connected:
+                self._connect_first()
+                continue
             captured = self._capture()
             if captured is None:
                 self._reconnect()
@@ -71,17 +75,24 @@ class LiveSource(Source):
             return Frame(captured.image, index, captured.captured_at, source_time)
         return None
 
+    def _connect_first(self) -> None:
+        self._set_status(f"{self.name}: connecting")
+        self._connect_at_last(0.0, "trying again")
+        self._never_connected = False
+
     def _reconnect(self) -> None:
-        """Try to connect until it succeeds or the source is closed."""
         self._disconnect()
-        pause = FIRST_PAUSE_S
         self._set_status(f"{self.name}: lost; waiting for it to come back")
+        self._connect_at_last(FIRST_PAUSE_S, "lost; trying again")
+
+    def _connect_at_last(self, pause: float, state: str) -> None:
+        """Connect, after a pause in seconds; try again until it succeeds or the source is closed."""
         while not self._closing.wait(pause):
             try:
                 return self._connect()
             except LivefanError as error:
-                self._set_status(f"{error} (lost; trying again)")
-                pause = min(2 * pause, LONGEST_PAUSE_S)
+                self._set_status(f"{error} ({state})")
+                pause = min(max(2 * pause, FIRST_PAUSE_S), LONGEST_PAUSE_S)
 
     def _set_status(self, status: str) -> None:
         if status != self.status:

@@ -25,7 +25,11 @@ from livefan.io.video import VideoSource
 
 
 def open_source(
-    spec: str | int | Path, *, size: tuple[int, int] | None = None, photographs: bool = False
+    spec: str | int | Path,
+    *,
+    size: tuple[int, int] | None = None,
+    photographs: bool = False,
+    patient: bool = False,
 ) -> Source:
     """Open a source of frames.
 
@@ -36,6 +40,8 @@ def open_source(
         size: width and height in pixels to request from a camera; other sources ignore it.
         photographs: whether the images of a folder are independent photographs, rather than the frames of
             one recording in the order of their names. Numbered images always are frames.
+        patient: return a stream that cannot be opened yet. Reading it tries again, and its ``status`` says
+            so.
 
     Raises:
         LivefanError: if the source does not exist or cannot be read.
@@ -49,7 +55,7 @@ def open_source(
     if isinstance(spec, int):
         return Camera(spec, size)
     if isinstance(spec, str) and is_url(spec):
-        return open_url(spec)
+        return open_url(spec, patient=patient)
     index = camera_index(spec)
     if index is not None:
         return Camera(index, size)

@@ -6,10 +6,12 @@ import errno
 import re
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import av
 import av.error
 from av.container import InputContainer
+from av.video.frame import VideoFrame
 
 from livefan.core.errors import LivefanError
 from livefan.io.container import video_stream
@@ -28,7 +30,11 @@ _LOW_LATENCY = {
     "analyzeduration": "1000000",
     "probesize": "1000000",
 }
-_LONGEST_WITHOUT_PICTURE = 300  # packets: some ten seconds, more than cameras leave between key frames
+LONGEST_WITHOUT_PICTURE_S = 25.0
+"""Seconds to wait for the next key frame; many cameras send one each 10 seconds."""
+_WAIT_TOLD_S = 1.0
+_NEVER_ENDING = ("rtmp", "rtp", "rtsp", "srt", "tcp", "udp")
+"""First letters of the schemes of live streams; an HTTP address may also lead to a recording."""
 
 
 class Stream(LiveSource):
@@ -36,22 +42,26 @@ class Stream(LiveSource):
 
     Args:
         url: the address; ``name`` leaves out its password.
+        connect: connect at once. Otherwise the first read connects, and tries again until it succeeds.
 
     Raises:
-        LivefanError: if the stream cannot be opened, or gives no picture.
+        LivefanError: if the stream is to be connected at once, and cannot be opened or gives no picture.
 
     Attributes:
         ends: whether the address leads to a recording of known duration.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, connect: bool = True) -> None:
         super().__init__(public_name(url))
         self.ends = False
         self._url = url
         self._container: InputContainer | None = None
         self._images: Iterator[CapturedImage] = iter(())
         self._ahead: CapturedImage | None = None  # the first image, read to test the connection
-        self._connect()
+        if connect:
+            self._connect()
+        else:
+            self._never_connected = True
 
     def _connect(self) -> None:
         # Many cameras send motion JPEG in a form that FFmpeg does not expect ("image/jpg", no length, a wrong
@@ -87,7 +97,7 @@ class Stream(LiveSource):
         stated = "jpeg" not in container.format.name and stream.average_rate
         self.fps = float(stated) if stated else None
         self.ends = bool(container.duration)
-        self._images = _captured_images(container, stream)
+        self._images = self._captured_images(container, stream)
         self._ahead = next(self._images)
         self.size = (self._ahead.image.shape[1], self._ahead.image.shape[0])
 
@@ -98,27 +108,31 @@ class Stream(LiveSource):
         except av.error.FFmpegError:
             return None
 
+    def _captured_images(self, container: InputContainer, stream: av.VideoStream) -> Iterator[CapturedImage]:
+        """Yield the images of a stream; end if none comes for :data:`LONGEST_WITHOUT_PICTURE_S`.
+
+        A stream that is joined between two key frames gives undecodable packets until the next one.
+        """
+        last = time.perf_counter()
+        for packet in container.demux(stream):
+            captured_at = time.perf_counter()
+            pictures: list[VideoFrame] = []
+            with suppress(av.error.FFmpegError):
+                pictures = stream.decode(packet)
+            for picture in pictures:
+                yield CapturedImage(upright_bgr(picture), captured_at)
+                last = time.perf_counter()
+            waited = time.perf_counter() - last
+            if waited > LONGEST_WITHOUT_PICTURE_S or self._closing.is_set():
+                return
+            if waited > _WAIT_TOLD_S:
+                self._set_status(f"{self.name}: waiting for a key frame")
+
     def _disconnect(self) -> None:
         self._ahead, self._images = None, iter(())
         if self._container is not None:
             self._container.close()
             self._container = None
-
-
-def _captured_images(container: InputContainer, stream: av.VideoStream) -> Iterator[CapturedImage]:
-    undecodable = 0
-    for packet in container.demux(stream):
-        captured_at = time.perf_counter()
-        try:
-            pictures = stream.decode(packet)
-        except av.error.FFmpegError:
-            undecodable += 1  # usual at the start of a stream, until its first key frame
-            if undecodable > _LONGEST_WITHOUT_PICTURE:
-                return
-            continue
-        undecodable = 0
-        for picture in pictures:
-            yield CapturedImage(upright_bgr(picture), captured_at)
 
 
 def is_address(spec: str) -> bool:
@@ -141,13 +155,23 @@ def is_url(spec: str) -> bool:
     return True
 
 
-def open_url(url: str) -> Source:
+def open_url(url: str, *, patient: bool = False) -> Source:
     """Open a stream, or the recording of known duration that an HTTP address leads to.
 
+    Args:
+        patient: return a stream that cannot be opened yet; reading it tries again, and its status says so.
+
     Raises:
-        LivefanError: if the address cannot be opened.
+        LivefanError: if the address cannot be opened, unless ``patient``.
     """
-    stream = Stream(url)
+    if patient and url.lower().startswith(_NEVER_ENDING):
+        return Stream(url, connect=False)
+    try:
+        stream = Stream(url)
+    except LivefanError:
+        if not patient:
+            raise
+        return Stream(url, connect=False)
     if not (stream.ends and url.lower().startswith("http")):
         return stream
     stream.close()

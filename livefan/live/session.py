@@ -264,7 +264,7 @@ class LiveSession:
 
     def _work(self) -> None:
         self._on_status(f"opening {display_name(self._source)}")
-        source = open_source(self._source, size=self._size, photographs=not self._sequence)
+        source = open_source(self._source, size=self._size, photographs=not self._sequence, patient=True)
         if self._stopping.is_set():
             source.close()
             return
@@ -280,7 +280,7 @@ class LiveSession:
             if self._start_at and capture.seekable:
                 capture.seek(self._start_at)
             capture.start()
-            self._on_status("")
+            self._on_status(capture.status)
             while not self._stopping.is_set() and not capture.finished:
                 frame = self._next(capture)
                 if frame is not None:

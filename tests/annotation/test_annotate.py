@@ -213,7 +213,7 @@ def test_image_sequence_marks_an_unreadable_image_as_a_gap(tmp_path: Path, small
         cv2.imwrite(str(folder / f"frame_{number:03}.png"), small)
     (folder / "frame_002.png").write_bytes(b"no image")
     outputs = Outputs(tmp_path / "out")
-    done = annotate(folder / spec, outputs)
+    done = annotate(folder / spec, outputs, AnnotationSettings(sequence=True))
     assert done.n_frames == 3
     (problem,) = done.problems
     assert "frame_002.png" in problem

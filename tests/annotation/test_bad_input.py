@@ -1,13 +1,15 @@
 """Bad input gives one clear line; no file is overwritten, incomplete or lost."""
 
+import os
 import random
+import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
-from clips import Coding, moved, read_pictures, shrunk, write_recording
+from clips import Coding, moved, read_packets, read_pictures, shrunk, write_recording
 
 import livefan
 from livefan.annotation.annotate import annotate
@@ -270,3 +272,58 @@ def test_mutated_recordings_give_complete_outputs_or_one_line_errors(tmp_path: P
 @pytest.mark.fuzz
 def test_thousand_mutated_recordings(tmp_path: Path):
     fuzzed(tmp_path, range(12, 1012))
+
+
+def test_failed_video_costs_no_data(tmp_path: Path, plain: Path, monkeypatch: pytest.MonkeyPatch):
+    def fail(*arguments: object) -> list[str]:
+        raise LivefanError("out.mp4: the video cannot be written; choose another container")
+
+    monkeypatch.setattr("livefan.annotation.annotate.mux", fail)
+    outputs = Outputs(tmp_path / "out")
+    (problem,) = annotate(plain, outputs).problems
+    assert "out.mp4: the video cannot be written" in problem
+    assert f"the data are complete in {tmp_path / 'out.csv'}" in problem
+    assert livefan.load_annotations(outputs.tables[0]).num_rows == 40
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.csv", "out.livefan.json"]
+
+
+def test_failed_video_without_data_keeps_what_was_measured(
+    tmp_path: Path, plain: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def fail(*arguments: object) -> list[str]:
+        raise LivefanError("out.mp4: the video cannot be written; choose another container")
+
+    outputs = Outputs(tmp_path / "out", ".mp4", ())
+    with monkeypatch.context() as patched:
+        patched.setattr("livefan.annotation.annotate.mux", fail)
+        with pytest.raises(LivefanError, match=r"the 40 measured frames are kept in .*\.out\.mp4\.partial"):
+            annotate(plain, outputs)
+    monkeypatch.setattr("livefan.annotation.annotate.measure", fail)  # measures nothing again
+    assert annotate(plain, outputs).n_frames == 40
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes with names")
+def test_pipe_is_read_like_standard_input(tmp_path: Path, plain: Path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    feeding = threading.Thread(target=pipe.write_bytes, args=[plain.read_bytes()])
+    feeding.start()
+    done = annotate(pipe, Outputs(tmp_path / "out"))
+    feeding.join()
+    assert done.n_frames == 40
+    assert read_packets(tmp_path / "out.mp4", "video")
+
+
+def test_long_names_are_written(tmp_path: Path, plain: Path):
+    """The name of the work folder is shortened; FFmpeg and the journal write into it."""
+    long = tmp_path / ("ä" * 118)
+    annotate(plain, Outputs(long))
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        f"{long.name}{end}" for end in (".csv", ".livefan.json", ".mp4")
+    ]
+
+
+def test_name_that_no_file_can_have_is_one_line(tmp_path: Path, plain: Path):
+    with pytest.raises(LivefanError, match=r"255 are allowed; choose a shorter name"):
+        annotate(plain, Outputs(tmp_path / ("x" * 246)))
+    assert list(tmp_path.iterdir()) == []

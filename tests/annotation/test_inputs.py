@@ -57,3 +57,11 @@ def test_recordings_with_equal_names_have_unique_outputs(tmp_path: Path, monkeyp
     assert len({base.name.lower() for base in bases}) == len(recordings)
     assert {base.parent for base in bases} == {tmp_path}
     assert name_outputs([*recordings[:2], "new/a.mp4"], tmp_path, None, [".csv"])[:2] == outputs[:2]
+
+
+def test_outputs_of_a_recording_with_a_long_name_are_shortened(tmp_path: Path):
+    recordings = ["x" * 246 + end for end in ("a.mp4", "b.mp4")]
+    outputs = name_outputs(recordings, tmp_path, ".mp4", [".coco.json"])
+    names = [path.name for each in outputs for path in each]
+    assert len(set(names)) == 6
+    assert max(map(len, names)) <= 255

@@ -223,7 +223,7 @@ def processed_after_a_stop(
     with pytest.MonkeyPatch.context() as patch:
         stop_at(9, ctrl_c)(Pipeline, "process", patch)
         with pytest.raises(KeyboardInterrupt):
-            annotate(images, outputs)
+            annotate(images, outputs, AnnotationSettings(sequence=True))
     between()
     processed: list[int] = []
     process = Pipeline.process
@@ -231,7 +231,7 @@ def processed_after_a_stop(
         patch.setattr(
             Pipeline, "process", lambda self, frame: processed.append(frame.index) or process(self, frame)
         )
-        annotate(images, outputs)
+        annotate(images, outputs, AnnotationSettings(sequence=True))
     return processed
 
 
@@ -239,7 +239,7 @@ def test_image_sequence_continues_unless_an_image_was_replaced(tmp_path: Path, f
     def replace() -> None:
         cv2.imwrite(str(frames / "f_03.png"), np.full((40, 60, 3), 90, np.uint8))
 
-    images, settings = frames / "f_%02d.png", AnnotationSettings()
+    images, settings = frames / "f_%02d.png", AnnotationSettings(sequence=True)
     outputs, other = (Outputs(tmp_path / name, None) for name in ("out", "other"))
     assert processed_after_a_stop(images, outputs) == list(range(5, 12))
     assert done_before(images, outputs, settings)
@@ -249,7 +249,10 @@ def test_image_sequence_continues_unless_an_image_was_replaced(tmp_path: Path, f
 
 def test_outputs_in_the_folder_of_the_images_do_not_change_its_identity(frames: Path):
     """Other files that are not images do not change it either."""
-    outputs, settings = Outputs(frames / "out", ".mp4", (".csv", ".coco.json")), AnnotationSettings()
+    outputs, settings = (
+        Outputs(frames / "out", ".mp4", (".csv", ".coco.json")),
+        AnnotationSettings(sequence=True),
+    )
     assert processed_after_a_stop(frames, outputs, (frames / "notes.txt").touch) == list(range(5, 12))
     assert done_before(frames, outputs, settings)
     Outputs(frames / "later", None).work.mkdir()
