@@ -91,8 +91,8 @@ class Outputs:
             length = len(os.fsencode(path.name))
             if length > LONGEST_NAME:
                 raise LivefanError(
-                    f"{path}: a name of {length} bytes, {LONGEST_NAME} are allowed; choose a shorter name for "
-                    "the output"
+                    f"{path}: a name of {length} bytes, {LONGEST_NAME} are allowed; choose a shorter name "
+                    "for the output"
                 )
             if path.exists() and any(path.samefile(file) for file in read):
                 raise LivefanError(f"{path}: is the input; choose another name for the output")
