@@ -36,6 +36,7 @@ def test_tidy_table_has_one_row_for_each_landmark(tmp_path: Path, write, frames)
             "frame_width",
             "frame_height",
             "recording",
+            "image",
             "track_id",
             "found",
         ),

@@ -1,0 +1,52 @@
+"""HDR pictures are shown as on a normal display."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from livefan.io.open import open_source
+
+TRANSFERS = {"pq": ("smpte2084", 0.58, 0.38), "hlg": ("arib-std-b67", 0.75, 0.38)}
+"""Name in x265, and the codes of white at 203 cd/m2 and of a skin tone (ITU-R BT.2408, tables 1 and 2)."""
+
+
+def write_hdr(path: Path, transfer: str, levels: list[float]) -> Path:
+    """Write a 10-bit recording of grey stripes, tagged with BT.2020 and a transfer."""
+    stripes = np.repeat(np.array(levels), 32) * 65535
+    image = np.broadcast_to(stripes[None, :, None], (64, len(stripes), 3)).astype(np.uint16)
+    tags = f"log-level=none:colorprim=bt2020:transfer={transfer}:colormatrix=bt2020nc:lossless=1"
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream("libx265", rate=25, options={"x265-params": tags})
+        stream.width, stream.height, stream.pix_fmt = image.shape[1], 64, "yuv420p10le"
+        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb48le")
+        coded = picture.reformat(format="yuv420p10le", dst_colorspace=9)
+        coded.pts = 0
+        container.mux(stream.encode(coded))
+        container.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize("kind", TRANSFERS)
+def test_white_skin_and_highlights_are_where_a_normal_display_has_them(tmp_path: Path, kind: str) -> None:
+    transfer, white, skin = TRANSFERS[kind]
+    with open_source(write_hdr(tmp_path / "hdr.mkv", transfer, [0.0, skin, white, 1.0])) as source:
+        (frame,) = source
+    assert frame.image.dtype == np.uint8
+    shown = frame.image[32, 16::32]
+    assert np.ptp(shown.astype(int), axis=1).max() <= 2  # grey stays grey
+    black, middle, bright, brightest = shown[:, 1].tolist()
+    assert black == 0
+    assert 90 <= middle <= 135  # without the mapping 97, and white 148 for PQ and 192 for HLG
+    assert 235 <= bright < brightest
+    assert brightest == 255
+
+
+def test_normal_recording_is_not_mapped(tmp_path: Path) -> None:
+    with open_source(write_hdr(tmp_path / "sdr.mkv", "bt709", [0.0, 0.38, 0.58, 1.0])) as source:
+        (frame,) = source
+    np.testing.assert_allclose(frame.image[32, 16::32, 1], [0, 97, 148, 255], atol=2)
