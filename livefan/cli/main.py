@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import errno
+import io
 import logging
 import platform
 import shlex
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import NoReturn
+from pathlib import Path
+from typing import ClassVar, NoReturn
 
 import livefan
 from livefan.cli.commands import (
@@ -66,10 +68,19 @@ _COMMANDS = (
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that reports wrong arguments in one line, without the usage before it."""
+    """A parser that reports wrong arguments in one line, without the usage before it.
+
+    Attributes:
+        given: the arguments of the command line.
+    """
+
+    given: ClassVar[Sequence[str]] = ()
 
     def error(self, message: str) -> NoReturn:
         """Print the line and end with exit code 2."""
+        for argument in self.given:
+            if argument.startswith("-") and Path(argument).is_file():
+                self.exit(2, f"livefan: {argument}: begins like an option; write ./{argument}\n")
         self.exit(2, f"livefan: {message}; see {self.prog} --help\n")
 
 
@@ -113,6 +124,7 @@ def _add_verbose(parser: argparse.ArgumentParser, default: bool | str) -> None:
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Parse the arguments; without a command it is ``live``."""
+    _Parser.given = argv
     arguments = build_parser().parse_args(argv)
     if arguments.command is None:
         arguments = build_parser().parse_args([*argv, "live"])
@@ -126,11 +138,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code: 0 for success, 2 for an error that the user can mend, 1 for an unexpected error, 130
         if the command was interrupted.
     """
+    _escape_names()
     given = list(sys.argv[1:] if argv is None else argv)
     arguments = parse(given)
     with open_log(verbose=arguments.verbose) as log:
         _log.info("livefan %s, Python %s: %s", __version__, platform.python_version(), shlex.join(given))
         return _run(arguments, log)
+
+
+def _escape_names() -> None:
+    """Print characters of file names that the terminal's encoding lacks as escapes, rather than fail."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _run(arguments: argparse.Namespace, log: LogFile) -> int:

@@ -279,3 +279,25 @@ def test_running_thread_does_not_keep_the_process():
         [sys.executable, "-c", busy], capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.returncode, done.stdout) == (3, "printed\n")
+
+
+@pytest.mark.parametrize(("encoding", "name"), [("cp1252", "日本.png"), ("utf-8:strict", "caf\udce9.png")])
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_names_that_the_terminal_cannot_show_are_escaped(
+    tmp_path: Path, picture: Path, encoding: str, name: str
+):
+    shutil.copy(picture, tmp_path / name)
+    done = call("annotate", tmp_path / name, "-o", tmp_path / f"{name}.csv", PYTHONIOENCODING=encoding)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\\u65e5" in done.stdout or "\\udce9" in done.stdout
+
+
+def test_file_that_begins_like_an_option_is_explained(
+    tmp_path: Path, picture: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(picture, tmp_path / "-dash.png")
+    with pytest.raises(SystemExit, match="2"):
+        main(["annotate", "-dash.png", "-o", "out.csv"])
+    assert capsys.readouterr().err == "livefan: -dash.png: begins like an option; write ./-dash.png\n"
+    assert main(["annotate", "./-dash.png", "-o", "out.csv"]) == 0
