@@ -32,8 +32,9 @@ def _coded(tile: np.ndarray) -> tuple[bytes, bytes]:
         picture = av.VideoFrame.from_ndarray(tile, format="bgr24")
         picture = picture.reformat(format="yuv444p")
         picture.pts, picture.time_base = 0, Fraction(1)
-        container.mux(stream.encode(picture))
-        container.mux(stream.encode(None))
+        for packet in [*stream.encode(picture), *stream.encode(None)]:
+            packet.pts = packet.dts = 0  # libx265 may leave the latter open
+            container.mux(packet)
     file.seek(0)
     with av.open(file) as container:
         sample = next(packet for packet in container.demux(video=0) if packet.size)

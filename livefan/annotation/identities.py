@@ -123,12 +123,16 @@ class IdentityAssigner:
             for identity in absent
             if identity.descriptor is not None and descriptor is not None
         }
+        at_place = [
+            identity
+            for identity in absent
+            if frame.seconds - identity.seconds <= _RECENT_S and _same_place(identity.box_px, box_px)
+        ]
+        last = max((identity.frame for identity in at_place), default=-1)
         nearby = [
             (_distance_px(identity.box_px, box_px), identity.track_id)
-            for identity in absent
-            if frame.seconds - identity.seconds <= _RECENT_S
-            and _same_place(identity.box_px, box_px)
-            and distances.get(identity.track_id, 0.0) < _DIFFERENT_PERSON
+            for identity in at_place
+            if distances.get(identity.track_id, 0.0) < _largest_difference(identity, frame, last)
         ]
         if nearby:
             return min(nearby)[1]
@@ -136,6 +140,19 @@ class IdentityAssigner:
         # Appearance does not separate two similar people: a new id is better than a wrong one.
         unique = len(ranked) == 1 or (len(ranked) > 1 and ranked[1][0] > ranked[0][0] + 1.0)
         return ranked[0][1] if unique and ranked[0][0] < SAME_PERSON else None
+
+
+def _largest_difference(identity: Identity, frame: FrameInfo, last: int) -> float:
+    """Return how much the appearance of a new track may differ from an identity at the same place.
+
+    A face that was lost may look different when it is found again. But a new track right after the last frame
+    of another one, which the tracker did not continue, follows a cut; so does one after a third face.
+
+    Args:
+        last: the last frame on which any face was at this place.
+    """
+    continued = identity.frame == last and identity.frame < frame.index - 1
+    return _DIFFERENT_PERSON if continued else SAME_PERSON
 
 
 def _distance_px(box_px: np.ndarray, other: np.ndarray) -> float:

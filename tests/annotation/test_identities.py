@@ -3,11 +3,15 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 from clips import moved, recoloured, shrunk, write_recording
 
 import livefan
 from livefan.annotation.annotate import annotate
+from livefan.annotation.identities import IdentityAssigner
+from livefan.annotation.observations import AppearanceSample, Observation
 from livefan.annotation.outputs import Outputs
+from livefan.formats.records import FrameInfo
 
 
 def test_returning_face_keeps_its_id_and_a_new_face_gets_another(tmp_path: Path, photo: np.ndarray):
@@ -26,3 +30,30 @@ def test_returning_face_keeps_its_id_and_a_new_face_gets_another(tmp_path: Path,
     assert annotate(clip, outputs).n_faces == 2
     ids = livefan.load_annotations(outputs.tables[0])["track_id"].to_pylist()
     assert ids == [1] * 8 + [None] + [1] * 8 + [None] + [2] * 8
+
+
+def shot(track: int, first: int, look: float, count: int = 30) -> tuple[list[Observation], AppearanceSample]:
+    """Return the observations of a track in one place, and its appearance: one number for all cells."""
+    points_px = np.random.default_rng(0).uniform(100, 200, (68, 2))
+    confidence, sigma_px = np.ones(68), np.ones(68)
+    faces = [Observation(first + n, track, points_px, confidence, sigma_px) for n in range(count)]
+    return faces, AppearanceSample(first, track, np.full(192, look, np.float32))
+
+
+@pytest.mark.parametrize("difference", [4.0, 5.5])
+def test_hard_cuts_between_people_in_the_same_place_keep_their_ids_apart(difference: float):
+    """Shots a b a c b, as in a dialogue: the tracker begins a track at each cut."""
+    looks = {"a": 0.0, "b": difference, "c": 2 * difference}
+    shots = [shot(track, 30 * track, looks[person]) for track, person in enumerate("abacb")]
+    frames = [FrameInfo(n, 40 * n, n / 25, "", 640, 480) for n in range(150)]
+    identities = IdentityAssigner()
+    identities.update([face for faces, _ in shots for face in faces], [sample for _, sample in shots], frames)
+    assert [identities.track_id(track) for track in range(5)] == [1, 2, 1, 3, 2]
+
+
+def test_face_that_was_lost_for_a_moment_keeps_its_id_although_it_looks_different():
+    shots = [shot(0, 0, 0.0), shot(1, 35, 4.5)]
+    frames = [FrameInfo(n, 40 * n, n / 25, "", 640, 480) for n in range(65)]
+    identities = IdentityAssigner()
+    identities.update([face for faces, _ in shots for face in faces], [sample for _, sample in shots], frames)
+    assert identities.track_id(1) == identities.track_id(0)

@@ -26,8 +26,9 @@ def write_hdr(path: Path, transfer: str, levels: list[float]) -> Path:
         picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb48le")
         coded = picture.reformat(format="yuv420p10le", dst_colorspace=9)
         coded.pts = 0
-        container.mux(stream.encode(coded))
-        container.mux(stream.encode(None))
+        for packet in [*stream.encode(coded), *stream.encode(None)]:
+            packet.pts = packet.dts = 0  # libx265 may leave the latter open
+            container.mux(packet)
     return path
 
 
