@@ -1,4 +1,4 @@
-"""What is measured of a session: rates, latency by stage, jitter, and how far two models are apart."""
+"""Statistics of a session: latency by stage, jitter, and distances between two models."""
 
 from __future__ import annotations
 
@@ -9,23 +9,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from livefan.core.agreement import Disagreement, Jitter, regions
+from livefan.core.agreement import Disagreement, Jitter
 from livefan.core.landmarks import LandmarkScheme
+from livefan.live.comparison_results import ComparisonResults, Coverage
 from livefan.live.painter import Painted
 from livefan.live.result import Pair, Result
 
 KEPT_S = 30.0
-_KEPT = 2000
-_KEPT_FACES = 900
-_WORST = 20
-_WORST_APART_S = 0.5
+_MAX_VALUES = 2000
+_LATENCY_FRAMES = 60
 STAGES = ("waited", "model", "drawn", "painted")
-"""The way of a frame: until the model took it, in the model, while drawn, until it was on the screen."""
+"""Stages of a frame: waiting for the model, in the model, being drawn, and until it is on the screen."""
 
 
 @dataclass(frozen=True)
 class Journey:
-    """How long each of :data:`STAGES` took for one frame, in seconds, when it was painted at ``at``."""
+    """Durations of :data:`STAGES` of one frame, in seconds; ``at`` is the time when it was painted."""
 
     at: float
     stages: tuple[float, float, float, float]
@@ -37,91 +36,123 @@ class Journey:
 
 
 class Series:
-    """Values over the last half minute; may be added to and read from any threads."""
+    """Values of the last 30 seconds; for use from any thread."""
 
     def __init__(self) -> None:
-        self._values: deque[tuple[float, float]] = deque(maxlen=_KEPT)
+        self._values: deque[tuple[float, float]] = deque(maxlen=_MAX_VALUES)
 
     def add(self, value: float) -> None:
-        """Take in a value, now."""
+        """Add a value, with the present time."""
         self._values.append((time.perf_counter(), value))
 
     def recent(self) -> tuple[np.ndarray, np.ndarray]:
-        """Ages in seconds, below zero, and the values; both ``(n,)``."""
+        """Return times in seconds before now, which are negative, and values; both ``(n,)``."""
         now = time.perf_counter()
         kept = [(at - now, value) for at, value in tuple(self._values) if now - at <= KEPT_S]
         ages, values = np.array(kept).reshape(-1, 2).T
         return ages, values
 
     def median(self) -> float:
-        """Median of the recent values; NaN without any."""
+        """Return the median of the recent values; NaN without any."""
         values = self.recent()[1]
         return float(np.median(values)) if len(values) else float("nan")
 
     def clear(self) -> None:
-        """Forget all."""
+        """Forget all values."""
         self._values.clear()
 
 
 class ModelGauges:
-    """The time of one model for a frame, in seconds, and its jitter, in percent; for use from any thread."""
+    """Time of one model for a frame, in seconds, and its jitter, in percent; for use from any thread."""
 
     def __init__(self) -> None:
         self.seconds = Series()
         self.jitter = Series()
         self._lock = threading.Lock()
-        self._shaking: Jitter | None = None
+        self._measured: Jitter | None = None
         self._scheme: LandmarkScheme | None = None
+        self._last = (-1, -1)  # epoch and index of the last frame
 
-    def add(self, result: Result) -> None:
-        """Take in a result."""
+    def add_time(self, result: Result) -> None:
+        """Add the time of a result."""
+        self.seconds.add(result.seconds)
+
+    def add_jitter(self, result: Result) -> None:
+        """Add the landmarks of a result; only consecutive frames give jitter, and photographs give none."""
         with self._lock:
-            self.seconds.add(result.seconds)
             if result.photographs:
                 return
-            if self._shaking is None or result.scheme != self._scheme:
-                self._shaking, self._scheme = Jitter(result.scheme), result.scheme
-            self._shaking.add(result.faces)
-            for value in self._shaking.values:
+            key = (result.epoch, result.frame.index)
+            if key == self._last:
+                return  # a paused frame, processed again
+            consecutive = key == (self._last[0], self._last[1] + 1)
+            if self._measured is None or result.scheme != self._scheme or not consecutive:
+                self._measured, self._scheme = Jitter(result.scheme), result.scheme
+            self._last = key
+            self._measured.add(result.faces)
+            for value in self._measured.values:
                 self.jitter.add(value)
-            self._shaking.values.clear()
+            self._measured.values.clear()
+
+    def clear_jitter(self) -> None:
+        """Forget the jitter."""
+        with self._lock:
+            self.jitter.clear()
+            self._measured = None
+            self._last = (-1, -1)
 
     def clear(self) -> None:
-        """Forget all, as for another model."""
-        with self._lock:
-            self.seconds.clear()
-            self.jitter.clear()
-            self._shaking = None
+        """Forget all values, as for another model."""
+        self.seconds.clear()
+        self.clear_jitter()
 
 
 class Gauges:
-    """All that is measured of a session."""
+    """All statistics of a session; for use from any thread.
+
+    While two models are compared, jitter and distances come from frames that both models processed. Results
+    of a comparison are kept until another source is opened: they return with the same models and smoothing.
+
+    Attributes:
+        models: time and jitter of the first and of the second model.
+        apart: recent distances between the models, in percent of the inter-ocular distance.
+    """
 
     def __init__(self) -> None:
         self.models = (ModelGauges(), ModelGauges())
         self.apart = Series()
-        self._points: deque[np.ndarray] = deque(maxlen=_KEPT_FACES)
         self._lock = threading.Lock()
         self._newest: Pair | None = None
-        self._worst: list[Disagreement] = []
-        self._journeys: deque[Journey] = deque(maxlen=_KEPT)
+        self._results: dict[tuple[object, ...], ComparisonResults] = {}
+        self._current = ComparisonResults()
+        self._journeys: deque[Journey] = deque(maxlen=_MAX_VALUES)
 
     def see(self, side: int, result: Result) -> None:
-        """Take in a result of the first (0) or second (1) model."""
-        self.models[side].add(result)
+        """Add a result of the first (0) or second (1) model."""
+        self.models[side].add_time(result)
+        with self._lock:
+            comparing = self._newest is not None
+            if side == 0 and comparing:
+                self._current.add_first(result.frame.index)
+        if side == 0 and not comparing:
+            self.models[0].add_jitter(result)
 
     def see_pair(self, pair: Pair) -> None:
-        """Take in what both made of one frame."""
+        """Add a pair of results."""
         with self._lock:
+            started = self._newest is None
             self._newest = pair
+            self._current = self._results.setdefault(_key(pair), ComparisonResults())
+            self._current.add(pair)
             if (mean := pair.apart) is not None:
                 self.apart.add(mean.overall)
-            for apart in pair.disagreements:
-                self._points.append(apart.points)
-                self._keep_worst(apart)
+        for model, result in zip(self.models, (pair.first, pair.second), strict=True):
+            if started:
+                model.clear_jitter()
+            model.add_jitter(result)
 
     def see_painted(self, painted: Painted, now: float) -> None:
-        """Take in that a picture is on the screen at a time of :func:`time.perf_counter`."""
+        """Add a picture that appeared on the screen at a time of :func:`time.perf_counter`."""
         if not painted.is_new or not painted.picture.panes:
             return
         result = painted.picture.panes[0].result
@@ -132,59 +163,65 @@ class Gauges:
 
     @property
     def journeys(self) -> list[Journey]:
-        """Of frames painted in the last half minute, oldest first."""
+        """Journeys of the frames painted in the last 30 seconds, oldest first."""
         now = time.perf_counter()
         return [journey for journey in tuple(self._journeys) if now - journey.at <= KEPT_S]
 
     @property
     def latency(self) -> float:
         """Median seconds from capture to paint over the last frames; 0.0 before the first."""
-        recent = [journey.total for journey in tuple(self._journeys)[-60:]]
+        recent = [journey.total for journey in tuple(self._journeys)[-_LATENCY_FRAMES:]]
         return float(np.median(recent)) if recent else 0.0
 
     @property
     def newest(self) -> Pair | None:
-        """The last pair."""
+        """The last pair; None while nothing is compared."""
         return self._newest
 
     @property
     def worst(self) -> list[Disagreement]:
-        """The greatest disagreements since the comparison began, half a second apart, greatest first."""
+        """The greatest disagreements of the models on this source, half a second apart, greatest first."""
         with self._lock:
-            return sorted(self._worst, key=lambda each: -each.overall)
+            return self._current.worst
 
     def usually_apart(self, scheme: LandmarkScheme) -> tuple[float, dict[str, float]]:
-        """Median NME of the faces compared last, and that of each region; NaN and empty without any."""
+        """Return the median distance of the latest faces, and that of each region; else NaN and empty."""
         with self._lock:
-            points = np.array(self._points)
-        if not len(points) or points.shape[1] != scheme.n_points:
-            return float("nan"), {}
-        by_region = {
-            name: float(np.median(points[:, indices].mean(axis=1)))
-            for name, indices in regions(scheme).items()
-        }
-        return float(np.median(points.mean(axis=1))), by_region
+            return self._current.median(scheme)
+
+    def distances(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the distance over the source: times in seconds, ascending, and percent; both ``(n,)``."""
+        with self._lock:
+            return self._current.distances()
+
+    def coverage(self, n_frames: int | None) -> Coverage:
+        """Return how many frames both models processed.
+
+        Args:
+            n_frames: number of frames of the source; None if unknown.
+        """
+        with self._lock:
+            return self._current.coverage(n_frames)
 
     def forget_comparison(self) -> None:
-        """Forget what was measured of the two models together, and of the second."""
+        """End the comparison; its results return with the next pair of the same models and smoothing."""
         with self._lock:
-            self._newest, self._worst = None, []
-            self._points.clear()
+            self._newest = None
+            self._current = ComparisonResults()
             self.apart.clear()
+        for model in self.models:
+            model.clear_jitter()
         self.models[1].clear()
 
     def clear(self) -> None:
-        """Forget all, as for another source."""
+        """Forget all statistics, as for another source."""
         self.forget_comparison()
+        with self._lock:
+            self._results.clear()
         self.models[0].clear()
         self._journeys.clear()
 
-    def _keep_worst(self, apart: Disagreement) -> None:
-        near = [each for each in self._worst if abs(each.time_s - apart.time_s) < _WORST_APART_S]
-        if any(each.overall >= apart.overall for each in near):
-            return
-        for each in near:
-            self._worst.remove(each)
-        self._worst.append(apart)
-        if len(self._worst) > _WORST:
-            self._worst.remove(min(self._worst, key=lambda each: each.overall))
+
+def _key(pair: Pair) -> tuple[object, ...]:
+    """Return the settings of a comparison."""
+    return tuple((each.label, each.runtime, each.smoothing) for each in (pair.first, pair.second))

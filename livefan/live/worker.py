@@ -1,4 +1,4 @@
-"""A model at work in a live session: on the session's own thread, or beside it on one of its own."""
+"""A model in a live session, and the thread of the second model."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+
+import numpy as np
 
 from livefan.core.errors import LivefanError
 from livefan.core.frame import Face, Frame
@@ -20,75 +22,84 @@ from livefan.tracking.pipeline import Pipeline
 
 _LOG = logging.getLogger(__name__)
 
+_WARM_UP_SIZE = (240, 320, 3)
+
 
 class Model:
-    """A model that may be exchanged while it works; its settings may be changed from any thread.
+    """A model that can be replaced while it runs; its settings may be changed from any thread.
 
     Args:
-        choice: which model.
-        max_faces: follow at most this many.
-        say: told in words what takes long, or why a model could not be taken; nothing once it is there.
-        background: look for further faces in a thread, see :class:`livefan.tracking.pipeline.Pipeline`.
+        choice: the model.
+        max_faces: largest number of tracked faces.
+        log: receives a message while the model loads, and if it cannot be loaded; empty once it is loaded.
+        background: run the detector in a thread, see :class:`livefan.tracking.pipeline.Pipeline`.
 
     Attributes:
-        max_faces: largest number of faces to track; a smaller one restarts the tracking.
-        smoothing: strength of the filter; a model chosen as raw is not filtered whatever it is.
-        heatmaps: whether results carry heatmaps. They cost another inference for each frame.
-        photographs: their names, where the frames are photographs, by index. Each is looked at by itself: no
-            face is followed, and none smoothed.
-        rate: frames it finished.
+        background: a change takes effect from the next frame on; faces are then found anew.
+        max_faces: largest number of tracked faces; a smaller one restarts the tracking.
+        smoothing: strength of the filter; a raw model is never filtered.
+        heatmaps: whether results carry heatmaps; they cost another inference for each frame.
+        photographs: names of the photographs by frame index; empty for other sources. Each photograph is
+            processed independently: faces are neither tracked nor smoothed.
+        place: appended to the message while the model loads, e.g. ``(2 of 2)``.
+        rate: rate of finished frames.
     """
 
     def __init__(
         self, choice: ModelChoice, max_faces: int, log: Callable[[str], None], *, background: bool = True
     ) -> None:
+        self.background = background
         self.smoothing = DEFAULT_STRENGTH
         self.heatmaps = False
         self.photographs: tuple[str, ...] = ()
+        self.place = ""
         self.rate = RateMeter()
         self.max_faces = max_faces
-        self._say = log
-        self._background = background
-        self._wanted = choice
+        self._log = log
+        self._requested = choice
         self._choice = choice
+        self._in_background = background  # of the loaded pipeline
         self._pipeline: Pipeline | None = None
         self._probe: HeatmapProbe | None = None
         self._epoch = 0
 
     @property
     def choice(self) -> ModelChoice:
-        """The model that is wanted; it works from the next frame on."""
-        return self._wanted
+        """The requested model; it runs from the next frame on."""
+        return self._requested
 
     @choice.setter
-    def choice(self, wanted: ModelChoice) -> None:
-        self._wanted = wanted
+    def choice(self, choice: ModelChoice) -> None:
+        self._requested = choice
 
     def prepare(self) -> bool:
-        """Load what is wanted, if that has changed; whether it has.
+        """Load and warm up the requested model if it is not loaded; return whether it was loaded now.
 
         Raises:
-            LivefanError: if it cannot be loaded and there was no model before; else that one goes on.
+            LivefanError: if it cannot be loaded and no model was loaded before; otherwise that one stays.
         """
-        wanted = self._wanted
-        if self._pipeline is not None and wanted == self._choice:
+        requested, background = self._requested, self.background
+        if self._pipeline is not None and (requested, background) == (self._choice, self._in_background):
             return False
+        self._log(f"Preparing {requested.label} {self.place}".rstrip())
         try:
-            pipeline = wanted.pipeline(max_faces=self.max_faces, background=self._background, log=self._say)
+            pipeline = requested.pipeline(max_faces=self.max_faces, background=background, log=self._log)
         except LivefanError as error:
             if self._pipeline is None:
                 raise
-            if self._wanted is wanted:
-                self._wanted = self._choice
-            self._say(str(error))
+            if self._requested is requested:
+                self._requested = self._choice
+            self.background = self._in_background
+            self._log(str(error))
             return False
-        self._say("")  # whatever took long is done
+        _warm_up(pipeline)
+        self._log("")
         self.close()
-        self._pipeline, self._choice = pipeline, wanted
+        self._pipeline, self._choice, self._in_background = pipeline, requested, background
         return True
 
     def process(self, frame: Frame, epoch: int) -> Result:
-        """What the model makes of a frame; of a new epoch it knows nothing from before.
+        """Return the result of a frame; faces are found anew if the epoch differs from that before.
 
         Raises:
             LivefanError: if the model cannot be loaded, or the image is unusable.
@@ -102,7 +113,7 @@ class Model:
             self._pipeline.reset()
         self._pipeline.max_faces = self.max_faces
         self._pipeline.smoothing = 0.0 if self._choice.raw or self.photographs else self.smoothing
-        begun = time.perf_counter()
+        started = time.perf_counter()
         faces = self._faces(self._pipeline, frame)
         finished = time.perf_counter()
         self.rate.tick()
@@ -113,13 +124,13 @@ class Model:
             label=self._choice.label,
             runtime=self._pipeline.ran_by,
             smoothing=self._pipeline.smoothing,
-            waited=begun - frame.captured_at,
-            seconds=finished - begun,
+            waited=started - frame.captured_at,
+            seconds=finished - started,
             finished_at=finished,
             epoch=epoch,
             photographs=self.photographs,
         )
-        return self.explain(result) if self.heatmaps else result
+        return self.with_heatmaps(result) if self.heatmaps else result
 
     def _faces(self, pipeline: Pipeline, frame: Frame) -> list[Face]:
         if not self.photographs:
@@ -127,31 +138,39 @@ class Model:
         faces = pipeline.process_image(frame.image)
         return [replace(face, track_id=number) for number, face in enumerate(faces, start=1)]
 
-    def explain(self, result: Result) -> Result:
-        """A result of this model with the heatmaps of its faces."""
+    def with_heatmaps(self, result: Result) -> Result:
+        """Return a result of this model with the heatmaps of its faces."""
         if self._probe is None:
-            self._say("loading the network for heatmaps")
+            self._log("loading the network for heatmaps")
             self._probe = HeatmapProbe(self._choice.file, self._choice.threads)
-            self._say("")
+            self._log("")
         return replace(result, heatmaps=self._probe.heatmaps(result.frame.image, result.faces))
 
     def close(self) -> None:
-        """Let go of everything; a later frame loads it again."""
+        """Release everything; the next frame loads it again."""
         if self._pipeline is not None:
             self._pipeline.close()
         self._pipeline, self._probe = None, None
 
 
-class BackgroundWorker:
-    """A model on a thread of its own, which takes the newest frame offered whenever it is free.
+def _warm_up(pipeline: Pipeline) -> None:
+    """Run detector and network once, so that the time of the first frame is that of any other."""
+    pipeline.process_image(np.zeros(_WARM_UP_SIZE, np.uint8))
+    crop = pipeline.runtime.buffer(1)
+    crop[:] = 0
+    pipeline.runtime.run(crop)
 
-    So it slows nobody down, however slow it is; frames that come while it works are not for it.
+
+class BackgroundWorker:
+    """Runs a model in a thread; the thread takes the newest offered frame whenever it is free.
+
+    A frame that is offered while the model runs replaces the waiting one, so that offering never waits.
 
     Args:
-        model: the model, which is this object's from now on.
-        on_result: gets every result, from the thread.
-        on_error: called once, from the thread, when the worker ends by itself: with a message, and with
-            whether the cause is a defect of livefan, rather than an error of the user's.
+        model: the model; this object owns it.
+        on_result: receives every result, from the thread.
+        on_error: called once, from the thread, if the worker ends by itself: with a message, and with
+            whether the cause is a defect of livefan rather than an error of the user.
     """
 
     def __init__(
@@ -162,18 +181,32 @@ class BackgroundWorker:
         self._on_error = on_error
         self._offered: tuple[Frame, int] | None = None
         self._changed = threading.Condition()
+        self._busy = True  # until the model is loaded
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="livefan-second", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread, which loads the model at once."""
         self._thread.start()
 
     def offer(self, frame: Frame, epoch: int) -> None:
-        """Leave a frame in place of one that was not taken."""
+        """Offer a frame; it replaces a waiting one."""
         with self._changed:
             self._offered = (frame, epoch)
             self._changed.notify_all()
 
+    def wait_until_free(self, timeout: float) -> bool:
+        """Wait until the model is loaded and no frame waits or runs; return whether this is so.
+
+        A worker that has ended is free.
+        """
+        with self._changed:
+            return self._changed.wait_for(
+                lambda: self._stopping or (self._offered is None and not self._busy), timeout
+            )
+
     def stop(self, timeout: float | None = None) -> None:
-        """End after the frame at work; wait for that at most ``timeout`` seconds."""
+        """End after the present frame; wait for it at most ``timeout`` seconds."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
@@ -181,15 +214,20 @@ class BackgroundWorker:
             self._thread.join(timeout)
 
     def _take(self) -> tuple[Frame, int] | None:
+        """Wait for an offered frame; return None once the worker is stopped."""
         with self._changed:
+            self._busy = False
+            self._changed.notify_all()
             while self._offered is None and not self._stopping:
                 self._changed.wait(0.5)
             taken, self._offered = self._offered, None
+            self._busy = True
             return None if self._stopping else taken
 
     def _run(self) -> None:
         try:
             lower_priority(SECOND_NICENESS)
+            self.model.prepare()
             while (taken := self._take()) is not None:
                 result = self.model.process(*taken)
                 if not self._stopping:
@@ -201,3 +239,6 @@ class BackgroundWorker:
             self._on_error(f"internal error: {type(failure).__name__}: {failure}", True)
         finally:
             self.model.close()
+            with self._changed:
+                self._stopping = True
+                self._changed.notify_all()

@@ -101,7 +101,7 @@ class TestPhotographs:
             drive.until(lambda: window.transport.clock.text() == "")
             drive.until(lambda: "png" not in window.status_bar.figures.text())
             drive.until(lambda: not window.controls.snapshot.isEnabled())
-            drive.until(lambda: "loading" in window.view.message)
+            drive.until(lambda: "opening" in window.view.message)
         finally:
             go_on.set()
         drive.until(lambda: window.transport.clock.text() == "1 / 4")

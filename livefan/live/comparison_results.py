@@ -1,0 +1,118 @@
+"""Results of a live comparison, kept by frame over the whole source."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from livefan.core.agreement import Disagreement, regions
+from livefan.core.landmarks import LandmarkScheme
+from livefan.live.result import Pair
+
+_MAX_FRAMES = 100_000
+"""Largest number of frames whose distances are kept; the oldest are dropped."""
+_N_FACES = 900
+"""Number of faces, the latest ones, whose median distance is returned."""
+_N_WORST = 20
+_WORST_GAP_S = 0.5
+"""Shortest time in seconds between two of the worst disagreements."""
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Number of frames that both models processed, and of all frames."""
+
+    n_compared: int
+    n_frames: int
+
+    def __str__(self) -> str:
+        """Return the coverage for display, e.g. ``183 of 183 frames``."""
+        return f"{self.n_compared} of {self.n_frames} frames"
+
+
+class ComparisonResults:
+    """Distances between two models on the frames of one source.
+
+    A frame that is processed again, as after a seek, replaces its earlier result. The caller guards against
+    simultaneous use from several threads.
+    """
+
+    def __init__(self) -> None:
+        self._distances: OrderedDict[int, tuple[float, float]] = OrderedDict()  # by frame: time, percent
+        self._without_faces: set[int] = set()
+        self._processed: set[int] = set()  # by the first model
+        self._points: deque[np.ndarray] = deque(maxlen=_N_FACES)
+        self._worst: list[Disagreement] = []
+
+    def add_first(self, index: int) -> None:
+        """Add a frame that the first model processed."""
+        self._processed.add(index)
+
+    def add(self, pair: Pair) -> None:
+        """Add a frame that both models processed."""
+        index = pair.frame.index
+        self._processed.add(index)
+        self._worst = [each for each in self._worst if each.frame != index]
+        mean = pair.apart
+        if mean is None:
+            self._distances.pop(index, None)
+            self._without_faces.add(index)
+            return
+        self._without_faces.discard(index)
+        self._distances[index] = (pair.frame.source_time, mean.overall)
+        if len(self._distances) > _MAX_FRAMES:
+            self._distances.popitem(last=False)
+        for disagreement in pair.disagreements:
+            self._points.append(disagreement.points)
+            self._keep_worst(disagreement)
+
+    def coverage(self, n_frames: int | None) -> Coverage:
+        """Return how many frames were compared.
+
+        Args:
+            n_frames: number of frames of the source; None if unknown: the frames of the first model count.
+        """
+        n_compared = len(self._distances) + len(self._without_faces)
+        return Coverage(n_compared, max(n_frames or len(self._processed), n_compared))
+
+    def distances(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the distance over time.
+
+        Returns:
+            Times in the source in seconds, ascending, and distances in percent of the inter-ocular distance,
+            mean over landmarks and faces; both ``(n,)``. Frames without a common face are left out.
+        """
+        times_s, distances = np.array(list(self._distances.values())).reshape(-1, 2).T
+        order = np.argsort(times_s, kind="stable")
+        return times_s[order], distances[order]
+
+    @property
+    def worst(self) -> list[Disagreement]:
+        """The greatest disagreements, at least half a second apart, greatest first."""
+        return sorted(self._worst, key=lambda each: -each.overall)
+
+    def median(self, scheme: LandmarkScheme) -> tuple[float, dict[str, float]]:
+        """Return the median distance of the latest faces, and that of each region; NaN and empty without any.
+
+        Distances are in percent of the inter-ocular distance.
+        """
+        points = np.array(self._points)
+        if not len(points) or points.shape[1] != scheme.n_points:
+            return float("nan"), {}
+        by_region = {
+            name: float(np.median(points[:, indices].mean(axis=1)))
+            for name, indices in regions(scheme).items()
+        }
+        return float(np.median(points.mean(axis=1))), by_region
+
+    def _keep_worst(self, disagreement: Disagreement) -> None:
+        near = [each for each in self._worst if abs(each.time_s - disagreement.time_s) < _WORST_GAP_S]
+        if any(each.overall >= disagreement.overall for each in near):
+            return
+        for each in near:
+            self._worst.remove(each)
+        self._worst.append(disagreement)
+        if len(self._worst) > _N_WORST:
+            self._worst.remove(min(self._worst, key=lambda each: each.overall))
