@@ -10,7 +10,7 @@ import numpy as np
 from livefan.core.boxes import bounding_box, iou
 from livefan.core.landmarks import LandmarkScheme
 from livefan.detection.detector import Detection
-from livefan.tracking.landmarker import Located
+from livefan.tracking.landmarker import SURE_FACE_SCORE, Located
 from livefan.tracking.track import Track, appearance
 
 _SAME_FACE_IOU = 0.4
@@ -27,10 +27,40 @@ _SAME_APPEARANCE_DISTANCE = 0.5
 """Largest cost of the distance, in face sizes, of a face with the appearance of the track."""
 
 
+_NEAR = 1.0
+"""Distance in face sizes up to which a detection may belong to an uncertain track."""
+
+
 def is_tracked(detection: Detection, tracks: list[Track]) -> bool:
-    """Return whether the centre of a detection lies in the bounding box of a track."""
-    centre = (detection.box_px[:2] + detection.box_px[2:]) / 2
-    return any((track.box_px[:2] < centre).all() and (centre < track.box_px[2:]).all() for track in tracks)
+    """Return whether the centre of a detection lies in the bounding box of a track that is not uncertain."""
+    centre = _centre_px(detection)
+    return any(
+        (track.box_px[:2] < centre).all() and (centre < track.box_px[2:]).all()
+        for track in tracks
+        if track.located.face_score >= SURE_FACE_SCORE
+    )
+
+
+def nearest_detection(track: Track, detections: list[Detection]) -> Detection | None:
+    """Return the detection that an uncertain track may belong to, or None."""
+    distances = [
+        (float(np.linalg.norm(_centre_px(each) - track.centre_px)) / track.size_px, each)
+        for each in detections
+    ]
+    distance, nearest = min(distances, key=lambda each: each[0], default=(math.inf, None))
+    return nearest if distance < _NEAR else None
+
+
+def _centre_px(detection: Detection) -> np.ndarray:
+    return (detection.box_px[:2] + detection.box_px[2:]) / 2
+
+
+def changed_appearance(track: Track, image: np.ndarray, scheme: LandmarkScheme) -> bool:
+    """Return whether a track now shows a face of another appearance than before."""
+    if track.appearance is None:
+        return False
+    seen = appearance(image, track.located.points_px, scheme)
+    return 1.0 - float((track.appearance * seen).sum()) >= _SAME_APPEARANCE
 
 
 def overlaps_track(located: Located, tracks: list[Track]) -> bool:
@@ -91,4 +121,6 @@ def association_cost(
         difference = 1.0 - float((track.appearance * seen).sum())
         if difference < _SAME_APPEARANCE:
             distance = min(distance, _SAME_APPEARANCE_DISTANCE)
+        elif track.after_cut:
+            return math.inf
     return distance + abs(math.log(size / track.size_px)) + difference

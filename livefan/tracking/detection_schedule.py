@@ -78,18 +78,22 @@ class DetectionSchedule:
         return not n_tracks or n_lost > 0 or time - self._detected_at >= interval
 
     def detect(
-        self, image: np.ndarray, time: float, *, n_tracks: int, max_faces: int
+        self, image: np.ndarray, time: float, *, may_wait: bool, max_faces: int
     ) -> list[Detection] | None:
-        """Return the detected faces, most confident first; None while a thread is still detecting."""
+        """Return the detected faces, most confident first; None while a thread is still detecting.
+
+        Args:
+            may_wait: whether the detections of a thread may arrive on a later frame.
+        """
         # A false detection of one model must not hide a face that only the other model finds.
         enough = None if self.rejected else max_faces
         if self._thread is None:
             self._detected_at = time
             return self._detector.detect(image, enough)
-        if self._pending is None:
+        if self._pending is None or not may_wait:
             self._detected_at = time
             self._pending = self._thread.submit(self._detector.detect, image, enough)
-        if n_tracks and not self._pending.done():
+        if may_wait and not self._pending.done():
             return None
         detections, self._pending = self._pending.result(), None
         return detections

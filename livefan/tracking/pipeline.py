@@ -21,10 +21,26 @@ from livefan.detection.detection_to_crop import load_detection_to_crop
 from livefan.detection.detector import Detection
 from livefan.runtimes.base import Runtime, RuntimeChoice
 from livefan.runtimes.selection import open_runtime
-from livefan.tracking.association import duplicates, is_tracked, matching_track, overlaps_track
+from livefan.tracking.association import (
+    changed_appearance,
+    duplicates,
+    is_tracked,
+    matching_track,
+    nearest_detection,
+    overlaps_track,
+)
+from livefan.tracking.cut_detector import CutDetector
 from livefan.tracking.detection_schedule import ROTATE_EVERY, DetectionSchedule
 from livefan.tracking.kalman import DEFAULT_STRENGTH, KalmanSmoother
-from livefan.tracking.landmarker import MIN_FACE_SCORE, Located, locate, locate_rotated, locate_twice
+from livefan.tracking.landmarker import (
+    GOOD_FACE_SCORE,
+    MIN_FACE_SCORE,
+    Located,
+    locate,
+    locate_rotated,
+    locate_twice,
+    locate_varied,
+)
 from livefan.tracking.noise_model import SmootherSettings
 from livefan.tracking.track import Track
 
@@ -33,6 +49,12 @@ if TYPE_CHECKING:
 
 _LOST_SECONDS = 2.0
 """Time in seconds for which a lost track keeps its id."""
+
+_MAX_AGE = 0.3
+"""Time in seconds without a frame after which a face may be anywhere, and is detected anew."""
+
+_MIN_SHOWN_SCORE = 0.6
+"""Face score below which a tracked face is not returned."""
 
 _MAX_OFFSET = 0.05
 """Offset of a face from its expected place, in face sizes, above which it is located again in a centred crop.
@@ -95,7 +117,7 @@ class Pipeline:
         self._smoother = smoother
         self._detection_to_crop = load_detection_to_crop()
         self._schedule = DetectionSchedule(background=background)
-        self._next_id = 1
+        self._cuts = CutDetector()
         self.reset()
 
     @property
@@ -118,11 +140,13 @@ class Pipeline:
         return f"{self.runtime.name} {self.runtime.precision}"
 
     def reset(self) -> None:
-        """Forget all faces, as for a new source; ids continue."""
+        """Forget all faces, as for a new source; ids start at 1 again."""
+        self._next_id = 1
         self._tracks: list[Track] = []
         self._lost: list[Track] = []
         self._time = float("-inf")
         self._schedule.reset()
+        self._cuts.reset()
 
     def state(self) -> str:
         """Return the exact state of the tracking as JSON, without the filters."""
@@ -131,6 +155,7 @@ class Pipeline:
                 "time": self._time,
                 "next_id": self._next_id,
                 "schedule": self._schedule.as_json(),
+                "cuts": self._cuts.as_json(),
                 "tracks": [track.as_json() for track in self._tracks],
                 "lost": [track.as_json() for track in self._lost],
             }
@@ -141,6 +166,7 @@ class Pipeline:
         values = json.loads(state)
         self._time, self._next_id = values["time"], values["next_id"]
         self._schedule.restore(values["schedule"])
+        self._cuts.restore(values["cuts"])
         self._tracks, self._lost = (
             [Track.from_json(track, KalmanSmoother(self._smoother)) for track in values[name]]
             for name in ("tracks", "lost")
@@ -170,10 +196,15 @@ class Pipeline:
         image = as_bgr(frame.image, f"frame {frame.index}")
         if frame.source_time < self._time:
             self.reset()
+        if frame.source_time - self._time > _MAX_AGE:
+            self._lose(self._tracks)
         self._time = frame.source_time
         self._track_faces(image)
         self._detect_faces(image)
-        return [self._face(track) for track in sorted(self._tracks, key=lambda track: track.track_id)]
+        for track in self._tracks:
+            track.update_appearance(image, self.scheme)
+        shown = [track for track in self._tracks if track.located.face_score >= _MIN_SHOWN_SCORE]
+        return [self._face(track) for track in sorted(shown, key=lambda track: track.track_id)]
 
     def process_image(self, image: np.ndarray) -> list[Face]:
         """Return the faces of a single image, unsmoothed.
@@ -203,20 +234,28 @@ class Pipeline:
 
     def _track_faces(self, image: np.ndarray) -> None:
         """Locate every tracked face on this frame; end tracks without a face of their own."""
+        cut = self._cuts.update(image)
         located = self._locate_again(image, self._locate_tracks(image))
-        dropped = duplicates(self._tracks, located, image, self._time, self.scheme)
-        kept: list[Track] = []
+        lost = duplicates(self._tracks, located, image, self._time, self.scheme)
         for track, found in zip(self._tracks, located, strict=True):
-            if track not in dropped:
+            if track not in lost:
                 track.update(found, self._time)
-            if track in dropped or track.is_lost:
-                track.smoother.reset()
-                self._lost.append(track)
-            else:
-                kept.append(track)
-                track.update_appearance(image, self.scheme)
-        self._tracks = kept
+                track.after_cut = cut and self._is_another_face(track, image)
+                if track.is_lost or track.after_cut:
+                    lost.append(track)
+        self._lose(lost)
         self._lost = [track for track in self._lost if self._time - track.seen_at < _LOST_SECONDS]
+
+    def _is_another_face(self, track: Track, image: np.ndarray) -> bool:
+        """Return whether a track no longer shows the face that it showed before a cut."""
+        return track.located.face_score < GOOD_FACE_SCORE or changed_appearance(track, image, self.scheme)
+
+    def _lose(self, tracks: list[Track]) -> None:
+        """End tracks; a similar face continues them if it is found soon."""
+        for track in tracks:
+            track.smoother.reset()
+        self._lost += tracks
+        self._tracks = [track for track in self._tracks if track not in tracks]
 
     def _locate_tracks(self, image: np.ndarray) -> list[Located]:
         """Return the landmarks in the expected crop of every track."""
@@ -235,18 +274,35 @@ class Pipeline:
         return [again.get(number, found) for number, found in enumerate(located)]
 
     def _detect_faces(self, image: np.ndarray) -> None:
-        """Run the detector if it is due, and start tracks of new faces."""
+        """Run the detector if it is due, check uncertain tracks, and start tracks of new faces."""
+        uncertain = [track for track in self._tracks if track.check_is_due(self._time)]
         n_tracks, n_lost, max_faces = len(self._tracks), len(self._lost), self.max_faces
-        if not self._schedule.is_due(
+        if not uncertain and not self._schedule.is_due(
             self._time, self.detect_every, n_tracks=n_tracks, n_lost=n_lost, max_faces=max_faces
         ):
             return
-        detections = self._schedule.detect(image, self._time, n_tracks=n_tracks, max_faces=max_faces)
+        may_wait = n_tracks > 0 and not uncertain
+        detections = self._schedule.detect(image, self._time, may_wait=may_wait, max_faces=max_faces)
         if detections is None:
             return
+        for track in uncertain:
+            self._check(track, image, detections)
         self._schedule.rejected = self._start_tracks(image, detections)
         if not self._tracks:
             self._start_tracks(image, self._schedule.detect_rotated(image, self._time))
+
+    def _check(self, track: Track, image: np.ndarray, detections: list[Detection]) -> None:
+        """Locate an uncertain face again, around a detection near it or around its landmarks."""
+        others = [each for each in self._tracks if each is not track]
+        free = [detection for detection in detections if not is_tracked(detection, others)]
+        detection = nearest_detection(track, free)
+        if detection is None:
+            crop = upright_crop(track.located.points_px, self.scheme)
+        else:
+            crop = self._detection_to_crop.crop(detection)
+        found = locate_varied(self.runtime, image, crop)
+        if not overlaps_track(found, others):
+            track.check(found, self._time)
 
     def _start_tracks(self, image: np.ndarray, detections: list[Detection]) -> bool:
         """Start a track for each detection of a new face, most confident first, up to the maximum.
@@ -276,7 +332,7 @@ class Pipeline:
         else:
             self._lost.remove(track)
         track.update(located, self._time)
-        track.update_appearance(image, self.scheme)
+        track.after_cut = False
         self._tracks.append(track)
         return True
 

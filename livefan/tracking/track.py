@@ -13,7 +13,7 @@ from livefan.core.boxes import bounding_box
 from livefan.core.crop import Crop, upright_crop
 from livefan.core.landmarks import LandmarkScheme
 from livefan.tracking.kalman import KalmanSmoother
-from livefan.tracking.landmarker import MIN_FACE_SCORE, Located
+from livefan.tracking.landmarker import GOOD_FACE_SCORE, MIN_FACE_SCORE, Located
 
 _LOST_SCORE = 0.3
 """Face score below which a track is lost at once."""
@@ -23,6 +23,10 @@ _MAX_MISSES = 3
 
 _MAX_PREDICTION = 0.2
 """Longest time in seconds over which the motion of a face is extrapolated."""
+
+_MAX_CHECKS = 3
+_CHECK_SECONDS = 0.2
+"""An uncertain face is located again on up to three consecutive frames, and then at this interval."""
 
 _APPEARANCE_SIDE = 16
 _APPEARANCE_SECONDS = 0.2
@@ -41,6 +45,8 @@ class Track:
         velocity_px: ``(2,)`` velocity of the bounding box in pixels a second.
         appearance: ``(16, 16, 3)`` float32 thumbnail of mean zero and unit length; None before the first one.
         appearance_at: time of the last update of the appearance in seconds.
+        checks, checked_at: how often and when the face was located again since its score was last good.
+        after_cut: whether the track was lost at a cut, so that its place means nothing.
         misses: number of consecutive frames below :data:`livefan.tracking.landmarker.MIN_FACE_SCORE`.
         box_px: ``(4,)`` bounding box of the last landmarks.
     """
@@ -53,6 +59,9 @@ class Track:
     appearance: np.ndarray | None = None
     appearance_at: float = float("-inf")
     misses: int = 0
+    checks: int = 0
+    checked_at: float = float("-inf")
+    after_cut: bool = False
     box_px: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
@@ -72,6 +81,12 @@ class Track:
     def is_lost(self) -> bool:
         """Whether the face has a very low score, or a low score for some frames."""
         return self.misses >= _MAX_MISSES or self.located.face_score < _LOST_SCORE
+
+    def check_is_due(self, time: float) -> bool:
+        """Return whether the face is uncertain and should be located again."""
+        if self.located.face_score >= GOOD_FACE_SCORE:
+            return False
+        return self.checks < _MAX_CHECKS or time - self.checked_at >= _CHECK_SECONDS
 
     def expected_shift_px(self, time: float) -> np.ndarray:
         """Return the ``(2,)`` displacement expected at ``time`` at constant velocity."""
@@ -100,6 +115,19 @@ class Track:
         else:
             self.velocity_px = np.zeros(2)
         self.misses = 0 if located.face_score >= MIN_FACE_SCORE else self.misses + 1
+        if located.face_score >= GOOD_FACE_SCORE:
+            self.checks = 0
+
+    def check(self, located: Located, time: float) -> None:
+        """Replace the measurement of this frame if another one has a higher face score."""
+        self.checks, self.checked_at = self.checks + 1, time
+        if located.face_score > self.located.face_score:
+            self.located, self.box_px = located, bounding_box(located.points_px)
+            self.velocity_px = np.zeros(2)
+            if located.face_score >= MIN_FACE_SCORE:
+                self.misses = 0
+            if located.face_score >= GOOD_FACE_SCORE:
+                self.checks = 0
 
     def update_appearance(self, image: np.ndarray, scheme: LandmarkScheme) -> None:
         """Update the appearance from the last measurement, at most five times a second."""
@@ -122,6 +150,9 @@ class Track:
             "appearance": None if self.appearance is None else self.appearance.tolist(),
             "appearance_at": self.appearance_at,
             "misses": self.misses,
+            "checks": self.checks,
+            "checked_at": self.checked_at,
+            "after_cut": self.after_cut,
         }
 
     @staticmethod
@@ -140,6 +171,9 @@ class Track:
             appearance=None if appearance_ is None else np.array(appearance_, np.float32),
             appearance_at=values["appearance_at"],
             misses=values["misses"],
+            checks=values["checks"],
+            checked_at=values["checked_at"],
+            after_cut=values["after_cut"],
         )
 
 

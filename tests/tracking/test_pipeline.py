@@ -1,3 +1,4 @@
+import itertools
 import math
 import threading
 from dataclasses import replace
@@ -350,10 +351,73 @@ def test_in_a_large_frame_a_face_is_found_where_it_is_in_a_small_one(
     assert np.linalg.norm(back - small.points_px, axis=1).mean() < 0.01 * size
 
 
-def test_an_earlier_time_means_a_new_source(pipeline: Pipeline, photo: np.ndarray):
-    pipeline.process(Frame(photo, 0, 0.0, 100.0))
-    (face,) = pipeline.process(Frame(photo, 0, 0.0, 0.0))
-    assert face.track_id == 2
+def test_earlier_time_means_a_new_source_whose_ids_start_at_one(pipeline: Pipeline, photo: np.ndarray):
+    for time in (100.0, 0.0):
+        (face,) = pipeline.process(Frame(photo, source_time=time))
+        assert face.track_id == 1
+
+
+@pytest.mark.parametrize("background", [False, True])
+def test_face_that_moved_during_a_pause_is_detected_anew(
+    runtime: Runtime, photo: np.ndarray, background: bool, monkeypatch: pytest.MonkeyPatch
+):
+    """After 0.4 s without a frame, the tracked place is stale."""
+    calls, detect = [], FaceDetector.detect
+    monkeypatch.setattr(FaceDetector, "detect", lambda self, *given: calls.append(1) or detect(self, *given))
+    with Pipeline(runtime, smoothing=0.0, background=background) as pipeline:
+        for frame in frames([photo] * 3):
+            (before,) = pipeline.process(frame)
+        calls.clear()
+        pipeline.process(Frame(photo, source_time=0.5))
+        assert len(calls) == 1  # although the face is where it was
+        shift = round(-0.6 * (before.box_px[2] - before.box_px[0]))
+        (after,) = pipeline.process(Frame(moved(photo, shift), source_time=1.0))
+    assert relative_error(after, before, shift, 0) < 0.04
+    assert after.track_id == before.track_id
+
+
+def test_face_that_jumps_by_half_its_size_is_right_on_the_first_frame(runtime: Runtime, photo: np.ndarray):
+    with Pipeline(runtime, smoothing=0.0) as pipeline:
+        for frame in frames([photo] * 3):
+            (before,) = pipeline.process(frame)
+        shift = round(-0.5 * (before.box_px[2] - before.box_px[0]))
+        (after,) = pipeline.process(Frame(moved(photo, 0, shift), source_time=3 * FRAME))
+    assert relative_error(after, before, 0, shift) < 0.04
+    assert after.track_id == before.track_id
+
+
+def relative_error(after: Face, before: Face, right: float, down: float) -> float:
+    """Mean distance from the landmarks before, shifted, over the distance of the outer eye corners."""
+    eyes = np.linalg.norm(before.points_px[45] - before.points_px[36])
+    return float(np.linalg.norm(after.points_px - before.points_px - (right, down), axis=1).mean() / eyes)
+
+
+def test_person_after_a_cut_gets_an_id_of_his_own_and_the_first_person_keeps_his(
+    pipeline: Pipeline, photo: np.ndarray, other_photo: np.ndarray
+):
+    """The other face takes the place of the first, in front of another background."""
+    (face,), (other,) = pipeline.process_image(photo), pipeline.process_image(other_photo)
+    colours = np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8)
+    scene = cv2.resize(colours, photo.shape[1::-1])
+    x, y = ((face.box_px[:2] + face.box_px[2:]) / 2).astype(int)
+    paste(scene, head(other_photo, other, 220), int(x), int(y))
+    pictures = [*[photo] * 4, *[scene] * 4, *[photo] * 4]
+    ids = [[face.track_id for face in pipeline.process(frame)] for frame in frames(pictures)]
+    assert ids == [[1]] * 4 + [[2]] * 4 + [[1]] * 4
+
+
+def test_landmarks_below_the_face_score_of_a_face_are_not_returned(pipeline: Pipeline, photo: np.ndarray):
+    """The face fades into a blurred picture."""
+    stages = [photo, *(cv2.GaussianBlur(photo, (0, 0), sigma) for sigma in (20, 40))]
+    pictures = [
+        cv2.addWeighted(one, 1 - step / 20, other, step / 20, 0)
+        for one, other in itertools.pairwise(stages)
+        for step in range(20)
+    ]
+    found = [pipeline.process(frame) for frame in frames(pictures)]
+    assert len(found[0]) == 1
+    assert all(face.confidence.mean() >= 0.6 for faces in found for face in faces)
+    assert found[-1] == []
 
 
 def test_smoothing_may_change_in_strength_at_any_time(pipeline: Pipeline, photo: np.ndarray):

@@ -1,0 +1,54 @@
+"""Detection of cuts: frames that show another scene than the frame before."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+
+_SIZE = (16, 12)
+_STEPS = 64
+_NOISE = 3.0
+"""Standard deviation in grey levels below which the content of a thumbnail is noise."""
+_MIN_CORRELATION = 0.6
+"""Correlation of the thumbnails of two frames below which a cut lies between them."""
+
+
+class CutDetector:
+    """Compares small thumbnails of consecutive frames."""
+
+    def __init__(self) -> None:
+        self._last: np.ndarray | None = None
+
+    def reset(self) -> None:
+        """Forget the last frame."""
+        self._last = None
+
+    def update(self, image: np.ndarray) -> bool:
+        """Add a ``(height, width, 3)`` uint8 frame; return whether a cut lies before it."""
+        last, self._last = self._last, _thumbnail(image)
+        return last is not None and _correlation(last, self._last) < _MIN_CORRELATION
+
+    def as_json(self) -> list | None:
+        """Return the last thumbnail, exactly, as JSON values."""
+        return None if self._last is None else self._last.tolist()
+
+    def restore(self, values: list | None) -> None:
+        """Restore the value of :meth:`as_json`."""
+        self._last = None if values is None else np.array(values, np.float32)
+
+
+def _thumbnail(image: np.ndarray) -> np.ndarray:
+    """Return ``(12, 16, 3)`` float32 of mean zero, from a few pixels of the image."""
+    rows, columns = (max(1, length // _STEPS) for length in image.shape[:2])
+    small = cv2.resize(image[::rows, ::columns], _SIZE, interpolation=cv2.INTER_AREA).astype(np.float32)
+    return small - small.mean()
+
+
+def _correlation(one: np.ndarray, other: np.ndarray) -> float:
+    """Return the correlation of two thumbnails; two frames of one colour correlate fully."""
+    floor = _NOISE**2 * one.size
+    products = (float((a * b).sum()) + floor for a, b in ((one, other), (one, one), (other, other)))
+    shared, first, second = products
+    return shared / math.sqrt(first * second)
