@@ -49,6 +49,7 @@ def run(recording: Path, base: Path, *formats: str, **settings: object) -> tuple
     return done, livefan.load_annotations(outputs.tables[0])
 
 
+@pytest.mark.slow
 def test_every_frame_has_a_row_with_or_without_a_face(tmp_path: Path, walk: list[np.ndarray]):
     clip = write_recording(tmp_path / "walk.mkv", walk)
     done, table = run(clip, tmp_path / "out", longest_gap=0.0)

@@ -178,6 +178,7 @@ def test_late_start_of_video_does_not_count_as_lost_frames(tmp_path: Path, small
     assert f"frames lost: {40 - done.n_frames}," in problem
 
 
+@pytest.mark.slow
 def test_timestamps_that_jump_back_are_shifted_and_reported(tmp_path: Path, small: np.ndarray):
     part = write_recording(
         tmp_path / "part.ts", [small] * 30, sound=True, coding=Coding("mpeg2video", options={"b": "1M"})
@@ -264,6 +265,7 @@ def fuzzed(folder: Path, seeds: Iterable[int]) -> None:
         clip.unlink()
 
 
+@pytest.mark.slow
 def test_mutated_recordings_give_complete_outputs_or_one_line_errors(tmp_path: Path):
     # In the last one a second face appears after the first is lost: never more than one at a time.
     fuzzed(tmp_path, [*range(12), 86])

@@ -23,6 +23,7 @@ from livefan.cli.main import main
 from livefan.runtimes.base import RuntimeChoice
 
 
+@pytest.mark.slow
 def test_folder_is_annotated_and_failures_are_reported(
     tmp_path: Path, talks: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
@@ -76,6 +77,7 @@ def test_recording_that_changed_is_named_as_changed(tmp_path: Path, talks: Path)
     )
 
 
+@pytest.mark.slow
 def test_log_has_the_runtime_that_a_worker_chose(
     tmp_path: Path, talks: Path, caplog: pytest.LogCaptureFixture
 ):
@@ -130,6 +132,7 @@ def test_work_folder_of_another_run_is_left_alone(tmp_path: Path, talks: Path):
     assert task.outputs.work.is_dir()
 
 
+@pytest.mark.slow
 def test_worker_that_dies_costs_only_its_recording(
     tmp_path: Path, talks: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -168,6 +171,7 @@ def test_pool_that_cannot_be_created_is_a_one_line_error(
     assert error.startswith("livefan: no worker process can start (Permission denied); check that /dev/shm")
 
 
+@pytest.mark.slow
 def test_log_has_the_traceback_of_a_failure(
     tmp_path: Path, talks: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
@@ -212,6 +216,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL on Windows")
 def test_workers_end_with_a_killed_parent(tmp_path: Path):
     script = tmp_path / "endless.py"
@@ -247,6 +252,7 @@ def is_running(process: int) -> bool:
         return False
 
 
+@pytest.mark.slow
 def test_stopped_batch_continues(tmp_path: Path, talks: Path, photo: np.ndarray):
     """Ctrl+C reaches the command and its workers."""
     folder, out = tmp_path / "in", tmp_path / "out"

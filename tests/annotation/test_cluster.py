@@ -52,6 +52,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, lis
         process.wait()
 
 
+@pytest.mark.slow
 def test_cluster_annotates_each_recording_once_after_a_worker_is_killed(
     tmp_path: Path, photo: np.ndarray, cluster: tuple[str, list[subprocess.Popen[bytes]]]
 ):

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute
+import pytest
 from clips import (
     write_recording,
 )
@@ -22,6 +23,7 @@ def run(recording: Path, base: Path, *formats: str, **settings: object) -> tuple
     return done, livefan.load_annotations(outputs.tables[0])
 
 
+@pytest.mark.slow
 def test_late_detection_is_tracked_back_to_the_first_frame(tmp_path: Path, small: np.ndarray):
     """While a face is tracked, the detector runs once a second; tracking back recovers the frames between."""
     alone = np.hstack([small, np.full_like(small, 90)])

@@ -30,6 +30,7 @@ def test_variable_frame_rate_keeps_exact_timestamps(tmp_path: Path, small: np.nd
     assert livefan.load_annotations(outputs.tables[0])["pts"].to_pylist() == times
 
 
+@pytest.mark.slow
 def test_audio_subtitles_and_metadata_are_copied(tmp_path: Path, small: np.ndarray):
     clip = write_recording(
         tmp_path / "in.mp4",

@@ -13,6 +13,7 @@ from livefan.annotation.outputs import Outputs
 from livefan.io.video import VideoSource
 
 
+@pytest.mark.slow
 def test_smoothing_in_chunks_equals_smoothing_in_one_piece(
     tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -102,6 +102,7 @@ def ctrl_c() -> None:
     raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("owner", "name", "call"),
     [
@@ -128,6 +129,7 @@ def test_stopped_annotation_continues_to_the_same_result(
     assert_same(tmp_path, uninterrupted)
 
 
+@pytest.mark.slow
 def test_measured_frames_are_not_measured_again(tmp_path: Path, talk: Path, monkeypatch: pytest.MonkeyPatch):
     outputs = Outputs(tmp_path / "out", None)
     with pytest.MonkeyPatch.context() as patch:
@@ -162,6 +164,7 @@ annotate(sys.argv[1], Outputs(Path(sys.argv[2]), ".mkv", tuple(sys.argv[3:])))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL on Windows")
 def test_killed_annotation_continues_to_the_same_result(tmp_path: Path, talk: Path, uninterrupted: Path):
     base = tmp_path / "out"
@@ -177,6 +180,7 @@ def test_killed_annotation_continues_to_the_same_result(tmp_path: Path, talk: Pa
     assert_same(tmp_path, uninterrupted)
 
 
+@pytest.mark.slow
 def test_other_settings_start_anew(tmp_path: Path, talk: Path):
     """Observations of other settings must not be used."""
     outputs = Outputs(tmp_path / "out", None)
@@ -189,6 +193,7 @@ def test_other_settings_start_anew(tmp_path: Path, talk: Path):
     assert done.n_frames == 35
 
 
+@pytest.mark.slow
 def test_other_code_starts_anew(tmp_path: Path, talk: Path, monkeypatch: pytest.MonkeyPatch):
     """After an upgrade, a resumed run must not mix the results of two revisions."""
     outputs = Outputs(tmp_path / "out", None)
@@ -277,6 +282,7 @@ def test_second_run_on_the_same_output_is_refused(tmp_path: Path, talk: Path):
     assert outputs.work.is_dir()  # the other run still has it
 
 
+@pytest.mark.slow
 def test_damaged_journal_starts_anew(tmp_path: Path, talk: Path, uninterrupted: Path):
     outputs = Outputs(tmp_path / "out", ".mkv", FORMATS)
     with pytest.MonkeyPatch.context() as patch:
@@ -291,6 +297,7 @@ def test_damaged_journal_starts_anew(tmp_path: Path, talk: Path, uninterrupted: 
     assert_same(tmp_path, uninterrupted)
 
 
+@pytest.mark.slow
 def test_full_database_is_reported_and_the_work_continues(
     tmp_path: Path, talk: Path, uninterrupted: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -318,6 +325,7 @@ def test_full_database_is_reported_and_the_work_continues(
     assert_same(tmp_path, uninterrupted)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("unshare"), reason="needs Linux's mount namespaces")
 def test_full_file_system_gives_one_line_error(tmp_path: Path, talk: Path):
     """The file system has 512 KiB."""

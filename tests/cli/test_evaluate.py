@@ -30,6 +30,7 @@ def call(*arguments: object) -> int:
     return main(["evaluate", *map(str, arguments)])
 
 
+@pytest.mark.slow
 def test_all_crops_and_decoders_in_one_table_with_both_pictures(
     own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):

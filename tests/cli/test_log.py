@@ -54,6 +54,7 @@ def test_verbose_adds_log_and_traceback_to_standard_error(
     assert "gone.mp4: no such file" in lines[-1]
 
 
+@pytest.mark.slow
 def test_verbose_says_which_detector_and_runtime_were_chosen(
     tmp_path: Path, photo: np.ndarray, capsys: pytest.CaptureFixture[str]
 ):

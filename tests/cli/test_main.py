@@ -254,6 +254,7 @@ def test_missing_weight_file_is_named(tmp_path: Path, picture: Path, capsys: pyt
     assert "w.safetensors" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_first_example_of_the_readme_runs(tmp_path: Path):
     readme = (MAIN.parent / "README.md").read_text()
     example = readme.split("```python\n", 1)[1].split("```", 1)[0]

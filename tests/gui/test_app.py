@@ -36,6 +36,7 @@ class TestInternalErrors:
         assert window.isVisible()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows ends processes otherwise")
 @pytest.mark.parametrize("ending", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_signal_finishes_the_recording(tmp_path: Path, clip: Path, ending: str):

@@ -70,6 +70,7 @@ class TestKeys:
         press(keys.Key_C)
         assert player.config.second is None
 
+    @pytest.mark.slow
     def test_keys_control_playback(self, drive: Driven, keyboard):
         window, press = keyboard
         keys = Qt.Key

@@ -14,6 +14,7 @@ from livefan.tracking.model_spec import ModelChoice
 
 
 class TestComparison:
+    @pytest.mark.slow
     def test_comparison_starts_and_ends(self, drive: Driven, images: Path):
         window = paused_at_end(drive, images)
         assert not window.tool_bar.layouts.isEnabled()
@@ -65,6 +66,7 @@ class TestComparison:
         assert window.player.view.wipe == pytest.approx(0.25, abs=0.01)
         drive.until(lambda: window.view.painted.shown is not None)
 
+    @pytest.mark.slow
     def test_panel_shows_distances_by_region_and_largest_distances(self, drive: Driven, clip: Path):
         window = drive.open(source=str(clip), second=RAW)
         drive.until(lambda: len(window.player.gauges.worst) >= 2)
@@ -104,6 +106,7 @@ class TestComparison:
         box.setCurrentIndex(box.findData(data))
         box.activated.emit(box.currentIndex())
 
+    @pytest.mark.slow
     def test_pickers_choose_models(self, drive: Driven, images: Path, monkeypatch: pytest.MonkeyPatch):
         window = paused_at_end(drive, images, second=RAW, layout=Layout.OVERLAID)
         first, second = window.models.first, window.models.second

@@ -4,6 +4,7 @@ import itertools
 from pathlib import Path
 
 import numpy as np
+import pytest
 from windows import (
     Driven,
 )
@@ -12,6 +13,7 @@ from livefan.gui.plots import LivePlot
 
 
 class TestPlots:
+    @pytest.mark.slow
     def test_plots_show_latency_rate_and_jitter(self, drive: Driven, clip: Path):
         window = drive.open(source=str(clip))
         window.plots_dock.show()

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from windows import RAW, Driven, paused_at_end
 
 from livefan.live.view_state import Layout
@@ -9,6 +10,7 @@ from livefan.tracking.model_spec import ModelChoice
 
 
 class TestPreferences:
+    @pytest.mark.slow
     def test_settings_persist(self, drive: Driven, images: Path):
         first = paused_at_end(drive, images)
         first.tool_bar.smoothing.setValue(20)
@@ -39,6 +41,7 @@ class TestPreferences:
         assert second.player.view.layout is Layout.OVERLAID
         assert not second.player.view.close_up  # as it was left; else the face is shown large
 
+    @pytest.mark.slow
     def test_camera_resolution_persists(self, drive: Driven, images: Path):
         first = drive.open()
         first.player.watch(7, (1280, 720))

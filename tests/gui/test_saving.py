@@ -76,6 +76,7 @@ class TestSaving:
         assert len(pictures) > 10
         assert abs(pictures[0].shape[1] - window.view.width() * window.view.devicePixelRatioF()) <= 1
 
+    @pytest.mark.slow
     def test_clean_video_is_recorded_with_its_landmarks(self, drive: Driven, clip: Path):
         window = drive.open(source=str(clip))
         drive.until(lambda: shows(window))

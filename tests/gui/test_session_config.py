@@ -52,6 +52,7 @@ class TestCliOverrides:
         assert pane(window).result.smoothing == 0.0
         assert window.player.config.second == ModelChoice("mobilefan-half-300w")
 
+    @pytest.mark.slow
     def test_layout_of_two_models_adds_a_second_model(self, drive: Driven, ask, clip: Path):
         window = ask(str(clip), "--layout", "overlaid")
         assert window.player.config.second == ModelChoice("teacher-300w")
@@ -80,6 +81,7 @@ class TestCliOverrides:
             assert window.player.config.first == wanted
             window.close()
 
+    @pytest.mark.slow
     def test_snapshot_of_two_models(self, drive: Driven, ask, clip: Path, tmp_path: Path):
         path = tmp_path / "both.png"
         ask(str(clip), "--layout", "side-by-side", "--compare", RAW.spec, "--snapshot", str(path))

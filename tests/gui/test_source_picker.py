@@ -190,6 +190,7 @@ class TestCamera:
         window.controls.play.trigger()
         drive.until(lambda: index(window) > at)
 
+    @pytest.mark.slow
     def test_dark_picture_shows_advice(self, drive: Driven, camera, photo: np.ndarray):
         before = photo.copy()
         try:

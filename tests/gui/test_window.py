@@ -249,6 +249,7 @@ class TestEndurance:
         window.close()
         drive.until(lambda: threading.active_count() <= before, 15_000)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("delay", [0, 100, 1500])
     @pytest.mark.parametrize("how", ["single", "compared", "held", "heatmaps", "recording"])
     def test_closing_during_playback_ends_every_thread(
@@ -267,6 +268,7 @@ class TestEndurance:
         window.close()
         drive.until(lambda: threading.active_count() <= before, 15_000)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("what", ["source", "model", "runtime"])
     def test_fifty_changes_of_one_kind_leak_nothing(self, drive: Driven, images: Path, what: str):
         other = images.parent / "other"
@@ -304,6 +306,7 @@ class TestEndurance:
             memory_mib() - before[2] < 100
         )  # fifty networks, or fifty recordings, would be several times that
 
+    @pytest.mark.slow
     def test_fifty_mixed_changes_leak_nothing(self, drive: Driven, images: Path, clip: Path):
         window = drive.open(source=str(clip), loop=True)
         drive.until(lambda: shows(window))

@@ -222,6 +222,7 @@ def test_heatmaps_lie_on_their_landmarks(photo: np.ndarray, face: Face):
     assert one[y, x] > 60
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mobilefan-300w", "teacher-300w"])
 def test_heatmaps_equal_those_of_torch(photo: np.ndarray, face: Face, name: str):
     weights = load_weights(name)
@@ -234,6 +235,7 @@ def test_heatmaps_equal_those_of_torch(photo: np.ndarray, face: Face, name: str)
     assert np.abs(maps.maps - expected).max() < 1e-4
 
 
+@pytest.mark.slow
 def test_heatmaps_of_the_argmax_decoder_are_not_scaled(
     photo: np.ndarray, face: Face, weights: Weights, tmp_path: Path
 ):

@@ -125,6 +125,7 @@ def test_stop_leaves_no_thread(clip: Path):
     watched.wait(lambda: threading.active_count() <= before, 5)
 
 
+@pytest.mark.slow
 def test_pair_has_the_distances_on_one_frame(watch, clip: Path):
     watched = watch(clip, RAW)
     watched.wait(lambda: len(watched.pairs) > 20)

@@ -78,6 +78,7 @@ def rewritten_decoder(weights: WeightFile, model: Any, monkeypatch: pytest.Monke
     return tuned(model, weights.info)
 
 
+@pytest.mark.slow
 def test_rewritten_decoder_is_equal_in_exact_arithmetic(
     weights: WeightFile, model: Any, rewritten_decoder: Any, crops: np.ndarray
 ):
@@ -86,6 +87,7 @@ def test_rewritten_decoder_is_equal_in_exact_arithmetic(
     assert np.abs(after - before).max() < 0.02
 
 
+@pytest.mark.slow
 def test_rewritten_decoder_is_equal_in_int8_kernels_to_a_fifth_of_a_pixel(
     weights: WeightFile, model: Any, rewritten_decoder: Any, crops: np.ndarray
 ):
@@ -104,6 +106,7 @@ def test_no_deconvolution_and_no_reordering_of_the_picture_is_left(weights: Weig
     assert list(rewritten.input(0).shape) == [1, side, side, 3]
 
 
+@pytest.mark.slow
 def test_a_network_of_another_kind_stays_as_it_is(weights: WeightFile, model: Any):
     assert tuned(model, replace(weights.info, decoder="argmax")) is model
     assert tuned(model, replace(weights.info, architecture="resnet50")) is model
