@@ -208,6 +208,20 @@ def test_source_without_faces_is_an_error(tmp_path: Path):
     assert list((tmp_path / "o").iterdir()) == []
 
 
+def test_same_model_twice_has_equal_numbers(frames: Path, tmp_path: Path):
+    model = ModelChoice.parse("mobilefan-300w@openvino,float32")
+    compare(model, model, frames, tmp_path / "out", sequence=True, quiet=True)
+    numbers = json.loads((tmp_path / "out" / "report.json").read_text())
+    distances = numbers["disagreement"]
+    by_region = distances.pop("by_region")
+    assert {*distances.values(), *by_region.values()} == {0.0}
+    first, second = numbers["models"]
+    assert [first["label"][-3:], second["label"][-3:]] == ["(A)", "(B)"]
+    assert first["jitter"] == second["jitter"] > 0
+    assert first["n_faces"] == second["n_faces"] == 8
+    assert first["n_faces_it_alone_found"] == second["n_faces_it_alone_found"] == 0
+
+
 @pytest.mark.parametrize("layout", [Layout.OVERLAID, Layout.WIPE, Layout.DIFFERENCE])
 def test_layout_of_the_video(frames: Path, tmp_path: Path, layout: Layout):
     smoothed, raw = (ModelChoice.parse(f"mobilefan-300w@torch,float32{word}") for word in ("", ",raw"))
