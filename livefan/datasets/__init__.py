@@ -10,7 +10,7 @@ from livefan.core.errors import LivefanError
 from livefan.datasets import cofw, pts, w300, wflw
 from livefan.datasets.duplicates import exclude_duplicates
 from livefan.datasets.faces import FaceSet, LabelledFace, print_skipped
-from livefan.datasets.holdout import VALIDATION_SEED, VALIDATION_SHARE
+from livefan.datasets.holdout import VALIDATION_SEED, VALIDATION_SHARE, divide, divide_whole
 from livefan.datasets.w300 import load_300w
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "load",
     "load_300w",
     "load_training",
+    "load_training_with",
     "print_skipped",
 ]
 
@@ -89,6 +90,44 @@ def load_training(dataset: str, root: Path, extra: Sequence[Path] = ()) -> tuple
     return training if added is None else training.joined(added), validation
 
 
+def load_training_with(
+    dataset: str, root: Path, extra: Sequence[Path], validation: str
+) -> tuple[FaceSet, FaceSet | None]:
+    """Return training faces and validation faces that are divided in another way than published.
+
+    Args:
+        dataset: a key of :data:`DATASETS`.
+        root: the data set's folder.
+        extra: folders of images with ``.pts`` files beside them; their faces are added to the training faces.
+        validation: ``"none"`` trains on all faces. ``"test"`` trains on all faces and validates on the test
+            faces. A share, such as ``"0.2"``, of the faces is held out for validation by photograph.
+
+    Raises:
+        LivefanError: if a folder lacks a part of its layout, the landmark schemes differ, or the data set has
+            no test split.
+    """
+    training, own = (load(dataset, root, split) for split in ("train", "validation"))
+    every = replace(training, faces=training.faces + own.faces, title=f"{dataset}, all training faces")
+    held_out: FaceSet | None = None
+    if validation == "test":
+        if not DATASETS[dataset].test_splits:
+            raise LivefanError(f"{dataset} has no test split: choose --validation none or a share")
+        held_out = load(dataset, root, DATASETS[dataset].test_splits[0])
+    elif validation != "none":
+        halves = divide if DATASETS[dataset].test_splits else divide_whole
+        share = float(validation)
+        held_out = replace(
+            halves(every, "validation", share),
+            title=f"{dataset}, a share of {share:g} held out with seed {VALIDATION_SEED}",
+        )
+        every = replace(halves(every, "train", share), title=f"{dataset}, a share of {1 - share:g}")
+    others = [*([held_out] if held_out else []), *_test_faces(dataset, root)]
+    if DATASETS[dataset].test_splits:
+        every = exclude_duplicates(every, *others)
+    added = load_extra(extra)
+    return every if added is None else every.joined(added), held_out
+
+
 def load_extra(folders: Sequence[Path]) -> FaceSet | None:
     """Return the faces of folders of images with ``.pts`` files beside them; None without folders."""
     joined: FaceSet | None = None
@@ -100,13 +139,17 @@ def load_extra(folders: Sequence[Path]) -> FaceSet | None:
 
 def _load_without_duplicates(dataset: str, root: Path) -> tuple[FaceSet, FaceSet]:
     training, validation = (load(dataset, root, split) for split in ("train", "validation"))
-    others = [validation]
-    test_splits = DATASETS[dataset].test_splits
-    if not test_splits:
+    if not DATASETS[dataset].test_splits:
         return training, validation
-    for split in test_splits:
+    return exclude_duplicates(training, validation, *_test_faces(dataset, root)), validation
+
+
+def _test_faces(dataset: str, root: Path) -> list[FaceSet]:
+    """Return the test splits that are in the folder."""
+    found = []
+    for split in DATASETS[dataset].test_splits:
         try:
-            others.append(load(dataset, root, split))
+            found.append(load(dataset, root, split))
         except LivefanError:
-            continue  # a test split that is not in the folder
-    return exclude_duplicates(training, *others), validation
+            continue
+    return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -17,39 +16,38 @@ _Photograph: TypeAlias = tuple[str, str]
 """Image set and name of the photograph in it."""
 
 
-def divide(faces: FaceSet, split: str) -> FaceSet:
+def divide(faces: FaceSet, split: str, share: float = VALIDATION_SHARE) -> FaceSet:
     """Return the ``"validation"`` faces, or for ``"train"`` all others.
 
-    A tenth of each image set is held out, by photograph, in the order of a seeded hash of the names. The
+    A share of each image set is held out, by photograph, in the order of a seeded hash of the names. The
     result depends neither on the folder's path nor on other image sets.
     """
-    return _side(faces, split, _held_out_of_each_set)
+    return _side(faces, split, _held_out_of_each_set(faces.faces, share))
 
 
-def divide_whole(faces: FaceSet, split: str) -> FaceSet:
-    """Return the ``"validation"`` faces, or for ``"train"`` all others; a tenth of all image sets together.
+def divide_whole(faces: FaceSet, split: str, share: float = VALIDATION_SHARE) -> FaceSet:
+    """Return the ``"validation"`` faces, or for ``"train"`` all others; a share of all image sets together.
 
     Users' own folders may be many and small, and one recording, whose faces stay together, may hold most
     faces. A photograph or recording with more faces than still needed is therefore skipped. If all are
     skipped, the smallest one is held out.
     """
-    return _side(faces, split, _held_out_of_whole)
+    return _side(faces, split, _held_out_of_whole(faces.faces, share))
 
 
-def _side(faces: FaceSet, split: str, choose: Callable[[list[LabelledFace]], set[_Photograph]]) -> FaceSet:
-    held_out = choose(faces.faces)
+def _side(faces: FaceSet, split: str, held_out: set[_Photograph]) -> FaceSet:
     validation = split == "validation"
     chosen = [face for face in faces.faces if ((face.subset, face.photograph) in held_out) == validation]
     return replace(faces, faces=chosen)
 
 
-def _held_out_of_each_set(faces: list[LabelledFace]) -> set[_Photograph]:
+def _held_out_of_each_set(faces: list[LabelledFace], share: float) -> set[_Photograph]:
     by_subset: dict[str, Counter[_Photograph]] = defaultdict(Counter)
     for face in faces:
         by_subset[face.subset][face.subset, face.photograph] += 1
     held_out: set[_Photograph] = set()
     for photographs in by_subset.values():
-        n_needed = round(VALIDATION_SHARE * photographs.total())
+        n_needed = round(share * photographs.total())
         for photograph in sorted(photographs, key=_seeded_hash):
             if n_needed <= 0:
                 break
@@ -58,11 +56,11 @@ def _held_out_of_each_set(faces: list[LabelledFace]) -> set[_Photograph]:
     return held_out
 
 
-def _held_out_of_whole(faces: list[LabelledFace]) -> set[_Photograph]:
+def _held_out_of_whole(faces: list[LabelledFace], share: float) -> set[_Photograph]:
     photographs = Counter((face.subset, face.photograph) for face in faces)
     in_order = sorted(photographs, key=_seeded_hash)
     held_out: set[_Photograph] = set()
-    n_needed = round(VALIDATION_SHARE * len(faces))
+    n_needed = round(share * len(faces))
     for photograph in in_order:
         if photographs[photograph] <= n_needed:
             held_out.add(photograph)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from livefan.cli.commands.options import (
@@ -42,7 +43,8 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--epochs",
         type=positive_number,
-        help="number of passes over the training faces (default: as in the configuration)",
+        help="number of passes over the training faces; more than before continue a finished run "
+        "(default: as in the configuration)",
     )
     parser.add_argument(
         "--init",
@@ -52,6 +54,13 @@ def add(commands: Commands) -> None:
         "--seed",
         type=seed_number,
         help="seed of initial weights, order and augmentation (default: as in the configuration)",
+    )
+    parser.add_argument(
+        "--validation",
+        type=_validation,
+        metavar="none|test|SHARE",
+        help="train on all faces (none), validate on the test split (test), or hold out another share of the "
+        "training faces by photograph (default: a tenth)",
     )
     parser.add_argument("--threads", type=positive_number, help="CPU threads (default: all cores)")
     parser.add_argument("--keep-epochs", action="store_true", help="write the weights of every epoch")
@@ -64,11 +73,21 @@ def add(commands: Commands) -> None:
     parser.set_defaults(run=run)
 
 
+def _validation(text: str) -> str:
+    """Check a way of validation: none, test, or a share between 0 and 1."""
+    if text in ("none", "test"):
+        return text
+    with suppress(ValueError):
+        if 0 < float(text) < 1:
+            return text
+    raise argparse.ArgumentTypeError(f"{text!r} is not none, test or a share between 0 and 1")
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; return the exit code."""
     import torch
 
-    from livefan.datasets import load_training
+    from livefan.datasets import FaceSet, load_training, load_training_with
     from livefan.export.export import export_graph
     from livefan.training.config import read_config
     from livefan.training.run import BEST_NAME
@@ -91,7 +110,9 @@ def run(arguments: argparse.Namespace) -> int:
         compiled=arguments.compile,
         quiet=arguments.quiet,
     )
-    if first:
+    if first and validation is None:
+        print(f"{arguments.out / BEST_NAME}: the weights of epoch {progress.epoch}, not validated")
+    elif first:
         if math.isinf(progress.best_nme):
             raise LivefanError(
                 f"{arguments.out}: no epoch had a finite validation error, so no weights were written; lower "
