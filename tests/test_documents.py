@@ -119,6 +119,9 @@ def folder(
         (tmp_path / name).symlink_to(recording)
     cv2.imwrite("photo.jpg", photo)
     write_labelled_folder(tmp_path / "myfaces", photo, face.points_px)
+    for number in range(5):  # so many that one is held out
+        cv2.imwrite(f"myfaces/more{number}.png", photo)
+        write_pts(tmp_path / f"myfaces/more{number}.pts", face.points_px)
     (tmp_path / "photographs").mkdir()
     for name in ("a", "b"):
         cv2.imwrite(f"photographs/{name}.png", photo)
