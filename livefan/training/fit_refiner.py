@@ -62,10 +62,6 @@ _HELD_OUT = 5
 _STRENGTHS = torch.linspace(0, 1, 21)
 
 
-class NoGainError(LivefanError):
-    """The refiner does not lower the validation error, so no weights were written."""
-
-
 @dataclass(frozen=True)
 class Views:
     """The landmarks that a network predicts in views of faces.
@@ -114,6 +110,7 @@ def refine(
     passes: int,
     seed: int = 0,
     half: bool = False,
+    keep_unrefined: bool = False,
     quiet: bool = False,
 ) -> Refined:
     """Fit a refiner to a network, and write the network with the refiner.
@@ -130,12 +127,12 @@ def refine(
         passes: number of different views of each labelled face.
         seed: decides views, held-out photographs and initial weights.
         half: write float16.
+        keep_unrefined: write the weights without a refiner, instead of raising an error, if it does not help.
         quiet: show no progress bar.
 
     Raises:
-        NoGainError: if the refiner raises the validation NME. Nothing is written.
-        LivefanError: if the weights or the extra faces have another scheme, the decoder is not soft-argmax,
-            or too few faces can be read.
+        LivefanError: if the refiner raises the validation NME, and then nothing is written; if the weights or
+            the extra faces have another scheme, the decoder is not soft-argmax, or too few faces can be read.
     """
     if extra is not None:
         labelled.check_scheme(extra)
@@ -153,14 +150,19 @@ def refine(
     measured = [evaluate(TorchRuntime(each), validation) for each in (weights, refined)]
     print_skipped(measured[0].skipped)
     before, after = (each.accuracy.nme_inter_ocular for each in measured)
-    if not after <= before:
-        raise NoGainError(
+    if not after <= before and keep_unrefined:
+        refiner, strength, after = None, 0.0, before
+    elif not after <= before:
+        raise LivefanError(
             f"{output}: not written, since the refiner raises the validation NME from {before:.3f} % to "
             f"{after:.3f} %; use the weights without it, or refine on more faces"
         )
-    training = dict(weights.info.training)
-    training["refiner"] = f"fitted to {len(views.predicted)} views, seed {seed}, strength {strength:.2f}"
-    training["refined_by"] = made_by()
+    training = {
+        key: text for key, text in weights.info.training.items() if key not in ("refiner", "refined_by")
+    }
+    if refiner is not None:
+        training["refiner"] = f"fitted to {len(views.predicted)} views, seed {seed}, strength {strength:.2f}"
+        training["refined_by"] = made_by()
     training["validation"] = f"{after:.3f} %" + training.get("validation", "").partition("%")[2]
     info = replace(weights.info, training=training)
     save_weights(output, weights.model, info, refiner=refiner, half=half)

@@ -44,6 +44,11 @@ def add(commands: Commands) -> None:
     parser.add_argument("--threads", type=positive_number, help="CPU threads (default: all cores)")
     parser.add_argument("-o", "--out", type=Path, required=True, help="weight file to write")
     parser.add_argument("--half", action="store_true", help="write 16-bit floats, which halves the size")
+    parser.add_argument(
+        "--keep-unrefined",
+        action="store_true",
+        help="without a gain in validation, write the weights without a refiner instead of failing",
+    )
     parser.add_argument("--quiet", action="store_true", help="report no progress")
     parser.set_defaults(run=run)
 
@@ -70,11 +75,12 @@ def run(arguments: argparse.Namespace) -> int:
         passes=arguments.passes,
         seed=arguments.seed,
         half=arguments.half,
+        keep_unrefined=arguments.keep_unrefined,
         quiet=arguments.quiet,
     )
     export_graph(arguments.out)
     if done.strength == 0:
-        print(f"{arguments.out}: written without a refiner, since none helps on held-out photographs")
+        print(f"{arguments.out}: written without a refiner, since none helps")
         return 0
     print(
         f"{arguments.out}: fitted to {done.views} views, strength {done.strength:.2f}; validation NME "

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import math
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import cast
 
 from livefan.cli.commands.options import (
     Commands,
@@ -17,6 +19,10 @@ from livefan.cli.commands.options import (
     seed_number,
 )
 from livefan.core.errors import LivefanError
+
+_NOT_WITH_RECIPE = (
+    *("extra", "config", "validation", "width", "epochs", "init", "seed", "keep_epochs", "compile", "quiet"),
+)
 
 
 def add(commands: Commands) -> None:
@@ -30,6 +36,16 @@ def add(commands: Commands) -> None:
     add_dataset_options(parser)
     add_extra_option(parser, "the faces")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
+    parser.add_argument(
+        "--recipe",
+        type=Path,
+        metavar="FILE",
+        help="run the stages of a TOML recipe, each a livefan command; their outputs go into --out; see "
+        "livefan/cli/recipe.py",
+    )
+    parser.add_argument(
+        "--unlabelled", type=Path, metavar="DIR", help="images and videos that stages of the recipe label"
+    )
     parser.add_argument(
         "--config",
         type=Path,
@@ -70,7 +86,27 @@ def add(commands: Commands) -> None:
         help="compile the network: 25 to 50 %% faster after minutes of compilation; needs a C++ compiler",
     )
     parser.add_argument("--quiet", action="store_true", help="report no progress")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, commands=commands)
+
+
+def _run_recipe(arguments: argparse.Namespace) -> int:
+    from livefan.cli.recipe import Places, run_recipe
+
+    if "WORLD_SIZE" in os.environ:
+        raise LivefanError("--recipe runs in one process; start its train stages one by one with torchrun")
+    given = [option for option in _NOT_WITH_RECIPE if getattr(arguments, option)]
+    if given:
+        named = ", ".join(f"--{option.replace('_', '-')}" for option in given)
+        raise LivefanError(f"{named}: not with --recipe; write it in the commands of its stages")
+    places = Places(arguments.dataset, arguments.root, arguments.unlabelled, arguments.out)
+
+    def parse(words: Sequence[str]) -> argparse.Namespace:
+        if words[0] not in arguments.commands.choices:
+            raise LivefanError(f"{arguments.recipe}: no command {words[0]!r} in livefan")
+        return cast(argparse.Namespace, arguments.commands.choices[words[0]].parse_args(words[1:]))
+
+    run_recipe(arguments.recipe, places, parse)
+    return 0
 
 
 def _validation(text: str) -> str:
@@ -85,6 +121,11 @@ def _validation(text: str) -> str:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; return the exit code."""
+    if arguments.recipe:
+        return _run_recipe(arguments)
+    if arguments.unlabelled:
+        raise LivefanError("--unlabelled needs --recipe; for labels alone use the command label")
+
     import torch
 
     from livefan.datasets import FaceSet, load_training, load_training_with
@@ -97,7 +138,13 @@ def run(arguments: argparse.Namespace) -> int:
         torch.set_num_threads(arguments.threads)
     given = {key: getattr(arguments, key) for key in ("width", "epochs", "init", "seed")}
     config = read_config(arguments.config, {key: value for key, value in given.items() if value is not None})
-    training, validation = load_training(arguments.dataset, arguments.root, arguments.extra)
+    data = (arguments.dataset, arguments.root, arguments.extra)
+    training: FaceSet
+    validation: FaceSet | None
+    if arguments.validation is None:
+        training, validation = load_training(*data)
+    else:
+        training, validation = load_training_with(*data, arguments.validation)
     first = os.environ.get("RANK", "0") == "0"  # torchrun may have started several processes
     if first:
         print_left_out(training)

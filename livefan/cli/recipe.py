@@ -1,0 +1,242 @@
+"""Run a recipe: a TOML file with named stages, each of which is a livefan command.
+
+A recipe goes from labelled and unlabelled faces to measured weights::
+
+    [stages.profiles]
+    command = "synthesise-profiles {data} --out {profiles}"
+
+    [stages.distil]
+    command = "train {data} --extra {profiles} --out {distil}"
+    settings = { teacher = "teacher-300w", response_weight = 0.5 }
+
+    [stages.figures]
+    command = "evaluate {data} --weights {distil}/best.safetensors --json {figures}.json"
+
+- ``{data}`` stands for the data set and its folder, ``{unlabelled}`` for the folder of unlabelled images.
+- ``{NAME}`` stands for the path of the stage NAME in the output folder.
+- ``settings`` are the settings of a ``train`` stage. They are written to ``NAME.toml`` in the output folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from livefan.core.errors import LivefanError
+from livefan.core.files import atomic_write
+from livefan.core.provenance import environment
+from livefan.core.resources import find_weights
+from livefan.training.config import read_config
+
+RECIPE_NAME = "recipe.toml"
+"""Copy of the recipe in the output folder."""
+_NEEDED_PACKAGES = {"synthesise-profiles": "mediapipe", "label": "mediapipe", "quantise": "nncf"}
+
+ParseCommand = Callable[[Sequence[str]], argparse.Namespace]
+"""Parses the words of a command; the namespace has the command's ``run`` function."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of a recipe.
+
+    Attributes:
+        name: its name, and that of its output.
+        command: the command line, with placeholders.
+        settings: settings of a ``train`` stage, with placeholders; empty for other stages.
+    """
+
+    name: str
+    command: str
+    settings: Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Places:
+    """The folders of a recipe's run.
+
+    Attributes:
+        dataset: layout of the labelled faces.
+        root: folder of the labelled faces.
+        unlabelled: folder of unlabelled images and videos, if there is one.
+        out: output folder.
+    """
+
+    dataset: str
+    root: Path
+    unlabelled: Path | None
+    out: Path
+
+    def paths(self, names: Sequence[str]) -> dict[str, str]:
+        """Return the paths of the placeholders: the stages of these names, and the unlabelled images."""
+        return {name: str(self.out / name) for name in names} | {"unlabelled": str(self.unlabelled)}
+
+
+@dataclass(frozen=True)
+class _Command:
+    """A stage with paths in place of its placeholders."""
+
+    stage: Stage
+    words: list[str]
+    settings: dict[str, object]
+
+
+def read_recipe(path: Path) -> list[Stage]:
+    """Read the stages of a recipe, in order.
+
+    Raises:
+        LivefanError: if the file cannot be read, or is not a recipe.
+    """
+    try:
+        content = tomllib.loads(path.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise LivefanError(f"{path}: cannot be read as a TOML recipe ({error}); check the path") from error
+    tables = content.get("stages")
+    if not isinstance(tables, dict) or not tables or content.keys() != {"stages"}:
+        raise LivefanError(f"{path}: a recipe has one table [stages.NAME] for each stage, and nothing else")
+    return [_read_stage(path, name, table) for name, table in tables.items()]
+
+
+def _read_stage(path: Path, name: str, table: Any) -> Stage:
+    command, settings = ("", {})
+    if isinstance(table, dict) and table.keys() <= {"command", "settings"}:
+        command, settings = table.get("command", ""), table.get("settings", {})
+    if not isinstance(command, str) or not command.split() or not isinstance(settings, dict):
+        raise LivefanError(f"{path}: stage {name} needs a command, and for train its settings; nothing else")
+    if settings and command.split()[0] != "train":
+        raise LivefanError(f"{path}: stage {name}: only the command train has settings; remove them")
+    return Stage(name, command, settings)
+
+
+def run_recipe(path: Path, places: Places, parse: ParseCommand) -> None:
+    """Run the stages of a recipe that are not finished.
+
+    Every command line, setting, folder, weight file and package is checked before the first stage. A stopped
+    stage is resumed by the next call, as far as its command can be resumed.
+
+    Args:
+        path: the recipe.
+        places: its folders.
+        parse: parser of livefan's commands.
+
+    Raises:
+        LivefanError: if the recipe cannot be run, the output folder holds another recipe, or a stage fails.
+    """
+    stages = read_recipe(path)
+    names = [stage.name for stage in stages]
+    commands = [_command(path, stage, places, names[:number]) for number, stage in enumerate(stages, 1)]
+    _check_folder(path, places.out)
+    missing = sorted(set(_missing(commands, places)))
+    if missing:
+        raise LivefanError(f"{path}: cannot begin; missing are: {'; '.join(missing)}")
+    places.out.mkdir(parents=True, exist_ok=True)
+    with atomic_write(places.out / RECIPE_NAME) as partial:
+        partial.write_text(path.read_text())
+    parsed = [parse(_with_settings(command, places)) for command in commands]
+    for number, (command, arguments) in enumerate(zip(commands, parsed, strict=True), 1):
+        title = f"stage {number} of {len(stages)}, {command.stage.name}"
+        if _is_finished(command.stage, places.out):
+            print(f"{title}: finished before", flush=True)
+            continue
+        print(f"{title}: livefan {shlex.join(command.words)}", flush=True)
+        if arguments.run(arguments) != 0:
+            raise LivefanError(f"{path}: {title} failed; repeat the same command to resume")
+        with atomic_write(_marker(command.stage, places.out)) as partial:
+            partial.write_text(json.dumps(environment(), indent=1) + "\n")
+
+
+def _command(path: Path, stage: Stage, places: Places, names: Sequence[str]) -> _Command:
+    """Put paths in place of the placeholders of a stage, and check its settings.
+
+    Args:
+        names: the stages up to this one, whose outputs it may name.
+
+    Raises:
+        LivefanError: if a placeholder is unknown or a setting is wrong.
+    """
+    paths, data = places.paths(names), ["--dataset", places.dataset, "--root", str(places.root)]
+    words: list[str] = []
+    try:
+        for word in shlex.split(stage.command):
+            words += data if word == "{data}" else [word.format_map(paths)]
+        settings = {
+            key: value.format_map(paths) if isinstance(value, str) else value
+            for key, value in stage.settings.items()
+        }
+    except (KeyError, IndexError, ValueError) as error:
+        known = ", ".join(f"{{{name}}}" for name in ("data", "unlabelled", *names))
+        raise LivefanError(
+            f"{path}: stage {stage.name}: unknown placeholder {error}; known here are {known}"
+        ) from error
+    try:
+        read_config(None, settings)
+    except LivefanError as error:
+        raise LivefanError(f"{path}: stage {stage.name}: {error}") from error
+    return _Command(stage, words, settings)
+
+
+def _with_settings(command: _Command, places: Places) -> list[str]:
+    """Write the settings of a ``train`` stage; return the words of its command with their file."""
+    if not command.settings:
+        return command.words
+    target = places.out / f"{command.stage.name}.toml"
+    with atomic_write(target) as partial:
+        # For strings, numbers and lists of them, JSON's notation is TOML's too.
+        partial.write_text(
+            "".join(f"{key} = {json.dumps(value)}\n" for key, value in command.settings.items())
+        )
+    return [*command.words, "--config", str(target)]
+
+
+def _check_folder(path: Path, out: Path) -> None:
+    """Raise a LivefanError if the output folder holds another recipe."""
+    kept = out / RECIPE_NAME
+    if kept.exists() and kept.read_text() != path.read_text():
+        raise LivefanError(f"{kept}: this folder holds the run of another recipe; choose another --out")
+
+
+def _missing(commands: Sequence[_Command], places: Places) -> Iterator[str]:
+    """Yield all folders, weight files and packages that the stages need and that are missing."""
+    if not places.root.is_dir():
+        yield f"folder {places.root} (--root)"
+    if any("{unlabelled}" in command.stage.command for command in commands):
+        if places.unlabelled is None:
+            yield "a folder of unlabelled images (--unlabelled)"
+        elif not places.unlabelled.exists():
+            yield f"folder {places.unlabelled} (--unlabelled)"
+    for command in commands:
+        package = _NEEDED_PACKAGES.get(command.words[0])
+        if package and find_spec(package) is None:
+            yield f"package {package}"
+        options = zip(command.words, command.words[1:], strict=False)
+        names = [value for option, value in options if option in ("--weights", "--init")]
+        names += [str(command.settings.get(name, "")) for name in ("init", "teacher")]
+        for name in filter(None, names):
+            if not Path(name).is_relative_to(places.out) and not _weights_exist(name):
+                yield f"weights {name}"
+
+
+def _weights_exist(name: str) -> bool:
+    try:
+        find_weights(name)
+    except LivefanError:
+        return False
+    return True
+
+
+def _marker(stage: Stage, out: Path) -> Path:
+    return out / f"{stage.name}.finished.json"
+
+
+def _is_finished(stage: Stage, out: Path) -> bool:
+    # The folder of labels appears only when it is complete.
+    return _marker(stage, out).exists() or (
+        stage.command.split()[0] == "label" and (out / stage.name).is_dir()
+    )
