@@ -208,6 +208,25 @@ about the middle line: the upper edge stands in, so an error measured there is p
 
 SCHEMES: dict[str, LandmarkScheme] = {scheme.name: scheme for scheme in (IBUG_68, WFLW_98, COFW_29)}
 
+BUILT_IN = frozenset(SCHEMES)
+"""Names of the schemes that every version knows."""
+
+
+def register(scheme: LandmarkScheme, place: object) -> LandmarkScheme:
+    """Make a user's scheme known by its name in this process, and return it.
+
+    Weight files and tables refer to schemes by name.
+
+    Args:
+        place: where the scheme was read, for the error.
+
+    Raises:
+        LivefanError: if another scheme has that name.
+    """
+    if SCHEMES.setdefault(scheme.name, scheme) != scheme:
+        raise LivefanError(f"{place}: another landmark scheme is called {scheme.name!r}; choose another name")
+    return scheme
+
 
 def scheme_by_name(name: str) -> LandmarkScheme:
     """The scheme called ``name``.

@@ -12,6 +12,11 @@ FAILURE_THRESHOLD = {"300w-68": 8.0, "wflw-98": 10.0, "cofw-29": 10.0}
 """NME in percent above which a face counts as failed, by scheme (the protocols of the data sets)."""
 
 
+def failure_threshold(scheme: LandmarkScheme) -> float:
+    """Return the NME in percent above which a face counts as failed; of users' schemes that of 300W."""
+    return FAILURE_THRESHOLD.get(scheme.name, FAILURE_THRESHOLD["300w-68"])
+
+
 @dataclass(frozen=True)
 class Accuracy:
     """Errors of a set of faces; NMEs, threshold and failure rate are in percent, ``auc`` in [0, 1]."""
@@ -71,7 +76,7 @@ def measure(
     """
     ocular = nme(predicted_px, truth_px, inter_ocular(truth_px, scheme))
     pupil = nme(predicted_px, truth_px, inter_pupil(truth_px, scheme))
-    threshold = FAILURE_THRESHOLD[scheme.name]
+    threshold = failure_threshold(scheme)
     everyone = np.concatenate([ocular, np.full(n_missed, np.inf)])
     return Accuracy(
         n_faces=len(everyone),

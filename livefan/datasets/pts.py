@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from livefan.core.errors import LivefanError
 from livefan.core.landmarks import SCHEMES, LandmarkScheme
+from livefan.core.scheme_file import SCHEME_NAME, read_scheme
 from livefan.datasets.faces import FaceSet, LabelledFace, fault_of
 from livefan.datasets.holdout import divide_whole
 from livefan.io.images import IMAGE_SUFFIXES
@@ -99,7 +100,8 @@ class _FaceByLabel(_OwnFace):
 def load_pts_folder(root: Path, split: str) -> FaceSet:
     """Load a folder of images with ``.pts`` files, and its subfolders.
 
-    The number of points in most files decides the landmark scheme; files with another number are skipped.
+    A ``scheme.toml`` in the folder defines the landmarks; see :func:`livefan.core.scheme_file.read_scheme`.
+    Without it, the number of points in most files decides. Files with another number are skipped.
     ``all`` returns every face. ``train`` and ``validation`` divide them by photograph, a tenth for
     validation; a recording labelled by ``label`` counts as one photograph.
 
@@ -109,7 +111,8 @@ def load_pts_folder(root: Path, split: str) -> FaceSet:
     files = _visible(root.rglob(_PTS))
     if not files:
         raise LivefanError(f"{root}: holds no .pts file; --root must hold images with .pts beside them")
-    result = FaceSet(_scheme_of(files), [])
+    own = root / SCHEME_NAME
+    result = FaceSet(read_scheme(own) if own.is_file() else _scheme_of(files), [])
     for folder in sorted({path.parent for path in files}):
         kind = _FaceByLabel if (folder / LABELS_NAME).is_file() else _OwnFace
         add_folder(folder, folder.relative_to(root).as_posix(), (), result, kind)

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from livefan.core.crop import crop_from_landmarks
-from livefan.core.metrics import FAILURE_THRESHOLD
+from livefan.core.metrics import failure_threshold
 from livefan.evaluation.evaluate import EvaluatedFace, Evaluation
 
 _TRUTH, _PREDICTED = (80, 220, 80), (60, 60, 255)
@@ -31,7 +31,7 @@ def rows(evaluations: Sequence[Evaluation]) -> list[dict[str, object]]:
             "decoder": evaluation.decoder,
             "subset": name,
             "scheme": evaluation.scheme.name,
-            "failure_threshold": FAILURE_THRESHOLD[evaluation.scheme.name],
+            "failure_threshold": failure_threshold(evaluation.scheme),
             **part.numbers(),
         }
         for evaluation in evaluations
@@ -41,7 +41,7 @@ def rows(evaluations: Sequence[Evaluation]) -> list[dict[str, object]]:
 
 def table(evaluations: Sequence[Evaluation]) -> str:
     """Return the rows as text in columns; NMEs and failure rate in percent."""
-    threshold = FAILURE_THRESHOLD[evaluations[0].scheme.name]
+    threshold = failure_threshold(evaluations[0].scheme)
     measures = ["faces", "NME ocular", "NME pupil", f"FR > {threshold:g}", "AUC", "missed"]
     heads = ["crop", "decoder", "subset", *measures]
     lines = [heads]
@@ -68,7 +68,7 @@ def draw_ced(evaluations: Sequence[Evaluation], path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    threshold = FAILURE_THRESHOLD[evaluations[0].scheme.name]
+    threshold = failure_threshold(evaluations[0].scheme)
     figure = Figure(figsize=(7, 5), dpi=120)
     FigureCanvasAgg(figure)
     axes = figure.add_subplot(

@@ -17,7 +17,7 @@ import numpy as np
 from livefan.core.agreement import REGIONS, Comparison, Disagreement, Side, regions
 from livefan.core.files import atomic_write
 from livefan.core.landmarks import LandmarkScheme
-from livefan.core.metrics import FAILURE_THRESHOLD, auc, failure_rate
+from livefan.core.metrics import auc, failure_rate, failure_threshold
 from livefan.core.resources import bundled_folder
 from livefan.drawing.faces import OverlayStyle
 from livefan.live.labels import FIRST_COLOUR, SECOND_COLOUR
@@ -179,7 +179,7 @@ def _side_numbers(side: Side, choice: ModelChoice, n_alone: int, scheme: Landmar
 def _truth_numbers(side: Side, scheme: LandmarkScheme) -> dict[str, Any]:
     """Return the errors of a model against ground truth."""
     errors = np.array([each.overall for each in side.errors])
-    threshold = FAILURE_THRESHOLD[scheme.name]
+    threshold = failure_threshold(scheme)
     return {
         "n_faces": len(errors),
         "nme": float(errors.mean()),
@@ -278,7 +278,7 @@ def _plot_errors(comparison: Comparison, colours: tuple[str, str]) -> Figure:
     for side, colour in zip(comparison.sides, colours, strict=True):
         if side.errors:
             axes.ecdf([each.overall for each in side.errors], label=side.label, color=colour)
-    threshold = FAILURE_THRESHOLD[comparison.scheme.name]
+    threshold = failure_threshold(comparison.scheme)
     axes.set(xlim=(0, threshold), xlabel="NME in %", ylabel="share of faces")
     axes.legend(fontsize="small")
     return figure

@@ -56,6 +56,8 @@ def aspect_ratios(points_px: np.ndarray, scheme: LandmarkScheme) -> AspectRatios
     Args:
         points_px: ``(n, 2)`` landmarks of ``scheme`` in image pixels.
     """
+    if scheme.name not in _PARTS:  # a user's scheme, whose lids are not known
+        return AspectRatios(math.nan, math.nan, math.nan)
     points = points_px.tolist()
     right, left, mouth = (part.opening(points) for part in _PARTS[scheme.name])
     return AspectRatios(right, left, mouth)

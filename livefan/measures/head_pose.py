@@ -108,8 +108,10 @@ def head_pose(points_px: np.ndarray, scheme: LandmarkScheme, width: float, heigh
         width, height: of the image in such pixels.
 
     Returns:
-        The pose; all NaN where the landmarks fall together so that there is none.
+        The pose; all NaN if the landmarks coincide, or the generic face lacks the landmarks of the scheme.
     """
+    if scheme.name not in _PLACES_MM:
+        return UNKNOWN_POSE
     places = _PLACES_MM[scheme.name]
     seen = np.ascontiguousarray(points_px[_INDICES[scheme.name]], np.float64)
     focal = float(max(width, height))

@@ -90,9 +90,10 @@ def save_weights(
     tensors = {key: value.detach().cpu().contiguous() for key, value in state.items()}
     if half:
         tensors = {key: v.half() if v.is_floating_point() else v for key, v in tensors.items()}
+    described = {key: value for key, value in asdict(info).items() if value is not None}
     with atomic_write(path) as partial:
         # save_file would write a file that only its owner can read.
-        partial.write_bytes(save(tensors, metadata={"livefan": json.dumps(asdict(info))}))
+        partial.write_bytes(save(tensors, metadata={"livefan": json.dumps(described)}))
 
 
 def load_weights(

@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
 from livefan.core.errors import LivefanError
 from livefan.core.landmarks import LandmarkScheme, scheme_by_name
 from livefan.core.resources import DEFAULT_WEIGHTS, bundled_folder, find_weights
+from livefan.core.scheme_file import scheme_from
 
 INPUT_SIZE = 256
 """Largest side in pixels of a network's crops; the detector's crops are calibrated for this side."""
@@ -42,6 +44,7 @@ class WeightsInfo:
         input_size, colour_order, mean, std: input of the network.
         mirror_offset: offset of the landmarks to the right, in plain and mirrored faces alike, as a share of
             the crop's side; see :class:`livefan.training.config.TrainConfig`.
+        landmarks: definition of a user's scheme, see :mod:`livefan.core.scheme_file`; None for built-in ones.
         training: text by key. ``data``, ``terms``, ``validation``, ``settings``, ``seed``, ``epoch``,
             ``command``, ``commit`` and ``torch`` describe the training; for an average, that of its best or
             first file. ``averaged``, ``averaged_by``, ``refiner`` and ``refined_by`` describe later steps.
@@ -57,6 +60,7 @@ class WeightsInfo:
     std: tuple[float, ...] = IMAGENET_STD
     mirror_offset: float = 0.0
     training: Mapping[str, str] = field(default_factory=dict)
+    landmarks: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -143,7 +147,7 @@ def read_weight_file(name_or_path: str | Path = DEFAULT_WEIGHTS) -> WeightFile:
             f"{SIDE_STEP}, with ImageNet normalisation"
         )
     try:
-        scheme = scheme_by_name(info.scheme)
+        scheme = scheme_from(info.landmarks, path) if info.landmarks else scheme_by_name(info.scheme)
     except LivefanError as error:
         raise LivefanError(f"{path}: {error}; use weights of a known scheme") from error
     return WeightFile(path, info, scheme)

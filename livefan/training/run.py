@@ -13,8 +13,10 @@ from safetensors.torch import save
 
 from livefan.core.errors import LivefanError
 from livefan.core.files import atomic_write
+from livefan.core.landmarks import BUILT_IN
 from livefan.core.provenance import environment
 from livefan.core.resources import find_weights
+from livefan.core.scheme_file import table_of
 from livefan.datasets import VALIDATION_SEED, FaceSet
 from livefan.networks.checkpoint import WeightsInfo, read_tensors, save_weights
 from livefan.networks.checkpoint_info import refuse_pickle, sha256_of
@@ -167,9 +169,10 @@ class Run:
 
     def describe(self, progress: Progress, n_faces: int, decoder: str) -> WeightsInfo:
         """Return the metadata of a weight file of this run."""
-        now = environment()
+        now, scheme = environment(), self._training.scheme
         return WeightsInfo(
-            scheme=self._training.scheme.name,
+            scheme=scheme.name,
+            landmarks=None if scheme.name in BUILT_IN else table_of(scheme),
             architecture=self.config.architecture,
             width=self.config.width,
             decoder=decoder,

@@ -158,6 +158,7 @@ def run(arguments: argparse.Namespace) -> int:
         quiet=arguments.quiet,
     )
     if first and validation is None:
+        export_graph(arguments.out / BEST_NAME)
         print(f"{arguments.out / BEST_NAME}: the weights of epoch {progress.epoch}, not validated")
     elif first:
         if math.isinf(progress.best_nme):

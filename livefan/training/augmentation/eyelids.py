@@ -56,7 +56,9 @@ def close_eyes(
         A new image, and the landmarks with moved upper lids.
     """
     image, points_px = image.copy(), points_px.copy()
-    eyes: tuple[_Eye, ...] = _EYES[scheme.name]
+    eyes: tuple[_Eye, ...] = _EYES.get(scheme.name, ())
+    if not eyes:  # a user's scheme, whose lids are not known
+        return image, points_px
     if rng.random() < _WINK_PROBABILITY:
         eyes = (eyes[int(rng.integers(2))],)
     closing = (

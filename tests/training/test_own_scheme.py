@@ -1,0 +1,70 @@
+"""Training, evaluation and annotation with a landmark scheme of the user."""
+
+import csv
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from clips import write_recording
+from marked_faces import SMALL
+
+from livefan.cli.main import main
+from livefan.core.frame import Face
+from livefan.datasets import load
+from livefan.io.pts_file import write_pts
+from livefan.networks.checkpoint_info import read_weight_file
+from livefan.training.config import to_toml
+
+POINTS = (17, 21, 22, 26, 36, 37, 39, 41, 42, 43, 45, 47, 30, 31, 35, 48, 51, 54, 57, 8)
+"""For each point of the example scheme, the one of 300W at about the same place."""
+
+
+@pytest.fixture
+def faces(tmp_path: Path, photo: np.ndarray, face: Face) -> Path:
+    folder = tmp_path / "faces"
+    folder.mkdir()
+    shutil.copy("docs/scheme-20.toml", folder / "scheme.toml")
+    for number in range(12):
+        cv2.imwrite(str(folder / f"{number}.png"), np.clip(photo * (0.7 + 0.05 * number), 0, 255))
+        write_pts(folder / f"{number}.pts", face.points_px[list(POINTS)])
+    return folder
+
+
+def test_folder_with_a_scheme_file_is_read_with_its_landmarks(faces: Path):
+    assert load("pts", faces, "all").scheme.name == "mini-20"
+
+
+@pytest.mark.slow
+def test_own_landmarks_are_trained_measured_and_annotated(faces: Path, tmp_path: Path, photo: np.ndarray):
+    (tmp_path / "run.toml").write_text(to_toml(replace(SMALL, epochs=1, eye_closing=1.0)))
+    data = ["--dataset", "pts", "--root", str(faces)]
+    run, weights = tmp_path / "run", str(tmp_path / "run/best.safetensors")
+    settings = ["--config", str(tmp_path / "run.toml"), "--init", "mobilefan-half-300w"]
+    assert main(["train", *data, *settings, "--out", str(run), "--quiet"]) == 0
+    assert read_weight_file(weights).scheme.n_points == 20
+    clip = write_recording(tmp_path / "clip.mp4", [photo] * 3)
+    # A process of its own, which knows the scheme from the weight file alone.
+    for command in (
+        ["evaluate", *data, "--weights", weights, "--crop", "all"],
+        [
+            "annotate",
+            str(clip),
+            "--out",
+            str(tmp_path / "out.mp4"),
+            "--weights",
+            weights,
+        ],
+    ):
+        done = subprocess.run(
+            [sys.executable, "main.py", *command], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+    table = tmp_path / "out.csv"
+    with table.open() as file:
+        columns = next(csv.reader(line for line in file if not line.startswith("#")))
+    assert any("chin" in column or "19" in column for column in columns)
