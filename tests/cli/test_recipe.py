@@ -21,7 +21,7 @@ from livefan.training.config import read_config
 
 STAGED = sorted(Path("weights/recipes/staged").glob("*.toml"))
 
-SETTINGS = "width = 0.5, epochs = 1, batch_size = 4, input_sizes = [96]"
+SETTINGS = "width = 0.5, epochs = 1, batch_size = 4, input_sizes = [192], learning_rate = 1e-6"
 TINY = f"""
 [stages.profiles]
 command = "synthesise-profiles {{data}} --out {{profiles}} --views 1"
@@ -29,7 +29,7 @@ command = "synthesise-profiles {{data}} --out {{profiles}} --views 1"
 command = "label {{unlabelled}} --out {{labels}} --weights mobilefan-half-300w --quiet"
 [stages.distil]
 command = "train {{data}} --extra {{profiles}} --extra {{labels}} --out {{distil}} --quiet"
-settings = {{ init = "mobilefan-300w", teacher = "mobilefan-half-300w", response_weight = 1.0, {SETTINGS} }}
+settings = {{ init = "mobilefan-half-300w", teacher = "mobilefan-half-300w", response_weight = 1.0, {SETTINGS} }}
 [stages.closed-eyes]
 command = "train {{data}} --out {{closed-eyes}} --quiet"
 settings = {{ init = "{{distil}}/best.safetensors", eye_closing = 0.5, {SETTINGS} }}
@@ -96,7 +96,7 @@ def test_recipe_leads_to_measured_weights_and_resumes(folder: Path, capsys: pyte
 def test_everything_that_is_missing_is_named_before_the_first_stage(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ):
-    text = TINY.replace('"mobilefan-300w"', '"absent-300w"').replace(
+    text = TINY.replace('init = "mobilefan-half', 'init = "absent').replace(
         "--weights mobilefan-half", "--weights gone"
     )
     (folder / "recipe.toml").write_text(text)
