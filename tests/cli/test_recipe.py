@@ -21,7 +21,8 @@ from livefan.training.config import read_config
 
 STAGED = sorted(Path("weights/recipes/staged").glob("*.toml"))
 
-SETTINGS = "width = 0.5, epochs = 1, batch_size = 4, input_sizes = [192], learning_rate = 1e-6"
+SETTINGS = "width = 0.5, epochs = 1, batch_size = 4, input_sizes = [96], learning_rate = 1e-6"
+START = 'init = "mobilefan-half-300w"'
 TINY = f"""
 [stages.profiles]
 command = "synthesise-profiles {{data}} --out {{profiles}} --views 1"
@@ -29,14 +30,12 @@ command = "synthesise-profiles {{data}} --out {{profiles}} --views 1"
 command = "label {{unlabelled}} --out {{labels}} --weights mobilefan-half-300w --quiet"
 [stages.distil]
 command = "train {{data}} --extra {{profiles}} --extra {{labels}} --out {{distil}} --quiet"
-settings = {{ init = "mobilefan-half-300w", teacher = "mobilefan-half-300w", response_weight = 1.0, {SETTINGS} }}
+settings = {{ teacher = "mobilefan-half-300w", response_weight = 1.0, {START}, {SETTINGS} }}
 [stages.closed-eyes]
 command = "train {{data}} --out {{closed-eyes}} --quiet"
 settings = {{ init = "{{distil}}/best.safetensors", eye_closing = 0.5, {SETTINGS} }}
 [stages.refined]
 command = "refine {{closed-eyes}}/best.safetensors {{data}} --out {{refined}}.safetensors --keep-unrefined"
-[stages.int8]
-command = "quantise {{refined}}.safetensors {{data}}"
 [stages.figures]
 command = "evaluate {{data}} --weights {{refined}}.safetensors --json {{figures}}.json"
 """
@@ -67,13 +66,11 @@ def command(folder: Path) -> list[str]:
 
 @pytest.mark.slow
 def test_recipe_leads_to_measured_weights_and_resumes(folder: Path, capsys: pytest.CaptureFixture[str]):
-    for package in ("nncf", "mediapipe"):
-        pytest.importorskip(package)
+    pytest.importorskip("mediapipe")
     assert main(command(folder)) == 0
     out = capsys.readouterr().out
-    assert "stage 1 of 7, profiles: livefan synthesise-profiles" in out
+    assert "stage 1 of 6, profiles: livefan synthesise-profiles" in out
     assert load_weights(folder / "run/refined.safetensors").info.width == 0.5
-    assert (folder / "run/refined.int8.xml").is_file()
     assert json.loads((folder / "run/figures.json").read_text())["results"]
     assert read_config(folder / "run/closed-eyes.toml", {}).init == str(
         folder / "run/distil/best.safetensors"
@@ -82,15 +79,7 @@ def test_recipe_leads_to_measured_weights_and_resumes(folder: Path, capsys: pyte
         (folder / f"run/{name}.finished.json").unlink()
     assert main(command(folder)) == 0
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("stage ")]
-    assert [line.endswith("finished before") for line in lines] == [
-        True,
-        True,
-        True,
-        False,
-        True,
-        True,
-        False,
-    ]
+    assert [line.endswith("finished before") for line in lines] == [True, True, True, False, True, False]
 
 
 def test_everything_that_is_missing_is_named_before_the_first_stage(
