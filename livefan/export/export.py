@@ -1,4 +1,4 @@
-"""Write a network for use elsewhere: one file in, landmarks out, with what it says of itself."""
+"""Export networks for other programs: crops in, landmarks out, with metadata."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SUFFIXES = {"onnx": ".onnx", "openvino": ".xml"}
 
 
 def export(name_or_path: str | Path, out: Path, kind: str) -> float:
-    """Write a network as ONNX or OpenVINO; the files appear only after they were checked against torch.
+    """Write a network as ONNX or OpenVINO; the files appear only if their landmarks agree with torch.
 
     Args:
         name_or_path: the weight file, or the name of a bundled one.
@@ -32,7 +32,7 @@ def export(name_or_path: str | Path, out: Path, kind: str) -> float:
         kind: ``"onnx"`` or ``"openvino"``.
 
     Returns:
-        How far its landmarks lie from torch's on real faces, in pixels of a crop.
+        The distance of its landmarks from torch's on the faces of the self-check, in pixels of a crop.
 
     Raises:
         LivefanError: if a package is missing, ``out`` does not fit or cannot be written, or the check fails.
@@ -83,9 +83,9 @@ def export_graph(name_or_path: str | Path) -> tuple[Path, float]:
 
 
 def describe(weights: WeightFile) -> dict[str, str]:
-    """What an exported file says of itself, all as text."""
+    """Return the metadata of an exported file, all as text."""
     info, size = asdict(weights.info), weights.info.input_size
-    for inside in ("colour_order", "mean", "std"):  # done by the network itself, which takes plain BGR
+    for inside in ("colour_order", "mean", "std"):  # the network normalises itself and takes BGR
         del info[inside]
     margin = Crop((0.0, 0.0), CROP_MARGIN).sized(size).side_px
     return {

@@ -1,4 +1,4 @@
-"""Make int8 weights: quantise a network after training, by the range of its activations on real faces.
+"""Quantise a network to int8 after training, by the range of its activations on real faces.
 
 Post-training quantisation as NNCF does it for OpenVINO: weights per output channel, activations per tensor,
 with fast bias correction. The decoder stays in float32.
@@ -42,19 +42,19 @@ from livefan.runtimes.selection import open_runtime
 from livefan.tracking.pipeline import Pipeline
 
 FACES = 300
-"""How many faces the ranges are measured on."""
+"""Number of faces that the ranges are measured on."""
 _SEED = 0
 _FEWEST = 10
 
 
 @dataclass(frozen=True)
 class Quantised:
-    """What was made.
+    """A quantised network.
 
     Attributes:
         path: the OpenVINO model; its numbers lie beside it as ``.bin``.
-        faces: how many faces the ranges were measured on.
-        nme: validation NME in percent by precision; empty where there were no labelled faces.
+        faces: number of faces that the ranges were measured on.
+        nme: validation NME in percent by precision; empty without labelled faces.
     """
 
     path: Path
@@ -63,9 +63,9 @@ class Quantised:
 
 
 def labelled_crops(faces: FaceSet, size: int, count: int = FACES) -> list[np.ndarray]:
-    """Crops of labelled faces drawn at random with a fixed seed, ``(size, size, 3)`` uint8 BGR each.
+    """Return crops of labelled faces drawn with a fixed seed, ``(size, size, 3)`` uint8 BGR each.
 
-    What is skipped of the set, or cannot be read, is told of.
+    Skipped and unreadable faces are printed.
     """
     order = np.random.default_rng(_SEED).permutation(len(faces.faces))
     crops: list[np.ndarray] = []
@@ -84,7 +84,7 @@ def labelled_crops(faces: FaceSet, size: int, count: int = FACES) -> list[np.nda
 
 
 def found_crops(folder: Path, weights: str | Path, count: int = FACES) -> list[np.ndarray]:
-    """Crops of the faces that livefan finds in a folder of images, ``(size, size, 3)`` uint8 BGR each.
+    """Return crops of the detected faces in a folder of images, ``(size, size, 3)`` uint8 BGR each.
 
     Raises:
         LivefanError: if there is no such folder.
@@ -113,15 +113,15 @@ def _images(folder: Path) -> Iterator[np.ndarray]:
 def quantise(
     name_or_path: str | Path, crops: list[np.ndarray], validation: FaceSet | None = None
 ) -> Quantised:
-    """Write int8 weights beside a weight file, and what they are worth.
+    """Write int8 weights beside a weight file, and their measured accuracy.
 
-    What lies there already is replaced when all else is done.
+    Files of an earlier quantisation are replaced at the end.
 
     Args:
         name_or_path: the weight file, or the name of a bundled one.
         crops: faces to measure ranges on, ``(size, size, 3)`` uint8 BGR each.
-        validation: labelled faces that were not trained on; what is measured on them decides whether int8 and
-            bfloat16 are chosen by themselves.
+        validation: labelled faces that were not trained on. The accuracy on them decides whether int8 and
+            bfloat16 are chosen automatically.
 
     Raises:
         LivefanError: if NNCF is not installed, there are too few faces, the validation faces are of another
@@ -154,7 +154,7 @@ def quantise(
 
 
 def _forget_int8(weights: WeightFile) -> None:
-    """Take back what was measured of the int8 weights that are about to be replaced."""
+    """Remove the measured accuracy of the int8 weights that are about to be replaced."""
     if "int8" in read_precisions(weights).nme:
         kept = json.loads(precisions_path(weights).read_text())
         del kept["nme"]["int8"]
@@ -188,10 +188,10 @@ def _quantised(model: Any, crops: list[np.ndarray]) -> Any:
 def _measure(
     weights: WeightFile, model: Any, metadata: dict[str, str], validation: FaceSet
 ) -> dict[str, Evaluation]:
-    """Every precision that runs here, int8 being ``model``, on the validation faces."""
+    """Evaluate every precision that runs on this machine on the validation faces; int8 is ``model``."""
     precisions = ["float32", *(["bfloat16"] if has_bfloat16() else []), "int8"]
     measured = {}
-    # Windows does not remove files that a network still has mapped into memory.
+    # Windows does not remove files that a network maps into memory.
     with TemporaryDirectory(prefix="livefan-", ignore_cleanup_errors=True) as folder:
         copy = read_weight_file(shutil.copy(weights.path, folder))
         save_model(model, int8_path(copy), metadata)

@@ -1,16 +1,16 @@
-"""An int8 MobileFAN rewritten, so that OpenVINO runs it on a CPU in three quarters of the time.
+"""Rewrite an int8 MobileFAN so that OpenVINO runs it on a CPU in three quarters of the time.
 
-The landmarks stay what they were, but for rounding. What is rewritten:
+The landmarks stay the same up to rounding. The changes:
 
-- The bytes of the crop go into the first convolution as they are. The mean goes into its bias, and what pads
-  the picture's edge, which stands for the mean, comes with the crop: a margin of one pixel.
-- A clamped map is quantised to bytes from zero on, not from one step below: depthwise convolutions have a
-  fast kernel for bytes without a sign alone.
-- Two 1 x 1 convolutions with nothing but a rounding between them become one.
-- A 2 x 2 deconvolution makes four cells out of each without looking at its neighbours: it is a 1 x 1
-  convolution to four times the channels. The decoder is a row of those on a list of cells, in an order of its
-  own; only the positions that are averaged at the end know it.
-- The softmax's moments are taken from that list by one matrix product. The confidence looks at the 64 cells
+- The first convolution takes the bytes of the crop. Its bias contains the mean. The zero padding, which
+  stands for the mean, becomes a margin of one pixel of mean colour above and left of the crop.
+- A clamped map is quantised to unsigned bytes, from zero instead of one step below. Only unsigned depthwise
+  convolutions have a fast kernel.
+- Two 1 x 1 convolutions with only a rounding between them become one.
+- A 2 x 2 deconvolution with stride 2 maps each cell to four cells. It becomes a 1 x 1 convolution with four
+  times the channels. The decoder's cells form a list whose order differs from that of a map; only the mean
+  position at the end depends on the order.
+- One matrix product computes the moments of the softmax from that list. The confidence uses the 64 cells
   around the mean.
 """
 
@@ -24,25 +24,25 @@ from livefan.networks.checkpoint_info import CONFIDENCE_RADIUS, WeightsInfo
 from livefan.runtimes.openvino_runtime import margin_bgr, openvino
 
 MARGIN = 1
-"""Pixels of mean colour that the rewritten network wants above and left of a crop."""
+"""Pixels of mean colour that the rewritten network needs above and left of a crop."""
 
 _LARGEST_LOGIT = 80.0
-"""Its exponential, 4096 times, is still a float32."""
+"""The sum of 4096 of its exponentials is still a finite float32."""
 _PARTS = 4
-"""The list of cells is summed in so many parts, side by side."""
+"""Number of parts in which the list of cells is summed in parallel."""
 _LEVELS = 256
 
 
 class _UnfamiliarError(Exception):
-    """The network is not one that this module knows how to rewrite."""
+    """The network has another structure than this module rewrites."""
 
 
 class _Layer(NamedTuple):
-    """A convolution's numbers.
+    """The parameters of a quantised convolution.
 
     Attributes:
         weights: ``(out, in, height, width)`` int8.
-        scales: ``(out,)`` float32, what one step of the weights is worth.
+        scales: ``(out,)`` float32, the real value of one step of the weights.
         bias: ``(out,)`` float32.
     """
 
@@ -51,18 +51,18 @@ class _Layer(NamedTuple):
     bias: np.ndarray
 
     def real(self) -> np.ndarray:
-        """The weights as float64."""
+        """Return the weights as float64."""
         return self.weights * self.scales[:, None, None, None].astype(np.float64)
 
 
 def tuned(model: Any, info: WeightsInfo) -> Any:
-    """The model rewritten, or as it was where it is not an int8 MobileFAN decoded by soft-argmax.
+    """Return the rewritten model; the same model if it is no int8 MobileFAN decoded by soft-argmax.
 
     Args:
         model: takes one crop, ``(1, size, size, 3)`` uint8. The rewritten one takes ``(1, size + 1,
             size + 1, 3)``, with a margin of mean colour above and left of the crop; see
             :func:`livefan.runtimes.openvino_runtime.margin_bgr`.
-        info: of its weights.
+        info: metadata of its weights.
     """
     if info.architecture != "mobilefan" or info.decoder != "soft-argmax":
         return model
@@ -91,7 +91,7 @@ def _nodes(model: Any, kind: str) -> list[Any]:
 
 
 def _source(node: Any, number: int = 0, kind: str | None = None) -> Any:
-    """What a node takes as its input of a number; it must be of a kind."""
+    """Return the node that gives a node its input of a number; it must be of a kind."""
     source = node.input(number).get_source_output().get_node()
     if kind is not None and source.get_type_name() != kind:
         raise _UnfamiliarError(f"{source.get_type_name()} where {kind} was expected")
@@ -99,7 +99,7 @@ def _source(node: Any, number: int = 0, kind: str | None = None) -> Any:
 
 
 def _only_user(node: Any, kind: str) -> Any:
-    """The one node that takes what a node gives; it must be of a kind."""
+    """Return the only node that takes the output of a node; it must be of a kind."""
     users = [place.get_node() for place in node.output(0).get_target_inputs()]
     if len(users) != 1 or users[0].get_type_name() != kind:
         raise _UnfamiliarError(f"not one {kind} after {node.get_friendly_name()}")
@@ -111,13 +111,13 @@ def _constant(node: Any, number: int) -> np.ndarray:
 
 
 def _replace(node: Any, other: Any) -> None:
-    """Let those that take what a node gives take another's."""
+    """Connect all users of a node's output to the output of another node."""
     for place in list(node.output(0).get_target_inputs()):
         place.replace_source_output(other.output(0))
 
 
 def _layer(convolution: Any, add: Any) -> _Layer:
-    """The numbers of a quantised convolution and of the bias added after it."""
+    """Return the parameters of a quantised convolution and of the bias added after it."""
     scaled = _source(convolution, 1, "Multiply")
     weights = _constant(_source(scaled, 0, "Convert"), 0)
     if weights.dtype != np.int8:
@@ -128,7 +128,7 @@ def _layer(convolution: Any, add: Any) -> _Layer:
 
 
 def _convolution(maps: Any, layer: _Layer, stride: int = 1) -> Any:
-    """``layer`` on ``(1, in, h, w)`` maps, without padding, as it is quantised."""
+    """Return a quantised convolution of ``(1, in, h, w)`` maps without padding."""
     ops = _ops()
     steps = ops.convert(ops.constant(np.ascontiguousarray(layer.weights)), "f32")
     weights = ops.multiply(steps, ops.constant(layer.scales[:, None, None, None].astype(np.float32)))
@@ -137,10 +137,10 @@ def _convolution(maps: Any, layer: _Layer, stride: int = 1) -> Any:
 
 
 def _quantise_from_zero(model: Any) -> None:
-    """Quantise what was clamped to zero and above from zero on.
+    """Set the lower end of the quantisation range of non-negative maps to zero.
 
-    The range of a channel that hardly ever lights up is made to begin a step below zero, so that zero is a
-    step of it; with it the whole map gets a sign.
+    NNCF lets the range of a channel with small values begin one step below zero, so that zero is one of its
+    steps. One such channel makes the whole map signed.
     """
     for clamp in _nodes(model, "Clamp"):
         rounding = _only_user(clamp, "FakeQuantize")
@@ -151,7 +151,7 @@ def _quantise_from_zero(model: Any) -> None:
 
 
 def _join_linear(model: Any) -> None:
-    """Make one convolution of each two that are 1 x 1 and have only a rounding between them."""
+    """Replace each two 1 x 1 convolutions with only a rounding between them by one."""
     for add in _nodes(model, "Add"):
         second = _source(add)
         if second.get_type_name() == "Convolution" and (joined := _joined(second, add)) is not None:
@@ -159,7 +159,7 @@ def _join_linear(model: Any) -> None:
 
 
 def _joined(second: Any, add: Any) -> Any | None:
-    """A 1 x 1 convolution, or a deconvolution as one, with the one before it taken in; None without one."""
+    """Return a 1 x 1 convolution or deconvolution joined with the one before it; None if there is none."""
     layer = _layer(second, add)
     try:
         rounding = _source(second, 0, "FakeQuantize")
@@ -188,7 +188,7 @@ def _joined(second: Any, add: Any) -> Any | None:
 
 
 def _as_four_cells(layer: _Layer) -> _Layer:
-    """A 2 x 2 deconvolution of stride 2 as a 1 x 1 convolution, to the four cells it makes in turn."""
+    """Return a 2 x 2 deconvolution of stride 2 as a 1 x 1 convolution to its four output cells in turn."""
     if layer.weights.shape[2:] != (2, 2):
         raise _UnfamiliarError(f"a deconvolution of {layer.weights.shape}")
     out, inp = layer.weights.shape[:2]
@@ -197,7 +197,7 @@ def _as_four_cells(layer: _Layer) -> _Layer:
 
 
 def _decoder(model: Any) -> tuple[Any, np.ndarray]:
-    """Deconvolutions and head as 1 x 1 convolutions.
+    """Add the deconvolutions and the head as 1 x 1 convolutions.
 
     Returns:
         The logits as ``(cells, n)``, and ``(cells, 2)`` int: column and row of each cell.
@@ -219,7 +219,7 @@ def _decoder(model: Any) -> tuple[Any, np.ndarray]:
         ranges = [ops.constant(_constant(rounding, number)) for number in range(1, 5)]
         made = ops.fake_quantize(made, *ranges, _LEVELS)
         cells = (2 * cells[:, None] + [(0, 0), (1, 0), (0, 1), (1, 1)]).reshape(-1, 2)
-        # Channels lie innermost in memory, so what follows moves nothing.
+        # Channels lie innermost in memory, so the next operations move no data.
         listed = ops.reshape(ops.transpose(made, [0, 2, 3, 1]), _sides(cells, len(layer.bias) // 4), False)
         maps = ops.transpose(listed, [0, 3, 1, 2])
     head = _only_user(rounding, "Convolution")
@@ -231,7 +231,7 @@ def _decoder(model: Any) -> tuple[Any, np.ndarray]:
 
 
 def _decoded(model: Any) -> Any:
-    """What gives the landmarks as they were decoded, before a refiner moves them."""
+    """Return the node of the decoded landmarks, before the refiner."""
     n_points = model.output(0).get_partial_shape()[1].get_length()
     for node in _nodes(model, "Concat"):
         if list(node.output(0).get_partial_shape().to_shape()) == [1, n_points, 4]:
@@ -240,13 +240,13 @@ def _decoded(model: Any) -> Any:
 
 
 def _sides(cells: np.ndarray, channels: int) -> np.ndarray:
-    """The shape of a map whose pixels are a list of cells."""
+    """Return the shape of a map whose pixels are a list of cells."""
     width = round(len(cells) ** 0.5)
     return np.array([1, len(cells) // width, width, channels])
 
 
 def _soft_argmax(logits: Any, cells: np.ndarray, input_size: int) -> Any:
-    """``(1, n, 4)`` landmarks; what :func:`livefan.networks.heatmaps.decode_soft_argmax` gives.
+    """Return ``(1, n, 4)`` landmarks as :func:`livefan.networks.heatmaps.decode_soft_argmax` does.
 
     Args:
         logits: ``(cells, n)``.
@@ -258,7 +258,7 @@ def _soft_argmax(logits: Any, cells: np.ndarray, input_size: int) -> Any:
     n_points = logits.output(0).get_partial_shape()[1].get_length()
     middle, stride = (side - 1) / 2, input_size / side
     exponentials = ops.exp(ops.clamp(logits, -_LARGEST_LOGIT, _LARGEST_LOGIT))
-    # About the middle, squares stay small, and so do their rounding errors.
+    # Relative to the middle, squares and their rounding errors stay small.
     x, y = (cells - middle).T
     moments = np.stack([np.ones(len(cells)), x, y, x**2 + y**2]).astype(np.float32)
     in_parts = ops.reshape(exponentials, np.array([_PARTS, len(cells) // _PARTS, n_points]), False)
@@ -276,13 +276,13 @@ def _soft_argmax(logits: Any, cells: np.ndarray, input_size: int) -> Any:
 
 
 def _near(exponentials: Any, means: tuple[Any, Any], cells: np.ndarray, side: int) -> Any:
-    """``(1, n)`` sums over the cells within the radius of confidence around means.
+    """Return ``(1, n)`` sums over the cells within the confidence radius around the means.
 
     Args:
         exponentials: ``(cells, n)``.
         means: x and y, ``(1, n)`` each, in cells from the middle.
         cells: ``(cells, 2)`` column and row of each.
-        side: of the heatmap.
+        side: side of the heatmap in cells.
     """
     ops = _ops()
     reach = int(CONFIDENCE_RADIUS)
@@ -295,7 +295,7 @@ def _near(exponentials: Any, means: tuple[Any, Any], cells: np.ndarray, side: in
         wanted = ops.add(ops.floor(ops.add(mean, middle)), _float(step.reshape(-1, 1)))
         inside = ops.clamp(wanted, 0.0, last)
         away = ops.subtract(ops.subtract(wanted, middle), mean)
-        # A cell off the map is replaced by one at its edge, which must not count.
+        # A cell beyond the map is replaced by one at its edge, which must not count.
         beyond = ops.multiply(ops.subtract(wanted, inside), _float(side))
         squared += [ops.multiply(away, away), ops.multiply(beyond, beyond)]
         places.append(inside)
@@ -314,10 +314,10 @@ def _float(value: Any) -> Any:
 
 
 def _feed_bytes(model: Any, margin: np.ndarray) -> Any:
-    """Feed the first convolution with the crop's bytes; returns the parameter that takes them.
+    """Feed the first convolution with the bytes of the crop; return the parameter that takes them.
 
     Args:
-        margin: ``(3,)`` colour of the margin; unused channels of the mean differ from it by rounding.
+        margin: ``(3,)`` BGR colour of the margin; it differs from the mean by rounding.
     """
     ops = _ops()
     first = _nodes(model, "Convolution")[0]

@@ -12,6 +12,7 @@ from livefan.core.frame import Face
 from livefan.export import export as module
 from livefan.networks.checkpoint import Weights
 from livefan.networks.checkpoint_info import read_weight_file
+from livefan.runtimes.graph_file import parse_graph
 from livefan.runtimes.self_check import check_crops
 from livefan.runtimes.torch_runtime import TorchRuntime
 
@@ -22,11 +23,11 @@ def test_exported_onnx_file_runs_without_livefan_and_has_metadata(tmp_path: Path
     out = tmp_path / "face.onnx"
     assert main(["export", "mobilefan-300w", "-o", str(out), "--format", "onnx"]) == 0
     session = onnxruntime.InferenceSession(out, providers=["CPUExecutionProvider"])
-    said = session.get_modelmeta().custom_metadata_map
-    assert said["scheme"] == "300w-68"
-    assert len(json.loads(said["points"])) == 68
-    assert {"input", "output", "weights_sha256", "training", "decoder"} <= said.keys()
-    assert not {"colour_order", "mean", "std"} & said.keys()  # the network sees to these
+    metadata = session.get_modelmeta().custom_metadata_map
+    assert metadata["scheme"] == "300w-68"
+    assert len(json.loads(metadata["points"])) == 68
+    assert {"input", "output", "weights_sha256", "training", "decoder"} <= metadata.keys()
+    assert not {"colour_order", "mean", "std"} & metadata.keys()  # the network normalises itself
     crops = check_crops(weights.info.input_size)
     (landmarks,) = session.run(["landmarks"], {"crops_bgr": crops})
     assert np.abs(landmarks - TorchRuntime(weights).run(crops)).max() < 0.01
@@ -49,8 +50,8 @@ def test_exported_openvino_model_runs_without_livefan_and_has_metadata(tmp_path:
 @pytest.mark.parametrize(("size", "margin"), [(160, 1.09375), (224, 1.09375), (256, 1.25)])
 def test_metadata_describe_the_crop_of_the_network(size: int, margin: float, face: Face):
     file = read_weight_file()
-    said = module.describe(replace(file, info=replace(file.info, input_size=size)))
-    assert f"its side is {margin} times the longer side of the box" in said["crop"]
+    metadata = module.describe(replace(file, info=replace(file.info, input_size=size)))
+    assert f"its side is {margin} times the longer side of the box" in metadata["crop"]
     crop = upright_crop(face.points_px, file.scheme).sized(size)
     turned = crop.to_crop(face.points_px)
     (left, top), (right, bottom) = turned.min(axis=0), turned.max(axis=0)
@@ -98,3 +99,29 @@ def test_export_without_onnx_runtime_gives_one_line_error(
     assert error.count("\n") == 1
     assert "pip install onnxruntime" in error
     assert list(tmp_path.iterdir()) == []
+
+
+def test_graph_is_written_beside_the_weights(tmp_path: Path, small: Path, capsys: pytest.CaptureFixture[str]):
+    weights = tmp_path / "own.safetensors"
+    weights.write_bytes(small.read_bytes())
+    assert main(["export", str(weights), "--format", "graph"]) == 0
+    assert f"{tmp_path / 'own.graph.onnx'}: agrees with torch to " in capsys.readouterr().out
+    graph = parse_graph((tmp_path / "own.graph.onnx").read_bytes())
+    assert graph.weights_sha256 == read_weight_file(weights).sha256
+
+
+@pytest.mark.parametrize("options", [["--format", "onnx"], ["--format", "graph", "-o", "a.onnx"]])
+def test_output_file_belongs_to_the_other_formats(options: list[str], capsys: pytest.CaptureFixture[str]):
+    assert main(["export", "mobilefan-300w", *options]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "-o FILE" in error
+
+
+def test_graph_that_disagrees_with_torch_is_not_written(
+    small: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(module, "disagreement", lambda *arguments: float("nan"))
+    assert main(["export", str(small), "--format", "graph"]) == 2
+    assert "not written" in capsys.readouterr().err
+    assert not small.with_suffix(".graph.onnx").exists()

@@ -29,7 +29,7 @@ def weights(request: pytest.FixtureRequest) -> WeightFile:
 
 @pytest.fixture(scope="module")
 def model(weights: WeightFile) -> Any:
-    """The network as it was quantised."""
+    """The network as NNCF quantised it."""
     return for_one_crop(read_model(int8_path(weights)), weights)
 
 
@@ -59,8 +59,8 @@ def kinds(model: Any) -> list[str]:
     return [node.get_type_name() for node in model.get_ordered_ops()]
 
 
-def test_the_rewritten_network_gives_the_same_landmarks(weights: WeightFile, model: Any, crops: np.ndarray):
-    """But for rounding, on a clear face, by a third of a pixel; the network itself errs by some three."""
+def test_rewritten_network_gives_the_same_landmarks(weights: WeightFile, model: Any, crops: np.ndarray):
+    """Rounding moves landmarks of a clear face by a third of a pixel; the network errs by some three."""
     before, after = run(weights, model, crops[:1]), run(weights, tuned(model, weights.info), crops[:1])
     assert after.shape == before.shape == (1, 68, 4)
     assert 0 < np.linalg.norm((after - before)[..., :2], axis=-1).mean() < 0.35
@@ -97,7 +97,7 @@ def test_rewritten_decoder_is_equal_in_int8_kernels_to_a_fifth_of_a_pixel(
     assert np.abs(after - before).max() < 0.2
 
 
-def test_no_deconvolution_and_no_reordering_of_the_picture_is_left(weights: WeightFile, model: Any):
+def test_rewritten_network_has_no_deconvolution_and_takes_a_margin(weights: WeightFile, model: Any):
     rewritten = tuned(model, weights.info)
     assert {"ConvolutionBackpropData", "Softmax"} <= set(kinds(model))
     assert not {"ConvolutionBackpropData", "Softmax"} & set(kinds(rewritten))
@@ -107,7 +107,7 @@ def test_no_deconvolution_and_no_reordering_of_the_picture_is_left(weights: Weig
 
 
 @pytest.mark.slow
-def test_a_network_of_another_kind_stays_as_it_is(weights: WeightFile, model: Any):
+def test_other_networks_are_not_rewritten(weights: WeightFile, model: Any):
     assert tuned(model, replace(weights.info, decoder="argmax")) is model
     assert tuned(model, replace(weights.info, architecture="resnet50")) is model
     assert tuned(model, replace(weights.info, mean=(0.1, 0.2, 0.3))) is model
@@ -122,7 +122,7 @@ def _float_model(weights: WeightFile) -> Any:
     return from_onnx(as_onnx(load_weights(weights.path)))
 
 
-def test_crops_of_ones_own_and_crops_cut_into_the_buffer_are_the_same(weights: WeightFile, crops: np.ndarray):
+def test_own_crops_and_crops_in_the_buffer_give_the_same_landmarks(weights: WeightFile, crops: np.ndarray):
     runtime = open_runtime(weights, RuntimeChoice("openvino", "int8"))
     own = runtime.run(crops).copy()
     buffer = runtime.buffer(3)
