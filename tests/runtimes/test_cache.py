@@ -15,6 +15,7 @@ from livefan.runtimes.self_check import check_crops
 OPENVINO = RuntimeChoice("openvino", "float32")
 
 
+@pytest.mark.slow
 def test_unwritable_cache_is_ignored(small: Path, tmp_path: Path):
     (tmp_path / "file").touch()
     made = open_runtime(small, OPENVINO, cache=tmp_path / "file")

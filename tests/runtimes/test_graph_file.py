@@ -34,6 +34,7 @@ def test_bundled_graph_belongs_to_its_weights(name: str):
     assert np.abs(graph.reference - landmarks).max() < 0.005
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runtime", RUNTIMES)
 @pytest.mark.parametrize("name", BUNDLED)
 def test_bundled_graph_gives_the_landmarks_of_torch(name: str, runtime: str, tmp_path: Path):
@@ -98,6 +99,7 @@ def test_missing_or_damaged_graph_without_torch_gives_one_line_error(
         graph_path(weights).write_bytes(data[: len(data) // 2] if damage is None else damage)
 
 
+@pytest.mark.slow
 def test_made_graph_is_the_same_each_time_and_kept_in_the_cache(small: Path, tmp_path: Path):
     file = read_weight_file(small)
     assert make_graph(file) == make_graph(file)
@@ -107,6 +109,7 @@ def test_made_graph_is_the_same_each_time_and_kept_in_the_cache(small: Path, tmp
     assert made.reference.shape == (3, 98, 4)
 
 
+@pytest.mark.slow
 def test_damaged_graph_in_the_cache_is_made_again(small: Path, tmp_path: Path):
     file = read_weight_file(small)
     store = Store(file.sha256, 1, tmp_path)

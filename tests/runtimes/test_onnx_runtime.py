@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 
+@pytest.mark.slow
 def test_onnx_runtime_writes_nothing_into_the_home_folder(tmp_path: Path):
     """Left to itself it leaves a number for this machine in the home folder, and what it is to tell."""
     pytest.importorskip("onnxruntime")

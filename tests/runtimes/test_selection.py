@@ -75,6 +75,7 @@ def test_other_widths_schemes_and_architectures_compile(
     assert np.abs(made.run(crops) - reference).max() < 0.02
 
 
+@pytest.mark.slow
 def test_int8_of_lower_accuracy_is_not_chosen(tmp_path: Path):
     shipped = find_weights(DEFAULT_WEIGHTS)
     for file in shipped.parent.glob(f"{shipped.stem}.*"):
@@ -87,6 +88,7 @@ def test_int8_of_lower_accuracy_is_not_chosen(tmp_path: Path):
     assert chosen.precision != "int8"
 
 
+@pytest.mark.slow
 def test_runtime_that_disagrees_with_torch_is_refused(
     small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -200,6 +202,7 @@ def test_int8_model_without_bin_file_gives_one_line_error(tmp_path: Path):
         open_runtime(tmp_path / shipped.name, RuntimeChoice("openvino", "int8"))
 
 
+@pytest.mark.slow
 def test_second_process_imports_neither_torch_nor_telemetry(
     runtime: Runtime, photo: np.ndarray, tmp_path: Path
 ):
@@ -247,6 +250,7 @@ class Drawn(nn.Module):
         return seen.confidence[..., None, None] * down[..., None] * across[..., None, :]
 
 
+@pytest.mark.slow
 def test_network_decoded_by_argmax_finds_the_face_in_torch_and_openvino(
     weights: Weights, photo: np.ndarray, face: Face, crops: np.ndarray
 ):
@@ -271,6 +275,7 @@ def test_network_decoded_by_argmax_finds_the_face_in_torch_and_openvino(
     assert np.abs(compiled.run(crops) - of_torch)[..., :2].max() < 2.01
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("choice", [OPENVINO, RuntimeChoice("torch", "float32")], ids=["openvino", "torch"])
 @pytest.mark.parametrize("size", [160, 256])
 def test_other_input_size_finds_the_same_face(
