@@ -16,11 +16,10 @@ from typing import Any
 import numpy as np
 from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
-from livefan.core.errors import LivefanError
 from livefan.gui.recordings import RecordingKind, Recordings
 from livefan.gui.session_config import SessionConfig
+from livefan.gui.source_trial import SourceTrial
 from livefan.io.camera import camera_index
-from livefan.io.open import open_source
 from livefan.io.stream import is_address
 from livefan.live.painter import Painted, Painter
 from livefan.live.result import Pair, Result
@@ -53,7 +52,6 @@ class Player(QObject):
     """Emitted when the state of the session, the recorder or the view has changed."""
     opened = pyqtSignal()
     """Emitted with the first result of a session."""
-    _tried = pyqtSignal(object, str)
     _ended = pyqtSignal(object, str)
     _reported = pyqtSignal(object, str)
     _painter_failed = pyqtSignal(str)
@@ -66,7 +64,9 @@ class Player(QObject):
         self._newest: Painted | None = None
         self._session: LiveSession | None = None
         self._ending: LiveSession | None = None
-        self._requested: str | int | None = config.source
+        self._trial = SourceTrial()
+        self._trial.succeeded.connect(self._watch)
+        self._trial.failed.connect(self.status)
         self._has_result = False
         self._start_next = False
         self._compare_later = QTimer(self)
@@ -82,7 +82,6 @@ class Player(QObject):
         self._painter_failed.connect(self._on_painter_failed)
         self._painter = Painter(self._on_painted, self._painter_failed.emit)  # last: it calls back at once
         self._painter.look(view)
-        self._tried.connect(self._on_tried)
         self._ended.connect(self._on_session_ended)
         self._reported.connect(self._on_session_status)
 
@@ -150,6 +149,7 @@ class Player(QObject):
 
     def stop(self) -> None:
         """Stop the session; the last picture stays."""
+        self._trial.cancel()
         session, self._session = self._session, None
         self._start_next = False
         self.stop_recording()
@@ -171,30 +171,10 @@ class Player(QObject):
 
         A running session goes on until the new source has proved to open.
         """
-        self._requested = source
         if not self.running or isinstance(source, int) or camera_index(source) is not None:
             self._watch(source, size)  # a camera cannot be open twice
-            return
-        threading.Thread(target=self._try_source, args=(source,), name="livefan-open", daemon=True).start()
-
-    def _try_source(self, source: str) -> None:
-        error = ""
-        try:
-            open_source(source, photographs=not self.config.sequence).close()
-        except LivefanError as failure:
-            error = str(failure)
-        except Exception as failure:
-            error = f"internal error: {type(failure).__name__}: {failure}"
-        with suppress(RuntimeError):  # the window is closed
-            self._tried.emit(source, error)
-
-    def _on_tried(self, source: str, error: str) -> None:
-        if source != self._requested:
-            return  # another source was requested since
-        if error:
-            self.status.emit(error)
         else:
-            self._watch(source)
+            self._trial.start(source, photographs=not self.config.sequence)
 
     def _watch(self, source: str | int, size: tuple[int, int] | None = None) -> None:
         self.config = replace(self.config, source=source, size=size, start_at=0.0, hold=False)
