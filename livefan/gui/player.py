@@ -109,7 +109,7 @@ class Player(QObject):
 
     def start(self) -> None:
         """Play the source from its beginning."""
-        self.stop()
+        self._end_session()
         if self.config.source is None:
             self.status.emit(self.tr("No source: choose a camera or a file first."))
             return
@@ -150,6 +150,9 @@ class Player(QObject):
     def stop(self) -> None:
         """Stop the session; the last picture stays."""
         self._trial.cancel()
+        self._end_session()
+
+    def _end_session(self) -> None:
         session, self._session = self._session, None
         self._start_next = False
         self.stop_recording()
@@ -177,6 +180,7 @@ class Player(QObject):
             self._trial.start(source, photographs=not self.config.sequence)
 
     def _watch(self, source: str | int, size: tuple[int, int] | None = None) -> None:
+        self._trial.cancel()
         self.config = replace(self.config, source=source, size=size, start_at=0.0, hold=False)
         self.start()
 

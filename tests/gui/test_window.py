@@ -324,9 +324,8 @@ class TestEndurance:
         window.player.choose_first(ModelChoice())
         window.player.choose_second(None)
         window.player.watch(str(clip))
-        drive.until(lambda: window.player.session is not None)
-        session = window.player.session
-        drive.until(lambda: session.worker_fps > 0 and shows(window))
+        drive.until(lambda: window.player.session is not None and window.player.session.worker_fps > 0)
+        drive.until(lambda: shows(window))
         at = index(window)
         drive.until(lambda: index(window) > at)
         drive.until(lambda: threading.active_count() <= before, 15_000)
