@@ -402,16 +402,17 @@ class LiveSession:
         """Load the requested models; return whether one changed.
 
         Models in step start anew on the same frame, with the detector in their own thread, so that the same
-        model twice gives the same faces.
+        model twice gives the same faces. Recordings need no detector thread: their frames can wait.
         """
         in_step = self._in_step
-        self._first.background = not in_step
+        background = self._capture is not None and self._capture.source.live and not in_step
+        self._first.background = background
         self._first.place = "(1 of 2)" if self._second_choice else ""
         changed = self._first.prepare()
         with self._second_lock:
             changed = changed or self._second_changed
             self._second_changed = False
-            self._start_second(background=not in_step)
+            self._start_second(background=background)
         if in_step:
             self._wait_for_second()
         if changed:

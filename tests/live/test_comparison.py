@@ -43,7 +43,9 @@ def images(tmp_path: Path, photo: np.ndarray) -> Path:
 class Compared:
     """A session of two models, its statistics, and its callbacks in their order."""
 
-    def __init__(self, source: str | Path | int, first: ModelChoice, second: ModelChoice, **how) -> None:
+    def __init__(
+        self, source: str | Path | int, first: ModelChoice, second: ModelChoice | None, **how
+    ) -> None:
         self.gauges = Gauges()
         self.events: list[str | Result] = []
         self.pairs: list[Pair] = []
@@ -198,6 +200,21 @@ def test_same_model_chosen_later_differs_by_nothing(compare: Callable[..., Compa
     compared.session.paused = False  # from the start
     wait_for(lambda: len(compared.pairs) >= N_FRAMES, 60)
     check_equal(compared)
+
+
+def test_second_model_of_a_recording_does_not_reload_the_first(
+    compare: Callable[..., Compared], images: Path
+):
+    compared = compare(images, FIRST, None)
+    wait_for(at_end(compared), 60)
+    compared.session.second = RAW
+    wait_for(lambda: compared.pairs != [], 60)
+    compared.session.second = None
+    compared.session.seek(0.0)
+    n_results = len(compared.results)
+    wait_for(lambda: len(compared.results) > n_results, 60)
+    prepared = [text for text in compared.messages if text.startswith("Preparing")]
+    assert prepared == [f"Preparing {FIRST.label}", f"Preparing {RAW.label} (2 of 2)"]
 
 
 class Camera(Numbered):
