@@ -1,4 +1,4 @@
-"""BlazeFace: one of the two networks that find faces, run by OpenVINO as MediaPipe runs it.
+"""BlazeFace, a face detection network, run by OpenVINO with MediaPipe's preprocessing.
 
 Bazarevsky et al., "BlazeFace: Sub-millisecond Neural Face Detection on Mobile GPUs", arXiv 1907.05047. The
 networks are MediaPipe's, TensorFlow Lite files in ``assets/``.
@@ -29,14 +29,14 @@ _SUPPRESSION_IOU = 0.3
 
 @dataclass(frozen=True)
 class BlazeFaceModel:
-    """One of the networks.
+    """One of the two BlazeFace networks.
 
     Attributes:
         file_name: name in ``assets/``.
-        size: side in pixels of the square picture it looks at.
-        cells: side in pixels of the cells of each of its grids.
-        anchors: how many boxes it guesses in each cell of the grid of that place.
-        least_score: less sure boxes are not reported.
+        size: side in pixels of the square input.
+        cells: side in pixels of the cells of each grid.
+        anchors: number of boxes in each cell of the respective grid.
+        least_score: confidence below which a box is ignored.
     """
 
     file_name: str
@@ -46,7 +46,7 @@ class BlazeFaceModel:
     least_score: float
 
     def centres(self) -> np.ndarray:
-        """``(boxes, 2)`` float32: for each box the centre of its cell, in pixels of the picture."""
+        """Return the ``(boxes, 2)`` float32 centres of the cells of all boxes, in input pixels."""
         grids = []
         for cell, anchors in zip(self.cells, self.anchors, strict=True):
             along = np.arange(cell / 2, self.size, cell, dtype=np.float32)
@@ -61,11 +61,11 @@ FULL_RANGE_MODEL = BlazeFaceModel("face_detection_full_range_sparse.tflite", 192
 
 @dataclass(frozen=True)
 class FoundBox:
-    """A face on a picture.
+    """A detected face.
 
     Attributes:
-        points: ``(8, 2)`` float64 image coordinates whose origin is the outer corner of the first pixel: the
-            box's upper left and lower right corner, then the key points.
+        points: ``(8, 2)`` float64 image coordinates, whose origin is the outer corner of the first pixel:
+            upper left and lower right corner of the box, then the key points.
         score: confidence in [0, 1].
     """
 
@@ -74,13 +74,13 @@ class FoundBox:
 
 
 class BlazeFace:
-    """One network, ready to run. Not safe to share between threads.
+    """A compiled BlazeFace network. Not safe to share between threads.
 
     Args:
-        model: which one.
+        model: the network.
 
     Raises:
-        LivefanError: if its file is not there, or OpenVINO is not installed.
+        LivefanError: if the model file is missing, or OpenVINO is not installed.
     """
 
     def __init__(self, model: BlazeFaceModel) -> None:
@@ -95,7 +95,7 @@ class BlazeFace:
         self._least_logit = math.log(model.least_score / (1 - model.least_score))
 
     def find(self, image_bgr: np.ndarray) -> list[FoundBox]:
-        """The faces of a ``(height, width, 3)`` uint8 image, the surest first."""
+        """Return the faces of a ``(height, width, 3)`` uint8 BGR image, most confident first."""
         picture, scale, margin = self._picture(image_bgr)
         boxes, logits = self._request.infer(
             {0: picture[None]}, share_inputs=True, share_outputs=True
@@ -104,10 +104,10 @@ class BlazeFace:
         return [FoundBox((one.points - margin) / scale, one.score) for one in found]
 
     def _picture(self, image_bgr: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
-        """``(size, size, 3)`` float32 RGB in [-1, 1], the image in its middle; its scale and margins there.
+        """Return the ``(size, size, 3)`` float32 RGB input in [-1, 1], and the image's scale and margins.
 
-        Made like MediaPipe makes it, with pixel centres where corners belong and without averaging: then the
-        detections are MediaPipe's own.
+        As in MediaPipe, pixel centres take the place of corners, and the image is not averaged. So the
+        detections equal MediaPipe's.
         """
         size, (height, width) = self._model.size, image_bgr.shape[:2]
         scale = size / max(height, width)
@@ -117,7 +117,7 @@ class BlazeFace:
         return cv2.cvtColor(small, cv2.COLOR_BGR2RGB).astype(np.float32) / 127.5 - 1, scale, margin
 
     def _read(self, boxes: np.ndarray, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """``(faces, 8, 2)`` points in pixels of the picture and ``(faces,)`` scores, of the sure boxes."""
+        """Return ``(faces, 8, 2)`` points in input pixels and ``(faces,)`` scores of the confident boxes."""
         sure = np.flatnonzero(logits >= self._least_logit)
         sure = sure[np.argsort(-logits[sure], kind="stable")]
         guesses = boxes[sure].reshape(-1, 2 + N_KEYPOINTS, 2).astype(np.float64)
@@ -136,23 +136,23 @@ def _model_path(file_name: str) -> Path:
 
 
 def _without_doubles(points: np.ndarray, scores: np.ndarray) -> list[FoundBox]:
-    """The mean of the boxes of each face, weighted by their scores, with the score of the surest.
+    """Return the mean of the boxes of each face, weighted by their scores, with the highest score.
 
     Args:
-        points: ``(n, 8, 2)``, the surest first; the first two are the corners.
-        scores: ``(n,)``.
+        points: ``(n, 8, 2)`` points of the boxes, most confident first; the first two are the corners.
+        scores: ``(n,)`` scores of the boxes.
     """
     found = []
     while len(scores):
         same = _overlaps(points[0, :2], points[:, :2]) > _SUPPRESSION_IOU
-        same[0] = True  # a box without area does not overlap even itself
+        same[0] = True  # a box without area overlaps no box, not even itself
         found.append(FoundBox(np.average(points[same], axis=0, weights=scores[same]), float(scores[0])))
         points, scores = points[~same], scores[~same]
     return found
 
 
 def _overlaps(corners: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """``(n,)`` intersection over union of a box with ``(n, 2, 2)`` others, all as two corners."""
+    """Return the ``(n,)`` intersections over union of a box with ``(n, 2, 2)`` boxes, all as two corners."""
     shared = (np.minimum(corners[1], others[:, 1]) - np.maximum(corners[0], others[:, 0])).clip(0).prod(1)
     areas = (corners[1] - corners[0]).prod() + (others[:, 1] - others[:, 0]).prod(1)
     return shared / np.maximum(areas - shared, 1e-12)

@@ -1,8 +1,8 @@
-"""From a detection to the crop that the face's landmarks would give: a mapping learned from faces.
+"""Map from a detection to the crop that the landmarks of the face would give.
 
-The network is trained on crops around landmark boxes, but the first sight of a face is a detection.
-A linear map from the detector's key points, taken relative to the line of the eyes and the mouth,
-predicts centre and side of the upright landmark crop. ``livefan calibrate`` fits it.
+The network is trained on crops around landmark boxes, but a new face is known by its detection only. A linear
+map predicts centre and side of the upright landmark crop from the key points of the detection, in a
+coordinate frame fixed to the face. ``livefan calibrate`` fits the map.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ FILE_NAME = "detector-framing.json"
 
 @dataclass(frozen=True)
 class FaceFrame:
-    """A coordinate frame fixed to a face: origin between eyes and mouth, upright, face-sized unit.
+    """Coordinate frame fixed to a face: upright, origin between eyes and mouth, unit of the size of the face.
 
     Attributes:
         origin_px: ``(2,)`` in image pixels.
-        unit_px: distance of the eyes plus that of eyes and mouth.
-        angle: lean of the head in radians, clockwise on the screen.
+        unit_px: distance between the eyes plus distance between eyes and mouth, in pixels.
+        angle: roll of the head in radians, clockwise on the screen.
     """
 
     origin_px: np.ndarray
@@ -43,16 +43,16 @@ class FaceFrame:
         return np.array([[cos, sin], [-sin, cos]])
 
     def from_image(self, points_px: np.ndarray) -> np.ndarray:
-        """``(..., 2)`` image pixels to face coordinates."""
+        """Map ``(..., 2)`` image pixels to face coordinates."""
         return (points_px - self.origin_px) @ self._turn.T / self.unit_px
 
     def to_image(self, points: np.ndarray) -> np.ndarray:
-        """``(..., 2)`` face coordinates to image pixels."""
+        """Map ``(..., 2)`` face coordinates to image pixels."""
         return points * self.unit_px @ self._turn + self.origin_px
 
 
 def face_frame(detection: Detection) -> FaceFrame:
-    """The frame that a detection's eyes and mouth span."""
+    """Return the coordinate frame given by the eyes and the mouth of a detection."""
     right_eye, left_eye, _, mouth = detection.keypoints_px[:4]
     eyes = (right_eye + left_eye) / 2
     unit = float(np.linalg.norm(left_eye - right_eye) + np.linalg.norm(mouth - eyes))
@@ -60,7 +60,7 @@ def face_frame(detection: Detection) -> FaceFrame:
 
 
 def features(detection: Detection) -> np.ndarray:
-    """``(16,)`` what the map is linear in: key points, box centre and log box width in the face frame."""
+    """Return the ``(16,)`` inputs of the map: key points, box centre, log box width in the face frame, 1."""
     frame = face_frame(detection)
     left, top, right, bottom = detection.box_px
     centre = np.array([(left + right) / 2, (top + bottom) / 2])
@@ -79,24 +79,24 @@ class DetectionToCrop:
     """The fitted map.
 
     Attributes:
-        coefficients: for each of the detector's models ``(16, 3)``: features to crop centre in face
-            coordinates and the logarithm of the crop's side in face units.
+        coefficients: ``(16, 3)`` for each model of the detector: from the features to the centre of the crop
+            in face coordinates and the logarithm of its side in face units.
     """
 
     coefficients: dict[str, np.ndarray]
 
     def crop(self, detection: Detection, size: int = 256) -> Crop:
-        """The crop around a detected face, its head upright."""
+        """Return the crop around a detected face, the head upright."""
         frame = face_frame(detection)
         x, y, log_side = features(detection) @ self.coefficients[detection.model]
         centre = frame.to_image(np.array([x, y]))
-        # A detection far from all that the map was fitted on must not blow the crop up.
+        # An unusual detection, unlike those that the map was fitted on, must not lead to a huge crop.
         side = math.exp(min(max(log_side, -2.0), 3.0)) * frame.unit_px
         return Crop((float(centre[0]), float(centre[1])), side, frame.angle, size)
 
 
 def load_detection_to_crop(path: Path | None = None) -> DetectionToCrop:
-    """Read a fitted map; by default the one that ships with livefan.
+    """Read a fitted map, by default the bundled one.
 
     Raises:
         LivefanError: if the file is missing or damaged.
@@ -109,5 +109,5 @@ def load_detection_to_crop(path: Path | None = None) -> DetectionToCrop:
             for model in (SHORT_RANGE, FULL_RANGE)
         }
     except (OSError, KeyError, TypeError, ValueError) as error:
-        raise LivefanError(f"{path}: not a framing file ({error}); install livefan again") from error
+        raise LivefanError(f"{path}: not a map to crops ({error}); install livefan again") from error
     return DetectionToCrop(coefficients)

@@ -1,4 +1,4 @@
-"""Face detection with the two BlazeFace models that MediaPipe's wheel has; nothing leaves the machine."""
+"""Face detection with MediaPipe's two BlazeFace models, on this machine."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from livefan.core.crop import crop_from_landmarks
 from livefan.detection.blazeface import FULL_RANGE_MODEL, SHORT_RANGE_MODEL, BlazeFace, FoundBox
 
 SHORT_RANGE, FULL_RANGE = "short-range", "full-range"
-"""BlazeFace's two models: faces within about two metres, and smaller ones."""
+"""The two models: for faces within about two metres, and for smaller faces."""
 
 _DUPLICATE_IOU = 0.3
 _LARGEST = 1280
-"""Longer images are halved until they are not: the models see 128 and 192 pixels of them anyway."""
+"""Largest side in pixels; larger images are halved, as the inputs of the models have 128 and 192 pixels."""
 _FARTHEST = 0.4
-"""A detection this many crop sides from the landmarks of a face is of somebody else."""
+"""Distance from the landmarks of a face, in crop sides, from which a detection belongs to another face."""
 
 
 @dataclass(frozen=True)
 class Detection:
-    """A face as the detector sees it.
+    """A detected face.
 
     Attributes:
-        model: the model that found it, :data:`SHORT_RANGE` or :data:`FULL_RANGE`.
-        box_px: ``(4,)`` float64: left, top, right, bottom in image pixels.
+        model: model of the detection, :data:`SHORT_RANGE` or :data:`FULL_RANGE`.
+        box_px: ``(4,)`` float64 bounding box: left, top, right, bottom in image pixels.
         keypoints_px: ``(6, 2)`` float64 in image pixels: the subject's right eye, left eye, nose
             tip, mouth centre, right and left ear.
         score: confidence in [0, 1].
@@ -40,7 +40,7 @@ class Detection:
 
 
 def match_detection(points_px: np.ndarray, detections: list[Detection]) -> Detection | None:
-    """The detection that belongs to the face of ``(n, 2)`` landmarks: the nearest, when near enough."""
+    """Return the detection nearest to the face with ``(n, 2)`` landmarks, or None if none is near."""
     crop = crop_from_landmarks(points_px)
 
     def distance(detection: Detection) -> float:
@@ -52,25 +52,27 @@ def match_detection(points_px: np.ndarray, detections: list[Detection]) -> Detec
 
 
 class FaceDetector:
-    """Finds the faces of an image; both models look, and a face that both see counts once.
+    """Detects the faces of an image with both models; a face that both models find counts once.
 
-    The full-range model is loaded when it looks for the first time. Not safe to share between threads.
+    The full-range model is loaded on first use. Not safe to share between threads.
 
     Raises:
-        LivefanError: if MediaPipe's models are not there, or OpenVINO is not installed.
+        LivefanError: if a model file is missing, or OpenVINO is not installed.
     """
 
     def __init__(self) -> None:
         self._models = {SHORT_RANGE: BlazeFace(SHORT_RANGE_MODEL)}
 
     def detect(self, image: np.ndarray, enough: int | None = None) -> list[Detection]:
-        """The faces of a ``(height, width, 3)`` uint8 BGR image, the surest first.
+        """Return the faces of an image, most confident first.
 
         Args:
-            enough: where the short-range model finds so many, the other does not look.
+            image: ``(height, width, 3)`` uint8 BGR.
+            enough: number of faces from which the detections of the short-range model suffice; None to run
+                both models always.
         """
         small = _reduced(image)
-        # The short-range model frames a face more exactly, so where both see one, its word counts.
+        # The boxes of the short-range model are more accurate, so its detection of a face is kept.
         kept = self._find(SHORT_RANGE, small, image)
         if enough is None or len(kept) < enough:
             for detection in self._find(FULL_RANGE, small, image):
@@ -79,12 +81,12 @@ class FaceDetector:
         return sorted(kept, key=lambda detection: -detection.score)
 
     def detect_by_model(self, image: np.ndarray) -> dict[str, list[Detection]]:
-        """What each of the two models finds on its own, the surest first."""
+        """Return the detections of each model by its name, most confident first."""
         small = _reduced(image)
         return {name: self._find(name, small, image) for name in (SHORT_RANGE, FULL_RANGE)}
 
     def _find(self, name: str, small: np.ndarray, image: np.ndarray) -> list[Detection]:
-        """What a model finds on a reduced image, in pixels of the whole one."""
+        """Return the detections of a model on a reduced image, in pixels of the whole image."""
         if name not in self._models:
             self._models[name] = BlazeFace(FULL_RANGE_MODEL)
         scale = np.array([image.shape[1] / small.shape[1], image.shape[0] / small.shape[0]])
@@ -102,7 +104,7 @@ class FaceDetector:
 
 
 def _reduced(image: np.ndarray) -> np.ndarray:
-    """The image, halved until its longer side is at most 1280 pixels; each pixel is averaged in once."""
+    """Return the image, halved by averaging until its longer side is at most 1280 pixels."""
     longer, factor = max(image.shape[:2]), 1
     while longer > _LARGEST * factor:
         factor *= 2
@@ -113,6 +115,6 @@ def _reduced(image: np.ndarray) -> np.ndarray:
 
 
 def _in_pixels(found: FoundBox, model: str, scale: np.ndarray) -> Detection:
-    """What was found on an image, ``scale`` times larger and with pixel centres at integers."""
+    """Return a detection in the pixels of an image ``scale`` times larger, pixel centres at integers."""
     points = found.points * scale - 0.5
     return Detection(model, points[:2].ravel(), points[2:], found.score)

@@ -1,4 +1,4 @@
-"""Looks at the next frame of a recording beside this one, although faces are followed from frame to frame."""
+"""Tracking of a recording on several cores: networks run on the next frames ahead of time."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ from livefan.tracking.landmarker import Located, locate
 from livefan.tracking.pipeline import Pipeline
 
 _SHIFT, _SCALE, _TURN = 0.02, 0.03, math.radians(2)
-"""Crops that differ by less, in sides, in the logarithm of the side and in radians, show a face equally well:
-on nine clips the landmarks found in them differ by 0.3 % of the distance between the outer eye corners."""
+"""Differences of crops, in sides, in the logarithm of the side and in radians, below which their landmarks
+are equally good. On nine clips these landmarks differ by 0.3 % of the distance of the outer eye corners."""
 
-_Places = dict[int, Crop]
-"""Where tracks, by their ids, are expected on a frame."""
+_Crops = dict[int, Crop]
+"""Expected crops of a frame, by track id."""
 
 
 @dataclass(frozen=True)
-class _Begun:
-    """A frame that is being looked at."""
+class _Started:
+    """A frame on which the network is running."""
 
     frame: Frame
-    places: _Places
+    crops: _Crops
     located: Future[list[Located]]
 
 
 class LookingAhead(Pipeline):
-    """A pipeline that keeps several cores at work on a single face.
+    """A pipeline that uses several cores for a single face.
 
-    Where a face is on a frame follows from where it was some frames before, and how it moved. So networks are
-    at work on the next frames before this one is done with. Where this one shows that a face went elsewhere,
-    it is looked for again on the next. What is found depends on the frames alone, not on what is ready first.
+    The place of a face is predicted some frames ahead, so networks run on the next frames before the present
+    frame is finished. If a prediction turns out wrong, the face is located again. The result depends on the
+    frames alone, not on the speed of the threads.
 
     Args:
         runtime: the network.
-        ahead: the same network, as often as there are frames to be looked at at a time.
-        settings: of :class:`livefan.tracking.pipeline.Pipeline`.
+        ahead: copies of the network, one for each frame processed at a time.
+        settings: arguments of :class:`livefan.tracking.pipeline.Pipeline`.
     """
 
     def __init__(self, runtime: Runtime, ahead: Sequence[Runtime], **settings: Any) -> None:
@@ -55,9 +55,9 @@ class LookingAhead(Pipeline):
         for each in ahead:
             self._idle.put(each)
         self._threads = ThreadPoolExecutor(len(ahead), "livefan-ahead")
-        self._begun: deque[_Begun] = deque()
-        self._planned: deque[_Places] = deque()
-        self._foreseen: dict[int, tuple[Crop, Located]] = {}
+        self._started: deque[_Started] = deque()
+        self._planned: deque[_Crops] = deque()
+        self._located_ahead: dict[int, tuple[Crop, Located]] = {}
         super().__init__(runtime, **settings)
 
     def close(self) -> None:
@@ -66,42 +66,42 @@ class LookingAhead(Pipeline):
         super().close()
 
     def process_all(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, list[Face]]]:
-        """All frames from here on, each with its faces as :meth:`process` gives them."""
+        """Yield all further frames, each with the faces that :meth:`process` returns."""
         rest = iter(frames)
         while True:
-            while len(self._begun) < self._at_a_time and (frame := next(rest, None)) is not None:
-                self._begin(frame)
-            if not self._begun:
+            while len(self._started) < self._at_a_time and (frame := next(rest, None)) is not None:
+                self._start(frame)
+            if not self._started:
                 return
-            begun = self._begun.popleft()
-            located = zip(begun.places.items(), begun.located.result(), strict=True)
-            self._foreseen = {track_id: (crop, seen) for (track_id, crop), seen in located}
-            yield begun.frame, self.process(begun.frame)
+            started = self._started.popleft()
+            located = zip(started.crops.items(), started.located.result(), strict=True)
+            self._located_ahead = {track_id: (crop, seen) for (track_id, crop), seen in located}
+            yield started.frame, self.process(started.frame)
 
     def state(self) -> str:
         """See :meth:`livefan.tracking.pipeline.Pipeline.state`."""
         values = json.loads(super().state())
-        places = [begun.places for begun in self._begun]
-        values["ahead"] = [{key: _plain(crop) for key, crop in each.items()} for each in places]
+        crops = [started.crops for started in self._started]
+        values["ahead"] = [{key: _plain(crop) for key, crop in each.items()} for each in crops]
         return json.dumps(values)
 
     def restore(self, state: str) -> None:
         """See :meth:`livefan.tracking.pipeline.Pipeline.restore`."""
         super().restore(state)
         self._planned = deque(
-            {int(key): Crop((x, y), side, angle, size) for key, (x, y, side, angle, size) in places.items()}
-            for places in json.loads(state)["ahead"]
+            {int(key): Crop((x, y), side, angle, size) for key, (x, y, side, angle, size) in crops.items()}
+            for crops in json.loads(state)["ahead"]
         )
 
-    def _begin(self, frame: Frame) -> None:
-        """Look at a frame where the faces that are followed are expected on it."""
+    def _start(self, frame: Frame) -> None:
+        """Start to locate the tracked faces of a frame in their expected crops."""
         if self._planned:
-            places = self._planned.popleft()
+            crops = self._planned.popleft()
         else:
             time, scheme = frame.source_time, self.scheme
-            places = {track.track_id: track.expected_crop(time, scheme) for track in self._tracks}
-        located = self._threads.submit(self._locate, frame.image, list(places.values()))
-        self._begun.append(_Begun(frame, places, located))
+            crops = {track.track_id: track.expected_crop(time, scheme) for track in self._tracks}
+        located = self._threads.submit(self._locate, frame.image, list(crops.values()))
+        self._started.append(_Started(frame, crops, located))
 
     def _locate(self, image: np.ndarray, crops: list[Crop]) -> list[Located]:
         runtime = self._idle.get()
@@ -118,17 +118,18 @@ class LookingAhead(Pipeline):
         return [located or next(anew) for located in known]
 
     def _known(self, track_id: int, crop: Crop) -> Located | None:
-        """What was found of a face ahead of time, if that was in the right place."""
-        place, located = self._foreseen.get(track_id, (None, None))
-        return located if place is not None and _alike(place, crop) else None
+        """Return the landmarks that were located ahead of time, if their crop was right; else None."""
+        crop_ahead, located = self._located_ahead.get(track_id, (None, None))
+        return located if crop_ahead is not None and _alike(crop_ahead, crop) else None
 
 
 def _plain(crop: Crop) -> tuple[float, ...]:
-    """A crop as JSON can hold it, exact."""
+    """Return a crop as JSON values, exactly."""
     return (*crop.centre_px, crop.side_px, crop.angle, crop.size)
 
 
 def _alike(one: Crop, other: Crop) -> bool:
+    """Return whether two crops give equally good landmarks."""
     turn = math.remainder(one.angle - other.angle, math.tau)
     return (
         math.dist(one.centre_px, other.centre_px) < _SHIFT * other.side_px
