@@ -1,8 +1,7 @@
-"""Two models on the same frames: how far their landmarks are apart, where, and how steady each is.
+"""Agreement of two models on the same frames: distance of their landmarks by region, and jitter.
 
-What is compared always belongs to one frame. All lengths are NMEs: shares of the distance between the
-outer eye corners of the second model's face, in percent; with teacher and student, let the teacher be
-the second.
+All lengths are NMEs in percent of the distance between the outer eye corners of the second model's face. To
+compare a student with its teacher, let the teacher be the second model.
 """
 
 from __future__ import annotations
@@ -30,13 +29,13 @@ _REGION_OF_PART = {
     "mouth": "mouth",
     "lip": "mouth",
 }
-"""Which region a landmark belongs to, by the first part that its name mentions."""
+"""Region of a landmark, by the first of these parts that its name contains."""
 _SAME_FACE_IOU = 0.3
 
 
 @cache
 def regions(scheme: LandmarkScheme) -> dict[str, np.ndarray]:
-    """The landmark indices of each of :data:`REGIONS` that a scheme has; every landmark is in one."""
+    """Return the landmark indices of each region that a scheme has; every landmark is in one region."""
     found: dict[str, list[int]] = {region: [] for region in REGIONS}
     for index, name in enumerate(scheme.point_names):
         region = next(region for part, region in _REGION_OF_PART.items() if part in name)
@@ -46,12 +45,12 @@ def regions(scheme: LandmarkScheme) -> dict[str, np.ndarray]:
 
 @dataclass(frozen=True)
 class Disagreement:
-    """How far two models are apart on one face of one frame, or one model from the truth.
+    """Distance of two models, or of a model from the truth, on one face of one frame.
 
     Attributes:
         frame: index of the frame.
-        time_s: its place in the source.
-        track_id: the face, as the first model counts.
+        time_s: time of the frame in the source, in seconds.
+        track_id: id of the face by the first model.
         points: ``(n,)`` distance of each landmark, in percent of the inter-ocular distance.
     """
 
@@ -62,7 +61,7 @@ class Disagreement:
 
     @property
     def overall(self) -> float:
-        """Mean over the landmarks: the NME of one against the other."""
+        """Mean over the landmarks: the NME of one model against the other."""
         return float(self.points.mean())
 
     def by_region(self, scheme: LandmarkScheme) -> dict[str, float]:
@@ -71,7 +70,7 @@ class Disagreement:
 
 
 def pair_faces(ours: list[Face], theirs: list[Face]) -> list[tuple[Face, Face]]:
-    """Which faces of two models are the same: those that overlap most, each once."""
+    """Return pairs of faces of two models that show the same face: the pairs with the largest overlap."""
     overlaps = [(iou(a.box_px, b.box_px), i, j) for i, a in enumerate(ours) for j, b in enumerate(theirs)]
     pairs: list[tuple[Face, Face]] = []
     free_ours, free_theirs = set(range(len(ours))), set(range(len(theirs)))
@@ -86,17 +85,17 @@ def pair_faces(ours: list[Face], theirs: list[Face]) -> list[tuple[Face, Face]]:
 def disagree(
     points_px: np.ndarray, reference_px: np.ndarray, scheme: LandmarkScheme, frame: Frame, track_id: int
 ) -> Disagreement:
-    """How far ``(n, 2)`` landmarks are from others of the same face, in the same pixels."""
+    """Return the distance of ``(n, 2)`` landmarks from others of the same face, in the same pixels."""
     eyes = max(float(inter_ocular(reference_px[None], scheme)[0]), 1e-6)
     distances = np.linalg.norm(points_px - reference_px, axis=-1)
     return Disagreement(frame.index, frame.source_time, track_id, 100.0 * distances / eyes)
 
 
 class Jitter:
-    """How much a model's landmarks shake from frame to frame, whatever the face does.
+    """Jitter of a model's landmarks, independent of the motion of the face.
 
-    Of three frames in a row, the middle one's landmarks are compared with the mean of the other two: a
-    face at rest or in even motion leaves only the shaking.
+    The landmarks of each frame are compared with the mean of the frames before and after. The difference is
+    zero for a face at rest or in even motion.
     """
 
     def __init__(self, scheme: LandmarkScheme) -> None:
@@ -105,7 +104,7 @@ class Jitter:
         self.values: list[float] = []
 
     def add(self, faces: list[Face]) -> None:
-        """Take in the faces of the next frame."""
+        """Add the faces of the next frame."""
         now: dict[int, list[np.ndarray]] = {}
         for face in faces:
             before = self._last.get(face.track_id, [])
@@ -124,14 +123,14 @@ class Jitter:
 
 @dataclass
 class Side:
-    """One of the two models, and what was seen of it.
+    """Results of one of the two models.
 
     Attributes:
-        label: what to call it.
-        seconds: time the pipeline took for each frame.
-        n_faces: faces found, over all frames.
-        jitter: how steady it is.
-        errors: its distance from the truth, for each face of each frame whose truth is known.
+        label: name of the model.
+        seconds: processing time of each frame.
+        n_faces: number of faces over all frames.
+        jitter: jitter of the landmarks.
+        errors: distance from the truth, for each face whose truth is known.
     """
 
     label: str
@@ -148,26 +147,26 @@ class Side:
 
 @dataclass(frozen=True)
 class Seen:
-    """What a model made of a frame: its faces, and how long it took in seconds."""
+    """Faces that a model found on a frame, and the processing time in seconds."""
 
     faces: list[Face]
     seconds: float
 
 
 class Comparison:
-    """The running account of two models on the same frames.
+    """Comparison of two models on the same frames, frame by frame.
 
     Args:
-        scheme: of both.
-        labels: what to call the two.
-        photographs: the frames have nothing to do with each other, so that there is no jitter.
+        scheme: landmark scheme of both models.
+        labels: names of the two models.
+        photographs: whether the frames are independent photographs, which have no jitter.
 
     Attributes:
         sides: the two models.
-        disagreements: one for each face that both found, in the order of frames.
-        n_frames: frames compared.
-        n_alone: for each side, faces that only it found.
-        warnings: what went wrong with the source without stopping it, one line each.
+        disagreements: distances for each face that both models found, in the order of frames.
+        n_frames: number of frames.
+        n_alone: for each model, number of faces that the other did not find.
+        warnings: problems of the source that did not end the comparison, one line each.
     """
 
     def __init__(self, scheme: LandmarkScheme, labels: tuple[str, str], *, photographs: bool = False) -> None:
@@ -182,7 +181,7 @@ class Comparison:
     def add(
         self, frame: Frame, ours: Seen, theirs: Seen, truth_px: list[np.ndarray] | None = None
     ) -> list[Disagreement]:
-        """Take in what both models made of a frame.
+        """Add the results of both models on a frame.
 
         Args:
             truth_px: ``(n, 2)`` true landmarks of the frame's faces, where they are known.
@@ -208,7 +207,7 @@ class Comparison:
 def _errors(
     frame: Frame, faces: list[Face], truth_px: list[np.ndarray], scheme: LandmarkScheme
 ) -> Iterator[Disagreement]:
-    """The error of each found face whose truth is known."""
+    """Yield the error of each found face whose truth is known."""
     for points in truth_px:
         box = np.concatenate([points.min(axis=0), points.max(axis=0)])
         face = max(faces, key=lambda face: iou(face.box_px, box), default=None)

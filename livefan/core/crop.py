@@ -1,7 +1,7 @@
-"""The square cut out of an image around a face: one similarity transform, there and back.
+"""Crops: squares around a face, with the similarity transform between image and crop.
 
-Training, evaluation and the live application all cut faces through :class:`Crop`, so the network
-sees the same framing everywhere. Pixel centres lie at integer coordinates in every space: an image
+Training, evaluation and the live application all use :class:`Crop`, so the crops of the network have the same
+geometry everywhere. Pixel centres lie at integer coordinates in every space: an image
 of width ``w`` spans ``[-0.5, w - 0.5]``.
 """
 
@@ -20,7 +20,7 @@ from livefan.core.landmarks import LandmarkScheme
 CROP_MARGIN = 1.25
 """Side of a crop as a multiple of the longer side of the landmark box (MobileFAN, arXiv 1908.03839)."""
 CLOSEST_SIZE = 224
-"""Pixels of a crop of 256 that any smaller one still shows."""
+"""Part of a crop of 256 pixels that every smaller crop still shows, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,10 @@ class Crop:
     size: int = 256
 
     def sized(self, size: int) -> Crop:
-        """The crop for a network that takes ``size x size`` pixels.
+        """Return the crop for a network with an input of ``size x size`` pixels.
 
-        A smaller one is the middle of a larger one: closer about the face, which has as many pixels. A face
-        that has moved since the last frame leaves it sooner, so from :data:`CLOSEST_SIZE` down only the
-        pixels become fewer; see docs/experiments.md.
+        A smaller crop shows the middle of a larger crop, at the same resolution. A face that moves leaves a
+        closer crop sooner, so below :data:`CLOSEST_SIZE` only the resolution falls; see docs/experiments.md.
         """
         if size == self.size:
             return self
@@ -120,22 +119,22 @@ class Crop:
 
 
 def mirrored_x(x: np.ndarray, size: int, offset: float = 0.0) -> np.ndarray:
-    """Where points of a crop lie across its mirror image.
+    """Return the x coordinates of points of a crop in its mirror image.
 
     Args:
-        x: in crop pixels.
+        x: x coordinates in crop pixels.
         size: side of the crop in pixels.
-        offset: how far to the right of their places points are said to lie, in either picture, as a share of
-            the side; see :class:`livefan.networks.checkpoint_info.WeightsInfo`.
+        offset: constant error of the coordinates to the right, in both images, as a share of the side; see
+            :class:`livefan.networks.checkpoint_info.WeightsInfo`.
     """
     return size * (1 + 2 * offset) - 1 - x
 
 
 def roll_angle(right_eye: Iterable[float], left_eye: Iterable[float], mouth: Iterable[float]) -> float:
-    """How far a head leans, in radians, clockwise on the screen, from three ``(2,)`` points.
+    """Return the roll of a head in radians, clockwise on the screen, from three ``(2,)`` points.
 
-    The line between the eyes and the line from the eyes to the mouth both vote, weighted by their
-    length, so that the angle stays defined in profile, where the eyes fall together.
+    The angle is a mean of the directions from eye to eye and from the eyes to the mouth, weighted by their
+    lengths. So it is defined in profile views too, where the eyes coincide.
     """
     (right_x, right_y), (left_x, left_y), (mouth_x, mouth_y) = right_eye, left_eye, mouth
     across_x, across_y = left_x - right_x, left_y - right_y
@@ -144,7 +143,7 @@ def roll_angle(right_eye: Iterable[float], left_eye: Iterable[float], mouth: Ite
 
 
 def crop_from_landmarks(points_px: np.ndarray, *, angle: float = 0.0, size: int = 256) -> Crop:
-    """The crop around a face's landmark box: its centre, and 1.25 times its longer side.
+    """Return the crop around the landmarks of a face: centre of their box, 1.25 times its longer side.
 
     Args:
         points_px: ``(n, 2)`` landmarks in image pixels.
@@ -160,6 +159,6 @@ def crop_from_landmarks(points_px: np.ndarray, *, angle: float = 0.0, size: int 
 
 
 def upright_crop(points_px: np.ndarray, scheme: LandmarkScheme, size: int = 256) -> Crop:
-    """The crop around a face's landmarks in which its head stands upright."""
+    """Return the crop around the landmarks of a face in which the head is upright."""
     right_eye, left_eye, mouth = (scheme.centring @ points_px).tolist()
     return crop_from_landmarks(points_px, angle=roll_angle(right_eye, left_eye, mouth), size=size)

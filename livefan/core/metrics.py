@@ -1,4 +1,4 @@
-"""The measures of face alignment: NME, failure rate and the area under the cumulative error curve."""
+"""Metrics of face alignment: NME, failure rate, and area under the cumulative error curve."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Accuracy:
 
 
 def nme(predicted_px: np.ndarray, truth_px: np.ndarray, normaliser_px: np.ndarray) -> np.ndarray:
-    """Normalised mean error of each face, in percent.
+    """Return the normalised mean error of each face, in percent.
 
     Args:
         predicted_px, truth_px: ``(faces, n, 2)`` landmarks in the same pixels.
@@ -40,27 +40,26 @@ def nme(predicted_px: np.ndarray, truth_px: np.ndarray, normaliser_px: np.ndarra
 
 
 def inter_ocular(truth_px: np.ndarray, scheme: LandmarkScheme) -> np.ndarray:
-    """Distance between the outer eye corners of ``(faces, n, 2)`` landmarks, ``(faces,)`` pixels."""
+    """Return the ``(faces,)`` distances between the outer eye corners of ``(faces, n, 2)`` landmarks."""
     right, left = scheme.normaliser
     return np.linalg.norm(truth_px[:, right] - truth_px[:, left], axis=-1)
 
 
 def inter_pupil(truth_px: np.ndarray, scheme: LandmarkScheme) -> np.ndarray:
-    """Distance between the means of the eyes' points, the usual stand-in for the pupils of 300W."""
+    """Return the ``(faces,)`` distances between the mean points of the eyes, which stand for the pupils."""
     eyes = scheme.centring[:2] @ truth_px
     return np.linalg.norm(eyes[:, 0] - eyes[:, 1], axis=-1)
 
 
 def failure_rate(errors: np.ndarray, threshold: float) -> float:
-    """Share of faces with an error above ``threshold``, in percent; a missed face's error is infinite."""
+    """Return the share of errors above ``threshold`` in percent; the error of a missed face is infinite."""
     return 100.0 * float(np.mean(errors > threshold))
 
 
 def auc(errors: np.ndarray, threshold: float) -> float:
-    """Area under the cumulative error curve from 0 to ``threshold``, divided by ``threshold``.
+    """Return the area under the cumulative error curve from 0 to ``threshold``, divided by ``threshold``.
 
-    The curve is a step function, so its area is the mean over faces of what lies to the right of
-    each face's error.
+    The curve is a step function: its area is the mean over faces of ``threshold`` minus the error.
     """
     return float(np.mean(np.clip(threshold - errors, 0.0, None)) / threshold)
 
@@ -68,11 +67,11 @@ def auc(errors: np.ndarray, threshold: float) -> float:
 def measure(
     predicted_px: np.ndarray, truth_px: np.ndarray, scheme: LandmarkScheme, n_missed: int = 0
 ) -> Accuracy:
-    """Measure ``(faces, n, 2)`` predictions against the truth in the same pixels.
+    """Return the accuracy of ``(faces, n, 2)`` predictions against the truth in the same pixels.
 
     Args:
-        n_missed: faces that got no prediction: they count as failures and in the area under the
-            curve, but have no NME.
+        n_missed: number of faces without a prediction. They count in the failure rate and the area under the
+            curve, but not in the NME.
     """
     ocular = nme(predicted_px, truth_px, inter_ocular(truth_px, scheme))
     pupil = nme(predicted_px, truth_px, inter_pupil(truth_px, scheme))
