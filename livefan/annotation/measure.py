@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -11,6 +12,7 @@ from fractions import Fraction
 import numpy as np
 
 from livefan.annotation.appearance import describe
+from livefan.annotation.cuts import TrackSplitter, begins_at_cut
 from livefan.annotation.journal import Journal
 from livefan.annotation.observations import AppearanceSample, Observation
 from livefan.core.boxes import bounding_box, iou
@@ -61,6 +63,11 @@ class _RecentFrames:
         return reversed(self._frames)
 
     @property
+    def last_image(self) -> np.ndarray | None:
+        """The image of the last frame, if there is one."""
+        return self._frames[-1].image if self._frames else None
+
+    @property
     def last_faces(self) -> dict[int, np.ndarray]:
         """The landmarks on the last frame, by track."""
         return self._frames[-1].faces if self._frames else {}
@@ -83,8 +90,11 @@ def measure(
         LivefanError: if the recording cannot be read or the journal cannot be written.
     """
     n_measured = journal.n_frames
+    splitter = TrackSplitter()
     if state := journal.note("state"):
-        pipeline.restore(state)
+        values = json.loads(state)
+        pipeline.restore(values["pipeline"])
+        splitter.restore(values["splits"])
     recent = _RecentFrames()
     with CaptureThread(source, paced=False) as capture:
         frames = iter(capture)
@@ -94,14 +104,16 @@ def measure(
                 recent.append(_RecentFrame(index, frame.image, faces))
             on_frame(frame)
         batch = _Batch()
-        for index, (frame, found) in enumerate(pipeline.process_all(frames), n_measured):
+        for index, (frame, tracked) in enumerate(pipeline.process_all(frames), n_measured):
+            last_image, last_faces = recent.last_image, recent.last_faces
+            found = splitter.split(frame.image, tracked, last_image, last_faces, pipeline.scheme)
             batch.add(index, frame, found, source, pipeline, recent)
             if len(batch.frames) == BATCH:
-                batch.flush(journal, pipeline)
+                batch.flush(journal, pipeline, splitter)
                 batch = _Batch()
             on_frame(frame)
     if batch.frames:
-        batch.flush(journal, pipeline)
+        batch.flush(journal, pipeline, splitter)
     journal.finish(source.warnings, source.end)
 
 
@@ -154,13 +166,14 @@ class _Batch:
             if index % SAMPLE_EVERY == 0 or face.track_id not in before:
                 descriptor = describe(frame.image, face.points_px, pipeline.scheme)
                 self.samples.append(AppearanceSample(index, face.track_id, descriptor))
-            if face.track_id not in before:
+            if face.track_id not in before and not begins_at_cut(face.track_id):
                 self.faces += _track_back(face, frame.image.shape, recent, pipeline)
         recent.append(_RecentFrame(index, frame.image, {face.track_id: face.points_px for face in found}))
 
-    def flush(self, journal: Journal, pipeline: Pipeline) -> None:
-        """Add the entry to the journal, with the state of the pipeline after it."""
-        journal.add(self.frames, self.faces, self.samples, pipeline.state())
+    def flush(self, journal: Journal, pipeline: Pipeline, splitter: TrackSplitter) -> None:
+        """Add the entry to the journal, with the state of pipeline and splitter after it."""
+        state = json.dumps({"pipeline": pipeline.state(), "splits": splitter.state()})
+        journal.add(self.frames, self.faces, self.samples, state)
 
 
 def _observation(index: int, face: Face) -> Observation:

@@ -7,11 +7,12 @@ either side. So memory does not grow with the recording, and the result depends 
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+from bisect import bisect_right, insort
 from collections.abc import Iterator
 
 import numpy as np
 
+from livefan.annotation.cuts import begins_at_cut
 from livefan.annotation.identities import IdentityAssigner
 from livefan.annotation.journal import Journal
 from livefan.annotation.measure import REACH
@@ -57,7 +58,7 @@ def annotated_frames(
     if photographs:
         strength = longest_gap = 0.0
     identities = IdentityAssigner(join=not photographs)
-    sizes = _SizeRuns()
+    runs = _Runs()
     smoothers: dict[tuple[int, int], _Smoother] = {}
     context = max(CONTEXT, math.ceil(longest_gap * (fps or 0)) + 1)
     chunk = max(CHUNK, context)
@@ -71,8 +72,8 @@ def annotated_frames(
         identities.update(faces, journal.samples(first, end), frames)
         core = range(start, min(available, start + chunk))
         annotated: dict[int, list[AnnotatedFace]] = {index: [] for index in core}
-        sizes.add(frames)
-        for (track_id, run), observed in _by_identity(faces, identities, sizes).items():
+        runs.add(frames, faces)
+        for (track_id, run), observed in _by_identity(faces, identities, runs).items():
             smoother = smoothers.setdefault((track_id, run), _Smoother(strength))
             points_px = dict(_fill_gaps(smoother.smooth(observed, frames), frames, longest_gap, context))
             for index in core:
@@ -87,34 +88,39 @@ def annotated_frames(
         start += chunk
 
 
-class _SizeRuns:
-    """Numbers the runs of frames of one size; landmarks are not smoothed or filled across their borders."""
+class _Runs:
+    """The runs of frames of one size without a cut; nothing is smoothed or filled across their borders."""
 
     def __init__(self) -> None:
         self._starts: list[int] = []
+        self._cut_tracks: set[int] = set()
         self._size: tuple[int, int] | None = None
         self._next = 0
 
-    def add(self, frames: list[FrameInfo]) -> None:
-        """Add the frames of the next window, which may overlap with the last window."""
+    def add(self, frames: list[FrameInfo], faces: list[Observation]) -> None:
+        """Add the next window, which may overlap with the last window."""
         for frame in frames[max(0, self._next - frames[0].index) :]:
             if (frame.width, frame.height) != self._size:
-                self._starts.append(frame.index)
+                insort(self._starts, frame.index)
                 self._size = (frame.width, frame.height)
             self._next = frame.index + 1
+        for face in faces:
+            if begins_at_cut(face.track) and face.track not in self._cut_tracks:
+                self._cut_tracks.add(face.track)
+                insort(self._starts, face.frame)
 
     def run_of(self, index: int) -> int:
-        """Return the number of the run of a frame."""
-        return bisect_right(self._starts, index)
+        """Return the first frame of the run of a frame."""
+        return self._starts[bisect_right(self._starts, index) - 1]
 
 
 def _by_identity(
-    faces: list[Observation], identities: IdentityAssigner, sizes: _SizeRuns
+    faces: list[Observation], identities: IdentityAssigner, runs: _Runs
 ) -> dict[tuple[int, int], dict[int, Observation]]:
-    """Return the observations of a window by identity and run of one size, in order, and then by frame."""
+    """Return the observations of a window by identity and run, in order, and then by frame."""
     by_identity: dict[tuple[int, int], dict[int, Observation]] = {}
     for face in faces:
-        key = (identities.track_id(face.track), sizes.run_of(face.frame))
+        key = (identities.track_id(face.track), runs.run_of(face.frame))
         by_identity.setdefault(key, {})[face.frame] = face
     return dict(sorted(by_identity.items()))
 

@@ -57,3 +57,18 @@ def test_face_that_was_lost_for_a_moment_keeps_its_id_although_it_looks_differen
     identities = IdentityAssigner()
     identities.update([face for faces, _ in shots for face in faces], [sample for _, sample in shots], frames)
     assert identities.track_id(1) == identities.track_id(0)
+
+
+def test_track_that_goes_on_with_another_person_after_a_cut_is_split(tmp_path: Path, photo: np.ndarray):
+    """Three hard cuts between two people whose faces are in the same place."""
+    one = shrunk(photo, 320, 180)
+    two = recoloured(np.ascontiguousarray(one[:, ::-1]))
+    shots = [one] * 14 + [two] * 6 + [one] * 14 + [two] * 14
+    clip = write_recording(tmp_path / "cuts.mkv", shots)
+    outputs = Outputs(tmp_path / "out", None)
+    assert annotate(clip, outputs).n_faces == 2
+    table = livefan.load_annotations(outputs.tables[0])
+    ids = dict(zip(table["frame"].to_pylist(), table["track_id"].to_pylist(), strict=True))
+    expected = [1] * 14 + [2] * 6 + [1] * 14 + [2] * 14
+    assert [ids[frame] for frame in range(48)] == expected
+    assert "filled" not in table["found"].to_pylist()
