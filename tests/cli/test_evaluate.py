@@ -49,7 +49,7 @@ def test_all_crops_and_decoders_in_one_table_with_both_pictures(
     ]
     assert call(*arguments) == 0
     captured = capsys.readouterr()
-    assert "broken.png: cannot be read as an image" in captured.err
+    assert "broken.png: not an image, or damaged" in captured.err
     assert "skipped in all: 1" in captured.err
     assert "./bad.png" in captured.out
     numbers = json.loads(out["n.json"].read_text())

@@ -114,7 +114,7 @@ def test_validation_set_without_faces_gives_one_line_error(
     assert message.startswith(
         "livefan: 300w validation: holds no face that can be used; check --root; the first of"
     )
-    assert ".png: cannot be read as an image" in message
+    assert ".png: not an image, or damaged" in message
     assert message.count("\n") == 1
     with pytest.raises(LivefanError, match="own validation: holds no faces; check --root"):
         average([tmp_path / "x.safetensors"], FaceSet(IBUG_68, [], title="own validation"), out)

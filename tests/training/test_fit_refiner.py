@@ -339,7 +339,7 @@ def test_unreadable_validation_faces_are_reported_before_the_fit(
     assert message.startswith(
         "livefan: 300w validation: holds no face that can be used; check --root; the first"
     )
-    assert ".png: cannot be read as an image" in message
+    assert ".png: not an image, or damaged" in message
 
 
 def test_missing_weights_give_one_line_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
