@@ -98,6 +98,7 @@ def test_lite_encoder_pads_like_tensorflow():
     image = torch.zeros(1, 3, 64, 64)
     image[..., 0, 0] = 1.0
     with torch.no_grad():
+        # Not livefan's choice: the published weights have these names with an underscore.
         encoder._conv_stem.weight.fill_(0)
         encoder._conv_stem.weight[:, :, 0, 0] = 1.0
     seen = torch.nn.functional.pad(image, (0, 1, 0, 1))
