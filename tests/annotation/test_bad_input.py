@@ -276,6 +276,7 @@ def test_thousand_mutated_recordings(tmp_path: Path):
     fuzzed(tmp_path, range(12, 1012))
 
 
+@pytest.mark.slow
 def test_failed_video_costs_no_data(tmp_path: Path, plain: Path, monkeypatch: pytest.MonkeyPatch):
     def fail(*arguments: object) -> list[str]:
         raise LivefanError("out.mp4: the video cannot be written; choose another container")
@@ -289,6 +290,7 @@ def test_failed_video_costs_no_data(tmp_path: Path, plain: Path, monkeypatch: py
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.csv", "out.livefan.json"]
 
 
+@pytest.mark.slow
 def test_failed_video_without_data_keeps_what_was_measured(
     tmp_path: Path, plain: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -316,6 +318,7 @@ def test_pipe_is_read_like_standard_input(tmp_path: Path, plain: Path):
     assert read_packets(tmp_path / "out.mp4", "video")
 
 
+@pytest.mark.slow
 def test_long_names_are_written(tmp_path: Path, plain: Path):
     """The name of the work folder is shortened; FFmpeg and the journal write into it."""
     long = tmp_path / ("ä" * 118)

@@ -65,6 +65,7 @@ def test_broken_photograph_is_listed_and_not_the_end(
     assert len(livefan.load_annotations(tmp_path / "out.csv")) == 3
 
 
+@pytest.mark.slow
 def test_folder_as_output_gets_a_row_and_a_picture_for_each(
     tmp_path: Path, album: Path, capsys: pytest.CaptureFixture[str]
 ):

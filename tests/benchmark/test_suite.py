@@ -50,6 +50,7 @@ def test_short_names_are_unique():
     assert list(short_names(["best", "best.safetensors"]).values()) == ["best", "best.safetensors"]
 
 
+@pytest.mark.slow
 def test_weights_of_the_same_file_name_are_all_measured(
     tmp_path: Path, clip: Path, report: Report, monkeypatch: pytest.MonkeyPatch
 ):
@@ -99,6 +100,7 @@ def test_clip_with_few_faces_is_rejected(tmp_path: Path, photo: np.ndarray, pipe
         from_first_face(short, pipeline.runtime, 24, tmp_path)
 
 
+@pytest.mark.slow
 def test_unusable_input_gives_one_line(
     tmp_path: Path, photo: np.ndarray, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):

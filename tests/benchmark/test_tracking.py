@@ -32,6 +32,7 @@ class Replay:
         return [Shown(1, points_px)] + [Shown(2 + extra, points_px + WIDTH) for extra in range(self._n_extra)]
 
 
+@pytest.mark.slow
 def test_perfect_tracker_has_no_wrong_and_no_missed_face(photographs, monkeypatch: pytest.MonkeyPatch):
     tracker = Replay(monkeypatch)
     tallies = measure(tracker, photographs)
@@ -42,6 +43,7 @@ def test_perfect_tracker_has_no_wrong_and_no_missed_face(photographs, monkeypatc
     assert tallies["cut"].wrong_id > 0  # the tracker gives both people one id
 
 
+@pytest.mark.slow
 def test_displaced_landmarks_are_wrong_and_further_faces_false(photographs, monkeypatch: pytest.MonkeyPatch):
     tracker = Replay(monkeypatch, offset=0.2, n_extra=1)
     tally = measure(tracker, photographs)["nod"]
@@ -72,6 +74,7 @@ def test_map_recovers_landmarks_that_are_mesh_vertices():
     assert np.abs(mapped - targets[0]).mean() < 0.5
 
 
+@pytest.mark.slow
 def test_table_has_one_line_for_each_scene(photographs, monkeypatch: pytest.MonkeyPatch):
     tracker = Replay(monkeypatch)
     tallies = measure(tracker, photographs[:1] * 2)

@@ -119,6 +119,7 @@ def test_output_without_suffix_gives_a_one_line_error(picture: Path, capsys: pyt
     assert capsys.readouterr().err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_annotate_writes_image_and_table_of_a_photograph(tmp_path: Path, picture: Path):
     done = call("annotate", picture, "-o", tmp_path / "out.jpg")
     assert (done.returncode, done.stderr) == (0, "")
@@ -127,6 +128,7 @@ def test_annotate_writes_image_and_table_of_a_photograph(tmp_path: Path, picture
     assert (tmp_path / "out.csv").is_file()
 
 
+@pytest.mark.slow
 def test_annotate_works_without_network_access(tmp_path: Path, picture: Path):
     """A new network namespace has no route, not even to this machine."""
     isolated = ("unshare", "--user", "--map-root-user", "--net")
@@ -203,6 +205,7 @@ def test_bad_input_gives_a_one_line_error_and_exit_code_2(tmp_path: Path, capsys
     assert not (tmp_path / "out.csv").exists()
 
 
+@pytest.mark.slow
 def test_truncated_video_keeps_its_readable_frames_and_reports_the_cut(tmp_path: Path):
     whole = tmp_path / "whole.mkv"
     subprocess.run(
@@ -237,6 +240,7 @@ def test_missing_camera_gives_a_one_line_error(capsys: pytest.CaptureFixture[str
     assert "93" in err
 
 
+@pytest.mark.slow
 def test_window_without_a_screen_gives_a_one_line_error(tmp_path: Path):
     environment = dict.fromkeys(("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"), "")
     done = call(**environment)
@@ -282,6 +286,7 @@ def test_running_thread_does_not_keep_the_process():
     assert (done.returncode, done.stdout) == (3, "printed\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("encoding", "name"), [("cp1252", "日本.png"), ("utf-8:strict", "caf\udce9.png")])
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
 def test_names_that_the_terminal_cannot_show_are_escaped(

@@ -56,6 +56,7 @@ def test_annotate_gives_the_table_of_torch(tmp_path: Path, photo: np.ndarray):
             assert np.abs(np.subtract(values, tables[1][name])).max() < 0.02, name
 
 
+@pytest.mark.slow
 def test_evaluate_gives_the_error_of_torch(tmp_path: Path, photo: np.ndarray, face: Face):
     own = tmp_path / "own"
     own.mkdir()

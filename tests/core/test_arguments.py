@@ -11,6 +11,7 @@ from livefan.core.errors import LivefanError
 ANYTHING = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.lists(st.integers()))
 
 
+@pytest.mark.slow
 @given(ANYTHING)
 def test_number_in_range_is_returned_and_all_else_refused(value: object):
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:

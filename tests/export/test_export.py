@@ -101,6 +101,7 @@ def test_export_without_onnx_runtime_gives_one_line_error(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_graph_is_written_beside_the_weights(tmp_path: Path, small: Path, capsys: pytest.CaptureFixture[str]):
     weights = tmp_path / "own.safetensors"
     weights.write_bytes(small.read_bytes())
@@ -118,6 +119,7 @@ def test_output_file_belongs_to_the_other_formats(options: list[str], capsys: py
     assert "-o FILE" in error
 
 
+@pytest.mark.slow
 def test_graph_that_disagrees_with_torch_is_not_written(
     small: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):

@@ -93,6 +93,7 @@ def serve(port: int) -> Iterator[Serve]:
         server.wait()
 
 
+@pytest.mark.slow
 def test_joining_waits_for_the_next_key_frame(recording: Path, port: int, serve: Serve) -> None:
     """At 60 frames a second some 400 packets precede the key frame."""
     serve(recording)
@@ -119,6 +120,7 @@ def test_stream_without_a_key_frame_is_an_error(
             open_source(address)
 
 
+@pytest.mark.slow
 def test_server_that_comes_late_stops_and_returns_with_another_size(
     tmp_path: Path, recording: Path, port: int, serve: Serve
 ) -> None:

@@ -47,6 +47,7 @@ def output(frames: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "out"
 
 
+@pytest.mark.slow
 def test_numbers_of_disagreement_error_and_jitter(output: Path):
     numbers = json.loads((output / "report.json").read_text())
     assert numbers["n_frames"] == len(numbers["over_time"]) == 8
@@ -59,6 +60,7 @@ def test_numbers_of_disagreement_error_and_jitter(output: Path):
     assert set(numbers["disagreement"]["by_region"]) == {"jaw", "brows", "nose", "eyes", "mouth"}
 
 
+@pytest.mark.slow
 def test_photographs_are_processed_independently(frames: Path, photo: np.ndarray, tmp_path: Path):
     """Faces differ in place and size; the ground truth is each photograph processed alone."""
     folder, truth = tmp_path / "images", tmp_path / "truth"
@@ -88,6 +90,7 @@ def test_photographs_are_processed_independently(frames: Path, photo: np.ndarray
     assert "jitter in %" not in page
 
 
+@pytest.mark.slow
 def test_unreadable_image_gives_a_warning_and_the_others_keep_their_names(
     frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
@@ -208,6 +211,7 @@ def test_source_without_faces_is_an_error(tmp_path: Path):
     assert list((tmp_path / "o").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_same_model_twice_has_equal_numbers(frames: Path, tmp_path: Path):
     model = ModelChoice.parse("mobilefan-300w@openvino,float32")
     compare(model, model, frames, tmp_path / "out", sequence=True, quiet=True)
@@ -222,6 +226,7 @@ def test_same_model_twice_has_equal_numbers(frames: Path, tmp_path: Path):
     assert first["n_faces_it_alone_found"] == second["n_faces_it_alone_found"] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", [Layout.OVERLAID, Layout.WIPE, Layout.DIFFERENCE])
 def test_layout_of_the_video(frames: Path, tmp_path: Path, layout: Layout):
     smoothed, raw = (ModelChoice.parse(f"mobilefan-300w@torch,float32{word}") for word in ("", ",raw"))

@@ -189,6 +189,7 @@ def test_same_model_twice_is_drawn_at_the_same_places(photo: np.ndarray, face: F
         assert not red.any()
 
 
+@pytest.mark.slow
 def test_same_model_chosen_later_differs_by_nothing(compare: Callable[..., Compared], images: Path):
     """The first model has tracked the face before; both start anew."""
     compared = compare(images, FIRST, RAW)
@@ -231,6 +232,7 @@ class Camera(Numbered):
         return frame and Frame(self._photo, frame.index, frame.captured_at, frame.source_time)
 
 
+@pytest.mark.slow
 def test_same_model_twice_differs_by_nothing_on_a_camera(
     compare: Callable[..., Compared], photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ):
@@ -243,6 +245,7 @@ def test_same_model_twice_differs_by_nothing_on_a_camera(
         assert both.apart.points.max() == 0.0
 
 
+@pytest.mark.slow
 def test_camera_is_in_real_time_and_a_recording_is_not(
     compare: Callable[..., Compared], photo: np.ndarray, images: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -140,6 +140,7 @@ def test_pair_has_the_distances_on_one_frame(watch, clip: Path):
         assert apart.overall == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_slow_second_model_does_not_slow_the_first(watch, clip: Path, monkeypatch: pytest.MonkeyPatch):
     process = Pipeline.process
 

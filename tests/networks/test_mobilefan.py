@@ -20,6 +20,7 @@ def network(request: pytest.FixtureRequest) -> HeatmapNetwork:
     return build_network(request.param, 68).eval()
 
 
+@pytest.mark.slow
 @torch.inference_mode()
 def test_every_network_maps_a_crop_to_heatmaps_and_stages(network: HeatmapNetwork):
     heatmaps, stages = network.with_stages(torch.randn(1, 3, 256, 256))

@@ -66,6 +66,7 @@ def test_renamed_weights_use_their_graph(tmp_path: Path, monkeypatch: pytest.Mon
     assert made.run(check_crops(SIZE)).shape == (3, 68, 4)
 
 
+@pytest.mark.slow
 def test_graph_of_other_weights_is_refused(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     weights = tmp_path / "own.safetensors"
     shutil.copy(small, weights)
@@ -118,6 +119,7 @@ def test_damaged_graph_in_the_cache_is_made_again(small: Path, tmp_path: Path):
     assert network_graph(file, store).data == made
 
 
+@pytest.mark.slow
 def test_graph_of_weights_in_half_precision(tmp_path: Path, crops: np.ndarray):
     """Their tensors are float16 in the file; the graph converts them."""
     from livefan.networks.checkpoint import save_weights

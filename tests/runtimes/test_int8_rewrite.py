@@ -59,6 +59,7 @@ def kinds(model: Any) -> list[str]:
     return [node.get_type_name() for node in model.get_ordered_ops()]
 
 
+@pytest.mark.slow
 def test_rewritten_network_gives_the_same_landmarks(weights: WeightFile, model: Any, crops: np.ndarray):
     """Rounding moves landmarks of a clear face by a third of a pixel; the network errs by some three."""
     before, after = run(weights, model, crops[:1]), run(weights, tuned(model, weights.info), crops[:1])

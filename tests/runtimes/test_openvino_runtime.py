@@ -75,6 +75,7 @@ def test_last_used_networks_stay_in_memory(small: Path, tmp_path: Path, monkeypa
     assert times_read(2) == 1  # used longest ago, and let go
 
 
+@pytest.mark.slow
 def test_interrupted_save_leaves_no_mixed_model(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     model = open_vino.from_onnx(as_onnx(load_weights(small)))
     path = tmp_path / "a.xml"
@@ -93,6 +94,7 @@ def test_interrupted_save_leaves_no_mixed_model(small: Path, tmp_path: Path, mon
     assert [each.name for each in tmp_path.iterdir()] == ["a.bin"]
 
 
+@pytest.mark.slow
 def test_threads_that_need_one_network_load_it_once(
     small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -128,6 +128,7 @@ def test_damaged_file_of_choices_is_ignored(choice: RuntimeChoice, damage: str, 
     assert len(messages) == 2 * (choice.precision == "auto")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", [7, None, ["openvino"], ["openvino", 8], ["tensorrt", "float32"]])
 def test_damaged_choice_is_measured_again(answer: object, small: Path, tmp_path: Path):
     messages: list[str] = []
@@ -144,6 +145,7 @@ def test_damaged_choice_is_measured_again(answer: object, small: Path, tmp_path:
     assert len(messages) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", [RuntimeError("could not create a primitive"), MemoryError(), KeyError(3)])
 def test_any_error_of_a_runtime_drops_the_candidate(
     error: Exception,

@@ -40,6 +40,7 @@ def points(faces: list[Face]) -> np.ndarray:
     return face.points_px
 
 
+@pytest.mark.slow
 def test_it_finds_what_is_found_frame_by_frame(runtimes: list[Runtime], talk: list[Frame]):
     one_by_one = Pipeline(runtimes[0], smoothing=0.0)
     ahead = looking_ahead(runtimes)
@@ -53,6 +54,7 @@ def test_it_finds_what_is_found_frame_by_frame(runtimes: list[Runtime], talk: li
     assert max(apart) < 0.02
 
 
+@pytest.mark.slow
 def test_it_is_the_same_every_time_and_after_a_break(runtimes: list[Runtime], talk: list[Frame]):
     whole = [points(faces) for _, faces in looking_ahead(runtimes).process_all(talk)]
     first = looking_ahead(runtimes)

@@ -98,6 +98,7 @@ def test_a_mirrored_photo_gives_mirrored_landmarks(pipeline: Pipeline, photo: np
     assert np.linalg.norm(back - face.points_px, axis=1).mean() < 0.03 * size
 
 
+@pytest.mark.slow
 def test_a_face_is_followed_through_the_bundled_clip_under_one_id(pipeline: Pipeline, clip: Path):
     seen = []
     with VideoSource(str(clip), clip.name) as source:
@@ -238,6 +239,7 @@ def test_a_hand_across_a_face_does_not_lose_it(pipeline: Pipeline, photo: np.nda
     assert len(ids[0]) == 1
 
 
+@pytest.mark.slow
 def test_two_faces_that_cross_keep_their_ids(pipeline: Pipeline, photo: np.ndarray, other_photo: np.ndarray):
     (face,), (other,) = pipeline.process_image(photo), pipeline.process_image(other_photo)
     front, back = (head(photo, face, 200), head(other_photo, other, 170))
@@ -290,6 +292,7 @@ def test_the_state_of_a_follow_is_restored_exactly(runtime: Runtime, photo: np.n
         made.close()
 
 
+@pytest.mark.slow
 def test_a_face_that_comes_after_a_long_time_is_a_new_one(pipeline: Pipeline, photo: np.ndarray):
     pictures = [photo] * 2 + [blank(photo)] * 60 + [photo]
     ids = [[face.track_id for face in pipeline.process(frame)] for frame in frames(pictures)]
@@ -406,6 +409,7 @@ def test_person_after_a_cut_gets_an_id_of_his_own_and_the_first_person_keeps_his
     assert ids == [[1]] * 4 + [[2]] * 4 + [[1]] * 4
 
 
+@pytest.mark.slow
 def test_landmarks_below_the_face_score_of_a_face_are_not_returned(pipeline: Pipeline, photo: np.ndarray):
     """The face fades into a blurred picture."""
     stages = [photo, *(cv2.GaussianBlur(photo, (0, 0), sigma) for sigma in (20, 40))]
@@ -420,6 +424,7 @@ def test_landmarks_below_the_face_score_of_a_face_are_not_returned(pipeline: Pip
     assert found[-1] == []
 
 
+@pytest.mark.slow
 def test_smoothing_may_change_in_strength_at_any_time(pipeline: Pipeline, photo: np.ndarray):
     rng = np.random.default_rng(0)
     noisy = [np.clip(photo + rng.normal(0, 12, photo.shape), 0, 255).astype(np.uint8) for _ in range(24)]

@@ -11,6 +11,7 @@ from livefan.training.losses import LandmarkCriterion
 from livefan.training.train import train
 
 
+@pytest.mark.slow
 def test_loss_that_is_not_finite_stops_training_and_lists_the_terms(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -114,6 +114,7 @@ def test_fit_removes_errors_that_depend_on_the_shape(face: Face):
     assert (refiner(found) - truth)[1200:].norm(dim=-1).mean() < 1.15 * noise.norm(dim=-1).mean()
 
 
+@pytest.mark.slow
 def test_refiner_that_overfits_is_shrunk_or_left_out(face: Face, monkeypatch: pytest.MonkeyPatch):
     """The error is noise that differs between photographs, so nothing can be learnt from ten of them."""
     monkeypatch.setattr(STEPS, 300)
@@ -136,6 +137,7 @@ def test_refiner_that_overfits_is_shrunk_or_left_out(face: Face, monkeypatch: py
     assert (refined - others.truth).norm(dim=-1).mean() < 1.02 * before
 
 
+@pytest.mark.slow
 def test_refiner_that_generalises_keeps_its_strength(face: Face, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(STEPS, 300)
     truth = torch.from_numpy(face.points_px).float() + 2 * torch.randn(40, 68, 2)
@@ -265,6 +267,7 @@ def test_command_writes_a_checkpoint_with_refiner(
     }
 
 
+@pytest.mark.slow
 def test_refiner_that_raises_the_validation_error_is_not_written(
     tmp_path: Path,
     small: Path,

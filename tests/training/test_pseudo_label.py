@@ -126,6 +126,7 @@ def stopped_at_the_third(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return labelled
 
 
+@pytest.mark.slow
 def test_stopped_labelling_resumes(
     runtime: Runtime, photo: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -206,6 +207,7 @@ def test_faces_of_files_named_alike_do_not_overwrite_each_other(
     assert len(load("pts", tmp_path / "out", "all").faces) == 6
 
 
+@pytest.mark.slow
 def test_frames_of_videos_are_labelled_and_resumed(
     runtime: Runtime, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

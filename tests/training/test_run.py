@@ -34,6 +34,7 @@ def test_run_with_other_settings_is_rejected(tmp_path: Path, other: dict[str, in
         train(faces, faces, replace(SMALL, **other), tmp_path / "r", quiet=True)
 
 
+@pytest.mark.slow
 def test_finished_run_continues_with_more_epochs(tmp_path: Path):
     faces, folder = marked_faces(new_folder(tmp_path / "f"), 4), tmp_path / "r"
     train(faces, faces, replace(SMALL, epochs=1), folder, quiet=True)

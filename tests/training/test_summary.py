@@ -11,6 +11,7 @@ from livefan.training.optimisation import learning_rate_factor
 from livefan.training.train import train
 
 
+@pytest.mark.slow
 def test_run_begins_with_a_summary_and_logs_rate_norm_and_speed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
@@ -37,6 +38,7 @@ def test_run_begins_with_a_summary_and_logs_rate_norm_and_speed(
     assert first["images_per_second"] > 0
 
 
+@pytest.mark.slow
 def test_resumed_run_names_the_learning_rate_of_its_schedule(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
