@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import errno
-import io
 import logging
 import platform
 import shlex
@@ -138,19 +137,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code: 0 for success, 2 for an error that the user can mend, 1 for an unexpected error, 130
         if the command was interrupted.
     """
-    _escape_names()
     given = list(sys.argv[1:] if argv is None else argv)
     arguments = parse(given)
     with open_log(verbose=arguments.verbose) as log:
         _log.info("livefan %s, Python %s: %s", __version__, platform.python_version(), shlex.join(given))
         return _run(arguments, log)
-
-
-def _escape_names() -> None:
-    """Print characters of file names that the terminal's encoding lacks as escapes, rather than fail."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
 
 
 def _run(arguments: argparse.Namespace, log: LogFile) -> int:

@@ -125,7 +125,7 @@ def test_missing_home_and_temporary_folder_change_no_result(folder: Path):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not limit the address space")
 @pytest.mark.slow
-@pytest.mark.parametrize("kib", [300_000, 1_600_000])
+@pytest.mark.parametrize("kib", [300_000, 1_400_000])
 def test_too_little_memory_is_a_one_line_error(folder: Path, kib: int):
     # A cache of its own: it would be short of memory for what is not compiled yet.
     with tempfile.TemporaryDirectory() as cache:
