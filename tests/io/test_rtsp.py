@@ -107,6 +107,7 @@ def test_joining_waits_for_the_next_key_frame(recording: Path, port: int, serve:
     assert frame.image.shape == (64, 96, 3)
 
 
+@pytest.mark.slow
 def test_stream_without_a_key_frame_is_an_error(
     recording: Path, port: int, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,6 +142,7 @@ def test_server_that_comes_late_stops_and_returns_with_another_size(
         wait_for(lambda: (new := thread.get(timeout=1)) is not None and new.image.shape == (96, 128, 3), 25)
 
 
+@pytest.mark.slow
 def test_server_that_hangs_without_closing_is_lost(recording: Path, port: int, serve: Serve) -> None:
     server = serve(recording)
     with CaptureThread(open_source(f"rtsp://127.0.0.1:{port}/live")) as thread:

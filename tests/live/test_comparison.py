@@ -110,6 +110,7 @@ def test_both_models_are_prepared_before_the_first_frame(compare: Callable[..., 
     assert before[-1] == ""
 
 
+@pytest.mark.slow
 def test_time_of_the_first_frame_does_not_include_the_warm_up(
     compare: Callable[..., Compared], images: Path, monkeypatch: pytest.MonkeyPatch
 ):
