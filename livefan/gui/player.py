@@ -21,7 +21,7 @@ from livefan.gui.session_config import SessionConfig
 from livefan.gui.source_trial import SourceTrial
 from livefan.io.camera import camera_index
 from livefan.io.stream import is_address
-from livefan.live.painter import Painted, Painter
+from livefan.live.paint_thread import Painted, Painter
 from livefan.live.result import Pair, Result
 from livefan.live.session import LiveSession
 from livefan.live.statistics import Gauges

@@ -9,7 +9,7 @@ from pathlib import Path
 from PyQt6.QtCore import QObject, pyqtSignal
 
 from livefan.core.errors import LivefanError
-from livefan.live.painter import Painted
+from livefan.live.paint_thread import Painted
 from livefan.live.recorder import Recorded, Recorder
 from livefan.live.result import Result
 from livefan.tracking.model_spec import ModelChoice

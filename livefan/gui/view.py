@@ -13,7 +13,7 @@ from PyQt6.QtWidgets import QSizePolicy, QWidget
 from livefan.core.rates import RateMeter
 from livefan.gui.picture_state import PictureState
 from livefan.gui.player import Player
-from livefan.live.painter import Painted
+from livefan.live.paint_thread import Painted
 from livefan.live.pane import Pane
 from livefan.live.result import Result
 from livefan.live.view_state import LARGEST_ZOOM, Layout

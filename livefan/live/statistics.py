@@ -12,7 +12,7 @@ import numpy as np
 from livefan.core.agreement import Disagreement, Jitter
 from livefan.core.landmarks import LandmarkScheme
 from livefan.live.comparison_results import ComparisonResults, Coverage
-from livefan.live.painter import Painted
+from livefan.live.paint_thread import Painted
 from livefan.live.result import Pair, Result
 
 KEPT_S = 30.0

@@ -1,4 +1,4 @@
-"""Association: which track a detected or measured face belongs to."""
+"""Association: which track, and so which id, a detected or measured face gets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import numpy as np
 from livefan.core.boxes import bounding_box, iou
 from livefan.core.landmarks import LandmarkScheme
 from livefan.detection.detector import Detection
+from livefan.tracking.kalman import KalmanSmoother
 from livefan.tracking.landmarker import SURE_FACE_SCORE, Located
+from livefan.tracking.noise_model import SmootherSettings
 from livefan.tracking.track import Track, appearance
 
 _SAME_FACE_IOU = 0.4
@@ -25,7 +27,6 @@ differs by less, that of another person by more."""
 
 _SAME_APPEARANCE_DISTANCE = 0.5
 """Largest cost of the distance, in face sizes, of a face with the appearance of the track."""
-
 
 _NEAR = 1.0
 """Distance in face sizes up to which a detection may belong to an uncertain track."""
@@ -93,13 +94,31 @@ def duplicates(
     return found
 
 
-def matching_track(
-    located: Located, lost: list[Track], image: np.ndarray, time: float, scheme: LandmarkScheme
-) -> Track | None:
-    """Return the lost track that a new face continues, or None."""
-    costs = [(association_cost(track, located, time, image, scheme), track) for track in lost]
-    cost, best = min(costs, key=lambda each: each[0], default=(math.inf, None))
-    return best if cost <= _MAX_ASSOCIATION_COST else None
+class TrackAssigner:
+    """Gives each new face its track, and with it its id.
+
+    Args:
+        settings: noise model of the smoothers of new tracks.
+
+    Attributes:
+        next_id: id of the next new track. Ids begin at 1.
+    """
+
+    def __init__(self, settings: SmootherSettings | None = None) -> None:
+        self._settings = settings
+        self.next_id = 1
+
+    def assign(
+        self, located: Located, lost: list[Track], image: np.ndarray, time: float, scheme: LandmarkScheme
+    ) -> Track:
+        """Return the lost track that a new face continues, or a new track with the next id."""
+        costs = [(association_cost(track, located, time, image, scheme), track) for track in lost]
+        cost, best = min(costs, key=lambda each: each[0], default=(math.inf, None))
+        if best is not None and cost <= _MAX_ASSOCIATION_COST:
+            return best
+        track = Track(self.next_id, located, KalmanSmoother(self._settings), time)
+        self.next_id += 1
+        return track
 
 
 def association_cost(

@@ -22,10 +22,10 @@ from livefan.detection.detector import Detection
 from livefan.runtimes.base import Runtime, RuntimeChoice
 from livefan.runtimes.selection import open_runtime
 from livefan.tracking.association import (
+    TrackAssigner,
     changed_appearance,
     duplicates,
     is_tracked,
-    matching_track,
     nearest_detection,
     overlaps_track,
 )
@@ -141,7 +141,7 @@ class Pipeline:
 
     def reset(self) -> None:
         """Forget all faces, as for a new source; ids start at 1 again."""
-        self._next_id = 1
+        self._assigner = TrackAssigner(self._smoother)
         self._tracks: list[Track] = []
         self._lost: list[Track] = []
         self._time = float("-inf")
@@ -153,7 +153,7 @@ class Pipeline:
         return json.dumps(
             {
                 "time": self._time,
-                "next_id": self._next_id,
+                "next_id": self._assigner.next_id,
                 "schedule": self._schedule.as_json(),
                 "cuts": self._cuts.as_json(),
                 "tracks": [track.as_json() for track in self._tracks],
@@ -164,7 +164,7 @@ class Pipeline:
     def restore(self, state: str) -> None:
         """Continue from the result of :meth:`state` of a pipeline with the same weights and settings."""
         values = json.loads(state)
-        self._time, self._next_id = values["time"], values["next_id"]
+        self._time, self._assigner.next_id = values["time"], values["next_id"]
         self._schedule.restore(values["schedule"])
         self._cuts.restore(values["cuts"])
         self._tracks, self._lost = (
@@ -325,12 +325,8 @@ class Pipeline:
         """Start a track, or continue a lost one; return False for no face and for a tracked face."""
         if located.face_score < MIN_FACE_SCORE or overlaps_track(located, self._tracks):
             return False
-        track = matching_track(located, self._lost, image, self._time, self.scheme)
-        if track is None:
-            track = Track(self._next_id, located, KalmanSmoother(self._smoother), self._time)
-            self._next_id += 1
-        else:
-            self._lost.remove(track)
+        track = self._assigner.assign(located, self._lost, image, self._time, self.scheme)
+        self._lost = [each for each in self._lost if each is not track]
         track.update(located, self._time)
         track.after_cut = False
         self._tracks.append(track)

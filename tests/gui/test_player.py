@@ -25,6 +25,6 @@ def test_failed_painter_ends_the_session_with_a_message(
     player.status.connect(messages.append)
     player.start()
     qtbot.waitUntil(lambda: player.take() is not None, timeout=60_000)
-    monkeypatch.setattr("livefan.live.painter.render", lambda *how: 1 / 0)
+    monkeypatch.setattr("livefan.live.paint_thread.render", lambda *how: 1 / 0)
     qtbot.waitUntil(lambda: not player.running, timeout=10_000)
     assert messages[-1] == "internal error: ZeroDivisionError: division by zero"

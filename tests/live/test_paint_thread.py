@@ -8,7 +8,7 @@ from waiting import wait_for
 
 from livefan.core.frame import Frame
 from livefan.core.landmarks import IBUG_68
-from livefan.live.painter import Painted, Painter
+from livefan.live.paint_thread import Painted, Painter
 from livefan.live.result import Result
 from livefan.live.view_state import View
 
@@ -38,7 +38,7 @@ def test_failed_rendering_is_reported_and_the_next_picture_is_painted(
     painted: list[Painted] = []
     errors: list[str] = []
     with monkeypatch.context() as patch:
-        patch.setattr("livefan.live.painter.render", lambda *how: 1 / 0)
+        patch.setattr("livefan.live.paint_thread.render", lambda *how: 1 / 0)
         painter = start(painted.append, errors.append)
         painter.see_first(result())
         wait_for(lambda: errors != [])
