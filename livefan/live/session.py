@@ -40,7 +40,7 @@ _WAIT_S = 0.05
 class LiveSession:
     """Reads one source and runs one or two models on it until it is stopped.
 
-    A recording is held at its end. The session's threads open the source and load the models, so that
+    A recording pauses at its end. The session's threads open the source and load the models, so that
     :meth:`start` returns at once. All methods may be called from any thread.
 
     Args:
