@@ -118,6 +118,9 @@ def folder(
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).symlink_to(recording)
     cv2.imwrite("photo.jpg", photo)
+    cv2.imwrite("frame_0001.png", photo)
+    (tmp_path / "album").mkdir()
+    cv2.imwrite("album/first.jpg", photo)
     write_labelled_folder(tmp_path / "myfaces", photo, face.points_px)
     for number in range(5):  # so many that one is held out
         cv2.imwrite(f"myfaces/more{number}.png", photo)

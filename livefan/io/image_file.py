@@ -67,6 +67,8 @@ def _pixels(path: Path) -> np.ndarray:
         # Through numpy, since cv2.imread fails on names outside the code page of Windows.
         data = np.fromfile(path, np.uint8)
         image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    except FileNotFoundError as error:
+        raise LivefanError(f"{path}: no such file; check the path") from error
     except OSError as error:
         raise LivefanError(f"{path}: {error.strerror}; check its permissions") from error
     except cv2.error as error:

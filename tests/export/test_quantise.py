@@ -97,7 +97,7 @@ def test_int8_model_is_replaced_after_its_measurement(
     )
     gone = FaceSet(WFLW_98, [replace(face, image_path=tmp_path / "gone.png")], title="own")
     with pytest.raises(
-        LivefanError, match=r"^own: holds no face .*; the first of 1 skipped: .*gone\.png: cann"
+        LivefanError, match=r"^own: holds no face .*; the first of 1 skipped: .*gone\.png: no such file"
     ):
         quantise(path, darker, gone)
     with pytest.raises(LivefanError, match="own: holds no faces; check --root"):

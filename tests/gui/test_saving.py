@@ -69,7 +69,7 @@ class TestSaving:
         window.controls.record_shown.trigger()
         assert not window.controls.record_shown.isChecked()
         drive.until(lambda: "Recorded" in window.status_bar.message.text())
-        assert not window.status_bar.recording.isVisible()
+        drive.until(lambda: not window.status_bar.recording.isVisible())
         (path,) = drive.videos.iterdir()
         with av.open(str(path)) as container:
             pictures = [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]

@@ -35,4 +35,4 @@ def test_sheet_shows_each_face_plain_and_augmented(
     assert main([str(argument) for argument in (*arguments[:-1], tmp_path / "gone/sheet.png")]) == 2
     assert "gone: no such folder" in capsys.readouterr().err
     assert main([str(argument) for argument in (*arguments[:-1], tmp_path / "sheet.txt")]) == 2
-    assert "name a .png" in capsys.readouterr().err
+    assert "end the name in .png" in capsys.readouterr().err

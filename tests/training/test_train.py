@@ -165,7 +165,7 @@ def test_run_without_finite_validation_error_reports_that_nothing_was_kept(
     assert main([*command, "--out", str(out), "--quiet"]) == 2
     printed = capsys.readouterr()
     assert printed.err.count("\n") == 1
-    assert "no weights were kept, since no epoch had a finite validation error" in printed.err
+    assert "no epoch had a finite validation error, so no weights were written" in printed.err
     assert "best.safetensors" not in printed.out
     assert not (out / "best.safetensors").exists()
 
