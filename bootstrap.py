@@ -47,6 +47,8 @@ LIBRARIES = {
     "libglib-2.0.so.0": "libglib2.0-0",
     "libxkbcommon.so.0": "libxkbcommon0",
 }
+# What MediaPipe needs, with which only tests, training and benchmarks run.
+TEST_LIBRARIES = {"libGLESv2.so.2": "libgles2"}
 # What Qt needs on top of them to open a window on X11 or Wayland.
 WINDOW_LIBRARIES = {
     "libX11-xcb.so.1": "libx11-xcb1",
@@ -153,9 +155,9 @@ def library_advice(absent: Mapping[str, str], has_apt: bool) -> str:
     return f"missing system libraries ({', '.join(sorted(absent))}); {advice}"
 
 
-def ensure_libraries() -> None:
-    """Install missing system libraries or name them; without a screen, those of the window are optional."""
-    absent = missing({**LIBRARIES, **WINDOW_LIBRARIES})
+def ensure_libraries(more: Mapping[str, str] = {}) -> None:
+    """Install missing system libraries or name them; without a screen, only the basic ones are necessary."""
+    absent = missing({**LIBRARIES, **WINDOW_LIBRARIES, **more})
     if absent and can_apt():
         failure = apt_install(sorted(set(absent.values())))
         absent = missing(absent)
@@ -166,7 +168,7 @@ def ensure_libraries() -> None:
     advice = library_advice(absent, shutil.which("apt-get") is not None)
     if has_screen(sys.platform, os.environ) or missing(LIBRARIES):
         raise SetupError(advice)
-    print(f"bootstrap: only for the window, {advice}", file=sys.stderr)
+    print(f"bootstrap: only for the window and the tests, {advice}", file=sys.stderr)
 
 
 def venv_python() -> str:
@@ -254,7 +256,7 @@ def install(files: Sequence[str]) -> None:
 def set_up(files: Sequence[str]) -> None:
     """Make .venv hold the packages of requirement files; do nothing if it is up to date."""
     if sys.platform.startswith("linux"):
-        ensure_libraries()
+        ensure_libraries(TEST_LIBRARIES if TORCH_FILE in files else {})
     recorded = STAMP.read_text().splitlines() if STAMP.is_file() else []
     version = python_version([venv_python()], "pip")
     sound = recorded != [UNFINISHED] and version is not None and version >= OLDEST

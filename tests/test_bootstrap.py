@@ -41,7 +41,7 @@ def checkout(bootstrap: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(bootstrap, "ROOT", tmp_path)
     monkeypatch.setattr(bootstrap, "VENV", tmp_path / ".venv")
     monkeypatch.setattr(bootstrap, "STAMP", tmp_path / ".venv" / "livefan-setup")
-    monkeypatch.setattr(bootstrap, "ensure_libraries", lambda: None)
+    monkeypatch.setattr(bootstrap, "ensure_libraries", lambda more: None)
     monkeypatch.setattr(bootstrap, "find_python", lambda: [sys.executable])
     monkeypatch.setattr(bootstrap, "installed", [], raising=False)
     monkeypatch.setattr(bootstrap, "install", bootstrap.installed.append)
@@ -191,7 +191,7 @@ def test_libraries_of_the_window_are_required_only_with_a_screen(
             bootstrap.ensure_libraries()
     else:
         bootstrap.ensure_libraries()
-        assert "only for the window, missing system libraries" in capsys.readouterr().err
+        assert "only for the window and the tests, missing system libraries" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

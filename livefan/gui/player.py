@@ -66,7 +66,8 @@ class Player(QObject):
         self._ending: LiveSession | None = None
         self._trial = SourceTrial()
         self._trial.succeeded.connect(self._watch)
-        self._trial.failed.connect(self.status)
+        self._trial.failed.connect(self._on_trial_failed)
+        self._trial_error = ""  # shown again once the session that is starting has nothing to report
         self._has_result = False
         self._start_next = False
         self._compare_later = QTimer(self)
@@ -181,6 +182,7 @@ class Player(QObject):
 
     def _watch(self, source: str | int, size: tuple[int, int] | None = None) -> None:
         self._trial.cancel()
+        self._trial_error = ""
         self.config = replace(self.config, source=source, size=size, start_at=0.0, hold=False)
         self.start()
 
@@ -401,9 +403,16 @@ class Player(QObject):
 
     # Called by signals, in the window's thread.
 
+    def _on_trial_failed(self, error: str) -> None:
+        starting = self._start_next or not self._has_result
+        self._trial_error = error if starting else ""
+        self.status.emit(error)
+
     def _on_session_status(self, session: LiveSession, text: str) -> None:
         if session is self._session:
             self._adopt_models(session)
+            if not text:
+                text, self._trial_error = self._trial_error, ""
             self.status.emit(text)
             self.changed.emit()
 
