@@ -1,4 +1,4 @@
-"""Results of the measurements on one face: head pose and aspect ratios.
+"""Results of the measurements on one face: head pose, aspect ratios, expressions and gaze.
 
 :mod:`livefan.measures` computes them; :mod:`livefan.formats` stores them.
 """
@@ -7,6 +7,65 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+
+EXPRESSION_NAMES = (
+    "browDownLeft",
+    "browDownRight",
+    "browInnerUp",
+    "browOuterUpLeft",
+    "browOuterUpRight",
+    "cheekSquintLeft",
+    "cheekSquintRight",
+    "eyeBlinkLeft",
+    "eyeBlinkRight",
+    "eyeLookDownLeft",
+    "eyeLookDownRight",
+    "eyeLookInLeft",
+    "eyeLookInRight",
+    "eyeLookOutLeft",
+    "eyeLookOutRight",
+    "eyeLookUpLeft",
+    "eyeLookUpRight",
+    "eyeSquintLeft",
+    "eyeSquintRight",
+    "eyeWideLeft",
+    "eyeWideRight",
+    "jawForward",
+    "jawLeft",
+    "jawOpen",
+    "jawRight",
+    "mouthClose",
+    "mouthDimpleLeft",
+    "mouthDimpleRight",
+    "mouthFrownLeft",
+    "mouthFrownRight",
+    "mouthFunnel",
+    "mouthLeft",
+    "mouthLowerDownLeft",
+    "mouthLowerDownRight",
+    "mouthPressLeft",
+    "mouthPressRight",
+    "mouthPucker",
+    "mouthRight",
+    "mouthRollLower",
+    "mouthRollUpper",
+    "mouthShrugLower",
+    "mouthShrugUpper",
+    "mouthSmileLeft",
+    "mouthSmileRight",
+    "mouthStretchLeft",
+    "mouthStretchRight",
+    "mouthUpperUpLeft",
+    "mouthUpperUpRight",
+    "noseSneerLeft",
+    "noseSneerRight",
+)
+"""ARKit's names of the expression coefficients, in the order of MediaPipe's blendshape model.
+
+``cheekPuff`` and ``tongueOut`` of ARKit's 52 are missing: the model that teaches the
+network does not know them.
+Left and right are the person's.
+"""
 
 
 @dataclass(frozen=True)
@@ -50,3 +109,18 @@ class HeadPose:
 
 UNKNOWN_POSE = HeadPose(math.nan, math.nan, math.nan, (math.nan,) * 3, math.nan)
 """Pose of a face whose landmarks determine none; every number is NaN."""
+
+
+@dataclass(frozen=True)
+class Gaze:
+    """Direction of each eye in the axes of the camera, in degrees. Left and right are the person's.
+
+    Attributes:
+        right_yaw, left_yaw: positive where the eye looks to the right of the image.
+        right_pitch, left_pitch: positive where the eye looks up.
+    """
+
+    right_yaw: float
+    right_pitch: float
+    left_yaw: float
+    left_pitch: float

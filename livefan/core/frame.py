@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from livefan.core.errors import LivefanError
+from livefan.core.face_measures import Gaze
 
 Damage = Literal["", "gap", "errors"]
 """Damage of a frame of a recording: none, frames lost right before it, or decoding errors on it."""
@@ -65,6 +66,11 @@ class Face:
         confidence: ``(n,)`` float64 confidence of each landmark, in [0, 1].
         sigma_px: ``(n,)`` float64 width of the heatmap of each landmark in image pixels; None if unknown.
         raw_points_px: ``(n, 2)`` float64 landmarks as measured, before the filter; None if unknown.
+        expressions: ``(k,)`` float32 expression coefficients in [0, 1], in the order of
+            :data:`livefan.measures.expressions.NAMES`; None if the weights have no expression head.
+        gaze: direction of the eyes; None if unknown.
+        pupils_px: ``(2, 2)`` float64 centres of the irises ``(x, y)`` in image pixels, the person's right eye
+            first; None if unknown.
 
     Examples:
         >>> import cv2, livefan
@@ -80,6 +86,9 @@ class Face:
     confidence: np.ndarray
     sigma_px: np.ndarray | None = None
     raw_points_px: np.ndarray | None = None
+    expressions: np.ndarray | None = None
+    gaze: Gaze | None = None
+    pupils_px: np.ndarray | None = None
 
 
 def as_bgr(image: Any, name: str = "image") -> np.ndarray:
