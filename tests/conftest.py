@@ -15,6 +15,7 @@ from compiled_networks import TESTED, compile_networks, shared_folder
 from hypothesis import settings
 
 from livefan.core.frame import Face
+from livefan.core.quiet import mediapipe_obstacle
 from livefan.core.resources import DEFAULT_WEIGHTS, bundled_clip
 from livefan.gui.app import leave_qt_to_pyqt
 from livefan.io.video import VideoSource
@@ -46,6 +47,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
         if item.path.is_relative_to(Path(__file__).parent / "gui") or "qtbot" in item.fixturenames:
             item.add_marker(pytest.mark.gui)
+
+
+@pytest.fixture(scope="session")
+def mediapipe() -> None:
+    """Skip the tests that run MediaPipe on a machine where its library would end the process."""
+    if obstacle := mediapipe_obstacle():
+        pytest.skip(f"MediaPipe cannot run here: {obstacle}")
 
 
 @pytest.fixture(scope="session")

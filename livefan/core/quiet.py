@@ -1,4 +1,4 @@
-"""Keep native code quiet that writes to standard error past Python's logging, as MediaPipe does."""
+"""Discard what native libraries write to standard error; refuse MediaPipe where it would end the process."""
 
 from __future__ import annotations
 
@@ -8,17 +8,43 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+from livefan.core.errors import LivefanError
+
+_POSSIBLE_CPUS = Path("/sys/devices/system/cpu/possible")
 _STDERR = threading.Lock()
+
+
+def mediapipe_obstacle() -> str | None:
+    """Return the reason why MediaPipe's native library would end the process on this machine, or None.
+
+    Its memory allocator reads the number of processors from ``/sys`` when the library is loaded, and aborts
+    where ``/sys`` is not mounted, as in some chroots and containers.
+    """
+    if sys.platform.startswith("linux") and not _POSSIBLE_CPUS.is_file():
+        return f"it needs {_POSSIBLE_CPUS}; run: mount -t sysfs sysfs /sys"
+    return None
 
 
 @contextmanager
 def quiet_mediapipe() -> Iterator[None]:
-    """Send what MediaPipe logs while it is imported and begins to nowhere; one thread at a time."""
+    """Import and start MediaPipe in this block: its log is discarded; one thread at a time.
+
+    Raises:
+        LivefanError: if MediaPipe is not installed or cannot run on this machine.
+    """
+    if (obstacle := mediapipe_obstacle()) is not None:
+        raise LivefanError(f"MediaPipe cannot run here: {obstacle}")
     os.environ.setdefault("GLOG_minloglevel", "3")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with quiet_stderr():
-        yield
+    try:
+        with quiet_stderr():
+            yield
+    except ImportError as error:
+        raise LivefanError(
+            f"MediaPipe cannot be imported ({error}); install it: pip install mediapipe"
+        ) from error
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from livefan.benchmark.annotating import DATA_ONLY, WITH_VIDEO, as_lines, benchm
 from livefan.benchmark.baselines import MEDIAPIPE
 
 
+@pytest.mark.usefixtures("mediapipe")
 @pytest.mark.slow
 def test_benchmark_reports_the_speed_of_each_way(tmp_path: Path, photo: np.ndarray):
     talk = write_recording(tmp_path / "talk.mkv", [shrunk(photo)] * 4)

@@ -13,6 +13,7 @@ def test_dlib_finds_68_landmarks(photo: np.ndarray):
     assert found.num_parts == 68
 
 
+@pytest.mark.usefixtures("mediapipe")
 def test_mediapipe_finds_478_landmarks(photo: np.ndarray):
     with baselines.mediapipe_face_landmarker() as track:
         (face,) = track(photo)

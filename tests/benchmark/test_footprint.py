@@ -10,6 +10,7 @@ from livefan.runtimes.base import RuntimeChoice
 OPENVINO = RuntimeChoice("openvino", "int8")
 
 
+@pytest.mark.usefixtures("mediapipe")
 @pytest.mark.slow
 def test_footprints_of_livefan_and_mediapipe(clip: Path):
     weights = {"livefan": DEFAULT_WEIGHTS, "livefan, half": "mobilefan-half-300w"}

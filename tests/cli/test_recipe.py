@@ -64,9 +64,9 @@ def command(folder: Path) -> list[str]:
     return words + [word for option, name in places.items() for word in (option, str(folder / name))]
 
 
+@pytest.mark.usefixtures("mediapipe")
 @pytest.mark.slow
 def test_recipe_leads_to_measured_weights_and_resumes(folder: Path, capsys: pytest.CaptureFixture[str]):
-    pytest.importorskip("mediapipe")
     assert main(command(folder)) == 0
     out = capsys.readouterr().out
     assert "stage 1 of 6, profiles: livefan synthesise-profiles" in out

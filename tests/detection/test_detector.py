@@ -26,7 +26,7 @@ def detector() -> Iterator[FaceDetector]:
 
 
 @pytest.fixture(scope="module")
-def mediapipes() -> Iterator[dict[str, Any]]:
+def mediapipes(mediapipe: None) -> Iterator[dict[str, Any]]:
     """MediaPipe's own detectors with the same model files and thresholds."""
     with quiet_mediapipe():
         from mediapipe.tasks.python import BaseOptions, vision

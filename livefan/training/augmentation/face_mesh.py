@@ -116,7 +116,7 @@ class FaceMesh:
     """MediaPipe's face landmarker and selfie segmenter. Not safe to share between threads.
 
     Raises:
-        LivefanError: if MediaPipe is not installed, or a model file is missing.
+        LivefanError: if MediaPipe is not installed or cannot run here, or a model file is missing.
     """
 
     def __init__(self) -> None:
@@ -124,13 +124,9 @@ class FaceMesh:
             _asset(name) for name in ("face_landmarker.task", "selfie_segmentation.tflite")
         )
         with quiet_mediapipe():
-            try:
-                import mediapipe
-                from mediapipe.tasks.python import BaseOptions, vision
-            except ImportError as error:
-                raise LivefanError(
-                    f"MediaPipe cannot be imported ({error}); install it: pip install mediapipe"
-                ) from error
+            import mediapipe
+            from mediapipe.tasks.python import BaseOptions, vision
+
             self._mediapipe: Any = mediapipe
             self._landmarker: Any = vision.FaceLandmarker.create_from_options(
                 vision.FaceLandmarkerOptions(

@@ -18,7 +18,7 @@ def labelled_face(tmp_path_factory: pytest.TempPathFactory, photo: np.ndarray, f
 
 
 @pytest.fixture(scope="session")
-def mesh() -> Iterator[FaceMesh]:
+def mesh(mediapipe: None) -> Iterator[FaceMesh]:
     with FaceMesh() as made:
         yield made
 

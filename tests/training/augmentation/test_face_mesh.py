@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from livefan.core import quiet
 from livefan.core.errors import LivefanError
 from livefan.datasets import LabelledFace
 from livefan.training.augmentation.face_mesh import CHIN, FaceMesh, Portrait
@@ -46,6 +47,7 @@ def test_labels_elsewhere_on_the_image_have_no_portrait(mesh: FaceMesh, labelled
     assert mesh.portrait(replace(labelled_face, points_px=shrunk)) is None
 
 
+@pytest.mark.usefixtures("mediapipe")
 @pytest.mark.slow
 def test_mediapipe_writes_nothing_to_standard_error(labelled_face: LabelledFace):
     """In a process of its own: the import and the first detection write most of the log."""
@@ -72,6 +74,15 @@ def test_missing_model_file_gives_one_line_error(tmp_path: Path, monkeypatch: py
         FaceMesh()
 
 
+def test_mediapipe_without_sys_gives_one_line_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """Where /sys is not mounted its library ends the process when it is loaded."""
+    # A private path, because a test cannot unmount /sys.
+    monkeypatch.setattr(quiet, "_POSSIBLE_CPUS", tmp_path / "possible")
+    with pytest.raises(LivefanError, match=r"MediaPipe cannot run here: it needs .*possible; run: mount"):
+        FaceMesh()
+
+
+@pytest.mark.usefixtures("mediapipe")
 def test_missing_mediapipe_gives_one_line_error(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "mediapipe", None)
     with pytest.raises(LivefanError, match="pip install mediapipe"):

@@ -19,6 +19,8 @@ from livefan.tracking.pipeline import Pipeline
 from livefan.training.augmentation.face_mesh import FaceMesh, Portrait
 from livefan.training.augmentation.face_profiling import draw_views, rotate, synthesise
 
+pytestmark = pytest.mark.usefixtures("mediapipe")
+
 INNER = [30, 33, 36, 39, 42, 45, 48, 54]
 MESH = [1, 2, 33, 133, 362, 263, 61, 291]
 

@@ -16,6 +16,8 @@ from livefan.runtimes.torch_runtime import TorchRuntime
 from livefan.tracking.pipeline import Pipeline
 from livefan.training.augmentation.robustness import hard_faces
 
+pytestmark = pytest.mark.usefixtures("mediapipe")
+
 
 @pytest.fixture
 def own(tmp_path: Path, photo: np.ndarray, face: Face) -> Path:
