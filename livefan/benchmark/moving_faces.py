@@ -1,7 +1,7 @@
-"""Real face images moved in known ways, so that where every landmark is on every frame is known.
+"""Real face images moved by known motions, so that the true landmarks of every frame are known.
 
-What a camera adds is added: noise of the sensor, which grows with brightness, JPEG compression, and
-motion by fractions of a pixel. Lengths are shares of the face's size, the longer side of its box.
+The frames get sensor noise, which grows with brightness, JPEG compression, and motion by fractions of a
+pixel. Lengths are fractions of the face size, the longer side of its bounding box.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ _LEVELS = 16
 
 
 CLOSING = (0.85, 0.15)
-"""How far a closed eye's upper and lower lid have gone, as shares of its opening."""
+"""Displacement of the upper and the lower lid of a closed eye, as fractions of its opening."""
 
 
 @dataclass(frozen=True)
 class Eye:
-    """The landmarks along an eye's lids, corners included."""
+    """Indices of the landmarks along the lids of an eye, with its corners."""
 
     upper: tuple[int, ...]
     lower: tuple[int, ...]
 
     def lids(self, points_px: np.ndarray, column: float) -> tuple[float, float]:
-        """The rows of both lids in a column."""
+        """Return the rows of the upper and the lower lid in a column."""
         rows = []
         for lid in (self.upper, self.lower):
             points = points_px[list(lid)]
@@ -47,14 +47,14 @@ EYES = (Eye((36, 37, 38, 39), (36, 41, 40, 39)), Eye((42, 43, 44, 45), (42, 47, 
 
 @dataclass(frozen=True)
 class Pose:
-    """How a face is placed and deformed on one frame.
+    """Position and deformation of a face on one frame.
 
     Attributes:
         shift: ``(right, down)`` in face sizes.
         roll: in radians, clockwise.
         pitch: in radians; the image plane turns about a horizontal axis behind the face.
-        closed: how far the eyes are closed, from 0 to 1.
-        opened: how far the mouth is opened, from 0 to 1.
+        closed: closure of the eyes, from 0 to 1.
+        opened: opening of the mouth, from 0 to 1.
     """
 
     shift: tuple[float, float] = (0.0, 0.0)
@@ -66,13 +66,13 @@ class Pose:
 
 @dataclass(frozen=True)
 class Motion:
-    """A motion and when it is seen.
+    """A motion and the times of its frames.
 
     Attributes:
-        name: what the table calls it.
+        name: name in the table.
         times: ``(frames,)`` seconds.
         pose: the pose at a time.
-        settled: seconds at the beginning that do not count.
+        settled: seconds at the beginning that are not evaluated.
     """
 
     name: str
@@ -82,7 +82,7 @@ class Motion:
 
 
 def motions(fps: float, seconds: float = 4.0) -> list[Motion]:
-    """The motions that decide, each ``seconds`` long."""
+    """Return the motions of the benchmark, each ``seconds`` long."""
     even = np.arange(round(seconds * fps)) / fps
     rng = np.random.default_rng(7)
     dropped = np.cumsum(rng.choice([1, 1, 1, 2, 3, 5], len(even))) / fps
@@ -98,7 +98,7 @@ def motions(fps: float, seconds: float = 4.0) -> list[Motion]:
 
 
 def _pan(time: float) -> Pose:
-    """At rest, then right at 0.3 sizes a second with the head leaning slowly, then at rest."""
+    """Rest, then motion to the right at 0.3 face sizes a second with slow roll, then rest."""
     gone = min(max(time - 1.0, 0.0), 2.0)
     return Pose(shift=(0.3 * gone - 0.3, 0.0), roll=0.1 * gone)
 
@@ -109,7 +109,7 @@ def _nod(time: float, frequency: float) -> Pose:
 
 
 def _blinks(time: float) -> float:
-    """From 1 s on a blink every 0.9 s: 0.1 s to close, 0.05 s closed, 0.17 s to open."""
+    """Blink every 0.9 s from 1 s on: 0.1 s to close, 0.05 s closed, 0.17 s to open."""
     since = (time - 1.0) % 0.9
     if time < 1.0 or since > 0.32:
         return 0.0
@@ -119,7 +119,7 @@ def _blinks(time: float) -> float:
 
 
 def _talk(time: float) -> float:
-    """The mouth opens and closes about four times a second, in bursts with pauses."""
+    """Open and close the mouth about eight times a second, in bursts with pauses."""
     wave = np.sin(2 * np.pi * 4.0 * time) ** 2 * (0.6 + 0.4 * np.sin(2 * np.pi * 1.3 * time))
     return float(wave) if (time % 1.6) < 1.1 else 0.0
 
@@ -130,7 +130,7 @@ class MovingFace:
 
     Attributes:
         photo: ``(height, width, 3)`` uint8 BGR.
-        points_px: ``(68, 2)`` its landmarks, 300W's.
+        points_px: ``(68, 2)`` landmarks in the scheme of 300W.
     """
 
     photo: np.ndarray
@@ -142,12 +142,12 @@ class MovingFace:
         self._deformed = lru_cache(maxsize=2 * _LEVELS)(self._deform)
 
     def truth(self, pose: Pose, points_px: np.ndarray) -> np.ndarray:
-        """Where ``(68, 2)`` landmarks of the photograph are in a pose."""
+        """Return the positions of ``(68, 2)`` landmarks of the photograph in a pose."""
         moved = points_px + _deformation(points_px, pose.closed, pose.opened)
         return cv2.perspectiveTransform(moved[None], self._homography(pose))[0]
 
     def picture(self, pose: Pose) -> np.ndarray:
-        """The photograph in a pose, as a perfect camera would see it."""
+        """Return the photograph in a pose, without noise."""
         closed, opened = round(pose.closed * _LEVELS), round(pose.opened * _LEVELS)
         deformed = self._deformed(closed, opened) if closed or opened else self.photo
         return cv2.warpPerspective(
@@ -159,13 +159,13 @@ class MovingFace:
         )
 
     def frames(self, motion: Motion, seed: int) -> Iterator[np.ndarray]:
-        """The frames that a camera sees of a motion."""
+        """Yield the frames of a motion, with the noise of a camera."""
         rng = np.random.default_rng(seed)
         for time in motion.times:
             yield camera(self.picture(quantised(motion.pose(float(time)))), rng)
 
     def _homography(self, pose: Pose) -> np.ndarray:
-        """Pitch and roll about the face's centre, seen from six face sizes away, then the shift."""
+        """Return the homography: pitch and roll about the face's centre six face sizes away, then shift."""
         centre = (self.points_px.min(axis=0) + self.points_px.max(axis=0)) / 2
         to_centre = np.array([[1, 0, -centre[0]], [0, 1, -centre[1]], [0, 0, 1]])
         cos, sin = np.cos(pose.pitch), np.sin(pose.pitch)
@@ -176,7 +176,7 @@ class MovingFace:
         return place @ pitch @ to_centre
 
     def _deform(self, closed: int, opened: int) -> np.ndarray:
-        """The photograph with eyes and mouth deformed."""
+        """Return the photograph with deformed eyes and mouth."""
         height, width = self.photo.shape[:2]
         columns, rows = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
         if opened:
@@ -187,7 +187,7 @@ class MovingFace:
         return cv2.remap(self.photo, columns, rows, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
 
     def _close(self, rows: np.ndarray, eye: Eye, closed: float) -> None:
-        """Change the rows that pixels are taken from so that an eye closes, column by column."""
+        """Change the source rows of pixels in place so that an eye closes, column by column."""
         first, last = np.sort(self.points_px[[eye.upper[0], eye.upper[-1]], 0])
         for column in range(max(0, int(first)), min(rows.shape[1], int(last) + 2)):
             upper, lower = eye.lids(self.points_px, float(column))
@@ -208,7 +208,7 @@ class MovingFace:
             )
 
     def _mouth_flow(self, opened: float) -> np.ndarray:
-        """``(height, width, 2)`` from where to take pixels, by thin-plate splines through the landmarks."""
+        """Return ``(height, width, 2)`` source offsets of pixels: thin-plate splines through landmarks."""
         moved = self.points_px + _deformation(self.points_px, 0.0, opened)
         left, top = self.points_px.min(axis=0) - 0.3 * self.size
         right, bottom = self.points_px.max(axis=0) + 0.3 * self.size
@@ -224,7 +224,7 @@ class MovingFace:
 
 
 def quantised(pose: Pose) -> Pose:
-    """The pose with its deformations at one of the levels that pictures are made for."""
+    """Return the pose with its deformations rounded to the levels for which images are made."""
     return Pose(
         pose.shift,
         pose.roll,
@@ -235,7 +235,7 @@ def quantised(pose: Pose) -> Pose:
 
 
 def _deformation(points_px: np.ndarray, closed: float, opened: float) -> np.ndarray:
-    """``(68, 2)`` displacements: lids meet near the lower lid, the lower lip and the chin go down."""
+    """Return ``(68, 2)`` displacements: lids meet near the lower lid, lower lip and chin move down."""
     moved = np.zeros_like(points_px)
     for eye in EYES:
         for index in (*eye.upper[1:-1], *eye.lower[1:-1]):
@@ -254,7 +254,7 @@ def _deformation(points_px: np.ndarray, closed: float, opened: float) -> np.ndar
 
 
 def camera(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A picture with the noise of a sensor and the compression of a webcam."""
+    """Return an image with the noise of a sensor and the compression of a webcam."""
     level = picture.astype(np.float32)
     noise = rng.standard_normal(level.shape, np.float32) * np.sqrt(READ_NOISE**2 + SHOT_NOISE * level)
     noisy = np.clip(level + noise + 0.5, 0, 255).astype(np.uint8)

@@ -1,10 +1,10 @@
-"""What smoothing is worth: filters on landmarks of real faces that are moved in known ways.
+"""Benchmark of smoothing: filters on the landmarks of real faces that are moved by known motions.
 
     python -m livefan.benchmark.smoothing [--root DIR] [--faces N] [--json FILE]
 
-Without --root the faces are three frames of the bundled clip; with it, N faces of 300W's validation
-split are added. Every motion is followed once as the application follows it; all filters get the same
-measurements, and none of a frame on which the face was not seen.
+Without --root the faces are three frames of the bundled clip; with --root, N faces of 300W's validation split
+are added. The application's pipeline measures each motion once. All filters get the same measurements; frames
+without a found face give no measurement.
 """
 
 from __future__ import annotations
@@ -34,29 +34,29 @@ from livefan.tracking.rts import smooth_recording
 CLIP_FRAMES = (200, 300, 380)
 RATES = (30.0, 60.0)
 SETTLED = 1.0
-"""Seconds at the beginning of a motion that do not count."""
+"""Seconds at the beginning of a motion that are not evaluated."""
 
 
 class Filter(Protocol):
-    """What smooths the landmarks of one face."""
+    """A filter of the landmarks of one face."""
 
     def update(self, points_px: np.ndarray, sigma_px: np.ndarray, time: float) -> np.ndarray:
-        """Take in a measurement and return the filtered landmarks, both ``(n, 2)``."""
+        """Add a measurement and return the filtered landmarks, both ``(n, 2)``; ``time`` in seconds."""
 
 
 class Unfiltered:
-    """The landmarks as measured."""
+    """No filter: the measured landmarks."""
 
     def update(self, points_px: np.ndarray, sigma_px: np.ndarray, time: float) -> np.ndarray:
-        """The landmarks as measured."""
+        """Return the measured landmarks."""
         return points_px
 
 
 class ConstantVelocity:
-    """A plain Kalman filter of every coordinate, with position and velocity.
+    """A Kalman filter of each coordinate, with position and velocity.
 
     Args:
-        noise: standard deviation of a measurement in face sizes.
+        noise: standard deviation of a measurement, as a fraction of the face size.
         acceleration: root of the spectral density of the acceleration, in face sizes.
     """
 
@@ -65,7 +65,7 @@ class ConstantVelocity:
         self._state: np.ndarray | None = None
 
     def update(self, points_px: np.ndarray, sigma_px: np.ndarray, time: float) -> np.ndarray:
-        """One predict and one update of all coordinates."""
+        """Predict and update all coordinates."""
         if self._state is None:
             size = np.ptp(points_px, axis=0).max()
             self._variance, self._density = (self._noise * size) ** 2, (self._acceleration * size) ** 2
@@ -85,11 +85,11 @@ class ConstantVelocity:
 
 
 class OneEuro:
-    """Casiez, Roussel and Vogel, "1 euro filter", CHI 2012; velocities in face sizes as MediaPipe's.
+    """The 1 euro filter (Casiez, Roussel and Vogel, CHI 2012); velocities in face sizes, as in MediaPipe.
 
     Args:
-        min_cutoff: cutoff frequency at rest in Hz; 0.05 is MediaPipe's for face landmarks, as are the others.
-        beta: by how much the cutoff rises with speed.
+        min_cutoff: cutoff frequency at rest in Hz; the defaults are those of MediaPipe for face landmarks.
+        beta: increase of the cutoff frequency with speed.
         derivative_cutoff: cutoff frequency of the velocity in Hz.
     """
 
@@ -100,7 +100,7 @@ class OneEuro:
         self._time = 0.0
 
     def update(self, points_px: np.ndarray, sigma_px: np.ndarray, time: float) -> np.ndarray:
-        """One step of the low-pass filter whose cutoff follows the speed."""
+        """Apply one step of the low-pass filter; its cutoff rises with the speed."""
         if self._filtered is None:
             self._filtered, self._velocity = points_px, np.zeros_like(points_px)
         else:
@@ -115,7 +115,7 @@ class OneEuro:
 
 
 def _share(cutoff: np.ndarray | float, elapsed: float) -> np.ndarray:
-    """How much of a new value a low-pass filter takes."""
+    """Return the weight of a new value in a low-pass filter."""
     return np.asarray(1 / (1 + 1 / (2 * np.pi * cutoff * elapsed)))
 
 
@@ -131,13 +131,13 @@ BOTH_WAYS = "livefan, both ways"
 
 @dataclass(frozen=True)
 class Recording:
-    """What the network saw of a moving face, and where its landmarks really were.
+    """Measured and true landmarks of a moving face.
 
     Attributes:
         points_px: ``(frames, 68, 2)`` measured.
-        spread_px: ``(frames, 68)``.
-        truth_px: ``(frames, 68, 2)``: the network's mean over noisy frames at rest, moved as the face was.
-        annotated_px: likewise from the annotation of a labelled face.
+        sigma_px: ``(frames, 68)`` standard deviation of the measurement.
+        truth_px: ``(frames, 68, 2)``: the mean measurement of the face at rest, moved by the known motion.
+        annotated_px: the labels, moved by the known motion; None without labels.
         fps: frames a second of the camera.
     """
 
@@ -155,10 +155,10 @@ class Score:
 
     Attributes:
         jitter: standard deviation over time of a face at rest, relative to the measurement's.
-        error: error less the network's constant one, relative to the measurement's.
-        lag: in frames of the camera, against the measurement.
-        kept: of the opening of the eyes, or of the mouth, relative to the measurement's.
-        annotated: mean distance from the annotation over the outer eye corners' distance, in percent.
+        error: error without the network's constant error, relative to the measurement's.
+        lag: delay behind the measurement, in frames.
+        kept: range of the eye or mouth opening, relative to the measurement's.
+        annotated: mean distance from the labels over the distance of the outer eye corners, in percent.
     """
 
     error: float
@@ -171,7 +171,7 @@ class Score:
 def follow(
     pipeline: Pipeline, pictures: Iterable[np.ndarray], times: np.ndarray, start_px: np.ndarray
 ) -> dict[int, Face]:
-    """The face found nearest to some landmarks, on each picture that shows it, by the pictures' numbers."""
+    """Track the face nearest to ``start_px``; return it by the number of each image on which it was found."""
     pipeline.reset()
     followed: dict[int, Face] = {}
     wanted = None
@@ -184,7 +184,7 @@ def follow(
 
 
 def record(pipeline: Pipeline, face: MovingFace, labelled: bool, seed: int) -> Iterator[Recording]:
-    """Show the network every motion of a face at every rate."""
+    """Measure every motion of a face at every frame rate."""
     rng = np.random.default_rng(seed)
     still = follow(pipeline, (camera(face.photo, rng) for _ in range(25)), np.arange(25) / 30, face.points_px)
     at_rest = np.mean([seen.points_px for number, seen in still.items() if number >= 3], axis=0)
@@ -204,7 +204,7 @@ def record(pipeline: Pipeline, face: MovingFace, labelled: bool, seed: int) -> I
 
 
 def faces(pipeline: Pipeline, root: Path | None, count: int) -> Iterator[tuple[MovingFace, bool]]:
-    """Faces to move, and whether people marked their landmarks."""
+    """Yield the faces to move, and whether their landmarks are labelled by hand."""
     with VideoSource(str(bundled_clip()), "clip") as source:
         for frame in source:
             if frame.index in CLIP_FRAMES:
@@ -217,7 +217,7 @@ def faces(pipeline: Pipeline, root: Path | None, count: int) -> Iterator[tuple[M
 
 
 def _suits(points_px: np.ndarray) -> bool:
-    """Whether a labelled face is large, upright, and has its eyes open."""
+    """Return whether a labelled face is large, upright, and has open eyes."""
     eyes = points_px[45] - points_px[36]
     return bool(
         np.ptp(points_px, axis=0).max() >= 120
@@ -227,20 +227,20 @@ def _suits(points_px: np.ndarray) -> bool:
 
 
 def eye_opening(points_px: np.ndarray) -> np.ndarray:
-    """Mean distance of the lids of ``(..., 68, 2)`` landmarks."""
+    """Return the mean distance of the lids of ``(..., 68, 2)`` landmarks."""
     upper = [index for eye in EYES for index in eye.upper[1:-1]]
     lower = [index for eye in EYES for index in eye.lower[1:-1]]
     return np.linalg.norm(points_px[..., upper, :] - points_px[..., lower, :], axis=-1).mean(axis=-1)
 
 
 def mouth_opening(points_px: np.ndarray) -> np.ndarray:
-    """Mean distance of the inner lips."""
+    """Return the mean distance of the inner lips of ``(..., 68, 2)`` landmarks."""
     apart = points_px[..., [61, 62, 63], :] - points_px[..., [67, 66, 65], :]
     return np.linalg.norm(apart, axis=-1).mean(axis=-1)
 
 
 def score(recording: Recording, filtered_px: np.ndarray) -> Score:
-    """Measure a filter's output on a recording."""
+    """Compare the output of a filter with the truth of a recording."""
     times = recording.motion.times
     counts = times >= SETTLED
     measured, truth, filtered = (
@@ -266,18 +266,18 @@ def score(recording: Recording, filtered_px: np.ndarray) -> Score:
 
 
 def _range(opening: np.ndarray, truth: np.ndarray) -> float:
-    """Mean opening where it truly is near its largest, less that where it is near its smallest."""
+    """Return the mean opening of the most open 15 % of the true range minus that of the least open."""
     part = (truth - truth.min()) / np.ptp(truth)
     return float(opening[part > 0.85].mean() - opening[part < 0.15].mean())
 
 
 def rms(error: np.ndarray) -> float:
-    """Root of the mean square."""
+    """Return the root mean square."""
     return float(np.sqrt((error**2).mean()))
 
 
 def run(filter_: Filter, recording: Recording) -> np.ndarray:
-    """What a filter makes of a recording."""
+    """Return the landmarks of a recording after a filter, ``(frames, 68, 2)``."""
     return np.array(
         [
             filter_.update(points, sigma, float(time))
@@ -289,7 +289,7 @@ def run(filter_: Filter, recording: Recording) -> np.ndarray:
 
 
 def cost_us(recording: Recording, repeats: int = 7) -> float:
-    """Median time of one update of livefan's filter in microseconds of processor time."""
+    """Return the median CPU time of one update of livefan's filter in microseconds."""
 
     def once() -> float:
         begun = time.process_time()
@@ -300,7 +300,7 @@ def cost_us(recording: Recording, repeats: int = 7) -> float:
 
 
 def table(scores: dict[str, list[tuple[str, float, Score]]]) -> list[dict[str, object]]:
-    """Print the means over faces as Markdown; returns them as rows."""
+    """Print the means over the faces as a Markdown table, and return its rows."""
     print("| motion | figure | " + " | ".join(scores) + " |")
     print("| --- | --- |" + " --- |" * len(scores))
     rows: list[dict[str, object]] = []
@@ -323,11 +323,11 @@ def table(scores: dict[str, list[tuple[str, float, Score]]]) -> list[dict[str, o
 
 
 def main() -> None:
-    """Record, filter, print."""
+    """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--root", type=Path, help="folder that holds 300W's image sets")
     parser.add_argument("--faces", type=int, default=5, help="labelled faces to add (default: %(default)s)")
-    parser.add_argument("--json", type=Path, help="write the numbers here too")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     arguments = parser.parse_args()
     pipeline = Pipeline(smoothing=0, runtime=RuntimeChoice("openvino", "int8"))
     scores: dict[str, list[tuple[str, float, Score]]] = {name: [] for name in (*FILTERS, BOTH_WAYS)}

@@ -1,4 +1,4 @@
-"""Output that appears whole or not at all: written beside its place, then renamed."""
+"""Atomic writing of output files, and unique, valid file names."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ from livefan.core.errors import LivefanError
 
 
 def unique_names(names: Mapping[str, str]) -> dict[str, str]:
-    """The names for some paths; where several have the same one, each with a number too.
+    """Return a unique name for each path: names that occur more than once get a checksum of their path.
 
-    It follows from the path alone, so that files that come in between overwrite nothing. Case does not tell
-    names apart: for Windows and macOS it is one file.
+    The checksum depends on the path alone, so a run with further paths overwrites nothing. Names that differ
+    only in case count as equal, because Windows and macOS store them in one file.
+
+    Args:
+        names: the wanted name of each path.
     """
     alike = Counter(name.lower() for name in names.values())
     return {
@@ -26,9 +29,10 @@ def unique_names(names: Mapping[str, str]) -> dict[str, str]:
 
 
 def stems_of(paths: Sequence[str]) -> dict[str, str]:
-    """What is made of each picture is named after: its path without the suffix, with dashes.
+    """Return a unique file stem for each image path: the path without suffix, its parts joined by dashes.
 
-    That may be the same for several: ``a.jpg`` and ``a.png``, ``a/b.jpg`` and ``a-b.jpg``.
+    Some paths give equal stems, as ``a.jpg`` and ``a.png``, or ``a/b.jpg`` and ``a-b.jpg``; see
+    :func:`unique_names`.
     """
     return unique_names({path: "-".join(Path(path).with_suffix("").parts) for path in paths})
 
@@ -38,7 +42,7 @@ LONGEST_NAME = 255
 
 
 def hidden_name(name: str, ending: str) -> str:
-    """Return ``.NAMEENDING``, with ``name`` shortened if the whole would be too long."""
+    """Return ``.NAMEENDING``, with ``name`` shortened if the result would exceed :data:`LONGEST_NAME`."""
     return f".{shortened(name, LONGEST_NAME - 1 - len(os.fsencode(ending)))}{ending}"
 
 
@@ -53,11 +57,11 @@ def shortened(name: str, room: int) -> str:
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Yield a path beside ``path`` to write to; on success it takes the place of ``path``.
+    """Yield the path of a partial file beside ``path``; on success the file replaces ``path``.
 
-    If the block raises, what it wrote is removed and ``path`` is left as it was. The yielded name
-    keeps the suffix, so writers that choose a format by it work. That a disk is full is an error
-    without a file's name; it gets ``path``'s, if that was begun.
+    If the block raises, the partial file is removed and ``path`` keeps its content. The partial file has the
+    suffix of ``path``, so a writer can choose its format by suffix. The system's error for a full disk names
+    no file; such an error gets the name of ``path``.
 
     Raises:
         LivefanError: if the folder does not exist or cannot be written to.
@@ -71,7 +75,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
         yield partial
         os.replace(partial, path)
     except OSError as error:
-        # Of the system's errors alone: FFmpeg's are OSErrors too, and take no name.
+        # Only the system's own errors: FFmpeg's errors are subclasses of OSError and take no file name.
         if type(error) is OSError and error.errno and not error.filename and partial.exists():
             error.filename = str(path)
         raise
@@ -80,10 +84,10 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def check_folder(folder: Path) -> None:
-    """Say so, before the work, if an output cannot be written to a folder.
+    """Check, before the work begins, that files can be written to a folder.
 
     Raises:
-        LivefanError: if it does not exist or cannot be written to.
+        LivefanError: if the folder does not exist or is not writable.
     """
     if not folder.is_dir():
         raise LivefanError(f"{folder}: no such folder; create it first")

@@ -1,4 +1,4 @@
-"""Landmark schemes: how many points a face has, what they are called, and how they belong together."""
+"""Landmark schemes: names, mirror pairs and outlines of the landmarks of a data set."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from livefan.core.errors import LivefanError
 
 @dataclass(frozen=True)
 class Outline:
-    """A line through landmarks, drawn as one stroke.
+    """A line through landmarks, drawn as one polyline.
 
     Attributes:
-        region: the part of the face it belongs to, e.g. ``"jaw"`` or ``"left_eye"``.
+        region: the part of the face, e.g. ``"jaw"`` or ``"left_eye"``.
         points: landmark indices in drawing order.
         closed: whether the last point joins the first.
     """
@@ -31,10 +31,10 @@ class LandmarkScheme:
     Attributes:
         name: identifier stored in weight files and tables.
         point_names: one name per landmark.
-        mirror_pairs: ``(right, left)`` landmark indices that change places when the image is mirrored.
+        mirror_pairs: ``(right, left)`` landmark indices that are exchanged when the image is mirrored.
         outlines: lines to draw.
         normaliser: the outer eye corners ``(right, left)``; their distance divides the error in NME.
-        right_eye, left_eye, mouth: landmarks whose means stand for the centres of those parts.
+        right_eye, left_eye, mouth: landmarks whose mean is the centre of that part.
     """
 
     name: str
@@ -47,7 +47,7 @@ class LandmarkScheme:
     mouth: tuple[int, ...]
     mirror_order: np.ndarray = field(init=False, repr=False, compare=False)
     centring: np.ndarray = field(init=False, repr=False, compare=False)
-    """``(3, n_points)``: times landmarks, the centres of right eye, left eye and mouth."""
+    """``(3, n_points)`` matrix that maps landmarks to the centres of right eye, left eye and mouth."""
 
     def __post_init__(self) -> None:
         order = np.arange(len(self.point_names))
@@ -72,7 +72,7 @@ def _numbered(part: str, count: int) -> tuple[str, ...]:
 
 
 def _across(first: int, last: int) -> tuple[tuple[int, int], ...]:
-    """Pairs of a run of points that is symmetric about its middle."""
+    """Return the mirror pairs of a run of points that is symmetric about its middle."""
     return tuple((first + i, last - i) for i in range((last - first + 1) // 2))
 
 

@@ -1,4 +1,4 @@
-"""Which livefan this is, for whoever reads figures later."""
+"""Provenance of results: command, commit, machine and versions of packages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PACKAGES = ("torch", "numpy", "opencv-python", "safetensors")
 
 
 def environment() -> dict[str, str]:
-    """Time, command, commit, and the versions of what the outcome may depend on."""
+    """Return time, command, commit, machine, and the versions of the packages that affect results."""
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": " ".join(["livefan", *sys.argv[1:]]),
@@ -27,7 +27,7 @@ def environment() -> dict[str, str]:
 
 
 def made_by() -> str:
-    """The command that makes a file and the commit it runs from, for the file's metadata."""
+    """Return the running command and its commit, for the metadata of a file."""
     now = environment()
     return f"{now['command']} (commit {now['commit']})"
 
@@ -40,9 +40,9 @@ def _version(package: str) -> str:
 
 
 def commit() -> str:
-    """The commit of the checkout that runs, marked where it was edited, or livefan's version."""
-    # A folder in a clone, a file in a worktree. Where there is neither, git would answer for a repository
-    # further up: the user's own, if livefan is installed in a virtual environment in it.
+    """Return the commit of the checkout (``-dirty`` if files were edited), or else livefan's version."""
+    # .git is a folder in a clone and a file in a worktree. Without one, git would describe a repository
+    # further up: the user's own, if livefan is installed in a virtual environment inside it.
     if not (Path(__file__).resolve().parents[2] / ".git").exists():
         return __version__
     git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--exclude=*"]

@@ -1,4 +1,4 @@
-"""How often something happens."""
+"""Rates of events."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections import deque
 
 
 class RateMeter:
-    """Events a second over the last while; may be read from any thread.
+    """Events a second over a sliding window; safe to read from any thread.
 
     Args:
-        window: how far back to count, in seconds.
+        window: length of the window in seconds.
     """
 
     def __init__(self, window: float = 1.5) -> None:
@@ -18,11 +18,11 @@ class RateMeter:
         self._times: deque[float] = deque(maxlen=1000)
 
     def tick(self) -> None:
-        """Count one event, now."""
+        """Count one event."""
         self._times.append(time.perf_counter())
 
     def rate(self) -> float:
-        """Events a second, 0.0 while fewer than two are recent."""
+        """Return events a second; 0.0 with fewer than two events in the window."""
         now = time.perf_counter()
         recent = [moment for moment in tuple(self._times) if now - moment <= self._window]
         if len(recent) < 2:

@@ -1,4 +1,4 @@
-"""The files that ship with livefan: weights and assets, found from anywhere."""
+"""Paths of the files that ship with livefan: weights and assets."""
 
 from __future__ import annotations
 
@@ -12,25 +12,22 @@ CLIP_NAME = "expressions.mp4"
 
 
 def bundled_folder(name: str) -> Path:
-    """The folder of files that ship with livefan: ``"weights"`` or ``"assets"``.
-
-    In a checkout it lies beside the package, in an installation inside it.
-    """
+    """Return the folder ``"weights"`` or ``"assets"``: beside or, if installed, inside the package."""
     package = Path(__file__).parent.parent
     installed = package / name
     return installed if installed.is_dir() else package.parent / name
 
 
 def bundled_clip() -> Path:
-    """A short clip of a face, to try things on."""
+    """Return the path of the bundled clip, which shows one face."""
     return bundled_folder("assets") / CLIP_NAME
 
 
 def find_weights(name_or_path: str | Path) -> Path:
-    """A weight file by path, or by the name of one that ships with livefan.
+    """Return the path of a weight file, given by path or by the name of a shipped file.
 
     Raises:
-        LivefanError: if there is neither.
+        LivefanError: if neither exists.
     """
     path = Path(name_or_path)
     if path.is_file():
@@ -43,6 +40,6 @@ def find_weights(name_or_path: str | Path) -> Path:
 
 
 def shipped_models() -> list[str]:
-    """Names of the landmark networks that ship with livefan, the default first."""
+    """Return the names of the shipped landmark networks, the default first."""
     names = {file.stem for file in bundled_folder("weights").glob("*.safetensors")} - {IMAGENET_ENCODER}
     return sorted(names, key=lambda name: (name != DEFAULT_WEIGHTS, name))

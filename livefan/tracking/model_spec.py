@@ -1,4 +1,4 @@
-"""A model as a user names it: a weight file, what runs it, and whether its landmarks are smoothed."""
+"""Specification of a model: weight file, runtime, precision, and whether landmarks are smoothed."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ RAW = "raw"
 
 @dataclass(frozen=True)
 class ModelChoice:
-    """One of the models that are watched or compared.
+    """A model to run or to compare.
 
     Attributes:
         weights: a weight file, or the name of a bundled one.
-        runtime, precision: what runs it; see :class:`livefan.runtimes.base.RuntimeChoice`.
-        raw: show landmarks as they were measured, whatever the strength of smoothing.
+        runtime, precision: see :class:`livefan.runtimes.base.RuntimeChoice`.
+        raw: leave the landmarks unsmoothed at every strength of smoothing.
         threads: CPU threads for one inference.
     """
 
@@ -40,13 +40,13 @@ class ModelChoice:
 
     @classmethod
     def parse(cls, spec: str, threads: int = 1) -> ModelChoice:
-        """A model from what a user types: ``WEIGHTS`` or ``WEIGHTS@WORD,WORD``.
+        """Parse ``WEIGHTS`` or ``WEIGHTS@WORD,WORD``.
 
-        The words may name a runtime, a precision, and ``raw``, e.g. ``mobilefan-300w@openvino,int8,raw``. An
-        @ within a path, as of a folder, is part of the path.
+        A word is a runtime, a precision or ``raw``, as in ``mobilefan-300w@openvino,int8,raw``. An @ in the
+        name of a folder or of an existing file is part of the path.
 
         Raises:
-            LivefanError: if a word is none of these.
+            LivefanError: if a word is unknown.
         """
         weights, words = _apart(spec)
         runtime, precision, raw = AUTO, AUTO, False
@@ -64,12 +64,12 @@ class ModelChoice:
 
     @property
     def spec(self) -> str:
-        """What :meth:`parse` reads back."""
+        """The specification as text; :meth:`parse` reads it back."""
         return f"{self.weights}@{self._words}" if self._words else self.weights
 
     @property
     def label(self) -> str:
-        """What to call it in pictures and tables: the spec, without folders."""
+        """The specification without folders, for images and tables."""
         name = Path(self.weights).stem if Path(self.weights).suffix == ".safetensors" else self.weights
         return f"{name}@{self._words}" if self._words else name
 
@@ -80,7 +80,7 @@ class ModelChoice:
 
     @cached_property
     def file(self) -> WeightFile:
-        """The weight file; raises a LivefanError if it cannot be used."""
+        """The header of the weight file; raises LivefanError if the file is not valid."""
         return read_weight_file(self.weights)
 
     @property
@@ -90,7 +90,7 @@ class ModelChoice:
 
     @cached_property
     def n_parameters(self) -> int:
-        """The numbers that were trained; the statistics of batch norm are not."""
+        """Number of trained parameters, without the statistics of batch normalisation."""
         with safe_open(self.file.path, framework="np") as tensors:
             names = [name for name in tensors.keys() if "running_" not in name and "num_batches" not in name]  # noqa: SIM118
             return sum(math.prod(tensors.get_slice(name).get_shape()) for name in names)
@@ -103,10 +103,10 @@ class ModelChoice:
         background: bool = False,
         log: Callable[[str], None] = lambda text: None,
     ) -> Pipeline:
-        """The model at work; see :class:`livefan.tracking.pipeline.Pipeline`.
+        """Return a pipeline that runs the model; see :class:`livefan.tracking.pipeline.Pipeline`.
 
         Raises:
-            LivefanError: if the weights or what should run them cannot be used.
+            LivefanError: if the weights or the runtime cannot be used.
         """
         return Pipeline(
             self.weights,
@@ -119,7 +119,7 @@ class ModelChoice:
 
 
 def _apart(spec: str) -> tuple[str, str]:
-    """The weights and the words of a spec; of a file that is there, the whole is its name."""
+    """Split a specification into weights and words; the name of an existing file is not split."""
     weights, at, words = spec.rpartition("@")
     if not at or "/" in words or "\\" in words or os.path.isfile(spec):
         return spec, ""
@@ -127,7 +127,7 @@ def _apart(spec: str) -> tuple[str, str]:
 
 
 def rival(first: ModelChoice) -> ModelChoice:
-    """What a model is most usefully compared with: a shipped teacher, else itself without smoothing."""
+    """Return the default model to compare with: a shipped teacher, or the same weights without smoothing."""
     teachers = [name for name in shipped_models() if name.startswith("teacher")]
     if teachers and first.weights != teachers[0]:
         return ModelChoice(teachers[0], threads=first.threads)
