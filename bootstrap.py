@@ -288,6 +288,11 @@ def create_environment(python: Sequence[str]) -> None:
     shutil.rmtree(VENV, ignore_errors=True)
     VENV.mkdir(exist_ok=True)
     STAMP.write_text(UNFINISHED)
+    make_venv(python)
+
+
+def make_venv(python: Sequence[str]) -> None:
+    """Make a virtual environment with pip in .venv."""
     made = subprocess.run([*python, "-m", "venv", str(VENV)], capture_output=True, text=True, check=False)
     if made.returncode:
         raise SetupError(f"cannot make {VENV}: {(made.stdout + made.stderr).strip().splitlines()[-1]}")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
+import venv
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 from types import ModuleType
@@ -29,9 +32,25 @@ def bootstrap() -> ModuleType:
     return module
 
 
+@pytest.fixture(scope="session")
+def made_venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A virtual environment with pip, made once."""
+    path = tmp_path_factory.mktemp("venv") / ".venv"
+    venv.create(path, symlinks=True, with_pip=True)
+    return path
+
+
 @pytest.fixture
-def checkout(bootstrap: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The module in an empty checkout; installations are only recorded."""
+def checkout(
+    bootstrap: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> ModuleType:
+    """The module in an empty checkout; environments are copies, and installations are only recorded."""
+
+    def copy_venv(python: Sequence[str]) -> None:
+        made = request.getfixturevalue("made_venv")
+        shutil.copytree(made, bootstrap.VENV, symlinks=True, dirs_exist_ok=True)
+
+    monkeypatch.setattr(bootstrap, "make_venv", copy_venv)
     (tmp_path / "requirements.txt").write_text("numpy==1.26.4\n")
     (tmp_path / "requirements").mkdir()
     (tmp_path / "requirements/dev.txt").write_text("pytest==9.2.0\n")

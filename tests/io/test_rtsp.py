@@ -22,9 +22,9 @@ from livefan.io.open import open_source
 
 SERVER = Path(__file__).parents[1] / "rtsp_server.py"
 PYTHON = "/usr/bin/python3"
-RATE = 60
-GROUP = 8 * RATE
-"""Frames from one key frame to the next, which lie eight seconds apart."""
+RATE = 120
+GROUP = 4 * RATE
+"""Frames from one key frame to the next, which lie four seconds apart."""
 
 
 def _server_is_installed() -> bool:
@@ -42,7 +42,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def write_long_groups(path: Path, size: tuple[int, int] = (96, 64), seconds: int = 30) -> Path:
+def write_long_groups(path: Path, size: tuple[int, int] = (96, 64), seconds: int = 20) -> Path:
     with av.open(str(path), "w") as container:
         options = {
             "g": str(GROUP),
@@ -72,6 +72,13 @@ def port() -> int:
         return int(free.getsockname()[1])
 
 
+@pytest.fixture(autouse=True)
+def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Private constants, because no user has to change them; five seconds each would only be waited for."""
+    monkeypatch.setattr(stream, "_OPEN_TIMEOUT_S", 2.0)
+    monkeypatch.setattr(stream, "_READ_TIMEOUT_S", 2.0)
+
+
 Serve = Callable[[Path], "subprocess.Popen[str]"]
 
 
@@ -95,7 +102,7 @@ def serve(port: int) -> Iterator[Serve]:
 
 @pytest.mark.slow
 def test_joining_waits_for_the_next_key_frame(recording: Path, port: int, serve: Serve) -> None:
-    """At 60 frames a second some 400 packets precede the key frame."""
+    """Some 400 packets precede the key frame."""
     serve(recording)
     address = f"rtsp://127.0.0.1:{port}/live"
     with open_source(address) as first:
