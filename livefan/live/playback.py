@@ -1,0 +1,111 @@
+"""Playback of the source of a session: pause, position and frame rates."""
+
+from __future__ import annotations
+
+from livefan.io.capture_thread import CaptureThread
+from livefan.live.playback_speed import PlaybackSpeed
+from livefan.live.session_status import SessionStatus
+
+
+class Playback:
+    """Pauses and moves a source; pause and loop may be set before the source is open.
+
+    All methods may be called from any thread.
+
+    Args:
+        status: knows whether the last frame of a recording has been processed.
+    """
+
+    def __init__(self, status: SessionStatus) -> None:
+        self._status = status
+        self._capture: CaptureThread | None = None
+        self._measured_speed = PlaybackSpeed()
+        self._paused = False
+        self._loop = False
+
+    def _attach(self, capture: CaptureThread, *, hold: bool) -> None:
+        """Control a capture thread that is not started; ``hold`` pauses it at its first frame."""
+        capture.loop, capture.paused = self._loop, self._paused
+        if hold and capture.seekable:
+            self._paused = True
+            capture.step(1)
+        self._capture = capture
+
+    # Position.
+
+    @property
+    def paused(self) -> bool:
+        """Whether playback is paused; frames of a live source then pass unprocessed."""
+        return self._paused
+
+    @paused.setter
+    def paused(self, paused: bool) -> None:
+        self._paused = paused
+        self._measured_speed.clear()
+        if capture := self._capture:
+            capture.paused = paused
+
+    def seek(self, seconds: float) -> None:
+        """Go to a time of a recording."""
+        if capture := self._capture:
+            capture.seek(seconds)
+
+    def step(self, frames: int) -> None:
+        """Go one frame forward (1) or back (-1), and pause."""
+        self._paused = True
+        self._measured_speed.clear()
+        if capture := self._capture:
+            capture.step(frames)
+
+    @property
+    def loop(self) -> bool:
+        """Whether a recording restarts at its end."""
+        return self._loop
+
+    @loop.setter
+    def loop(self, on: bool) -> None:
+        self._loop = on
+        if capture := self._capture:
+            capture.loop = on
+
+    @property
+    def at_end(self) -> bool:
+        """Whether the last frame of a recording has been processed."""
+        return self._status.end_reported and self._capture is not None and self._capture.at_end
+
+    @property
+    def duration(self) -> float | None:
+        """Duration of a recording in seconds; None if unknown."""
+        return self._capture.duration if self._capture else None
+
+    @property
+    def n_frames(self) -> int | None:
+        """Number of frames of a recording; None if unknown."""
+        return self._capture.source.n_frames if self._capture else None
+
+    @property
+    def connection_lost(self) -> bool:
+        """Whether a live source is lost and waits to be connected again."""
+        return self._capture is not None and self._capture.source.live and bool(self._capture.status)
+
+    @property
+    def seekable(self) -> bool:
+        """Whether :meth:`seek` and :meth:`step` have an effect."""
+        return self._capture is not None and self._capture.seekable
+
+    # Rates.
+
+    @property
+    def speed(self) -> float | None:
+        """Speed of a playing recording, 1.0 for real time; None for live sources, pauses and photographs."""
+        return self._measured_speed.value()
+
+    @property
+    def capture_fps(self) -> float:
+        """Captured frames a second."""
+        return self._capture.fps if self._capture else 0.0
+
+    @property
+    def dropped(self) -> int:
+        """Number of frames of a live source that were replaced by newer ones before they were processed."""
+        return self._capture.dropped if self._capture else 0

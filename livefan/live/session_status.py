@@ -1,0 +1,41 @@
+"""Messages of a session to the user."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from livefan.io.capture_thread import CaptureThread
+
+
+class SessionStatus:
+    """Reports messages of the models, advice, and the end of a recording; each once.
+
+    Args:
+        on_status: receives a message for the user; empty to clear it.
+
+    Attributes:
+        advice: message about the last frame; empty while nothing is wrong.
+        end_reported: whether the end of the recording was reported and the recording is still there.
+    """
+
+    def __init__(self, on_status: Callable[[str], None]) -> None:
+        self.advice = ""
+        self.end_reported = False
+        self._on_status = on_status
+        self._reported = ""
+
+    def report(self, text: str) -> None:
+        """Pass on a message; the state is reported anew once the message is cleared."""
+        self._on_status(text)
+        self._reported = text
+
+    def report_state(self, capture: CaptureThread) -> None:
+        """Report the end of the recording or the advice, if changed."""
+        text = self.advice
+        if capture.at_end:
+            ended = self.advice if capture.source.photographs else "The recording has ended."
+            text = "; ".join(capture.source.warnings) or ended
+        before = self._reported, self.end_reported
+        self._reported, self.end_reported = text, capture.at_end
+        if before != (text, self.end_reported):
+            self._on_status(text)
