@@ -177,6 +177,20 @@ class CaptureThread:
                 self._clock.reset()
             self._changed.notify_all()
 
+    @property
+    def speed(self) -> float:
+        """Speed of a paced recording, 1.0 for real time; live sources always have real time."""
+        return self._clock.speed if self._clock is not None else 1.0
+
+    @speed.setter
+    def speed(self, speed: float) -> None:
+        if self._clock is None:
+            return
+        with self._changed:
+            self._clock.speed = speed
+            self._clock.reset()
+            self._changed.notify_all()
+
     def seek(self, seconds: float) -> None:
         """Go to the frame shown at a time, and return it at once, paused or not."""
         self._request(_Jump(seconds))

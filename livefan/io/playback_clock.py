@@ -7,9 +7,14 @@ LATE_S = 0.1
 
 
 class PlaybackClock:
-    """Maps source times to :func:`time.perf_counter`, and starts anew after jumps, pauses and delays."""
+    """Maps source times to :func:`time.perf_counter`, and starts anew after jumps, pauses and delays.
+
+    Attributes:
+        speed: seconds of the source per second of real time; call :meth:`reset` after a change.
+    """
 
     def __init__(self) -> None:
+        self.speed = 1.0
         self._origin: float | None = None  # perf_counter at which source time 0 is due
         self._epoch = 0
 
@@ -25,7 +30,8 @@ class PlaybackClock:
             epoch: rises when frames do not follow each other; the first frame of an epoch is due at once.
             now: the current ``perf_counter`` time.
         """
-        late = self._origin is not None and now - (self._origin + source_time) > LATE_S
+        passes_at = source_time / self.speed
+        late = self._origin is not None and now - (self._origin + passes_at) > LATE_S
         if self._origin is None or late or epoch != self._epoch:
-            self._origin, self._epoch = now - source_time, epoch
-        return self._origin + source_time
+            self._origin, self._epoch = now - passes_at, epoch
+        return self._origin + passes_at

@@ -22,10 +22,11 @@ class Playback:
         self._measured_speed = PlaybackSpeed()
         self._paused = False
         self._loop = False
+        self._requested_speed = 1.0
 
     def _attach(self, capture: CaptureThread, *, hold: bool) -> None:
         """Control a capture thread that is not started; ``hold`` pauses it at its first frame."""
-        capture.loop, capture.paused = self._loop, self._paused
+        capture.loop, capture.paused, capture.speed = self._loop, self._paused, self._requested_speed
         if hold and capture.seekable:
             self._paused = True
             capture.step(1)
@@ -94,6 +95,18 @@ class Playback:
         return self._capture is not None and self._capture.seekable
 
     # Rates.
+
+    @property
+    def requested_speed(self) -> float:
+        """Speed at which a recording should play, 1.0 for real time; a slow model can make it slower."""
+        return self._requested_speed
+
+    @requested_speed.setter
+    def requested_speed(self, speed: float) -> None:
+        self._requested_speed = speed
+        self._measured_speed.clear()
+        if capture := self._capture:
+            capture.speed = speed
 
     @property
     def speed(self) -> float | None:

@@ -118,6 +118,17 @@ def test_paced_frames_come_no_earlier_than_their_time() -> None:
         assert frame.captured_at - frames[0].captured_at >= frame.source_time - 1e-6
 
 
+def test_slow_recording_takes_longer_and_a_live_source_keeps_real_time() -> None:
+    thread = CaptureThread(Numbered(6))
+    thread.speed = 0.5
+    with thread:
+        frames = list(thread)
+    assert frames[-1].captured_at - frames[0].captured_at >= 2 * frames[-1].source_time - 1e-6
+    live = CaptureThread(Numbered(1, live=True))
+    live.speed = 0.5
+    assert live.speed == 1.0
+
+
 def test_playback_does_not_hurry_after_a_late_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(playback_clock, "LATE_S", 0.05)
     with CaptureThread(Numbered(12)) as thread:

@@ -30,3 +30,14 @@ def test_frame_after_a_reset_is_due_at_once():
     clock.due(0.0, 0, now=100.0)
     clock.reset()
     assert clock.due(5.0, 0, now=100.1) == pytest.approx(100.1)
+
+
+def test_half_speed_doubles_the_distance_of_frames():
+    clock = PlaybackClock()
+    clock.speed = 0.5
+    assert clock.due(4.0, 0, now=100.0) == pytest.approx(100.0)
+    assert clock.due(4.5, 0, now=100.0) == pytest.approx(101.0)
+    clock.speed = 2.0
+    clock.reset()
+    assert clock.due(5.0, 0, now=200.0) == pytest.approx(200.0)
+    assert clock.due(6.0, 0, now=200.0) == pytest.approx(200.5)
