@@ -14,7 +14,7 @@ from livefan.gui.drop_down import DropDown
 from livefan.gui.player import Player
 from livefan.gui.preferences import Preferences
 from livefan.gui.start_page import source_name
-from livefan.io.camera import CameraInfo, list_cameras
+from livefan.io.camera_list import CameraFormat, CameraInfo, list_camera_formats, list_cameras
 
 _OPEN_FILE, _OPEN_FOLDER, _OPEN_STREAM = "file", "folder", "stream"
 _DIALOGS: dict[object, Action] = {
@@ -23,7 +23,7 @@ _DIALOGS: dict[object, Action] = {
     _OPEN_STREAM: OpenStream(),
 }
 SIZES = ((640, 480), (1280, 720), (1920, 1080), (3840, 2160))
-"""Widths and heights to request from a camera; the camera uses the nearest that it supports."""
+"""Widths and heights to request from a camera whose formats are unknown; it uses the nearest."""
 
 
 class SourcePicker(QWidget):
@@ -53,11 +53,7 @@ class SourcePicker(QWidget):
             self.tr("Resolution to request from the camera; the camera uses the nearest that it supports")
         )
         self.sizes.setAccessibleName(self.tr("resolution"))
-        self.sizes.addItem(self.tr("default size"), None)
-        for each in (*SIZES, *([size] if size and size not in SIZES else [])):
-            self.sizes.addItem(_size_text(each), each)
-        if size is not None:
-            self.sizes.setCurrentText(_size_text(size))
+        self._list_sizes(size)
         self.sizes.activated.connect(self._size_chosen)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -72,6 +68,7 @@ class SourcePicker(QWidget):
             return
         self._source, self._recent = source, recent
         self._list()
+        self._list_sizes(self.sizes.currentData())
         if self._cameras is None:
             self.refresh()
 
@@ -80,14 +77,19 @@ class SourcePicker(QWidget):
         threading.Thread(target=self._find_cameras, name="livefan-cameras", daemon=True).start()
 
     def _find_cameras(self) -> None:
-        cameras = list_cameras()
+        cameras, known = list_cameras(), self._cameras or []
         with suppress(RuntimeError):  # the window is closed
-            self._found.emit(cameras)
+            if [(each.index, each.name) for each in cameras] != [(each.index, each.name) for each in known]:
+                self._found.emit(cameras)
+                self._found.emit(list_camera_formats(cameras))
+            elif self._cameras is None:
+                self._found.emit(cameras)
 
     def _show_cameras(self, cameras: list[CameraInfo]) -> None:
         if cameras != self._cameras:
             self._cameras = cameras
             self._list()
+            self._list_sizes(self.sizes.currentData())
 
     def _list(self) -> None:
         """Show the cameras, the recent sources, and the entries that open others."""
@@ -114,6 +116,21 @@ class SourcePicker(QWidget):
         self.sources.addItem(self.tr("Open folder of images …"), _OPEN_FOLDER)
         self.sources.addItem(self.tr("Open stream …"), _OPEN_STREAM)
         self._select()
+
+    def _list_sizes(self, chosen: tuple[int, int] | None) -> None:
+        """Show the resolutions of the chosen camera, with their frame rates; common ones if unknown."""
+        camera = next((each for each in self._cameras or [] if each.index == self._source), None)
+        formats = camera.formats if camera is not None else ()
+        entries = {(each.width, each.height): _format_text(each) for each in formats}
+        entries = entries or {size: _size_text(size) for size in SIZES}
+        if chosen is not None:
+            entries.setdefault(chosen, _size_text(chosen))
+        self.sizes.clear()
+        self.sizes.addItem(self.tr("default size"), None)
+        for size, text in entries.items():
+            self.sizes.addItem(text, size)
+            if size == chosen:
+                self.sizes.setCurrentIndex(self.sizes.count() - 1)
 
     def _activated(self, index: int) -> None:
         entry = self.sources.itemData(index)
@@ -150,3 +167,7 @@ class SourcePicker(QWidget):
 
 def _size_text(size: tuple[int, int]) -> str:
     return f"{size[0]} x {size[1]}"
+
+
+def _format_text(offered: CameraFormat) -> str:
+    return f"{_size_text((offered.width, offered.height))}, {offered.fps:.0f} fps"

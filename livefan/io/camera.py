@@ -1,4 +1,4 @@
-"""Read and list the cameras of this computer, through OpenCV."""
+"""Read the cameras of this computer through OpenCV."""
 
 from __future__ import annotations
 
@@ -7,25 +7,16 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 
 from livefan.core.errors import LivefanError
 from livefan.core.frame import as_bgr
+from livefan.io.camera_list import CAMERA_BACKEND, device_path, list_cameras, silence_opencv
 from livefan.io.live_source import CapturedImage, LiveSource
 
 _log = logging.getLogger(__name__)
-
-# OpenCV's own choice on Windows (MSMF) takes many seconds to open a camera.
-_CAMERA_BACKEND = {"linux": cv2.CAP_V4L2, "win32": cv2.CAP_DSHOW, "darwin": cv2.CAP_AVFOUNDATION}.get(
-    sys.platform, cv2.CAP_ANY
-)
-_PROBED_CAMERAS = 4
-_DEVICES = Path("/dev")
-_DEVICE_PROPERTIES = Path("/sys/class/video4linux")
 
 
 class Camera(LiveSource):
@@ -51,8 +42,8 @@ class Camera(LiveSource):
 
     def _connect(self) -> None:
         _check_device(self.index)
-        _silence_opencv()
-        self._device = cv2.VideoCapture(self.index, _CAMERA_BACKEND)
+        silence_opencv()
+        self._device = cv2.VideoCapture(self.index, CAMERA_BACKEND)
         if self._device.isOpened():
             self._configure(self._device)
             # A camera in use by another program opens without error, and fails at the first image.
@@ -98,16 +89,11 @@ class Camera(LiveSource):
             self._device = None
 
 
-def _silence_opencv() -> None:
-    """Keep OpenCV from printing lines of its own; this module reports the same failures as errors."""
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-
-
 def _check_device(index: int) -> None:
     """On Linux, raise LivefanError for a camera that is not connected or not permitted."""
     if sys.platform != "linux":
         return
-    device = _DEVICES / f"video{index}"
+    device = device_path(index)
     if not device.exists():
         others = ", ".join(str(camera.index) for camera in list_cameras())
         mend = f"choose camera {others}" if others else "connect a camera"
@@ -116,53 +102,6 @@ def _check_device(index: int) -> None:
         raise LivefanError(
             f"camera {index}: no permission to use {device}; add yourself to the group 'video'"
         )
-
-
-@dataclass(frozen=True)
-class CameraInfo:
-    """A connected camera.
-
-    Attributes:
-        index: its number, for :func:`~livefan.io.open.open_source`.
-        name: its name, to show to the user.
-    """
-
-    index: int
-    name: str
-
-
-def list_cameras() -> list[CameraInfo]:
-    """Return the connected cameras in the order of their numbers.
-
-    On Linux no camera is opened. Elsewhere the first four numbers are tried, which can take a second and
-    switches on the camera's light.
-    """
-    if sys.platform == "linux":
-        return list(_linux_cameras())
-    _silence_opencv()
-    cameras = []
-    for index in range(_PROBED_CAMERAS):
-        device = cv2.VideoCapture(index, _CAMERA_BACKEND)
-        if device.isOpened():
-            cameras.append(CameraInfo(index, f"camera {index}"))
-        device.release()
-    return cameras
-
-
-def _linux_cameras() -> Iterator[CameraInfo]:
-    numbers = (re.fullmatch(r"video(\d+)", device.name) for device in _DEVICES.glob("video*"))
-    for index in sorted(int(number[1]) for number in numbers if number):
-        properties = _DEVICE_PROPERTIES / f"video{index}"
-        # A camera has several devices; only the first gives images, the others give metadata.
-        if _text(properties / "index") in {"", "0"}:
-            yield CameraInfo(index, _text(properties / "name") or f"camera {index}")
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(errors="replace").strip()
-    except OSError:
-        return ""
 
 
 def camera_index(spec: str | Path) -> int | None:

@@ -1,6 +1,7 @@
 """Tests of the choice of the source, of cameras and of unreadable sources."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from windows import Driven, index, paused_at_end, shows
 from livefan.core.errors import LivefanError
 from livefan.core.frame import Frame
 from livefan.gui.picture_state import PictureState
-from livefan.io.camera import CameraInfo
+from livefan.io.camera_list import CameraFormat, CameraInfo
 
 
 class TestSources:
@@ -20,6 +21,11 @@ class TestSources:
     ):
         cameras = [CameraInfo(0, "Front camera"), CameraInfo(2, "USB camera")]
         monkeypatch.setattr("livefan.gui.source_picker.list_cameras", lambda: cameras)
+        formats = (CameraFormat(640, 480, 60.0), CameraFormat(1280, 720, 30.0))
+        monkeypatch.setattr(
+            "livefan.gui.source_picker.list_camera_formats",
+            lambda known: [known[0], replace(known[1], formats=formats)],
+        )
         window = paused_at_end(drive, images)
         box = window.tool_bar.sources.sources
         box.opened.emit()
@@ -40,9 +46,11 @@ class TestSources:
         drive.until(lambda: box.itemText(1) == "USB camera")
         box.activated.emit(1)
         assert window.player.config.source == 2
-        window.tool_bar.sources.sizes.activated.emit(window.tool_bar.sources.sizes.findText("1280 x 720"))
-        window.tool_bar.sources.sizes.setCurrentIndex(window.tool_bar.sources.sizes.findText("1280 x 720"))
-        window.tool_bar.sources.sizes.activated.emit(window.tool_bar.sources.sizes.currentIndex())
+        sizes = window.tool_bar.sources.sizes
+        offered = ["default size", "640 x 480, 60 fps", "1280 x 720, 30 fps"]
+        drive.until(lambda: [sizes.itemText(row) for row in range(sizes.count())] == offered)
+        sizes.setCurrentIndex(2)
+        sizes.activated.emit(2)
         assert window.player.config.size == (1280, 720)
 
     @pytest.mark.parametrize("name", ["missing.mp4", "text.mp4", "empty.mp4", "emptyfolder"])

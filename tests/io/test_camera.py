@@ -13,8 +13,8 @@ from waiting import wait_for
 
 from livefan.core.errors import LivefanError
 from livefan.io import camera as camera_module
-from livefan.io import live_source
-from livefan.io.camera import CameraInfo, list_cameras
+from livefan.io import camera_list, live_source
+from livefan.io.camera_list import CameraInfo, list_cameras
 from livefan.io.capture_thread import CaptureThread
 from livefan.io.open import open_source
 
@@ -55,7 +55,7 @@ class FakeDevice:
 def camera(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[FakeDevice]:
     for number in (0, 1, 2):
         (tmp_path / f"video{number}").touch()
-    monkeypatch.setattr(camera_module, "_DEVICES", tmp_path)
+    monkeypatch.setattr(camera_list, "_DEVICES", tmp_path)
     monkeypatch.setattr(live_source, "FIRST_PAUSE_S", 0.01)
     monkeypatch.setattr(camera_module.sys, "platform", "linux")
     monkeypatch.setattr(camera_module.cv2, "VideoCapture", FakeDevice)
@@ -109,7 +109,7 @@ def test_opencv_prints_nothing_for_a_missing_camera(
 def test_list_leaves_out_metadata_devices(
     camera: type[FakeDevice], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(camera_module, "_DEVICE_PROPERTIES", tmp_path)
+    monkeypatch.setattr(camera_list, "_DEVICE_PROPERTIES", tmp_path)
     for number, (index, name) in {10: ("0", "Front"), 11: ("1", "Front")}.items():
         (tmp_path / f"video{number}").mkdir()
         (tmp_path / f"video{number}" / "index").write_text(index)

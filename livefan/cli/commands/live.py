@@ -240,7 +240,8 @@ def _first(arguments: argparse.Namespace) -> ModelChoice | None:
 
 def _source(given: str | None) -> tuple[str | int, str]:
     """Return the source, and a message about the choice, if there is one."""
-    from livefan.io.camera import camera_index, list_cameras
+    from livefan.io.camera import camera_index
+    from livefan.io.camera_list import list_cameras
 
     if given is not None:
         camera = camera_index(given)
