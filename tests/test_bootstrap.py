@@ -240,7 +240,7 @@ def test_screen_detection(
         ("", "no reason given"),
     ],
 )
-def test_pip_failure_is_one_line_with_the_mend(bootstrap: ModuleType, output: str, mend: str) -> None:
+def test_pip_failure_gives_one_line_with_the_mend(bootstrap: ModuleType, output: str, mend: str) -> None:
     line = bootstrap.pip_failure(output)
     assert mend in line
     assert "\n" not in line

@@ -291,7 +291,7 @@ def test_failed_video_costs_no_data(tmp_path: Path, plain: Path, monkeypatch: py
 
 
 @pytest.mark.slow
-def test_failed_video_without_data_keeps_what_was_measured(
+def test_failed_video_without_data_keeps_the_measurements(
     tmp_path: Path, plain: Path, monkeypatch: pytest.MonkeyPatch
 ):
     def fail(*arguments: object) -> list[str]:
@@ -328,7 +328,7 @@ def test_long_names_are_written(tmp_path: Path, plain: Path):
     ]
 
 
-def test_name_that_no_file_can_have_is_one_line(tmp_path: Path, plain: Path):
+def test_impossible_file_name_gives_one_line_error(tmp_path: Path, plain: Path):
     with pytest.raises(LivefanError, match=r"255 are allowed; choose a shorter name"):
         annotate(plain, Outputs(tmp_path / ("x" * 246)))
     assert list(tmp_path.iterdir()) == []

@@ -41,7 +41,7 @@ def shot(track: int, first: int, look: float, count: int = 30) -> tuple[list[Obs
 
 
 @pytest.mark.parametrize("difference", [4.0, 5.5])
-def test_hard_cuts_between_people_in_the_same_place_keep_their_ids_apart(difference: float):
+def test_people_in_one_place_keep_separate_ids_across_hard_cuts(difference: float):
     """Shots a b a c b, as in a dialogue: the tracker begins a track at each cut."""
     looks = {"a": 0.0, "b": difference, "c": 2 * difference}
     shots = [shot(track, 30 * track, looks[person]) for track, person in enumerate("abacb")]
@@ -51,7 +51,7 @@ def test_hard_cuts_between_people_in_the_same_place_keep_their_ids_apart(differe
     assert [identities.track_id(track) for track in range(5)] == [1, 2, 1, 3, 2]
 
 
-def test_face_that_was_lost_for_a_moment_keeps_its_id_although_it_looks_different():
+def test_briefly_lost_face_keeps_its_id_after_its_appearance_changed():
     shots = [shot(0, 0, 0.0), shot(1, 35, 4.5)]
     frames = [FrameInfo(n, 40 * n, n / 25, "", 640, 480) for n in range(65)]
     identities = IdentityAssigner()
@@ -59,7 +59,7 @@ def test_face_that_was_lost_for_a_moment_keeps_its_id_although_it_looks_differen
     assert identities.track_id(1) == identities.track_id(0)
 
 
-def test_track_that_goes_on_with_another_person_after_a_cut_is_split(tmp_path: Path, photo: np.ndarray):
+def test_track_is_split_where_a_cut_changes_the_person(tmp_path: Path, photo: np.ndarray):
     """Three hard cuts between two people whose faces are in the same place."""
     one = shrunk(photo, 320, 180)
     two = recoloured(np.ascontiguousarray(one[:, ::-1]))

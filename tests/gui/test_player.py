@@ -18,7 +18,7 @@ def player(clip: Path) -> Iterator[Player]:
     player.close(timeout=10)
 
 
-def test_failed_painter_ends_the_session_with_a_message(
+def test_failed_paint_thread_ends_the_session_with_a_message(
     player: Player, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ):
     messages: list[str] = []

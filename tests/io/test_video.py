@@ -205,7 +205,7 @@ def test_timestamps_of_joined_recordings_increase(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("data", [b"", b"these are words, not pictures\n" * 40], ids=["empty", "text"])
 @pytest.mark.parametrize("name", ["clip.mp4", "notes.txt", "face.png"])
-def test_error_for_a_file_that_is_no_video_is_one_line_with_its_name(
+def test_file_that_is_no_video_gives_one_line_error_with_its_name(
     tmp_path: Path, name: str, data: bytes
 ) -> None:
     path = tmp_path / name
@@ -346,7 +346,7 @@ def test_stream_of_one_picture_is_not_the_recording(tmp_path: Path, numbered_cli
 
 
 @pytest.mark.parametrize("failure", [ValueError("31 is not a type"), KeyError("x"), OverflowError()])
-def test_any_error_of_a_decoder_is_one_line(
+def test_every_decoder_error_gives_one_line(
     numbered_clip: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception
 ) -> None:
     def fail(picture: object) -> None:

@@ -151,7 +151,7 @@ def test_wipe_shows_one_model_on_each_side(shown: Shown):
     assert not np.array_equal(first[:, 330:630], second[:, 330:630])
 
 
-def test_difference_is_red_where_models_are_far_apart(shown: Shown, photo: np.ndarray, face: Face):
+def test_difference_is_red_where_models_disagree(shown: Shown, photo: np.ndarray, face: Face):
     def redness(by: float) -> int:
         first = result_of(photo, [moved(face, by)])
         second = result_of(photo, [face])

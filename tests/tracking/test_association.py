@@ -49,7 +49,7 @@ def test_face_continues_the_most_similar_of_several_lost_tracks():
     assert assign(assigner, face_at(320, 200), lost, time=0.5) is lost[1]
 
 
-def test_place_means_nothing_after_a_cut():
+def test_position_does_not_decide_the_id_after_a_cut():
     assigner = TrackAssigner()
     image = np.random.default_rng(2).integers(0, 255, IMAGE.shape, np.uint8)
     lost = assign(assigner, face_at(300, 200), [])

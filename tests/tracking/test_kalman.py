@@ -65,7 +65,7 @@ def test_uneven_time_steps_add_no_error(face: np.ndarray):
     assert rms((filtered - truth)[15:]) < 1.02 * NOISE
 
 
-def test_closing_eyelid_is_followed_while_other_landmarks_stay_steady(face: np.ndarray):
+def test_closing_eyelid_has_no_lag_while_other_landmarks_stay_steady(face: np.ndarray):
     truth, times = still(face, 60)
     truth[40:44, LID, 1] += np.array([4.0, 8.0, 8.0, 4.0])[:, None]
     filtered = run(measured(truth), times)

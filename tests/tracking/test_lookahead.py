@@ -41,7 +41,7 @@ def points(faces: list[Face]) -> np.ndarray:
 
 
 @pytest.mark.slow
-def test_it_finds_what_is_found_frame_by_frame(runtimes: list[Runtime], talk: list[Frame]):
+def test_results_equal_those_of_frame_by_frame_processing(runtimes: list[Runtime], talk: list[Frame]):
     one_by_one = Pipeline(runtimes[0], smoothing=0.0)
     ahead = looking_ahead(runtimes)
     apart = []
@@ -55,7 +55,7 @@ def test_it_finds_what_is_found_frame_by_frame(runtimes: list[Runtime], talk: li
 
 
 @pytest.mark.slow
-def test_it_is_the_same_every_time_and_after_a_break(runtimes: list[Runtime], talk: list[Frame]):
+def test_results_are_reproducible_also_after_an_interruption(runtimes: list[Runtime], talk: list[Frame]):
     whole = [points(faces) for _, faces in looking_ahead(runtimes).process_all(talk)]
     first = looking_ahead(runtimes)
     broken = []
@@ -70,7 +70,7 @@ def test_it_is_the_same_every_time_and_after_a_break(runtimes: list[Runtime], ta
     np.testing.assert_array_equal(broken, whole)
 
 
-def test_networks_are_at_work_on_frames_to_come(
+def test_networks_process_later_frames_in_advance(
     runtimes: list[Runtime], talk: list[Frame], monkeypatch: pytest.MonkeyPatch
 ):
     """Once a face is followed, nothing is left for the thread that follows it to look at itself."""
@@ -88,7 +88,7 @@ def test_networks_are_at_work_on_frames_to_come(
     assert looked_at.count(1) + looked_at.count(2) == 18
 
 
-def test_a_face_that_jumps_is_looked_for_again_where_it_went(runtimes: list[Runtime], photo: np.ndarray):
+def test_face_that_jumps_is_found_at_its_new_place(runtimes: list[Runtime], photo: np.ndarray):
     small = shrunk(photo, 480, 270)
     pictures = [small] * 6 + [moved(small, 12)] * 6
     ahead = looking_ahead(runtimes)

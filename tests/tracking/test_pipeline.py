@@ -99,7 +99,7 @@ def test_a_mirrored_photo_gives_mirrored_landmarks(pipeline: Pipeline, photo: np
 
 
 @pytest.mark.slow
-def test_a_face_is_followed_through_the_bundled_clip_under_one_id(pipeline: Pipeline, clip: Path):
+def test_face_of_the_bundled_clip_keeps_one_id(pipeline: Pipeline, clip: Path):
     seen = []
     with VideoSource(str(clip), clip.name) as source:
         for frame, _ in zip(source, range(60), strict=False):
@@ -108,7 +108,7 @@ def test_a_face_is_followed_through_the_bundled_clip_under_one_id(pipeline: Pipe
     assert {track for ids in seen for track in ids} == {1}
 
 
-def test_while_a_face_is_followed_the_detector_rests(
+def test_detector_rests_while_a_face_is_tracked(
     pipeline: Pipeline, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ):
     calls = []
@@ -129,7 +129,7 @@ def test_two_faces_keep_their_ids_while_they_move(pipeline: Pipeline, photo: np.
     assert ids == [ids[0]] * 10
 
 
-def test_no_more_faces_are_followed_than_asked_for(weights, photo: np.ndarray):
+def test_number_of_tracked_faces_is_limited_to_max_faces(weights, photo: np.ndarray):
     pipeline = Pipeline(weights, max_faces=1)
     for frame in frames([two_faces(photo)] * 3):
         assert len(pipeline.process(frame)) == 1
@@ -143,7 +143,7 @@ def beside(found: Detection, right: float) -> Detection:
     return replace(found, box_px=box, keypoints_px=keypoints, score=found.score + 1)
 
 
-def test_what_is_no_face_takes_the_place_of_none(
+def test_false_detections_use_none_of_the_places_for_faces(
     runtime: Runtime, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ):
     wide, detect = np.hstack([photo, blank(photo)]), FaceDetector.detect
@@ -160,7 +160,7 @@ def test_what_is_no_face_takes_the_place_of_none(
 
 
 @pytest.mark.parametrize("background", [False, True])
-def test_what_is_no_face_hides_none_that_the_other_model_finds(
+def test_false_detection_of_one_model_hides_no_face_of_the_other(
     runtime: Runtime, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch, background: bool
 ):
     wide, find = np.hstack([photo, blank(photo)]), FaceDetector._find
@@ -177,15 +177,13 @@ def test_what_is_no_face_hides_none_that_the_other_model_finds(
     assert counts == [0, 1]
 
 
-def test_a_face_that_leaves_is_lost_and_has_its_id_again_when_it_returns_soon(
-    pipeline: Pipeline, photo: np.ndarray
-):
+def test_face_that_returns_soon_gets_its_former_id(pipeline: Pipeline, photo: np.ndarray):
     pictures = [photo] * 3 + [blank(photo)] * 5 + [moved(photo, 10)] * 3
     ids = [[face.track_id for face in pipeline.process(frame)] for frame in frames(pictures)]
     assert ids == [[1]] * 3 + [[]] * 5 + [[1]] * 3
 
 
-def test_a_follow_that_slid_off_is_noticed_and_the_face_found_again(pipeline: Pipeline, photo: np.ndarray):
+def test_track_that_left_its_face_is_corrected(pipeline: Pipeline, photo: np.ndarray):
     """The face is suddenly most of its size away: within five frames it is followed there, the same one."""
     wide = np.hstack([photo, blank(photo)])
     pipeline_frames = frames([wide] * 3 + [np.hstack([blank(photo), photo])] * 5)
@@ -196,7 +194,7 @@ def test_a_follow_that_slid_off_is_noticed_and_the_face_found_again(pipeline: Pi
     assert face.box_px[0] > photo.shape[1] / 2
 
 
-def test_a_face_that_moved_unexpectedly_is_looked_at_again_where_it_is(runtime: Runtime, photo: np.ndarray):
+def test_unexpectedly_moved_face_is_measured_again_at_its_new_place(runtime: Runtime, photo: np.ndarray):
     """Of a crop about where it was, its edge would be cut off."""
     pipeline = Pipeline(runtime, smoothing=0.0)
     still = frames([photo] * 3)
@@ -209,7 +207,7 @@ def test_a_face_that_moved_unexpectedly_is_looked_at_again_where_it_is(runtime: 
     assert np.linalg.norm(after.points_px - before.points_px - (shift, 0), axis=1).mean() < 0.006 * size
 
 
-def test_a_face_that_outgrows_its_crop_is_looked_at_again_as_a_whole(runtime: Runtime, photo: np.ndarray):
+def test_face_that_outgrows_its_crop_gets_a_larger_crop(runtime: Runtime, photo: np.ndarray):
     """As it does that comes nearer at once, or raises its brows; its middle stays where it was."""
     pipeline = Pipeline(runtime, smoothing=0.0)
     (before,) = pipeline.process(Frame(photo, 0, 0.0, 0.0))
@@ -259,7 +257,7 @@ def test_two_faces_that_cross_keep_their_ids(pipeline: Pipeline, photo: np.ndarr
 
 
 @pytest.mark.parametrize("quarters", [1, 2, 3])
-def test_a_face_that_lies_or_stands_on_its_head_is_found_and_followed(
+def test_sideways_or_upside_down_face_is_found_and_tracked(
     pipeline: Pipeline, photo: np.ndarray, quarters: int
 ):
     """As when a phone is held sideways: found within a second, with the landmarks of the upright photo."""
@@ -277,7 +275,7 @@ def test_a_face_that_lies_or_stands_on_its_head_is_found_and_followed(
     assert np.linalg.norm(faces[-1][0].points_px - expected, axis=1).mean() < 0.03 * face_size
 
 
-def test_the_state_of_a_follow_is_restored_exactly(runtime: Runtime, photo: np.ndarray):
+def test_state_of_the_tracks_is_restored_exactly(runtime: Runtime, photo: np.ndarray):
     """Two pipelines, one of them restored half way, find the same on all later frames."""
     pictures = frames([moved(photo, 6 * i) for i in range(6)])
     whole, halves = Pipeline(runtime, smoothing=0), Pipeline(runtime, smoothing=0)
@@ -293,21 +291,21 @@ def test_the_state_of_a_follow_is_restored_exactly(runtime: Runtime, photo: np.n
 
 
 @pytest.mark.slow
-def test_a_face_that_comes_after_a_long_time_is_a_new_one(pipeline: Pipeline, photo: np.ndarray):
+def test_face_after_a_long_absence_gets_a_new_id(pipeline: Pipeline, photo: np.ndarray):
     pictures = [photo] * 2 + [blank(photo)] * 60 + [photo]
     ids = [[face.track_id for face in pipeline.process(frame)] for frame in frames(pictures)]
     assert ids[0] == [1]
     assert ids[-1] == [2]
 
 
-def test_a_second_face_is_noticed_within_a_second(pipeline: Pipeline, photo: np.ndarray):
+def test_second_face_is_found_within_a_second(pipeline: Pipeline, photo: np.ndarray):
     alone = np.hstack([photo, blank(photo)])
     counts = [len(pipeline.process(frame)) for frame in frames([alone] * 5 + [two_faces(photo)] * 26)]
     assert counts[:5] == [1] * 5
     assert counts[-1] == 2
 
 
-def test_while_the_detector_looks_in_the_background_faces_are_followed_on(
+def test_faces_are_tracked_while_the_detector_runs_in_the_background(
     runtime: Runtime, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ):
     pipeline = Pipeline(runtime, background=True, detect_every=0.2)
@@ -333,7 +331,7 @@ def test_while_the_detector_looks_in_the_background_faces_are_followed_on(
     assert after == [2, 2]
 
 
-def test_a_background_look_at_the_source_before_harms_no_new_one(runtime: Runtime, photo: np.ndarray):
+def test_background_detection_of_the_former_source_is_discarded(runtime: Runtime, photo: np.ndarray):
     pipeline = Pipeline(runtime, background=True, detect_every=0.0)
     for frame in frames([photo] * 3):
         pipeline.process(frame)
@@ -343,7 +341,7 @@ def test_a_background_look_at_the_source_before_harms_no_new_one(runtime: Runtim
 
 
 @pytest.mark.parametrize("factor", [3, 6])
-def test_in_a_large_frame_a_face_is_found_where_it_is_in_a_small_one(
+def test_landmarks_of_a_large_frame_equal_those_of_a_small_one(
     pipeline: Pipeline, photo: np.ndarray, factor: int
 ):
     """To a hundredth of its size: pixel centres lie at integers, so a factor moves them by half of it."""
@@ -439,7 +437,7 @@ def test_smoothing_may_change_in_strength_at_any_time(pipeline: Pipeline, photo:
     assert strong < usual
 
 
-def test_a_picture_without_a_face_has_none(pipeline: Pipeline, photo: np.ndarray):
+def test_no_face_is_found_in_images_without_faces(pipeline: Pipeline, photo: np.ndarray):
     assert pipeline.process_image(blank(photo)) == []
     assert pipeline.process_image(np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8)) == []
 
@@ -503,7 +501,7 @@ def test_frames_without_times_are_tracked(pipeline: Pipeline, photo: np.ndarray)
     assert ids == [[1]] * 3
 
 
-def test_a_blurred_face_has_a_wider_spread_in_image_pixels(
+def test_blurred_face_has_a_larger_sigma_in_image_pixels(
     pipeline: Pipeline, runtime: Runtime, photo: np.ndarray
 ):
     (face,) = pipeline.process_image(photo)
