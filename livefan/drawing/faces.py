@@ -7,7 +7,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-from scipy.spatial import Delaunay, QhullError
 
 from livefan.core.errors import LivefanError
 from livefan.core.frame import Face
@@ -170,6 +169,9 @@ def draw_arrows(
 
 
 def _draw_mesh(image: np.ndarray, points_px: np.ndarray, colour: Colour) -> None:
+    # Imported here: scipy takes 0.2 s, and only the mesh needs it.
+    from scipy.spatial import Delaunay, QhullError
+
     try:
         triangles = Delaunay(points_px).simplices
     except (QhullError, ValueError):  # points on one line, or not finite

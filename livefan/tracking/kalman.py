@@ -11,8 +11,8 @@ import cmath
 from typing import NamedTuple
 
 import numpy as np
-from filterpy.kalman import KalmanFilter
 
+from livefan.tracking.filterpy_kalman import KalmanFilter
 from livefan.tracking.motion_model import (
     MEASUREMENT,
     N_POSE_MEASUREMENTS,

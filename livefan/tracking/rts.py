@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from filterpy.kalman import rts_smoother
 
+from livefan.tracking.filterpy_kalman import rts_smoother
 from livefan.tracking.kalman import DEFAULT_STRENGTH, KalmanSmoother, Step
 from livefan.tracking.noise_model import SmootherSettings
 
