@@ -15,6 +15,8 @@ from livefan.core.quiet import quiet_mediapipe
 from livefan.core.resources import bundled_folder
 from livefan.detection import blazeface
 from livefan.detection.blazeface import FULL_RANGE_MODEL, SHORT_RANGE_MODEL, BlazeFace
+
+# _reduced is private: MediaPipe must get the very image that the detector gets.
 from livefan.detection.detector import FULL_RANGE, SHORT_RANGE, FaceDetector, _reduced
 from livefan.io.video import VideoSource
 

@@ -92,8 +92,9 @@ def test_int8_model_is_replaced_after_its_measurement(
 
     before = {each.name: each.read_bytes() for each in tmp_path.iterdir()}
     darker = [crop // 4 for crop in calibration]
+    # Private: the step that costs minutes, and must come after all checks of the input.
     monkeypatch.setattr(
-        "livefan.export.quantise._quantised", lambda *given: pytest.fail("worked before it looked")
+        "livefan.export.quantise._quantised", lambda *given: pytest.fail("quantised before the checks")
     )
     gone = FaceSet(WFLW_98, [replace(face, image_path=tmp_path / "gone.png")], title="own")
     with pytest.raises(

@@ -43,6 +43,7 @@ class TestPlayback:
     def test_notice_of_the_start_stays_while_frames_play(
         self, drive: Driven, clip: Path, monkeypatch: pytest.MonkeyPatch
     ):
+        # Private, because only a test waits for the end of a notice.
         monkeypatch.setattr("livefan.gui.window._NOTICE_MS", 10 * LONG_MS)
         window = drive.open(source=str(clip), notice="No webcam found; playing the bundled clip.")
         drive.until(lambda: index(window) > 3)

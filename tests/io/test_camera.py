@@ -55,6 +55,7 @@ class FakeDevice:
 def camera(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[FakeDevice]:
     for number in (0, 1, 2):
         (tmp_path / f"video{number}").touch()
+    # Private: the folder of the devices, which no test can write to.
     monkeypatch.setattr(camera_list, "_DEVICES", tmp_path)
     monkeypatch.setattr(live_source, "FIRST_PAUSE_S", 0.01)
     monkeypatch.setattr(camera_module.sys, "platform", "linux")
@@ -100,6 +101,7 @@ def test_missing_busy_and_forbidden_cameras_have_different_errors(
 def test_opencv_prints_nothing_for_a_missing_camera(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    # Private: without it, the check of the device file comes before OpenCV.
     monkeypatch.setattr(camera_module, "_check_device", lambda index: None)
     with pytest.raises(LivefanError, match="camera 99: "):
         open_source(99)
@@ -109,6 +111,7 @@ def test_opencv_prints_nothing_for_a_missing_camera(
 def test_list_leaves_out_metadata_devices(
     camera: type[FakeDevice], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    # Private, as _DEVICES above.
     monkeypatch.setattr(camera_list, "_DEVICE_PROPERTIES", tmp_path)
     for number, (index, name) in {10: ("0", "Front"), 11: ("1", "Front")}.items():
         (tmp_path / f"video{number}").mkdir()

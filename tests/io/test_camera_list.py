@@ -68,6 +68,7 @@ def test_macos_numbers_cameras_by_id(qt):
 def test_linux_gets_names_from_the_system_and_formats_from_qt(
     qt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
+    # Private: the folder of the devices, which no test can write to.
     monkeypatch.setattr(camera_list, "_DEVICES", tmp_path)
     for number in (0, 2):
         (tmp_path / f"video{number}").touch()

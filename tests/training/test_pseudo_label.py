@@ -173,7 +173,7 @@ def test_labelling_resumes_after_a_full_disk(
     assert not (tmp_path / "out").exists()
     assert (tmp_path / ".out.partial/journal.jsonl").read_text().count(".png") == 1
     full_beyond(1 << 30)
-    monkeypatch.setattr(labelling, "_label_image", label_image)
+    monkeypatch.setattr(labelling, "_label_image", label_image)  # private: undo the failure
     assert label([runtime], tmp_path / "in", tmp_path / "out", quiet=True).kept == 3
     for face in load("pts", tmp_path / "out", "all").faces:
         assert face.read_image().shape[0] > 2 * np.ptp(face.points_px, axis=0).max()
