@@ -120,6 +120,7 @@ def test_impossible_outputs_are_refused_before_the_work(
     assert (images / "a_1.png").read_bytes() == b"precious"
 
 
+@pytest.mark.slow
 def test_overwrite_replaces_files_and_folders(tmp_path: Path, plain: Path):
     outputs = Outputs(tmp_path / "out", None, (".csv", ".pts"))
     outputs.tables[0].write_text("old")
@@ -151,6 +152,7 @@ def damage(recording: Path, damaged: Path) -> Path:
     return damaged
 
 
+@pytest.mark.slow
 def test_damaged_frames_are_marked_and_later_frames_kept(tmp_path: Path, plain: Path):
     damaged = damage(plain, tmp_path / "damaged.mkv")
     outputs = Outputs(tmp_path / "out")
@@ -167,6 +169,7 @@ def test_damaged_frames_are_marked_and_later_frames_kept(tmp_path: Path, plain: 
         assert read_pictures(outputs.picture or damaged)[1] == [frame.timestamp for frame in source]
 
 
+@pytest.mark.slow
 def test_late_start_of_video_does_not_count_as_lost_frames(tmp_path: Path, small: np.ndarray):
     """Audio that begins before the video makes the duration longer than the number of frames implies."""
     times = [400 + 40 * n for n in range(40)]
@@ -306,6 +309,7 @@ def test_failed_video_without_data_keeps_the_measurements(
     assert annotate(plain, outputs).n_frames == 40
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes with names")
 def test_pipe_is_read_like_standard_input(tmp_path: Path, plain: Path):
     pipe = tmp_path / "pipe"

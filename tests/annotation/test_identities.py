@@ -14,6 +14,7 @@ from livefan.annotation.outputs import Outputs
 from livefan.formats.records import FrameInfo
 
 
+@pytest.mark.slow
 def test_returning_face_keeps_its_id_and_a_new_face_gets_another(tmp_path: Path, photo: np.ndarray):
     """A face leaves, returns four seconds later on the other side; then another person appears."""
     small = shrunk(photo, 320, 180)
@@ -59,6 +60,7 @@ def test_briefly_lost_face_keeps_its_id_after_its_appearance_changed():
     assert identities.track_id(1) == identities.track_id(0)
 
 
+@pytest.mark.slow
 def test_track_is_split_where_a_cut_changes_the_person(tmp_path: Path, photo: np.ndarray):
     """Three hard cuts between two people whose faces are in the same place."""
     one = shrunk(photo, 320, 180)

@@ -145,6 +145,7 @@ def with_time_code(path: Path, clip: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".mov", ".mp4", ".mkv"])
 def test_time_code_track_costs_no_sound(tmp_path: Path, small: np.ndarray, suffix: str):
     clip = write_recording(tmp_path / "in.mp4", [small] * 25, sound=True)
@@ -180,6 +181,7 @@ def test_colon_in_a_name_is_no_protocol(
     assert len(read_pictures(tmp_path / f"{name}.mp4")[0]) == 3
 
 
+@pytest.mark.slow
 def test_stream_that_fails_while_writing_costs_only_itself(
     tmp_path: Path, small: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ):

@@ -240,6 +240,7 @@ def processed_after_a_stop(
     return processed
 
 
+@pytest.mark.slow
 def test_image_sequence_continues_unless_an_image_was_replaced(tmp_path: Path, frames: Path):
     def replace() -> None:
         cv2.imwrite(str(frames / "f_03.png"), np.full((40, 60, 3), 90, np.uint8))
@@ -266,6 +267,7 @@ def test_outputs_in_the_folder_of_the_images_do_not_change_its_identity(frames: 
     assert not done_before(frames, outputs, settings)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
 def test_dead_link_counts_as_an_unreadable_image(tmp_path: Path, frames: Path):
     (frames / "f_12.png").symlink_to(frames / "gone.png")

@@ -120,6 +120,7 @@ def test_unusable_input_gives_one_line(
     assert capsys.readouterr().err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_json_has_the_figures_of_every_measurement(
     tmp_path: Path, clip: Path, report: Report, monkeypatch: pytest.MonkeyPatch
 ):

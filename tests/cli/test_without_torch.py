@@ -71,6 +71,7 @@ def test_evaluate_gives_the_error_of_torch(tmp_path: Path, photo: np.ndarray, fa
     assert errors[0]["nme_inter_ocular"] == pytest.approx(errors[1]["nme_inter_ocular"], abs=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     [

@@ -165,6 +165,7 @@ def test_missing_model_gives_one_line_error(monkeypatch: pytest.MonkeyPatch, tmp
         BlazeFace(SHORT_RANGE_MODEL)
 
 
+@pytest.mark.slow
 def test_faces_are_found_without_importing_mediapipe(photo: np.ndarray, tmp_path: Path):
     cv2.imwrite(str(tmp_path / "photo.png"), photo)
     code = (

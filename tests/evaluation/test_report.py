@@ -22,6 +22,7 @@ def test_table_has_a_line_for_each_evaluation_and_subset(evaluation: Evaluation)
     assert [row["subset"] for row in rows([evaluation])][:3] == ["all", "common", "challenging"]
 
 
+@pytest.mark.slow
 def test_legend_of_the_error_curves_lies_beside_the_plot(
     evaluation: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

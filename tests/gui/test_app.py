@@ -15,6 +15,7 @@ from livefan.io.open import open_source
 
 
 class TestInternalErrors:
+    @pytest.mark.slow
     def test_internal_error_shows_a_message(
         self,
         drive: Driven,

@@ -30,6 +30,7 @@ def keyboard(drive: Driven, images: Path) -> tuple[MainWindow, Callable[..., Non
 
 
 class TestKeys:
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("key", "layout"),
         [
@@ -46,6 +47,7 @@ class TestKeys:
         press(key)
         assert window.player.view.layout is layout
 
+    @pytest.mark.slow
     def test_keys_change_the_view(self, keyboard):
         window, press = keyboard
         player, keys = window.player, Qt.Key
@@ -88,6 +90,7 @@ class TestKeys:
         press(keys.Key_Space)
         drive.until(lambda: index(window) > 1)
 
+    @pytest.mark.slow
     def test_keys_control_the_window(self, drive: Driven, keyboard):
         window, press = keyboard
         control = Qt.KeyboardModifier.ControlModifier
@@ -147,6 +150,7 @@ class TestMenus:
         in_menus = {entry for top in window.menuBar().actions() for entry in within(top.menu())}
         assert set(window.actions()) <= in_menus
 
+    @pytest.mark.slow
     def test_number_of_faces_changes_the_running_session(
         self, drive: Driven, tmp_path: Path, photo: np.ndarray
     ):

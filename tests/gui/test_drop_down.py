@@ -17,6 +17,7 @@ def turn_wheel(box: QComboBox) -> None:
     QApplication.sendEvent(box, event)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("box", ["sources", "layouts", "weights"])
 def test_wheel_over_a_closed_list_changes_nothing(drive: Driven, images: Path, box: str):
     window = paused_at_end(drive, images)
@@ -31,6 +32,7 @@ def test_wheel_over_a_closed_list_changes_nothing(drive: Driven, images: Path, b
     assert boxes[box].currentIndex() == before
 
 
+@pytest.mark.slow
 def test_arrow_keys_step_after_the_source_list_closes(drive: Driven, images: Path):
     window = paused_at_end(drive, images)
     with drive.qtbot.waitActive(window):

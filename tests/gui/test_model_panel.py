@@ -29,6 +29,7 @@ class TestComparison:
         drive.until(lambda: window.view.painted.picture.layout is Layout.SINGLE)
         assert window.player.session.second is None
 
+    @pytest.mark.slow
     def test_default_second_model_is_the_teacher_and_table_shows_sizes(self, drive: Driven, images: Path):
         window = paused_at_end(drive, images)
         window.controls.compare.trigger()
@@ -43,6 +44,7 @@ class TestComparison:
         window.controls.compare.trigger()
         assert table.isRowHidden(1)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("layout", list(Layout))
     def test_every_layout_shows_both_models_on_one_frame(self, drive: Driven, images: Path, layout: Layout):
         window = paused_at_end(drive, images, second=RAW, layout=Layout.SINGLE)
@@ -56,6 +58,7 @@ class TestComparison:
         assert len({each.result.frame.index for each in window.view.painted.picture.panes}) == 1
         assert window.controls.layouts[layout].isChecked()
 
+    @pytest.mark.slow
     def test_mouse_drags_the_wipe(self, drive: Driven, images: Path):
         window = paused_at_end(drive, images, second=RAW, layout=Layout.WIPE)
         drive.until(lambda: window.view.painted.picture.layout is Layout.WIPE)
@@ -95,6 +98,7 @@ class TestComparison:
         drive.until(lambda: abs(pane(window).result.frame.source_time - at) < 0.05)
         assert window.player.paused
 
+    @pytest.mark.slow
     def test_player_changes_models_and_runtimes(self, drive: Driven, images: Path):
         window = paused_at_end(drive, images)
         window.player.choose_first(ModelChoice(runtime="torch"))
@@ -137,6 +141,7 @@ class TestComparison:
         assert window.player.config.second == replace(wanted, weights=path)
         assert second.weights.currentText() == "teacher-300w"
 
+    @pytest.mark.slow
     def test_unreadable_weights_show_a_message_and_keep_the_model(
         self, drive: Driven, images: Path, tmp_path: Path
     ):

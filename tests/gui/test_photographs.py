@@ -17,6 +17,7 @@ from livefan.tracking.pipeline import Pipeline
 class TestPhotographs:
     """Each photograph is paused and processed independently, as in an image viewer."""
 
+    @pytest.mark.slow
     def test_first_photograph_is_paused_and_actions_step_to_others(self, drive: Driven, photographs: Path):
         window = drive.open(source=str(photographs), sequence=False)
         drive.until(lambda: index(window) == 0)
@@ -35,6 +36,7 @@ class TestPhotographs:
         drive.until(lambda: index(window) == 0)
         assert window.player.paused
 
+    @pytest.mark.slow
     def test_photographs_are_processed_independently(
         self, drive: Driven, photographs: Path, pipeline: Pipeline
     ):
@@ -56,6 +58,7 @@ class TestPhotographs:
         window.controls.back.trigger()
         drive.until(lambda: index(window) == 1 and window.status_bar.message.text() == "")
 
+    @pytest.mark.slow
     def test_slide_show_pauses_on_each_photograph(self, drive: Driven, photographs: Path):
         window = drive.open(source=str(photographs), sequence=False)
         drive.until(lambda: index(window) == 0)
@@ -65,6 +68,7 @@ class TestPhotographs:
         drive.until(lambda: index(window) == 3 and window.player.paused)
         assert time.monotonic() - begun > 1.0
 
+    @pytest.mark.slow
     def test_models_are_compared_on_the_photograph_on_the_screen(self, drive: Driven, photographs: Path):
         window = drive.open(source=str(photographs), sequence=False)
         drive.until(lambda: index(window) == 0)
@@ -80,6 +84,7 @@ class TestPhotographs:
         drive.until(lambda: index(window) == 0)
         assert math.isnan(window.player.gauges.models[0].jitter.median())
 
+    @pytest.mark.slow
     def test_new_folder_clears_the_picture_of_the_old_one(
         self, drive: Driven, images: Path, photographs: Path, monkeypatch: pytest.MonkeyPatch
     ):
@@ -121,6 +126,7 @@ class TestPhotographs:
         assert window.transport.clock.text() == "4 / 4"
         assert window.status_bar.figures.text().startswith("wall.png")
 
+    @pytest.mark.slow
     def test_folder_plays_as_a_video(self, drive: Driven, images: Path):
         window = drive.open(source=str(images), sequence=False)
         drive.until(lambda: window.transport.clock.text() == "1 / 6")

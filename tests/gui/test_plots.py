@@ -28,6 +28,7 @@ class TestPlots:
         stages = [curve.getData()[1] for curve in window.plots.latency.curves]
         assert all(np.all(lower <= upper) for lower, upper in itertools.pairwise(stages))
 
+    @pytest.mark.slow
     def test_latency_in_plot_and_status_bar_agree(self, drive: Driven, clip: Path):
         window = drive.open(source=str(clip), panels=("plots",))
         drive.until(lambda: len(window.player.gauges.journeys) > 30)

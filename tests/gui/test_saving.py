@@ -15,6 +15,7 @@ from livefan.gui.actions.saving import Snapshot
 
 
 class TestSaving:
+    @pytest.mark.slow
     def test_snapshot_is_the_picture_on_the_screen(self, drive: Driven, images: Path, photo: np.ndarray):
         window = drive.open()
         window.context.run(Snapshot())
@@ -30,6 +31,7 @@ class TestSaving:
         assert np.array_equal(saved, full_size(window))
         assert str(path) in window.status_bar.message.text()
 
+    @pytest.mark.slow
     def test_picture_is_copied_to_the_clipboard(self, drive: Driven, images: Path, photo: np.ndarray):
         window = paused_at_end(drive, images)
         QApplication.clipboard().clear()
@@ -39,6 +41,7 @@ class TestSaving:
         copied = QApplication.clipboard().image()
         assert (copied.width(), copied.height()) == (photo.shape[1], photo.shape[0])
 
+    @pytest.mark.slow
     def test_saved_picture_flashes_and_its_folder_opens(
         self, drive: Driven, images: Path, monkeypatch: pytest.MonkeyPatch
     ):
@@ -58,6 +61,7 @@ class TestSaving:
         window.player.status.emit("another message")
         assert not button.isVisible()
 
+    @pytest.mark.slow
     def test_one_press_records_the_picture_as_shown(self, drive: Driven, clip: Path):
         window = drive.open(source=str(clip))
         drive.until(lambda: shows(window))
@@ -96,6 +100,7 @@ class TestSaving:
         assert "seen.avi" in window.status_bar.message.text()
         assert window.player.recording is None
 
+    @pytest.mark.slow
     def test_closing_finishes_the_recording(self, drive: Driven, clip: Path, tmp_path: Path):
         window = drive.open(source=str(clip), record=tmp_path / "seen.mp4")
         drive.until(lambda: index(window) > 10)

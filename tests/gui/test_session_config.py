@@ -42,6 +42,7 @@ class TestCliOverrides:
         middle = shown.to_image(shown.width / 2, shown.height / 2)
         assert middle == pytest.approx([320, 144], abs=1)
 
+    @pytest.mark.slow
     def test_panels_wipe_and_raw(self, drive: Driven, ask, clip: Path):
         options = ("--compare", "mobilefan-half-300w", "--layout", "wipe", "--wipe", "0.25")
         window = ask(str(clip), "--raw", *options, "--panels", "plots")
@@ -59,6 +60,7 @@ class TestCliOverrides:
         assert window.models_dock.isVisible()
         drive.until(lambda: window.view.layout_shown is Layout.OVERLAID)
 
+    @pytest.mark.slow
     def test_missing_options_keep_remembered_values(self, drive: Driven, ask, clip: Path):
         half = ModelChoice("mobilefan-half-300w")
         window = ask(str(clip), "--weights", half.weights)
@@ -66,6 +68,7 @@ class TestCliOverrides:
         window.close()
         assert ask(str(clip)).player.config.first == half
 
+    @pytest.mark.slow
     def test_options_change_the_remembered_model(self, drive: Driven, ask):
         half = ModelChoice("mobilefan-half-300w", "onnxruntime", "float32")
         for options, wanted in (
@@ -88,6 +91,7 @@ class TestCliOverrides:
         drive.until(path.exists)
         assert cv2.imread(str(path)).shape == (360, 2 * 640 + 4, 3)
 
+    @pytest.mark.slow
     def test_copy_and_snapshot_together(self, drive: Driven, ask, clip: Path, tmp_path: Path):
         clipboard = QApplication.clipboard()
         assert clipboard is not None

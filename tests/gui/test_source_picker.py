@@ -16,6 +16,7 @@ from livefan.io.camera_list import CameraFormat, CameraInfo
 
 
 class TestSources:
+    @pytest.mark.slow
     def test_source_list_opens_cameras_files_folders_and_streams(
         self, drive: Driven, images: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
     ):
@@ -71,6 +72,7 @@ class TestSources:
         drive.until(lambda: "127.0.0.1" in window.status_bar.message.text())
         assert window.player.running  # the connection is tried again
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("source", ["ftp://me:secret@host/x.mp4", "long" * 100, "~nobody-of-this-name/x"])
     def test_invalid_source_shows_a_message_and_keeps_the_running_one(
         self, drive: Driven, images: Path, source: str, monkeypatch: pytest.MonkeyPatch
@@ -91,6 +93,7 @@ class TestSources:
         assert index(window) == 5
         assert [box.itemText(row) for row in range(box.count())] == before
 
+    @pytest.mark.slow
     def test_recent_sources_persist_without_cameras_and_secrets(self, drive: Driven, images: Path):
         window = paused_at_end(drive, images)
         window.context.preferences.add_recent("rtsp://me:secret@host/x")
@@ -163,6 +166,7 @@ class TestCamera:
         monkeypatch.setattr("livefan.io.capture_thread.LiveSource", object)
         return device
 
+    @pytest.mark.slow
     def test_lost_camera_shows_a_message_until_it_returns(self, drive: Driven, camera):
         window = drive.open(source=0)
         drive.until(lambda: index(window) > 3)
@@ -177,6 +181,7 @@ class TestCamera:
         drive.until(lambda: window.status_bar.message.text() == "")
         assert window.view.state.name == ""
 
+    @pytest.mark.slow
     def test_camera_in_use_shows_a_message_and_can_start_later(self, drive: Driven, camera):
         camera.state = "taken"
         window = drive.open(source=0)
@@ -186,6 +191,7 @@ class TestCamera:
         window.controls.start.trigger()
         drive.until(lambda: shows(window))
 
+    @pytest.mark.slow
     def test_camera_pauses_and_resumes(self, drive: Driven, camera):
         window = drive.open(source=0)
         drive.until(lambda: index(window) > 3)

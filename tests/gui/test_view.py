@@ -12,6 +12,7 @@ from livefan.live.view_state import Layout, Spot
 
 
 class TestView:
+    @pytest.mark.slow
     @pytest.mark.parametrize("part", ["outlines", "mesh", "points", "numbers", "boxes", "ids", "confidence"])
     def test_every_part_of_the_overlay_is_shown_and_hidden(self, drive: Driven, images: Path, part: str):
         window = paused_at_end(drive, images, show=("points",))
@@ -35,11 +36,13 @@ class TestView:
         window.controls.mirror.trigger()
         assert np.array_equal(full_size(window), photo[:, ::-1])
 
+    @pytest.mark.slow
     def test_heatmaps_are_shown(self, drive: Driven, images: Path):
         window = paused_at_end(drive, images)
         window.controls.heatmaps.trigger()
         drive.until(lambda: pane(window).result.heatmaps)
 
+    @pytest.mark.slow
     def test_pointing_at_a_landmark_shows_its_heatmap_while_paused(self, drive: Driven, images: Path):
         window = paused_at_end(drive, images)
         track = pane(window).result.faces[0].track_id
@@ -49,6 +52,7 @@ class TestView:
         mouse(window, QEvent.Type.MouseMove, QPointF(1, 1), Qt.MouseButton.NoButton)
         assert window.player.view.spot is None
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("layout", list(Layout))
     def test_pointing_at_a_landmark_works_in_every_layout(self, drive: Driven, images: Path, layout: Layout):
         window = paused_at_end(drive, images, second=RAW, layout=layout, close_up=False)
@@ -79,6 +83,7 @@ class TestView:
         mouse(window, QEvent.Type.MouseButtonDblClick, place)
         assert window.player.view.zoom == 1
 
+    @pytest.mark.slow
     def test_close_up_follows_the_face_until_the_wheel_zooms(self, drive: Driven, clip: Path):
         window = drive.open(source=str(clip), loop=True)
         drive.until(lambda: index(window) > 3)

@@ -18,6 +18,7 @@ from livefan.tracking.pipeline import Pipeline
 
 
 class TestPlayback:
+    @pytest.mark.slow
     def test_recording_plays_with_frame_rates(self, drive: Driven, clip: Path):
         window = drive.open(source=str(clip))
         drive.until(lambda: shows(window) and window.view.fps > 0)
@@ -57,6 +58,7 @@ class TestPlayback:
         assert window.minimumSizeHint().width() <= 1024
         assert window.minimumSizeHint().height() <= 600
 
+    @pytest.mark.slow
     def test_recording_plays_again_after_its_end(self, drive: Driven, images: Path):
         window = paused_at_end(drive, images)
         for _ in range(2):
@@ -67,6 +69,7 @@ class TestPlayback:
             drive.until(lambda: not window.player.paused)
             drive.until(lambda: window.player.paused and index(window) == 5)
 
+    @pytest.mark.slow
     def test_play_step_home_and_scrubber(self, drive: Driven, clip: Path):
         window = drive.open(source=str(clip))
         drive.until(lambda: index(window) > 2)
@@ -89,12 +92,14 @@ class TestPlayback:
         at = index(window)
         drive.until(lambda: index(window) > at + 3)
 
+    @pytest.mark.slow
     def test_go_to_end_shows_the_last_frame(self, drive: Driven, clip: Path):
         window = drive.open(source=str(clip))
         drive.until(lambda: index(window) > 2)
         window.controls.end.trigger()
         drive.until(lambda: index(window) == window.player.session.n_frames - 1)
 
+    @pytest.mark.slow
     def test_loop_restarts_at_the_end(self, drive: Driven, images: Path):
         window = drive.open(source=str(images))
         window.controls.loop.trigger()
@@ -108,6 +113,7 @@ class TestPlayback:
         drive.until(lambda: shows(window))
         assert pane(window).result.frame.source_time == pytest.approx(2.0, abs=0.05)
 
+    @pytest.mark.slow
     def test_dropped_file_plays(self, drive: Driven, images: Path, clip: Path):
         window = paused_at_end(drive, images)
         self.drop(window, clip)
@@ -116,6 +122,7 @@ class TestPlayback:
         self.drop(window, images / "3.png")
         drive.until(lambda: "ended" in window.status_bar.message.text())
 
+    @pytest.mark.slow
     def test_dropped_weight_file_becomes_the_model(self, drive: Driven, images: Path):
         window = paused_at_end(drive, images)
         path = ModelChoice().file.path
@@ -123,6 +130,7 @@ class TestPlayback:
         drive.until(lambda: window.player.session.first.weights == str(path))
         assert index(window) == 5
 
+    @pytest.mark.slow
     def test_several_dropped_files_become_a_list(self, drive: Driven, images: Path):
         window = paused_at_end(drive, images)
         self.drop(window, images / "3.png", images / "1.png")
@@ -131,6 +139,7 @@ class TestPlayback:
         names = [box.itemText(row) for row in range(box.count())]
         assert names.index("3.png") < names.index("1.png")
 
+    @pytest.mark.slow
     def test_picture_is_highlighted_while_a_file_is_dragged(self, drive: Driven, images: Path):
         window = paused_at_end(drive, images)
         data = QMimeData()
@@ -149,6 +158,7 @@ class TestPlayback:
         window.dragLeaveEvent(None)
         assert window.view.grab().toImage() == before
 
+    @pytest.mark.slow
     def test_start_page_opens_recent_sources(self, drive: Driven, images: Path):
         window = paused_at_end(drive, images)
         assert not window.start_page.isVisible()
@@ -186,6 +196,7 @@ class TestPlayback:
 
 
 class TestAppearance:
+    @pytest.mark.slow
     def test_full_screen_hides_the_bars(self, drive: Driven, images: Path):
         window = paused_at_end(drive, images)
         window.controls.full_screen.trigger()
@@ -195,6 +206,7 @@ class TestAppearance:
         assert not window.isFullScreen()
         assert window.tool_bar.isVisible()
 
+    @pytest.mark.slow
     def test_escape_leaves_full_screen_which_shows_messages(self, drive: Driven, images: Path):
         window = paused_at_end(drive, images, full_screen=True)
         assert window.isFullScreen()
@@ -218,6 +230,7 @@ class TestAppearance:
 
 
 class TestEndurance:
+    @pytest.mark.slow
     def test_window_responds_while_the_model_is_slow(
         self, drive: Driven, clip: Path, monkeypatch: pytest.MonkeyPatch
     ):
@@ -236,6 +249,7 @@ class TestEndurance:
             turns += 1
         assert turns > 20  # the event loop turns many times while the worker handles two frames
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("how", ["nothing", "failed", "ended", "full screen"])
     def test_closing_without_playback_ends_every_thread(self, drive: Driven, images: Path, how: str):
         before = threading.active_count()

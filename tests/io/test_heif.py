@@ -68,6 +68,7 @@ def test_avif_with_exif_is_upright(tmp_path: Path, gradient: np.ndarray):
     assert_close(frame.image, gradient)
 
 
+@pytest.mark.slow
 def test_mutated_files_give_a_picture_or_an_error(tmp_path: Path, gradient: np.ndarray):
     path = tmp_path / "phone.heic"
     write_tiled_heic(path, cv2.resize(gradient, (70, 50)), 1)

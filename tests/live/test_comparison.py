@@ -100,6 +100,7 @@ def at_end(compared: Compared) -> Callable[[], bool]:
     return lambda: compared.session.at_end
 
 
+@pytest.mark.slow
 def test_both_models_are_prepared_before_the_first_frame(compare: Callable[..., Compared], images: Path):
     compared = compare(images, FIRST, RAW)
     wait_for(at_end(compared), 60)
@@ -131,6 +132,7 @@ def test_time_of_the_first_frame_does_not_include_the_warm_up(
     assert compared.pairs[0].second.seconds < 1.5
 
 
+@pytest.mark.slow
 def test_every_frame_of_a_recording_is_compared_however_slow_the_second_model_is(
     compare: Callable[..., Compared], images: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -167,6 +169,7 @@ def check_equal(compared: Compared) -> None:
     assert all(each.overall == 0.0 for each in gauges.worst)
 
 
+@pytest.mark.slow
 def test_same_model_twice_differs_by_nothing(compare: Callable[..., Compared], images: Path):
     compared = compare(images, FIRST, FIRST)
     wait_for(at_end(compared), 60)
@@ -204,6 +207,7 @@ def test_same_model_chosen_later_differs_by_nothing(compare: Callable[..., Compa
     check_equal(compared)
 
 
+@pytest.mark.slow
 def test_second_model_of_a_recording_does_not_reload_the_first(
     compare: Callable[..., Compared], images: Path
 ):

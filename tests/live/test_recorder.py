@@ -192,6 +192,7 @@ def test_recording_without_data_leaves_existing_data_files_alone(tmp_path: Path,
         Recorder(tmp_path / "a.mp4")
 
 
+@pytest.mark.slow
 def test_unfinished_video_can_be_played(tmp_path: Path, photo: np.ndarray):
     """A crash loses the last group of pictures only."""
     writer = VideoWriter(tmp_path / "a.mp4", fragmented=True)

@@ -82,6 +82,7 @@ def watch() -> Iterator[Callable[..., Watched]]:
         assert watched.ended.wait(10)
 
 
+@pytest.mark.slow
 def test_every_frame_of_a_recording_is_processed_in_the_session_thread(watch, images: Path):
     watched = watch(images)
     watched.wait(lambda: watched.session.at_end)
@@ -156,6 +157,7 @@ def test_slow_second_model_does_not_slow_the_first(watch, clip: Path, monkeypatc
     watched.wait(lambda: watched.pairs)
 
 
+@pytest.mark.slow
 def test_second_model_can_be_set_and_removed_while_running(watch, images: Path):
     watched = watch(images)
     watched.wait(lambda: watched.session.at_end)

@@ -41,6 +41,7 @@ def test_every_network_survives_a_round_trip_through_its_file(network: HeatmapNe
         assert torch.allclose(loaded(crop), network(crop), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_every_encoder_takes_public_weights_of_its_kind(network: HeatmapNetwork, tmp_path: Path):
     public = {name: torch.rand_like(value.float()) for name, value in network.encoder.state_dict().items()}
     public |= {"classifier.1.weight": torch.zeros(1000, 1280), "fc.weight": torch.zeros(1000, 2048)}

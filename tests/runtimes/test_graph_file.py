@@ -24,6 +24,7 @@ BUNDLED = ("mobilefan-300w", "mobilefan-half-300w", "teacher-300w")
 RUNTIMES = ("openvino", "onnxruntime")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BUNDLED)
 def test_bundled_graph_belongs_to_its_weights(name: str):
     weights = read_weight_file(name)
@@ -57,6 +58,7 @@ def test_bundled_files_stay_within_their_limits():
     assert max(sizes) < 50e6
 
 
+@pytest.mark.slow
 def test_renamed_weights_use_their_graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     shipped = read_weight_file("mobilefan-half-300w").path
     shutil.copy(shipped, tmp_path / "mine.safetensors")

@@ -115,6 +115,7 @@ def test_threads_that_need_one_network_load_it_once(
     assert len({runtime.run(check_crops(SIZE)).tobytes() for runtime in opened}) == 1
 
 
+@pytest.mark.slow
 def test_import_leaves_the_modules_of_the_host_alone():
     code = (
         "import sys; from livefan.runtimes.openvino_runtime import openvino; openvino(); "

@@ -1,6 +1,7 @@
 import threading
 
 import numpy as np
+import pytest
 import torch
 
 from livefan.networks.checkpoint import Weights
@@ -24,6 +25,7 @@ def test_number_of_threads_is_restored_after_an_inference(weights: Weights, crop
         torch.set_num_threads(before)
 
 
+@pytest.mark.slow
 def test_inferences_in_several_threads_restore_the_number(weights: Weights, crops: np.ndarray):
     before = torch.get_num_threads()
     runtimes = [TorchRuntime(weights, threads=count) for count in (1, 2, 3)]

@@ -138,6 +138,7 @@ def test_strength_may_change_between_updates(face: np.ndarray):
     assert rms((np.array(filtered) - truth)[-15:]) < 0.5 * NOISE
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.tuples(st.floats(-0.1, 3.0), st.floats(-300, 300), st.floats(0, 50)), min_size=1, max_size=30

@@ -108,6 +108,7 @@ def test_face_of_the_bundled_clip_keeps_one_id(pipeline: Pipeline, clip: Path):
     assert {track for ids in seen for track in ids} == {1}
 
 
+@pytest.mark.slow
 def test_detector_rests_while_a_face_is_tracked(
     pipeline: Pipeline, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ):
@@ -298,6 +299,7 @@ def test_face_after_a_long_absence_gets_a_new_id(pipeline: Pipeline, photo: np.n
     assert ids[-1] == [2]
 
 
+@pytest.mark.slow
 def test_second_face_is_found_within_a_second(pipeline: Pipeline, photo: np.ndarray):
     alone = np.hstack([photo, blank(photo)])
     counts = [len(pipeline.process(frame)) for frame in frames([alone] * 5 + [two_faces(photo)] * 26)]

@@ -25,6 +25,7 @@ def write_faces(folder: Path, photo: np.ndarray, face: Face, count: int) -> None
         write_pts(folder / f"{number}.pts", face.points_px @ matrix[:, :2].T + matrix[:, 2])
 
 
+@pytest.mark.slow
 def test_map_of_each_detector_model_fits_with_a_small_residual(tmp_path: Path, photo: np.ndarray, face: Face):
     write_faces(tmp_path / "faces", photo, face, 20)
     out = tmp_path / "framing.json"
@@ -36,6 +37,7 @@ def test_map_of_each_detector_model_fits_with_a_small_residual(tmp_path: Path, p
         assert max(model["validation"][f"centre_{axis}_after"] for axis in "xy") < 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("count", "said"),
     [

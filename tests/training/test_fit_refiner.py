@@ -68,6 +68,7 @@ def test_new_refiner_moves_no_landmark(face: Face):
     assert torch.equal(ShapeRefiner(68)(landmarks), landmarks)
 
 
+@pytest.mark.slow
 @given(
     st.floats(-500, 500),
     st.floats(-500, 500),

@@ -14,6 +14,7 @@ from livefan.training.losses import DistillationCriterion
 from livefan.training.objective import teacher_outputs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("input_size", "side", "seen"), [(256, 192, 224), (224, 160, 224), (192, 128, 192), (256, 224, 224)]
 )

@@ -179,6 +179,7 @@ def test_labelling_resumes_after_a_full_disk(
         assert face.read_image().shape[0] > 2 * np.ptp(face.points_px, axis=0).max()
 
 
+@pytest.mark.slow
 def test_faces_of_files_named_alike_do_not_overwrite_each_other(
     runtime: Runtime, photo: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -310,6 +311,7 @@ def test_finished_labels_inside_the_input_folder_are_not_labelled(
     assert label([runtime], tmp_path / "first", tmp_path / "third", quiet=True).kept == 1
 
 
+@pytest.mark.slow
 def test_unusable_input_gives_one_line_error(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):

@@ -43,6 +43,7 @@ def test_finished_run_continues_with_more_epochs(tmp_path: Path):
     assert read_config(folder / "run.toml", {}).epochs == 2
 
 
+@pytest.mark.slow
 def test_run_of_a_version_without_the_precision_setting_resumes(tmp_path: Path):
     faces, folder = marked_faces(new_folder(tmp_path / "f"), 4), tmp_path / "r"
     train(faces, faces, replace(SMALL, epochs=1), folder, quiet=True)

@@ -49,6 +49,7 @@ def test_resumed_run_names_the_learning_rate_of_its_schedule(
     assert "resumed    after epoch 1 of 2, at learning rate 0.0005" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_run_without_validation_keeps_the_latest_weights(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     faces = marked_faces(new_folder(tmp_path / "f"), 4)
     progress = train(faces, None, replace(SMALL, precision="float32"), tmp_path / "r")

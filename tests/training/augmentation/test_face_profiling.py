@@ -90,6 +90,7 @@ def test_views_cover_the_angles_on_the_side_of_the_gaze(portrait: Portrait):
         assert all(abs(math.degrees(pitch)) <= 15 for _, pitch in views)
 
 
+@pytest.mark.slow
 def test_folder_of_views_is_written_once_and_loads_as_training_faces(
     labelled_face: LabelledFace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
@@ -139,6 +140,7 @@ def test_views_of_images_with_one_name_do_not_overwrite_each_other(
     assert len(load("pts", out, "all").faces) == 4
 
 
+@pytest.mark.slow
 def test_full_disk_is_reported_and_the_view_is_drawn_after_space_is_freed(
     labelled_face: LabelledFace, tmp_path: Path, full_beyond: Callable[[int], None]
 ):
