@@ -12,7 +12,9 @@ from livefan.core.landmarks import WFLW_98
 from livefan.datasets.faces import FaceSet, LabelledFace, fault_of
 from livefan.datasets.holdout import divide
 
-SPLITS = ("train", "validation", "test")
+_TEST_HALVES = {"test-reference": "train", "test-held-out": "validation"}
+"""Halves of the test list by photograph: to fit conventions of the labels, and to measure."""
+SPLITS = ("train", "validation", "test", *_TEST_HALVES)
 ATTRIBUTES = ("pose", "expression", "illumination", "make-up", "occlusion", "blur")
 """Attributes of a face, in the order of the flags in its line; a face may have several, or none."""
 
@@ -44,12 +46,13 @@ def load_wflw(root: Path, split: str) -> FaceSet:
     """Load a split of WFLW from its official layout.
 
     ``train`` and ``validation`` divide the training list by photograph with a fixed seed; ``test`` is the
-    official test list. Coordinates are 0-based pixels, as in the list.
+    official test list. ``test-reference`` and ``test-held-out`` are its halves.
+    Coordinates are 0-based pixels, as in the list.
 
     Raises:
         LivefanError: if the list or the folder of images is missing, or no line can be used.
     """
-    part = "test" if split == "test" else "train"
+    part = "test" if split.startswith("test") else "train"
     path, images = root / _LIST.format(part), root / _IMAGES
     for needed, is_there in ((path, path.is_file()), (images, images.is_dir())):
         if not is_there:
@@ -65,6 +68,8 @@ def load_wflw(root: Path, split: str) -> FaceSet:
     if not result.faces:
         reason = result.skipped[0] if result.skipped else f"{path}: holds no line"
         raise LivefanError(f"{reason}; no face of the {split} split can be used")
+    if split in _TEST_HALVES:
+        return divide(result, _TEST_HALVES[split], 0.5)
     return result if split == "test" else divide(result, split)
 
 

@@ -17,6 +17,7 @@ from livefan.training.precision import PRECISIONS
 _CHOICES = {
     "architecture": ARCHITECTURES,
     "heatmap_loss": ("cross-entropy", "mse"),
+    "frozen": ("", "encoder", "decoder"),
     "optimiser": ("adamw", "adam"),
     "schedule": ("cosine", "steps"),
     "precision": PRECISIONS,
@@ -63,7 +64,9 @@ class TrainConfig:
         architecture: the network to train, one of :data:`livefan.networks.mobilefan.ARCHITECTURES`.
         width: width multiplier of its encoder.
         init: initial weights, by bundled name or path; empty for random ones. The whole network is loaded if
-            it fits, else its encoder.
+            it fits, else the parts that fit; see :func:`livefan.training.initial.load_initial`.
+        frozen: ``"encoder"``, or ``"decoder"`` for encoder and decoder: parts that are not trained. A network
+            for other landmarks may train its head first. Empty to train everything.
         teacher: weights of the network to distil, by bundled name or path; empty for none. A teacher for
             larger crops gets enlarged crops; see :func:`livefan.training.objective.teacher_outputs`.
         epochs: passes over the training faces.
@@ -104,6 +107,7 @@ class TrainConfig:
     architecture: str = MobileFAN.architecture
     width: float = 1.0
     init: str = IMAGENET_ENCODER
+    frozen: str = ""
     teacher: str = ""
     epochs: int = 45
     batch_size: int = 16

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from livefan.core.errors import LivefanError
+from livefan.core.landmarks import LandmarkScheme
 from livefan.core.resources import DEFAULT_WEIGHTS, find_weights
 from livefan.networks.checkpoint import load_weights, read_tensors
-from livefan.networks.checkpoint_info import read_info
+from livefan.networks.checkpoint_info import read_info, read_weight_file
 from livefan.networks.mobilefan import HeatmapNetwork, MobileFAN
 from livefan.training.channel_pruning import slice_mobilefan
+from livefan.training.scheme_map import scheme_map
 
 _HEAD = "head."
 
 
-def load_initial(model: HeatmapNetwork, name_or_path: str | Path) -> None:
+def load_initial(
+    model: HeatmapNetwork, name_or_path: str | Path, scheme: LandmarkScheme | None = None
+) -> None:
     """Load as many weights of a file into a network as fit.
 
     - Weights of the same network are loaded whole.
-    - If only the number of landmarks differs, encoder and decoder are loaded.
+    - If only the number of landmarks differs, encoder and decoder are loaded. Heatmaps of WFLW and COFW begin
+      as the heatmaps nearby; see :func:`livefan.training.scheme_map.scheme_map`.
     - Weights of a wider MobileFAN are pruned to the width of the network.
     - Of other files the encoder is loaded.
 
@@ -28,6 +35,7 @@ def load_initial(model: HeatmapNetwork, name_or_path: str | Path) -> None:
         model: the network, changed in place. Other weights keep their values.
         name_or_path: livefan weights, or encoder weights with their public names. The batch counters of
             batch norm may be absent.
+        scheme: the landmark scheme of the network.
 
     Raises:
         LivefanError: if a tensor of the encoder is absent or has another shape.
@@ -39,6 +47,9 @@ def load_initial(model: HeatmapNetwork, name_or_path: str | Path) -> None:
     if all(key in fitting for key in own if not key.startswith(_HEAD)):
         whole = len(fitting) == len(own)
         model.load_state_dict(fitting if whole else own | _without_head(fitting))
+        if not whole and scheme and "livefan" in metadata:
+            source = read_weight_file(path).scheme
+            _load_nearest_heatmaps(model, tensors, scheme_map(source, scheme))
         return
     if isinstance(model, MobileFAN) and "livefan" in metadata:
         info = read_info(path, metadata)
@@ -54,6 +65,18 @@ def _fits(found: Tensor | None, wanted: Tensor) -> bool:
 
 def _without_head(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {key: value for key, value in tensors.items() if not key.startswith(_HEAD)}
+
+
+def _load_nearest_heatmaps(
+    model: HeatmapNetwork, tensors: dict[str, Tensor], nearest: np.ndarray | None
+) -> None:
+    """Load means of the source's heatmaps into the head; ``nearest`` has a row for each landmark."""
+    if nearest is None:
+        return
+    mixture = torch.from_numpy(nearest).float()
+    weight, bias = tensors[f"{_HEAD}weight"].float(), tensors[f"{_HEAD}bias"].float()
+    mixed = {"weight": (mixture @ weight.flatten(1))[..., None, None], "bias": mixture @ bias}
+    model.head.load_state_dict(mixed)
 
 
 def _load_pruned(model: MobileFAN, path: Path) -> None:

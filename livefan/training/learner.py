@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -20,11 +21,17 @@ class Learner(nn.Module):
     Args:
         network: the network to train.
         teacher_channels: channels of the teacher's decoder, or 0 for no adapters.
+        frozen: ``"encoder"``, or ``"decoder"`` for encoder and decoder: parts that keep their weights and
+            batch-norm statistics. Empty for none.
     """
 
-    def __init__(self, network: HeatmapNetwork, teacher_channels: int = 0) -> None:
+    def __init__(self, network: HeatmapNetwork, teacher_channels: int = 0, frozen: str = "") -> None:
         super().__init__()
         self.network = network
+        decoder = (network.decoder, network.laterals) if frozen == "decoder" else ()
+        self._frozen = (network.encoder, *decoder) if frozen else ()
+        for part in self._frozen:
+            part.requires_grad_(False)
         self.adapters = nn.ModuleList(
             nn.Sequential(
                 nn.Conv2d(network.channels, teacher_channels, 1, bias=False),
@@ -33,6 +40,13 @@ class Learner(nn.Module):
             )
             for _ in range(3 if teacher_channels else 0)
         )
+
+    def train(self, mode: bool = True) -> Self:
+        """Set the mode of all modules except frozen ones, which stay in evaluation mode."""
+        super().train(mode)
+        for part in self._frozen:
+            part.eval()
+        return self
 
     def forward(self, x: Tensor) -> tuple[Tensor, list[Tensor], list[Tensor]]:
         """Return the heatmaps, the decoder's maps, and these maps after the adapters.

@@ -330,7 +330,7 @@ def _label_image(
         if reason:
             labels.left_out.append(f"{name}: {reason}")
             continue
-        _write(output.with_name(f"{output.name}_{number}.jpg"), image, consensus.points_px)
+        write_face(output.with_name(f"{output.name}_{number}.jpg"), image, consensus.points_px)
         labels.kept += 1
     return labels
 
@@ -354,7 +354,7 @@ def _consensus_of_faces(
         yield predict_views(teachers, image, upright_crop(seen.points_px, teachers[0].scheme))
 
 
-def _write(path: Path, image: np.ndarray, points_px: np.ndarray) -> None:
+def write_face(path: Path, image: np.ndarray, points_px: np.ndarray) -> None:
     """Write the surroundings of a face, upright as in the image and at the same scale, and its landmarks."""
     box = crop_from_landmarks(points_px)
     side = box.side_px / CROP_MARGIN * _KEPT_MARGIN

@@ -130,11 +130,11 @@ def _build(
     """Build the network with its initial weights, the optimiser and the objective."""
     network = build_network(config.architecture, scheme.n_points, config.width)
     if config.init:
-        load_initial(network, config.init)
+        load_initial(network, config.init, scheme)
     teacher = load_weights(config.teacher, scheme=scheme.name, device=device) if config.teacher else None
     # Without the aligned term the adapters would have no gradients, which several processes cannot share.
     lifts = teacher is not None and config.aligned_weight > 0
-    learner = Learner(network, teacher.model.channels if teacher and lifts else 0)
+    learner = Learner(network, teacher.model.channels if teacher and lifts else 0, config.frozen)
     learner.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = MovingAverage(network, config.average_decay)
     scaler = torch.amp.GradScaler(device.type, enabled=dtype is torch.float16)

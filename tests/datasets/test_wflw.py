@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from labelled import wflw_line
 
 from livefan.core.errors import LivefanError
 from livefan.core.landmarks import IBUG_68, WFLW_98, WFLW_TO_IBUG
@@ -30,6 +31,17 @@ def test_validation_holds_photographs_of_both_events(wflw: Path):
     train, validation = (load("wflw", wflw, split).faces for split in ("train", "validation"))
     assert (len(train), len(validation)) == (18, 2)
     assert train[0].attributes == ("expression", "make-up", "occlusion")
+
+
+def test_halves_of_the_test_faces_share_no_photograph(wflw: Path):
+    points = np.random.default_rng(0).uniform(20, 80, (98, 2))
+    path = next(wflw.rglob("list_98pt_rect_attr_test.txt"))
+    path.write_text(
+        "".join(wflw_line(points + k, "1 0 0 0 0 1", f"0--Parade/{i}.jpg") for i in range(6) for k in (0, 1))
+    )
+    reference, held_out = (load("wflw", wflw, split).faces for split in ("test-reference", "test-held-out"))
+    assert len(reference) == len(held_out) == 6
+    assert {face.photograph for face in reference}.isdisjoint(face.photograph for face in held_out)
 
 
 @pytest.mark.parametrize("missing", ["list_98pt_rect_attr_test.txt", "WFLW_images"])

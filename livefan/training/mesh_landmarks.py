@@ -1,0 +1,71 @@
+"""MediaPipe's face landmarks detector in OpenVINO: the 478 points of the face mesh, irises included."""
+
+from __future__ import annotations
+
+import tempfile
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from livefan.core.crop import CROP_MARGIN, Crop
+from livefan.core.errors import LivefanError
+from livefan.core.resources import bundled_folder
+
+N_POINTS = 478
+_SIZE = 256
+_MARGIN = 1.5
+"""Side of the model's crop as a multiple of the longer side of the face's box."""
+_INSIDE_TASK = "face_landmarks_detector.tflite"
+
+
+class MeshLandmarks:
+    """Finds the points of the face mesh in the crop of a face.
+
+    Args:
+        path: the model as ``.tflite``, or a ``.task`` archive with it; the bundled one by default.
+
+    Raises:
+        LivefanError: if the file is missing or is not this model.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        import openvino
+
+        path = path or bundled_folder("assets") / "face_landmarker.task"
+        if not path.is_file():
+            raise LivefanError(f"{path}: no such file; name MediaPipe's face_landmarker.task")
+        core = openvino.Core()
+        try:
+            model = _read(core, path)
+            compiled = core.compile_model(
+                model, "CPU", {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1}
+            )
+            sizes = [int(np.prod(list(output.partial_shape.get_max_shape())[1:])) for output in model.outputs]
+            self._output = sizes.index(3 * N_POINTS)
+        except (KeyError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
+            raise LivefanError(
+                f"{path}: not MediaPipe's face landmarks detector; name its face_landmarker.task"
+            ) from error
+        self._run: Any = compiled
+
+    def find(self, image: np.ndarray, crop: Crop) -> np.ndarray:
+        """Return the ``(478, 2)`` points of the mesh in image pixels.
+
+        Args:
+            image: ``(height, width, 3)`` uint8 BGR.
+            crop: the crop around the landmarks, with the head upright.
+        """
+        crop = replace(crop, side_px=crop.side_px / CROP_MARGIN * _MARGIN, size=_SIZE)
+        rgb = crop.cut(image)[None, ..., ::-1].astype(np.float32) / 255
+        points = np.asarray(self._run(np.ascontiguousarray(rgb))[self._output]).reshape(N_POINTS, 3)
+        return crop.to_image(points[:, :2] - 0.5)
+
+
+def _read(core: Any, path: Path) -> Any:
+    if path.suffix != ".task":
+        return core.read_model(path)
+    with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory(prefix="livefan-") as folder:
+        return core.read_model(archive.extract(_INSIDE_TASK, folder))
