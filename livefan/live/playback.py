@@ -6,6 +6,9 @@ from livefan.io.capture_thread import CaptureThread
 from livefan.live.playback_speed import PlaybackSpeed
 from livefan.live.session_status import SessionStatus
 
+_UNPACED = 1e9
+"""Speed of playback at which no frame waits for its time."""
+
 
 class Playback:
     """Pauses and moves a source; pause and loop may be set before the source is open.
@@ -23,6 +26,7 @@ class Playback:
         self._paused = False
         self._loop = False
         self._requested_speed = 1.0
+        self._return_to: float | None = None  # position after all photographs are measured
 
     def _attach(self, capture: CaptureThread, *, hold: bool) -> None:
         """Control a capture thread that is not started; ``hold`` pauses it at its first frame."""
@@ -41,18 +45,22 @@ class Playback:
 
     @paused.setter
     def paused(self, paused: bool) -> None:
+        self._stop_measuring()
         self._paused = paused
         self._measured_speed.clear()
         if capture := self._capture:
             capture.paused = paused
 
     def seek(self, seconds: float) -> None:
-        """Go to a time of a recording."""
+        """Go to a time of a recording; photographs then pause there if they were being measured."""
+        if self.measuring_all:
+            self.paused = True
         if capture := self._capture:
             capture.seek(seconds)
 
     def step(self, frames: int) -> None:
         """Go one frame forward (1) or back (-1), and pause."""
+        self._stop_measuring()
         self._paused = True
         self._measured_speed.clear()
         if capture := self._capture:
@@ -66,7 +74,7 @@ class Playback:
     @loop.setter
     def loop(self, on: bool) -> None:
         self._loop = on
-        if capture := self._capture:
+        if (capture := self._capture) and not self.measuring_all:
             capture.loop = on
 
     @property
@@ -94,6 +102,36 @@ class Playback:
         """Whether :meth:`seek` and :meth:`step` have an effect."""
         return self._capture is not None and self._capture.seekable
 
+    def measure_all(self) -> None:
+        """Process all photographs as fast as the models run, then return to the present one.
+
+        A pause, a step or a jump ends this early. Other sources ignore it.
+        """
+        capture = self._capture
+        if capture is None or not (capture.seekable and capture.source.photographs):
+            return
+        position = capture.position
+        self.paused = False
+        self._return_to = position
+        capture.loop, capture.speed = False, _UNPACED
+        capture.seek(0.0)
+
+    @property
+    def measuring_all(self) -> bool:
+        """Whether :meth:`measure_all` is at work."""
+        return self._return_to is not None
+
+    def _stop_measuring(self) -> None:
+        capture, self._return_to = self._capture, None
+        if capture is not None:
+            capture.loop, capture.speed = self._loop, self._requested_speed
+
+    def _finish_measuring(self, capture: CaptureThread) -> None:
+        """Return to the photograph from before :meth:`measure_all`, once the last one is processed."""
+        if (position := self._return_to) is not None and capture.at_end:
+            self.paused = True
+            capture.seek(position)
+
     # Rates.
 
     @property
@@ -105,7 +143,7 @@ class Playback:
     def requested_speed(self, speed: float) -> None:
         self._requested_speed = speed
         self._measured_speed.clear()
-        if capture := self._capture:
+        if (capture := self._capture) and not self.measuring_all:
             capture.speed = speed
 
     @property

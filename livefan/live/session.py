@@ -225,6 +225,7 @@ class LiveSession(Playback):
             self._process(frame, capture)
         elif self._latest is not None:
             self._process_again(self._latest, capture)
+        self._finish_measuring(capture)
         self._status.report_state(capture)
 
     def _next(self, capture: CaptureThread) -> Frame | None:

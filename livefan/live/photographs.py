@@ -1,0 +1,112 @@
+"""The photographs of a session: their names and results, for a list of them."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+
+from livefan.live.result import Pair, Result
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """A photograph of the present folder.
+
+    Attributes:
+        index: index of its frame.
+        name: name of its file.
+        n_faces: number of faces found; None until the photograph is processed.
+        apart: mean distance between the landmarks of two models, in percent of the inter-ocular distance;
+            None without two models or without a face that both found.
+    """
+
+    index: int
+    name: str
+    n_faces: int | None = None
+    apart: float | None = None
+
+    @property
+    def badge(self) -> str:
+        """A short text about the result; empty for one face and before the photograph is processed.
+
+        >>> Photograph(0, "a.jpg", n_faces=2, apart=3.14).badge
+        '2 faces, 3.1 % apart'
+        """
+        parts = []
+        if self.n_faces == 0:
+            parts.append("no face")
+        elif self.n_faces is not None and self.n_faces > 1:
+            parts.append(f"{self.n_faces} faces")
+        if self.apart is not None:
+            parts.append(f"{self.apart:.1f} % apart")
+        return ", ".join(parts)
+
+
+class Photographs:
+    """Collects the results of photographs; for use from any thread.
+
+    Attributes:
+        version: rises with every change.
+    """
+
+    def __init__(self) -> None:
+        self.version = 0
+        self._names: tuple[str, ...] = ()
+        self._results: dict[int, Photograph] = {}
+        self._lock = threading.Lock()
+
+    def add(self, result: Result) -> None:
+        """Add a result of the first model; results of other sources than photographs are ignored."""
+        if not result.photographs:
+            return
+        with self._lock:
+            self._names = result.photographs
+            index = result.frame.index
+            before = self._results.get(index, Photograph(index, self._names[index]))
+            self._store(replace(before, n_faces=len(result.faces)))
+
+    def add_pair(self, pair: Pair) -> None:
+        """Add the results of two models."""
+        if not pair.first.photographs:
+            return
+        self.add(pair.first)
+        with self._lock:
+            apart = pair.apart.overall if pair.apart is not None else None
+            self._store(replace(self._results[pair.frame.index], apart=apart))
+
+    def _store(self, photograph: Photograph) -> None:
+        if self._results.get(photograph.index) != photograph:
+            self._results[photograph.index] = photograph
+            self.version += 1
+
+    def forget_results(self) -> None:
+        """Forget all results, as for another model."""
+        with self._lock:
+            self._results.clear()
+            self.version += 1
+
+    def clear(self) -> None:
+        """Forget names and results, as for another source."""
+        with self._lock:
+            self._names = ()
+            self._results.clear()
+            self.version += 1
+
+    def all(self, *, by_disagreement: bool = False) -> list[Photograph]:
+        """Return all photographs in the order of the folder, or those farthest apart first.
+
+        Sorted by disagreement, photographs without a common face follow those with a distance, and those
+        without a result come last.
+        """
+        with self._lock:
+            listed = [
+                self._results.get(index, Photograph(index, name)) for index, name in enumerate(self._names)
+            ]
+        return sorted(listed, key=_disagreement) if by_disagreement else listed
+
+
+def _disagreement(photograph: Photograph) -> tuple[int, float, int]:
+    """Return a sort key: the largest distance first, then no common face, then no result."""
+    if photograph.apart is not None:
+        return 0, -photograph.apart, photograph.index
+    return (2 if photograph.n_faces is None else 1), 0.0, photograph.index
