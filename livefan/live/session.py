@@ -14,6 +14,7 @@ from livefan.io.images import ImageSource
 from livefan.io.open import display_name, open_source
 from livefan.io.source import Source
 from livefan.live.advice import Advice
+from livefan.live.crowd import Crowd
 from livefan.live.playback import Playback
 from livefan.live.priority import WORKER_NICENESS, lower_priority
 from livefan.live.result import Pair, Result
@@ -91,7 +92,7 @@ class LiveSession(Playback):
             log=self._status.report,
             stopping=self._stopping,
         )
-        self._advice = Advice()
+        self._advice, self._crowd = Advice(), Crowd()
         self._latest: Result | None = None
         self._thread = threading.Thread(target=self._run, name="livefan-worker", daemon=True)
 
@@ -236,7 +237,8 @@ class LiveSession(Playback):
 
     def _process(self, frame: Frame, capture: CaptureThread) -> None:
         self._latest = self._models.process(frame, capture.epoch)
-        self._status.advice = self._advice.add(self._latest)
+        advice, crowd = self._advice.add(self._latest), self._crowd.add(self._latest, self.max_faces)
+        self._status.advice = advice or crowd
         if not (capture.source.live or capture.source.photographs or self._paused):
             self._measured_speed.add(frame.source_time, self._latest.epoch)
 
