@@ -52,18 +52,18 @@ class PhotographModel(QAbstractListModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return photograph.name
         if role == Qt.ItemDataRole.ToolTipRole:
-            return "\n".join(text for text in (photograph.name, photograph.badge) if text)
+            return "\n".join([photograph.name, *photograph.badges])
         return None
 
     def path(self, row: int) -> Path:
         """Return the file of a photograph."""
         return self.folder / self.photographs[row].name
 
-    def badge(self, row: int) -> str:
-        """Return the text on a thumbnail."""
+    def badges(self, row: int) -> tuple[str, ...]:
+        """Return the texts on a thumbnail."""
         thumbnail = self.thumbnails.get(self.path(row))
         unreadable = thumbnail is not None and thumbnail.isNull()
-        return self.tr("unreadable") if unreadable else self.photographs[row].badge
+        return (self.tr("unreadable"),) if unreadable else self.photographs[row].badges
 
     def show(self, photographs: list[Photograph], folder: Path) -> None:
         """Show photographs of a folder; selection and position stay if the order is the same."""
@@ -87,7 +87,7 @@ class PhotographModel(QAbstractListModel):
 
 
 class _Thumbnail(QStyledItemDelegate):
-    """Draws a thumbnail with its badge and its name."""
+    """Draws a thumbnail with its badges and its name."""
 
     def __init__(self, model: PhotographModel) -> None:
         super().__init__()
@@ -114,24 +114,23 @@ class _Thumbnail(QStyledItemDelegate):
             place = pixmap.rect()
             place.moveCenter(room.center())
             painter.drawPixmap(place, pixmap)
-        self._draw_badge(painter, room, index.row())
+        self._draw_badges(painter, room, index.row())
         painter.setPen(option.palette.color(option.palette.currentColorGroup(), _text_role(current)))
         name = option.fontMetrics.elidedText(photograph.name, Qt.TextElideMode.ElideMiddle, area.width())
         bottom = QRect(area.left(), room.bottom() + 2, area.width(), _NAME_PX)
         painter.drawText(bottom, Qt.AlignmentFlag.AlignCenter, name)
 
-    def _draw_badge(self, painter: QPainter, room: QRect, row: int) -> None:
-        text = self._model.badge(row)
-        if not text:
-            return
-        n_faces = self._model.photographs[row].n_faces
-        plate = painter.fontMetrics().boundingRect(text).adjusted(-5, -2, 5, 2)
-        plate.setWidth(min(plate.width(), room.width()))
-        plate.moveBottomLeft(room.bottomLeft())
-        painter.fillRect(plate, _PLATE_COLOUR if n_faces else _ALERT_COLOUR)
-        painter.setPen(Qt.GlobalColor.white)
-        fitting = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, plate.width() - 4)
-        painter.drawText(plate, Qt.AlignmentFlag.AlignCenter, fitting)
+    def _draw_badges(self, painter: QPainter, room: QRect, row: int) -> None:
+        """Write the badges on plates at the lower left of a thumbnail; red ones where no face was found."""
+        colour = _PLATE_COLOUR if self._model.photographs[row].n_faces else _ALERT_COLOUR
+        bottom = room.bottomLeft()
+        for text in reversed(self._model.badges(row)):
+            plate = painter.fontMetrics().boundingRect(text).adjusted(-5, -2, 5, 2)
+            plate.moveBottomLeft(bottom)
+            painter.fillRect(plate, colour)
+            painter.setPen(Qt.GlobalColor.white)
+            painter.drawText(plate, Qt.AlignmentFlag.AlignCenter, text)
+            bottom = plate.topLeft()
 
 
 class PhotographStrip(QWidget):

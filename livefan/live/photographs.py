@@ -26,20 +26,20 @@ class Photograph:
     apart: float | None = None
 
     @property
-    def badge(self) -> str:
-        """A short text about the result; empty for one face and before the photograph is processed.
+    def badges(self) -> tuple[str, ...]:
+        """Short texts about the result; none for one face and before the photograph is processed.
 
-        >>> Photograph(0, "a.jpg", n_faces=2, apart=3.14).badge
-        '2 faces, 3.1 % apart'
+        >>> Photograph(0, "a.jpg", n_faces=2, apart=3.14).badges
+        ('2 faces', '3.1 % apart')
         """
-        parts = []
+        badges = []
         if self.n_faces == 0:
-            parts.append("no face")
+            badges.append("no face")
         elif self.n_faces is not None and self.n_faces > 1:
-            parts.append(f"{self.n_faces} faces")
+            badges.append(f"{self.n_faces} faces")
         if self.apart is not None:
-            parts.append(f"{self.apart:.1f} % apart")
-        return ", ".join(parts)
+            badges.append(f"{self.apart:.1f} % apart")
+        return tuple(badges)
 
 
 class Photographs:

@@ -38,7 +38,7 @@ def test_strip_shows_thumbnails_badges_and_names(qtbot: QtBot, strip: Photograph
     assert [model.data(model.index(row)) for row in range(4)] == list(NAMES)
     qtbot.waitUntil(lambda: len(model.thumbnails) == 4, timeout=20_000)
     assert model.thumbnails[photographs / "anna.png"].width() == 108
-    assert [model.badge(row) for row in range(4)] == ["", "", "unreadable", "no face"]
+    assert [model.badges(row) for row in range(4)] == [(), (), ("unreadable",), ("no face",)]
     pixels = strip.grab().toImage()
     assert len({pixels.pixel(x, 40) for x in range(0, 700, 3)}) > 20  # the thumbnails are painted
 

@@ -30,14 +30,14 @@ def test_badges_and_order_by_disagreement(face: Face):
     photographs.add(result_of(0, [face], names=()))  # of a recording
     assert photographs.all() == []
     photographs.add(result_of(2, []))
-    assert [each.badge for each in photographs.all()] == ["", "", "no face", ""]
+    assert [each.badges for each in photographs.all()] == [(), (), ("no face",), ()]
     other = replace(face, track_id=2, points_px=face.points_px + 500, box_px=face.box_px + 500)
     near, far = (replace(face, points_px=face.points_px + by, box_px=face.box_px + by) for by in (1.0, 4.0))
     photographs.add_pair(pair(result_of(0, [face]), result_of(0, [near])))
     photographs.add_pair(pair(result_of(1, [face, other]), result_of(1, [far, other])))
-    badges = [each.badge for each in photographs.all()]
-    assert badges[1].startswith("2 faces, ")
-    assert badges[0].endswith(" % apart")
+    first, second, *_ = photographs.all()
+    assert second.badges[0] == "2 faces"
+    assert first.badges[0].endswith(" % apart")
     names = [each.name for each in photographs.all(by_disagreement=True)]
     assert names == ["bert.jpg", "anna.jpg", "wall.jpg", "zoe.jpg"]
     version = photographs.version
