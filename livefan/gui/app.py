@@ -83,11 +83,13 @@ def run_window(overrides: CliOverrides) -> int:
     application = make_application()
     from PyQt6.QtCore import QTimer
 
+    from livefan.gui.first_start import show_tour
     from livefan.gui.window import MainWindow
 
     window = MainWindow(overrides)
     show_internal_errors(window.player)
     window.show()
+    show_tour(window)
     # Python handles signals between two of its instructions only: a timer runs some while Qt waits.
     for name in {"SIGINT", "SIGTERM", "SIGHUP"} & set(dir(signal)):
         ending = getattr(signal, name)

@@ -127,6 +127,16 @@ class Preferences:
         others = [each for each in self.recent_sources if each != source]
         self._settings.setValue("recent", [source, *others][:_MAX_RECENT])
 
+    @property
+    def tour_seen(self) -> bool:
+        """Whether the tour of the first start was shown."""
+        return self._value("tour_seen", _flag, False)
+
+    def save_tour_seen(self) -> None:
+        """Remember that the tour was shown."""
+        self._settings.setValue("tour_seen", True)
+        self._settings.sync()
+
     def last_folder(self, purpose: str) -> str:
         """Return the folder that a dialog opened last; empty for none."""
         return self._value(f"folder/{purpose}", str, "")

@@ -2,7 +2,9 @@
 
 from PyQt6.QtWidgets import QLabel, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
+from windows import Driven
 
+from livefan.gui.first_start import show_tour
 from livefan.gui.tour import Hint, Tour
 
 
@@ -32,3 +34,11 @@ def test_tour_shows_its_hints_beside_their_widgets_and_ends_once(qtbot: QtBot):
     tour.next.click()
     assert not tour.isVisible()
     assert ends == [True]
+
+
+def test_window_shows_the_tour_at_the_first_start_only(drive: Driven):
+    tour = show_tour(drive.open())
+    assert tour is not None
+    assert tour.isVisible()
+    assert tour.count.text() == "1 of 3"
+    assert show_tour(drive.open()) is None
