@@ -154,7 +154,7 @@ class Journal:
                         face.track,
                         face.points_px.tobytes(),
                         face.confidence.tobytes(),
-                        face.sigma_px.tobytes(),
+                        face.width_px.tobytes(),
                         face.backwards,
                     )
                     for face in faces

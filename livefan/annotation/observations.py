@@ -16,7 +16,7 @@ class Observation:
         track: id of the track. A face may have several tracks, one after another.
         points_px: ``(n, 2)`` float64 landmarks in image pixels.
         confidence: ``(n,)`` float64 in [0, 1].
-        sigma_px: ``(n,)`` float64, width of the heatmap of each landmark, in image pixels.
+        width_px: ``(n,)`` float64, width of the heatmap of each landmark, in image pixels.
         backwards: whether the face was tracked back in time from a later frame.
     """
 
@@ -24,7 +24,7 @@ class Observation:
     track: int
     points_px: np.ndarray
     confidence: np.ndarray
-    sigma_px: np.ndarray
+    width_px: np.ndarray
     backwards: bool = False
 
 

@@ -141,7 +141,7 @@ class _Smoother:
             return {index: face.points_px for index, face in observed.items()}
         for index, face in observed.items():
             if index > last:
-                self._filter.update(face.points_px, face.sigma_px, frames[index - first].seconds)
+                self._filter.update(face.points_px, face.width_px, frames[index - first].seconds)
                 assert self._filter.step is not None
                 self._steps[index] = self._filter.step
         self._steps = {index: step for index, step in self._steps.items() if index >= first}

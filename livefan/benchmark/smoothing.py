@@ -198,7 +198,7 @@ def record(pipeline: Pipeline, face: MovingFace, labelled: bool, seed: int) -> I
             annotated = np.array([face.truth(pose, face.points_px) for pose in poses]) if labelled else None
             points_px, sigma_px = (
                 np.array([getattr(each, name) for each in seen.values()])
-                for name in ("points_px", "sigma_px")
+                for name in ("points_px", "width_px")
             )
             yield Recording(replace(motion, times=times), points_px, sigma_px, truth, annotated, fps)
 

@@ -351,7 +351,7 @@ def _stages(runtime: Runtime, frames: list[Frame]) -> dict[str, Timing]:
                     runtime, item[0].image, [upright_crop(item[1].points_px, scheme)]
                 ),
                 "smooth": lambda item: smoother.update(
-                    item[1].points_px, _sigma(item[1]), item[0].source_time
+                    item[1].points_px, _width(item[1]), item[0].source_time
                 ),
                 "draw": lambda item: draw_faces(item[0].image, [item[1]], scheme),
             },
@@ -359,9 +359,9 @@ def _stages(runtime: Runtime, frames: list[Frame]) -> dict[str, Timing]:
         )
 
 
-def _sigma(face: Face) -> np.ndarray:
-    assert face.sigma_px is not None  # every measured face has sigmas
-    return face.sigma_px
+def _width(face: Face) -> np.ndarray:
+    assert face.width_px is not None  # every measured face has widths
+    return face.width_px
 
 
 def _time_capture(clip: str | Path, count: int) -> Timing:

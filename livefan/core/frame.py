@@ -64,13 +64,15 @@ class Face:
         box_px: ``(4,)`` float64 bounding box of the landmarks: left, top, right, bottom in image pixels.
         points_px: ``(n, 2)`` float64 landmarks ``(x, y)`` in image pixels, pixel centres at integers.
         confidence: ``(n,)`` float64 confidence of each landmark, in [0, 1].
-        sigma_px: ``(n,)`` float64 width of the heatmap of each landmark in image pixels; None if unknown.
+        sigma_px: ``(n,)`` float64 radius around each landmark that holds 68 % of the errors, in image pixels;
+            the width of the heatmap, if the weights are not calibrated. None if unknown.
         raw_points_px: ``(n, 2)`` float64 landmarks as measured, before the filter; None if unknown.
         expressions: ``(k,)`` float32 expression coefficients in [0, 1], in the order of
             :data:`livefan.measures.expressions.NAMES`; None if the weights have no expression head.
         gaze: direction of the eyes; None if unknown.
         pupils_px: ``(2, 2)`` float64 centres of the irises ``(x, y)`` in image pixels, the person's right eye
             first; None if unknown.
+        width_px: ``(n,)`` float64 width of the heatmap of each landmark in image pixels; None if unknown.
 
     Examples:
         >>> import cv2, livefan
@@ -89,6 +91,7 @@ class Face:
     expressions: np.ndarray | None = None
     gaze: Gaze | None = None
     pupils_px: np.ndarray | None = None
+    width_px: np.ndarray | None = None
 
 
 def as_bgr(image: Any, name: str = "image") -> np.ndarray:

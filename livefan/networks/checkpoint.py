@@ -21,7 +21,7 @@ from livefan.networks.heatmaps import DECODERS
 from livefan.networks.mobilefan import HeatmapNetwork, build_network
 from livefan.networks.shape_refiner import ShapeRefiner
 
-__all__ = ["Weights", "WeightsInfo", "load_weights", "read_tensors", "save_weights"]
+__all__ = ["Weights", "WeightsInfo", "load_weights", "read_tensors", "save_weights", "write_info"]
 
 _REFINER = "refiner."
 """Prefix of the names of the refiner's tensors."""
@@ -90,10 +90,25 @@ def save_weights(
     tensors = {key: value.detach().cpu().contiguous() for key, value in state.items()}
     if half:
         tensors = {key: v.half() if v.is_floating_point() else v for key, v in tensors.items()}
-    described = {key: value for key, value in asdict(info).items() if value is not None}
     with atomic_write(path) as partial:
         # save_file would write a file that only its owner can read.
-        partial.write_bytes(save(tensors, metadata={"livefan": json.dumps(described)}))
+        partial.write_bytes(save(tensors, metadata=_metadata(info)))
+
+
+def write_info(path: Path, info: WeightsInfo) -> None:
+    """Replace the metadata of a weight file; its tensors stay as they are.
+
+    Raises:
+        LivefanError: if the file cannot be read or written.
+    """
+    tensors, _ = read_tensors(path)
+    with atomic_write(path) as partial:
+        partial.write_bytes(save(tensors, metadata=_metadata(info)))
+
+
+def _metadata(info: WeightsInfo) -> dict[str, str]:
+    described = {key: value for key, value in asdict(info).items() if value is not None}
+    return {"livefan": json.dumps(described)}
 
 
 def load_weights(

@@ -16,6 +16,7 @@ from livefan.core.errors import LivefanError
 from livefan.core.landmarks import LandmarkScheme, scheme_by_name
 from livefan.core.resources import DEFAULT_WEIGHTS, bundled_folder, find_weights
 from livefan.core.scheme_file import scheme_from
+from livefan.networks.sigma_calibration import SigmaCalibration
 
 INPUT_SIZE = 256
 """Largest side in pixels of a network's crops; the detector's crops are calibrated for this side."""
@@ -44,6 +45,8 @@ class WeightsInfo:
         input_size, colour_order, mean, std: input of the network.
         mirror_offset: offset of the landmarks to the right, in plain and mirrored faces alike, as a share of
             the crop's side; see :class:`livefan.training.config.TrainConfig`.
+        sigma: calibration of sigma, see :mod:`livefan.networks.sigma_calibration`; None if the weights are
+            not calibrated.
         landmarks: definition of a user's scheme, see :mod:`livefan.core.scheme_file`; None for built-in ones.
         training: text by key. ``data``, ``terms``, ``validation``, ``settings``, ``seed``, ``epoch``,
             ``command``, ``commit`` and ``torch`` describe the training; for an average, that of its best or
@@ -61,6 +64,7 @@ class WeightsInfo:
     mirror_offset: float = 0.0
     training: Mapping[str, str] = field(default_factory=dict)
     landmarks: Mapping[str, Any] | None = None
+    sigma: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -150,4 +154,8 @@ def read_weight_file(name_or_path: str | Path = DEFAULT_WEIGHTS) -> WeightFile:
         scheme = scheme_from(info.landmarks, path) if info.landmarks else scheme_by_name(info.scheme)
     except LivefanError as error:
         raise LivefanError(f"{path}: {error}; use weights of a known scheme") from error
+    try:
+        SigmaCalibration.read(info.sigma, scheme.n_points)
+    except ValueError as error:
+        raise LivefanError(f"{path}: {error}; run calibrate-sigma again") from error
     return WeightFile(path, info, scheme)

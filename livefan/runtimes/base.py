@@ -10,6 +10,7 @@ import numpy as np
 
 from livefan.core.landmarks import LandmarkScheme
 from livefan.networks.checkpoint_info import WeightsInfo
+from livefan.networks.sigma_calibration import SigmaCalibration
 
 RUNTIMES = ("openvino", "onnxruntime", "torch")
 PRECISIONS = ("float32", "bfloat16", "int8")
@@ -40,6 +41,7 @@ class Runtime(ABC):
         scheme: the landmark scheme.
         input_size: side of a crop in pixels.
         mirror_offset: see :class:`livefan.networks.checkpoint_info.WeightsInfo`.
+        calibration: map from widths of heatmaps to sigma; None if the weights have none.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Runtime(ABC):
         self.scheme = scheme
         self.input_size = info.input_size
         self.mirror_offset = info.mirror_offset
+        self.calibration = SigmaCalibration.read(info.sigma, scheme.n_points)
         self.precision = precision
         self._buffer = np.empty((0, info.input_size, info.input_size, 3), np.uint8)
 

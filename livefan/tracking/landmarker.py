@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from livefan.core.crop import Crop, upright_crop
+from livefan.networks.sigma_calibration import SigmaCalibration
 from livefan.runtimes.base import Runtime
 
 MIN_FACE_SCORE = 0.4
@@ -33,15 +34,18 @@ class Located:
     Attributes:
         points_px: ``(n, 2)`` float64 ``(x, y)`` in image pixels.
         confidence: ``(n,)`` float64 in [0, 1].
-        sigma_px: ``(n,)`` float64 width of the heatmap of each landmark in image pixels; see
-            :class:`livefan.networks.heatmaps.Decoded`.
+        width_px: ``(n,)`` float64 width of the heatmap of each landmark in image pixels; see
+            :class:`livefan.networks.heatmaps.Decoded`. Filters take it as the measurement noise.
         margin: distance of the outermost landmark from the edge of the crop, as a share of its side.
+        sigma_px: ``(n,)`` float64 radius in image pixels that holds 68 % of the errors; the width, if the
+            weights have no calibration. None if unknown.
     """
 
     points_px: np.ndarray
     confidence: np.ndarray
-    sigma_px: np.ndarray
+    width_px: np.ndarray
     margin: float = 0.5
+    sigma_px: np.ndarray | None = None
 
     @cached_property
     def face_score(self) -> float:
@@ -61,7 +65,10 @@ def locate(runtime: Runtime, image: np.ndarray, crops: list[Crop]) -> list[Locat
         return []
     crops = [crop.sized(runtime.input_size) for crop in crops]
     landmarks = runtime.run_each(len(crops), lambda number, out: crops[number].cut(image, out=out))
-    return [_in_image(crop, found) for crop, found in zip(crops, landmarks.astype(np.float64), strict=True)]
+    return [
+        _in_image(crop, found, runtime.calibration)
+        for crop, found in zip(crops, landmarks.astype(np.float64), strict=True)
+    ]
 
 
 def locate_twice(runtime: Runtime, image: np.ndarray, crops: list[Crop]) -> list[Located]:
@@ -98,9 +105,10 @@ def locate_varied(runtime: Runtime, image: np.ndarray, crop: Crop) -> Located:
     return max(best, centred, key=lambda each: each.face_score)
 
 
-def _in_image(crop: Crop, found: np.ndarray) -> Located:
-    """Map the ``(n, 4)`` output of the network (x, y, confidence, sigma) from the crop to the image."""
+def _in_image(crop: Crop, found: np.ndarray, calibration: SigmaCalibration | None) -> Located:
+    """Map the ``(n, 4)`` output of the network (x, y, confidence, width) from the crop to the image."""
     points_crop = found[:, :2]
     margin = min(float(points_crop.min()), crop.size - 1 - float(points_crop.max())) / crop.size
-    sigma_px = found[:, 3] * (crop.side_px / crop.size)
-    return Located(crop.to_image(points_crop), found[:, 2], sigma_px, margin)
+    width_px = found[:, 3] * (crop.side_px / crop.size)
+    sigma_px = width_px if calibration is None else calibration.sigma(width_px, crop.side_px)
+    return Located(crop.to_image(points_crop), found[:, 2], width_px, margin, sigma_px)

@@ -337,7 +337,7 @@ class Pipeline:
         located = track.located
         if self.smoothing > 0:
             track.smoother.strength = self.smoothing
-            points_px = track.smoother.update(located.points_px, located.sigma_px, self._time)
+            points_px = track.smoother.update(located.points_px, located.width_px, self._time)
         else:
             track.smoother.reset()
             points_px = located.points_px
@@ -348,6 +348,7 @@ class Pipeline:
             located.confidence,
             located.sigma_px,
             located.points_px,
+            width_px=located.width_px,
         )
 
 

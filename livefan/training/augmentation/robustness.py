@@ -18,6 +18,8 @@ from livefan.core.crop import Crop
 from livefan.core.errors import LivefanError
 from livefan.core.landmarks import IBUG_68
 from livefan.datasets import FaceSet, LabelledFace
+from livefan.evaluation.reliability import LandmarkErrors, landmark_errors
+from livefan.runtimes.base import Runtime
 from livefan.training.augmentation import distortions
 from livefan.training.augmentation.distortions import Distortion
 from livefan.training.augmentation.face_mesh import FaceMesh, canvas
@@ -82,11 +84,11 @@ class _ProfileFace(LabelledFace):
         return self.pixels
 
 
-def hard_faces(faces: FaceSet) -> FaceSet:
+def hard_faces(faces: FaceSet, *, profiles: bool = True) -> FaceSet:
     """Return every face once in each hard form. Faces of ``afw`` also stay unchanged.
 
     The name of the form is an attribute of the face. Profile views need the 68-point scheme and a face that
-    MediaPipe's mesh finds; other faces are listed as skipped.
+    MediaPipe's mesh finds; other faces are listed as skipped. ``profiles=False`` leaves these views out.
     """
     hard: list[LabelledFace] = []
     for face in faces.faces:
@@ -94,10 +96,10 @@ def hard_faces(faces: FaceSet) -> FaceSet:
         hard += [_distorted(face, kind, distort) for kind, distort in _KINDS.items()]
         if face.subset == "afw":
             hard.append(replace(face, attributes=("afw",), subset="hard"))
-    profiles, skipped = _profiles(faces) if faces.scheme == IBUG_68 else ([], [])
+    rendered, skipped = _profiles(faces) if profiles and faces.scheme == IBUG_68 else ([], [])
     return replace(
         faces,
-        faces=sorted(profiles + hard, key=lambda face: face.attributes),
+        faces=sorted(rendered + hard, key=lambda face: face.attributes),
         skipped=faces.skipped + skipped,
         title=f"{faces.title}, hard",
     )
@@ -156,3 +158,16 @@ def _profiles(faces: FaceSet) -> tuple[list[LabelledFace], list[str]]:
                 )
             )
     return profiles, skipped
+
+
+def plain_and_hard_errors(runtime: Runtime, faces: FaceSet) -> LandmarkErrors:
+    """Measure a network on faces as they are, and in each hard form except profile views.
+
+    Raises:
+        LivefanError: if no face can be read.
+    """
+    hard = hard_faces(faces, profiles=False)
+    both = replace(faces, faces=faces.faces + hard.faces)
+    kinds = ["plain"] * len(faces.faces) + [face.attributes[0] for face in hard.faces]
+    originals = [getattr(face, "original", face) for face in both.faces]
+    return landmark_errors(runtime, both, kinds, [face.photograph for face in originals])

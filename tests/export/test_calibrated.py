@@ -1,0 +1,53 @@
+"""Calibration in a weight file and the files beside it."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from livefan.core.crop import upright_crop
+from livefan.core.errors import LivefanError
+from livefan.core.frame import Face
+from livefan.core.landmarks import IBUG_68
+from livefan.core.resources import find_weights
+from livefan.export.calibrated import write_calibration
+from livefan.networks.checkpoint import read_tensors, write_info
+from livefan.networks.checkpoint_info import read_weight_file
+from livefan.networks.sigma_calibration import SigmaCalibration
+from livefan.runtimes.base import RuntimeChoice
+from livefan.runtimes.selection import open_runtime
+from livefan.tracking.landmarker import locate
+
+
+@pytest.mark.slow
+def test_calibration_changes_sigma_and_no_landmark(tmp_path: Path, photo: np.ndarray, face: Face):
+    source = find_weights("mobilefan-half-300w")
+    path = tmp_path / "own.safetensors"
+    shutil.copy(source, path)
+    info = read_weight_file(source).info
+    write_info(path, replace(info, sigma=None))
+    weights = read_weight_file(path)
+    beside = tmp_path / "own.precisions.json"
+    beside.write_text(json.dumps({"weights_sha256": weights.sha256, "nme": {"float32": 3.0}}))
+    choice = RuntimeChoice("openvino", "float32")
+    crop = upright_crop(face.points_px, IBUG_68)
+    (before,) = locate(open_runtime(path, choice), photo, [crop])
+
+    write_calibration(weights, SigmaCalibration(1.0, np.full(68, 2.0)))
+    calibrated = read_weight_file(path)
+    assert json.loads(beside.read_text())["weights_sha256"] == calibrated.sha256 != weights.sha256
+    (tensors, _), (others, _) = read_tensors(path), read_tensors(source)
+    assert all((tensors[name] == value).all() for name, value in others.items())
+    (after,) = locate(open_runtime(path, choice), photo, [crop])
+    assert np.array_equal(after.points_px, before.points_px)
+    assert np.array_equal(after.width_px, before.width_px)  # the filter's measurement noise
+    assert before.sigma_px is not None
+    assert np.allclose(after.sigma_px, 2 * before.width_px)
+    assert np.array_equal(before.sigma_px, before.width_px)
+
+    write_info(path, replace(calibrated.info, sigma={"exponent": 1.0, "scale": [1.0]}))
+    with pytest.raises(LivefanError, match="run calibrate-sigma again"):
+        read_weight_file(path)
