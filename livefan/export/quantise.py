@@ -172,7 +172,8 @@ def _quantised(model: Any, crops: list[np.ndarray]) -> Any:
             import nncf
     except ImportError as error:
         raise LivefanError(f"NNCF cannot be loaded ({error}); run: pip install livefan[quantise]") from error
-    nncf.set_log_level(logging.ERROR)
+    # Not nncf.set_log_level, which also sets the level of handlers that other loggers share.
+    logging.getLogger("nncf").setLevel(logging.ERROR)
     ordered = model.get_ordered_ops()
     last = max(number for number, op in enumerate(ordered) if op.get_type_name() == "Convolution")
     decoder = [op.get_friendly_name() for op in ordered[last + 1 :] if op.get_type_name() != "Constant"]
