@@ -29,8 +29,6 @@ def prepare_process() -> None:
     accept_all_characters()
     # The matrices of the command line are small: more threads gain no time, and each takes memory.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    # OpenVINO's hwloc prints a line where /sys is not mounted, as in some containers, and works without it.
-    os.environ.setdefault("HWLOC_HIDE_ERRORS", "2")
 
 
 def open_closed_streams() -> None:

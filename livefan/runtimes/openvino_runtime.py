@@ -17,6 +17,7 @@ import numpy as np
 
 from livefan.core.errors import LivefanError
 from livefan.core.files import atomic_write
+from livefan.core.quiet import quiet_stderr
 from livefan.networks.checkpoint_info import WeightFile, WeightsInfo
 from livefan.runtimes.base import Runtime
 from livefan.runtimes.cache import Store
@@ -69,7 +70,10 @@ def openvino() -> Any:
 
 @cache
 def _core() -> Any:
-    return openvino().Core()
+    core = openvino().Core()
+    with quiet_stderr():  # the CPU plugin's first use prints a line where /sys is not mounted
+        core.get_property("CPU", "FULL_DEVICE_NAME")
+    return core
 
 
 def _cores() -> int:
