@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from livefan.detection.detector import FULL_RANGE, SHORT_RANGE, Detection
 
 N_FEATURES = 16
 FILE_NAME = "detector-framing.json"
+VARIABLE = "LIVEFAN_DETECTION_TO_CROP"
+"""Environment variable with the path of a map that every command uses instead of the bundled one."""
 
 
 @dataclass(frozen=True)
@@ -96,12 +99,13 @@ class DetectionToCrop:
 
 
 def load_detection_to_crop(path: Path | None = None) -> DetectionToCrop:
-    """Read a fitted map, by default the bundled one.
+    """Read a fitted map, by default the file that the environment variable names, or the bundled one.
 
     Raises:
         LivefanError: if the file is missing or damaged.
     """
-    path = path or bundled_folder("assets") / FILE_NAME
+    own = os.environ.get(VARIABLE)
+    path = path or (Path(own) if own else bundled_folder("assets") / FILE_NAME)
     try:
         models = json.loads(path.read_text())["models"]
         coefficients = {
@@ -109,5 +113,5 @@ def load_detection_to_crop(path: Path | None = None) -> DetectionToCrop:
             for model in (SHORT_RANGE, FULL_RANGE)
         }
     except (OSError, KeyError, TypeError, ValueError) as error:
-        raise LivefanError(f"{path}: not a map to crops ({error}); install livefan again") from error
+        raise LivefanError(f"{path}: not a map to crops ({error}); make it by calibrate") from error
     return DetectionToCrop(coefficients)

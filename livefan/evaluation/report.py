@@ -15,7 +15,7 @@ from livefan.core.metrics import failure_threshold
 from livefan.evaluation.evaluate import EvaluatedFace, Evaluation
 
 _TRUTH, _PREDICTED = (80, 220, 80), (60, 60, 255)
-_TILE_PX = 256
+_TILE_PX, _LEGEND_PX = 256, 24
 _COLUMNS = ("n_faces", "nme_inter_ocular", "nme_inter_pupil", "failure_rate", "auc", "n_missed")
 
 
@@ -113,6 +113,8 @@ def _by_attribute(evaluation: Evaluation) -> dict[str, Evaluation]:
 def draw_faces_sheet(faces: Sequence[EvaluatedFace], path: Path) -> None:
     """Write a sheet of faces as a PNG: true landmarks in green, predicted ones in red, error and name below.
 
+    A legend stands above the faces.
+
     Raises:
         LivefanError: if an image can no longer be read.
         OSError: if the sheet cannot be written.
@@ -120,8 +122,22 @@ def draw_faces_sheet(faces: Sequence[EvaluatedFace], path: Path) -> None:
     tiles = [_tile(face) for face in faces]
     across = max(1, math.ceil(math.sqrt(len(tiles))))
     tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % across)
-    sheet = np.vstack([np.hstack(tiles[i : i + across]) for i in range(0, len(tiles), across)])
+    rows_ = [np.hstack(tiles[i : i + across]) for i in range(0, len(tiles), across)]
+    sheet = np.vstack([_legend(across * _TILE_PX), *rows_])
     path.write_bytes(cv2.imencode(".png", sheet)[1].tobytes())
+
+
+def _legend(width: int) -> np.ndarray:
+    """Return a strip with the meaning of the colours."""
+    strip = np.zeros((_LEGEND_PX, width, 3), np.uint8)
+    left = 8
+    for text, colour in (("label", _TRUTH), ("prediction", _PREDICTED)):
+        cv2.circle(strip, (left, _LEGEND_PX // 2), 3, colour, -1, cv2.LINE_AA)
+        cv2.putText(
+            strip, text, (left + 8, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (255, 255, 255), 1, cv2.LINE_AA
+        )
+        left += 70
+    return strip
 
 
 def _tile(evaluated: EvaluatedFace) -> np.ndarray:

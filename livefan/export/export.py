@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from livefan.core.crop import CROP_MARGIN, Crop
 from livefan.core.errors import LivefanError
@@ -17,6 +18,7 @@ from livefan.networks.checkpoint_info import WeightFile, read_weight_file
 from livefan.runtimes.base import Runtime
 from livefan.runtimes.graph_file import files_of, graph_path, parse_graph
 from livefan.runtimes.onnx_graph import as_onnx, make_graph
+from livefan.runtimes.precisions import int8_path
 from livefan.runtimes.self_check import AGREEMENT_PX, check_crops, disagreement
 from livefan.runtimes.torch_runtime import TorchRuntime
 
@@ -54,6 +56,50 @@ def export(name_or_path: str | Path, out: Path, kind: str) -> float:
             with atomic_write(out.with_suffix(suffix)) as partial:
                 shutil.copyfile(made.with_suffix(suffix), partial)
     return apart
+
+
+def export_int8(name_or_path: str | Path, out: Path) -> None:
+    """Write the int8 network of a weight file for OpenVINO, for batches of any size.
+
+    Raises:
+        LivefanError: if the weight file was not quantised, or ``out`` does not fit or cannot be written.
+    """
+    from livefan.runtimes.openvino_runtime import read_metadata, read_model, save_model
+
+    if out.suffix != SUFFIXES["openvino"]:
+        raise LivefanError(f"{out}: end the name in {SUFFIXES['openvino']} for int8")
+    check_folder(out.parent)
+    weights = read_weight_file(name_or_path)
+    path = int8_path(weights)
+    if not path.is_file():
+        raise LivefanError(f"{path}: no such file; run quantise first")
+    model = read_model(path)
+    if read_metadata(model).get("weights_sha256") != weights.sha256:
+        raise LivefanError(f"{path}: was made from other weights; run quantise again")
+    free_batch(model, weights)
+    save_model(model, out, describe(weights) | {"precision": "int8"})
+
+
+def free_batch(model: Any, weights: WeightFile) -> None:
+    """Let a model with a batch size of one take batches of any size.
+
+    Reshapes keep the batch size of their input, or compute it.
+    """
+    from openvino import opset8
+
+    for operation in model.get_ordered_ops():
+        if operation.get_type_name() != "Reshape" or operation.input_value(0).get_partial_shape()[0] != 1:
+            continue
+        target, source = operation.input_value(1).get_node(), operation.input_value(0).get_node()
+        if "Constant" not in (source.get_type_name(), target.get_type_name()):
+            continue
+        if source.get_type_name() == "Constant" or target.get_data()[0] != 1:
+            continue
+        shape = target.get_data().copy()
+        shape[0] = 0 if -1 in shape else -1
+        operation.input(1).replace_source_output(opset8.constant(shape).output(0))
+    size = weights.info.input_size
+    model.reshape({0: [-1, size, size, 3]})
 
 
 def export_graph(name_or_path: str | Path) -> tuple[Path, float]:

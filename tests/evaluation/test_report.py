@@ -7,8 +7,9 @@ import cv2
 import pytest
 from matplotlib.figure import Figure
 
-from livefan.evaluation.evaluate import Evaluation
-from livefan.evaluation.report import draw_ced, rows, table
+from livefan.datasets import load
+from livefan.evaluation.evaluate import EvaluatedFace, Evaluation
+from livefan.evaluation.report import draw_ced, draw_faces_sheet, rows, table
 
 
 def test_table_has_a_line_for_each_evaluation_and_subset(evaluation: Evaluation):
@@ -45,3 +46,13 @@ def test_legend_of_the_error_curves_lies_beside_the_plot(
         assert beside.x0 > curves.x1
         assert beside.y0 > curves.y0
         assert cv2.imread(str(tmp_path / "ced.png")).shape[1] > beside.x1 - curves.x0  # no label is cut off
+
+
+def test_sheet_of_faces_begins_with_a_legend(own: Path, tmp_path: Path):
+    face = load("pts", own, "all").faces[0]
+    draw_faces_sheet([EvaluatedFace(face, face.points_px, 0.0)], tmp_path / "worst.png")
+    sheet = cv2.imread(str(tmp_path / "worst.png"))
+    assert sheet.shape == (24 + 256, 256, 3)
+    green, red = (sheet[12, x].astype(int) for x in (8, 78))
+    assert green[1] > 200 > green[2]
+    assert red[2] > 200 > red[1]

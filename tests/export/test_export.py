@@ -47,6 +47,26 @@ def test_exported_openvino_model_runs_without_livefan_and_has_metadata(tmp_path:
     assert np.abs(landmarks - TorchRuntime(weights).run(crops)).max() < 0.01
 
 
+@pytest.mark.slow
+def test_exported_int8_model_takes_batches(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    from livefan.runtimes.openvino_runtime import openvino, read_metadata
+
+    out = tmp_path / "face.xml"
+    words = ["export", "mobilefan-half-300w", "-o", str(out), "--precision", "int8", "--format"]
+    assert main([*words, "onnx"]) == 2
+    assert "needs --format openvino" in capsys.readouterr().err
+    assert main([*words, "openvino"]) == 0
+    assert "INFERENCE_PRECISION_HINT=f32" in capsys.readouterr().out
+    model = openvino().Core().read_model(out)
+    assert read_metadata(model)["precision"] == "int8"
+    network = openvino().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    crops = check_crops(192)
+    together = network(crops)[0].copy()
+    one_by_one = np.concatenate([network(crop[None])[0].copy() for crop in crops])
+    assert together.shape == (len(crops), 68, 4)
+    assert np.abs(together - one_by_one).max() < 0.1
+
+
 @pytest.mark.parametrize(("size", "margin"), [(160, 1.09375), (224, 1.09375), (256, 1.25)])
 def test_metadata_describe_the_crop_of_the_network(size: int, margin: float, face: Face):
     file = read_weight_file()

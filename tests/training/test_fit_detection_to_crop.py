@@ -10,7 +10,7 @@ import pytest
 from livefan.cli.main import main
 from livefan.core.frame import Face
 from livefan.datasets import load
-from livefan.detection.detection_to_crop import load_detection_to_crop
+from livefan.detection.detection_to_crop import VARIABLE, load_detection_to_crop
 from livefan.detection.detector import FULL_RANGE, SHORT_RANGE
 from livefan.io.pts_file import write_pts
 
@@ -26,11 +26,18 @@ def write_faces(folder: Path, photo: np.ndarray, face: Face, count: int) -> None
 
 
 @pytest.mark.slow
-def test_map_of_each_detector_model_fits_with_a_small_residual(tmp_path: Path, photo: np.ndarray, face: Face):
+def test_map_of_each_detector_model_fits_with_a_small_residual(
+    tmp_path: Path, photo: np.ndarray, face: Face, monkeypatch: pytest.MonkeyPatch
+):
     write_faces(tmp_path / "faces", photo, face, 20)
     out = tmp_path / "framing.json"
     assert main(["calibrate", "--dataset", "pts", "--root", str(tmp_path / "faces"), "-o", str(out)]) == 0
     assert load_detection_to_crop(out).coefficients.keys() == {SHORT_RANGE, FULL_RANGE}
+    bundled = load_detection_to_crop().coefficients[SHORT_RANGE]
+    monkeypatch.setenv(VARIABLE, str(out))
+    own = load_detection_to_crop().coefficients[SHORT_RANGE]
+    assert np.array_equal(own, load_detection_to_crop(out).coefficients[SHORT_RANGE])
+    assert not np.array_equal(own, bundled)
     for model in json.loads(out.read_text())["models"].values():
         assert model["validation"]["n_faces"] == 2
         assert model["validation"]["side_percent_after"] < 5

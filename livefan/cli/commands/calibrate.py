@@ -14,7 +14,8 @@ def add(commands: Commands) -> None:
         "calibrate",
         help="fit the map from detections to landmark crops",
         description="Fit the linear map from the key points of the face detector to the crop around the "
-        "landmarks. The fit uses training faces. The command prints the residual on validation faces.",
+        "landmarks. The fit uses training faces. The command prints the residual on validation faces. "
+        "All commands use the file that the environment variable LIVEFAN_DETECTION_TO_CROP names.",
     )
     add_dataset_options(parser)
     parser.add_argument("-o", "--out", type=Path, required=True, help="JSON file to write")
