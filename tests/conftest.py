@@ -32,6 +32,8 @@ settings.load_profile("untimed")
 
 # The tests leave the user's cache alone, and reuse the compiled networks of earlier runs.
 os.environ["LIVEFAN_CACHE"] = str(shared_folder())
+# The rule would choose a precision by the features of the CPU.
+os.environ["LIVEFAN_RUNTIME"] = " ".join(TESTED)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -8,12 +8,12 @@ import shutil
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from livefan.annotation.fingerprint import files_of, journal_identity, request_digest
+from livefan.annotation.fingerprint import files_of, journal_identity, request_digest, runtime_of
 from livefan.annotation.journal import Journal
 from livefan.annotation.measure import measure, measure_photographs
 from livefan.annotation.mux import mux
@@ -59,6 +59,7 @@ class AnnotationResult:
         n_faces: number of different faces in the recording.
         seconds: time from the first frame to the last.
         problems: warnings for the user, one line each: a truncated recording, no face at all.
+        notes: information for the user, one line each, that leaves the outputs as asked for.
     """
 
     recording: str
@@ -67,6 +68,7 @@ class AnnotationResult:
     n_faces: int
     seconds: float
     problems: list[str]
+    notes: list[str] = field(default_factory=list)
 
 
 OnProgress = Callable[[int, float, int | None], None]
@@ -182,6 +184,7 @@ class _Annotation:
         runtime = open_runtime(self.weights, self.settings.runtime)
         identity = journal_identity(recording, content, self.settings, self.weights, runtime)
         with Journal(self.outputs.work / _JOURNAL, identity) as journal:
+            notes = self._notes(journal, runtime)
             try:
                 problems = self._annotate(recording, name, journal, runtime)
             finally:
@@ -189,7 +192,19 @@ class _Annotation:
         self.outputs.place()
         if not self.n_with_face:
             problems.append(f"{name}: no face was found on any of its {n_frames} frames")
-        return AnnotationResult(name, n_frames, self.n_with_face, len(self.ids), self.seconds, problems)
+        return AnnotationResult(
+            name, n_frames, self.n_with_face, len(self.ids), self.seconds, problems, notes
+        )
+
+    def _notes(self, journal: Journal, runtime: Runtime) -> list[str]:
+        """Return a line if unfinished work is not continued because another runtime measured it."""
+        earlier = runtime_of(journal.replaced or "")
+        if earlier in ("", runtime.label):
+            return []
+        return [
+            f"{self.outputs.main}: the unfinished work was measured with {earlier}; it was begun again with "
+            f"{runtime.label}"
+        ]
 
     def _open(self, recording: Recording) -> Source:
         return open_recording(recording, sequence=self.settings.sequence)

@@ -47,10 +47,18 @@ def journal_identity(
     return json.dumps(
         {
             **_request(recording, content, settings, weights),
-            "executed_by": [runtime.name, runtime.precision],
+            "executed_by": runtime.label,
             "code": code_revision(),
         }
     )
+
+
+def runtime_of(identity: str) -> str:
+    """Return the runtime that a journal's identity names; empty if it names none."""
+    try:
+        return str(json.loads(identity).get("executed_by", ""))
+    except (ValueError, AttributeError):
+        return ""
 
 
 def request_digest(

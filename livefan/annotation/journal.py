@@ -51,6 +51,7 @@ class Journal:
     Attributes:
         n_frames: number of frames in the journal. They are final, except for faces that are tracked back.
         complete: whether the journal has all frames of the recording.
+        replaced: identity of the other annotation that the journal held before; None if it held none.
 
     Raises:
         StoppedError: if another process uses the journal, or it cannot be written.
@@ -60,6 +61,7 @@ class Journal:
         self.path = path
         self.n_frames = 0
         self.complete = False
+        self.replaced: str | None = None
         self._changed = threading.Condition()
         self._closed = False
         self._database = self._open(annotation)
@@ -73,6 +75,7 @@ class Journal:
             (sound,) = database.execute("pragma quick_check(1)").fetchone()
             if known == annotation and sound == "ok":
                 return database
+            self.replaced = str(known)
         except (sqlite3.Error, TypeError) as error:
             if "locked" in str(error):
                 database.close()

@@ -29,6 +29,7 @@ from livefan.cli.commands import (
     preview,
     quantise,
     refine,
+    runtimes,
     synthesise_profiles,
     train,
 )
@@ -66,6 +67,7 @@ _COMMANDS = (
     export,
     quantise,
     refine,
+    runtimes,
     benchmark,
 )
 

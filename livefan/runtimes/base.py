@@ -15,6 +15,15 @@ from livefan.networks.sigma_calibration import SigmaCalibration
 RUNTIMES = ("openvino", "onnxruntime", "torch")
 PRECISIONS = ("float32", "bfloat16", "int8")
 AUTO = "auto"
+CPU = "cpu"
+DEVICES = {
+    "gpu": "openvino",
+    "npu": "openvino",
+    "cuda": "onnxruntime",
+    "directml": "onnxruntime",
+    "coreml": "onnxruntime",
+}
+"""Devices other than the CPU, and the runtime of each."""
 
 
 @dataclass(frozen=True)
@@ -22,14 +31,17 @@ class RuntimeChoice:
     """The runtime that a user asks for.
 
     Attributes:
-        runtime: one of :data:`RUNTIMES`, or ``"auto"`` for the fastest.
-        precision: one of :data:`PRECISIONS`, or ``"auto"`` for the fastest that is as accurate as float32.
+        runtime: one of :data:`RUNTIMES`, or ``"auto"`` for the one that :mod:`livefan.runtimes.rule` chooses.
+        precision: one of :data:`PRECISIONS`, or ``"auto"`` for the first of that rule that is as accurate as
+            float32.
         threads: CPU threads for one inference.
+        device: ``"cpu"``, or a key of :data:`DEVICES`.
     """
 
     runtime: str = AUTO
     precision: str = AUTO
     threads: int = 1
+    device: str = CPU
 
 
 class Runtime(ABC):
@@ -42,9 +54,11 @@ class Runtime(ABC):
         input_size: side of a crop in pixels.
         mirror_offset: see :class:`livefan.networks.checkpoint_info.WeightsInfo`.
         calibration: map from widths of heatmaps to sigma; None if the weights have none.
+        device: ``"cpu"``, or a key of :data:`DEVICES`.
     """
 
     name: str
+    device: str = CPU
 
     def __init__(self, scheme: LandmarkScheme, info: WeightsInfo, precision: str = "float32") -> None:
         self.scheme = scheme
@@ -53,6 +67,11 @@ class Runtime(ABC):
         self.calibration = SigmaCalibration.read(info.sigma, scheme.n_points)
         self.precision = precision
         self._buffer = np.empty((0, info.input_size, info.input_size, 3), np.uint8)
+
+    @property
+    def label(self) -> str:
+        """Runtime, precision and device in words, e.g. ``openvino int8``, ``openvino float32 on gpu``."""
+        return f"{self.name} {self.precision}" + ("" if self.device == CPU else f" on {self.device}")
 
     def buffer(self, count: int) -> np.ndarray:
         """Return ``(count, size, size, 3)`` uint8 memory for crops; every call returns the same memory.

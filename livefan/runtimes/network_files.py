@@ -49,7 +49,7 @@ def network_graph(weights: WeightFile, store: Store) -> NetworkGraph:
 
 
 def openvino_model(weights: WeightFile, precision: str, store: Store) -> Any:
-    """Return the OpenVINO model of a weight file in a precision, ready to compile, for one crop.
+    """Return the OpenVINO model of a weight file in a precision, ready to compile for the CPU, for one crop.
 
     Raises:
         LivefanError: if its files are missing, damaged or of other weights.

@@ -1,4 +1,4 @@
-"""ONNX Runtime on the CPU."""
+"""ONNX Runtime on the CPU, or on a device that one of its execution providers runs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,14 @@ from livefan.core.errors import LivefanError
 from livefan.networks.checkpoint_info import WeightFile
 from livefan.runtimes.base import Runtime
 
+_PROVIDERS = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "directml": "DmlExecutionProvider",
+    "coreml": "CoreMLExecutionProvider",
+}
+"""ONNX Runtime's names of the devices; its package for each system contains some of them."""
+
 
 class OnnxRuntime(Runtime):
     """A network that ONNX Runtime runs.
@@ -19,14 +27,15 @@ class OnnxRuntime(Runtime):
         weights: the weight file.
         model: the ONNX file, as in :mod:`livefan.runtimes.onnx_graph`.
         threads: CPU threads for one inference.
+        device: a key of ``_PROVIDERS``.
 
     Raises:
-        LivefanError: if ONNX Runtime is not installed.
+        LivefanError: if ONNX Runtime is not installed, or does not run the device.
     """
 
     name = "onnxruntime"
 
-    def __init__(self, weights: WeightFile, model: Path, threads: int = 1) -> None:
+    def __init__(self, weights: WeightFile, model: Path, threads: int = 1, device: str = "cpu") -> None:
         super().__init__(weights.scheme, weights.info)
         # ONNX Runtime reads this variable once, while it is imported.
         os.environ["ORT_DISABLE_TELEMETRY"] = "1"
@@ -42,10 +51,23 @@ class OnnxRuntime(Runtime):
         # Spinning threads would take the core from the capture and the window.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+        provider = _PROVIDERS[device]
+        if provider not in onnxruntime.get_available_providers():
+            raise _missing(device)
+        self._session = onnxruntime.InferenceSession(str(model), options, providers=[provider])
+        # A provider whose libraries are missing is replaced by the CPU without an error.
+        if provider not in self._session.get_providers():
+            raise _missing(device)
         self._input = self._session.get_inputs()[0].name
 
     def run(self, crops_bgr: np.ndarray) -> np.ndarray:
         """See :meth:`livefan.runtimes.base.Runtime.run`."""
         (landmarks,) = self._session.run(None, {self._input: crops_bgr})
         return landmarks
+
+
+def _missing(device: str) -> LivefanError:
+    return LivefanError(
+        f"device {device}: the installed ONNX Runtime finds none here; install its package for this device, "
+        "and the driver, or choose --device cpu"
+    )

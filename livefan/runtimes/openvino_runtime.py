@@ -1,4 +1,4 @@
-"""OpenVINO on the CPU."""
+"""OpenVINO on the CPU, or on a GPU or an NPU that it finds."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from livefan.core.errors import LivefanError
 from livefan.core.files import atomic_write
 from livefan.core.quiet import quiet_stderr
 from livefan.networks.checkpoint_info import WeightFile, WeightsInfo
-from livefan.runtimes.base import Runtime
+from livefan.runtimes.base import CPU, Runtime
 from livefan.runtimes.cache import Store
 
 _HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
@@ -83,6 +83,20 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
+def check_device(device: str) -> None:
+    """Check that OpenVINO finds a device: ``cpu``, ``gpu`` or ``npu``.
+
+    Raises:
+        LivefanError: if it does not.
+    """
+    found = [name.partition(".")[0].lower() for name in _core().available_devices]
+    if device not in found:
+        raise LivefanError(
+            f"device {device}: OpenVINO finds none here, only {', '.join(dict.fromkeys(found))}; install the "
+            "driver of the device, or choose --device cpu"
+        )
+
+
 def has_bfloat16() -> bool:
     """Return whether this CPU computes in bfloat16."""
     return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
@@ -138,8 +152,9 @@ def load_network(
     store: Store | None = None,
     *,
     shared: bool = True,
+    device: str = CPU,
 ) -> Any:
-    """Return a network compiled for the CPU, from the cache if it was compiled before.
+    """Return a network compiled for a device, from the cache if it was compiled before.
 
     Loading a compiled network takes a third of the time of compiling, and less memory. The last used networks
     stay in memory: a batch of short recordings, or of photographs, loads them once.
@@ -151,22 +166,25 @@ def load_network(
         threads: CPU threads of one inference.
         store: the cache, if any.
         shared: return the same network to every caller; each request runs one inference at a time.
+        device: ``cpu``, ``gpu`` or ``npu``.
     """
-    settings = _settings(precision, threads)
+    settings = _settings(precision, threads, device)
     if store is None:
-        return _core().compile_model(read(), "CPU", settings)
+        return _core().compile_model(read(), device.upper(), settings)
     if not shared:
-        return _from_store(name, read, settings, store)
-    key = (store.folder / name, *settings.values())
+        return _from_store(name, read, settings, store, device)
+    key = (store.folder / name, device, *settings.values())
     with _LOADING:
-        network = _LOADED.pop(key, None) or _from_store(name, read, settings, store)
+        network = _LOADED.pop(key, None) or _from_store(name, read, settings, store, device)
         _LOADED[key] = network
         while len(_LOADED) > _MOST_LOADED:
             _LOADED.pop(next(iter(_LOADED)))
     return network
 
 
-def _settings(precision: str, threads: int) -> dict[str, Any]:
+def _settings(precision: str, threads: int, device: str = CPU) -> dict[str, Any]:
+    if device != CPU:  # an NPU computes in half precision only, and takes no hint
+        return {} if device == "npu" else {"INFERENCE_PRECISION_HINT": _HINTS[precision]}
     return {
         "INFERENCE_PRECISION_HINT": _HINTS[precision],
         "INFERENCE_NUM_THREADS": threads,
@@ -176,7 +194,9 @@ def _settings(precision: str, threads: int) -> dict[str, Any]:
     }
 
 
-def _from_store(name: str, read: Callable[[], Any], settings: dict[str, Any], store: Store) -> Any:
+def _from_store(
+    name: str, read: Callable[[], Any], settings: dict[str, Any], store: Store, device: str
+) -> Any:
     kept: list[Any] = []
 
     def room(size: int) -> np.ndarray:
@@ -187,10 +207,10 @@ def _from_store(name: str, read: Callable[[], Any], settings: dict[str, Any], st
 
     if store.load_into(name, room) is not None:
         try:
-            return _core().import_model(kept[0], "CPU", settings)
+            return _core().import_model(kept[0], device.upper(), settings)
         except RuntimeError:
             pass  # written by another build of the same version
-    compiled = _core().compile_model(read(), "CPU", settings)
+    compiled = _core().compile_model(read(), device.upper(), settings)
     store.save(name, compiled.export_model().getvalue())
     return compiled
 

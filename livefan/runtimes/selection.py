@@ -1,44 +1,27 @@
-"""Choose the runtime of a network: the one the user names, or the fastest. Each is checked against torch."""
+"""Open the runtime of a network: the one that the user names, or the first of a rule; each is checked."""
 
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from livefan.core.errors import LivefanError
 from livefan.networks.checkpoint_info import WeightFile, read_weight_file
-from livefan.runtimes.base import AUTO, PRECISIONS, RUNTIMES, Runtime, RuntimeChoice
+from livefan.runtimes.base import AUTO, CPU, DEVICES, PRECISIONS, RUNTIMES, Runtime, RuntimeChoice
 from livefan.runtimes.cache import Store
 from livefan.runtimes.graph_file import files_of
 from livefan.runtimes.network_files import model_id, network_graph, openvino_model
 from livefan.runtimes.precisions import int8_path, read_precisions
+from livefan.runtimes.rule import Candidate, ordered
 from livefan.runtimes.self_check import AGREEMENT_PX, check_crops, disagreement
 
 if TYPE_CHECKING:
     from livefan.networks.checkpoint import Weights
 
 _log = logging.getLogger(__name__)
-_REPEATS = 15
-_CLEARLY_FASTER = 0.9
-"""A runtime replaces one earlier in the list only if its time is at most this share of the other's."""
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A runtime and a precision."""
-
-    runtime: str
-    precision: str
-
-    def __str__(self) -> str:
-        return f"{self.runtime} {self.precision}"
 
 
 def open_runtime(
@@ -50,12 +33,13 @@ def open_runtime(
 ) -> Runtime:
     """Return a network, ready to run.
 
-    A runtime's landmarks on the faces of the self-check are compared with torch's when it is used for the
-    first time on this machine; see :data:`livefan.runtimes.self_check.AGREEMENT_PX`.
+    "auto" takes the first candidate of :mod:`livefan.runtimes.rule` that is accurate, can run here and agrees
+    with torch. A runtime's landmarks on the faces of the self-check are compared with torch's when it is used
+    for the first time on this machine; see :data:`livefan.runtimes.self_check.AGREEMENT_PX`.
 
     Args:
         weights: a weight file, or its name or path; a loaded network is run by torch.
-        choice: the runtime the user wants; by default the fastest.
+        choice: the runtime the user wants; by default the one of the rule.
         cache: folder for compiled networks; by default in the user's cache.
         log: called with a message before work that takes seconds, as the first use of a weight file does.
 
@@ -69,59 +53,82 @@ def open_runtime(
 
         return _logged(TorchRuntime(weights, threads=choice.threads), "loaded weights", choice.threads)
     file = weights if isinstance(weights, WeightFile) else read_weight_file(weights)
+    check_choice(choice)
+    store = Store(file.sha256, choice.threads, cache)
+    problems: list[str] = []
+    for candidate in candidates(file, choice):
+        try:
+            return _logged(_open(file, candidate, choice.threads, store, log), file.path.name, choice.threads)
+        except LivefanError as error:
+            if AUTO not in (choice.runtime, choice.precision):
+                raise
+            _log.warning("not chosen: %s", error)
+            problems.append(str(error))
+    raise LivefanError("; ".join(problems))
+
+
+def check_choice(choice: RuntimeChoice) -> None:
+    """Check the names of a choice.
+
+    Raises:
+        LivefanError: if a runtime, precision or device is unknown, or the runtime cannot use the device.
+    """
     for value, known in ((choice.runtime, RUNTIMES), (choice.precision, PRECISIONS)):
         if value not in (AUTO, *known):
             raise LivefanError(f"unknown runtime or precision {value!r}: choose from {', '.join(known)}")
-    store = Store(file.sha256, choice.threads, cache)
-    if AUTO not in (choice.runtime, choice.precision):
-        opened = _open(file, Candidate(choice.runtime, choice.precision), choice.threads, store)
-    else:
-        opened = _open_fastest(file, choice, store, log)
-    return _logged(opened, file.path.name, choice.threads)
+    if choice.device != CPU and choice.device not in DEVICES:
+        raise LivefanError(f"unknown device {choice.device!r}: choose from {', '.join((CPU, *DEVICES))}")
+    runtime = DEVICES.get(choice.device, choice.runtime)
+    if choice.runtime not in (AUTO, runtime):
+        raise LivefanError(
+            f"device {choice.device}: {choice.runtime} does not run it; choose --runtime {runtime}"
+        )
+    if choice.device != CPU and choice.precision not in (AUTO, "float32"):
+        raise LivefanError(
+            f"device {choice.device}: runs float32 networks only; leave --precision {choice.precision} out"
+        )
 
 
 def _logged(runtime: Runtime, weights: str, threads: int) -> Runtime:
     """Write a record of the runtime that was opened."""
-    _log.info(
-        "%s: runtime %s, precision %s, CPU threads %d", weights, runtime.name, runtime.precision, threads
-    )
+    _log.info("%s: %s, CPU threads %d", weights, runtime.label, threads)
     return runtime
 
 
-def _open_fastest(
-    file: WeightFile, choice: RuntimeChoice, store: Store, log: Callable[[str], None]
-) -> Runtime:
-    """Return the runtime that was chosen before for the same question, or choose one and keep the choice."""
-    question = f"{choice.runtime} {choice.precision} {sorted(read_precisions(file).nme.items())}"
-    kept = store.read().get("choices")
-    choices = kept if isinstance(kept, dict) else {}
-    answer = choices.get(question)
-    if isinstance(answer, list) and len(answer) == 2:
-        try:
-            return _open(file, Candidate(*map(str, answer)), choice.threads, store)
-        except LivefanError as error:
-            _log.info("the earlier choice cannot be used: %s", error)
-    log("choosing the fastest way to run the network; only the first time")
-    best = _fastest(file, _candidates(file, choice), choice.threads, store)
-    store.write(choices=choices | {question: [best.name, best.precision]})
-    return best
+def candidates(weights: WeightFile, choice: RuntimeChoice) -> list[Candidate]:
+    """Return the candidates for a choice that are installed and accurate, in the order of the rule.
 
-
-def _candidates(weights: WeightFile, choice: RuntimeChoice) -> list[Candidate]:
-    """Return the candidates for a choice, torch last."""
-    runtimes = RUNTIMES if choice.runtime == AUTO else (choice.runtime,)
-    candidates = [
-        Candidate(runtime, precision)
-        for runtime in runtimes
-        for precision in PRECISIONS
-        if choice.precision in (AUTO, precision) and _is_available(weights, Candidate(runtime, precision))
-    ]
-    if choice.precision == AUTO:
+    Raises:
+        LivefanError: if there is none.
+    """
+    found = [each for each in _matching(choice) if unavailable(weights, each) is None]
+    if AUTO not in (choice.runtime, choice.precision):
+        found = list(_matching(choice))  # to report why it is not available
+    elif choice.precision == AUTO:
         measured = read_precisions(weights)
-        candidates = [one for one in candidates if measured.is_accurate(one.precision)]
-    if not candidates:
+        found = [each for each in found if measured.is_accurate(each.precision)]
+    if not found:
         raise LivefanError(_missing(weights, choice))
-    return candidates
+    return found
+
+
+def _matching(choice: RuntimeChoice) -> Iterator[Candidate]:
+    """Yield the candidates that a choice allows, in the order of the rule."""
+    named = Candidate(choice.runtime, choice.precision, choice.device)
+    known = ordered(choice.device)
+    if AUTO not in (choice.runtime, choice.precision):
+        yield named
+        return
+    for each in known:
+        if choice.runtime in (AUTO, each.runtime) and choice.precision in (AUTO, each.precision):
+            yield each
+
+
+def unavailable(weights: WeightFile, candidate: Candidate) -> str | None:
+    """Return why a candidate cannot run these weights here, in one line; None if it can."""
+    if _is_available(weights, candidate):
+        return None
+    return _missing(weights, RuntimeChoice(candidate.runtime, candidate.precision, device=candidate.device))
 
 
 def _is_available(weights: WeightFile, candidate: Candidate) -> bool:
@@ -145,29 +152,44 @@ def _is_available(weights: WeightFile, candidate: Candidate) -> bool:
 
 def _missing(weights: WeightFile, choice: RuntimeChoice) -> str:
     """Return the message for a choice that is not available."""
-    if choice.runtime != AUTO and find_spec(choice.runtime) is None:
-        return f"{choice.runtime} is not installed; run: pip install {choice.runtime}"
+    runtime = DEVICES.get(choice.device, choice.runtime)
+    if runtime != AUTO and find_spec(runtime) is None:
+        return f"{runtime} is not installed; run: pip install {runtime}"
     if choice.precision == "int8":
         if choice.runtime not in (AUTO, "openvino"):
             return f"int8 is run by openvino only; choose openvino, or float32 with {choice.runtime}"
         path = int8_path(weights)
         missing = path.with_suffix(".bin") if path.is_file() else path
         return f"{missing}: no such file; make it with 'livefan quantise'"
-    return f"{choice.precision} cannot be run here by {choice.runtime}; choose float32"
+    return f"{choice.precision} cannot be run here by {runtime}; choose float32"
 
 
-def _open(weights: WeightFile, candidate: Candidate, threads: int, store: Store) -> Runtime:
+def _open(
+    weights: WeightFile,
+    candidate: Candidate,
+    threads: int,
+    store: Store,
+    log: Callable[[str], None] = lambda text: None,
+) -> Runtime:
     """Return a runtime that agrees with torch; the result of the comparison is kept in the cache.
 
     Raises:
         LivefanError: if it is not available, fails, or disagrees.
     """
-    if not _is_available(weights, candidate):
-        raise LivefanError(_missing(weights, RuntimeChoice(candidate.runtime, candidate.precision)))
+    problem = unavailable(weights, candidate)
+    if problem is not None:
+        raise LivefanError(problem)
     try:
+        if candidate.runtime == "torch":
+            return _make(weights, candidate, threads, store)
+        checked = _checked(store)
+        name = f"{candidate} {model_id(weights, candidate.precision)}"
+        if name not in checked:
+            log(f"preparing {weights.path.stem} for {candidate}; only the first time")
         made = _make(weights, candidate, threads, store)
-        if candidate.runtime != "torch":
+        if name not in checked:
             _check(made, weights, candidate, store)
+            store.write(checked=[*_checked(store), name])
     except LivefanError:
         raise
     except Exception as error:
@@ -180,89 +202,70 @@ def _open(weights: WeightFile, candidate: Candidate, threads: int, store: Store)
     return made
 
 
+def _checked(store: Store) -> list[str]:
+    """Return the candidates that agreed with torch on this machine."""
+    kept = store.read().get("checked")
+    return kept if isinstance(kept, list) else []
+
+
 def _make(weights: WeightFile, candidate: Candidate, threads: int, store: Store) -> Runtime:
     """Build a runtime."""
+    made = _build(weights, candidate, threads, store)
+    made.device = candidate.device
+    return made
+
+
+def _build(weights: WeightFile, candidate: Candidate, threads: int, store: Store) -> Runtime:
     if candidate.runtime == "openvino":
-        return _openvino(weights, candidate.precision, threads, store)
+        return _openvino(weights, candidate, threads, store)
     if candidate.runtime == "onnxruntime":
         from livefan.runtimes.onnx_runtime import OnnxRuntime
 
         with files_of(network_graph(weights, store), weights) as path:
-            return OnnxRuntime(weights, path, threads)
+            return OnnxRuntime(weights, path, threads, candidate.device)
     from livefan.networks.checkpoint import load_weights
     from livefan.runtimes.torch_runtime import TorchRuntime
 
     return TorchRuntime(load_weights(weights.path), threads=threads)
 
 
-def _openvino(weights: WeightFile, precision: str, threads: int, store: Store) -> Runtime:
-    from livefan.runtimes.openvino_runtime import OpenVinoRuntime, load_network
+def _openvino(weights: WeightFile, candidate: Candidate, threads: int, store: Store) -> Runtime:
+    from livefan.runtimes.openvino_runtime import OpenVinoRuntime, check_device, load_network
 
-    name = model_id(weights, precision)
+    precision, device = candidate.precision, candidate.device
+    name = model_id(weights, precision) + ("" if device == CPU else f"-{device}")
 
     def load(threads: int, shared: bool) -> Any:
         def read() -> Any:
             return openvino_model(weights, precision, store)
 
-        return load_network(f"{name}-{threads}.blob", read, precision, threads, store, shared=shared)
+        blob = f"{name}-{threads}.blob"
+        return load_network(blob, read, precision, threads, store, shared=shared, device=device)
 
+    if device != CPU:
+        check_device(device)
+        return OpenVinoRuntime(weights, load(threads, True), precision, None, threads)
     return OpenVinoRuntime(weights, load(threads, True), precision, lambda: load(1, False), threads)
 
 
 def _check(made: Runtime, weights: WeightFile, candidate: Candidate, store: Store) -> None:
-    """Compare a runtime with torch's landmarks, once for each cache.
+    """Compare a runtime with torch's landmarks.
 
     Raises:
         LivefanError: if it disagrees.
     """
-    name = f"{candidate.runtime} {model_id(weights, candidate.precision)}"
-    kept = store.read().get("checked")
-    checked = kept if isinstance(kept, list) else []
-    if name in checked:
-        return
-    reference = network_graph(weights, store).reference
-    apart = disagreement(made, reference, check_crops(weights.info.input_size))
-    if not apart <= AGREEMENT_PX[candidate.precision]:
+    apart = distance_from_torch(made, weights, store)
+    # Other devices round to fewer bits: an NPU to half precision, CUDA to TensorFloat-32.
+    limit = AGREEMENT_PX["bfloat16" if candidate.device != CPU else candidate.precision]
+    if not apart <= limit:
         raise LivefanError(
             f"{weights.path}: the landmarks of {candidate} lie {apart:.2f} pixels from torch's; "
             "choose another runtime or precision"
         )
     _log.info("%s: %s agrees with torch to %.4f pixels of a crop", weights.path.name, candidate, apart)
-    store.write(checked=[*checked, name])
 
 
-def _fastest(weights: WeightFile, candidates: list[Candidate], threads: int, store: Store) -> Runtime:
-    """Return the fastest candidate that works and agrees with torch; torch only if there is no other."""
-    good: list[Runtime] = []
-    problems: list[str] = []
-    for candidate in candidates:
-        if candidate.runtime == "torch" and good:
-            continue  # slower than any other, and seconds to import
-        try:
-            good.append(_open(weights, candidate, threads, store))
-        except LivefanError as error:
-            _log.warning("not chosen: %s", error)
-            problems.append(str(error))
-    if not good:
-        raise LivefanError("; ".join(problems))
-    if len(good) == 1:
-        return good[0]
-    times = _time_in_turn(good, check_crops(weights.info.input_size)[:1])
-    for seconds, runtime in zip(times, good, strict=True):
-        _log.info("%s %s: %.1f ms a crop", runtime.name, runtime.precision, 1000 * seconds)
-    best, *others = zip(times, good, strict=True)
-    for seconds, runtime in others:
-        if seconds < _CLEARLY_FASTER * best[0]:
-            best = seconds, runtime
-    return best[1]
-
-
-def _time_in_turn(runtimes: list[Runtime], crops: np.ndarray) -> list[float]:
-    """Return the median seconds of each; they run in turn, so that other load slows all alike."""
-    taken: list[list[float]] = [[] for _ in runtimes]
-    for _ in range(_REPEATS):
-        for runtime, times in zip(runtimes, taken, strict=True):
-            begun = time.perf_counter()
-            runtime.run(crops)
-            times.append(time.perf_counter() - begun)
-    return [float(np.median(times)) for times in taken]
+def distance_from_torch(runtime: Runtime, weights: WeightFile, store: Store) -> float:
+    """Return the distance of a runtime's landmarks from torch's, in crop pixels; see the self-check."""
+    reference = network_graph(weights, store).reference
+    return disagreement(runtime, reference, check_crops(weights.info.input_size))

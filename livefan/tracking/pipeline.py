@@ -137,7 +137,7 @@ class Pipeline:
     @property
     def ran_by(self) -> str:
         """Runtime and precision of the network, e.g. ``openvino int8``."""
-        return f"{self.runtime.name} {self.runtime.precision}"
+        return self.runtime.label
 
     def reset(self) -> None:
         """Forget all faces, as for a new source; ids start at 1 again."""

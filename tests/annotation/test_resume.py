@@ -21,6 +21,7 @@ from livefan.annotation.outputs import Outputs
 from livefan.annotation.settings import AnnotationSettings
 from livefan.core.errors import LivefanError, StoppedError
 from livefan.formats.registry import SUFFIXES
+from livefan.runtimes.base import RuntimeChoice
 from livefan.tracking.pipeline import Pipeline
 
 FORMATS = SUFFIXES
@@ -127,6 +128,21 @@ def test_stopped_annotation_continues_to_the_same_result(
         assert [path.name for path in tmp_path.iterdir()] == [".out.mkv.partial"]
     annotate(talk, outputs)
     assert_same(tmp_path, uninterrupted)
+
+
+@pytest.mark.slow
+def test_unfinished_work_of_another_runtime_is_begun_again_with_a_note(tmp_path: Path, talk: Path):
+    pytest.importorskip("onnxruntime")
+    outputs = Outputs(tmp_path / "out", None)
+    with pytest.MonkeyPatch.context() as patch:
+        stop_at(9, ctrl_c)(Pipeline, "process", patch)
+        with pytest.raises(KeyboardInterrupt):
+            annotate(talk, outputs)
+    other = AnnotationSettings(runtime=RuntimeChoice("onnxruntime", "float32"))
+    assert annotate(talk, outputs, other).notes == [
+        f"{tmp_path / 'out.csv'}: the unfinished work was measured with openvino float32; it was begun again "
+        "with onnxruntime float32"
+    ]
 
 
 @pytest.mark.slow

@@ -17,15 +17,16 @@ from livefan.core.frame import Face
 from livefan.core.landmarks import SCHEMES
 from livefan.core.resources import DEFAULT_WEIGHTS, find_weights
 from livefan.networks.checkpoint import Weights, WeightsInfo, load_weights, save_weights
-from livefan.networks.checkpoint_info import WeightFile
+from livefan.networks.checkpoint_info import WeightFile, read_weight_file
 from livefan.networks.heatmaps import crop_to_heatmap, decode_soft_argmax
 from livefan.networks.mobilefan import build_network
 from livefan.runtimes import openvino_runtime as open_vino
-from livefan.runtimes import selection
+from livefan.runtimes import rule, selection
 from livefan.runtimes.base import Runtime, RuntimeChoice
+from livefan.runtimes.listing import list_runtimes
 from livefan.runtimes.onnx_graph import as_onnx
 from livefan.runtimes.openvino_runtime import has_bfloat16
-from livefan.runtimes.selection import open_runtime
+from livefan.runtimes.selection import candidates, open_runtime
 from livefan.runtimes.self_check import check_crops, disagreement
 from livefan.runtimes.torch_runtime import TorchRuntime
 from livefan.tracking.pipeline import Pipeline
@@ -75,17 +76,89 @@ def test_other_widths_schemes_and_architectures_compile(
     assert np.abs(made.run(crops) - reference).max() < 0.02
 
 
-@pytest.mark.slow
-def test_int8_of_lower_accuracy_is_not_chosen(tmp_path: Path):
+def test_int8_of_lower_accuracy_is_not_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("LIVEFAN_RUNTIME")
+    monkeypatch.setattr(rule, "cpu_kind", lambda: rule.AVX2)
     shipped = find_weights(DEFAULT_WEIGHTS)
     for file in shipped.parent.glob(f"{shipped.stem}.*"):
         shutil.copy(file, tmp_path)
+    weights = read_weight_file(tmp_path / shipped.name)
+    assert str(candidates(weights, RuntimeChoice())[0]) == "openvino int8"
     measured = tmp_path / f"{shipped.stem}.precisions.json"
     kept = json.loads(measured.read_text())
     kept["nme"]["int8"] = 1.011 * kept["nme"]["float32"]
     measured.write_text(json.dumps(kept))
-    chosen = open_runtime(tmp_path / shipped.name, RuntimeChoice("openvino"), cache=tmp_path / "cache")
-    assert chosen.precision != "int8"
+    found = [str(each) for each in candidates(weights, RuntimeChoice())]
+    assert found[0] == "openvino float32"
+    assert "openvino int8" not in found
+
+
+@pytest.mark.parametrize(
+    ("flags", "isa", "kind", "order"),
+    [
+        ("sse4_2 avx2", "", rule.AVX2, ["int8", "float32", "bfloat16"]),
+        ("avx2 avx512_vnni", "", rule.VNNI, ["int8", "float32", "bfloat16"]),
+        ("avx2 avx_vnni", "AVX2_VNNI", rule.VNNI, ["int8", "float32", "bfloat16"]),
+        ("avx2 avx512_vnni amx_int8 amx_bf16", "", rule.AMX, ["int8", "bfloat16", "float32"]),
+        ("avx2 avx512_vnni amx_int8", "AVX512_CORE_BF16", rule.VNNI, ["int8", "float32", "bfloat16"]),
+        ("avx2 avx512_vnni amx_int8", "AVX2", rule.AVX2, ["int8", "float32", "bfloat16"]),
+    ],
+)
+def test_order_of_precisions_follows_the_cpu_features(
+    flags: str, isa: str, kind: rule.CpuKind, order: list[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("LIVEFAN_RUNTIME")
+    monkeypatch.setattr(rule, "cpu_name", lambda: f"model name : x\nflags : {flags}")
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", isa)
+    assert rule.cpu_kind() is kind
+    assert [each.precision for each in rule.ordered() if each.runtime == "openvino"] == order
+    assert [each.runtime for each in rule.ordered()][-2:] == ["onnxruntime", "torch"]
+    monkeypatch.setattr("platform.machine", lambda: "arm64")
+    assert rule.ordered()[0] == rule.Candidate("openvino", "float32")
+
+
+def test_environment_names_the_preferred_runtime(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("LIVEFAN_RUNTIME", "onnxruntime float32")
+    assert str(rule.ordered()[0]) == "onnxruntime float32"
+    assert len(rule.ordered()) == 5
+    monkeypatch.setenv("LIVEFAN_RUNTIME", "fast")
+    with pytest.raises(LivefanError, match="LIVEFAN_RUNTIME=fast: name a runtime"):
+        rule.ordered()
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        (RuntimeChoice(device="tpu"), "unknown device 'tpu'"),
+        (RuntimeChoice("torch", device="gpu"), "torch does not run it; choose --runtime openvino"),
+        (RuntimeChoice("openvino", device="cuda"), "choose --runtime onnxruntime"),
+        (RuntimeChoice(precision="int8", device="gpu"), "leave --precision int8 out"),
+        (RuntimeChoice(device="npu"), "device npu: OpenVINO finds none here"),
+        (RuntimeChoice(device="directml"), "device directml: the installed ONNX Runtime finds none here"),
+    ],
+)
+def test_device_that_is_missing_gives_one_line_error(
+    choice: RuntimeChoice, message: str, small: Path, tmp_path: Path
+):
+    if choice.device == "directml":
+        pytest.importorskip("onnxruntime")
+    with pytest.raises(LivefanError, match=message) as caught:
+        open_runtime(small, choice, cache=tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.slow
+def test_listing_names_the_chosen_candidate_and_its_distance_from_torch(small: Path, tmp_path: Path):
+    listing = list_runtimes(small, cache=tmp_path)
+    by_name = {str(each.candidate): each for each in listing.listed}
+    assert [name for name, each in by_name.items() if each.chosen] == ["openvino float32"]
+    assert by_name["openvino float32"].apart < 0.02
+    assert by_name["openvino float32"].milliseconds > 0
+    assert by_name["openvino int8"].apart is None
+    assert "livefan quantise" in by_name["openvino int8"].reason
+    assert "LIVEFAN_RUNTIME" in by_name["openvino float32"].reason
+    assert any(line.startswith("> openvino float32") for line in listing.as_lines())
 
 
 @pytest.mark.slow
@@ -108,11 +181,9 @@ def test_runtime_that_disagrees_with_torch_is_refused(
 
 
 @pytest.mark.parametrize("choice", [OPENVINO, RuntimeChoice("openvino")], ids=["explicit", "auto"])
-@pytest.mark.parametrize(
-    "damage", ['{"choices": 7', '{"choices": {"a": []}, "files": 3, "checked": 1}', "[]"]
-)
+@pytest.mark.parametrize("damage", ['{"checked": 7', '{"files": 3, "checked": 1}', "[]"])
 @pytest.mark.slow
-def test_damaged_file_of_choices_is_ignored(choice: RuntimeChoice, damage: str, small: Path, tmp_path: Path):
+def test_damaged_cache_is_ignored(choice: RuntimeChoice, damage: str, small: Path, tmp_path: Path):
     messages: list[str] = []
 
     def choose() -> Runtime:
@@ -121,27 +192,10 @@ def test_damaged_file_of_choices_is_ignored(choice: RuntimeChoice, damage: str, 
     crops = check_crops(SIZE)
     first = choose().run(crops).copy()
     choose()
-    assert len(messages) == (choice.precision == "auto")
+    assert len(messages) == 1
     (folder,) = tmp_path.iterdir()
     (folder / "livefan.json").write_text(damage)
     assert np.array_equal(choose().run(crops), first)
-    assert len(messages) == 2 * (choice.precision == "auto")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("answer", [7, None, ["openvino"], ["openvino", 8], ["tensorrt", "float32"]])
-def test_damaged_choice_is_measured_again(answer: object, small: Path, tmp_path: Path):
-    messages: list[str] = []
-
-    def choose() -> Runtime:
-        return open_runtime(small, RuntimeChoice("openvino"), cache=tmp_path, log=messages.append)
-
-    choose()
-    (file,) = tmp_path.glob("*/livefan.json")
-    kept = json.loads(file.read_text())
-    kept["choices"] = dict.fromkeys(kept["choices"], answer)
-    file.write_text(json.dumps(kept))
-    assert choose().name == "openvino"
     assert len(messages) == 2
 
 

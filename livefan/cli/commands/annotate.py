@@ -155,7 +155,7 @@ def _settings(arguments: argparse.Namespace, out: Path, *, many: bool) -> Annota
     threads = arguments.threads or (1 if many else spare_threads())
     return AnnotationSettings(
         weights=arguments.weights,
-        runtime=RuntimeChoice(arguments.runtime, arguments.precision, threads),
+        runtime=RuntimeChoice(arguments.runtime, arguments.precision, threads, arguments.device),
         smoothing=arguments.smoothing,
         max_faces=arguments.max_faces,
         longest_gap=arguments.longest_gap,
@@ -192,6 +192,8 @@ def _run_one(
             overwrite=arguments.overwrite,
             on_progress=_FrameProgress(progress).update,
         )
+    for note in result.notes:
+        print(f"livefan: {note}", file=sys.stderr)
     written = " and ".join(str(path) for path in list(outputs)[:-1] if path.exists())
     print(f"{written}: {_summary(result)}")
     return _report(result.problems)
@@ -243,8 +245,11 @@ def _tasks(
 def _run_batch(tasks: Sequence[Task], arguments: argparse.Namespace) -> int:
     from livefan.annotation.batch import best_jobs, run_batch, summary
     from livefan.annotation.cluster import run_on_cluster
+    from livefan.annotation.runtimes_used import note_on_other_runtimes
 
     outcomes: list[Outcome] = []
+    if note := note_on_other_runtimes(tasks):
+        print(f"livefan: {note}", file=sys.stderr)
     if arguments.scheduler:
         ready = run_on_cluster(tasks, arguments.scheduler)
     else:
@@ -258,6 +263,8 @@ def _run_batch(tasks: Sequence[Task], arguments: argparse.Namespace) -> int:
     outcomes.sort(key=lambda outcome: given.index(outcome.recording))
     print(summary(outcomes))
     problems = []
+    for note in (note for each in outcomes if each.result for note in each.result.notes):
+        print(f"livefan: {note}", file=sys.stderr)
     for outcome in outcomes:
         problems += [outcome.problem] if outcome.failed else []
         problems += outcome.result.problems if outcome.result else []

@@ -22,6 +22,8 @@ DEFAULT_SMOOTHING = 0.5
 _LEFT = "its last value"
 _LARGEST_SEED = 2**64 - 1
 """The limit of :mod:`livefan.training.config`, whose import would load torch."""
+DEVICES = ("cpu", "gpu", "npu", "cuda", "directml", "coreml")
+"""The devices of :mod:`livefan.runtimes.base`, whose import would load numpy."""
 STYLE_PARTS = ("outlines", "mesh", "points", "numbers", "boxes", "ids", "confidence")
 """The value of :data:`livefan.drawing.faces.STYLE_PARTS`, whose import would load OpenCV."""
 
@@ -179,14 +181,15 @@ def add_runtime_options(
         "--runtime",
         choices=["auto", "openvino", "onnxruntime", "torch"],
         default=None if remembered else runtime,
-        help=f"library that runs the network; auto: the fastest that agrees with torch (default: {default})",
+        help="library that runs the network; auto: the first of a fixed rule that agrees with torch; see "
+        f"'livefan runtimes' (default: {default})",
     )
     parser.add_argument(
         "--precision",
         choices=["auto", "float32", "bfloat16", "int8"],
         default=None if remembered else "auto",
-        help="precision of the network; auto: the fastest whose validation NME is within 1 %% of float32 "
-        f"(default: {default})",
+        help="precision of the network; auto: the first of a fixed rule whose validation NME is within 1 %% "
+        f"of float32 (default: {default})",
     )
     parser.add_argument(
         "--threads",
@@ -195,13 +198,23 @@ def add_runtime_options(
         metavar="N",
         help=f"CPU threads for the network (default: {threads})",
     )
+    if not remembered:
+        parser.add_argument(
+            "--device",
+            choices=DEVICES,
+            default="cpu",
+            help="device that runs the network: gpu and npu through OpenVINO; cuda, directml and coreml "
+            "through ONNX Runtime (default: %(default)s)",
+        )
 
 
 def runtime_choice(arguments: argparse.Namespace) -> RuntimeChoice:
     """Return the choice that the options of :func:`add_runtime_options` make."""
     from livefan.runtimes.base import RuntimeChoice
 
-    return RuntimeChoice(arguments.runtime, arguments.precision, arguments.threads or 1)
+    return RuntimeChoice(
+        arguments.runtime, arguments.precision, arguments.threads or 1, arguments.device or "cpu"
+    )
 
 
 def notice(*, quiet: bool) -> Callable[[str], None]:
