@@ -83,15 +83,15 @@ PLATFORMS = (
 )
 
 
-def resolve(extra: str, constraints: Iterable[str] = ()) -> list[str]:
-    """Return the pinned requirements of livefan with an extra, newest versions, one line each."""
+def resolve(extras: Iterable[str], constraints: Iterable[str] = ()) -> list[str]:
+    """Return the pinned requirements of livefan with extras, newest versions, one line each."""
     with tempfile.TemporaryDirectory() as folder:
         fixed = Path(folder, "constraints.txt")
         fixed.write_text("\n".join(constraints))
         command = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--upgrade"]
         command += ["--python-version", "{}.{}".format(*PYTHONS[0]), "--fork-strategy", "fewest"]
         command += ["--no-header", "--no-annotate", "--constraint", str(fixed)]
-        command += ["--extra", extra, str(ROOT / "pyproject.toml")]
+        command += [f"--extra={extra}" for extra in extras] + [str(ROOT / "pyproject.toml")]
         done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
     return done.stdout.splitlines()
 
@@ -158,10 +158,10 @@ def write(name: str, pins: Iterable[str], sizes: dict[str, int]) -> None:
 def main() -> int:
     """Write all lock files; return 1 if a version lacks a wheel for some Python and platform."""
     absent: set[str] = set()
-    application = resolve("gui")
+    application = resolve(["gui", "output"])
     (opencv,) = [pin for pin in application if pin.startswith("opencv-python==")]
     same_opencv = opencv.replace("opencv-python", "opencv-contrib-python")
-    everything = resolve("dev", [*application, same_opencv, *HELD])
+    everything = resolve(["dev"], [*application, same_opencv, *HELD])
 
     torch = [pin for pin in everything if pin.startswith("torch==")]
     cuda = [pin for pin in everything if pin.startswith(CUDA_PACKAGES)]

@@ -1,0 +1,1 @@
+"""Outputs of a live session to other programs: landmarks, expressions and pictures, frame by frame."""

@@ -1,0 +1,82 @@
+"""The data that every output receives for a frame: its faces and their measures."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from livefan.core.face_measures import AspectRatios, HeadPose
+from livefan.core.frame import Face, Frame
+from livefan.core.landmarks import LandmarkScheme
+from livefan.measures.aspect_ratios import aspect_ratios
+from livefan.measures.head_pose import head_pose
+
+_UNIX_OFFSET_S = time.time() - time.perf_counter()
+"""Constant for the whole process, so that the sent times never step back."""
+
+
+@dataclass(frozen=True, eq=False)
+class MeasuredFace:
+    """A face with the measures that outputs send.
+
+    Attributes:
+        face: the face.
+        pose: pose of the head; NaN where the landmarks determine none.
+        ratios: aspect ratios of eyes and mouth; NaN where the scheme has no lids.
+    """
+
+    face: Face
+    pose: HeadPose
+    ratios: AspectRatios
+
+
+@dataclass(frozen=True, eq=False)
+class FrameResult:
+    """Result of a session on one frame.
+
+    Attributes:
+        frame: the frame; its image has no drawing.
+        faces: the faces on the frame.
+        scheme: the scheme of their landmarks.
+        finished_at: time at which the model finished, in seconds of :func:`time.perf_counter`.
+        draw: returns a copy of the image with the faces drawn on it, BGR uint8.
+    """
+
+    frame: Frame
+    faces: tuple[Face, ...]
+    scheme: LandmarkScheme
+    finished_at: float
+    draw: Callable[[], np.ndarray] | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the frame in pixels."""
+        height, width = self.frame.image.shape[:2]
+        return width, height
+
+    @property
+    def captured_unix(self) -> float:
+        """Time of capture in seconds since 1970 (UTC)."""
+        return self.frame.captured_at + _UNIX_OFFSET_S
+
+    @cached_property
+    def measured(self) -> tuple[MeasuredFace, ...]:
+        """The faces with their measures, computed by the first output that needs them."""
+        width, height = self.size
+        return tuple(
+            MeasuredFace(
+                face,
+                head_pose(face.points_px, self.scheme, width, height),
+                aspect_ratios(face.points_px, self.scheme),
+            )
+            for face in self.faces
+        )
+
+    @cached_property
+    def drawn(self) -> np.ndarray:
+        """The image with the faces drawn on it; the clean image if nothing draws."""
+        return self.frame.image if self.draw is None else self.draw()

@@ -1,0 +1,207 @@
+"""``openseeface://HOST:PORT``: the UDP packet of OpenSeeFace, for programs made for its tracker.
+
+A datagram holds one record of 1785 bytes, little endian, for each face. :data:`_RECORD` is its layout, as the
+public receiver script ``Unity/OpenSee.cs`` of emilianavt/OpenSeeFace reads it. Frames without a face are not
+sent.
+
+OpenSeeFace's head has its origin at the tip of the nose, x to the person's right, y up and z forwards. Its
+camera has x down the rows of the image and y along them. Its fit starts at the camera and converges to a head
+behind the camera: all three numbers of the translation have the other sign, and a frontal face has the Euler
+angles (180, 0, 90), which the receiver subtracts. Its principal point is the centre of the frame with width
+and height exchanged; here it is the centre itself.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from dataclasses import dataclass
+
+import numpy as np
+
+from livefan.core.errors import LivefanError
+from livefan.core.face_measures import HeadPose
+from livefan.core.landmarks import IBUG_68, WFLW_98, WFLW_TO_IBUG, LandmarkScheme
+from livefan.outputs.address import Address
+from livefan.outputs.coefficients import coefficients
+from livefan.outputs.face_model import EYE_CORNERS, FACE_MODEL_MM, NOSE_TIP
+from livefan.outputs.frame_result import FrameResult, MeasuredFace
+from livefan.outputs.openseeface_features import features
+from livefan.outputs.rotation import quaternion, rotation_matrix
+from livefan.outputs.udp import LARGEST_DATAGRAM, UdpOutput
+
+_RECORD = struct.Struct("<d i 2f 2f B f 4f 3f 3f 68f 136f 210f 14f")
+"""Time, id, frame size, eye openness (right, left), pose found, error, quaternion, Euler angles, translation,
+68 confidences, 68 points (x, y), 70 points (x, y, z), 14 features."""
+
+_MOST_FACES = LARGEST_DATAGRAM // _RECORD.size
+
+_POINTS = [index for index in range(68) if index not in (60, 64)]
+"""The 66 landmarks of OpenSeeFace in 300W's scheme: all but the inner corners of the mouth."""
+
+_UNIT_MM = 142.5
+"""Unit of length: the outer eye corners of OpenSeeFace's head are 0.632 apart, those of livefan's 90 mm."""
+
+_EYEBALL_DEPTH = 0.385
+"""Depth of the centre of an eyeball behind its corners, as a share of their distance."""
+
+_AXES = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, -1.0]])
+"""OpenSeeFace's rotation of a frontal face."""
+
+
+class OpenSeeFaceOutput(UdpOutput):
+    """Sends one datagram for each frame with a face."""
+
+    def __init__(self, address: Address) -> None:
+        super().__init__(address)
+        self._slots: list[int] = []
+
+    def send(self, result: FrameResult) -> int:
+        """See :meth:`livefan.outputs.base.Output.send`."""
+        order = _order(result.scheme)
+        if order is None:
+            raise LivefanError(
+                f"{self.address}: needs 68 or 98 landmarks, not {result.scheme.name}; choose other weights"
+            )
+        faces = result.measured[:_MOST_FACES]
+        if not faces:
+            return 0
+        numbers = self._number([measured.face.track_id for measured in faces])
+        return self.send_datagram(
+            b"".join(_record(result, *each, order) for each in zip(faces, numbers, strict=True))
+        )
+
+    def _number(self, track_ids: list[int]) -> list[int]:
+        """Return OpenSeeFace's ids of the faces on a frame: the smallest free numbers, from 0.
+
+        Receivers follow the face 0. So a face that appears gets the number of one that is gone.
+        """
+        for track_id in track_ids:
+            if track_id not in self._slots:
+                gone = (slot for slot, owner in enumerate(self._slots) if owner not in track_ids)
+                slot = next(gone, len(self._slots))
+                self._slots[slot : slot + 1] = [track_id]
+        return [self._slots.index(track_id) for track_id in track_ids]
+
+
+def _order(scheme: LandmarkScheme) -> list[int] | None:
+    """Return the landmarks of a scheme in the order of 300W's 68; None if it has others."""
+    if scheme == WFLW_98:
+        return list(WFLW_TO_IBUG)
+    return list(range(68)) if scheme == IBUG_68 else None
+
+
+def _record(result: FrameResult, measured: MeasuredFace, number: int, order: list[int]) -> bytes:
+    """Return the record of a face."""
+    values = coefficients(measured)
+    points_px, confidence = measured.face.points_px[order], measured.face.confidence[order]
+    pupils_px = _pupils_px(measured, points_px)
+    pose = _pose(measured.pose, points_px, pupils_px, result.size)
+    return _RECORD.pack(
+        result.captured_unix,
+        number,
+        *result.size,
+        1 - values.get("eyeBlinkRight", 0.0),
+        1 - values.get("eyeBlinkLeft", 0.0),
+        pose.found,
+        pose.error_px,
+        *pose.quaternion,
+        *pose.euler,
+        *pose.translation,
+        *confidence[_POINTS],
+        *(confidence[corners].mean() for corners in EYE_CORNERS),  # of the pupils
+        *points_px[_POINTS].ravel(),
+        *pupils_px.ravel(),
+        *(pose.points * [1, -1, -1]).ravel(),
+        *features(values),
+    )
+
+
+def _pupils_px(measured: MeasuredFace, points_px: np.ndarray) -> np.ndarray:
+    """Return the ``(2, 2)`` pupils, right then left; the centres of the eyes while they are unknown."""
+    return np.array([points_px[list(eye)].mean(axis=0) for eye in (IBUG_68.right_eye, IBUG_68.left_eye)])
+
+
+@dataclass(frozen=True)
+class _Pose:
+    """The pose of a head in OpenSeeFace's axes and units.
+
+    Attributes:
+        found: whether the pose is known.
+        error_px: root mean square error of the fit.
+        quaternion: ``(x, y, z, w)``.
+        euler: degrees about x, y, z.
+        translation: of the tip of the nose.
+        points: ``(70, 3)`` landmarks, pupils and centres of the eyeballs in the axes of the head.
+    """
+
+    found: bool
+    error_px: float
+    quaternion: np.ndarray
+    euler: tuple[float, float, float]
+    translation: np.ndarray
+    points: np.ndarray
+
+
+def _pose(pose: HeadPose, points_px: np.ndarray, pupils_px: np.ndarray, size: tuple[int, int]) -> _Pose:
+    if math.isnan(pose.yaw):
+        return _Pose(False, 0.0, np.zeros(4), (0.0, 0.0, 0.0), np.zeros(3), np.zeros((70, 3)))
+    head, shift_mm = rotation_matrix(pose), np.array(pose.translation_mm)
+    rotation = _AXES @ head
+    nose_mm = head @ FACE_MODEL_MM[NOSE_TIP] + shift_mm
+    return _Pose(
+        True,
+        pose.residual_px,
+        _quaternion(rotation),
+        _euler(rotation),
+        -nose_mm[[1, 0, 2]] / _UNIT_MM,
+        _points(points_px, pupils_px, head, shift_mm, size),
+    )
+
+
+def _quaternion(rotation: np.ndarray) -> np.ndarray:
+    """Return the quaternion of the inverse rotation, as OpenSeeFace sends it.
+
+    Its scalar part is near 0. The sign is chosen so that neighbouring frames have like quaternions.
+    """
+    turn = quaternion(rotation) * [-1, -1, -1, 1]
+    return turn if turn[0] + turn[1] >= 0 else -turn
+
+
+def _euler(rotation: np.ndarray) -> tuple[float, float, float]:
+    """Return the angles in degrees of ``Rz Ry Rx``: near (180, 0, 90) for a frontal face."""
+    x = math.atan2(rotation[2, 1], rotation[2, 2])
+    y = math.asin(max(-1.0, min(1.0, -rotation[2, 0])))
+    z = math.atan2(rotation[1, 0], rotation[0, 0])
+    return math.degrees(x), math.degrees(y), math.degrees(z)
+
+
+def _points(
+    points_px: np.ndarray,
+    pupils_px: np.ndarray,
+    head: np.ndarray,
+    shift_mm: np.ndarray,
+    size: tuple[int, int],
+) -> np.ndarray:
+    """Return the ``(70, 3)`` 3D points in the axes of OpenSeeFace's head, in its unit.
+
+    A landmark lies on its ray from the camera, at the depth of the same point of the rigid face model. A
+    pupil lies at the depth of the corners of its eye, the centre of an eyeball behind them.
+    """
+    depths = (FACE_MODEL_MM @ head.T + shift_mm)[:, 2]
+    eye_depths = [depths[corners].mean() for corners in EYE_CORNERS]
+    all_px = np.vstack([points_px, pupils_px])
+    all_depths = np.append(depths, eye_depths)
+    centre = (np.array(size) - 1) / 2
+    rays = np.column_stack([(all_px - centre) / max(size), np.ones(len(all_px))])
+    head_mm = (rays * all_depths[:, None] - shift_mm) @ head
+    points = (FACE_MODEL_MM[NOSE_TIP] - head_mm) / _UNIT_MM
+    points[:, :2] -= points[NOSE_TIP, :2].copy()
+    eyeballs = [_eyeball(*points[corners]) for corners in EYE_CORNERS]
+    return np.vstack([points[_POINTS], points[68:], eyeballs])
+
+
+def _eyeball(corner: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return the centre of an eyeball from the corners of its eye."""
+    behind = _EYEBALL_DEPTH * float(np.linalg.norm(corner - other))
+    return (corner + other) / 2 - [0.0, 0.0, behind]

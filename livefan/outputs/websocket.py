@@ -1,0 +1,141 @@
+"""``ws://HOST:PORT``: a WebSocket server that sends one JSON object a frame to every client."""
+
+from __future__ import annotations
+
+import logging
+import re
+import socket
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from livefan.core.errors import LivefanError
+from livefan.outputs.address import Address, resolve
+from livefan.outputs.base import Output
+from livefan.outputs.frame_result import FrameResult
+from livefan.outputs.json_message import json_message
+from livefan.outputs.missing import missing_library
+
+if TYPE_CHECKING:
+    from websockets.sync.server import ServerConnection
+
+_WAITING_MESSAGES = 8
+"""Messages that wait for a client; a further one replaces the oldest."""
+
+_ORIGINS = (None, re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"))
+"""Accepted clients: programs, which send no origin, and pages of this machine. Else any web site that is open
+in a browser could receive the landmarks."""
+
+
+class _Client:
+    """The messages that wait for one client; its thread sends them, so a slow client delays nothing else."""
+
+    def __init__(self) -> None:
+        self._messages: deque[str] = deque(maxlen=_WAITING_MESSAGES)
+        self._changed = threading.Condition()
+        self._ended = False
+
+    def put(self, message: str) -> None:
+        with self._changed:
+            self._messages.append(message)
+            self._changed.notify()
+
+    def end(self) -> None:
+        with self._changed:
+            self._ended = True
+            self._changed.notify()
+
+    def take(self) -> str | None:
+        """Wait for a message; return None once the client has ended and nothing waits."""
+        with self._changed:
+            while not self._messages and not self._ended:
+                self._changed.wait(0.5)
+            return self._messages.popleft() if self._messages else None
+
+
+class WebSocketOutput(Output):
+    """Serves any number of WebSocket clients; messages of clients are ignored."""
+
+    def __init__(self, address: Address) -> None:
+        super().__init__(address)
+        try:
+            from websockets.sync import server
+        except ImportError as error:
+            raise missing_library(address, "websockets", "output") from error
+        self._library = server
+        self._server: Any = None
+        self._thread: threading.Thread | None = None
+        self._clients: set[_Client] = set()
+        self._lock = threading.Lock()
+        self._handlers: list[threading.Thread] = []
+
+    def open(self) -> None:
+        """See :meth:`livefan.outputs.base.Output.open`."""
+        family, place = resolve(self.address, socket.SOCK_STREAM)
+        logger = logging.getLogger("livefan.websockets")
+        logger.setLevel(logging.CRITICAL)  # a client that breaks off is no event of livefan
+        try:
+            listening = socket.create_server(place[:2], family=family)
+            self._server = self._library.serve(
+                self._serve, sock=listening, origins=list(_ORIGINS), compression=None, logger=logger
+            )
+        except OSError as error:
+            reason = error.strerror or error
+            raise LivefanError(
+                f"{self.address}: cannot be opened ({reason}); choose another host or port"
+            ) from error
+        self._thread = threading.Thread(target=self._server.serve_forever, name="websocket", daemon=True)
+        self._thread.start()
+
+    @property
+    def n_clients(self) -> int:
+        """Number of connected clients."""
+        return len(self._clients)
+
+    def send(self, result: FrameResult) -> int:
+        """See :meth:`livefan.outputs.base.Output.send`; a packet is a message to one client."""
+        with self._lock:
+            clients = tuple(self._clients)
+        if clients:
+            message = json_message(result)
+            for client in clients:
+                client.put(message)
+        return len(clients)
+
+    def close(self) -> None:
+        """See :meth:`livefan.outputs.base.Output.close`."""
+        with self._lock:
+            clients = tuple(self._clients)
+        for client in clients:
+            client.end()
+        if self._server is not None:
+            self._server.shutdown()
+
+    def _serve(self, connection: ServerConnection) -> None:
+        """Send messages to a client until it or the output ends."""
+        from websockets.exceptions import ConnectionClosed
+
+        client = _Client()
+        # A silent thread reads, which is how a lost client is noticed while no frame comes.
+        reader = threading.Thread(target=_read_until_closed, args=(connection, client), daemon=True)
+        reader.start()
+        with self._lock:
+            self._clients.add(client)
+        try:
+            while (message := client.take()) is not None:
+                connection.send(message)
+        except ConnectionClosed:
+            pass
+        finally:
+            with self._lock:
+                self._clients.discard(client)
+
+
+def _read_until_closed(connection: ServerConnection, client: _Client) -> None:
+    """Discard the messages of a client until its connection closes."""
+    try:
+        for _ in connection:
+            pass
+    except Exception:
+        logging.getLogger(__name__).debug("a client broke off", exc_info=True)
+    client.end()

@@ -1,0 +1,158 @@
+"""JSON over UDP and WebSocket, received as docs/stream.schema.json describes it."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
+
+from livefan.core.errors import LivefanError
+from livefan.core.frame import Face
+from livefan.core.landmarks import COFW_29, WFLW_98, LandmarkScheme
+from livefan.outputs.frame_result import FrameResult
+from livefan.outputs.json_message import json_message
+from livefan.outputs.output_group import OutputGroup
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "stream.schema.json").read_text("utf-8"))
+Make = Callable[..., FrameResult]
+
+
+def parsed(message: str | bytes) -> dict:
+    data = json.loads(message, parse_constant=pytest.fail)  # NaN is not JSON
+    jsonschema.validate(data, SCHEMA)
+    return data
+
+
+def blank(scheme: LandmarkScheme, number: int = 1) -> Face:
+    points = np.zeros((scheme.n_points, 2))
+    return Face(number, np.zeros(4), points, np.ones(scheme.n_points))
+
+
+def test_object_holds_the_faces_of_the_frame(result: Make, posed_face: Callable[..., Face]):
+    before = time.time()
+    face = posed_face(yaw=20.0, pitch=-10.0, roll=5.0)
+    sent = result(7, faces=(face,))
+    data = parsed(json_message(sent))
+    assert (data["frame"], data["source_time"], data["scheme"]) == (7, 0.28, "300w-68")
+    assert (data["width"], data["height"]) == (sent.frame.image.shape[1], sent.frame.image.shape[0])
+    assert before - 0.5 < data["captured_at"] < time.time() + 0.5
+    (found,) = data["faces"]
+    np.testing.assert_allclose(found["landmarks"], face.points_px, atol=0.006)
+    np.testing.assert_allclose(found["box"], face.box_px, atol=0.006)
+    np.testing.assert_allclose(found["confidences"], face.confidence, atol=0.0006)
+    assert found["pose"]["yaw"] == pytest.approx(20.0, abs=1.0)
+    assert found["pose"]["pitch"] == pytest.approx(-10.0, abs=1.0)
+    assert found["pose"]["roll"] == pytest.approx(5.0, abs=1.0)
+    np.testing.assert_allclose(found["pose"]["translation_mm"], [0.0, 0.0, 600.0], atol=10.0)
+    assert 0.1 < found["aspect_ratios"]["right_eye"] < 0.6
+
+
+@pytest.mark.parametrize("scheme", [WFLW_98, COFW_29])
+def test_degenerate_landmarks_give_null_instead_of_nan(scheme: LandmarkScheme, result: Make):
+    (found,) = parsed(json_message(result(faces=(blank(scheme),), scheme=scheme)))["faces"]
+    assert found["pose"] is None
+
+
+def test_every_frame_arrives_by_udp(result: Make, outputs: OutputGroup, receiver, port: int):
+    outputs.open_all([f"udp+json://127.0.0.1:{port}"])
+    for index in range(30):
+        outputs.offer(result(index, right_px=index))
+        time.sleep(0.003)
+    frames = [parsed(data) for data in receiver.take(30)]
+    assert [frame["frame"] for frame in frames] == list(range(30))
+    first_x = [frame["faces"][0]["landmarks"][0][0] for frame in frames]
+    np.testing.assert_allclose(np.diff(first_x), 1.0, atol=0.011)
+    assert parsed(json_message(result(faces=())))["faces"] == []
+    (statistics,) = outputs.statistics()
+    assert statistics.packets == statistics.frames == 30
+    assert statistics.dropped == 0
+
+
+def test_too_many_faces_for_a_datagram_are_an_error_in_the_status(
+    result: Make, outputs: OutputGroup, receiver, port: int
+):
+    outputs.open_all([f"udp+json://127.0.0.1:{port}"])
+    outputs.offer(result(faces=tuple(blank(WFLW_98, number) for number in range(1, 100)), scheme=WFLW_98))
+    until = time.monotonic() + 10
+    while not (line := outputs.statistics()[0]).error:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    assert "use ws://" in line.line()
+    outputs.offer(result(1))
+    assert parsed(receiver.take(1)[0])["frame"] == 1
+    assert outputs.statistics()[0].dropped == 1
+
+
+def send_until(outputs: OutputGroup, result: Make, n_clients: int) -> None:
+    """Offer frames until each makes as many messages as there should be clients."""
+    until = time.monotonic() + 20
+    made = -1
+    while made != n_clients:
+        assert time.monotonic() < until
+        before = outputs.statistics()[0]
+        outputs.offer(result(0))
+        while outputs.statistics()[0].frames == before.frames:
+            time.sleep(0.005)
+        made = outputs.statistics()[0].packets - before.packets
+
+
+def test_clients_come_and_go(result: Make, outputs: OutputGroup, port: int):
+    address = f"ws://127.0.0.1:{port}"
+    outputs.open_all([address])
+    outputs.offer(result(0))  # nobody listens
+    with connect(address) as lost, connect(address) as kept:
+        send_until(outputs, result, 2)
+        lost.socket.close()  # killed, without a farewell
+        send_until(outputs, result, 1)
+        with connect(address) as again:
+            send_until(outputs, result, 2)
+            for index in range(1000, 1020):
+                outputs.offer(result(index))
+                time.sleep(0.005)
+            for client in (kept, again):
+                indices = []
+                while not indices or indices[-1] < 1019:
+                    indices.append(parsed(client.recv(timeout=10))["frame"])
+                assert indices[-20:] == list(range(1000, 1020))
+            outputs.close()
+            with pytest.raises(ConnectionClosed):
+                again.recv(timeout=10)
+
+
+@pytest.mark.slow
+def test_client_that_does_not_read_delays_nobody(result: Make, outputs: OutputGroup, port: int):
+    address = f"ws://127.0.0.1:{port}"
+    outputs.open_all([address])
+    crowd = tuple(
+        blank(WFLW_98, number) for number in range(1, 400)
+    )  # a megabyte: fills the system's buffers
+    with connect(address, max_size=None) as reading, connect(address, max_size=None, max_queue=1):
+        send_until(outputs, result, 2)
+        for index in range(100, 115):
+            outputs.offer(result(index, faces=crowd, scheme=WFLW_98))
+            while json.loads(reading.recv(timeout=10))["frame"] != index:
+                pass
+
+
+def test_web_sites_are_refused_and_pages_of_this_machine_are_not(outputs: OutputGroup, port: int):
+    address = f"ws://127.0.0.1:{port}"
+    outputs.open_all([address])
+    for origin in ("https://example.com", "http://localhost.example.com", "null"):
+        with pytest.raises(InvalidStatus):
+            connect(address, origin=origin).__enter__()
+    with connect(address, origin="http://localhost:8000"):
+        pass
+
+
+def test_used_port_is_one_line_and_opens_nothing(outputs: OutputGroup, port: int):
+    outputs.open_all([f"ws://127.0.0.1:{port}"])
+    second = OutputGroup()
+    with pytest.raises(LivefanError, match="choose another host or port"):
+        second.open_all(["udp+json://", f"ws://127.0.0.1:{port}"])
+    assert not second
+    assert second.statistics() == []

@@ -1,0 +1,165 @@
+"""VMC over OSC, read by a parser of OSC 1.0 as https://protocol.vmc.info describes the messages."""
+
+import math
+import struct
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from livefan.outputs.frame_result import FrameResult
+from livefan.outputs.output_group import OutputGroup
+
+Make = Callable[..., FrameResult]
+Message = tuple[str, list]
+
+
+def _string(data: bytes, at: int) -> tuple[str, int]:
+    """Read an OSC string: ASCII, ended by zeros up to a multiple of four bytes."""
+    end = data.index(b"\0", at)
+    return data[at:end].decode("ascii"), at + (end - at) // 4 * 4 + 4
+
+
+def _message(data: bytes) -> Message:
+    address, at = _string(data, 0)
+    tags, at = _string(data, at)
+    assert tags[0] == ","
+    values: list = []
+    for tag in tags[1:]:
+        if tag == "s":
+            value, at = _string(data, at)
+        else:
+            (value,) = struct.unpack_from({"i": ">i", "f": ">f"}[tag], data, at)
+            at += 4
+        values.append(value)
+    assert at == len(data)
+    return address, values
+
+
+def read_bundle(data: bytes) -> list[Message]:
+    """Read the messages of an OSC bundle that is to be applied at once."""
+    assert data[:8] == b"#bundle\0"
+    assert data[8:16] == b"\0\0\0\0\0\0\0\1"
+    messages, at = [], 16
+    while at < len(data):
+        (size,) = struct.unpack_from(">i", data, at)
+        messages.append(_message(data[at + 4 : at + 4 + size]))
+        at += 4 + size
+    return messages
+
+
+@pytest.fixture
+def exchange(outputs: OutputGroup, receiver, port: int) -> Callable[..., list[list[Message]]]:
+    """Sends results to VMC and returns the messages of each bundle."""
+
+    def send(*results: FrameResult, options: str = "") -> list[list[Message]]:
+        outputs.open_all([f"vmc://127.0.0.1:{port}{options}"])
+        bundles = []
+        for each in results:
+            outputs.offer(each)
+            bundles.append(read_bundle(receiver.take(1)[0]))
+        return bundles
+
+    return send
+
+
+def blend_values(messages: list[Message]) -> dict[str, float]:
+    return dict(values for address, values in messages if address == "/VMC/Ext/Blend/Val")
+
+
+def bones(messages: list[Message]) -> dict[str, np.ndarray]:
+    """Return the rotation of each bone as a matrix, from Unity's quaternion x, y, z, w."""
+    found = {}
+    for address, values in messages:
+        if address == "/VMC/Ext/Bone/Pos":
+            name, *numbers = values
+            assert numbers[:3] == [0, 0, 0]
+            x, y, z, w = numbers[3:]
+            assert math.hypot(x, y, z, w) == pytest.approx(1.0, abs=1e-5)
+            found[name] = np.array(
+                [
+                    [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+                    [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+                    [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+                ]
+            )
+    return found
+
+
+def test_every_frame_is_one_bundle_in_the_order_of_the_protocol(exchange, result: Make):
+    bundles = exchange(*(result(index, right_px=index) for index in range(25)))
+    times = []
+    for messages in bundles:
+        addresses = [address for address, _ in messages]
+        assert messages[0] == ("/VMC/Ext/OK", [1])
+        assert addresses[1] == "/VMC/Ext/T"
+        assert addresses[2:4] == ["/VMC/Ext/Bone/Pos"] * 2
+        assert set(addresses[4:-1]) == {"/VMC/Ext/Blend/Val"}
+        assert messages[-1] == ("/VMC/Ext/Blend/Apply", [])
+        times.append(messages[1][1][0])
+    assert times[0] == 0
+    assert np.all(np.diff(times) > 0)
+    names = [values[0] for address, values in bundles[0] if address == "/VMC/Ext/Blend/Val"]
+    assert len(names) == len(set(names))
+    assert {"A", "I", "U", "E", "O", "Blink", "Blink_L", "Blink_R", "Joy", "Angry", "Sorrow", "Fun"} <= set(
+        names
+    )
+    assert {"aa", "ih", "ou", "ee", "oh", "blink", "happy", "angry", "sad", "relaxed", "surprised"} <= set(
+        names
+    )
+    assert all(0 <= value <= 1 for messages in bundles for value in blend_values(messages).values())
+
+
+def test_frame_without_a_face_keeps_the_connection_alone(exchange, result: Make):
+    (messages,) = exchange(result(faces=()))
+    assert [address for address, _ in messages] == ["/VMC/Ext/OK", "/VMC/Ext/T"]
+
+
+@pytest.mark.parametrize(
+    ("angles", "forwards", "upwards"),
+    [
+        # Unity's axes of the avatar: x to its right, y up, z forwards.
+        ({"yaw": 30.0}, (-0.5, 0.0, 0.866), (0.0, 1.0, 0.0)),  # to the image's right: to the person's left
+        ({"pitch": 30.0}, (0.0, 0.5, 0.866), (0.0, 0.866, -0.5)),  # up
+        ({"roll": 30.0}, (0.0, 0.0, 1.0), (-0.5, 0.866, 0.0)),  # leans to the person's left
+    ],
+)
+def test_neck_and_head_turn_as_the_person_does(
+    angles: dict, forwards: tuple, upwards: tuple, exchange, result: Make, posed_face
+):
+    (messages,) = exchange(result(faces=(posed_face(**angles),)))
+    turns = bones(messages)
+    head = turns["Neck"] @ turns["Head"]  # the head is local to the neck
+    np.testing.assert_allclose(head @ [0, 0, 1], forwards, atol=0.03)
+    np.testing.assert_allclose(head @ [0, 1, 0], upwards, atol=0.03)
+    share = math.acos((np.trace(turns["Neck"]) - 1) / 2) / math.acos((np.trace(head) - 1) / 2)
+    assert share == pytest.approx(0.4, abs=0.01)
+
+
+def test_wink_and_open_mouth_move_the_presets(exchange, result: Make, posed_face):
+    face = posed_face()
+    face.points_px[[37, 38]] = face.points_px[[41, 40]]  # the person's right eye
+    face.points_px[[65, 66, 67], 1] += 40
+    (messages,) = exchange(result(faces=(face,)))
+    values = blend_values(messages)
+    assert values["eyeBlinkRight"] == values["Blink_R"] == values["blinkRight"] == 1
+    assert values["eyeBlinkLeft"] == values["Blink_L"] < 0.8
+    assert values["Blink"] == pytest.approx((1 + values["Blink_L"]) / 2)
+    assert values["A"] > 0.7
+    assert values["I"] == values["U"] == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "present", "absent"), [("?arkit", "jawOpen", "A"), ("?presets", "A", "jawOpen")]
+)
+def test_one_set_of_names_can_be_chosen(options: str, present: str, absent: str, exchange, result: Make):
+    (messages,) = exchange(result(), options=options)
+    assert present in blend_values(messages)
+    assert absent not in blend_values(messages)
+
+
+def test_the_face_with_the_lowest_id_is_sent(exchange, result: Make, posed_face):
+    faces = (posed_face(yaw=-20, track_id=5), posed_face(yaw=20, track_id=3))
+    (messages,) = exchange(result(faces=faces))
+    turns = bones(messages)
+    assert (turns["Neck"] @ turns["Head"])[0, 2] < -0.2
