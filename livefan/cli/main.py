@@ -30,6 +30,7 @@ from livefan.cli.commands import (
     quantise,
     refine,
     runtimes,
+    stream,
     synthesise_profiles,
     train,
 )
@@ -53,6 +54,7 @@ _OPTIONAL_PACKAGES = ("torch", "onnx")
 
 _COMMANDS = (
     live,
+    stream,
     annotate,
     evaluate,
     train,

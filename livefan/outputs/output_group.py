@@ -16,6 +16,8 @@ OUTPUTS = {
     "vmc": "vmc.VmcOutput",
     "udp+json": "udp_json.UdpJsonOutput",
     "ws": "websocket.WebSocketOutput",
+    "lsl": "lsl.LslOutput",
+    "camera": "virtual_camera.VirtualCameraOutput",
 }
 """Module and class of each kind of address. An entry is imported only when an address of its kind is used."""
 
@@ -89,11 +91,12 @@ class OutputGroup:
                 self._senders = tuple(each for each in self._senders if each is not sender)
                 sender.stop()
 
-    def close(self) -> None:
-        """Send the waiting results, and close all outputs."""
-        senders, self._senders = self._senders, ()
-        for sender in senders:
+    def close(self) -> list[Statistics]:
+        """Send the waiting results, and close all outputs; return their last state."""
+        for sender in self._senders:
             sender.stop()
+        last, self._senders = self.statistics(), ()
+        return last
 
     def __bool__(self) -> bool:
         """Return whether any output is open."""

@@ -52,6 +52,15 @@ class Statistics:
     error: str
     ended: bool
 
+    def total(self) -> str:
+        """Return the totals as one line."""
+        parts = [f"{self.address}: {self.packets} packets of {self.frames} frames"]
+        if not np.isnan(self.latency_s):
+            latency, after = 1000 * self.latency_s, 1000 * self.after_model_s
+            parts.append(f"latency p95 {latency:.1f} ms, {after:.1f} ms of it after the model")
+        parts += [f"{self.dropped} frames dropped"] if self.dropped else []
+        return ", ".join(parts)
+
     def line(self) -> str:
         """Return the state as one line."""
         if self.ended:

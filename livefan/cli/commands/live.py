@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from livefan.cli.commands.options import (
     check_png,
     listed,
     number_between,
+    picture_size,
     seconds_up_to,
     share,
 )
@@ -61,7 +61,10 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     source = parser.add_argument_group("source")
     source.add_argument(
-        "--size", type=_size, metavar="WxH", help="resolution to request from a camera, such as 1280x720"
+        "--size",
+        type=picture_size,
+        metavar="WxH",
+        help="resolution to request from a camera, such as 1280x720",
     )
     source.add_argument(
         "--start-at",
@@ -252,13 +255,6 @@ def _source(given: str | None) -> tuple[str | int, str]:
     notice = "No webcam found; playing the bundled clip."
     print(notice, file=sys.stderr)
     return str(bundled_clip()), notice
-
-
-def _size(text: str) -> tuple[int, int]:
-    found = re.fullmatch(r"([1-9]\d{1,4})[xX]([1-9]\d{1,4})", text)
-    if found is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a width and height such as 1280x720")
-    return int(found[1]), int(found[2])
 
 
 def _centre(text: str) -> tuple[float, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -66,6 +67,14 @@ def number_between(least: float, most: float, name: str = "number") -> Callable[
 
 
 share = number_between(0.0, 1.0)
+
+
+def picture_size(text: str) -> tuple[int, int]:
+    """Read a width and height in pixels, such as 1280x720."""
+    found = re.fullmatch(r"([1-9]\d{1,4})[xX]([1-9]\d{1,4})", text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a width and height such as 1280x720")
+    return int(found[1]), int(found[2])
 
 
 def listed(text: str, known: Sequence[str]) -> tuple[str, ...]:

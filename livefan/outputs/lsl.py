@@ -1,0 +1,117 @@
+"""``lsl://NAME``: an outlet of the Lab Streaming Layer, for laboratories (https://labstreaminglayer.org).
+
+The stream has the type ``Face``, an irregular rate and float32 channels. The description holds label, unit
+and type of each channel. Each frame gives one sample, with the time of capture on LSL's clock. A frame without a
+face gives NaN, with ``face`` 0. LSL announces the stream on the local network.
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from livefan.core.landmarks import LandmarkScheme
+from livefan.outputs.address import Address
+from livefan.outputs.base import Output
+from livefan.outputs.frame_result import FrameResult, MeasuredFace
+from livefan.outputs.missing import missing_library
+
+_DEFAULT_NAME = "livefan"
+
+
+class Channel(NamedTuple):
+    """Label, unit and type of a channel, in the words of LSL's description."""
+
+    label: str
+    unit: str
+    type: str
+
+
+def channels(scheme: LandmarkScheme) -> list[Channel]:
+    """Return the channels of a stream, in order. Left and right are the person's."""
+    named = [
+        Channel("face", "none", "ID"),
+        *(Channel(f"box_{side}", "pixels", "Box") for side in ("left", "top", "right", "bottom")),
+        *(Channel(angle, "degrees", "HeadPose") for angle in ("yaw", "pitch", "roll")),
+        *(Channel(axis, "millimeters", "HeadPose") for axis in ("x", "y", "z")),
+        *(
+            Channel(f"{part}_aspect_ratio", "ratio", "AspectRatio")
+            for part in ("right_eye", "left_eye", "mouth")
+        ),
+    ]
+    for point in scheme.point_names:
+        named += [Channel(f"{point}_{axis}", "pixels", "Landmark") for axis in "xy"]
+    return named + [
+        Channel(f"{point}_confidence", "normalized", "Confidence") for point in scheme.point_names
+    ]
+
+
+def sample(measured: MeasuredFace | None, scheme: LandmarkScheme) -> list[float]:
+    """Return the values of the channels for a face; NaN without one."""
+    if measured is None:
+        return [0.0] + [float("nan")] * (len(channels(scheme)) - 1)
+    face, pose, ratios = measured.face, measured.pose, measured.ratios
+    return [
+        float(face.track_id),
+        *face.box_px.tolist(),
+        *(pose.yaw, pose.pitch, pose.roll, *pose.translation_mm),
+        *(ratios.right_eye, ratios.left_eye, ratios.mouth),
+        *np.asarray(face.points_px, np.float64).ravel().tolist(),
+        *face.confidence.tolist(),
+    ]
+
+
+class LslOutput(Output):
+    """Sends the face with the lowest id."""
+
+    def __init__(self, address: Address) -> None:
+        super().__init__(address)
+        try:
+            import pylsl
+        except (ImportError, OSError, RuntimeError) as error:  # the last: its native library is missing
+            raise missing_library(address, "pylsl", "lsl") from error
+        self._library: Any = pylsl
+        self._outlet: Any = None
+        self._scheme: LandmarkScheme | None = None
+
+    def open(self) -> None:
+        """See :meth:`livefan.outputs.base.Output.open`; the first frame tells the channels."""
+
+    def send(self, result: FrameResult) -> int:
+        """See :meth:`livefan.outputs.base.Output.send`."""
+        if self._scheme != result.scheme:
+            self._outlet = self._new_outlet(result.scheme)
+            self._scheme = result.scheme
+        face = min(result.measured, key=lambda each: each.face.track_id, default=None)
+        age = time.perf_counter() - result.frame.captured_at
+        self._outlet.push_sample(sample(face, result.scheme), self._library.local_clock() - age)
+        return 1
+
+    def close(self) -> None:
+        """See :meth:`livefan.outputs.base.Output.close`."""
+        self._outlet = self._scheme = None
+
+    def _new_outlet(self, scheme: LandmarkScheme) -> Any:
+        name = self.address.name or _DEFAULT_NAME
+        listed = channels(scheme)
+        library = self._library
+        info = library.StreamInfo(
+            name,
+            "Face",
+            len(listed),
+            library.IRREGULAR_RATE,
+            library.cf_float32,
+            f"livefan:{name}:{platform.node()}",  # by which an inlet finds the stream again
+        )
+        description = info.desc()
+        description.append_child_value("manufacturer", "livefan")
+        description.append_child_value("scheme", scheme.name)
+        parent = description.append_child("channels")
+        for channel in listed:
+            child = parent.append_child("channel")
+            for field, value in channel._asdict().items():
+                child.append_child_value(field, value)
+        return library.StreamOutlet(info)

@@ -1,0 +1,43 @@
+"""Outputs by address: what is missing is named before anything is opened."""
+
+import sys
+
+import pytest
+
+from livefan.core.errors import LivefanError
+from livefan.outputs.address import EXAMPLES
+from livefan.outputs.output_group import OUTPUTS, OutputGroup, make_output
+
+
+def test_every_kind_of_address_has_an_output():
+    assert set(OUTPUTS) == set(EXAMPLES)
+    for kind, example in EXAMPLES.items():
+        assert make_output(example).address.kind == kind
+
+
+@pytest.mark.parametrize(
+    ("kind", "library", "extra"),
+    [
+        ("vmc", "pythonosc", "output"),
+        ("ws", "websockets", "output"),
+        ("lsl", "pylsl", "lsl"),
+        ("camera", "pyvirtualcam", "camera"),
+    ],
+)
+def test_missing_library_is_one_line_with_the_extra(
+    kind: str, library: str, extra: str, monkeypatch: pytest.MonkeyPatch
+):
+    for name in [name for name in sys.modules if name.partition(".")[0] == library]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, library, None)
+    group = OutputGroup()
+    with pytest.raises(LivefanError, match=rf'which is missing; run: pip install "livefan\[{extra}\]"$'):
+        group.open_all(["udp+json://", EXAMPLES[kind]])
+    assert not group
+
+
+def test_unknown_host_opens_nothing():
+    group = OutputGroup()
+    with pytest.raises(LivefanError, match="cannot be found"):
+        group.open_all(["udp+json://", "vmc://no.such.host.invalid"])
+    assert not group
