@@ -1,8 +1,8 @@
 """``lsl://NAME``: an outlet of the Lab Streaming Layer, for laboratories (https://labstreaminglayer.org).
 
 The stream has the type ``Face``, an irregular rate and float32 channels. The description holds label, unit
-and type of each channel. Each frame gives one sample, with the time of capture on LSL's clock. A frame without a
-face gives NaN, with ``face`` 0. LSL announces the stream on the local network.
+and type of each channel. Each frame gives one sample, with the time of capture on LSL's clock. A frame
+without a face gives NaN, with ``face`` 0. LSL announces the stream on the local network.
 """
 
 from __future__ import annotations
