@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from livefan.annotation.fingerprint import files_of, journal_identity, request_digest, runtime_of
+from livefan.annotation.frame_buffer import FrameBuffer, capacity_for
 from livefan.annotation.journal import Journal
 from livefan.annotation.measure import measure, measure_photographs
 from livefan.annotation.mux import mux
@@ -29,6 +30,7 @@ from livefan.annotation.recordings import (
 from livefan.annotation.renderer import ImageRenderer, Renderer, VideoRenderer
 from livefan.annotation.settings import AnnotationSettings
 from livefan.core.errors import LivefanError, StoppedError
+from livefan.core.frame import Frame
 from livefan.core.version import __version__
 from livefan.formats.metadata import Metadata, ModelInfo, recording_name
 from livefan.formats.records import AnnotatedFrame
@@ -166,6 +168,7 @@ class _Annotation:
         self.request = ""
         self.n_measured = 0
         self.video_failure = ""
+        self.buffer: FrameBuffer | None = None
 
     def run(self) -> AnnotationResult:
         """Annotate the recording."""
@@ -218,17 +221,25 @@ class _Annotation:
             source = stack.enter_context(self._open(recording))
             source.name = name
             metadata = self._metadata(source, name, pipeline)
-            renderer = self._renderer(recording, journal, pipeline)
+            self.buffer = self._frame_buffer(source, journal)
+            renderer = self._renderer(recording, source, journal, pipeline)
             if renderer is not None:
                 stack.callback(renderer.close)
             thread = ThreadPoolExecutor(1, thread_name_prefix="annotate")
             stack.callback(thread.shutdown)
             stack.callback(journal.close)
+            stack.callback(self._release_frames)
             writing = thread.submit(self._write, journal, metadata, pipeline, renderer, source)
+
+            def pass_on(frame: Frame) -> None:
+                _raise_if_failed(writing)
+                if self.buffer is not None:
+                    self.buffer.put(frame, lambda: _raise_if_failed(writing))
+
             if not journal.complete and source.photographs:
-                measure_photographs(source, pipeline, journal, lambda _: _raise_if_failed(writing))
+                measure_photographs(source, pipeline, journal, pass_on)
             elif not journal.complete:
-                measure(source, pipeline, journal, lambda _: _raise_if_failed(writing))
+                measure(source, pipeline, journal, pass_on)
             writing.result()
             return journal.warnings + self._finish_video(recording, journal, source)
 
@@ -263,12 +274,27 @@ class _Annotation:
             if not self.outputs.tables:
                 raise
             self.video_failure = str(error)
+            self._release_frames()
 
-    def _renderer(self, recording: Recording, journal: Journal, pipeline: Pipeline) -> Renderer | None:
+    def _frame_buffer(self, source: Source, journal: Journal) -> FrameBuffer | None:
+        """Return a buffer that spares decoding the recording twice; None where it is decoded again."""
+        if self.outputs.picture is None or self.outputs.image or source.photographs or journal.complete:
+            return None
+        capacity = capacity_for(source.size, self.settings.longest_gap, source.fps)
+        return None if capacity is None else FrameBuffer(capacity)
+
+    def _release_frames(self) -> None:
+        """Drop buffered frames, so that no thread waits for another one that has ended."""
+        if self.buffer is not None:
+            self.buffer.stop()
+
+    def _renderer(
+        self, recording: Recording, measured: Source, journal: Journal, pipeline: Pipeline
+    ) -> Renderer | None:
         picture, settings = self.outputs.picture, self.settings
         if picture is None:
             return None
-        source = self._open(recording)
+        source = measured if self.buffer is not None else self._open(recording)
         if self.outputs.image:
             if (source.n_frames or 2) > 1:
                 source.close()
@@ -276,7 +302,9 @@ class _Annotation:
             return ImageRenderer(source, self.outputs.work / picture.name, pipeline.scheme, settings.style)
         coding = [asdict(settings.video), asdict(settings.style), picture.suffix]
         journal.begin_encoding(json.dumps([*coding, settings.smoothing, settings.longest_gap]))
-        return VideoRenderer(source, journal, picture, pipeline.scheme, settings.style, settings.video)
+        return VideoRenderer(
+            source, journal, picture, pipeline.scheme, settings.style, settings.video, self.buffer
+        )
 
     def _write(
         self,

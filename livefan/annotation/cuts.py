@@ -28,6 +28,7 @@ class TrackSplitter:
     def __init__(self) -> None:
         self._numbers: dict[int, int] = {}
         self._n_splits = 0
+        self._last: tuple[np.ndarray, np.ndarray] | None = None
 
     def split(
         self,
@@ -45,7 +46,7 @@ class TrackSplitter:
             last_image: of the frame before; None for the first frame.
             last_faces: landmarks on the frame before, by the numbers that this method returned.
         """
-        is_cut = last_image is not None and not _is_same_scene(image, last_image)
+        is_cut = self._is_cut(image, last_image)
         faces = []
         for face in found:
             number = self._numbers.get(face.track_id, face.track_id)
@@ -57,6 +58,15 @@ class TrackSplitter:
                     self._numbers[face.track_id] = number
             faces.append(replace(face, track_id=number))
         return faces
+
+    def _is_cut(self, image: np.ndarray, last_image: np.ndarray | None) -> bool:
+        """Return whether a cut may lie between two frames; keep the thumbnail of the later one."""
+        last, self._last = self._last, (image, _thumbnail(image))
+        if last_image is None:
+            return False
+        # After a restart the thumbnail of the frame before is not kept.
+        before = last[1] if last is not None and last[0] is last_image else _thumbnail(last_image)
+        return not _is_same_scene(self._last[1], before)
 
     def state(self) -> dict[str, object]:
         """Return the state as values for JSON."""
@@ -80,13 +90,14 @@ def begins_at_cut(number: int) -> bool:
     return number >= _FIRST_NUMBER
 
 
-def _is_same_scene(image: np.ndarray, other: np.ndarray) -> bool:
-    one, two = (
-        cv2.resize(cv2.cvtColor(each, cv2.COLOR_BGR2GRAY), _THUMBNAIL, interpolation=cv2.INTER_AREA)
-        .astype(np.float32)
-        .ravel()
-        for each in (image, other)
-    )
-    one, two = one - one.mean(), two - two.mean()
+def _thumbnail(image: np.ndarray) -> np.ndarray:
+    """Return ``(576,)`` float32 grey levels of mean zero."""
+    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    small = cv2.resize(grey, _THUMBNAIL, interpolation=cv2.INTER_AREA).astype(np.float32).ravel()
+    return small - small.mean()
+
+
+def _is_same_scene(one: np.ndarray, two: np.ndarray) -> bool:
+    """Return whether the thumbnails of two frames correlate."""
     norm = float(np.linalg.norm(one) * np.linalg.norm(two))
     return norm == 0 or float(one @ two) / norm > _SAME_SCENE

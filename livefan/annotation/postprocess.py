@@ -60,8 +60,7 @@ def annotated_frames(
     identities = IdentityAssigner(join=not photographs)
     runs = _Runs()
     smoothers: dict[tuple[int, int], _Smoother] = {}
-    context = max(CONTEXT, math.ceil(longest_gap * (fps or 0)) + 1)
-    chunk = max(CHUNK, context)
+    chunk, context = window_sizes(longest_gap, fps)
     start = 0
     while True:
         available = journal.wait_for(start + chunk + context + REACH)
@@ -86,6 +85,12 @@ def annotated_frames(
         smoothers = {key: smoother for key, smoother in smoothers.items() if smoother.last_frame >= first}
         yield [AnnotatedFrame(frames[index - first], tuple(annotated[index])) for index in core]
         start += chunk
+
+
+def window_sizes(longest_gap: float, fps: float | None) -> tuple[int, int]:
+    """Return the numbers of frames of a chunk, and of the context on either side of it."""
+    context = max(CONTEXT, math.ceil(longest_gap * (fps or 0)) + 1)
+    return max(CHUNK, context), context
 
 
 class _Runs:

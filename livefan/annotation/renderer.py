@@ -12,6 +12,7 @@ import cv2
 from livefan.annotation import codecs
 from livefan.annotation.codecs import PictureFormat, VideoFormat
 from livefan.annotation.encoder import SegmentEncoder
+from livefan.annotation.frame_buffer import FrameBuffer
 from livefan.annotation.journal import Journal
 from livefan.core.errors import LivefanError
 from livefan.core.frame import Face
@@ -78,9 +79,10 @@ class VideoRenderer:
     """Draws the frames of a recording, and encodes them in a thread of its own.
 
     Args:
-        source: the recording from its beginning.
+        source: the recording; read from its beginning if there is no buffer, else only its properties count.
         journal: receives the packets; frames that it holds as packets are only decoded.
         path: path of the video, for errors.
+        buffer: the frames of the recording in order, to be drawn on; None to read the recording again.
     """
 
     def __init__(
@@ -91,13 +93,18 @@ class VideoRenderer:
         scheme: LandmarkScheme,
         style: OverlayStyle,
         video: VideoFormat,
+        buffer: FrameBuffer | None = None,
     ) -> None:
         self._path = path
         self._scheme = scheme
         self._style = style
         self._n_encoded = journal.n_encoded
-        self._frames = CaptureThread(source, paced=False)
-        self._frames.start()
+        self._frames: FrameBuffer | CaptureThread
+        if buffer is None:
+            self._frames = CaptureThread(source, paced=False)
+            self._frames.start()
+        else:
+            self._frames = buffer
         self._encoder = SegmentEncoder(PictureFormat.of(source), video, journal, path)
         self._thread = ThreadPoolExecutor(1, "livefan-encode")
         self._encoding: deque[Future[None]] = deque()
