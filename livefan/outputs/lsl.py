@@ -7,8 +7,10 @@ without a face gives NaN, with ``face`` 0. LSL announces the stream on the local
 
 from __future__ import annotations
 
+import os
 import platform
 import time
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,6 +30,19 @@ class Channel(NamedTuple):
     label: str
     unit: str
     type: str
+
+
+_CONFIGURATIONS = ("lsl_api.cfg", "~/lsl_api/lsl_api.cfg", "/etc/lsl_api/lsl_api.cfg")
+"""Places where LSL looks for a configuration, after the variable LSLAPICFG."""
+
+
+def _silence(library: Any) -> None:
+    """Let LSL print warnings and errors alone, unless the user has configured it."""
+    configured = os.environ.get("LSLAPICFG") or any(
+        Path(each).expanduser().is_file() for each in _CONFIGURATIONS
+    )
+    if not configured and hasattr(library, "set_config_content"):
+        library.set_config_content("[log]\nlevel = -1\n")
 
 
 def channels(scheme: LandmarkScheme) -> list[Channel]:
@@ -74,6 +89,7 @@ class LslOutput(Output):
         except (ImportError, OSError, RuntimeError) as error:  # the last: its native library is missing
             raise missing_library(address, "pylsl", "lsl") from error
         self._library: Any = pylsl
+        _silence(pylsl)
         self._outlet: Any = None
         self._scheme: LandmarkScheme | None = None
 

@@ -219,6 +219,9 @@ def test_restarted_receiver_gets_the_next_frames(outputs: OutputGroup, receiver,
     receiver.close()
     for index in range(20):
         outputs.offer(result(index))
+    until = time.monotonic() + 10
+    while outputs.statistics()[0].frames + outputs.statistics()[0].dropped < 21:
+        assert time.monotonic() < until
         time.sleep(0.005)
     again = type(receiver)(port)
     for index in range(100, 110):
