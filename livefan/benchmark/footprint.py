@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from livefan.benchmark.baselines import MEDIAPIPE
+from livefan.benchmark.baselines import MEDIAPIPE, mediapipe_problem
 from livefan.core.errors import LivefanError
 from livefan.runtimes.base import RuntimeChoice
 
@@ -77,7 +77,7 @@ def peak_mebibytes() -> float | None:
 
 
 def footprints(clip: str | Path, weights: Mapping[str, str | Path], choice: RuntimeChoice) -> list[Footprint]:
-    """Measure livefan with each weight file, and MediaPipe's FaceLandmarker, on the first frames of a clip.
+    """Measure livefan with each weight file, and MediaPipe if it runs here, on the first frames of a clip.
 
     Args:
         weights: weight file by program name.
@@ -89,7 +89,9 @@ def footprints(clip: str | Path, weights: Mapping[str, str | Path], choice: Runt
     for name, each in weights.items():
         given = [str(clip), str(_FRAMES), str(each), choice.runtime, choice.precision, str(choice.threads)]
         measured.append(_footprint(name, _LIVEFAN, given))
-    return [*measured, _footprint(MEDIAPIPE, _BASELINE, [str(clip), str(_FRAMES)])]
+    if mediapipe_problem() is None:
+        measured.append(_footprint(MEDIAPIPE, _BASELINE, [str(clip), str(_FRAMES)]))
+    return measured
 
 
 def _footprint(name: str, code: str, given: list[str]) -> Footprint:

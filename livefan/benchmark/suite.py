@@ -7,13 +7,14 @@ import os
 import platform
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from livefan.benchmark.baselines import DLIB, MEDIAPIPE, dlib_landmarks, mediapipe_face_landmarker
+from livefan.benchmark.baselines import DLIB, MEDIAPIPE, mediapipe_face_landmarker, mediapipe_problem
 from livefan.benchmark.footprint import Footprint, footprints
 from livefan.benchmark.frames import (
     crowd,
@@ -31,6 +32,8 @@ from livefan.core.frame import Face, Frame
 from livefan.core.provenance import commit
 from livefan.detection.detector import FaceDetector
 from livefan.drawing.faces import draw_faces
+from livefan.foreign.dlib_finder import DlibFinder
+from livefan.foreign.open import is_foreign
 from livefan.io.open import open_source
 from livefan.networks.checkpoint_info import read_weight_file
 from livefan.runtimes.base import Runtime, RuntimeChoice
@@ -39,7 +42,9 @@ from livefan.runtimes.network_files import openvino_model
 from livefan.runtimes.openvino_runtime import layer_seconds
 from livefan.runtimes.selection import open_runtime
 from livefan.tracking.kalman import KalmanSmoother
+from livefan.tracking.landmark_model import LandmarkModel
 from livefan.tracking.landmarker import locate
+from livefan.tracking.model_spec import ModelChoice
 from livefan.tracking.pipeline import Pipeline
 
 LIVEFAN = "livefan"
@@ -150,7 +155,7 @@ def benchmark(
             made that starts at the first face and plays forwards and backwards.
         weights: name or path of a weight file.
         choice: runtime and precision.
-        also: further weight files, measured beside the first.
+        also: further weight files, or models of other projects, measured beside the first.
         count: number of frames.
         dlib_model: dlib's shape predictor, to measure dlib too.
         log: receives the name of each part as it starts.
@@ -160,19 +165,24 @@ def benchmark(
     """
     if count < _FEWEST:
         raise LivefanError(f"--frames {count}: at least {_FEWEST} frames are needed")
-    for each in (weights, *also):
+    foreign = [ModelChoice(each, threads=choice.threads) for each in also if is_foreign(each)]
+    own = [each for each in also if not is_foreign(each)]
+    for each in (weights, *own):
         open_runtime(each, choice)  # the first use fills the cache, which start-up does not measure
-    names = short_names([str(weights), *also])
-    named = {LIVEFAN: str(weights)} | {f"{LIVEFAN}, {names[each]}": each for each in also}
+    for model in foreign:
+        model.check()
+    names = short_names([str(weights), *own])
+    named = {LIVEFAN: str(weights)} | {f"{LIVEFAN}, {names[each]}": each for each in own}
     with tempfile.TemporaryDirectory(prefix="livefan-benchmark-") as folder:
         usable, notes = from_first_face(clip, open_runtime(weights, choice), count, Path(folder))
-        report = _measure(usable, named, choice, count, dlib_model, log)
+        report = _measure(usable, named, foreign, choice, count, dlib_model, log)
     return replace(report, clip=Path(clip).name, notes=notes + report.notes)
 
 
 def _measure(
     clip: str | Path,
     weights: Mapping[str, str],
+    foreign: Sequence[ModelChoice],
     choice: RuntimeChoice,
     count: int,
     dlib_model: Path | None,
@@ -182,8 +192,11 @@ def _measure(
 
     Args:
         weights: weight file by configuration name.
+        foreign: models of other projects.
     """
     notes = _pin_to_cores(choice.threads)  # child processes inherit the cores
+    if (problem := mediapipe_problem()) is not None:
+        notes.append(f"without MediaPipe: {problem}")
     log("start-up and memory")
     sizes_of_processes = footprints(clip, weights, choice)
     frames = read_frames(clip, count)
@@ -191,7 +204,7 @@ def _measure(
     runtime = runtimes[LIVEFAN]
     face, standard = _first_face(runtime, frames[0]), scaled(frames, 640, 480)
     log("other programs")
-    in_turn = _in_turn(runtimes, there_and_back(standard, _ROUNDS * count), dlib_model)
+    in_turn = _in_turn(runtimes, foreign, there_and_back(standard, _ROUNDS * count), dlib_model)
     log("stages")
     stages = {"capture": _time_capture(clip, count)} | _stages(runtime, standard)
     stages |= _model_and_decode(weights[LIVEFAN], runtime, choice)
@@ -218,7 +231,8 @@ def _measure(
         programs={
             name: Program(weights[name], read_weight_file(weights[name]).sha256, each.name, each.precision)
             for name, each in runtimes.items()
-        },
+        }
+        | {model.label: _foreign_program(model) for model in foreign},
         in_turn=in_turn,
         stages=stages,
         end_to_end=_end_to_end(runtime, clip, count),
@@ -288,16 +302,33 @@ def _first_face(runtime: Runtime, frame: Frame) -> Face:
     return faces[0]
 
 
-def _in_turn(runtimes: dict[str, Runtime], frames: list[Frame], dlib_model: Path | None) -> dict[str, Timing]:
-    pipelines = {name: Pipeline(runtime, max_faces=1) for name, runtime in runtimes.items()}
+def _foreign_program(model: ModelChoice) -> Program:
+    pipeline = model.pipeline()
+    ran_by = pipeline.ran_by
+    pipeline.close()
+    return Program(model.weights, model.sha256, ran_by, "")
+
+
+def _in_turn(
+    runtimes: dict[str, Runtime],
+    foreign: Sequence[ModelChoice],
+    frames: list[Frame],
+    dlib_model: Path | None,
+) -> dict[str, Timing]:
+    pipelines: dict[str, LandmarkModel] = {
+        name: Pipeline(runtime, max_faces=1) for name, runtime in runtimes.items()
+    }
+    pipelines |= {model.label: model.pipeline(max_faces=1) for model in foreign}
     tasks: dict[str, Callable[[Frame], object]] = {
         name: pipeline.process for name, pipeline in pipelines.items()
     }
     if dlib_model is not None:
-        find = dlib_landmarks(dlib_model)
-        tasks[DLIB] = lambda frame: find(frame.image)
-    with mediapipe_face_landmarker() as track:
-        tasks[MEDIAPIPE] = lambda frame: track(frame.image)
+        dlib = DlibFinder(dlib_model)
+        tasks[DLIB] = lambda frame: dlib.find_alone(frame.image, 1)
+    with ExitStack() as stack:
+        if mediapipe_problem() is None:
+            track = stack.enter_context(mediapipe_face_landmarker())
+            tasks[MEDIAPIPE] = lambda frame: track(frame.image)
         timings = time_in_blocks(tasks, frames, fresh=rewritten)
     for pipeline in pipelines.values():
         pipeline.close()

@@ -6,8 +6,7 @@ MediaPipe's FaceLandmarker track the same frames.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -15,22 +14,21 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from livefan.benchmark.baselines import MEDIAPIPE, mediapipe_face_landmarker
-from livefan.benchmark.face_motions import FACE_PX, Photograph, Placement, Shot, empty_scene, render, scenes
+from livefan.benchmark.baselines import MEDIAPIPE
+from livefan.benchmark.face_motions import FACE_PX, Photograph, Shot, empty_scene, render, scenes
 from livefan.core.errors import LivefanError
 from livefan.core.frame import Frame
 from livefan.core.landmarks import IBUG_68
 from livefan.core.metrics import inter_ocular
 from livefan.datasets import load_300w
 from livefan.detection.detector import FaceDetector
+from livefan.foreign.mediapipe_finder import MediaPipeFinder
 from livefan.runtimes.base import Runtime
 from livefan.tracking.pipeline import Pipeline
 
 WRONG = 0.1
 """Mean error in distances of the outer eye corners above which a face is wrong."""
 _SMALLEST_PX = 120
-_MAP_FACES = 250
-_RIDGE = 0.01
 
 
 @dataclass(frozen=True)
@@ -73,8 +71,7 @@ def benchmark_tracking(
     """Return the tallies by program and row.
 
     Args:
-        root: folder with 300W's image sets; its validation split is tracked, its training split fits the map
-            from MediaPipe's landmarks.
+        root: folder with 300W's image sets; its validation split is tracked.
         runtime: the network of livefan.
         n_faces: number of photographs.
         log: receives the progress.
@@ -84,11 +81,12 @@ def benchmark_tracking(
     """
     photographs = _photographs(root, n_faces)
     results: dict[str, dict[str, Tally]] = {}
-    with _mediapipe(root, log) as mediapipe:
-        trackers: dict[str, Tracker] = {"livefan": LivefanTracker(runtime), MEDIAPIPE: mediapipe}
-        for name, tracker in trackers.items():
-            log(name)
-            results[name] = measure(tracker, photographs)
+    mediapipe = MediaPipeTracker()
+    trackers: dict[str, Tracker] = {"livefan": LivefanTracker(runtime), MEDIAPIPE: mediapipe}
+    for name, tracker in trackers.items():
+        log(name)
+        results[name] = measure(tracker, photographs)
+    mediapipe.close()
     return results
 
 
@@ -163,96 +161,22 @@ class LivefanTracker:
 
 
 class MediaPipeTracker:
-    """MediaPipe's FaceLandmarker, its landmarks mapped to 68 points.
+    """MediaPipe's FaceLandmarker, its landmarks mapped to 300W's 68 points."""
 
-    Args:
-        find: function from a BGR frame and its time in seconds to the normalised landmarks of each face.
-        weights: the map of :func:`fit_map`.
-    """
-
-    def __init__(self, find: Callable[[np.ndarray, float], list], weights: np.ndarray) -> None:
-        self._find, self._weights = find, weights
-        self._start = self._last = 0.0
+    def __init__(self) -> None:
+        self._finder = MediaPipeFinder()
 
     def start(self) -> None:
-        """Show empty frames, until the last face is forgotten."""
-        self._start = self._last + 1.0
-        for number in range(2):
-            self.track(np.zeros((64, 64, 3), np.uint8), number / 10)
-        self._start = self._last + 1.0
+        """Forget all faces."""
+        self._finder.reset()
 
     def track(self, image: np.ndarray, time: float) -> list[Shown]:
         """Return the faces of the next frame."""
-        self._last = self._start + time
-        found = [_mesh_px(face, image) for face in self._find(image, self._last)]
-        return [Shown(0, map_points(mesh_px, self._weights)) for mesh_px in found]
+        return [Shown(0, face.points_px) for face in self._finder.find(image, time, max_faces=1)]
 
-
-@contextmanager
-def _mediapipe(root: Path, log: Callable[[str], None]) -> Iterator[MediaPipeTracker]:
-    log("map from MediaPipe's landmarks")
-    weights = _fit_from_training_faces(root)
-    with mediapipe_face_landmarker() as find:
-        yield MediaPipeTracker(find, weights)
-
-
-def _fit_from_training_faces(root: Path) -> np.ndarray:
-    faces = load_300w(root, "train").faces
-    order = np.random.default_rng(0).permutation(len(faces))[:_MAP_FACES]
-    meshes, targets = [], []
-    with mediapipe_face_landmarker(photographs=True) as find:
-        for index in order:
-            image, truth = render(Photograph(faces[index].read_image(), faces[index].points_px), Placement())
-            for face in find(image, 0.0):
-                mesh_px = _mesh_px(face, image)
-                if (
-                    np.linalg.norm(mesh_px.mean(axis=0) - truth.mean(axis=0))
-                    < np.ptp(truth, axis=0).max() / 4
-                ):
-                    meshes.append(mesh_px)
-                    targets.append(truth)
-    return fit_map(np.array(meshes), np.array(targets))
-
-
-def _mesh_px(face: list, image: np.ndarray) -> np.ndarray:
-    """Return ``(478, 2)`` landmarks in pixels, of MediaPipe's normalised landmarks."""
-    height, width = image.shape[:2]
-    return np.array([(point.x * width, point.y * height) for point in face]) - 0.5
-
-
-def fit_map(meshes_px: np.ndarray, targets_px: np.ndarray) -> np.ndarray:
-    """Return the ridge regression from meshes to landmarks, both normalised by the box of the mesh.
-
-    Args:
-        meshes_px: ``(faces, n, 2)`` landmarks of MediaPipe.
-        targets_px: ``(faces, 68, 2)`` annotated landmarks.
-
-    Returns:
-        ``(2 n + 1, 136)`` float64.
-    """
-    inputs = np.array([_inputs(mesh)[0] for mesh in meshes_px])
-    outputs = []
-    for mesh, target in zip(meshes_px, targets_px, strict=True):
-        _, centre, size = _inputs(mesh)
-        outputs.append(((target - centre) / size).ravel())
-    mean = np.mean(outputs, axis=0)
-    gram = inputs.T @ inputs + _RIDGE * np.eye(inputs.shape[1])
-    weights = np.linalg.solve(gram, inputs.T @ (np.array(outputs) - mean))
-    weights[-1] += mean
-    return weights
-
-
-def map_points(mesh_px: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return ``(68, 2)`` landmarks of a mesh, by the map of :func:`fit_map`."""
-    inputs, centre, size = _inputs(mesh_px)
-    return (inputs @ weights).reshape(-1, 2) * size + centre
-
-
-def _inputs(mesh_px: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return the normalised coordinates and a one, the centre and the size of a mesh."""
-    low, high = mesh_px.min(axis=0), mesh_px.max(axis=0)
-    centre, size = (low + high) / 2, max(float((high - low).max()), 1e-6)
-    return np.append(((mesh_px - centre) / size).ravel(), 1.0), centre, size
+    def close(self) -> None:
+        """Release MediaPipe."""
+        self._finder.close()
 
 
 def _photographs(root: Path, count: int) -> list[Photograph]:

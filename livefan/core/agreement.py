@@ -7,18 +7,20 @@ compare a student with its teacher, let the teacher be the second model.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 import numpy as np
 
-from livefan.core.boxes import iou
-from livefan.core.errors import LivefanError
+from livefan.core.boxes import bounding_box, iou
+from livefan.core.common_landmarks import CommonLandmarks, common_landmarks
 from livefan.core.frame import Face, Frame
 from livefan.core.landmarks import LandmarkScheme
 from livefan.core.metrics import inter_ocular
 
-REGIONS = ("jaw", "brows", "nose", "eyes", "mouth")
+OTHER_REGION = "face"
+REGIONS = ("jaw", "brows", "nose", "eyes", "mouth", OTHER_REGION)
+"""Regions of the face; the last one holds the landmarks of none of the others, as on cheeks and forehead."""
 _REGION_OF_PART = {
     "jaw": "jaw",
     "chin": "jaw",
@@ -26,6 +28,7 @@ _REGION_OF_PART = {
     "nos": "nose",
     "eye": "eyes",
     "pupil": "eyes",
+    "iris": "eyes",
     "mouth": "mouth",
     "lip": "mouth",
 }
@@ -38,7 +41,7 @@ def regions(scheme: LandmarkScheme) -> dict[str, np.ndarray]:
     """Return the landmark indices of each region that a scheme has; every landmark is in one region."""
     found: dict[str, list[int]] = {region: [] for region in REGIONS}
     for index, name in enumerate(scheme.point_names):
-        region = next(region for part, region in _REGION_OF_PART.items() if part in name)
+        region = next((region for part, region in _REGION_OF_PART.items() if part in name), OTHER_REGION)
         found[region].append(index)
     return {region: np.array(indices) for region, indices in found.items() if indices}
 
@@ -82,6 +85,33 @@ def pair_faces(ours: list[Face], theirs: list[Face]) -> list[tuple[Face, Face]]:
     return pairs
 
 
+def disagree_faces(
+    ours: list[Face], theirs: list[Face], common: CommonLandmarks, frame: Frame
+) -> list[Disagreement]:
+    """Return the distance of two models' common landmarks on each face of a frame that both found."""
+    return [
+        disagree(a.points_px, b.points_px, common.scheme, frame, a.track_id)
+        for a, b in pair_common(ours, theirs, common)
+    ]
+
+
+def pair_common(ours: list[Face], theirs: list[Face], common: CommonLandmarks) -> list[tuple[Face, Face]]:
+    """Return the pairs of :func:`pair_faces`, by their common landmarks and with these only."""
+    return pair_faces(
+        [_having(face, common.ours) for face in ours], [_having(face, common.theirs) for face in theirs]
+    )
+
+
+def _having(face: Face, indices: np.ndarray) -> Face:
+    """Return a face with some of its landmarks, and their box."""
+    if len(indices) == len(face.points_px):  # all of them: a scheme has each landmark once
+        return face
+    points_px = face.points_px[indices]
+    return replace(
+        face, box_px=bounding_box(points_px), points_px=points_px, confidence=face.confidence[indices]
+    )
+
+
 def disagree(
     points_px: np.ndarray, reference_px: np.ndarray, scheme: LandmarkScheme, frame: Frame, track_id: int
 ) -> Disagreement:
@@ -96,10 +126,15 @@ class Jitter:
 
     The landmarks of each frame are compared with the mean of the frames before and after. The difference is
     zero for a face at rest or in even motion.
+
+    Args:
+        scheme: scheme of the landmarks whose jitter counts.
+        indices: ``(n,)`` their indices in the landmarks of a face; None for all.
     """
 
-    def __init__(self, scheme: LandmarkScheme) -> None:
+    def __init__(self, scheme: LandmarkScheme, indices: np.ndarray | None = None) -> None:
         self._scheme = scheme
+        self._indices = indices
         self._last: dict[int, list[np.ndarray]] = {}
         self.values: list[float] = []
 
@@ -107,12 +142,13 @@ class Jitter:
         """Add the faces of the next frame."""
         now: dict[int, list[np.ndarray]] = {}
         for face in faces:
+            points_px = face.points_px if self._indices is None else face.points_px[self._indices]
             before = self._last.get(face.track_id, [])
             if len(before) == 2:
                 eyes = max(float(inter_ocular(before[1][None], self._scheme)[0]), 1e-6)
-                bend = before[1] - (before[0] + face.points_px) / 2
+                bend = before[1] - (before[0] + points_px) / 2
                 self.values.append(100.0 * float(np.linalg.norm(bend, axis=-1).mean()) / eyes)
-            now[face.track_id] = [*before, face.points_px][-2:]
+            now[face.track_id] = [*before, points_px][-2:]
         self._last = now
 
     @property
@@ -156,12 +192,16 @@ class Seen:
 class Comparison:
     """Comparison of two models on the same frames, frame by frame.
 
+    Distances, jitter and errors are those of the landmarks that both models have.
+
     Args:
-        scheme: landmark scheme of both models.
+        schemes: landmark schemes of the two models.
         labels: names of the two models.
         photographs: whether the frames are independent photographs, which have no jitter.
+        truth: landmark scheme of the true landmarks, if they are known.
 
     Attributes:
+        scheme: scheme of the landmarks that both models have.
         sides: the two models.
         disagreements: distances for each face that both models found, in the order of frames.
         n_frames: number of frames.
@@ -169,14 +209,31 @@ class Comparison:
         warnings: problems of the source that did not end the comparison, one line each.
     """
 
-    def __init__(self, scheme: LandmarkScheme, labels: tuple[str, str], *, photographs: bool = False) -> None:
-        self.scheme = scheme
+    def __init__(
+        self,
+        schemes: tuple[LandmarkScheme, LandmarkScheme],
+        labels: tuple[str, str],
+        *,
+        photographs: bool = False,
+        truth: LandmarkScheme | None = None,
+    ) -> None:
+        self._common = common_landmarks(*schemes)
+        self.scheme = self._common.scheme
+        self._to_truth = None if truth is None else common_landmarks(self.scheme, truth)
         self.photographs = photographs
-        self.sides = (Side(labels[0], Jitter(scheme)), Side(labels[1], Jitter(scheme)))
+        self.sides = (
+            Side(labels[0], Jitter(self.scheme, self._common.ours)),
+            Side(labels[1], Jitter(self.scheme, self._common.theirs)),
+        )
         self.disagreements: list[Disagreement] = []
         self.n_frames = 0
         self.n_alone = [0, 0]
         self.warnings: list[str] = []
+
+    @property
+    def truth_scheme(self) -> LandmarkScheme:
+        """Scheme of the landmarks that both models and the truth have."""
+        return self.scheme if self._to_truth is None else self._to_truth.scheme
 
     def add(
         self, frame: Frame, ours: Seen, theirs: Seen, truth_px: list[np.ndarray] | None = None
@@ -190,35 +247,39 @@ class Comparison:
             The disagreements on this frame.
         """
         self.n_frames += 1
-        for side, seen in zip(self.sides, (ours, theirs), strict=True):
+        for side, seen, indices in zip(
+            self.sides, (ours, theirs), (self._common.ours, self._common.theirs), strict=True
+        ):
             side.seconds.append(seen.seconds)
             side.n_faces += len(seen.faces)
             if not self.photographs:
                 side.jitter.add(seen.faces)
-            side.errors += _errors(frame, seen.faces, truth_px or [], self.scheme)
-        pairs = pair_faces(ours.faces, theirs.faces)
-        self.n_alone[0] += len(ours.faces) - len(pairs)
-        self.n_alone[1] += len(theirs.faces) - len(pairs)
-        new = [disagree(a.points_px, b.points_px, self.scheme, frame, a.track_id) for a, b in pairs]
+            if self._to_truth is not None:
+                side.errors += _errors(frame, seen.faces, indices, truth_px or [], self._to_truth)
+        new = disagree_faces(ours.faces, theirs.faces, self._common, frame)
+        self.n_alone[0] += len(ours.faces) - len(new)
+        self.n_alone[1] += len(theirs.faces) - len(new)
         self.disagreements += new
         return new
 
 
 def _errors(
-    frame: Frame, faces: list[Face], truth_px: list[np.ndarray], scheme: LandmarkScheme
+    frame: Frame,
+    faces: list[Face],
+    indices: np.ndarray,
+    truth_px: list[np.ndarray],
+    to_truth: CommonLandmarks,
 ) -> Iterator[Disagreement]:
-    """Yield the error of each found face whose truth is known."""
+    """Yield the error of each found face whose truth is known.
+
+    Args:
+        indices: the compared landmarks of the faces.
+        to_truth: the ones among these that the truth has too.
+    """
+    compared = [_having(face, indices[to_truth.ours]) for face in faces]
     for points in truth_px:
-        box = np.concatenate([points.min(axis=0), points.max(axis=0)])
-        face = max(faces, key=lambda face: iou(face.box_px, box), default=None)
+        truth = points[to_truth.theirs]
+        box = bounding_box(truth)
+        face = max(compared, key=lambda face: iou(face.box_px, box), default=None)
         if face is not None and iou(face.box_px, box) >= _SAME_FACE_IOU:
-            yield disagree(face.points_px, points, scheme, frame, face.track_id)
-
-
-def check_schemes(ours: LandmarkScheme, theirs: LandmarkScheme) -> None:
-    """Raise a LivefanError if two models have different landmarks."""
-    if ours != theirs:
-        raise LivefanError(
-            f"one model has landmarks of {ours.name}, the other of {theirs.name}; "
-            "compare models of one scheme"
-        )
+            yield disagree(face.points_px, truth, to_truth.scheme, frame, face.track_id)

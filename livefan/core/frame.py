@@ -63,7 +63,7 @@ class Face:
         track_id: id of the face, the same on later frames, from 1.
         box_px: ``(4,)`` float64 bounding box of the landmarks: left, top, right, bottom in image pixels.
         points_px: ``(n, 2)`` float64 landmarks ``(x, y)`` in image pixels, pixel centres at integers.
-        confidence: ``(n,)`` float64 confidence of each landmark, in [0, 1].
+        confidence: ``(n,)`` float64 confidence of each landmark, in [0, 1]; NaN if the model gives none.
         sigma_px: ``(n,)`` float64 radius around each landmark that holds 68 % of the errors, in image pixels;
             the width of the heatmap, if the weights are not calibrated. None if unknown.
         raw_points_px: ``(n, 2)`` float64 landmarks as measured, before the filter; None if unknown.

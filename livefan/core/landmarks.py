@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from livefan.core import face_mesh
 from livefan.core.errors import LivefanError
 
 
@@ -34,7 +35,8 @@ class LandmarkScheme:
         mirror_pairs: ``(right, left)`` landmark indices that are exchanged when the image is mirrored.
         outlines: lines to draw.
         normaliser: the outer eye corners ``(right, left)``; their distance divides the error in NME.
-        right_eye, left_eye, mouth: landmarks whose mean is the centre of that part.
+        right_eye, left_eye, mouth: landmarks whose mean is the centre of that part; ``mouth`` may be empty
+            if faces of the scheme are only compared.
     """
 
     name: str
@@ -57,7 +59,7 @@ class LandmarkScheme:
         object.__setattr__(self, "mirror_order", order)
         centring = np.zeros((3, len(self.point_names)))
         for row, part in zip(centring, (self.right_eye, self.left_eye, self.mouth), strict=True):
-            row[list(part)] = 1 / len(part)
+            row[list(part)] = 1 / max(len(part), 1)
         centring.setflags(write=False)
         object.__setattr__(self, "centring", centring)
 
@@ -206,10 +208,63 @@ WFLW_TO_IBUG: tuple[int, ...] = (
 Jaw and nose are spaced alike, eye corners and lips are the same points. Of brows WFLW marks the edges, 300W
 about the middle line: the upper edge stands in, so an error measured there is partly one of definition."""
 
+_MESH_PARTS = {
+    "right_eye": face_mesh.RIGHT_EYE,
+    "left_eye": face_mesh.LEFT_EYE,
+    "right_brow": face_mesh.RIGHT_BROW,
+    "left_brow": face_mesh.LEFT_BROW,
+    "outer_lip": face_mesh.OUTER_LIPS,
+    "inner_lip": face_mesh.INNER_LIPS,
+    "nose": face_mesh.NOSE_BRIDGE + face_mesh.NOSE_BASE,
+    "right_iris": face_mesh.RIGHT_IRIS,
+    "left_iris": face_mesh.LEFT_IRIS,
+}
+
+
+def _mesh_names() -> tuple[str, ...]:
+    """Return a name for each vertex: its part and its number; ``face`` for all outside the other parts."""
+    part_of = {vertex: part for part, vertices in _MESH_PARTS.items() for vertex in vertices}
+    names = [f"{part_of.get(vertex, 'face')}_{vertex}" for vertex in range(face_mesh.N_POINTS)]
+    names[face_mesh.RIGHT_PUPIL], names[face_mesh.LEFT_PUPIL] = "right_pupil", "left_pupil"
+    return tuple(names)
+
+
+MEDIAPIPE_478 = LandmarkScheme(
+    name="mediapipe-478",
+    point_names=_mesh_names(),
+    mirror_pairs=face_mesh.MIRROR_PAIRS,
+    outlines=(
+        Outline("face", face_mesh.OVAL, closed=True),
+        Outline("right_brow", face_mesh.RIGHT_BROW, closed=True),
+        Outline("left_brow", face_mesh.LEFT_BROW, closed=True),
+        Outline("nose", face_mesh.NOSE_BRIDGE),
+        Outline("nose", face_mesh.NOSE_BASE),
+        Outline("right_eye", face_mesh.RIGHT_EYE, closed=True),
+        Outline("left_eye", face_mesh.LEFT_EYE, closed=True),
+        Outline("right_eye", face_mesh.RIGHT_IRIS, closed=True),
+        Outline("left_eye", face_mesh.LEFT_IRIS, closed=True),
+        Outline("mouth", face_mesh.OUTER_LIPS, closed=True),
+        Outline("mouth", face_mesh.INNER_LIPS, closed=True),
+    ),
+    normaliser=(33, 263),
+    right_eye=face_mesh.RIGHT_EYE,
+    left_eye=face_mesh.LEFT_EYE,
+    mouth=face_mesh.OUTER_LIPS,
+)
+"""MediaPipe's face mesh; no data set has it, so it is not one of :data:`SCHEMES`."""
+
+COFW_TO_IBUG: tuple[tuple[int, int], ...] = (
+    *((0, 17), (2, 21), (3, 22), (1, 26), (8, 36), (10, 39), (11, 42), (9, 45), (18, 31), (19, 35)),
+    *((20, 30), (21, 33), (22, 48), (23, 54), (24, 51), (25, 62), (26, 66), (27, 57), (28, 8)),
+)
+"""Landmarks of :data:`COFW_29`, and those of :data:`IBUG_68` on the same places of the face.
+
+Lids and brows have one landmark in the middle of each edge, where 300W has none."""
+
 SCHEMES: dict[str, LandmarkScheme] = {scheme.name: scheme for scheme in (IBUG_68, WFLW_98, COFW_29)}
 
 BUILT_IN = frozenset(SCHEMES)
-"""Names of the schemes that every version knows."""
+"""Names of the schemes of data sets that every version knows."""
 
 
 def register(scheme: LandmarkScheme, place: object) -> LandmarkScheme:
@@ -223,7 +278,7 @@ def register(scheme: LandmarkScheme, place: object) -> LandmarkScheme:
     Raises:
         LivefanError: if another scheme has that name.
     """
-    if SCHEMES.setdefault(scheme.name, scheme) != scheme:
+    if scheme.name == MEDIAPIPE_478.name or SCHEMES.setdefault(scheme.name, scheme) != scheme:
         raise LivefanError(f"{place}: another landmark scheme is called {scheme.name!r}; choose another name")
     return scheme
 
@@ -234,7 +289,8 @@ def scheme_by_name(name: str) -> LandmarkScheme:
     Raises:
         LivefanError: if no scheme has that name.
     """
+    known = SCHEMES | {MEDIAPIPE_478.name: MEDIAPIPE_478}
     try:
-        return SCHEMES[name]
+        return known[name]
     except KeyError:
-        raise LivefanError(f"unknown landmark scheme {name!r}: known are {', '.join(SCHEMES)}") from None
+        raise LivefanError(f"unknown landmark scheme {name!r}: known are {', '.join(known)}") from None

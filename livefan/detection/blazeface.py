@@ -18,7 +18,7 @@ import numpy as np
 from livefan.core.errors import LivefanError
 from livefan.core.resources import bundled_folder
 from livefan.runtimes.cache import Store
-from livefan.runtimes.openvino_runtime import from_tflite, load_network
+from livefan.runtimes.openvino_runtime import from_file, load_network
 
 _log = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ class BlazeFace:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         store = Store("blazeface", 1)
         self._model = model
-        network = load_network(f"{digest[:16]}.blob", lambda: from_tflite(path), "float32", 1, store)
+        network = load_network(f"{digest[:16]}.blob", lambda: from_file(path), "float32", 1, store)
         self._request = network.create_infer_request()
         self._centres = model.centres()
         _log.info("detector %s: runtime openvino, precision float32, CPU threads 1", path.stem)

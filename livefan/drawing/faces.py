@@ -33,10 +33,12 @@ class OverlayStyle:
         mesh: draw the Delaunay triangles between the landmarks.
         numbers: write the index of each landmark beside it.
         confidence: colour each landmark by its confidence; else every landmark has the colour ``sure``.
+            A landmark without confidence, whose confidence is NaN, has the colour ``unknown``.
         weight: factor on the thickness of lines and points, which follows the size of the face.
         outline_colour: colour of the outlines.
         box_colour: colour of boxes and mesh.
         sure, unsure: colours of landmarks with confidence one and zero; others get a mixture.
+        unknown: colour of landmarks whose confidence is unknown.
 
     Examples:
         >>> import livefan
@@ -56,6 +58,7 @@ class OverlayStyle:
     box_colour: Colour = (120, 120, 120)
     sure: Colour = (90, 255, 120)
     unsure: Colour = (40, 60, 255)
+    unknown: Colour = (230, 230, 230)
 
     def having(self, **parts: bool) -> OverlayStyle:
         """Return this style with the given :data:`STYLE_PARTS` switched on (True) or off (False)."""
@@ -102,7 +105,9 @@ def draw_faces(
                 cv2.polylines(image, [line], outline.closed, colour, thickness, cv2.LINE_AA, _SHIFT)
         if style.points:
             weights = face.confidence if style.confidence else np.ones(len(face.points_px))
-            colours = _mix_colours(style.unsure, style.sure, weights)
+            colours = _mix_colours(style.unsure, style.sure, np.nan_to_num(weights))
+            for index in np.flatnonzero(np.isnan(weights)):
+                colours[index] = style.unknown
             draw_points(image, face.points_px, colours, style.weight * size)
         if style.numbers:
             _draw_numbers(image, face.points_px, size)

@@ -20,7 +20,7 @@ null (empty in CSV). The names of the columns are stable; read columns by name, 
 | ``pose_residual_px`` | float64 | root mean square error of the head pose, image pixels |
 | ``right_eye_opening``, ``left_eye_opening``, ``mouth_opening`` | float64 | aspect ratio, 0 is closed |
 | ``LANDMARK_x``, ``LANDMARK_y`` | float64 | smoothed landmark, image pixels, pixel centres at integers |
-| ``LANDMARK_confidence`` | float64 | confidence in [0, 1]; 0 if filled |
+| ``LANDMARK_confidence`` | float64 | confidence in [0, 1]; 0 if filled; null if the model gives none |
 | ``LANDMARK_raw_x``, ``LANDMARK_raw_y`` | float64 | landmark as measured; null if filled |
 
 ``LANDMARK`` stands for each name of the landmark scheme, such as ``nose_bridge_3``. The numbers are rounded

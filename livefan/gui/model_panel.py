@@ -144,11 +144,12 @@ class ModelPanel(QScrollArea):
             self.apart.setText(self.tr("Waiting for the second model …"))
             self.regions.show_distances({}, {})
             return
-        scheme = newest.first.scheme
-        if scheme != newest.second.scheme:
-            self.apart.setText(self.tr("The models have different landmarks; compare them side by side."))
-        elif newest.disagreements:
-            self.apart.setText(self.tr("<b>Distance</b>: median, in % of the distance of the eyes"))
+        scheme = newest.common.scheme
+        if newest.disagreements:
+            text = self.tr("<b>Distance</b>: median, in % of the distance of the eyes")
+            if newest.first.scheme != newest.second.scheme:
+                text += self.tr(", on {} common landmarks").format(scheme.n_points)
+            self.apart.setText(text)
         else:
             self.apart.setText(self.tr("No face that both models found."))
         overall, by_region = gauges.usually_apart(scheme)
@@ -172,8 +173,8 @@ class ModelPanel(QScrollArea):
         session, newest = self._player.session, gauges.newest
         photographs = session.photographs if session else ()
         region = ""
-        if newest is not None and len(disagreement.points) == newest.first.scheme.n_points:
-            by_region = disagreement.by_region(newest.first.scheme)
+        if newest is not None and len(disagreement.points) == newest.common.scheme.n_points:
+            by_region = disagreement.by_region(newest.common.scheme)
             region = max(by_region, key=lambda name: by_region[name])
         place = photographs[disagreement.frame] if photographs else clock_text(disagreement.time_s)
         return f"{disagreement.overall:5.2f} %   {place}   {region}"

@@ -9,18 +9,22 @@ from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QFrame, QGridLayout, QHBoxLayout, QLabel
 
 from livefan.core.resources import shipped_models
+from livefan.foreign.description import SUFFIX as DESCRIPTION_SUFFIX
+from livefan.foreign.network_file import NETWORK_SUFFIXES
+from livefan.foreign.open import available_programs
 from livefan.gui.drop_down import DropDown
 from livefan.gui.theme import with_mark
 from livefan.runtimes.base import AUTO, PRECISIONS, RUNTIMES
 from livefan.tracking.model_spec import ModelChoice
 
 _BROWSE = object()
+_MODEL_PATTERN = " ".join(f"*{suffix}" for suffix in (".safetensors", *NETWORK_SUFFIXES, DESCRIPTION_SUFFIX))
 _SPACING_PX = 6
 _PACKAGES = {"openvino": "openvino", "onnxruntime": "onnxruntime", "torch": "torch"}
 
 
 class ModelPicker(QFrame):
-    """Chooses weight file, runtime, precision and smoothing of a model."""
+    """Chooses a model, its runtime, precision and smoothing; foreign models have no runtimes."""
 
     chosen = pyqtSignal(object)
     """Emitted with a :class:`~livefan.tracking.model_spec.ModelChoice`."""
@@ -38,7 +42,9 @@ class ModelPicker(QFrame):
         for name in names:
             self.weights.addItem(name, name)
         self.weights.insertSeparator(self.weights.count())
-        self.weights.addItem(self.tr("Open weights …"), _BROWSE)
+        for name in available_programs():
+            self.weights.addItem(name, name)
+        self.weights.addItem(self.tr("Open model …"), _BROWSE)
         self.runtime = DropDown()
         self.runtime.setAccessibleName(self.tr("runtime"))
         self.runtime.addItem(self.tr("fastest runtime"), AUTO)
@@ -82,26 +88,26 @@ class ModelPicker(QFrame):
         self.runtime.setCurrentIndex(max(0, self.runtime.findData(choice.runtime)))
         self.precision.setCurrentIndex(max(0, self.precision.findData(choice.precision)))
         self.raw.setChecked(choice.raw)
+        for box in (self.runtime, self.precision):
+            box.setEnabled(not choice.is_foreign)
 
     def _weights_chosen(self) -> None:
         if self.weights.currentData() is not _BROWSE:
             self._choose()
             return
         path, _ = QFileDialog.getOpenFileName(
-            self, self.tr("Open weights"), filter=self.tr("Weights (*.safetensors)")
+            self, self.tr("Open model"), filter=self.tr("Models ({})").format(_MODEL_PATTERN)
         )
-        self.show_choice(replace(self._choice, weights=path) if path else self._choice)
+        self.show_choice(self._choice.having_weights(path) if path else self._choice)
         if path:
             self.chosen.emit(self._choice)
 
     def _choose(self) -> None:
-        self.show_choice(
-            replace(
-                self._choice,
-                weights=self.weights.currentData(),
-                runtime=self.runtime.currentData(),
-                precision=self.precision.currentData(),
-                raw=self.raw.isChecked(),
-            )
+        settings = replace(
+            self._choice,
+            runtime=self.runtime.currentData(),
+            precision=self.precision.currentData(),
+            raw=self.raw.isChecked(),
         )
+        self.show_choice(settings.having_weights(self.weights.currentData()))
         self.chosen.emit(self._choice)

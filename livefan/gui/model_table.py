@@ -122,7 +122,8 @@ class ModelTable(QTableWidget):
 
     def _read_size(self, row: int, choice: ModelChoice) -> None:
         try:
-            parameters = f"{choice.n_parameters / 1e6:.2f} M"
+            n_parameters = choice.n_parameters
+            parameters = "-" if n_parameters is None else f"{n_parameters / 1e6:.2f} M"
             size = _short(choice.n_bytes / 2**20, "MiB")
         except (LivefanError, OSError):
             parameters, size = "", self.tr("unreadable")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from PyQt6.QtCore import QByteArray, QSettings
@@ -229,5 +230,8 @@ def _size(stored: str) -> tuple[int, int] | None:
 
 def _model(stored: str) -> ModelChoice:
     choice = ModelChoice.parse(stored)
-    choice.file  # noqa: B018  # raises for a file that does not exist
+    if choice.is_described and not Path(choice.weights).is_file():
+        raise ValueError(stored)
+    if not choice.is_foreign:
+        choice.file  # noqa: B018  # raises for a file that does not exist
     return choice

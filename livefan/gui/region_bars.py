@@ -5,7 +5,7 @@ from __future__ import annotations
 from PyQt6.QtGui import QColor, QPalette
 from PyQt6.QtWidgets import QGridLayout, QLabel, QProgressBar, QWidget
 
-from livefan.core.agreement import REGIONS
+from livefan.core.agreement import OTHER_REGION, REGIONS
 
 ALL_REGIONS = "all"
 WORST_COLOUR = "#e04040"
@@ -31,6 +31,7 @@ class RegionBars(QWidget):
             "nose": self.tr("nose"),
             "eyes": self.tr("eyes"),
             "mouth": self.tr("mouth"),
+            OTHER_REGION: self.tr("other"),
         }
         self.scale = QLabel()
         grid = QGridLayout(self)
@@ -46,9 +47,11 @@ class RegionBars(QWidget):
                 value.fontMetrics().horizontalAdvance(self.tr("{:.1f} %   now {:.1f}").format(10, 10))
             )
             self.bars[region], self.values[region] = bar, value
-            grid.addWidget(QLabel(names[region]), row, 0)
-            grid.addWidget(bar, row, 1)
-            grid.addWidget(value, row, 2)
+            parts = (QLabel(names[region]), bar, value)
+            for column, part in enumerate(parts):
+                grid.addWidget(part, row, column)
+            if region == OTHER_REGION:
+                self._other = parts
         grid.addWidget(self.scale, len(self.bars), 1)
         self.show_distances({}, {})
 
@@ -59,6 +62,8 @@ class RegionBars(QWidget):
             medians: lengths of the bars.
             newest: values of the newest frame.
         """
+        for part in self._other:  # few schemes have landmarks there
+            part.setVisible(OTHER_REGION in medians)
         scale = max(_SMALLEST_SCALE, *medians.values(), 0.0)
         self.setUpdatesEnabled(False)  # else each bar repaints the whole window
         for region, bar in self.bars.items():

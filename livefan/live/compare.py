@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from livefan.core.agreement import Comparison, Seen, check_schemes
+from livefan.core.agreement import Comparison, Seen
 from livefan.core.errors import LivefanError
 from livefan.core.frame import Frame
 from livefan.drawing.faces import OverlayStyle
@@ -44,7 +44,8 @@ def compare(
 ) -> Comparison:
     """Run two models over a recording or images, and write their differences into a folder.
 
-    Both models process every frame, one after the other; each tracks faces by its own landmarks. The images
+    Both models process every frame, one after the other; each tracks faces by its own landmarks. Models of
+    different landmark schemes are compared on the landmarks that both have. The images
     of a folder are processed independently and without smoothing, unless they are the frames of a recording.
     ``output`` gets a video named after its layout, ``report.html`` (one file, pictures included) and
     ``report.json``.
@@ -60,12 +61,10 @@ def compare(
         quiet: whether to hide the progress bar.
 
     Raises:
-        LivefanError: if the models differ in their landmark scheme, the source cannot be read, or ``truth``
-            has no file for any frame.
+        LivefanError: if a model or the source cannot be read, or ``truth`` has no file for any frame.
     """
-    scheme = first.file.scheme
-    check_schemes(scheme, second.file.scheme)
-    ground_truth = GroundTruth(truth, scheme) if truth else None
+    schemes = first.scheme, second.scheme
+    ground_truth = GroundTruth(truth, *schemes) if truth else None
     if output.exists() and not output.is_dir():
         raise LivefanError(f"{output}: is a file; name a folder for the comparison")
     with ExitStack() as stack:
@@ -81,7 +80,12 @@ def compare(
                 model.photographs = tuple(path.name for path in frames.paths)
         output.mkdir(parents=True, exist_ok=True)
         video = stack.enter_context(VideoWriter(output / f"{layout}.mp4"))
-        comparison = Comparison(scheme, _labels(first, second), photographs=frames.photographs)
+        comparison = Comparison(
+            schemes,
+            _labels(first, second),
+            photographs=frames.photographs,
+            truth=ground_truth.scheme if ground_truth else None,
+        )
         examples = Examples()
         for frame in _with_progress(frames, quiet):
             both = _process_both(models[0], models[1], frame)

@@ -130,12 +130,13 @@ def _numbers(
         "source": source,
         "photographs": comparison.photographs,
         "scheme": comparison.scheme.name,
+        "n_landmarks": comparison.scheme.n_points,
         "n_frames": comparison.n_frames,
         "warnings": comparison.warnings,
         "unit": "percent of the inter-ocular distance",
         "disagreement": _summary(comparison.disagreements, comparison.scheme),
         "models": [
-            _side_numbers(side, choice, alone, comparison.scheme)
+            _side_numbers(side, choice, alone, comparison.truth_scheme)
             for side, choice, alone in zip(comparison.sides, choices, comparison.n_alone, strict=True)
         ],
         "over_time": [
@@ -162,9 +163,13 @@ def _summary(errors: list[Disagreement], scheme: LandmarkScheme) -> dict[str, An
     }
 
 
-def _side_numbers(side: Side, choice: ModelChoice, n_alone: int, scheme: LandmarkScheme) -> dict[str, Any]:
+def _side_numbers(
+    side: Side, choice: ModelChoice, n_alone: int, truth_scheme: LandmarkScheme
+) -> dict[str, Any]:
     return {
         "label": side.label,
+        "scheme": choice.scheme.name,
+        "n_landmarks": choice.scheme.n_points,
         "parameters": choice.n_parameters,
         "bytes": choice.n_bytes,
         "latency_ms": side.latency_ms,
@@ -172,7 +177,7 @@ def _side_numbers(side: Side, choice: ModelChoice, n_alone: int, scheme: Landmar
         "jitter": None if math.isnan(side.jitter.median) else side.jitter.median,
         "n_faces": side.n_faces,
         "n_faces_it_alone_found": n_alone,
-        "against_truth": _truth_numbers(side, scheme) if side.errors else None,
+        "against_truth": _truth_numbers(side, truth_scheme) if side.errors else None,
     }
 
 
@@ -182,6 +187,7 @@ def _truth_numbers(side: Side, scheme: LandmarkScheme) -> dict[str, Any]:
     threshold = failure_threshold(scheme)
     return {
         "n_faces": len(errors),
+        "n_landmarks": scheme.n_points,
         "nme": float(errors.mean()),
         **_summary(side.errors, scheme),
         "threshold": threshold,
@@ -278,7 +284,7 @@ def _plot_errors(comparison: Comparison, colours: tuple[str, str]) -> Figure:
     for side, colour in zip(comparison.sides, colours, strict=True):
         if side.errors:
             axes.ecdf([each.overall for each in side.errors], label=side.label, color=colour)
-    threshold = failure_threshold(comparison.scheme)
+    threshold = failure_threshold(comparison.truth_scheme)
     axes.set(xlim=(0, threshold), xlabel="NME in %", ylabel="share of faces")
     axes.legend(fontsize="small")
     return figure

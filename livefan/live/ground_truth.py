@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from livefan.core.errors import LivefanError
-from livefan.core.landmarks import LandmarkScheme
+from livefan.core.landmarks import SCHEMES, LandmarkScheme
 from livefan.io.pts_file import read_pts
 
 _FACE_NUMBER = re.compile(r"_(face_)?\d+$")
@@ -26,15 +26,19 @@ class GroundTruth:
 
     Args:
         folder: the folder of ``.pts`` files.
-        scheme: landmark scheme of the files.
+        schemes: landmark schemes of the models.
+
+    Attributes:
+        folder: the folder of ``.pts`` files.
+        scheme: landmark scheme of the files: the first one with their number of points, of ``schemes`` and
+            then of all known ones.
 
     Raises:
         LivefanError: if the folder holds no ``.pts`` file.
     """
 
-    def __init__(self, folder: Path, scheme: LandmarkScheme) -> None:
+    def __init__(self, folder: Path, *schemes: LandmarkScheme) -> None:
         self.folder = folder
-        self._n_points = scheme.n_points
         self._by_stem: dict[str, list[Path]] = defaultdict(list)
         self._by_numbered_stem: dict[str, list[Path]] = defaultdict(list)
         for path in sorted(path for path in folder.glob("*.*") if path.suffix.lower() == ".pts"):
@@ -42,10 +46,21 @@ class GroundTruth:
             self._by_numbered_stem[_FACE_NUMBER.sub("", path.stem)].append(path)
         if not self._by_stem:
             raise LivefanError(f"{folder}: holds no .pts files; --truth must name a folder of them")
+        self.scheme = self._scheme_of_files(schemes)
 
     def points_of(self, name: str) -> list[np.ndarray]:
         """Return the ``(n, 2)`` landmarks, in pixels, of each face of an image or frame, by its stem."""
-        return [read_pts(path, self._n_points) for path in self._paths_of(name) if _has_points(path)]
+        return [read_pts(path, self.scheme.n_points) for path in self._paths_of(name) if _has_points(path)]
+
+    def _scheme_of_files(self, schemes: tuple[LandmarkScheme, ...]) -> LandmarkScheme:
+        """Return the scheme with the number of points of the first file that has any."""
+        paths = (path for group in self._by_stem.values() for path in group if _has_points(path))
+        n_points = next((len(read_pts(path)) for path in paths), schemes[0].n_points)
+        for scheme in (*schemes, *SCHEMES.values()):
+            if scheme.n_points == n_points:
+                return scheme
+        known = ", ".join(str(scheme.n_points) for scheme in (*schemes, *SCHEMES.values()))
+        raise LivefanError(f"{self.folder}: its .pts files have {n_points} points; known are {known}")
 
     def covers_any(self, names: Iterable[str]) -> bool:
         """Return whether a file belongs to any of these images or frames."""

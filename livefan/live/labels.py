@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 
@@ -85,9 +87,12 @@ def _label_text(result: Result) -> str:
 
 
 def write_distance(canvas: np.ndarray, pair: Pair, letters: int) -> None:
-    """Write the distance between the models at the lower left."""
+    """Write the distance between the models at the lower left, and the number of landmarks if not all."""
     if (apart := pair.apart) is not None:
-        _write(canvas, f"{apart.overall:.2f} % apart", (6, canvas.shape[0] - letters // 2), _WHITE, letters)
+        text = f"{apart.overall:.2f} % apart"
+        if pair.first.scheme != pair.second.scheme:
+            text += f" on {len(apart.points)} common landmarks"
+        _write(canvas, text, (6, canvas.shape[0] - letters // 2), _WHITE, letters)
 
 
 def write_legend(canvas: np.ndarray, pair: Pair, letters: int) -> None:
@@ -134,5 +139,7 @@ def write_spot(canvas: np.ndarray, faces: list[Face], result: Result, spot: Spot
             centre = (round(point[0]), round(point[1]))
             cv2.circle(canvas, centre, 7, (255, 255, 255), 1, cv2.LINE_AA)
             name = result.scheme.point_names[spot.point].replace("_", " ")
-            text = f"{spot.point}: {name}, confidence {face.confidence[spot.point]:.2f}"
+            sure = float(face.confidence[spot.point])
+            confidence = "no confidence" if math.isnan(sure) else f"confidence {sure:.2f}"
+            text = f"{spot.point}: {name}, {confidence}"
             _write(canvas, text, (centre[0] + 12, centre[1] - 4), (255, 255, 255), letters)

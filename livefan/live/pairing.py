@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from livefan.core.agreement import disagree, pair_faces
+from livefan.core.agreement import disagree_faces
+from livefan.core.common_landmarks import common_landmarks
 from livefan.live.heatmaps import FaceHeatmaps
 from livefan.live.result import Pair, Result
 
@@ -58,11 +59,6 @@ def _without_images(result: Result) -> Result:
 
 
 def pair(first: Result, second: Result) -> Pair:
-    """Return two results of one frame with the distances between their landmarks."""
-    if first.scheme != second.scheme:
-        return Pair(first, second, ())
-    apart = (
-        disagree(a.points_px, b.points_px, first.scheme, first.frame, a.track_id)
-        for a, b in pair_faces(first.faces, second.faces)
-    )
-    return Pair(first, second, tuple(apart))
+    """Return two results of one frame with the distances between their common landmarks."""
+    common = common_landmarks(first.scheme, second.scheme)
+    return Pair(first, second, tuple(disagree_faces(first.faces, second.faces, common, first.frame)))

@@ -199,10 +199,16 @@ class Recorder:
             time_base=Fraction(1, TICKS),
             clock_start=Fraction(0),
             scheme=result.scheme.name,
-            model=ModelInfo.of(model.file, result.runtime),
+            model=_model_info(model, result.runtime),
             smoothing=self._smoothing,
             longest_gap_s=0.0,
         )
+
+
+def _model_info(model: ModelChoice, ran_by: str) -> ModelInfo:
+    if model.is_foreign:
+        return ModelInfo(model.label, model.sha256, "foreign", ran_by)
+    return ModelInfo.of(model.file, ran_by)
 
 
 class _Clock:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from livefan.core.agreement import pair_faces
+from livefan.core.agreement import pair_common
 from livefan.drawing.faces import Colour, OverlayStyle, draw_arrows, draw_faces, draw_points
 from livefan.live.heatmaps import FaceHeatmaps
 from livefan.live.labels import (
@@ -224,8 +224,9 @@ def _difference(pair: Pair, pane: Pane, view: View) -> np.ndarray:
 
 
 def _draw_distances(canvas: np.ndarray, pair: Pair, pane: Pane) -> None:
-    """Draw an arrow and a point for each landmark of each face that both models found."""
-    faces = {a.track_id: (a, b) for a, b in pair_faces(pair.first.faces, pair.second.faces)}
+    """Draw an arrow and a point for each common landmark of each face that both models found."""
+    paired = pair_common(pair.first.faces, pair.second.faces, pair.common)
+    faces = {a.track_id: (a, b) for a, b in paired}
     for apart in pair.disagreements:
         face, reference = pane.faces_on_pane(list(faces[apart.track_id]))
         colours = heat(apart.points / FAR_PERCENT)

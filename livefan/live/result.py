@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from livefan.core.agreement import Disagreement
+from livefan.core.common_landmarks import CommonLandmarks, common_landmarks
 from livefan.core.frame import Face, Frame
 from livefan.core.landmarks import LandmarkScheme
 from livefan.live.heatmaps import FaceHeatmaps
@@ -52,7 +53,7 @@ class Pair:
 
     Attributes:
         first, second: the results; the second is the reference.
-        disagreements: one for each face that both found; empty if the landmark schemes differ.
+        disagreements: distances of the common landmarks, for each face that both found.
     """
 
     first: Result
@@ -65,8 +66,13 @@ class Pair:
         return self.first.frame
 
     @property
+    def common(self) -> CommonLandmarks:
+        """The landmarks that both models have."""
+        return common_landmarks(self.first.scheme, self.second.scheme)
+
+    @property
     def apart(self) -> Disagreement | None:
-        """Distance of each landmark, mean over the faces that both models found; None without any."""
+        """Distance of each common landmark, mean over the faces that both models found; None without any."""
         if not self.disagreements:
             return None
         points = np.mean([each.points for each in self.disagreements], axis=0)

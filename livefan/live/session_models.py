@@ -130,8 +130,8 @@ class SessionModels:
 
     @property
     def heatmaps(self) -> bool:
-        """Whether results of the first model carry heatmaps."""
-        return self._first.heatmaps
+        """Whether results of the first model carry heatmaps; those of a foreign model never do."""
+        return self._first.heatmaps and not self._first.choice.is_foreign
 
     @heatmaps.setter
     def heatmaps(self, on: bool) -> None:

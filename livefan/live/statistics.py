@@ -77,8 +77,17 @@ class ModelGauges:
         """Add the time of a result."""
         self.seconds.add(result.seconds)
 
-    def add_jitter(self, result: Result) -> None:
-        """Add the landmarks of a result; only consecutive frames give jitter, and photographs give none."""
+    def add_jitter(
+        self, result: Result, scheme: LandmarkScheme | None = None, indices: np.ndarray | None = None
+    ) -> None:
+        """Add the landmarks of a result; only consecutive frames give jitter, and photographs give none.
+
+        Args:
+            result: the result.
+            scheme: scheme of the landmarks whose jitter counts; None for all landmarks of the result.
+            indices: ``(n,)`` their indices in the landmarks of the result.
+        """
+        scheme = scheme or result.scheme
         with self._lock:
             if result.photographs:
                 return
@@ -86,8 +95,8 @@ class ModelGauges:
             if key == self._last:
                 return  # a paused frame, processed again
             consecutive = key == (self._last[0], self._last[1] + 1)
-            if self._measured is None or result.scheme != self._scheme or not consecutive:
-                self._measured, self._scheme = Jitter(result.scheme), result.scheme
+            if self._measured is None or scheme != self._scheme or not consecutive:
+                self._measured, self._scheme = Jitter(scheme, indices), scheme
             self._last = key
             self._measured.add(result.faces)
             for value in self._measured.values:
@@ -146,10 +155,13 @@ class Gauges:
             self._current.add(pair)
             if (mean := pair.apart) is not None:
                 self.apart.add(mean.overall)
-        for model, result in zip(self.models, (pair.first, pair.second), strict=True):
+        common = pair.common
+        for model, result, indices in zip(
+            self.models, (pair.first, pair.second), (common.ours, common.theirs), strict=True
+        ):
             if started:
                 model.clear_jitter()
-            model.add_jitter(result)
+            model.add_jitter(result, common.scheme, indices)
 
     def see_painted(self, painted: Painted, now: float) -> None:
         """Add a picture that appeared on the screen at a time of :func:`time.perf_counter`."""

@@ -8,8 +8,6 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-import numpy as np
-
 from livefan.core.errors import LivefanError
 from livefan.core.frame import Face, Frame
 from livefan.core.rates import RateMeter
@@ -17,12 +15,10 @@ from livefan.live.heatmaps import HeatmapProbe
 from livefan.live.priority import SECOND_NICENESS, lower_priority
 from livefan.live.result import Result
 from livefan.tracking.kalman import DEFAULT_STRENGTH
+from livefan.tracking.landmark_model import LandmarkModel
 from livefan.tracking.model_spec import ModelChoice
-from livefan.tracking.pipeline import Pipeline
 
 _LOG = logging.getLogger(__name__)
-
-_WARM_UP_SIZE = (240, 320, 3)
 
 
 class Model:
@@ -59,7 +55,7 @@ class Model:
         self._requested = choice
         self._choice = choice
         self._in_background = background  # of the loaded pipeline
-        self._pipeline: Pipeline | None = None
+        self._pipeline: LandmarkModel | None = None
         self._probe: HeatmapProbe | None = None
         self._epoch = 0
 
@@ -92,7 +88,7 @@ class Model:
             self.background = self._in_background
             self._log(str(error))
             return False
-        _warm_up(pipeline)
+        pipeline.warm_up()
         self._log("")
         self.close()
         self._pipeline, self._choice, self._in_background = pipeline, requested, background
@@ -132,14 +128,16 @@ class Model:
         )
         return self.with_heatmaps(result) if self.heatmaps else result
 
-    def _faces(self, pipeline: Pipeline, frame: Frame) -> list[Face]:
+    def _faces(self, pipeline: LandmarkModel, frame: Frame) -> list[Face]:
         if not self.photographs:
             return pipeline.process(frame)
         faces = pipeline.process_image(frame.image)
         return [replace(face, track_id=number) for number, face in enumerate(faces, start=1)]
 
     def with_heatmaps(self, result: Result) -> Result:
-        """Return a result of this model with the heatmaps of its faces."""
+        """Return a result of this model with the heatmaps of its faces; of a foreign model there are none."""
+        if self._choice.is_foreign:
+            return result
         if self._probe is None:
             self._log("loading the network for heatmaps")
             self._probe = HeatmapProbe(self._choice.file, self._choice.threads)
@@ -151,14 +149,6 @@ class Model:
         if self._pipeline is not None:
             self._pipeline.close()
         self._pipeline, self._probe = None, None
-
-
-def _warm_up(pipeline: Pipeline) -> None:
-    """Run detector and network once, so that the time of the first frame is that of any other."""
-    pipeline.process_image(np.zeros(_WARM_UP_SIZE, np.uint8))
-    crop = pipeline.runtime.buffer(1)
-    crop[:] = 0
-    pipeline.runtime.run(crop)
 
 
 class BackgroundWorker:

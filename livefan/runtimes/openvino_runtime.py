@@ -107,9 +107,17 @@ def from_onnx(model: Path | bytes) -> Any:
     return _core().read_model(io.BytesIO(model) if isinstance(model, bytes) else str(model))
 
 
-def from_tflite(path: Path) -> Any:
-    """Return an OpenVINO model of a TensorFlow Lite file."""
-    return _core().read_model(str(path))
+def from_file(path: Path) -> Any:
+    """Return an OpenVINO model of an ONNX (.onnx), OpenVINO (.xml) or TensorFlow Lite (.tflite) file.
+
+    Raises:
+        LivefanError: if OpenVINO cannot read the file.
+    """
+    try:
+        return _core().read_model(str(path))
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[-1].strip()
+        raise LivefanError(f"{path}: OpenVINO cannot read the network ({reason}); copy it again") from error
 
 
 def save_model(model: Any, path: Path, metadata: dict[str, str]) -> None:

@@ -1,21 +1,33 @@
-"""Specification of a model: weight file, runtime, precision, and whether landmarks are smoothed."""
+"""The specification of a model: weights or a foreign model, its runtime, and whether it is smoothed."""
 
 from __future__ import annotations
 
 import math
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from safetensors import safe_open
 
 from livefan.core.errors import LivefanError
-from livefan.core.resources import DEFAULT_WEIGHTS, shipped_models
+from livefan.core.landmarks import LandmarkScheme
+from livefan.core.resources import DEFAULT_WEIGHTS, find_weights, shipped_models
+from livefan.foreign.description import is_described
+from livefan.foreign.open import (
+    check_foreign,
+    foreign_file,
+    foreign_scheme,
+    foreign_sha256,
+    is_foreign,
+    open_finder,
+)
 from livefan.networks.checkpoint_info import WeightFile, read_weight_file
 from livefan.runtimes.base import AUTO, PRECISIONS, RUNTIMES, RuntimeChoice
+from livefan.tracking.foreign_pipeline import ForeignPipeline
 from livefan.tracking.kalman import DEFAULT_STRENGTH
+from livefan.tracking.landmark_model import LandmarkModel
 from livefan.tracking.pipeline import Pipeline
 
 RAW = "raw"
@@ -26,8 +38,9 @@ class ModelChoice:
     """A model to run or to compare.
 
     Attributes:
-        weights: a weight file, or the name of a bundled one.
-        runtime, precision: see :class:`livefan.runtimes.base.RuntimeChoice`.
+        weights: a weight file, or the name of a bundled one; or a foreign model, see
+            :func:`livefan.foreign.open.open_finder`.
+        runtime, precision: see :class:`livefan.runtimes.base.RuntimeChoice`; foreign models have no choice.
         raw: leave the landmarks unsmoothed at every strength of smoothing.
         threads: CPU threads for one inference.
     """
@@ -40,13 +53,13 @@ class ModelChoice:
 
     @classmethod
     def parse(cls, spec: str, threads: int = 1) -> ModelChoice:
-        """Parse ``WEIGHTS`` or ``WEIGHTS@WORD,WORD``.
+        """Parse ``MODEL`` or ``MODEL@WORD,WORD``.
 
         A word is a runtime, a precision or ``raw``, as in ``mobilefan-300w@openvino,int8,raw``. An @ in the
         name of a folder or of an existing file is part of the path.
 
         Raises:
-            LivefanError: if a word is unknown.
+            LivefanError: if a word is unknown, or is a runtime or a precision of a foreign model.
         """
         weights, words = _apart(spec)
         runtime, precision, raw = AUTO, AUTO, False
@@ -60,7 +73,9 @@ class ModelChoice:
             else:
                 known = ", ".join((*RUNTIMES, *PRECISIONS, RAW))
                 raise LivefanError(f"{spec}: {word!r} after the @ is none of {known}")
-        return cls(weights, runtime, precision, raw, threads)
+        choice = cls(weights, runtime, precision, raw, threads)
+        choice._check_runtime()
+        return choice
 
     @property
     def spec(self) -> str:
@@ -70,7 +85,9 @@ class ModelChoice:
     @property
     def label(self) -> str:
         """The specification without folders, for images and tables."""
-        name = Path(self.weights).stem if Path(self.weights).suffix == ".safetensors" else self.weights
+        path = Path(self.weights)
+        is_file = path.suffix == ".safetensors" or self.is_described
+        name = path.stem if is_file else self.weights
         return f"{name}@{self._words}" if self._words else name
 
     @property
@@ -85,12 +102,54 @@ class ModelChoice:
 
     @property
     def n_bytes(self) -> int:
-        """Size of the weight file."""
-        return self.file.path.stat().st_size
+        """Size of the file with the weights."""
+        path = foreign_file(self.weights) if self.is_foreign else self.file.path
+        return path.stat().st_size
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the file with the weights, in hexadecimal."""
+        return foreign_sha256(self.weights) if self.is_foreign else self.file.sha256
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether the model is of another project: it has neither heatmaps nor a choice of runtimes."""
+        return is_foreign(self.weights)
+
+    @property
+    def is_described(self) -> bool:
+        """Whether the model is a network file with a description."""
+        return is_described(self.weights)
 
     @cached_property
-    def n_parameters(self) -> int:
-        """Number of trained parameters, without the statistics of batch normalisation."""
+    def scheme(self) -> LandmarkScheme:
+        """The landmark scheme; raises LivefanError if the model is not valid."""
+        return foreign_scheme(self.weights) if self.is_foreign else self.file.scheme
+
+    def having_weights(self, weights: str) -> ModelChoice:
+        """Return this choice with another model; runtime and precision of a foreign one are automatic."""
+        choice = replace(self, weights=weights)
+        return replace(choice, runtime=AUTO, precision=AUTO) if choice.is_foreign else choice
+
+    def check(self) -> None:
+        """Raise a LivefanError if the model is missing or its file is not valid."""
+        self._check_runtime()
+        if self.is_foreign:
+            check_foreign(self.weights)
+        else:
+            find_weights(self.weights)
+
+    def _check_runtime(self) -> None:
+        if self.is_foreign and (self.runtime, self.precision) != (AUTO, AUTO):
+            raise LivefanError(
+                f"{self.weights}: has no choice of runtimes and precisions; leave {self._words} out"
+            )
+
+    @cached_property
+    def n_parameters(self) -> int | None:
+        """Number of trained parameters, without the statistics of batch normalisation; None if unknown."""
+        if self.is_foreign:
+            return None
         with safe_open(self.file.path, framework="np") as tensors:
             names = [name for name in tensors.keys() if "running_" not in name and "num_batches" not in name]  # noqa: SIM118
             return sum(math.prod(tensors.get_slice(name).get_shape()) for name in names)
@@ -102,15 +161,20 @@ class ModelChoice:
         max_faces: int = 5,
         background: bool = False,
         log: Callable[[str], None] = lambda text: None,
-    ) -> Pipeline:
-        """Return a pipeline that runs the model; see :class:`livefan.tracking.pipeline.Pipeline`.
+    ) -> LandmarkModel:
+        """Return the model, ready to run; see :class:`livefan.tracking.pipeline.Pipeline`.
 
         Raises:
             LivefanError: if the weights or the runtime cannot be used.
         """
+        smoothing = 0.0 if self.raw else smoothing
+        if self.is_foreign:
+            self._check_runtime()
+            finder = open_finder(self.weights, self.threads)
+            return ForeignPipeline(finder, smoothing=smoothing, max_faces=max_faces)
         return Pipeline(
             self.weights,
-            smoothing=0.0 if self.raw else smoothing,
+            smoothing=smoothing,
             max_faces=max_faces,
             background=background,
             runtime=RuntimeChoice(self.runtime, self.precision, self.threads),

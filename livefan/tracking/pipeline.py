@@ -65,6 +65,9 @@ _MIN_MARGIN, _WIDER = 0.02, 1.1
 beyond the crop, as with raised brows. The face is then located again in a crop wider by the given factor."""
 
 
+_WARM_UP_SIZE = (240, 320, 3)
+
+
 class Pipeline:
     """Finds faces and tracks them from frame to frame.
 
@@ -171,6 +174,13 @@ class Pipeline:
             [Track.from_json(track, KalmanSmoother(self._smoother)) for track in values[name]]
             for name in ("tracks", "lost")
         )
+
+    def warm_up(self) -> None:
+        """Run detector and network once, so that the time of the first frame is that of any other."""
+        self.process_image(np.zeros(_WARM_UP_SIZE, np.uint8))
+        crop = self.runtime.buffer(1)
+        crop[:] = 0
+        self.runtime.run(crop)
 
     def close(self) -> None:
         """Release the detector and its thread."""

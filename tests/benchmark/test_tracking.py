@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from livefan.benchmark.face_motions import FACE_PX, HEIGHT, WIDTH, Photograph, Placement, empty_scene, render
-from livefan.benchmark.tracking import Shown, as_table, fit_map, map_points, measure
+from livefan.benchmark.tracking import Shown, as_table, measure
 from livefan.core.frame import Face
 
 
@@ -64,14 +64,6 @@ def test_empty_scenes_differ_and_are_reproducible():
     scenes = [empty_scene(number) for number in range(12)]
     assert len({scene.tobytes() for scene in scenes}) >= 9
     assert np.array_equal(scenes[7], empty_scene(7))
-
-
-def test_map_recovers_landmarks_that_are_mesh_vertices():
-    rng = np.random.default_rng(0)
-    meshes = rng.uniform(0, 100, (1, 478, 2)) + rng.normal(0, 2, (60, 478, 2))
-    targets = meshes[:, :68]
-    mapped = map_points(meshes[0], fit_map(meshes, targets))
-    assert np.abs(mapped - targets[0]).mean() < 0.5
 
 
 @pytest.mark.slow

@@ -3,10 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livefan.core.agreement import Comparison, Jitter, Seen, check_schemes, disagree, pair_faces, regions
-from livefan.core.errors import LivefanError
+from livefan.core.agreement import Comparison, Jitter, Seen, disagree, pair_faces, regions
 from livefan.core.frame import Face, Frame
-from livefan.core.landmarks import IBUG_68, SCHEMES, WFLW_98, LandmarkScheme
+from livefan.core.landmarks import IBUG_68, SCHEMES, WFLW_98, WFLW_TO_IBUG, LandmarkScheme
 
 IMAGE = np.zeros((8, 8, 3), np.uint8)
 
@@ -80,7 +79,7 @@ def test_jitter_does_not_span_a_gap_or_two_faces():
 
 
 def test_comparison_counts_the_faces_of_each_model():
-    comparison = Comparison(IBUG_68, ("a", "b"))
+    comparison = Comparison((IBUG_68, IBUG_68), ("a", "b"), truth=IBUG_68)
     for index in range(4):
         ours = [face(shape(100, 100 + index)), face(shape(400), 2)]
         theirs = [face(shape())] if index else []
@@ -94,13 +93,25 @@ def test_comparison_counts_the_faces_of_each_model():
 
 
 def test_photographs_have_no_jitter():
-    comparison = Comparison(IBUG_68, ("a", "b"), photographs=True)
+    comparison = Comparison((IBUG_68, IBUG_68), ("a", "b"), photographs=True)
     for index in range(4):
         comparison.add(frame(index), Seen([face(shape(100 + index**2))], 0.0), Seen([face(shape())], 0.0))
     assert all(side.jitter.values == [] for side in comparison.sides)
 
 
-def test_models_of_different_schemes_are_rejected():
-    check_schemes(IBUG_68, IBUG_68)
-    with pytest.raises(LivefanError, match="300w-68, the other of wflw-98"):
-        check_schemes(IBUG_68, WFLW_98)
+def test_models_of_different_schemes_are_compared_on_their_common_landmarks():
+    """The second model has WFLW's landmarks; those that 300W lacks are far off."""
+    theirs = np.full((98, 2), 5000.0)
+    theirs[list(WFLW_TO_IBUG)] = shape()
+    second = Face(1, face(shape()).box_px, theirs, np.ones(98))
+    comparison = Comparison((IBUG_68, WFLW_98), ("a", "b"), truth=WFLW_98)
+    for index in range(3):
+        ours = [face(shape() + np.array([1.0, 0.0]))]
+        comparison.add(frame(index), Seen(ours, 0.0), Seen([second], 0.0), [theirs])
+    assert comparison.scheme.n_points == len(comparison.disagreements[0].points) == 68
+    assert [each.overall for each in comparison.disagreements] == pytest.approx([2.0] * 3)
+    assert [side.jitter.median for side in comparison.sides] == [0, 0]
+    assert [[each.overall for each in side.errors] for side in comparison.sides] == [
+        pytest.approx([2.0] * 3),
+        [0.0] * 3,
+    ]

@@ -94,3 +94,13 @@ def test_id_of_a_face_outside_the_image_is_not_drawn(face: Face):
     outside = replace(face, points_px=face.points_px + 2000, box_px=face.box_px + 2000)
     draw_faces(image, [outside], IBUG_68)
     assert not image.any()
+
+
+def test_landmarks_without_confidence_have_a_colour_of_their_own():
+    points = np.array([[20.0, 20.0], [60.0, 60.0]])
+    face = Face(1, np.array([20.0, 20.0, 60.0, 60.0]), points, np.array([np.nan, 1.0]))
+    style = OverlayStyle(outlines=False, boxes=False, ids=False)
+    image = np.zeros((80, 80, 3), np.uint8)
+    draw_faces(image, [face], IBUG_68, style)
+    assert tuple(image[20, 20]) == style.unknown
+    assert tuple(image[60, 60]) == style.sure

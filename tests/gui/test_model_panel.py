@@ -7,8 +7,14 @@ import numpy as np
 import pytest
 from PyQt6.QtCore import QEvent, QPointF, Qt
 from PyQt6.QtWidgets import QComboBox, QFileDialog
+from pytestqt.qtbot import QtBot
+from toy_network import DESCRIPTION, save_described
 from windows import RAW, Driven, index, mouse, pane, paused_at_end
 
+from livefan.core.frame import Face
+from livefan.foreign.open import available_programs
+from livefan.gui.actions.sources import open_dropped
+from livefan.gui.model_picker import ModelPicker
 from livefan.live.view_state import Layout
 from livefan.tracking.model_spec import ModelChoice
 
@@ -160,3 +166,46 @@ class TestComparison:
         drive.until(lambda: not window.controls.compare.isChecked())
         assert window.player.session.second is None
         assert window.player.running
+
+
+EYES_ONLY = """\
+[landmarks.map]
+right_eye = [36, -1, -1, 39, -1, -1]
+left_eye = [-1, -1, -1, 45, -1, -1]
+"""
+
+
+def test_picker_offers_no_runtimes_for_a_foreign_model(qtbot: QtBot, tmp_path: Path):
+    picker = ModelPicker("Model", ModelChoice(runtime="torch"), "#123456")
+    qtbot.addWidget(picker)
+    assert picker.runtime.isEnabled()
+    picker.show_choice(ModelChoice(str(tmp_path / "net.toml")))
+    assert picker.weights.currentText() == "net"
+    assert not picker.runtime.isEnabled()
+    assert not picker.precision.isEnabled()
+    assert picker.raw.isEnabled()
+    names = [picker.weights.itemData(index) for index in range(picker.weights.count())]
+    assert ("mediapipe" in names) == ("mediapipe" in available_programs())
+
+
+@pytest.mark.slow
+def test_dropped_network_is_compared_on_its_landmarks(
+    drive: Driven, images: Path, tmp_path: Path, face: Face
+):
+    low, high = face.points_px.min(axis=0), face.points_px.max(axis=0)
+    points = (face.points_px - (low + high) / 2) / (1.25 * float((high - low).max())) + 0.5
+    text = DESCRIPTION.replace("upright = true", "upright = false")
+    text = text.replace('[landmarks]\nscheme = "300w-68"\n', EYES_ONLY)
+    path = save_described(tmp_path, points.reshape(1, 136), description=text)
+    window = paused_at_end(drive, images)
+    window.context.run(open_dropped([str(path)]))
+    drive.until(lambda: window.player.gauges.newest is not None)
+    newest = window.player.gauges.newest
+    assert (newest.second.label, newest.second.runtime) == ("net", "openvino float32")
+    assert len(newest.disagreements[0].points) == 3
+    window.models.show_figures()
+    assert "on 3 common landmarks" in window.models.apart.text()
+    window.player.choose_first(ModelChoice(str(path)))
+    drive.until(lambda: window.player.gauges.newest and window.player.gauges.newest.first.label == "net")
+    assert window.player.gauges.newest.apart.overall == 0
+    assert not window.controls.heatmaps.isEnabled()

@@ -16,8 +16,6 @@ from livefan.io.pts_file import write_pts
 from livefan.live.compare import compare
 from livefan.live.ground_truth import GroundTruth
 from livefan.live.view_state import Layout
-from livefan.networks.checkpoint import WeightsInfo, save_weights
-from livefan.networks.mobilefan import MobileFAN
 from livefan.tracking.model_spec import ModelChoice
 
 
@@ -174,7 +172,6 @@ def test_at_sign_in_the_path_of_an_absent_file_belongs_to_the_path(tmp_path: Pat
 def test_unusable_arguments_give_a_one_line_error(
     frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
-    save_weights(tmp_path / "wflw.safetensors", MobileFAN(98, 0.5), WeightsInfo("wflw-98", 0.5))
     (tmp_path / "file").write_text("")
     (tmp_path / "empty").mkdir()
     (tmp_path / "others").mkdir()
@@ -182,9 +179,10 @@ def test_unusable_arguments_give_a_one_line_error(
     for arguments, message in (
         (["mobilefan-300w@torch", "mobilefan-300w@fast", "-o", str(tmp_path / "o")], "'fast' after the @"),
         (["mobilefan-300w@torch", "missing", "-o", str(tmp_path / "o")], "missing"),
+        (["mobilefan-300w@torch", "mediapipe@int8", "-o", str(tmp_path / "o")], "leave int8 out"),
         (
-            ["mobilefan-300w@torch", f"{tmp_path}/wflw.safetensors@torch", "-o", str(tmp_path / "o")],
-            "compare models of one scheme",
+            ["mobilefan-300w@torch", f"{tmp_path}/net.onnx", "-o", str(tmp_path / "o")],
+            "net.toml: no such file",
         ),
         (["mobilefan-300w@torch", "mobilefan-300w@torch", "-o", str(tmp_path / "file")], "is a file"),
         (

@@ -49,8 +49,9 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--also",
         nargs="*",
-        metavar="WEIGHTS",
-        help=f"further weight files to measure (default: {HALF_WIDTH})",
+        metavar="MODEL",
+        help="further models to measure: weight files, mediapipe, dlib, or network files with their "
+        f"description (default: {HALF_WIDTH})",
     )
     parser.add_argument(
         "--frames",
@@ -130,9 +131,9 @@ def run(arguments: argparse.Namespace) -> int:
 def _benchmark(
     clip: str, arguments: argparse.Namespace, choice: RuntimeChoice, plot: Path | None
 ) -> dict[str, object]:
-    from livefan.benchmark.baselines import installed_dlib_model
     from livefan.benchmark.report import as_numbers, as_table, draw_plot
     from livefan.benchmark.suite import benchmark
+    from livefan.foreign.dlib_finder import installed_model
 
     report = benchmark(
         clip,
@@ -140,7 +141,7 @@ def _benchmark(
         choice,
         also=[HALF_WIDTH] if arguments.also is None else arguments.also,
         count=arguments.frames or _FRAMES,
-        dlib_model=arguments.dlib or installed_dlib_model(),
+        dlib_model=arguments.dlib or installed_model(),
         log=notice(quiet=False),
     )
     print("\n".join(as_table(report)))

@@ -16,9 +16,10 @@ def add(commands: Commands) -> None:
         "compare",
         help="compare two models over a recording or images: a side-by-side video and a report",
         description="Run two models on the same frames. A model is a weight file or the name of a bundled "
-        "one. Options of a model follow an @, separated by commas: a runtime, a precision, and raw for no "
-        "smoothing, as in mobilefan-300w@openvino,int8,raw. Distances are percentages of the distance "
-        "between the eyes that model B finds; name a teacher as B.",
+        "one, mediapipe, dlib, or a network file (.onnx, .xml, .tflite) with its description beside it (see "
+        "describe-model). Options of a model follow an @, separated by commas: a runtime, a precision, and "
+        "raw for no smoothing, as in mobilefan-300w@openvino,int8,raw. Distances are percentages of the "
+        "distance between the eyes that model B finds; name a teacher as B.",
     )
     parser.add_argument("first", metavar="A", help="the first model")
     parser.add_argument("second", metavar="B", help="the second model")
@@ -79,7 +80,10 @@ def run(arguments: argparse.Namespace) -> int:
     for line in done.warnings:
         print(line, file=sys.stderr)
     apart = sum(each.overall for each in done.disagreements) / len(done.disagreements)
-    print(f"{arguments.out / REPORT_NAME}: {done.n_frames} frames, {apart:.2f} % apart")
+    print(
+        f"{arguments.out / REPORT_NAME}: {done.n_frames} frames, {apart:.2f} % apart on "
+        f"{done.scheme.n_points} landmarks"
+    )
     for side in done.sides:
         line = f"  {side.label}: {side.latency_ms:.1f} ms a frame"
         if side.jitter.values:

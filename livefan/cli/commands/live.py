@@ -21,7 +21,7 @@ from livefan.cli.commands.options import (
 )
 from livefan.core.errors import LivefanError
 from livefan.core.files import check_folder
-from livefan.core.resources import bundled_clip, find_weights
+from livefan.core.resources import bundled_clip
 
 if TYPE_CHECKING:
     from livefan.tracking.model_spec import ModelChoice
@@ -95,8 +95,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     comparing.add_argument(
         "--compare",
         metavar="MODEL",
-        help="second model: a weight file or the name of a bundled one. Options follow an @, separated by "
-        "commas: a runtime, a precision, and raw for no smoothing, as in mobilefan-300w@torch,raw",
+        help="second model: a weight file or the name of a bundled one, mediapipe, dlib, or a network file "
+        "with its description (see describe-model). Options follow an @, separated by commas: a runtime, a "
+        "precision, and raw for no smoothing, as in mobilefan-300w@torch,raw",
     )
     comparing.add_argument("--layout", choices=LAYOUTS, help="layout of two models (default: its last value)")
     comparing.add_argument(
@@ -165,7 +166,7 @@ def run(arguments: argparse.Namespace) -> int:
         LivefanError: if there is no screen, or an option cannot be fulfilled.
     """
     if arguments.weights:
-        find_weights(arguments.weights)
+        _check_model(arguments.weights)
     from livefan.gui.app import check_screen
 
     check_screen()
@@ -180,7 +181,7 @@ def run(arguments: argparse.Namespace) -> int:
     first = _first(arguments)
     second = ModelChoice.parse(arguments.compare, arguments.threads) if arguments.compare else None
     if second is not None:
-        find_weights(second.weights)
+        second.check()
     if arguments.record and arguments.record_clean:
         raise LivefanError("--record and --record-clean exclude each other; leave one out")
     _check_recordings(arguments)
@@ -220,6 +221,13 @@ def run(arguments: argparse.Namespace) -> int:
             notice=notice,
         )
     )
+
+
+def _check_model(weights: str) -> None:
+    """Check the first model, before the window is imported."""
+    from livefan.tracking.model_spec import ModelChoice
+
+    ModelChoice(weights).check()
 
 
 def _check_recordings(arguments: argparse.Namespace) -> None:

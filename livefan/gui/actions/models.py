@@ -24,6 +24,22 @@ class UseWeights(Action):
 
 
 @dataclass(frozen=True)
+class CompareWith(Action):
+    """Compare with a network of another project."""
+
+    redraws = Part.CONTROLS
+    path: str
+
+    def act(self, context: ActionContext) -> None:
+        """Start the comparison, in the layout of the last one."""
+        player, preferences = context.player, context.preferences
+        if player.config.second is None:
+            player.change_view(layout=preferences.layout, close_up=preferences.close_up)
+        player.choose_second(ModelChoice(self.path, threads=player.config.first.threads))
+        context.window.show_models_panel()
+
+
+@dataclass(frozen=True)
 class Compare(Action):
     """Compare with the second model of the last comparison, or end the comparison."""
 

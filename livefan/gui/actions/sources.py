@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
+from livefan.foreign.description import is_described
 from livefan.gui.action_context import Action, ActionContext
-from livefan.gui.actions.models import WEIGHTS_SUFFIX, UseWeights
+from livefan.gui.actions.models import WEIGHTS_SUFFIX, CompareWith, UseWeights
 
 
 @dataclass(frozen=True)
@@ -103,4 +104,7 @@ def open_dropped(paths: Sequence[str]) -> Action:
     weights = [path for path in paths if path.endswith(WEIGHTS_SUFFIX)]
     if weights:
         return UseWeights(weights[0])
+    networks = [path for path in paths if is_described(path)]
+    if networks:
+        return CompareWith(networks[0])
     return Watch(paths[0]) if len(paths) == 1 else WatchFiles(tuple(paths))

@@ -1,0 +1,1 @@
+"""Landmark models of other projects, behind one interface: MediaPipe, dlib, and described network files."""
