@@ -108,6 +108,7 @@ def annotate(
         overwrite=overwrite or outputs.placing,
     )
     weights = read_weight_file(settings.weights)
+    _check_measures(settings, weights)
     annotation = _Annotation(recording, outputs, settings, weights, on_progress)
     try:
         return annotation.run()
@@ -126,6 +127,15 @@ def annotate(
             ) from error
         shutil.rmtree(outputs.work, ignore_errors=True)
         raise
+
+
+def _check_measures(settings: AnnotationSettings, weights: WeightFile) -> None:
+    """Raise a LivefanError if the weights cannot give a measure that is asked for."""
+    if settings.measures and weights.info.expressions is None:
+        raise LivefanError(
+            f"{weights.path}: has no expression head, which --measures needs; choose other "
+            "weights, or fit a head with 'livefan fit-expressions'"
+        )
 
 
 def done_before(recording: Recording, outputs: Outputs, settings: AnnotationSettings) -> bool:
@@ -363,6 +373,7 @@ class _Annotation:
             longest_gap_s=self.settings.longest_gap,
             fps_assumed=source.rate_assumed,
             photographs=source.photographs,
+            measures=self.settings.measures,
         )
 
 

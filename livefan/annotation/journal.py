@@ -26,7 +26,7 @@ create table notes (name text primary key, value text);
 create table frames (frame integer primary key, pts integer, seconds real, damage text,
                      width integer, height integer, image text);
 create table faces (frame integer, track integer, points blob, confidence blob, sigma blob,
-                    backwards integer, primary key (frame, track));
+                    backwards integer, expressions blob, pupils blob, primary key (frame, track));
 create table samples (frame integer, track integer, descriptor blob, primary key (frame, track));
 create table packets (number integer primary key, pts integer, key integer, data blob);
 """
@@ -150,7 +150,7 @@ class Journal:
                 ],
             )
             database.executemany(
-                "insert into faces values (?, ?, ?, ?, ?, ?)",
+                "insert into faces values (?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     (
                         face.frame,
@@ -159,6 +159,8 @@ class Journal:
                         face.confidence.tobytes(),
                         face.width_px.tobytes(),
                         face.backwards,
+                        None if face.expressions is None else face.expressions.tobytes(),
+                        None if face.pupils_px is None else face.pupils_px.tobytes(),
                     )
                     for face in faces
                 ],
@@ -222,8 +224,10 @@ class Journal:
                 np.frombuffer(confidence, np.float64),
                 np.frombuffer(sigma, np.float64),
                 bool(backwards),
+                None if expressions is None else np.frombuffer(expressions, np.float32),
+                None if pupils is None else np.frombuffer(pupils, np.float64).reshape(2, 2),
             )
-            for frame, track, points, confidence, sigma, backwards in rows
+            for frame, track, points, confidence, sigma, backwards, expressions, pupils in rows
         ]
 
     def samples(self, first: int, end: int) -> list[AppearanceSample]:

@@ -178,7 +178,15 @@ class _Batch:
 
 def _observation(index: int, face: Face) -> Observation:
     width_px = np.zeros(len(face.points_px)) if face.width_px is None else face.width_px
-    return Observation(index, face.track_id, face.points_px, face.confidence, width_px)
+    return Observation(
+        index,
+        face.track_id,
+        face.points_px,
+        face.confidence,
+        width_px,
+        expressions=face.expressions,
+        pupils_px=face.pupils_px,
+    )
 
 
 def _frame_info(index: int, frame: Frame, source: Source) -> FrameInfo:
@@ -208,6 +216,15 @@ def _track_back(
             break
         earlier.faces[face.track_id] = points_px
         observations.append(
-            Observation(earlier.index, face.track_id, points_px, confidence, located.width_px, backwards=True)
+            Observation(
+                earlier.index,
+                face.track_id,
+                points_px,
+                confidence,
+                located.width_px,
+                backwards=True,
+                expressions=located.expressions,
+                pupils_px=located.pupils_px,
+            )
         )
     return observations

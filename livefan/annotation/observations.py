@@ -18,6 +18,8 @@ class Observation:
         confidence: ``(n,)`` float64 in [0, 1].
         width_px: ``(n,)`` float64, width of the heatmap of each landmark, in image pixels.
         backwards: whether the face was tracked back in time from a later frame.
+        expressions: ``(k,)`` float32 expression coefficients; None if the weights have no expression head.
+        pupils_px: ``(2, 2)`` float64 centres of the irises in image pixels; None likewise.
     """
 
     frame: int
@@ -26,6 +28,8 @@ class Observation:
     confidence: np.ndarray
     width_px: np.ndarray
     backwards: bool = False
+    expressions: np.ndarray | None = None
+    pupils_px: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

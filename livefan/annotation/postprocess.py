@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right, insort
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -18,10 +19,20 @@ from livefan.annotation.journal import Journal
 from livefan.annotation.measure import REACH
 from livefan.annotation.observations import Observation
 from livefan.core.boxes import bounding_box
+from livefan.core.face_measures import Blink
 from livefan.core.landmarks import LandmarkScheme
 from livefan.formats.records import AnnotatedFace, AnnotatedFrame, Found, FrameInfo
 from livefan.measures.aspect_ratios import aspect_ratios
+from livefan.measures.blinks import LEFT, LONGEST_BLINK_S, RIGHT, find_blinks
+from livefan.measures.gaze import gaze
 from livefan.measures.head_pose import head_pose
+from livefan.tracking.coefficients import (
+    CoefficientSmoother,
+    as_coefficients,
+    from_coefficients,
+    smooth_coefficients,
+)
+from livefan.tracking.coefficients import Step as CoefficientStep
 from livefan.tracking.kalman import DEFAULT_STRENGTH, KalmanSmoother, Step
 from livefan.tracking.rts import smooth_steps
 
@@ -60,7 +71,7 @@ def annotated_frames(
     identities = IdentityAssigner(join=not photographs)
     runs = _Runs()
     smoothers: dict[tuple[int, int], _Smoother] = {}
-    chunk, context = window_sizes(longest_gap, fps)
+    chunk, context = window_sizes(max(longest_gap, LONGEST_BLINK_S), fps)
     start = 0
     while True:
         available = journal.wait_for(start + chunk + context + REACH)
@@ -73,15 +84,21 @@ def annotated_frames(
         annotated: dict[int, list[AnnotatedFace]] = {index: [] for index in core}
         runs.add(frames, faces)
         for (track_id, run), observed in _by_identity(faces, identities, runs).items():
-            smoother = smoothers.setdefault((track_id, run), _Smoother(strength))
+            smoother = smoothers.setdefault((track_id, run), _Smoother(strength, scheme))
             points_px = dict(_fill_gaps(smoother.smooth(observed, frames), frames, longest_gap, context))
+            coefficients = dict(
+                _fill_gaps(smoother.smooth_coefficients(observed, frames), frames, longest_gap, context)
+            )
+            blinks = _blinks(coefficients, frames)
             for index in core:
                 if index in points_px:
                     info = frames[index - first]
                     face = _annotate(
                         track_id, observed.get(index), points_px[index], info, scheme, pixel_aspect
                     )
-                    annotated[index].append(face)
+                    if index in coefficients:
+                        face = _with_measures(face, coefficients[index], info, scheme, pixel_aspect)
+                    annotated[index].append(replace(face, blink=blinks.get(index)))
         smoothers = {key: smoother for key, smoother in smoothers.items() if smoother.last_frame >= first}
         yield [AnnotatedFrame(frames[index - first], tuple(annotated[index])) for index in core]
         start += chunk
@@ -133,9 +150,12 @@ def _by_identity(
 class _Smoother:
     """Smooths one face over the recording: forwards once, backwards again in each window."""
 
-    def __init__(self, strength: float) -> None:
+    def __init__(self, strength: float, scheme: LandmarkScheme) -> None:
         self._filter = KalmanSmoother(strength=strength)
         self._steps: dict[int, Step] = {}
+        self._coefficients = CoefficientSmoother(strength)
+        self._coefficient_steps: dict[int, CoefficientStep] = {}
+        self._scheme = scheme
         self.last_frame = -1
 
     def smooth(self, observed: dict[int, Observation], frames: list[FrameInfo]) -> dict[int, np.ndarray]:
@@ -151,6 +171,27 @@ class _Smoother:
                 self._steps[index] = self._filter.step
         self._steps = {index: step for index, step in self._steps.items() if index >= first}
         return dict(zip(self._steps, smooth_steps(list(self._steps.values())), strict=True))
+
+    def smooth_coefficients(
+        self, observed: dict[int, Observation], frames: list[FrameInfo]
+    ) -> dict[int, np.ndarray]:
+        """Return the ``(k + 4,)`` smoothed values of :func:`as_coefficients` for the frames of a window.
+
+        The dictionary is empty if the weights have no expression head.
+        """
+        first = frames[0].index
+        last = max(self._coefficient_steps, default=-1)
+        for index, face in observed.items():
+            if index > last and face.expressions is not None and face.pupils_px is not None:
+                measured = as_coefficients(face.expressions, face.pupils_px, face.points_px, self._scheme)
+                self._coefficients.update(measured, frames[index - first].seconds)
+                assert self._coefficients.step is not None
+                self._coefficient_steps[index] = self._coefficients.step
+        steps = {index: step for index, step in self._coefficient_steps.items() if index >= first}
+        self._coefficient_steps = steps
+        if not steps:
+            return {}
+        return dict(zip(steps, smooth_coefficients(list(steps.values())), strict=True))
 
 
 def _annotate(
@@ -174,6 +215,41 @@ def _annotate(
         pose=head_pose(displayed, scheme, info.width * pixel_aspect, info.height),
         aspect_ratios=aspect_ratios(displayed, scheme),
     )
+
+
+def _with_measures(
+    face: AnnotatedFace,
+    coefficients: np.ndarray,
+    info: FrameInfo,
+    scheme: LandmarkScheme,
+    pixel_aspect: float,
+) -> AnnotatedFace:
+    """Return a face with its expressions, pupils and gaze."""
+    expressions, pupils_px = from_coefficients(coefficients, face.points_px, scheme)
+    square = (pixel_aspect, 1.0)
+    looks = gaze(
+        pupils_px * square,
+        face.points_px * square,
+        face.pose,
+        scheme,
+        info.width * pixel_aspect,
+        info.height,
+    )
+    return replace(face, expressions=expressions, pupils_px=pupils_px, gaze=looks)
+
+
+def _blinks(coefficients: dict[int, np.ndarray], frames: list[FrameInfo]) -> dict[int, Blink]:
+    """Return the blinks of a face in a window, by frame."""
+    if not coefficients:
+        return {}
+    first = frames[0].index
+    times = np.array([frames[index - first].seconds for index in coefficients])
+    values = np.array(list(coefficients.values()))
+    found: dict[int, Blink] = {}
+    for blink in find_blinks(times, values[:, RIGHT], values[:, LEFT]):
+        inside = (times >= blink.start_s) & (times <= blink.start_s + blink.duration_s)
+        found |= {index: blink for index, part in zip(coefficients, inside, strict=True) if part}
+    return found
 
 
 def _fill_gaps(

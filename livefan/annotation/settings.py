@@ -25,6 +25,7 @@ class AnnotationSettings:
             rather than independent photographs.
         style: parts of the overlay that are drawn.
         video: codec and quality of the video.
+        measures: further measures in the data, keys of :data:`livefan.formats.columns.MEASURES`.
     """
 
     weights: str = DEFAULT_WEIGHTS
@@ -35,3 +36,4 @@ class AnnotationSettings:
     sequence: bool = False
     style: OverlayStyle = field(default_factory=OverlayStyle)
     video: VideoFormat = field(default_factory=VideoFormat)
+    measures: tuple[str, ...] = ()

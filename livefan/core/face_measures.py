@@ -124,3 +124,19 @@ class Gaze:
     right_pitch: float
     left_yaw: float
     left_pitch: float
+
+
+@dataclass(frozen=True)
+class Blink:
+    """A short closure of one eye or both. Left and right are the person's.
+
+    Attributes:
+        start_s: time at which the lids begin to close, in seconds since the first frame.
+        duration_s: seconds until they are open again.
+        right_depth, left_depth: largest coefficient ``eyeBlinkRight`` and ``eyeBlinkLeft``, in [0, 1].
+    """
+
+    start_s: float
+    duration_s: float
+    right_depth: float
+    left_depth: float

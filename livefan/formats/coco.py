@@ -60,7 +60,9 @@ class Writer(TableWriter):
             self._file.write((",\n" if self._n_images else "\n") + json.dumps(image))
             self._n_images += 1
             for face in frame.faces:
-                annotation = _annotation(self._n_annotations + 1, index, face_as_json(face))
+                annotation = _annotation(
+                    self._n_annotations + 1, index, face_as_json(face, self.metadata.measures)
+                )
                 self._annotations.write((",\n" if self._n_annotations else "\n") + json.dumps(annotation))
                 self._n_annotations += 1
 
@@ -132,7 +134,7 @@ def read(path: Path) -> pa.Table:
             }
             cells = [frame[name] for name in FRAME_COLUMNS]
             for face in by_image.get(image["id"], [None]):
-                yield cells + face_row(face)
+                yield cells + face_row(face, metadata.get("measures", ()))
 
     return table_from_rows(rows(), metadata)
 

@@ -23,22 +23,31 @@ null (empty in CSV). The names of the columns are stable; read columns by name, 
 | ``LANDMARK_confidence`` | float64 | confidence in [0, 1]; 0 if filled; null if the model gives none |
 | ``LANDMARK_raw_x``, ``LANDMARK_raw_y`` | float64 | landmark as measured; null if filled |
 
+| ARKit's names, such as ``jawOpen`` | float64 | expression coefficient in [0, 1] |
+| ``right_iris_x``, ``right_iris_y``; ``left_`` | float64 | centre of the iris, image pixels |
+| ``right_gaze_yaw_deg``, ``right_gaze_pitch_deg``; ``left_`` | float64 | direction of the eye, degrees |
+| ``blink_start_s``, ``blink_duration_s`` | float64 | blink that the frame is part of, seconds |
+| ``blink_right_depth``, ``blink_left_depth`` | float64 | largest coefficient of each lid in it |
+
 ``LANDMARK`` stands for each name of the landmark scheme, such as ``nose_bridge_3``. The numbers are rounded
 to a thousandth of a pixel, degree or millimetre; confidence and openings to a ten-thousandth.
 
 Schema version 2 adds ``schema_version``, ``frame_width``, ``frame_height`` and ``recording``. For files of
-version 1 the reader takes the three columns from the metadata. Schema version 3 adds ``image``.
+version 1 the reader takes the three columns from the metadata. Schema version 3 adds ``image``. Schema
+version 4 adds expressions, irises, gaze and blinks, each only if the metadata name it under ``measures``.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from livefan.core.face_measures import EXPRESSION_NAMES
 from livefan.core.landmarks import LandmarkScheme, scheme_by_name
 from livefan.formats.metadata import Metadata
 from livefan.formats.records import AnnotatedFace, AnnotatedFrame, FrameInfo
@@ -58,6 +67,15 @@ BOX = ("left", "top", "right", "bottom")
 POSE = ("yaw_deg", "pitch_deg", "roll_deg", "x_mm", "y_mm", "z_mm", "pose_residual_px")
 OPENINGS = ("right_eye_opening", "left_eye_opening", "mouth_opening")
 POINT_PARTS = ("x", "y", "confidence", "raw_x", "raw_y")
+MEASURES = {
+    "expressions": EXPRESSION_NAMES,
+    "gaze": (
+        *("right_iris_x", "right_iris_y", "left_iris_x", "left_iris_y"),
+        *("right_gaze_yaw_deg", "right_gaze_pitch_deg", "left_gaze_yaw_deg", "left_gaze_pitch_deg"),
+    ),
+    "blinks": ("blink_start_s", "blink_duration_s", "blink_right_depth", "blink_left_depth"),
+}
+"""Columns of the measures that a user may ask for."""
 _ROWS = 4096
 _PANDAS = {
     # ``to_pandas`` would make floats of integers with nulls, unless the schema names pandas' nullable type.
@@ -75,19 +93,31 @@ _PANDAS = {
 }
 
 
-def table_schema(scheme: LandmarkScheme, metadata: Any = None) -> pa.Schema:
+def measure_columns(measures: Sequence[str]) -> list[str]:
+    """Return the columns of some of :data:`MEASURES`, in their order there."""
+    return [name for measure, names in MEASURES.items() if measure in measures for name in names]
+
+
+def table_schema(scheme: LandmarkScheme, metadata: Any = None, measures: Sequence[str] = ()) -> pa.Schema:
     """Return the columns of a table of annotations.
 
     Args:
+        measures: keys of :data:`MEASURES`.
         metadata: values for JSON, stored in the schema under ``b"livefan"``.
     """
     numbers = [
         *(*BOX, *POSE, *OPENINGS),
         *(f"{name}_{part}" for name in scheme.point_names for part in POINT_PARTS),
+        *measure_columns(measures),
     ]
     kinds = {**FRAME_COLUMNS, **FACE_COLUMNS, **dict.fromkeys(numbers, pa.float64())}
     schema = pa.schema(list(kinds.items()))
     return schema.with_metadata({"livefan": json.dumps(metadata), "pandas": json.dumps(_PANDAS)})
+
+
+def schema_of(metadata: Mapping[str, Any]) -> pa.Schema:
+    """Return the columns of a table with the metadata of a file."""
+    return table_schema(scheme_by_name(metadata["scheme"]), metadata, metadata.get("measures", ()))
 
 
 def frame_values(info: FrameInfo, metadata: Metadata) -> dict[str, Any]:
@@ -129,6 +159,27 @@ def face_numbers(faces: Sequence[AnnotatedFace], n_points: int) -> np.ndarray:
     return np.hstack([np.round(boxes, 3), np.round(poses, 3), np.round(openings, 4), flat])
 
 
+def measure_numbers(face: AnnotatedFace, measures: Sequence[str]) -> list[float]:
+    """Return the numbers of :func:`measure_columns` of a face, rounded; NaN for an unknown value."""
+    unknown = [math.nan] * 4
+    numbers: list[float] = []
+    if "expressions" in measures:
+        found = np.full(len(EXPRESSION_NAMES), np.nan) if face.expressions is None else face.expressions
+        numbers += np.round(found.astype(np.float64), 4).tolist()
+    if "gaze" in measures:
+        numbers += unknown if face.pupils_px is None else np.round(face.pupils_px, 3).ravel().tolist()
+        gaze = face.gaze
+        angles = gaze and (gaze.right_yaw, gaze.right_pitch, gaze.left_yaw, gaze.left_pitch)
+        numbers += [round(angle, 3) for angle in angles or unknown]
+    if "blinks" in measures:
+        blink = face.blink
+        when = blink and (blink.start_s, blink.duration_s)
+        depths = blink and (blink.right_depth, blink.left_depth)
+        numbers += [round(seconds, 3) for seconds in when or unknown[:2]]
+        numbers += [round(depth, 4) for depth in depths or unknown[:2]]
+    return numbers
+
+
 def record_batch(frames: Sequence[AnnotatedFrame], metadata: Metadata, schema: pa.Schema) -> pa.RecordBatch:
     """Return the rows of some frames."""
     rows = [(frame.info, face) for frame in frames for face in (frame.faces or (None,))]
@@ -136,8 +187,13 @@ def record_batch(frames: Sequence[AnnotatedFrame], metadata: Metadata, schema: p
     n_numbers = len(schema) - len(FRAME_COLUMNS) - len(FACE_COLUMNS)
     numbers = np.full((len(rows), n_numbers), np.nan)
     with_face = [place for place, (_, face) in enumerate(rows) if face is not None]
-    numbers[with_face] = face_numbers(
-        [face for _, face in rows if face is not None], metadata.landmark_scheme.n_points
+    faces = [face for _, face in rows if face is not None]
+    further = [measure_numbers(face, metadata.measures) for face in faces]
+    numbers[with_face] = np.hstack(
+        [
+            face_numbers(faces, metadata.landmark_scheme.n_points),
+            np.array(further, np.float64).reshape(len(faces), len(measure_columns(metadata.measures))),
+        ]
     )
     columns = [
         *(pa.array([row[name] for row in values], kind) for name, kind in FRAME_COLUMNS.items()),
@@ -168,7 +224,7 @@ def conform(table: pa.Table, metadata: Mapping[str, Any]) -> pa.Table:
     Raises:
         KeyError: if the table lacks a column of its version.
     """
-    schema = table_schema(scheme_by_name(metadata["scheme"]), metadata)
+    schema = schema_of(metadata)
     for name, value in frame_defaults(metadata).items():
         if name not in table.schema.names:
             table = table.append_column(name, pa.repeat(pa.scalar(value), len(table)))
@@ -180,7 +236,7 @@ def conform(table: pa.Table, metadata: Mapping[str, Any]) -> pa.Table:
 
 def table_from_rows(rows: Iterator[list[Any]], metadata: Mapping[str, Any]) -> pa.Table:
     """Return a table of rows in the order of the columns; short rows end in nulls."""
-    schema = table_schema(scheme_by_name(metadata["scheme"]), metadata)
+    schema = schema_of(metadata)
     batches = []
     while block := [row for _, row in zip(range(_ROWS), rows, strict=False)]:
         columns = zip(*(row + [None] * (len(schema) - len(row)) for row in block), strict=True)

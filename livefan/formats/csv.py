@@ -8,8 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.csv
 
-from livefan.core.landmarks import scheme_by_name
-from livefan.formats.columns import conform, record_batch, table_schema
+from livefan.formats.columns import conform, record_batch, schema_of, table_schema
 from livefan.formats.metadata import read_metadata
 from livefan.formats.records import AnnotatedFrame
 from livefan.formats.writer import TableWriter
@@ -23,7 +22,7 @@ class Writer(TableWriter):
 
     def open(self) -> None:
         """Write the names of the columns."""
-        self._schema = table_schema(self.metadata.landmark_scheme)
+        self._schema = table_schema(self.metadata.landmark_scheme, measures=self.metadata.measures)
         self._file = self.stack.enter_context(self.path.open("wb"))
         self._file.write((",".join(self._schema.names) + "\n").encode())
 
@@ -40,7 +39,7 @@ def read(path: Path) -> pa.Table:
     """Return a CSV file as a table."""
     metadata = read_metadata(path, _SUFFIX)
     convert = pyarrow.csv.ConvertOptions(
-        column_types=table_schema(scheme_by_name(metadata["scheme"])),
+        column_types=schema_of(metadata),
         strings_can_be_null=True,
         null_values=[""],
         quoted_strings_can_be_null=True,

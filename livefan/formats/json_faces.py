@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
-from livefan.formats.columns import BOX, FACE_COLUMNS, OPENINGS, POINT_PARTS, POSE, face_numbers
+from livefan.formats.columns import (
+    BOX,
+    FACE_COLUMNS,
+    OPENINGS,
+    POINT_PARTS,
+    POSE,
+    face_numbers,
+    measure_columns,
+    measure_numbers,
+)
 from livefan.formats.records import AnnotatedFace
 
 
-def face_as_json(face: AnnotatedFace) -> dict[str, Any]:
-    """Return a face as values that JSON can hold; None for an unknown value."""
+def face_as_json(face: AnnotatedFace, measures: Sequence[str] = ()) -> dict[str, Any]:
+    """Return a face as values that JSON can hold; None for an unknown value.
+
+    Args:
+        measures: measures to store, of :data:`livefan.formats.columns.MEASURES`.
+    """
     numbers: list[float | None] = [
         None if math.isnan(value) else value
         for value in face_numbers([face], len(face.points_px))[0].tolist()
@@ -27,10 +41,14 @@ def face_as_json(face: AnnotatedFace) -> dict[str, Any]:
         "points": [point[:2] for point in points],
         "confidence": [point[2] for point in points],
         "raw_points": None if raw[0][0] is None else raw,
+        **{
+            name: None if math.isnan(value) else value
+            for name, value in zip(measure_columns(measures), measure_numbers(face, measures), strict=True)
+        },
     }
 
 
-def face_row(face: dict[str, Any] | None) -> list[Any]:
+def face_row(face: dict[str, Any] | None, measures: Sequence[str] = ()) -> list[Any]:
     """Return the cells of a face that :func:`face_as_json` returned; none for no face."""
     if face is None:
         return []
@@ -45,4 +63,5 @@ def face_row(face: dict[str, Any] | None) -> list[Any]:
             for (x, y), sure, (raw_x, raw_y) in zip(points, confidence, raw, strict=True)
             for value in (x, y, sure, raw_x, raw_y)
         ),
+        *(face[name] for name in measure_columns(measures)),
     ]

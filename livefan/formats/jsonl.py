@@ -31,7 +31,7 @@ class Writer(TableWriter):
             line = {
                 **frame_values(frame.info, self.metadata),
                 "schema_version": self.metadata.schema_version,
-                "faces": [face_as_json(face) for face in frame.faces],
+                "faces": [face_as_json(face, self.metadata.measures) for face in frame.faces],
             }
             self._file.write(json.dumps(line, separators=(",", ":")) + "\n")
 
@@ -47,6 +47,6 @@ def read(path: Path) -> pa.Table:
                 frame = defaults | json.loads(line)
                 cells = [frame[name] for name in FRAME_COLUMNS]
                 for face in frame["faces"] or [None]:
-                    yield cells + face_row(face)
+                    yield cells + face_row(face, metadata.get("measures", ()))
 
     return table_from_rows(rows(), metadata)

@@ -16,7 +16,7 @@ from livefan.core.errors import LivefanError
 from livefan.core.landmarks import LandmarkScheme, scheme_by_name
 from livefan.networks.checkpoint_info import WeightFile
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Version of the columns and of the metadata; see :mod:`livefan.formats.columns` for its history."""
 METADATA_SUFFIX = ".livefan.json"
 
@@ -44,6 +44,14 @@ UNITS = {
     "the landmarks and the projected generic face",
     "right_eye_opening, left_eye_opening, mouth_opening": "aspect ratio (height over width as displayed); 0 "
     "is closed; closed eyes measure 0.1 to 0.18, open eyes 0.2 to 0.5; left and right are the subject's",
+    "browDownLeft to noseSneerRight": "expression coefficients in [0, 1], named as in ARKit; left and right "
+    "are the subject's; without cheekPuff and tongueOut",
+    "right_iris_x to left_iris_y": "image pixels, centres of the irises",
+    "right_gaze_yaw_deg to left_gaze_pitch_deg": "degrees in the axes of the camera; positive where the eye "
+    "looks to the right of the picture, and where it looks up",
+    "blink_start_s, blink_duration_s": "seconds; the same for all frames of a blink, empty between blinks; a "
+    "closure of more than a second is no blink",
+    "blink_right_depth, blink_left_depth": "largest eyeBlinkRight and eyeBlinkLeft during the blink",
 }
 
 
@@ -88,6 +96,7 @@ class Metadata:
         schema_version: see :data:`SCHEMA_VERSION`.
         fps_assumed: whether the times of the frames are assumed, because the recording states none.
         photographs: whether the frames are independent photographs, each with faces of its own.
+        measures: further measures in the data, keys of :data:`livefan.formats.columns.MEASURES`.
     """
 
     livefan: str
@@ -105,6 +114,7 @@ class Metadata:
     schema_version: int = SCHEMA_VERSION
     fps_assumed: bool = False
     photographs: bool = False
+    measures: tuple[str, ...] = ()
 
     @property
     def landmark_scheme(self) -> LandmarkScheme:

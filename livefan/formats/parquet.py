@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet
 
-from livefan.formats.columns import conform, record_batch, table_schema
+from livefan.formats.columns import conform, record_batch, schema_of
 from livefan.formats.metadata import check_schema_version
 from livefan.formats.records import AnnotatedFrame
 from livefan.formats.writer import TableWriter
@@ -22,7 +22,7 @@ class Writer(TableWriter):
 
     def open(self) -> None:
         """Open the file with the metadata in its schema."""
-        self._schema = table_schema(self.metadata.landmark_scheme, self.metadata.as_json())
+        self._schema = schema_of(self.metadata.as_json())
         self._writer = self.stack.enter_context(
             pyarrow.parquet.ParquetWriter(self.path, self._schema, compression="zstd", version="2.6")
         )

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from livefan.core.face_measures import AspectRatios, HeadPose
+from livefan.core.face_measures import AspectRatios, Blink, Gaze, HeadPose
 from livefan.core.frame import Damage
 
 Found = Literal["forwards", "backwards", "filled"]
@@ -50,6 +50,10 @@ class AnnotatedFace:
         confidence: ``(n,)`` float64 in [0, 1]; 0 if the face is filled in.
         pose: head pose.
         aspect_ratios: of eyes and mouth.
+        expressions: ``(k,)`` expression coefficients; None if they are not measured.
+        pupils_px: ``(2, 2)`` centres of the irises in image pixels, the person's right eye first, or None.
+        gaze: direction of the eyes, or None.
+        blink: the blink that the frame is part of, or None.
     """
 
     track_id: int
@@ -60,6 +64,10 @@ class AnnotatedFace:
     confidence: np.ndarray
     pose: HeadPose
     aspect_ratios: AspectRatios
+    expressions: np.ndarray | None = None
+    pupils_px: np.ndarray | None = None
+    gaze: Gaze | None = None
+    blink: Blink | None = None
 
 
 @dataclass(frozen=True)

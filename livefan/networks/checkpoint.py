@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Container
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -16,7 +16,8 @@ from livefan.core.errors import LivefanError
 from livefan.core.files import atomic_write
 from livefan.core.landmarks import LandmarkScheme
 from livefan.core.resources import DEFAULT_WEIGHTS
-from livefan.networks.checkpoint_info import WeightsInfo, read_weight_file, refuse_pickle
+from livefan.networks.checkpoint_info import WeightFile, WeightsInfo, read_weight_file, refuse_pickle
+from livefan.networks.expression_head import ExpressionHead
 from livefan.networks.heatmaps import DECODERS
 from livefan.networks.mobilefan import HeatmapNetwork, build_network
 from livefan.networks.shape_refiner import ShapeRefiner
@@ -25,6 +26,8 @@ __all__ = ["Weights", "WeightsInfo", "load_weights", "read_tensors", "save_weigh
 
 _REFINER = "refiner."
 """Prefix of the names of the refiner's tensors."""
+_EXPRESSIONS = "expressions."
+"""Prefix of the names of the expression head's tensors."""
 _FORMER_NAMES = {
     "refiner.mlp.weight": "refiner.bent.weight",
     "refiner.skip.weight": "refiner.straight.weight",
@@ -43,6 +46,7 @@ class Weights:
         scheme: the landmark scheme.
         info: the metadata.
         refiner: corrects the decoded landmarks; None if the file has no refiner.
+        expression_head: measures expressions and pupils; None if the file has no head.
     """
 
     path: Path
@@ -50,6 +54,7 @@ class Weights:
     scheme: LandmarkScheme
     info: WeightsInfo
     refiner: ShapeRefiner | None = None
+    expression_head: ExpressionHead | None = None
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -73,6 +78,7 @@ def save_weights(
     info: WeightsInfo,
     *,
     refiner: ShapeRefiner | None = None,
+    expression_head: ExpressionHead | None = None,
     half: bool = False,
 ) -> None:
     """Write a network's weights and metadata; the file appears whole or not at all.
@@ -82,11 +88,15 @@ def save_weights(
         model: the network.
         info: the metadata.
         refiner: the refiner fitted to the network, if any.
+        expression_head: the head fitted to network and refiner, if any.
         half: round to float16, for half the size. A network loaded from it computes in float32.
     """
     state = model.state_dict()
     if refiner is not None:
         state |= {f"{_REFINER}{key}": value for key, value in refiner.state_dict().items()}
+    if expression_head is not None:
+        state |= {f"{_EXPRESSIONS}{key}": value for key, value in expression_head.state_dict().items()}
+    info = replace(info, expressions=None if expression_head is None else expression_head.names)
     tensors = {key: value.detach().cpu().contiguous() for key, value in state.items()}
     if half:
         tensors = {key: v.half() if v.is_floating_point() else v for key, v in tensors.items()}
@@ -147,10 +157,14 @@ def load_weights(
     of_refiner = under(_REFINER, tensors)
     bias = of_refiner.get("hidden.bias")
     refiner = None if bias is None else ShapeRefiner(landmarks.n_points, len(bias))
+    of_head = under(_EXPRESSIONS, tensors)
     try:
-        model.load_state_dict({key: value for key, value in tensors.items() if not key.startswith(_REFINER)})
+        model.load_state_dict(
+            {key: value for key, value in tensors.items() if not key.startswith((_REFINER, _EXPRESSIONS))}
+        )
         if refiner is not None:
             refiner.load_state_dict(of_refiner)
+        head = _expression_head(file, model, of_head) if of_head else None
     except RuntimeError as error:
         raise LivefanError(
             f"{path}: its tensors do not fit a {info.architecture} of width {info.width} with "
@@ -158,9 +172,30 @@ def load_weights(
         ) from error
     model.requires_grad_(False).eval().to(device)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    if refiner is not None:
-        refiner.requires_grad_(False).eval().to(device)
-    return Weights(path, model, landmarks, info, refiner)
+    for part in (refiner, head):
+        if part is not None:
+            part.requires_grad_(False).eval().to(device)
+    return Weights(path, model, landmarks, info, refiner, head)
+
+
+def _expression_head(file: WeightFile, model: HeatmapNetwork, tensors: dict[str, Tensor]) -> ExpressionHead:
+    """Return the expression head of a weight file.
+
+    Raises:
+        RuntimeError: if the tensors do not fit.
+    """
+    try:
+        head = ExpressionHead(
+            file.scheme,
+            model.encoder.channels,
+            file.info.input_size,
+            file.info.expressions or (),
+            **ExpressionHead.sizes(tensors),
+        )
+    except (KeyError, ValueError) as error:
+        raise RuntimeError(f"no whole expression head ({error})") from error
+    head.load_state_dict(tensors)
+    return head
 
 
 def under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -50,7 +50,9 @@ class WeightsInfo:
         landmarks: definition of a user's scheme, see :mod:`livefan.core.scheme_file`; None for built-in ones.
         training: text by key. ``data``, ``terms``, ``validation``, ``settings``, ``seed``, ``epoch``,
             ``command``, ``commit`` and ``torch`` describe the training; for an average, that of its best or
-            first file. ``averaged``, ``averaged_by``, ``refiner`` and ``refined_by`` describe later steps.
+            first file. ``averaged``, ``averaged_by``, ``refiner``, ``refined_by``, ``expressions`` and
+            ``expressions_by`` describe later steps.
+        expressions: names of the coefficients of the expression head; None without one.
     """
 
     scheme: str
@@ -65,6 +67,7 @@ class WeightsInfo:
     training: Mapping[str, str] = field(default_factory=dict)
     landmarks: Mapping[str, Any] | None = None
     sigma: Mapping[str, Any] | None = None
+    expressions: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,8 @@ def read_info(path: Path, metadata: Mapping[str, str]) -> WeightsInfo:
         values = json.loads(metadata["livefan"])
         values["mean"], values["std"] = tuple(values["mean"]), tuple(values["std"])
         values["width"] = float(values["width"])
+        if "expressions" in values:
+            values["expressions"] = tuple(map(str, values["expressions"]))
         return WeightsInfo(**values)
     except (KeyError, TypeError, ValueError) as error:
         raise LivefanError(

@@ -84,9 +84,16 @@ class HeatmapNetwork(nn.Module):
         assert self.head.bias is not None
         nn.init.zeros_(self.head.bias)
 
-    def stages(self, x: Tensor) -> list[Tensor]:
-        """Return the decoder's three maps, ``(batch, channels, s, s)``; s is 16, 32 and 64 for 256 pixels."""
-        *finer, x = self.encoder(x)
+    def stages(self, x: Tensor, encoder_maps: list[Tensor] | None = None) -> list[Tensor]:
+        """Return the decoder's three maps, ``(batch, channels, s, s)``; s is 16, 32 and 64 for 256 pixels.
+
+        Args:
+            x: normalised RGB crops.
+            encoder_maps: a list to which the maps of the encoder are added.
+        """
+        *finer, x = encoded = self.encoder(x)
+        if encoder_maps is not None:
+            encoder_maps += encoded
         maps = []
         for number, stage in enumerate(self.decoder):
             lateral = self.laterals[number](finer[-1 - number]) if self.laterals else None
@@ -94,9 +101,9 @@ class HeatmapNetwork(nn.Module):
             maps.append(x)
         return maps
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map normalised RGB crops to heatmap logits; see the class for shapes."""
-        return self.head(self.stages(x)[-1])
+    def forward(self, x: Tensor, encoder_maps: list[Tensor] | None = None) -> Tensor:
+        """Map normalised RGB crops to heatmap logits; the arguments are those of :meth:`stages`."""
+        return self.head(self.stages(x, encoder_maps)[-1])
 
     def with_stages(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Return the heatmaps, and the decoder's maps that distillation compares."""

@@ -55,6 +55,10 @@ class Runtime(ABC):
         mirror_offset: see :class:`livefan.networks.checkpoint_info.WeightsInfo`.
         calibration: map from widths of heatmaps to sigma; None if the weights have none.
         device: ``"cpu"``, or a key of :data:`DEVICES`.
+        expressions: ``(batch, k)`` float32 expression coefficients of the crops of the last run; None if the
+            network has no expression head. Valid until the next run.
+        pupils_crop: ``(batch, 2, 2)`` float32 centres of the irises of the same crops in crop pixels, the
+            person's right eye first; None if the network has no expression head.
     """
 
     name: str
@@ -66,6 +70,8 @@ class Runtime(ABC):
         self.mirror_offset = info.mirror_offset
         self.calibration = SigmaCalibration.read(info.sigma, scheme.n_points)
         self.precision = precision
+        self.expressions: np.ndarray | None = None
+        self.pupils_crop: np.ndarray | None = None
         self._buffer = np.empty((0, info.input_size, info.input_size, 3), np.uint8)
 
     @property

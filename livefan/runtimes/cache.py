@@ -21,6 +21,7 @@ _PACKAGES = ("openvino", "onnxruntime", "torch")
 _SOURCES = (
     "networks/checkpoint_info.py",
     "networks/encoders.py",
+    "networks/expression_head.py",
     "networks/heatmaps.py",
     "networks/mobilefan.py",
     "networks/shape_refiner.py",

@@ -24,6 +24,8 @@ from livefan.runtimes.self_check import check_crops
 from livefan.runtimes.torch_runtime import TorchRuntime
 
 INPUT_NAME, OUTPUT_NAME = "crops_bgr", "landmarks"
+HEAD_NAMES = ("expressions", "pupils")
+"""Names of the further outputs of a network with an expression head."""
 
 _DTYPES: dict[str, type[np.generic]] = {"F16": np.float16, "F32": np.float32}
 """numpy's types of the floating-point tensors in safetensors files."""
@@ -56,7 +58,7 @@ class _BgrConvolution(nn.Module):
 
 
 class LandmarkGraph(nn.Module):
-    """Normalisation, network, decoder and refiner: the mapping of :meth:`livefan.runtimes.base.Runtime.run`.
+    """Normalisation, network, decoder, refiner and expression head, as a runtime computes them.
 
     The first convolution's weights are divided by the standard deviation and reordered to BGR. The mean is
     subtracted from the pixels instead, because zero padding at the edges stands for the mean.
@@ -72,6 +74,8 @@ class LandmarkGraph(nn.Module):
         self.network = copy.deepcopy(weights.model).cpu().eval()
         self.decode = DECODERS[weights.info.decoder]
         self.refiner = copy.deepcopy(weights.refiner).cpu().eval() if weights.refiner else nn.Identity()
+        head = weights.expression_head
+        self.expressions = copy.deepcopy(head).cpu().eval() if head else None
         name, first = next(
             (name, layer) for name, layer in self.network.named_modules() if isinstance(layer, nn.Conv2d)
         )
@@ -80,10 +84,22 @@ class LandmarkGraph(nn.Module):
         mean = torch.tensor(weights.info.mean).flip(0)[None, :, None, None] * 255
         self.register_buffer("mean", mean, persistent=False)
 
-    def forward(self, crops_bgr: Tensor) -> Tensor:
-        """Map ``(batch, size, size, 3)`` uint8 BGR to ``(batch, n, 4)``."""
+    @property
+    def output_names(self) -> list[str]:
+        """Names of the outputs of :meth:`forward`."""
+        return [OUTPUT_NAME, *(HEAD_NAMES if self.expressions is not None else ())]
+
+    def forward(self, crops_bgr: Tensor) -> Tensor | tuple[Tensor, Tensor, Tensor]:
+        """Map ``(batch, size, size, 3)`` uint8 BGR to landmarks, ``(batch, n, 4)``.
+
+        With an expression head, return ``(batch, k)`` coefficients and ``(batch, 2, 2)`` pupils as well.
+        """
         crops = crops_bgr.permute(0, 3, 1, 2).float() - self.mean
-        return self.refiner(self.decode(self.network(crops)).stacked())
+        if self.expressions is None:
+            return self.refiner(self.decode(self.network(crops)).stacked())
+        maps: list[Tensor] = []
+        landmarks = self.refiner(self.decode(self.network(crops, maps)).stacked())
+        return landmarks, *self.expressions(maps, landmarks)
 
 
 def as_onnx(weights: Weights) -> bytes:
@@ -96,18 +112,19 @@ def _export(weights: Weights, *, fold: bool) -> bytes:
     size = weights.info.input_size
     training = torch.onnx.TrainingMode
     written = io.BytesIO()
+    graph = LandmarkGraph(weights).eval()
     with warnings.catch_warnings():
         # The exporter that is not deprecated needs another package, and has no advantage here.
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            LandmarkGraph(weights).eval(),
+            graph,
             (torch.zeros(1, size, size, 3, dtype=torch.uint8),),
             written,  # type: ignore[arg-type]
             dynamo=False,
             opset_version=17,
             input_names=[INPUT_NAME],
-            output_names=[OUTPUT_NAME],
-            dynamic_axes={INPUT_NAME: {0: "batch"}, OUTPUT_NAME: {0: "batch"}},
+            output_names=graph.output_names,
+            dynamic_axes={name: {0: "batch"} for name in (INPUT_NAME, *graph.output_names)},
             do_constant_folding=fold,
             training=training.EVAL if fold else training.PRESERVE,
         )

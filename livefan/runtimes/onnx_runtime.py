@@ -62,7 +62,9 @@ class OnnxRuntime(Runtime):
 
     def run(self, crops_bgr: np.ndarray) -> np.ndarray:
         """See :meth:`livefan.runtimes.base.Runtime.run`."""
-        (landmarks,) = self._session.run(None, {self._input: crops_bgr})
+        landmarks, *of_head = self._session.run(None, {self._input: crops_bgr})
+        if of_head:
+            self.expressions, self.pupils_crop = of_head
         return landmarks
 
 

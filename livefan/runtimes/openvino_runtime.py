@@ -279,6 +279,11 @@ def margin_bgr(info: WeightsInfo) -> np.ndarray:
     return np.round(np.array(info.mean[::-1]) * 255).astype(np.uint8)
 
 
+def _outputs(request: Any) -> list[np.ndarray]:
+    """Return the memory of the outputs of a request for one crop, without the batch axis."""
+    return [request.get_output_tensor(number).data[0] for number in range(len(request.model_outputs))]
+
+
 class OpenVinoRuntime(Runtime):
     """A network that OpenVINO runs on the CPU.
 
@@ -307,10 +312,10 @@ class OpenVinoRuntime(Runtime):
     ) -> None:
         super().__init__(weights.scheme, weights.info, precision)
         self._request = network.create_infer_request()
-        self._found = self._request.get_output_tensor(0).data
+        self._found = _outputs(self._request)
         self._further, self._threads = further, threads
         self._lanes: list[Any] = []
-        self._landmarks = np.empty((0, weights.scheme.n_points, 4), np.float32)
+        self._kept = [np.empty((0, *each.shape), np.float32) for each in self._found]
         side = network.input(0).shape[1]
         self._margin = side - self.input_size
         self._margin_bgr = margin_bgr(weights.info)
@@ -335,8 +340,8 @@ class OpenVinoRuntime(Runtime):
     def run_each(self, count: int, cut: Callable[[int, np.ndarray], object]) -> np.ndarray:
         """See :meth:`livefan.runtimes.base.Runtime.run_each`."""
         pixels = self.buffer(count)
-        if count > len(self._landmarks):
-            self._landmarks = np.empty((count, *self._landmarks.shape[1:]), np.float32)
+        if count > len(self._kept[0]):
+            self._kept = [np.empty((count, *each.shape[1:]), np.float32) for each in self._kept]
         lanes = self._side_by_side() if count > 1 else []
         abreast = count if lanes else 0
         if lanes and self._threads > 1 and count % len(lanes) == 1:
@@ -346,8 +351,16 @@ class OpenVinoRuntime(Runtime):
             cut(number, pixels[number])
             self._request.set_input_tensor(self._inputs[number])
             self._request.infer(share_outputs=True)
-            self._landmarks[number] = self._found[0]
-        return self._landmarks[:count]
+            self._keep(number, self._found)
+        landmarks, *of_head = (each[:count] for each in self._kept)
+        if of_head:
+            self.expressions, self.pupils_crop = of_head
+        return landmarks
+
+    def _keep(self, number: int, found: list[np.ndarray]) -> None:
+        """Copy the outputs of a crop."""
+        for kept, output in zip(self._kept, found, strict=True):
+            kept[number] = output
 
     def _run_abreast(self, lanes: list[Any], count: int, cut: Callable[[int, np.ndarray], object]) -> None:
         """Run the first crops in parallel."""
@@ -359,7 +372,7 @@ class OpenVinoRuntime(Runtime):
             if 0 <= before < count:
                 lane = lanes[before % len(lanes)]
                 lane.wait()
-                self._landmarks[before] = lane.get_output_tensor(0).data[0]
+                self._keep(before, _outputs(lane))
             if number < count:
                 lane = lanes[number % len(lanes)]
                 lane.set_input_tensor(self._inputs[number])

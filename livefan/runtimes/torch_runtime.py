@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from livefan.networks.checkpoint import Weights
 from livefan.networks.heatmaps import DECODERS
@@ -38,6 +39,7 @@ class TorchRuntime(Runtime):
         decoder = decoder or weights.info.decoder
         self._decode = DECODERS[decoder]
         self._refine = weights.refiner if decoder == weights.info.decoder else None
+        self._head = weights.expression_head
         self._threads = threads
 
     @torch.inference_mode()
@@ -45,8 +47,14 @@ class TorchRuntime(Runtime):
         """See :meth:`livefan.runtimes.base.Runtime.run`."""
         with _limited_threads(self._threads):
             crops = torch.from_numpy(crops_bgr).to(self._device)
-            landmarks = self._decode(self._model(normalise(crops))).stacked()
-            return (landmarks if self._refine is None else self._refine(landmarks)).cpu().numpy()
+            maps: list[Tensor] = []
+            landmarks = self._decode(self._model(normalise(crops), maps)).stacked()
+            if self._refine is not None:
+                landmarks = self._refine(landmarks)
+            if self._head is not None:
+                expressions, pupils_crop = self._head(maps, landmarks)
+                self.expressions, self.pupils_crop = expressions.cpu().numpy(), pupils_crop.cpu().numpy()
+            return landmarks.cpu().numpy()
 
 
 @contextmanager

@@ -39,6 +39,8 @@ class Located:
         margin: distance of the outermost landmark from the edge of the crop, as a share of its side.
         sigma_px: ``(n,)`` float64 radius in image pixels that holds 68 % of the errors; the width, if the
             weights have no calibration. None if unknown.
+        expressions: ``(k,)`` float32 expression coefficients in [0, 1]; None without an expression head.
+        pupils_px: ``(2, 2)`` float64 centres of the irises, the person's right eye first; None likewise.
     """
 
     points_px: np.ndarray
@@ -46,6 +48,8 @@ class Located:
     width_px: np.ndarray
     margin: float = 0.5
     sigma_px: np.ndarray | None = None
+    expressions: np.ndarray | None = None
+    pupils_px: np.ndarray | None = None
 
     @cached_property
     def face_score(self) -> float:
@@ -68,6 +72,15 @@ def locate(runtime: Runtime, image: np.ndarray, crops: list[Crop]) -> list[Locat
     return [
         _in_image(crop, found, runtime.calibration)
         for crop, found in zip(crops, landmarks.astype(np.float64), strict=True)
+    exact = landmarks.astype(np.float64)
+    located = [_in_image(crop, found) for crop, found in zip(crops, exact, strict=True)]
+    if runtime.expressions is None or runtime.pupils_crop is None:
+        return located
+    return [
+        replace(found, expressions=expressions.copy(), pupils_px=crop.to_image(pupils_crop))
+        for found, crop, expressions, pupils_crop in zip(
+            located, crops, runtime.expressions, runtime.pupils_crop, strict=True
+        )
     ]
 
 

@@ -19,6 +19,8 @@ from livefan.core.landmarks import LandmarkScheme
 from livefan.core.resources import DEFAULT_WEIGHTS
 from livefan.detection.detection_to_crop import load_detection_to_crop
 from livefan.detection.detector import Detection
+from livefan.measures.gaze import gaze
+from livefan.measures.head_pose import head_pose
 from livefan.runtimes.base import Runtime, RuntimeChoice
 from livefan.runtimes.selection import open_runtime
 from livefan.tracking.association import (
@@ -29,6 +31,7 @@ from livefan.tracking.association import (
     nearest_detection,
     overlaps_track,
 )
+from livefan.tracking.coefficients import as_coefficients, from_coefficients
 from livefan.tracking.cut_detector import CutDetector
 from livefan.tracking.detection_schedule import ROTATE_EVERY, DetectionSchedule
 from livefan.tracking.kalman import DEFAULT_STRENGTH, KalmanSmoother
@@ -99,6 +102,9 @@ class Pipeline:
         >>> faces[0].points_px.shape
         (68, 2)
     """
+
+    _with_gaze = True
+    """Whether faces get a gaze, if the weights have an expression head."""
 
     def __init__(
         self,
@@ -214,7 +220,8 @@ class Pipeline:
         for track in self._tracks:
             track.update_appearance(image, self.scheme)
         shown = [track for track in self._tracks if track.located.face_score >= _MIN_SHOWN_SCORE]
-        return [self._face(track) for track in sorted(shown, key=lambda track: track.track_id)]
+        height, width = image.shape[:2]
+        return [self._face(track, width, height) for track in sorted(shown, key=lambda track: track.track_id)]
 
     def process_image(self, image: np.ndarray) -> list[Face]:
         """Return the faces of a single image, unsmoothed.
@@ -264,6 +271,7 @@ class Pipeline:
         """End tracks; a similar face continues them if it is found soon."""
         for track in tracks:
             track.smoother.reset()
+            track.coefficients.reset()
         self._lost += tracks
         self._tracks = [track for track in self._tracks if track not in tracks]
 
@@ -342,8 +350,8 @@ class Pipeline:
         self._tracks.append(track)
         return True
 
-    def _face(self, track: Track) -> Face:
-        """Return the face of a track, its landmarks smoothed if smoothing is on."""
+    def _face(self, track: Track, width: int, height: int) -> Face:
+        """Return the face of a track on an image of a size, its measures smoothed if smoothing is on."""
         located = track.located
         if self.smoothing > 0:
             track.smoother.strength = self.smoothing
@@ -351,7 +359,7 @@ class Pipeline:
         else:
             track.smoother.reset()
             points_px = located.points_px
-        return Face(
+        face = Face(
             track.track_id,
             bounding_box(points_px),
             points_px,
@@ -360,6 +368,28 @@ class Pipeline:
             located.points_px,
             width_px=located.width_px,
         )
+        if located.expressions is None or located.pupils_px is None:
+            return face
+        expressions, pupils_px = self._smooth_coefficients(
+            track, located.expressions, located.pupils_px, points_px
+        )
+        face = replace(face, expressions=expressions, pupils_px=pupils_px)
+        if not self._with_gaze:
+            return face
+        pose = head_pose(points_px, self.scheme, width, height)
+        return replace(face, gaze=gaze(pupils_px, points_px, pose, self.scheme, width, height))
+
+    def _smooth_coefficients(
+        self, track: Track, expressions: np.ndarray, pupils_px: np.ndarray, points_px: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return expressions and pupils of a track, smoothed if smoothing is on."""
+        if self.smoothing <= 0:
+            track.coefficients.reset()
+            return expressions, pupils_px
+        track.coefficients.strength = self.smoothing
+        measured = as_coefficients(expressions, pupils_px, track.located.points_px, self.scheme)
+        smoothed = track.coefficients.update(measured, self._time)
+        return from_coefficients(smoothed, points_px, self.scheme)
 
 
 def _check_types(

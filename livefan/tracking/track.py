@@ -12,6 +12,7 @@ import numpy as np
 from livefan.core.boxes import bounding_box
 from livefan.core.crop import Crop, upright_crop
 from livefan.core.landmarks import LandmarkScheme
+from livefan.tracking.coefficients import CoefficientSmoother
 from livefan.tracking.kalman import KalmanSmoother
 from livefan.tracking.landmarker import GOOD_FACE_SCORE, MIN_FACE_SCORE, Located
 
@@ -48,6 +49,7 @@ class Track:
         checks, checked_at: how often and when the face was located again since its score was last good.
         after_cut: whether the track was lost at a cut, so that its place means nothing.
         misses: number of consecutive frames below :data:`livefan.tracking.landmarker.MIN_FACE_SCORE`.
+        coefficients: filter of expressions and pupils.
         box_px: ``(4,)`` bounding box of the last landmarks.
     """
 
@@ -62,6 +64,7 @@ class Track:
     checks: int = 0
     checked_at: float = float("-inf")
     after_cut: bool = False
+    coefficients: CoefficientSmoother = field(default_factory=CoefficientSmoother)
     box_px: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:

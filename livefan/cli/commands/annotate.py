@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from livefan.annotation.settings import AnnotationSettings
 
 _NONE = "none"
+MEASURES = ("expressions", "gaze", "blinks")
 CODECS = ("h264", "hevc", "vp9", "av1")
 _LONGEST_GAP_S = 60.0
 DESCRIPTION = """\
@@ -69,6 +70,14 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FORMATS",
         type=_formats,
         help=f"data formats to write beside the video: {', '.join(FORMATS)}, or none (default: csv)",
+    )
+    data.add_argument(
+        "--measures",
+        metavar="MEASURES",
+        type=lambda text: listed(text, MEASURES),
+        default=(),
+        help="further columns of the data, separated by commas: expressions (ARKit's coefficients), gaze "
+        "(irises and directions of the eyes), blinks (default: none)",
     )
     data.add_argument(
         "--longest-gap",
@@ -164,6 +173,7 @@ def _settings(arguments: argparse.Namespace, out: Path, *, many: bool) -> Annota
             **(dict.fromkeys(arguments.hide, False) | dict.fromkeys(arguments.show, True))
         ),
         video=VideoFormat(codec, arguments.quality),
+        measures=arguments.measures,
     )
 
 

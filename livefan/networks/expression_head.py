@@ -1,0 +1,116 @@
+"""Expression coefficients and pupils from the encoder's maps and the landmarks of a face."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from livefan.core.landmarks import LandmarkScheme
+from livefan.networks.shape_refiner import in_own_frame
+
+_COLUMNS, _ROWS = 9, 5
+"""Number of samples along and across the grid around an eye."""
+_REACH = 0.26
+"""Half of the width of this grid in units of the face's shape: 1.3 times half of the width of an eye."""
+
+
+class ExpressionHead(nn.Module):
+    """Measure expressions and pupils from the landmarks of a face and samples of the encoder's maps.
+
+    The samples are those of the map of stride 4 on a grid around each eye, and those of the map of stride 16
+    at each landmark. The encoder computes both maps for the heatmaps anyway. A new head has no use;
+    :func:`livefan.training.fit_expressions.fit_expressions` fits it to a trained network.
+
+    Args:
+        scheme: the landmark scheme.
+        channels: channels of the encoder's maps of strides 4, 8, 16 and 32.
+        input_size: side of the crops in pixels.
+        names: names of the coefficients.
+        hidden: units of the hidden layer.
+        per_point: channels to which the samples at each landmark are reduced.
+    """
+
+    grid: Tensor
+
+    def __init__(
+        self,
+        scheme: LandmarkScheme,
+        channels: Sequence[int],
+        input_size: int,
+        names: Sequence[str],
+        *,
+        hidden: int = 64,
+        per_point: int = 8,
+    ) -> None:
+        super().__init__()
+        self.names = tuple(names)
+        self.input_size = input_size
+        self._eyes = [list(scheme.right_eye), list(scheme.left_eye)]
+        columns = torch.linspace(-1, 1, _COLUMNS)
+        rows = torch.linspace(-1, 1, _ROWS) * (_ROWS - 1) / (_COLUMNS - 1)
+        grid = torch.stack(torch.meshgrid(columns, rows, indexing="xy"), -1)
+        self.register_buffer("grid", _REACH * grid.flatten(0, 1), persistent=False)
+        self.n_shape, self.n_points = 2 * scheme.n_points, scheme.n_points
+        self.n_eyes = 2 * _ROWS * _COLUMNS * channels[0]
+        self.reduce = nn.Linear(channels[2], per_point, bias=False)
+        self.hidden = nn.Linear(self.n_shape + self.n_eyes + scheme.n_points * per_point, hidden)
+        self.output = nn.Linear(hidden, len(names) + 4)
+
+    @staticmethod
+    def sizes(tensors: Mapping[str, Tensor]) -> dict[str, int]:
+        """Return the arguments of the constructor that the tensors of a head determine."""
+        return {"hidden": len(tensors["hidden.weight"]), "per_point": len(tensors["reduce.weight"])}
+
+    def forward(self, maps: Sequence[Tensor], landmarks: Tensor) -> tuple[Tensor, Tensor]:
+        """Measure a batch of faces.
+
+        Args:
+            maps: the encoder's maps, of strides 4, 8, 16 and 32.
+            landmarks: ``(batch, n, 2 or more)``: ``x`` and ``y`` in crop pixels.
+
+        Returns:
+            ``(batch, k)`` coefficients in [0, 1], and ``(batch, 2, 2)`` centres of the irises in crop
+            pixels, the person's right eye first.
+        """
+        return self.measure(self.samples(maps, landmarks), landmarks)
+
+    def samples(self, maps: Sequence[Tensor], landmarks: Tensor) -> Tensor:
+        """Return the ``(batch, m)`` input of the head: shape, samples around the eyes and at the landmarks.
+
+        The arguments are those of :meth:`forward`.
+        """
+        points = landmarks[..., :2]
+        shape, unit = in_own_frame(points)
+        around_eyes = (self._eye_centres(points)[:, :, None] + unit[..., None] * self.grid).flatten(1, 2)
+        of_eyes = self._at(maps[0], around_eyes)
+        at_points = self._at(maps[2], points)
+        return torch.cat([shape, of_eyes.flatten(1), at_points.flatten(1)], 1)
+
+    def measure(self, samples: Tensor, landmarks: Tensor) -> tuple[Tensor, Tensor]:
+        """Map the result of :meth:`samples` to that of :meth:`forward`."""
+        values = self.values(samples)
+        points = landmarks[..., :2]
+        _, unit = in_own_frame(points)
+        pupils = self._eye_centres(points) + unit * values[:, -4:].reshape(-1, 2, 2)
+        return values[:, :-4].sigmoid(), pupils
+
+    def values(self, samples: Tensor) -> Tensor:
+        """Return the ``(batch, k + 4)`` logits of the coefficients, and the places of the pupils.
+
+        A pupil is measured from the mean of the landmarks of its eye, in units of the face's shape.
+        """
+        direct, at_points = samples.tensor_split([self.n_shape + self.n_eyes], 1)
+        reduced = self.reduce(at_points.reshape(-1, self.n_points, self.reduce.in_features))
+        return self.output(self.hidden(torch.cat([direct, reduced.flatten(1)], 1)).relu())
+
+    def _eye_centres(self, points: Tensor) -> Tensor:
+        """Return the ``(batch, 2, 2)`` means of the landmarks of the eyes."""
+        return torch.stack([points[:, eye].mean(1) for eye in self._eyes], 1)
+
+    def _at(self, feature_map: Tensor, points: Tensor) -> Tensor:
+        """Return ``(batch, k, channels)`` samples of a map at ``(batch, k, 2)`` points in crop pixels."""
+        places = ((2 * points + 1) / self.input_size - 1)[:, :, None]
+        return functional.grid_sample(feature_map, places, align_corners=False)[..., 0].transpose(1, 2)
