@@ -133,6 +133,11 @@ def describe(weights: WeightFile) -> dict[str, str]:
     info, size = asdict(weights.info), weights.info.input_size
     for inside in ("colour_order", "mean", "std"):  # the network normalises itself and takes BGR
         del info[inside]
+    if info["expressions"] is not None:
+        info["further_outputs"] = (
+            "expressions: (batch, k) float32 coefficients in [0, 1]; pupils: (batch, 2, 2) float32 x, y of "
+            "the irises in crop pixels, the person's right eye first"
+        )
     margin = Crop((0.0, 0.0), CROP_MARGIN).sized(size).side_px
     return {
         "livefan": __version__,

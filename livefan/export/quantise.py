@@ -11,7 +11,7 @@ import logging
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -138,7 +138,9 @@ def quantise(
         validation.check_readable()
     if len(crops) < _FEWEST:
         raise LivefanError(f"only {len(crops)} faces to measure ranges on; give at least {_FEWEST}")
-    graph = simplified(for_one_crop(from_onnx(as_onnx(load_weights(weights.path))), weights))
+    # The expression head stays in float32; livefan adds it when it loads the int8 network.
+    landmarks_only = replace(load_weights(weights.path), expression_head=None)
+    graph = simplified(for_one_crop(from_onnx(as_onnx(landmarks_only)), weights))
     model = _quantised(graph, crops)
     metadata = {"weights_sha256": weights.sha256, "precision": "int8", "calibration_faces": str(len(crops))}
     measured = _measure(weights, model, metadata, validation) if validation else {}

@@ -54,9 +54,9 @@ class ExpressionHead(nn.Module):
         grid = torch.stack(torch.meshgrid(columns, rows, indexing="xy"), -1)
         self.register_buffer("grid", _REACH * grid.flatten(0, 1), persistent=False)
         self.n_shape, self.n_points = 2 * scheme.n_points, scheme.n_points
-        self.n_eyes = 2 * _ROWS * _COLUMNS * channels[0]
+        self.n_direct = self.n_shape + 2 * _ROWS * _COLUMNS * channels[0]
         self.reduce = nn.Linear(channels[2], per_point, bias=False)
-        self.hidden = nn.Linear(self.n_shape + self.n_eyes + scheme.n_points * per_point, hidden)
+        self.hidden = nn.Linear(self.n_direct + scheme.n_points * per_point, hidden)
         self.output = nn.Linear(hidden, len(names) + 4)
 
     @staticmethod
@@ -97,14 +97,19 @@ class ExpressionHead(nn.Module):
         pupils = self._eye_centres(points) + unit * values[:, -4:].reshape(-1, 2, 2)
         return values[:, :-4].sigmoid(), pupils
 
-    def values(self, samples: Tensor) -> Tensor:
+    def values(self, samples: Tensor, dropout: float = 0.0) -> Tensor:
         """Return the ``(batch, k + 4)`` logits of the coefficients, and the places of the pupils.
 
         A pupil is measured from the mean of the landmarks of its eye, in units of the face's shape.
+
+        Args:
+            samples: the result of :meth:`samples`.
+            dropout: share of the hidden units that training leaves out.
         """
-        direct, at_points = samples.tensor_split([self.n_shape + self.n_eyes], 1)
+        direct, at_points = samples[:, : self.n_direct], samples[:, self.n_direct :]
         reduced = self.reduce(at_points.reshape(-1, self.n_points, self.reduce.in_features))
-        return self.output(self.hidden(torch.cat([direct, reduced.flatten(1)], 1)).relu())
+        units = self.hidden(torch.cat([direct, reduced.flatten(1)], 1)).relu()
+        return self.output(functional.dropout(units, dropout) if dropout else units)
 
     def _eye_centres(self, points: Tensor) -> Tensor:
         """Return the ``(batch, 2, 2)`` means of the landmarks of the eyes."""

@@ -25,6 +25,7 @@ _SOURCES = (
     "networks/heatmaps.py",
     "networks/mobilefan.py",
     "networks/shape_refiner.py",
+    "runtimes/int8_head.py",
     "runtimes/int8_rewrite.py",
     "runtimes/network_files.py",
     "runtimes/onnx_graph.py",

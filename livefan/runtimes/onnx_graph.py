@@ -7,6 +7,7 @@ import io
 import json
 import struct
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -109,10 +110,21 @@ def as_onnx(weights: Weights) -> bytes:
 
 def _export(weights: Weights, *, fold: bool) -> bytes:
     """Export to ONNX; ``fold`` computes constants and merges batch normalisation into convolutions."""
-    size = weights.info.input_size
+    graph = LandmarkGraph(weights).eval()
+    return export_module(graph, graph.output_names, weights.info.input_size, fold=fold)
+
+
+def export_module(graph: nn.Module, outputs: Sequence[str], size: int, *, fold: bool = True) -> bytes:
+    """Export a module that takes ``(batch, size, size, 3)`` uint8 BGR crops to ONNX.
+
+    Args:
+        graph: the module.
+        outputs: names of its outputs.
+        size: side of the crops in pixels.
+        fold: compute constants, and merge batch normalisation into convolutions.
+    """
     training = torch.onnx.TrainingMode
     written = io.BytesIO()
-    graph = LandmarkGraph(weights).eval()
     with warnings.catch_warnings():
         # The exporter that is not deprecated needs another package, and has no advantage here.
         warnings.simplefilter("ignore")
@@ -123,8 +135,8 @@ def _export(weights: Weights, *, fold: bool) -> bytes:
             dynamo=False,
             opset_version=17,
             input_names=[INPUT_NAME],
-            output_names=graph.output_names,
-            dynamic_axes={name: {0: "batch"} for name in (INPUT_NAME, *graph.output_names)},
+            output_names=list(outputs),
+            dynamic_axes={name: {0: "batch"} for name in (INPUT_NAME, *outputs)},
             do_constant_folding=fold,
             training=training.EVAL if fold else training.PRESERVE,
         )

@@ -1,0 +1,93 @@
+"""The command ``fit-expressions``: fit the expression head of a network."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from livefan.cli.commands.options import Commands, positive_number, seed_number
+from livefan.core.files import check_folder
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser(
+        "fit-expressions",
+        help="fit the expression head, which measures ARKit's coefficients and the pupils",
+        description="Fit a small network that measures expressions and pupils from the maps and landmarks of a "
+        "trained network. Its teacher is MediaPipe's blendshape model, which ships with livefan. The head is "
+        "written with the weights, and with their graph and int8 network. The landmarks stay the same.",
+    )
+    parser.add_argument("weights", metavar="WEIGHTS", help="weight file, or the name of a bundled one")
+    parser.add_argument(
+        "sources", metavar="SOURCE", nargs="+", type=Path, help="video, image or folder of images to train on"
+    )
+    parser.add_argument("-o", "--out", type=Path, required=True, help="weight file to write")
+    parser.add_argument(
+        "--hold-out",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="VIDEO",
+        help="videos to measure the agreement with the teacher on; they are not trained on",
+    )
+    parser.add_argument(
+        "--every",
+        type=positive_number,
+        default=2,
+        metavar="N",
+        help="take one of N frames of a video (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--views",
+        type=int,
+        default=1,
+        metavar="N",
+        help="disturbed crops of each face, beside the plain one (default: %(default)s)",
+    )
+    parser.add_argument("--seed", type=seed_number, default=0, help="seed (default: %(default)s)")
+    parser.add_argument("--threads", type=positive_number, help="CPU threads (default: all cores)")
+    parser.add_argument("--half", action="store_true", help="write 16-bit floats, which halves the size")
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        metavar="DIR",
+        help="folder to keep the samples of each source in, for the next fit",
+    )
+    parser.add_argument("--quiet", action="store_true", help="report no progress")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command; return the exit code."""
+    import torch
+
+    from livefan.training.fit_expressions import fit_expressions
+
+    check_folder(arguments.out.parent)
+    if arguments.cache is not None:
+        check_folder(arguments.cache)
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    agreements = fit_expressions(
+        arguments.weights,
+        arguments.sources,
+        arguments.hold_out,
+        arguments.out,
+        every=arguments.every,
+        views=arguments.views,
+        seed=arguments.seed,
+        half=arguments.half,
+        cache=arguments.cache,
+        quiet=arguments.quiet,
+    )
+    print(f"{arguments.out}: written with an expression head")
+    for found in agreements:
+        print(
+            f"{found.source}: correlation with the teacher {found.mean:.3f}, mean of the "
+            f"{len(found.correlation)} coefficients that move; pupils {100 * found.pupil_error:.2f} % of the "
+            "distance between the outer eye corners"
+        )
+        for name, value in sorted(found.correlation.items(), key=lambda each: each[1]):
+            print(f"  {name} {value:.3f}")
+    return 0

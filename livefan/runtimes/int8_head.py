@@ -1,0 +1,54 @@
+"""Add the expression head to an int8 network; it stays in float32."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from livefan.core.errors import LivefanError
+from livefan.runtimes.openvino_runtime import openvino
+
+_NETWORK = "/network/"
+"""Prefix of the names of the network's nodes in a graph of :mod:`livefan.runtimes.onnx_graph`."""
+_ROUNDED = "/fq_output_0"
+"""NNCF's suffix of the name of a rounded map."""
+
+
+def with_head(model: Any, complete: Any) -> Any:
+    """Return an int8 model with the expression head of the float32 model of the same weights.
+
+    The landmarks of the int8 model stay the same. Both models must not be used any more.
+
+    Args:
+        model: the int8 model, of one crop; landmarks are its only output.
+        complete: the float32 model, of one crop.
+
+    Raises:
+        LivefanError: if the int8 model lacks a map that the head needs.
+    """
+    landmarks, *of_head = complete.get_results()
+    maps = {node.get_friendly_name(): node.output(0) for node in model.get_ordered_ops()}
+    # The rounded maps, so that the convolutions before them still write bytes.
+    known = {
+        name: maps.get(name + _ROUNDED, found) for name, found in maps.items() if name.startswith(_NETWORK)
+    }
+    known[_source(landmarks.input(0))] = model.get_results()[0].input(0).get_source_output()
+    waiting = list(of_head)
+    done: set[str] = set()
+    while waiting:
+        for place in waiting.pop().inputs():
+            name = _source(place)
+            if name in known:
+                place.replace_source_output(known[name])
+            elif name.startswith(_NETWORK):
+                raise LivefanError(
+                    f"the int8 network has no map {name}; make it again with 'livefan quantise'"
+                )
+            elif name not in done:
+                done.add(name)
+                waiting.append(place.get_source_output().get_node())
+    return openvino().Model([*model.get_results(), *of_head], model.get_parameters())
+
+
+def _source(place: Any) -> str:
+    """Return the name of the node that gives an input its value."""
+    return place.get_source_output().get_node().get_friendly_name()
