@@ -25,6 +25,7 @@ from livefan.cli.commands import (
     describe_model,
     evaluate,
     export,
+    fit_expressions,
     label,
     live,
     preview,
@@ -72,6 +73,7 @@ _COMMANDS = (
     quantise,
     refine,
     runtimes,
+    fit_expressions,
     benchmark,
 )
 

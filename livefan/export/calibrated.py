@@ -1,7 +1,8 @@
-"""Write the calibration of sigma to a weight file, and adapt the files beside it."""
+"""Write the calibration of sigma to a weight file, and adapt the files beside a weight file."""
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,17 +24,33 @@ def write_calibration(weights: WeightFile, calibration: SigmaCalibration) -> Non
         LivefanError: if a file cannot be written, or a package for the graph is missing.
     """
     check_folder(weights.path.parent)
-    before = weights.sha256
-    beside = [path for path in (int8_path(weights), precisions_path(weights)) if _names(path, before)]
+    sha256 = weights.sha256
     write_info(weights.path, replace(weights.info, sigma=calibration.described()))
-    after = read_weight_file(weights.path).sha256
-    for path in beside:
-        text = path.read_text()
-        with atomic_write(path) as partial:
-            partial.write_text(text.replace(before, after))
-    export_graph(weights.path)
+    adapt_files(weights, sha256, weights.path)
 
 
-def _names(path: Path, sha256: str) -> bool:
-    """Return whether a file belongs to the weights of a hash."""
-    return path.is_file() and sha256 in path.read_text()
+def adapt_files(weights: WeightFile, sha256: str, out: Path) -> None:
+    """Write the files that belong beside a weight file whose landmark network is that of another one.
+
+    Int8 weights and measured precisions are those of the other file, with the hash of the new one. The graph
+    is written anew.
+
+    Args:
+        weights: the other weight file.
+        sha256: hash of that file, before it may have been replaced.
+        out: the new weight file; it may have the path of the other one.
+
+    Raises:
+        LivefanError: if a file cannot be written, or a package for the graph is missing.
+    """
+    after = read_weight_file(out)
+    for place in (int8_path, precisions_path):
+        path, target = place(weights), place(after)
+        if not path.is_file() or sha256 not in (text := path.read_text()):
+            continue  # there is none, or it belongs to other weights
+        numbers = path.with_suffix(".bin")
+        if place is int8_path and numbers != target.with_suffix(".bin"):
+            shutil.copyfile(numbers, target.with_suffix(".bin"))
+        with atomic_write(target) as partial:
+            partial.write_text(text.replace(sha256, after.sha256))
+    export_graph(out)

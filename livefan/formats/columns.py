@@ -24,8 +24,9 @@ null (empty in CSV). The names of the columns are stable; read columns by name, 
 | ``LANDMARK_raw_x``, ``LANDMARK_raw_y`` | float64 | landmark as measured; null if filled |
 
 | ARKit's names, such as ``jawOpen`` | float64 | expression coefficient in [0, 1] |
-| ``right_iris_x``, ``right_iris_y``; ``left_`` | float64 | centre of the iris, image pixels |
-| ``right_gaze_yaw_deg``, ``right_gaze_pitch_deg``; ``left_`` | float64 | direction of the eye, degrees |
+| ``right_iris_x``, ``right_iris_y``, ``left_iris_x``, ``left_iris_y`` | float64 | centres, image pixels |
+| ``right_gaze_yaw_deg``, ``right_gaze_pitch_deg`` | float64 | direction of the right eye, degrees |
+| ``left_gaze_yaw_deg``, ``left_gaze_pitch_deg`` | float64 | direction of the left eye, degrees |
 | ``blink_start_s``, ``blink_duration_s`` | float64 | blink that the frame is part of, seconds |
 | ``blink_right_depth``, ``blink_left_depth`` | float64 | largest coefficient of each lid in it |
 

@@ -76,7 +76,7 @@ class LandmarkGraph(nn.Module):
         self.decode = DECODERS[weights.info.decoder]
         self.refiner = copy.deepcopy(weights.refiner).cpu().eval() if weights.refiner else nn.Identity()
         head = weights.expression_head
-        self.expressions = copy.deepcopy(head).cpu().eval() if head else None
+        self.expressions: nn.Module | None = copy.deepcopy(head).cpu().eval() if head else None
         name, first = next(
             (name, layer) for name, layer in self.network.named_modules() if isinstance(layer, nn.Conv2d)
         )

@@ -69,11 +69,10 @@ def locate(runtime: Runtime, image: np.ndarray, crops: list[Crop]) -> list[Locat
         return []
     crops = [crop.sized(runtime.input_size) for crop in crops]
     landmarks = runtime.run_each(len(crops), lambda number, out: crops[number].cut(image, out=out))
-    return [
+    located = [
         _in_image(crop, found, runtime.calibration)
         for crop, found in zip(crops, landmarks.astype(np.float64), strict=True)
-    exact = landmarks.astype(np.float64)
-    located = [_in_image(crop, found) for crop, found in zip(crops, exact, strict=True)]
+    ]
     if runtime.expressions is None or runtime.pupils_crop is None:
         return located
     return [

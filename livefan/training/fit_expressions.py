@@ -21,6 +21,7 @@ from livefan.core.frame import Face, Frame
 from livefan.core.provenance import made_by
 from livefan.io.open import open_source
 from livefan.networks.checkpoint import Weights, load_weights, save_weights
+from livefan.networks.checkpoint_info import read_weight_file
 from livefan.networks.expression_head import ExpressionHead
 from livefan.networks.shape_refiner import in_own_frame
 from livefan.runtimes.base import RuntimeChoice
@@ -186,11 +187,12 @@ class _Collector:
         self, weights: Weights, head: ExpressionHead, every: int, views: int, cache: Path | None
     ) -> None:
         self._weights, self._every, self._views, self._cache = weights, every, views, cache
+        file = read_weight_file(weights.path)
         graph = LandmarkGraph(weights)
         graph.expressions = _Sampler(head)
         exported = export_module(graph.eval(), ["landmarks", "samples"], weights.info.input_size)
         network = load_network(
-            "samples", lambda: for_one_crop(from_onnx(exported), weights), "float32", 1, shared=False
+            "samples", lambda: for_one_crop(from_onnx(exported), file), "float32", 1, shared=False
         )
         self._request = network.create_infer_request()
         self._teacher = ExpressionTeacher()
@@ -274,7 +276,7 @@ def _disturbed(crop: Crop, rng: np.random.Generator) -> Crop:
 
 def disturbed_colours(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return ``(size, size, 3)`` uint8 pixels with another light, and perhaps grey, blurred or noisy."""
-    values = pixels.astype(np.float32)
+    values: np.ndarray = pixels.astype(np.float32)
     if rng.random() < 0.6:
         values = 255 * (values / 255) ** np.float32(math.exp(rng.normal(0, 0.25)))
         values = values * math.exp(rng.normal(0, 0.15)) + rng.normal(0, 10)
@@ -321,7 +323,7 @@ def fit_head(head: ExpressionHead, samples: Samples, seed: int = 0, steps: int =
         values = head.values(inputs, _DROPOUT)
         found = torch.cat([values[:, :n_expressions].sigmoid(), _PUPIL_STD * values[:, n_expressions:]], 1)
         optimiser.zero_grad(set_to_none=True)
-        ((found - targets[chosen]) * weights).square().mean().backward()
+        ((found - targets[chosen]) * weights).square().mean().backward()  # type: ignore[no-untyped-call]
         optimiser.step()
     head.requires_grad_(False).eval()
     _absorb_moments(head, mean, sigma)

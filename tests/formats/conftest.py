@@ -60,8 +60,13 @@ def frames() -> list[AnnotatedFrame]:
 def write(frames: list[AnnotatedFrame], metadata: Metadata) -> Write:
     """Writes the frames to ``BASE.SUFFIX`` for some suffixes, and the metadata beside them."""
 
-    def write(base: Path, suffixes: Sequence[str] = SUFFIXES, recording: str = "talk.mkv") -> list[Path]:
-        named = replace(metadata, recording=recording)
+    def write(
+        base: Path,
+        suffixes: Sequence[str] = SUFFIXES,
+        recording: str = "talk.mkv",
+        measures: tuple[str, ...] = (),
+    ) -> list[Path]:
+        named = replace(metadata, recording=recording, measures=measures)
         paths = [base.with_name(base.name + suffix) for suffix in suffixes]
         with ExitStack() as stack:
             for path in paths:

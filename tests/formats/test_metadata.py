@@ -19,15 +19,15 @@ def test_every_format_states_the_schema_version(tmp_path: Path, write):
     parquet = pyarrow.parquet.read_schema(tmp_path / "out.parquet").metadata[b"livefan"]
     assert json.loads(parquet)["schema_version"] == SCHEMA_VERSION
     info = json.loads((tmp_path / "out.coco.json").read_text())["info"]
-    assert (info["version"], info["livefan"]["schema_version"]) == ("3", 3)
+    assert (info["version"], info["livefan"]["schema_version"]) == ("4", 4)
     lines = (tmp_path / "out.jsonl").read_text().splitlines()
-    assert [json.loads(line)["schema_version"] for line in lines] == [3] * 4
+    assert [json.loads(line)["schema_version"] for line in lines] == [4] * 4
 
 
 def test_newer_schema_is_refused_in_one_line(tmp_path: Path, write, suffix: str, monkeypatch):
     (path,) = write(tmp_path / "out", [suffix])
     monkeypatch.setattr("livefan.formats.metadata.SCHEMA_VERSION", SCHEMA_VERSION - 1)
-    with pytest.raises(LivefanError, match=r"schema version 3, this livefan reads up to 2; update livefan$"):
+    with pytest.raises(LivefanError, match=r"schema version 4, this livefan reads up to 3; update livefan$"):
         livefan.load_annotations(path)
 
 

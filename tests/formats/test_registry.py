@@ -1,13 +1,17 @@
 """Every registered format writes frames and reads them back."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import livefan
 from livefan.core.errors import LivefanError
+from livefan.core.face_measures import EXPRESSION_NAMES as NAMES
+from livefan.core.face_measures import Blink, Gaze
 from livefan.core.landmarks import IBUG_68
-from livefan.formats.columns import FRAME_COLUMNS, table_schema
+from livefan.formats.columns import FRAME_COLUMNS, MEASURES, table_schema
 from livefan.formats.registry import FORMATS, SUFFIXES, format_of
 
 
@@ -38,6 +42,32 @@ def test_values_survive_the_round_trip(tmp_path: Path, write, suffix: str, frame
     assert table["track_id"].to_pylist() == [1, 2, None, 1, 1]
     x = frames[0].faces[1].points_px[30, 0]
     assert table["nose_bridge_3_x"][1].as_py() == pytest.approx(x, abs=5e-4)
+
+
+def test_measures_have_columns_in_every_format(tmp_path: Path, write, frames):
+    random = np.random.default_rng(0)
+    face = replace(
+        frames[3].faces[0],
+        expressions=random.uniform(0, 1, len(NAMES)).astype(np.float32),
+        pupils_px=random.uniform(0, 100, (2, 2)),
+        gaze=Gaze(1.5, -2.25, 3.0, 4.0),
+        blink=Blink(0.125, 0.2, 0.9, 0.1),
+    )
+    frames[3] = replace(frames[3], faces=(face,))
+    tables = [
+        livefan.load_annotations(path)
+        for path in write(tmp_path / "out", [*SUFFIXES[:4]], measures=("expressions", "gaze", "blinks"))
+    ]
+    assert all(table.equals(tables[0]) for table in tables)
+    assert tables[0].schema.names[-66:-16] == list(NAMES)
+    row = tables[0].slice(4).to_pylist()[0]
+    assert row["jawOpen"] == pytest.approx(float(face.expressions[NAMES.index("jawOpen")]), abs=5e-5)
+    assert row["left_iris_y"] == pytest.approx(face.pupils_px[1, 1], abs=5e-4)
+    assert (row["right_gaze_yaw_deg"], row["left_gaze_pitch_deg"]) == (1.5, 4.0)
+    assert (row["blink_start_s"], row["blink_duration_s"], row["blink_right_depth"]) == (0.125, 0.2, 0.9)
+    assert tables[0]["jawOpen"].null_count == tables[0]["blink_start_s"].null_count == 4
+    (gaze_only,) = write(tmp_path / "gaze", [".csv"], measures=("gaze",))
+    assert livefan.load_annotations(gaze_only).schema.names[-8:] == list(MEASURES["gaze"])
 
 
 @pytest.mark.parametrize("recording", ['a, b "c".mkv', "two\nlines.mkv", "Gesichter ä.mkv", ""])

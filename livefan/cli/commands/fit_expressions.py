@@ -14,9 +14,9 @@ def add(commands: Commands) -> None:
     parser = commands.add_parser(
         "fit-expressions",
         help="fit the expression head, which measures ARKit's coefficients and the pupils",
-        description="Fit a small network that measures expressions and pupils from the maps and landmarks of a "
-        "trained network. Its teacher is MediaPipe's blendshape model, which ships with livefan. The head is "
-        "written with the weights, and with their graph and int8 network. The landmarks stay the same.",
+        description="Fit a small network that measures expressions and pupils from the maps and landmarks of "
+        "a trained network. Its teacher is MediaPipe's blendshape model, which ships with livefan. The head "
+        "is written with the weights, and with their graph and int8 network. The landmarks stay the same.",
     )
     parser.add_argument("weights", metavar="WEIGHTS", help="weight file, or the name of a bundled one")
     parser.add_argument(
@@ -62,8 +62,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the command; return the exit code."""
     import torch
 
+    from livefan.export.calibrated import adapt_files
+    from livefan.networks.checkpoint_info import read_weight_file
     from livefan.training.fit_expressions import fit_expressions
 
+    before = read_weight_file(arguments.weights)
+    sha256 = before.sha256
     check_folder(arguments.out.parent)
     if arguments.cache is not None:
         check_folder(arguments.cache)
@@ -81,6 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
         cache=arguments.cache,
         quiet=arguments.quiet,
     )
+    adapt_files(before, sha256, arguments.out)
     print(f"{arguments.out}: written with an expression head")
     for found in agreements:
         print(

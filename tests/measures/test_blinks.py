@@ -1,0 +1,30 @@
+"""Blinks from the coefficients of the lids."""
+
+import numpy as np
+import pytest
+
+from livefan.measures.blinks import find_blinks
+
+
+def lids(*closures: tuple[float, float, float], seconds: float = 4.0) -> tuple[np.ndarray, np.ndarray]:
+    """Return times, and a coefficient that rises to a depth between two times."""
+    times = np.arange(0, seconds, 1 / 60)
+    values = np.full(len(times), 0.1)
+    for start, end, depth in closures:
+        values[(times >= start) & (times < end)] = depth
+    return times, values
+
+
+def test_blinks_have_start_duration_and_depth():
+    times, right = lids((1.0, 1.2, 0.9), (2.0, 2.15, 0.7))
+    _, left = lids((1.0, 1.2, 0.8))
+    first, wink = find_blinks(times, right, left)
+    assert (first.start_s, first.duration_s) == pytest.approx((1.0, 0.2), abs=0.02)
+    assert (first.right_depth, first.left_depth) == pytest.approx((0.9, 0.8))
+    assert (wink.right_depth, wink.left_depth) == pytest.approx((0.7, 0.1))
+
+
+def test_shallow_long_and_cut_closures_are_no_blinks():
+    times, shut = lids((0.0, 0.2, 0.9), (0.5, 0.7, 0.45), (1.0, 2.5, 0.9), (3.9, 4.0, 0.9))
+    assert find_blinks(times, shut, shut) == []
+    assert find_blinks(times[:0], shut[:0], shut[:0]) == []
