@@ -71,7 +71,7 @@ def annotated_frames(
     identities = IdentityAssigner(join=not photographs)
     runs = _Runs()
     smoothers: dict[tuple[int, int], _Smoother] = {}
-    chunk, context = window_sizes(max(longest_gap, LONGEST_BLINK_S), fps)
+    chunk, context = window_sizes(longest_gap, fps)
     start = 0
     while True:
         available = journal.wait_for(start + chunk + context + REACH)
@@ -106,7 +106,7 @@ def annotated_frames(
 
 def window_sizes(longest_gap: float, fps: float | None) -> tuple[int, int]:
     """Return the numbers of frames of a chunk, and of the context on either side of it."""
-    context = max(CONTEXT, math.ceil(longest_gap * (fps or 0)) + 1)
+    context = max(CONTEXT, math.ceil(max(longest_gap, LONGEST_BLINK_S) * (fps or 0)) + 1)
     return max(CHUNK, context), context
 
 
