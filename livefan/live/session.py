@@ -20,6 +20,7 @@ from livefan.live.priority import WORKER_NICENESS, lower_priority
 from livefan.live.result import Pair, Result
 from livefan.live.session_models import ResultCallbacks, SessionModels
 from livefan.live.session_status import SessionStatus
+from livefan.measures.expressions import NeutralFaces
 from livefan.tracking.model_spec import ModelChoice
 
 _LOG = logging.getLogger(__name__)
@@ -116,6 +117,11 @@ class LiveSession(Playback):
     @smoothing.setter
     def smoothing(self, strength: float) -> None:
         self._models.smoothing = strength
+
+    @property
+    def neutral(self) -> NeutralFaces:
+        """The neutral expressions of the faces of the first model, by id."""
+        return self._models.neutral
 
     @property
     def max_faces(self) -> int:

@@ -19,6 +19,7 @@ from livefan.core.frame import Frame
 from livefan.live.pairing import Pairing
 from livefan.live.result import Pair, Result
 from livefan.live.worker import BackgroundWorker, Model
+from livefan.measures.expressions import NeutralFaces
 from livefan.tracking.kalman import DEFAULT_STRENGTH
 from livefan.tracking.model_spec import ModelChoice
 
@@ -94,6 +95,11 @@ class SessionModels:
         self._first.photographs = photographs
 
     # Settings.
+
+    @property
+    def neutral(self) -> NeutralFaces:
+        """The neutral expressions of the faces of the first model."""
+        return self._first.neutral
 
     @property
     def first(self) -> ModelChoice:

@@ -14,6 +14,7 @@ from livefan.core.rates import RateMeter
 from livefan.live.heatmaps import HeatmapProbe
 from livefan.live.priority import SECOND_NICENESS, lower_priority
 from livefan.live.result import Result
+from livefan.measures.expressions import NeutralFaces
 from livefan.tracking.kalman import DEFAULT_STRENGTH
 from livefan.tracking.landmark_model import LandmarkModel
 from livefan.tracking.model_spec import ModelChoice
@@ -39,6 +40,7 @@ class Model:
             processed independently: faces are neither tracked nor smoothed.
         place: appended to the message while the model loads, e.g. ``(2 of 2)``.
         rate: rate of finished frames.
+        neutral: neutral expressions of the faces; forgotten where faces are found anew.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Model:
         self.photographs: tuple[str, ...] = ()
         self.place = ""
         self.rate = RateMeter()
+        self.neutral = NeutralFaces()
         self.max_faces = max_faces
         self._log = log
         self._requested = choice
@@ -104,13 +107,14 @@ class Model:
         assert self._pipeline is not None
         if epoch != self._epoch:
             self._pipeline.reset()
+            self.neutral.forget()
             self._epoch = epoch
         if self.max_faces < self._pipeline.max_faces:
             self._pipeline.reset()
         self._pipeline.max_faces = self.max_faces
         self._pipeline.smoothing = 0.0 if self._choice.raw or self.photographs else self.smoothing
         started = time.perf_counter()
-        faces = self._faces(self._pipeline, frame)
+        faces = self.neutral.calibrated(self._faces(self._pipeline, frame), frame.source_time)
         finished = time.perf_counter()
         self.rate.tick()
         result = Result(

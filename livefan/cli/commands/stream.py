@@ -57,6 +57,11 @@ def add(commands: Commands) -> None:
         "--size", type=picture_size, metavar="WxH", help="resolution to request from a camera"
     )
     parser.add_argument("--loop", action="store_true", help="repeat a recording from its end")
+    parser.add_argument(
+        "--neutral",
+        action="store_true",
+        help="take the first second of each face for its neutral expression, and measure expressions from it",
+    )
     add_pipeline_options(parser)
     add_runtime_options(parser)
     parser.add_argument("--quiet", action="store_true", help="print errors alone")
@@ -109,6 +114,7 @@ def _stream(arguments: argparse.Namespace, outputs: OutputGroup, status: StatusL
         on_end=end,
     )
     session.smoothing, session.loop = arguments.smoothing, arguments.loop
+    session.neutral.automatic = arguments.neutral
     session.start()
     try:
         while not ended.wait(_WAIT_S) and not session.at_end:
