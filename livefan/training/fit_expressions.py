@@ -41,7 +41,6 @@ _BATCH = 128
 _LEARNING_RATE = 1e-3
 _WEIGHT_DECAY = 0.1
 _DROPOUT = 0.2
-_INPUT_NOISE = 0.05
 _PUPIL_STD = 0.02
 """Standard deviation of the places of the pupils in their eyes, in units of the head."""
 _MIRROR = mirrored_order(EXPRESSION_NAMES)
@@ -299,11 +298,12 @@ def fit_head(head: ExpressionHead, samples: Samples, seed: int = 0, steps: int =
     Args:
         head: the head, with random weights.
         samples: inputs and targets.
-        seed: decides the order of the samples, dropout and noise.
+        seed: decides the order of the samples, and dropout.
         steps: number of batches.
     """
     torch.manual_seed(seed)
     mean, sigma = _moments(head, samples)
+    scale = 1 / sigma
     targets = torch.cat([torch.from_numpy(samples.expressions), torch.from_numpy(samples.pupils)], 1)
     n_expressions = samples.expressions.shape[1]
     weights = 1 / (targets.std(0) + _MOVES)
@@ -316,8 +316,7 @@ def fit_head(head: ExpressionHead, samples: Samples, seed: int = 0, steps: int =
     head.requires_grad_(True)
     for step in range(steps):
         chosen = torch.randint(len(targets), (_BATCH,))
-        inputs = (torch.from_numpy(samples.inputs[chosen.numpy()]).float() - mean) / sigma
-        inputs = inputs + _INPUT_NOISE * torch.randn_like(inputs)
+        inputs = (torch.from_numpy(samples.inputs[chosen.numpy()]).float() - mean) * scale
         for group in optimiser.param_groups:
             group["lr"] = _LEARNING_RATE * 0.5 * (1 + math.cos(math.pi * step / steps))
         values = head.values(inputs, _DROPOUT)
