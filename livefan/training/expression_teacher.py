@@ -74,7 +74,7 @@ class ExpressionTeacher:
     """Measures the expressions of faces by MediaPipe's networks."""
 
     def __init__(self) -> None:
-        from livefan.runtimes.openvino_runtime import from_tflite, load_network
+        from livefan.runtimes.openvino_runtime import from_file, load_network
 
         with (
             TemporaryDirectory(prefix="livefan-", ignore_cleanup_errors=True) as folder,
@@ -83,7 +83,7 @@ class ExpressionTeacher:
 
             def load(name: str) -> Any:
                 path = Path(task.extract(name, folder))
-                return load_network(name, lambda: from_tflite(path), "float32", 1).create_infer_request()
+                return load_network(name, lambda: from_file(path), "float32", 1).create_infer_request()
 
             self._mesh, self._blendshapes = load(_MESH), load(_BLENDSHAPES)
 
