@@ -42,7 +42,7 @@ def _face(measured: MeasuredFace) -> dict[str, Any]:
         "id": face.track_id,
         "box": _rounded(face.box_px, 2),
         "landmarks": _rounded(face.points_px, 2),
-        "confidences": _rounded(face.confidence, 3),
+        "confidences": None if np.isnan(face.confidence).all() else _rounded(face.confidence, 3),
         "pose": _pose(measured.pose),
         "aspect_ratios": _ratios(measured.ratios),
         "expressions": None,

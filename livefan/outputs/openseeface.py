@@ -94,7 +94,7 @@ def _order(scheme: LandmarkScheme) -> list[int] | None:
 def _record(result: FrameResult, measured: MeasuredFace, number: int, order: list[int]) -> bytes:
     """Return the record of a face."""
     values = coefficients(measured)
-    points_px, confidence = measured.face.points_px[order], measured.face.confidence[order]
+    points_px, confidence = measured.face.points_px[order], np.nan_to_num(measured.face.confidence[order])
     pupils_px = _pupils_px(measured, points_px)
     pose = _pose(measured.pose, points_px, pupils_px, result.size)
     return _RECORD.pack(

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -50,6 +51,12 @@ def test_object_holds_the_faces_of_the_frame(result: Make, posed_face: Callable[
     assert found["pose"]["roll"] == pytest.approx(5.0, abs=1.0)
     np.testing.assert_allclose(found["pose"]["translation_mm"], [0.0, 0.0, 600.0], atol=10.0)
     assert 0.1 < found["aspect_ratios"]["right_eye"] < 0.6
+
+
+def test_confidences_of_a_model_without_them_are_null(result: Make, posed_face: Callable[..., Face]):
+    face = replace(posed_face(), confidence=np.full(68, np.nan))
+    (found,) = parsed(json_message(result(faces=(face,))))["faces"]
+    assert found["confidences"] is None
 
 
 @pytest.mark.parametrize("scheme", [WFLW_98, COFW_29])
