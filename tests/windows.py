@@ -117,7 +117,7 @@ def memory_mib() -> float:
 def full_size(window: MainWindow) -> np.ndarray:
     """Return the picture as shown, at the size of the frame."""
     drawn: queue.Queue[np.ndarray] = queue.Queue()
-    assert window.player.draw_full_size(drawn.put)
+    assert window.player.pictures.draw_full_size(drawn.put)
     return drawn.get(timeout=30)
 
 

@@ -90,7 +90,7 @@ class _Drive(QObject):
     def act_on_everything(self) -> None:
         """Use every part of the window once."""
         window, acts = self._window, self._window.controls
-        self.act("open the plots", window.plots_dock.show)
+        self.act("open the plots", window.panels.plots.show)
         self.act("draw the plots", lambda: None, 2.0)
         self.act("hold the picture", acts.play.trigger)
         self.act("step forwards", acts.forward.trigger)

@@ -109,7 +109,7 @@ class ActionContext:
             if ready is not None:
                 ready.act(self)
         except LivefanError as error:
-            self.player.status.emit(str(error))
+            self.player.messages.error.emit(str(error))
         # Also after a cancelled dialog: Qt has already checked the menu entry.
         self.window.redraw(action.redraws)
 

@@ -109,7 +109,7 @@ def show_internal_errors(player: Player) -> None:
     def show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         _LOG.error("internal error", exc_info=(kind, error, trace))
         sys.__excepthook__(kind, error, trace)
-        player.status.emit(f"internal error: {kind.__name__}: {error}")
+        player.messages.error.emit(f"internal error: {kind.__name__}: {error}")
 
     sys.excepthook = show
 

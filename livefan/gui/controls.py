@@ -1,4 +1,4 @@
-"""Menu entries, icons and shortcuts of all actions."""
+"""Menu entries and shortcuts of all actions."""
 
 from __future__ import annotations
 
@@ -6,28 +6,19 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
-from PyQt6.QtCore import QObject, Qt
-from PyQt6.QtGui import QAction, QActionGroup, QColor, QIcon, QKeySequence, QPainter, QPixmap
-from PyQt6.QtWidgets import QMainWindow, QMenu, QMenuBar, QStyle
+from PyQt6.QtCore import QObject
+from PyQt6.QtGui import QAction, QActionGroup, QKeySequence
+from PyQt6.QtWidgets import QMainWindow, QStyle
 
 from livefan.drawing.faces import STYLE_PARTS
 from livefan.gui.action_context import Action, ActionContext
 from livefan.gui.actions import application, models, playback, saving, sources, view
+from livefan.gui.icons import PLAYBACK_ICONS, playback_icon, red_dot
 from livefan.gui.recordings import RecordingKind
-from livefan.gui.stay_open_menu import StayOpenMenu
 from livefan.live.view_state import Layout
 
 _Choice = TypeVar("_Choice")
 _Icons = QStyle.StandardPixmap
-_PLAYBACK_ICONS = {
-    _Icons.SP_MediaPlay,
-    _Icons.SP_MediaPause,
-    _Icons.SP_MediaStop,
-    _Icons.SP_MediaSeekBackward,
-    _Icons.SP_MediaSeekForward,
-    _Icons.SP_MediaSkipBackward,
-    _Icons.SP_MediaSkipForward,
-}
 _ZOOM_IN, _ZOOM_OUT = 1.25, 0.8
 
 
@@ -71,7 +62,7 @@ class Controls(QObject):
             False,
             partial(saving.Record, RecordingKind.SHOWN),
         )
-        self.record_shown.setIcon(_red_dot())
+        self.record_shown.setIcon(red_dot())
         self.record_clean = self._switch(
             tr("Record clean video and &landmarks"),
             "Ctrl+Shift+L",
@@ -137,47 +128,6 @@ class Controls(QObject):
             models.SetLayout,
         )
 
-    def fill_menu_bar(self, bar: QMenuBar, panels: Sequence[QAction]) -> None:
-        """Add all menus.
-
-        Args:
-            bar: an empty menu bar.
-            panels: entries that show and hide the panels.
-        """
-        self._fill(
-            bar.addMenu(self.tr("&File")),
-            [self.open_file, self.open_folder, self.open_stream],
-            [self.start, self.stop, self.close_source],
-            [self.snapshot, self.copy, self.record_shown, self.record_clean],
-            [self.quit],
-        )
-        play_menu = self._fill(
-            bar.addMenu(self.tr("&Play")),
-            [self.play, self.home, self.end, self.back, self.forward, self.loop, self.sequence],
-        )
-        self._fill(play_menu.addMenu(self.tr("Largest &number of faces")), list(self.max_faces.values()))
-        view_menu = self._fill(
-            bar.addMenu(self.tr("&View")),
-            [self.mirror, self.close_up, self.zoom_in, self.zoom_out, self.fit, self.full_screen],
-            panels,
-        )
-        self.drawing = StayOpenMenu(self.tr("&Drawing"), self._window)
-        self._fill(self.drawing, [self.overlay], list(self.parts.values()), [self.heatmaps])
-        view_menu.insertMenu(view_menu.actions()[0], self.drawing)
-        self._fill(view_menu.addMenu(self.tr("Th&eme")), list(self.themes.values()))
-        self._fill(bar.addMenu(self.tr("&Compare")), [self.compare], list(self.layouts.values()))
-        self._fill(bar.addMenu(self.tr("&Help")), [self.shortcuts, self.about])
-
-    @staticmethod
-    def _fill(menu: QMenu | None, *groups: Sequence[QAction]) -> QMenu:
-        """Add groups of entries with separators between them."""
-        assert menu is not None
-        for group in groups:
-            if menu.actions():
-                menu.addSeparator()
-            menu.addActions(group)
-        return menu
-
     def _add(
         self, text: str, keys: str, action: Action, icon: QStyle.StandardPixmap | None = None
     ) -> QAction:
@@ -234,7 +184,7 @@ class Controls(QObject):
         seekable = session is not None and session.seekable
         for entry in (self.home, self.end, self.back, self.forward):
             entry.setEnabled(seekable)
-        self.sequence.setEnabled(player.is_folder)
+        self.sequence.setEnabled(player.config.is_folder)
         self.mirror.setEnabled(session is None or not session.photographs)
         self.heatmaps.setEnabled(not player.config.first.is_foreign)
         self._show_playing(player.running and not player.paused)
@@ -251,7 +201,7 @@ class Controls(QObject):
             (self.record_clean, RecordingKind.CLEAN),
         ):
             entry.setEnabled(player.running)
-            entry.setChecked(player.recording is kind)
+            entry.setChecked(player.recordings.kind is kind)
 
     def enable_saving(self, on: bool) -> None:
         """Enable the snapshot and the copy while a picture is shown."""
@@ -263,33 +213,10 @@ class Controls(QObject):
         icon = _Icons.SP_MediaPause if playing else _Icons.SP_MediaPlay
         if self._icons[self.play] is not icon:
             self._icons[self.play] = icon
-            self._draw_icon(self.play)
+            self.play.setIcon(playback_icon(self._window, icon))
 
     def apply_palette(self) -> None:
         """Draw the playback icons in the theme's text colour; Qt has them in black only."""
         for entry, icon in self._icons.items():
-            if icon in _PLAYBACK_ICONS:
-                self._draw_icon(entry)
-
-    def _draw_icon(self, entry: QAction) -> None:
-        style = self._window.style()
-        assert style is not None
-        pixmap = style.standardIcon(self._icons[entry]).pixmap(32)
-        painter = QPainter(pixmap)
-        painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceIn)
-        painter.fillRect(pixmap.rect(), self._window.palette().buttonText())
-        painter.end()
-        entry.setIcon(QIcon(pixmap))
-
-
-def _red_dot() -> QIcon:
-    """Return the icon of recording, which Qt lacks."""
-    pixmap = QPixmap(32, 32)
-    pixmap.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(pixmap)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setBrush(QColor(215, 50, 50))
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.drawEllipse(6, 6, 20, 20)
-    painter.end()
-    return QIcon(pixmap)
+            if icon in PLAYBACK_ICONS:
+                entry.setIcon(playback_icon(self._window, icon))

@@ -29,7 +29,7 @@ class Recordings(QObject):
 
     changed = pyqtSignal()
     """Emitted when a recording starts or stops."""
-    status = pyqtSignal(str)
+    error = pyqtSignal(str)
     """Emitted with a message for the user when a file cannot be written."""
     saved = pyqtSignal(object, str)
     """Emitted with the file of a complete recording, and a message that names it."""
@@ -76,7 +76,7 @@ class Recordings(QObject):
         self.changed.emit()
 
     def stop(self) -> None:
-        """Finish the recording; :attr:`status` names the file once it is complete."""
+        """Finish the recording; :attr:`saved` is emitted once the file is complete."""
         recorder, self._recorder = self._recorder, None
         if recorder is not None:
             recorder.stop()
@@ -107,7 +107,7 @@ class Recordings(QObject):
         if recorder is self._recorder:
             self.stop()
         if isinstance(end, LivefanError):
-            self.status.emit(self.tr("Recording failed: {}").format(end))
+            self.error.emit(self.tr("Recording failed: {}").format(end))
             return
         dropped = self.tr(", {} frames dropped").format(end.left_out) if end.left_out else ""
         text = self.tr("Recorded {} ({} frames, {:.1f} s{})")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from livefan.io.stream import is_address
 from livefan.live.view_state import Layout
 from livefan.tracking.kalman import DEFAULT_STRENGTH
 from livefan.tracking.model_spec import ModelChoice
@@ -37,6 +39,15 @@ class SessionConfig:
     loop: bool = False
     sequence: bool = False
     hold: bool = False
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether the source is a folder, whose images are photographs or the frames of one video."""
+        return (
+            isinstance(self.source, str)
+            and not is_address(self.source)
+            and os.path.isdir(os.path.expanduser(self.source))  # accepts any text; Path methods raise
+        )
 
 
 @dataclass(frozen=True)

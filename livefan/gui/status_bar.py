@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from PyQt6.QtCore import Qt
-from PyQt6.QtWidgets import QApplication, QLabel, QSizePolicy, QStatusBar, QToolButton
+from PyQt6.QtWidgets import QLabel, QSizePolicy, QStatusBar, QToolButton
 
+from livefan.gui.messages import Kind, Message
 from livefan.gui.player import Player
 from livefan.gui.transport import clock_text
 from livefan.gui.view import FrameView
@@ -18,11 +19,10 @@ _RECORDING_COLOUR = "#d73232"
 class StatusBar(QStatusBar):
     """Shows a message and figures; where there is no room for both, the message alone.
 
-    Args:
-        notice: the message while there is no other, until :meth:`clear_notice`.
+    An error has a button that dismisses it; a saved file has one that opens its folder.
     """
 
-    def __init__(self, notice: str = "") -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.message = QLabel()
         self.figures = QLabel()
@@ -30,44 +30,28 @@ class StatusBar(QStatusBar):
         self.recording.setStyleSheet(f"color: {_RECORDING_COLOUR}; font-weight: bold")
         self.recording.setToolTip(self.tr("Length of the recording so far"))
         self.recording.hide()
-        self.show_in_folder = QToolButton()
-        self.show_in_folder.setText(self.tr("Show in folder"))
-        self.show_in_folder.setAutoRaise(True)
-        self.show_in_folder.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.show_in_folder.hide()
-        self._notice = notice
+        self.show_in_folder = _button(self.tr("Show in folder"))
+        self.dismiss = _button(self.tr("Dismiss"))
         self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         # A long message must not widen the window.
         self.message.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.addWidget(self.message, stretch=1)
         self.addWidget(self.show_in_folder)
+        self.addWidget(self.dismiss)
         self.addPermanentWidget(self.recording)
         self.addPermanentWidget(self.figures)
 
-    def show_text(self, text: str) -> str:
-        """Show a message, or the notice for an empty one; return the translated text."""
-        # Packages below the window know no Qt: their messages are translated here.
-        text = QApplication.translate("live", text or self._notice)
-        self.message.setText(text)
-        self.message.setToolTip(text)
-        self.show_in_folder.hide()
+    def show_message(self, message: Message) -> None:
+        """Show a message and the button of its kind."""
+        self.message.setText(message.text)
+        self.message.setToolTip(message.text)
+        self.show_in_folder.setVisible(message.kind is Kind.SAVED)
+        self.dismiss.setVisible(message.kind is Kind.ERROR)
         self._make_room()
-        return text
-
-    def show_saved(self, text: str) -> None:
-        """Show a message that names a new file, and the button that opens its folder."""
-        self.show_text(text)
-        self.show_in_folder.show()
-        self._make_room()
-
-    def clear_notice(self) -> bool:
-        """Drop the notice; return whether it was the message shown."""
-        notice, self._notice = self._notice, ""
-        return self.message.text() == notice
 
     def show_figures(self, player: Player, view: FrameView) -> None:
         """Show the frame rates of a camera, the position of a recording, or the size of a photograph."""
-        seconds = player.recorded_seconds
+        seconds = player.recordings.seconds
         self.recording.setVisible(seconds is not None)
         if seconds is not None:
             self.recording.setText(self.tr("● {}").format(clock_text(seconds)))
@@ -113,6 +97,17 @@ class StatusBar(QStatusBar):
 
     def _make_room(self) -> None:
         needed = self.message.sizeHint().width() + self.figures.sizeHint().width() + _GAP_PX
-        if not self.show_in_folder.isHidden():
-            needed += self.show_in_folder.sizeHint().width()
+        for button in (self.show_in_folder, self.dismiss):
+            if not button.isHidden():
+                needed += button.sizeHint().width()
         self.figures.setVisible(needed < self.width())
+
+
+def _button(text: str) -> QToolButton:
+    """Return a flat button, hidden."""
+    button = QToolButton()
+    button.setText(text)
+    button.setAutoRaise(True)
+    button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    button.hide()
+    return button

@@ -58,7 +58,7 @@ class ToolBar(QToolBar):
         slider.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         slider.setAccessibleName(self.tr("smoothing"))
         slider.setToolTip(self.tr("Strength of the filter on landmarks; left: off"))
-        slider.valueChanged.connect(lambda value: self._context.player.set_smoothing(value / 100))
+        slider.valueChanged.connect(lambda value: self._context.player.change(smoothing=value / 100))
         return slider
 
     def set_drawing_menu(self, menu: QMenu) -> None:

@@ -50,6 +50,7 @@ class LiveSession(Playback):
         on_second: receives every result of the second model.
         on_pair: receives the results of both models on one frame, from the thread of either.
         on_status: receives a message for the user, e.g. that a camera is lost; empty to clear it.
+        on_error: receives an error that does not end the session, e.g. that a model cannot be loaded.
         on_end: called once, last, with the error that ended the session, or None.
 
     Attributes:
@@ -72,6 +73,7 @@ class LiveSession(Playback):
         on_second: Callable[[Result], None] = lambda result: None,
         on_pair: Callable[[Pair], None] = lambda pair: None,
         on_status: Callable[[str], None] = lambda text: None,
+        on_error: Callable[[str], None] = lambda text: None,
         on_end: Callable[[str | None], None] = lambda error: None,
     ) -> None:
         super().__init__(SessionStatus(on_status))
@@ -89,7 +91,7 @@ class LiveSession(Playback):
             second,
             max_faces=max_faces,
             every_frame=every_frame,
-            callbacks=ResultCallbacks(on_result, on_second, on_pair, on_status),
+            callbacks=ResultCallbacks(on_result, on_second, on_pair, on_error),
             log=self._status.report,
             stopping=self._stopping,
         )

@@ -35,13 +35,13 @@ class ResultCallbacks:
         first: receives every result of the first model.
         second: receives every result of the second model, from its thread.
         pair: receives the results of both models on one frame, from the thread of either.
-        lost: receives the reason why the second model has ended, from its thread.
+        error: receives the reason why a model cannot be loaded or has ended, from the thread of either.
     """
 
     first: Callable[[Result], None]
     second: Callable[[Result], None]
     pair: Callable[[Pair], None]
-    lost: Callable[[str], None]
+    error: Callable[[str], None]
 
 
 class SessionModels:
@@ -53,7 +53,7 @@ class SessionModels:
         max_faces: largest number of tracked faces.
         every_frame: whether both models process every frame; None for the default of the source.
         callbacks: receive the results.
-        log: receives messages while models load, and if they cannot be loaded.
+        log: receives messages while models load; empty to clear them.
         stopping: ends all waits; set here if the second model fails by a defect.
 
     Attributes:
@@ -81,7 +81,7 @@ class SessionModels:
         self._log = log
         self._stopping = stopping
         self._live = False
-        self._first = Model(first, max_faces, log)
+        self._first = Model(first, max_faces, log, on_error=callbacks.error)
         self._worker: BackgroundWorker | None = None
         self._second_choice = second
         self._second_changed = second is not None
@@ -224,7 +224,13 @@ class SessionModels:
         if self._worker is not None:
             self._worker.model.background = background
             return
-        model = Model(self._second_choice, self.max_faces, self._log, background=background)
+        model = Model(
+            self._second_choice,
+            self.max_faces,
+            self._log,
+            background=background,
+            on_error=self._callbacks.error,
+        )
         model.place = "(2 of 2)"
         model.smoothing = self.smoothing
         model.photographs = self._first.photographs
@@ -259,4 +265,5 @@ class SessionModels:
             self.defect = error
             self._stopping.set()
         else:
-            self._callbacks.lost(error)
+            self._log("")
+            self._callbacks.error(error)

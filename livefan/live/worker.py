@@ -28,8 +28,9 @@ class Model:
     Args:
         choice: the model.
         max_faces: largest number of tracked faces.
-        log: receives a message while the model loads, and if it cannot be loaded; empty once it is loaded.
+        log: receives a message while the model loads; empty afterwards.
         background: run the detector in a thread, see :class:`livefan.tracking.pipeline.Pipeline`.
+        on_error: receives a message if another model cannot be loaded, and the present one stays.
 
     Attributes:
         background: a change takes effect from the next frame on; faces are then found anew.
@@ -44,7 +45,13 @@ class Model:
     """
 
     def __init__(
-        self, choice: ModelChoice, max_faces: int, log: Callable[[str], None], *, background: bool = True
+        self,
+        choice: ModelChoice,
+        max_faces: int,
+        log: Callable[[str], None],
+        *,
+        background: bool = True,
+        on_error: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.background = background
         self.smoothing = DEFAULT_STRENGTH
@@ -55,6 +62,7 @@ class Model:
         self.neutral = NeutralFaces()
         self.max_faces = max_faces
         self._log = log
+        self._on_error = on_error
         self._requested = choice
         self._choice = choice
         self._in_background = background  # of the loaded pipeline
@@ -89,7 +97,8 @@ class Model:
             if self._requested is requested:
                 self._requested = self._choice
             self.background = self._in_background
-            self._log(str(error))
+            self._log("")
+            self._on_error(str(error))
             return False
         pipeline.warm_up()
         self._log("")

@@ -66,9 +66,9 @@ class TestKeys:
         press(keys.Key_Minus)
         assert player.view.zoom == 1
         press(keys.Key_F2)
-        assert not window.models_dock.isVisible()
+        assert not window.panels.models.isVisible()
         press(keys.Key_F3)
-        assert window.plots_dock.isVisible()
+        assert window.panels.plots.isVisible()
         press(keys.Key_C)
         assert player.config.second is None
 

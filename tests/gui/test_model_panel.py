@@ -27,7 +27,7 @@ class TestComparison:
         window.controls.compare.trigger()
         assert window.player.config.second is not None
         assert not window.models.regions.isVisibleTo(window.models)  # but later than the second picker
-        drive.until(window.models_dock.isVisible)
+        drive.until(window.panels.models.isVisible)
         drive.until(window.models.regions.isVisible)
         drive.until(lambda: window.view.painted.picture.layout is Layout.SIDE_BY_SIDE)
         assert len(window.view.painted.picture.panes) == 2

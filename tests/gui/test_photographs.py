@@ -74,7 +74,7 @@ class TestPhotographs:
         drive.until(lambda: index(window) == 0)
         window.player.choose_second(ModelChoice("mobilefan-half-300w"))
         worst = window.models.worst
-        window.models_dock.show()
+        window.panels.models.show()
         drive.until(lambda: worst.count() == 1)
         window.controls.forward.trigger()
         drive.until(lambda: worst.count() == 2)
@@ -121,8 +121,8 @@ class TestPhotographs:
         session = window.player.session
         session.photographs = ("other.png",)  # as of one that begins, whose picture is not there yet
         # Between two timer events the picture of the old folder is still on the screen: force the updates.
-        window._show_position()
-        window._show_figures()
+        window.updates.show_position()
+        window.updates.show_figures()
         assert window.transport.clock.text() == "4 / 4"
         assert window.status_bar.figures.text().startswith("wall.png")
 

@@ -22,9 +22,9 @@ def test_failed_paint_thread_ends_the_session_with_a_message(
     player: Player, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ):
     messages: list[str] = []
-    player.status.connect(messages.append)
+    player.messages.error.connect(messages.append)
     player.start()
-    qtbot.waitUntil(lambda: player.take() is not None, timeout=60_000)
+    qtbot.waitUntil(lambda: player.pictures.take() is not None, timeout=60_000)
     monkeypatch.setattr("livefan.live.paint_thread.render", lambda *how: 1 / 0)
     qtbot.waitUntil(lambda: not player.running, timeout=10_000)
     assert messages[-1] == "internal error: ZeroDivisionError: division by zero"

@@ -16,7 +16,7 @@ class TestPlots:
     @pytest.mark.slow
     def test_plots_show_latency_rate_and_jitter(self, drive: Driven, clip: Path):
         window = drive.open(source=str(clip))
-        window.plots_dock.show()
+        window.panels.plots.show()
         drive.until(lambda: len(window.player.gauges.journeys) > 30)
         drive.until(lambda: window.plots.jitter.curves[0].getData()[0] is not None)
         drive.until(lambda: window.plots.rate.curves[0].getData()[0] is not None)

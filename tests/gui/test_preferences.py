@@ -24,7 +24,7 @@ class TestPreferences:
         first.player.choose_first(ModelChoice("mobilefan-half-300w", "openvino", "float32"))
         first.controls.layouts[Layout.OVERLAID].trigger()
         first.controls.close_up.trigger()
-        first.plots_dock.show()
+        first.panels.plots.show()
         first.close()
         second = drive.open()
         assert second.tool_bar.smoothing.value() == 20
@@ -35,7 +35,7 @@ class TestPreferences:
         assert second.player.view.style.numbers
         assert second.player.config.loop
         assert second.controls.themes["dark"].isChecked()
-        assert second.plots_dock.isVisible()
+        assert second.panels.plots.isVisible()
         second.controls.compare.trigger()
         assert second.player.config.second == RAW
         assert second.player.view.layout is Layout.OVERLAID

@@ -58,7 +58,7 @@ class TestSaving:
         drive.until(lambda: window.view.grab().toImage().pixelColor(5, 5) == before)
         button.click()
         assert opened == [str(drive.pictures)]
-        window.player.status.emit("another message")
+        window.player.messages.status.emit("another message")
         assert not button.isVisible()
 
     @pytest.mark.slow
@@ -98,7 +98,7 @@ class TestSaving:
     def test_recording_to_unsupported_file_shows_a_message(self, drive: Driven, clip: Path, tmp_path: Path):
         window = drive.open(source=str(clip), record=tmp_path / "seen.avi")
         assert "seen.avi" in window.status_bar.message.text()
-        assert window.player.recording is None
+        assert window.player.recordings.kind is None
 
     @pytest.mark.slow
     def test_closing_finishes_the_recording(self, drive: Driven, clip: Path, tmp_path: Path):

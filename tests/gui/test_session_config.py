@@ -47,8 +47,8 @@ class TestCliOverrides:
         options = ("--compare", "mobilefan-half-300w", "--layout", "wipe", "--wipe", "0.25")
         window = ask(str(clip), "--raw", *options, "--panels", "plots")
         assert window.player.view.wipe == 0.25
-        assert window.plots_dock.isVisible()
-        assert not window.models_dock.isVisible()
+        assert window.panels.plots.isVisible()
+        assert not window.panels.models.isVisible()
         drive.until(lambda: shows(window))
         assert pane(window).result.smoothing == 0.0
         assert window.player.config.second == ModelChoice("mobilefan-half-300w")
@@ -57,7 +57,7 @@ class TestCliOverrides:
     def test_layout_of_two_models_adds_a_second_model(self, drive: Driven, ask, clip: Path):
         window = ask(str(clip), "--layout", "overlaid")
         assert window.player.config.second == ModelChoice("teacher-300w")
-        assert window.models_dock.isVisible()
+        assert window.panels.models.isVisible()
         drive.until(lambda: window.view.layout_shown is Layout.OVERLAID)
 
     @pytest.mark.slow
@@ -119,7 +119,7 @@ class TestCliOverrides:
     def test_recording_as_shown_keeps_data_files(self, ask, clip: Path, tmp_path: Path):
         (tmp_path / "a.csv").write_text("mine")
         window = ask(str(clip), "--record", str(tmp_path / "a.mp4"))
-        assert window.player.recording is RecordingKind.SHOWN
+        assert window.player.recordings.kind is RecordingKind.SHOWN
         window.close()
 
     @pytest.mark.parametrize("option", ["--record", "--record-clean", "--snapshot"])

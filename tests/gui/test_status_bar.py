@@ -11,9 +11,9 @@ class TestMessages:
     def test_long_message_hides_the_figures(self, drive: Driven, images: Path):
         window = paused_at_end(drive, images)
         drive.until(lambda: window.status_bar.figures.isVisible() and window.status_bar.figures.text())
-        window.player.status.emit("What is wrong, and what to do about it. " * 5)
+        window.player.messages.status.emit("What is wrong, and what to do about it. " * 5)
         assert not window.status_bar.figures.isVisible()
-        window.player.status.emit("")
+        window.player.messages.status.emit("")
         assert window.status_bar.figures.isVisible()
 
     def test_messages_of_the_session_are_translated(self, drive: Driven, images: Path):

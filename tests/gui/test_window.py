@@ -45,11 +45,11 @@ class TestPlayback:
         self, drive: Driven, clip: Path, monkeypatch: pytest.MonkeyPatch
     ):
         # Private, because only a test waits for the end of a notice.
-        monkeypatch.setattr("livefan.gui.window._NOTICE_MS", 10 * LONG_MS)
+        monkeypatch.setattr("livefan.gui.start_up._NOTICE_MS", 10 * LONG_MS)
         window = drive.open(source=str(clip), notice="No webcam found; playing the bundled clip.")
         drive.until(lambda: index(window) > 3)
         assert window.status_bar.message.text() == "No webcam found; playing the bundled clip."
-        window._clear_notice()  # the timer of 15 s would call it
+        window.start_up.clear_notice()  # the timer of 15 s would call it
         assert window.status_bar.message.text() == ""
 
     def test_window_fits_on_the_screen(self, drive: Driven):
@@ -309,12 +309,11 @@ class TestEndurance:
 
         for turn in range(6):
             change(turn)
-        # No public attribute tells when the threads of the last session have ended.
-        drive.until(lambda: window.player._ending is None)
+        drive.until(lambda: not window.player.releasing)
         before = threading.active_count(), open_files(), memory_mib()
         for turn in range(20):
             change(turn)
-        drive.until(lambda: window.player._ending is None)  # as above
+        drive.until(lambda: not window.player.releasing)
         drive.until(lambda: threading.active_count() <= before[0], 15_000)
         drive.until(lambda: open_files() <= before[1], 15_000)
         assert memory_mib() - before[2] < 60  # twenty networks, or twenty recordings, need several times that

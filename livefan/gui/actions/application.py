@@ -31,6 +31,14 @@ class SetTheme(Action):
         context.theme = self.theme
 
 
+class DismissError(Action):
+    """Hide the error message."""
+
+    def act(self, context: ActionContext) -> None:
+        """Forget the error."""
+        context.player.messages.dismiss_error()
+
+
 class Quit(Action):
     """Close the window."""
 

@@ -57,7 +57,7 @@ class SetLoop(Action):
 
     def act(self, context: ActionContext) -> None:
         """Change the session."""
-        context.player.set_loop(self.on)
+        context.player.change(loop=self.on)
 
 
 @dataclass(frozen=True)
@@ -79,4 +79,4 @@ class SetMaxFaces(Action):
 
     def act(self, context: ActionContext) -> None:
         """Change the session."""
-        context.player.set_max_faces(self.max_faces)
+        context.player.change(max_faces=self.max_faces)

@@ -29,7 +29,7 @@ class Snapshot(Action):
     def act(self, context: ActionContext) -> None:
         """Save the picture in a thread; a message names the file."""
         player, path = context.player, self.path or context.new_picture()
-        if not player.draw_full_size(lambda pixels: _save_picture(pixels, path, player)):
+        if not player.pictures.draw_full_size(lambda pixels: _save_picture(pixels, path, player)):
             raise LivefanError(_tr("Nothing to save: no picture is shown."))
         context.picture.flash()
 
@@ -39,7 +39,7 @@ class CopyPicture(Action):
 
     def act(self, context: ActionContext) -> None:
         """Copy the picture."""
-        if not context.player.draw_full_size(context.window.put_on_clipboard):
+        if not context.player.pictures.draw_full_size(context.window.put_on_clipboard):
             raise LivefanError(_tr("Nothing to copy: no picture is shown."))
 
 
@@ -60,16 +60,17 @@ class Record(Action):
 
     def act(self, context: ActionContext) -> None:
         """Start or stop the recorder."""
+        player = context.player
         if not self.on:
-            context.player.stop_recording()
+            player.recordings.stop()
             return
         path = self.path or context.new_video()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            context.player.record(path, self.kind)
+            player.recordings.start(path, self.kind, player.config.first)
         except (OSError, LivefanError) as error:
             raise LivefanError(_tr("Cannot record: {}").format(error)) from error
-        context.player.status.emit(_tr("Recording to {}").format(path))
+        player.messages.status.emit(_tr("Recording to {}").format(path))
 
 
 class ShowSavedFiles(Action):
@@ -77,8 +78,9 @@ class ShowSavedFiles(Action):
 
     def act(self, context: ActionContext) -> None:
         """Open the folder."""
-        if context.player.saved is not None:
-            context.dialogs.show_folder(context.player.saved.parent)
+        saved = context.player.messages.saved_file
+        if saved is not None:
+            context.dialogs.show_folder(saved.parent)
 
 
 def _save_picture(pixels: np.ndarray, path: Path, player: Player) -> None:
@@ -88,9 +90,9 @@ def _save_picture(pixels: np.ndarray, path: Path, player: Player) -> None:
         with atomic_write(path) as partial:
             partial.write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
     except (OSError, LivefanError) as error:
-        player.status.emit(_tr("Snapshot not saved: {}").format(error))
+        player.messages.error.emit(_tr("Snapshot not saved: {}").format(error))
         return
-    player.report_saved(path, _tr("Saved {}").format(path))
+    player.messages.saved.emit(path, _tr("Saved {}").format(path))
 
 
 def _tr(text: str) -> str:

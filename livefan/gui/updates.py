@@ -1,0 +1,89 @@
+"""Regular updates of the figures, the plots and the position in the recording."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+from PyQt6.QtCore import QObject, QTimer
+
+from livefan.gui.controls import Controls
+from livefan.gui.model_panel import ModelPanel
+from livefan.gui.picture_state import picture_state
+from livefan.gui.player import Player
+from livefan.gui.plots import PlotsPanel
+from livefan.gui.status_bar import StatusBar
+from livefan.gui.transport import Transport
+from livefan.gui.view import FrameView
+
+_FIGURES_MS = 250
+_PLOT_MS = 70
+_POSITION_MS = 50
+
+
+class Updates(QObject):
+    """Shows the state of a session in the parts of the window, by timers.
+
+    Each timer updates little at a time, so that no event handler delays another.
+    """
+
+    def __init__(
+        self,
+        window: QObject,
+        player: Player,
+        view: FrameView,
+        *,
+        controls: Controls,
+        transport: Transport,
+        models: ModelPanel,
+        plots: PlotsPanel,
+        status_bar: StatusBar,
+    ) -> None:
+        super().__init__(window)  # the timers end with the window
+        self._player, self._view = player, view
+        self._controls, self._transport, self._status_bar = controls, transport, status_bar
+        self._models, self._plots = models, plots
+        self._turns = itertools.cycle((self.show_figures, self._show_disagreement))
+        self._every(_FIGURES_MS // 2, self._show_in_turn)
+        self._every(_PLOT_MS, self._show_plots)
+        self._every(_POSITION_MS, self.show_position)
+
+    def _every(self, interval_ms: int, effect: Callable[[], object]) -> None:
+        timer = QTimer(self)
+        timer.setInterval(interval_ms)
+        timer.timeout.connect(effect)
+        timer.start()
+
+    def _show_in_turn(self) -> None:
+        """Show figures and disagreement alternately, so that no handler does both."""
+        next(self._turns)()
+
+    def show_figures(self) -> None:
+        """Show the figures of the models and the session."""
+        self._controls.enable_saving(self._view.result is not None)
+        if self._models.isVisible():
+            self._models.show_figures()
+        self._status_bar.show_figures(self._player, self._view)
+
+    def _show_disagreement(self) -> None:
+        if self._models.isVisible() and self._player.config.second is not None:
+            self._models.show_plot()
+
+    def _show_plots(self) -> None:
+        if self._plots.isVisible():
+            self._plots.show_figures()
+
+    def show_position(self) -> None:
+        """Show the position in the recording, and the state of the session on the picture."""
+        session, result = self._player.session, self._view.result
+        seekable = session is not None and session.seekable
+        self._transport.show_seekable(seekable)
+        self._view.show_state(picture_state(session, result))
+        if session is None or not seekable:
+            return
+        if result is None:
+            self._transport.show_nothing()
+        elif result.photographs:
+            self._transport.show_photograph(result.frame.index, len(result.photographs))
+        else:
+            self._transport.show_time(result.frame.source_time, session.duration)
