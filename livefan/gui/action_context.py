@@ -65,6 +65,9 @@ class Dialogs(Protocol):
     def choose_folder(self) -> str:
         """Return the path of a folder of images."""
 
+    def choose_report_folder(self) -> str:
+        """Return the path of a folder for a report."""
+
     def enter_address(self) -> str:
         """Return the address of a stream."""
 
@@ -87,7 +90,7 @@ class ActionContext:
         preferences: settings kept between sessions.
         pictures: folder of snapshots.
         videos: folder of recordings.
-        theme: one of :data:`~livefan.gui.theme.THEMES`.
+        theme: one of :data:`~livefan.gui.session_config.THEMES`.
         window, picture, dialogs: the parts of the window that actions need.
         full_screen: show the picture alone on the whole screen.
     """
@@ -120,6 +123,10 @@ class ActionContext:
     def new_video(self) -> Path:
         """Return a new file name in the folder of videos."""
         return self.videos / f"{_time_stamp()}.mp4"
+
+    def new_report(self, folder: Path) -> Path:
+        """Return the path of a new folder for a report, in another folder."""
+        return folder / f"{_time_stamp()}-report"
 
 
 class Action:

@@ -116,6 +116,9 @@ class Controls(QObject):
     def _add_compare_actions(self) -> None:
         tr = self.tr
         self.compare = self._switch(tr("&Compare two models"), "C", False, models.Compare)
+        self.every_frame = self._switch(tr("Both models on every &frame"), "E", True, models.SetEveryFrame)
+        self.export_report = self._add(tr("&Export report …"), "Ctrl+E", models.ExportReport())
+        self.cancel_report = self._add(tr("Cancel re&port"), "", models.CancelReport())
         self.layouts = self._choices(
             {
                 Layout.SIDE_BY_SIDE: tr("Side &by side"),
@@ -196,12 +199,22 @@ class Controls(QObject):
         for layout, entry in self.layouts.items():
             entry.setEnabled(comparing)
             entry.setChecked(layout is player.view.layout)
+        self.every_frame.setEnabled(comparing and session is not None)
+        self.every_frame.setChecked(session is None or session.every_frame)
+        self.show_report()
         for entry, kind in (
             (self.record_shown, RecordingKind.SHOWN),
             (self.record_clean, RecordingKind.CLEAN),
         ):
             entry.setEnabled(player.running)
             entry.setChecked(player.recordings.kind is kind)
+
+    def show_report(self) -> None:
+        """Enable the report while two models are compared on a recording."""
+        player = self._context.player
+        writing = player.reports.progress is not None
+        self.export_report.setEnabled(not writing and models.can_report(player))
+        self.cancel_report.setEnabled(writing)
 
     def enable_saving(self, on: bool) -> None:
         """Enable the snapshot and the copy while a picture is shown."""

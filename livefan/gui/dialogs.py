@@ -14,7 +14,7 @@ from livefan.gui.preferences import Preferences
 from livefan.io.images import IMAGE_SUFFIXES
 from livefan.io.video import RECORDING_SUFFIXES
 
-_SOURCES = "sources"
+_SOURCES, _REPORTS = "sources", "reports"
 
 
 class WindowDialogs(QObject):
@@ -46,6 +46,14 @@ class WindowDialogs(QObject):
         path = QFileDialog.getExistingDirectory(self._window, title, folder)
         if path:
             self._preferences.save_folder(_SOURCES, str(Path(path).parent))
+        return path
+
+    def choose_report_folder(self) -> str:
+        """Return the path of a folder for a report; empty if cancelled."""
+        title, folder = self.tr("Folder for the report"), self._preferences.last_folder(_REPORTS)
+        path = QFileDialog.getExistingDirectory(self._window, title, folder)
+        if path:
+            self._preferences.save_folder(_REPORTS, path)
         return path
 
     def enter_address(self) -> str:

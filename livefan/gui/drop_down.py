@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PyQt6.QtCore import Qt, pyqtSignal
-from PyQt6.QtGui import QWheelEvent
+from PyQt6.QtGui import QStandardItemModel, QWheelEvent
 from PyQt6.QtWidgets import QComboBox
 
 
@@ -18,6 +18,13 @@ class DropDown(QComboBox):
     def __init__(self) -> None:
         super().__init__()
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+
+    def enable(self, row: int, on: bool) -> None:
+        """Make an entry selectable, or grey it out."""
+        model = self.model()
+        item = model.item(row) if isinstance(model, QStandardItemModel) else None
+        if item is not None and item.isEnabled() is not on:
+            item.setEnabled(on)
 
     def wheelEvent(self, event: QWheelEvent | None) -> None:  # noqa: N802
         """Leave the wheel to the widget below."""

@@ -45,7 +45,13 @@ def fill_menu_bar(bar: QMenuBar, controls: Controls, panels: Sequence[QAction]) 
     _fill(drawing, [of.overlay], list(of.parts.values()), [of.heatmaps])
     view_menu.insertMenu(view_menu.actions()[0], drawing)
     _fill(view_menu.addMenu(_tr("Th&eme")), list(of.themes.values()))
-    _fill(bar.addMenu(_tr("&Compare")), [of.compare], list(of.layouts.values()))
+    _fill(
+        bar.addMenu(_tr("&Compare")),
+        [of.compare],
+        list(of.layouts.values()),
+        [of.every_frame],
+        [of.export_report, of.cancel_report],
+    )
     _fill(bar.addMenu(_tr("&Help")), [of.shortcuts, of.about])
     return drawing
 

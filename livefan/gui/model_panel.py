@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from PyQt6.QtCore import QSize, Qt, QTimer
 from PyQt6.QtGui import QHideEvent, QShowEvent
 from PyQt6.QtWidgets import (
@@ -15,13 +17,17 @@ from PyQt6.QtWidgets import (
 )
 
 from livefan.core.agreement import Disagreement
+from livefan.gui.card_reader import CardReader
+from livefan.gui.comparison_progress import ComparisonProgress
+from livefan.gui.controls import Controls
+from livefan.gui.model_card import ModelCard
 from livefan.gui.model_picker import ModelPicker
-from livefan.gui.model_table import ModelTable
+from livefan.gui.model_table import ModelTable, short_text
 from livefan.gui.player import Player
 from livefan.gui.plots import LivePlot
 from livefan.gui.region_bars import ALL_REGIONS, WORST_COLOUR, RegionBars
+from livefan.gui.scales import clock_text
 from livefan.gui.theme import hex_colour
-from livefan.gui.transport import clock_text
 from livefan.live.labels import FIRST_COLOUR, SECOND_COLOUR
 from livefan.live.statistics import Gauges
 
@@ -35,9 +41,13 @@ _LET_DRAW_MS = 20
 class ModelPanel(QScrollArea):
     """Chooses the models and shows their figures; with two models also the distance between them."""
 
-    def __init__(self, player: Player) -> None:
+    def __init__(self, player: Player, controls: Controls) -> None:
         super().__init__()
         self._player = player
+        self._cards = CardReader()
+        self._rates = 0.0, 0.0  # while the session last played
+        self._card_of: list[ModelCard | None] = [None, None]
+        self._cards.read.connect(self._show_card)
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         config = player.config
@@ -46,7 +56,9 @@ class ModelPanel(QScrollArea):
         second = config.second or config.first
         self.second = ModelPicker(self.tr("Against"), second, hex_colour(SECOND_COLOUR))
         self.second.chosen.connect(player.choose_second)
+        self._pickers = (self.first, self.second)
         self.table = ModelTable()
+        self.progress = ComparisonProgress(player, controls)
         self.apart = QLabel()
         self.apart.setWordWrap(True)
         self.apart.setToolTip(
@@ -66,7 +78,7 @@ class ModelPanel(QScrollArea):
         self.worst.itemClicked.connect(self._go_to)
         heading = QLabel(self.tr("<b>Largest distances</b> (click to go there)"))
         self._choices = _column(self.first, self.second, self.table)
-        self._differences = _column(self.apart, self.regions)
+        self._differences = _column(self.progress, self.apart, self.regions)
         self._history = _column(self.over_time, heading, self.worst)
         self._lay_out()
         player.changed.connect(self._show_choices)
@@ -101,6 +113,16 @@ class ModelPanel(QScrollArea):
             QTimer.singleShot(_LET_DRAW_MS, self._show_differences)
             QTimer.singleShot(2 * _LET_DRAW_MS, self._show_history)
         self.table.show_models(config.first, config.second)
+        for side, (picker, choice) in enumerate(
+            zip(self._pickers, (config.first, config.second), strict=True)
+        ):
+            if self._cards.request(side, choice):
+                self._card_of[side] = None
+                self.table.clear_size(side)
+                picker.show_card(None)
+            elif (card := self._card_of[side]) is not None:
+                picker.show_card(card)  # another runtime allows other precisions
+        self.progress.show_state()
 
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802
         """Show the parts one after another."""
@@ -120,7 +142,10 @@ class ModelPanel(QScrollArea):
         self._differences.setVisible(self._player.config.second is not None)
 
     def _show_history(self) -> None:
+        session = self._player.session
         self._history.setVisible(self._player.config.second is not None)
+        # The controller below the picture shows the distance along a recording.
+        self.over_time.setVisible(session is None or session.live is not False)
 
     def apply_palette(self) -> None:
         """Use the colours of the theme."""
@@ -128,11 +153,35 @@ class ModelPanel(QScrollArea):
 
     def show_figures(self) -> None:
         """Show the present figures of the session."""
-        gauges = self._player.gauges
-        self.table.show_figures(gauges, self._player.session)
+        gauges, session = self._player.gauges, self._player.session
+        self.table.show_jitter(gauges)
+        if session is not None and not self._player.paused:
+            self._rates = session.worker_fps, session.second_fps
+        for side, picker in enumerate(self._pickers):
+            picker.figures.setText(self._figures_text(side))
+        self.progress.show_figures()
         if self._player.config.second is not None:
             self._show_distance(gauges)
             self._show_worst(gauges)
+
+    def _show_card(self, side: int, card: ModelCard | None) -> None:
+        self._card_of[side] = card
+        self.table.show_size(side, card)
+        self._pickers[side].show_card(card)
+        self._pickers[side].figures.setToolTip(card.validation if card is not None else "")
+
+    def _figures_text(self, side: int) -> str:
+        """Return runtime, precision, time, rate and validation error of a model."""
+        gauge, card = self._player.gauges.models[side], self._card_of[side]
+        figures = [gauge.runtime] if gauge.runtime else []
+        seconds, rate = gauge.seconds.median(), self._rates[side]
+        if not math.isnan(seconds):
+            figures.append(short_text(1000 * seconds, "ms"))
+        if gauge.runtime and rate > 0:
+            figures.append(self.tr("{:.0f} fps").format(rate))
+        if card is not None and card.error is not None:
+            figures.append(self.tr("validation error {:.2f} %").format(card.error))
+        return "<small>{}</small>".format(", ".join(figures))
 
     def show_plot(self) -> None:
         """Plot the distance over the last 30 seconds."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from importlib.util import find_spec
 
 from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QFrame, QGridLayout, QHBoxLayout, QLabel
@@ -13,6 +12,7 @@ from livefan.foreign.description import SUFFIX as DESCRIPTION_SUFFIX
 from livefan.foreign.network_file import NETWORK_SUFFIXES
 from livefan.foreign.open import available_programs
 from livefan.gui.drop_down import DropDown
+from livefan.gui.model_card import ModelCard
 from livefan.gui.theme import with_mark
 from livefan.runtimes.base import AUTO, PRECISIONS, RUNTIMES
 from livefan.tracking.model_spec import ModelChoice
@@ -20,7 +20,6 @@ from livefan.tracking.model_spec import ModelChoice
 _BROWSE = object()
 _MODEL_PATTERN = " ".join(f"*{suffix}" for suffix in (".safetensors", *NETWORK_SUFFIXES, DESCRIPTION_SUFFIX))
 _SPACING_PX = 6
-_PACKAGES = {"openvino": "openvino", "onnxruntime": "onnxruntime", "torch": "torch"}
 
 
 class ModelPicker(QFrame):
@@ -49,8 +48,7 @@ class ModelPicker(QFrame):
         self.runtime.setAccessibleName(self.tr("runtime"))
         self.runtime.addItem(self.tr("fastest runtime"), AUTO)
         for name in RUNTIMES:
-            if find_spec(_PACKAGES[name]):
-                self.runtime.addItem(name, name)
+            self.runtime.addItem(name, name)
         self.precision = DropDown()
         self.precision.setAccessibleName(self.tr("precision"))
         self.precision.addItem(self.tr("fastest precision"), AUTO)
@@ -69,6 +67,9 @@ class ModelPicker(QFrame):
         grid.addLayout(first, 0, 0, 1, 2)
         grid.addWidget(self.runtime, 1, 0)
         grid.addWidget(self.precision, 1, 1)
+        self.figures = QLabel()
+        self.figures.setWordWrap(True)
+        grid.addWidget(self.figures, 2, 0, 1, 2)
         self.weights.activated.connect(self._weights_chosen)
         for box in (self.runtime, self.precision):
             box.activated.connect(self._choose)
@@ -90,6 +91,16 @@ class ModelPicker(QFrame):
         self.raw.setChecked(choice.raw)
         for box in (self.runtime, self.precision):
             box.setEnabled(not choice.is_foreign)
+
+    def show_card(self, card: ModelCard | None) -> None:
+        """Disable the runtimes and precisions that cannot run the model here; None enables all."""
+        runtime, precision = self._choice.runtime, self._choice.precision
+        for row in range(self.runtime.count()):
+            name = self.runtime.itemData(row)
+            self.runtime.enable(row, card is None or card.allows(name, precision))
+        for row in range(self.precision.count()):
+            name = self.precision.itemData(row)
+            self.precision.enable(row, card is None or card.allows(runtime, name))
 
     def _weights_chosen(self) -> None:
         if self.weights.currentData() is not _BROWSE:

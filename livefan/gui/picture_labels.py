@@ -31,6 +31,8 @@ def draw_state(painter: QPainter, area: QRect, state: PictureState) -> None:
     if state.dimmed:
         painter.fillRect(area, _DIM_COLOUR)
     text = texts.get(state.name)
+    if state.speed is not None:
+        text = speed_text(state.speed)
     if text is not None:
         _draw_plate(painter, area, text, Qt.AlignmentFlag.AlignTop)
 
@@ -55,6 +57,11 @@ def _draw_plate(painter: QPainter, area: QRect, text: str, place: Qt.AlignmentFl
     painter.drawRoundedRect(box.adjusted(-14, -7, 14, 7), 8, 8)
     painter.setPen(Qt.GlobalColor.white)
     painter.drawText(inner, flags, text)
+
+
+def speed_text(speed: float) -> str:
+    """Return a speed of playback as text, such as ``0.6 x``."""
+    return _tr("{:.1f} x").format(speed)
 
 
 def _tr(text: str) -> str:

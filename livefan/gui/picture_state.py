@@ -14,12 +14,14 @@ class PictureState:
     """A label on the picture.
 
     Attributes:
-        name: ``paused``, ``lost`` (the connection), ``dark``, or empty in normal operation.
+        name: ``paused``, ``lost`` (the connection), ``dark``, ``speed``, or empty in normal operation.
         dimmed: whether the picture is old and drawn darker.
+        speed: speed of a recording in tenths of real time, if it is played slower or faster.
     """
 
     name: str = ""
     dimmed: bool = False
+    speed: float | None = None
 
 
 def picture_state(session: LiveSession | None, result: Result | None) -> PictureState:
@@ -32,4 +34,11 @@ def picture_state(session: LiveSession | None, result: Result | None) -> Picture
         return PictureState("paused")
     if not result.faces and is_dark(result.frame):
         return PictureState("dark")
-    return PictureState()
+    speed = shown_speed(session)
+    return PictureState() if speed is None else PictureState("speed", speed=speed)
+
+
+def shown_speed(session: LiveSession) -> float | None:
+    """Return the speed of a recording, rounded to tenths; None for real time, or while it is unknown."""
+    speed = None if session.paused or session.speed is None else round(session.speed, 1)
+    return None if speed == 1.0 else speed

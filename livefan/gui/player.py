@@ -14,6 +14,7 @@ from livefan.gui.messages import Messages
 from livefan.gui.model_choices import ModelChoices
 from livefan.gui.picture_feed import PictureFeed
 from livefan.gui.recordings import RecordingKind, Recordings
+from livefan.gui.report_export import ReportExport
 from livefan.gui.result_sink import ResultSink
 from livefan.gui.session_config import SessionConfig
 from livefan.gui.session_runner import SessionRunner
@@ -36,6 +37,7 @@ class Player(QObject):
         gauges: statistics of the session.
         pictures: the pictures of the session.
         recordings: the recordings of the session.
+        reports: the reports of comparisons.
         messages: messages for the user.
     """
 
@@ -55,6 +57,7 @@ class Player(QObject):
         self._runner = SessionRunner(config, self._results, self._prepare)
         self._models = ModelChoices(self._runner, self.gauges, painter)
         self._trial = SourceTrial()
+        self.reports = ReportExport()
         self._connect()
 
     def _connect(self) -> None:
@@ -70,6 +73,9 @@ class Player(QObject):
         self.recordings.error.connect(self.messages.error)
         self.recordings.saved.connect(self.messages.saved)
         self.opened.connect(self.messages.session_opened)
+        self.reports.changed.connect(self.changed)
+        self.reports.error.connect(self.messages.error)
+        self.reports.saved.connect(self.messages.saved)
         self.pictures.failed.connect(self._on_painter_failed)
 
     # The session.
@@ -137,11 +143,11 @@ class Player(QObject):
 
     def _watch(self, source: str | int, size: tuple[int, int] | None = None) -> None:
         self._trial.cancel()
-        self._runner.change(source=source, size=size, start_at=0.0, hold=False)
+        self._runner.change(source=source, size=size, start_at=0.0, hold=False, every_frame=None)
         self.start()
 
     def change(self, **settings: Any) -> None:
-        """Change ``smoothing``, ``max_faces`` or ``loop``, see :class:`SessionConfig`."""
+        """Change ``smoothing``, ``max_faces``, ``loop`` or ``every_frame``, see :class:`SessionConfig`."""
         self._runner.change(**settings)
 
     def set_sequence(self, on: bool) -> None:
@@ -216,6 +222,7 @@ class Player(QObject):
     def close(self, timeout: float = 1.0) -> None:
         """End all threads."""
         self.stop()
+        self.reports.close()
         self._runner.close(timeout)
         self.pictures.close()
         self.recordings.join()

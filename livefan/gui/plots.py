@@ -12,6 +12,7 @@ from PyQt6.QtGui import QPalette
 from PyQt6.QtWidgets import QApplication, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from livefan.gui.player import Player
+from livefan.gui.scales import round_up
 from livefan.gui.theme import hex_colour, with_mark
 from livefan.live.labels import FIRST_COLOUR, SECOND_COLOUR
 from livefan.live.statistics import KEPT_S, STAGES, Journey
@@ -78,11 +79,13 @@ class LivePlot(QWidget):
         """Show the curves.
 
         Args:
-            curves: for each curve times in seconds before now, which are negative, and values; both ``(n,)``.
+            curves: for each curve times in seconds, ascending, and values; both ``(n,)``. The newest value of
+                all curves is drawn at the right edge.
             recent: the value in the caption; by default the median of the last two seconds.
         """
+        newest = max((float(ages[-1]) for ages, _ in curves if len(ages)), default=0.0)
         for curve, (ages, values) in zip(self.curves, curves, strict=True):
-            curve.setData(*break_at_gaps(ages, values))
+            curve.setData(*break_at_gaps(ages - newest, values))
         ages, values = curves[-1] if len(curves[-1][1]) else curves[0]
         if not len(values):
             self.caption.setText(self._title)
@@ -106,18 +109,6 @@ def break_at_gaps(ages: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.
     after = np.flatnonzero(np.diff(ages) > _GAP_S) + 1
     middles = (ages[after - 1] + ages[after]) / 2 if len(after) else ages[:0]
     return np.insert(ages, after, middles), np.insert(values.astype(float), after, np.nan)
-
-
-def round_up(value: float) -> float:
-    """Return the value rounded up to 1, 2 or 5 times a power of ten.
-
-    >>> [round_up(value) for value in (0.03, 7.0, 10.0, 130.0)]
-    [0.05, 10.0, 10.0, 200.0]
-    """
-    if value <= 0.0:
-        return 1.0
-    power = 10.0 ** np.floor(np.log10(value))
-    return float(next(step * power for step in (1.0, 2.0, 5.0, 10.0) if value <= step * power * (1 + 1e-9)))
 
 
 class PlotsPanel(QWidget):
@@ -158,11 +149,10 @@ class PlotsPanel(QWidget):
     def _show_latency(self) -> None:
         journeys = self._player.gauges.journeys
         if journeys:
-            now = journeys[-1].at
-            ages = np.array([journey.at - now for journey in journeys])
+            times = np.array([journey.at for journey in journeys])
             stages = 1000 * np.cumsum([journey.stages for journey in journeys], axis=1)
             recent = 1000 * self._player.gauges.latency  # as in the status bar
-            self.latency.show_values([(ages, values) for values in stages.T], recent)
+            self.latency.show_values([(times, values) for values in stages.T], recent)
 
     def _show_rate(self) -> None:
         journeys = self._player.gauges.journeys

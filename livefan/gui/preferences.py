@@ -12,8 +12,7 @@ from PyQt6.QtCore import QByteArray, QSettings
 
 from livefan.core.errors import LivefanError
 from livefan.drawing.faces import STYLE_PARTS
-from livefan.gui.session_config import CliOverrides, SessionConfig
-from livefan.gui.theme import THEMES
+from livefan.gui.session_config import THEMES, CliOverrides, SessionConfig
 from livefan.io.stream import is_address, public_name
 from livefan.live.view_state import Layout, View
 from livefan.tracking.model_spec import ModelChoice, rival
@@ -88,7 +87,7 @@ class Preferences:
         )
 
     def theme(self, overrides: CliOverrides) -> str:
-        """Return one of :data:`~livefan.gui.theme.THEMES`."""
+        """Return one of :data:`~livefan.gui.session_config.THEMES`."""
         return overrides.theme or self._value("theme", _theme, THEMES[0])
 
     @property

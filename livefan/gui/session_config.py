@@ -11,6 +11,8 @@ from livefan.live.view_state import Layout
 from livefan.tracking.kalman import DEFAULT_STRENGTH
 from livefan.tracking.model_spec import ModelChoice
 
+THEMES = ("system", "light", "dark")
+
 
 @dataclass(frozen=True)
 class SessionConfig:
@@ -27,6 +29,7 @@ class SessionConfig:
         loop: restart a recording at its end.
         sequence: play the images of a folder as the frames of one video; else each is a photograph.
         hold: start a recording paused.
+        every_frame: whether both models process every frame; None for the default of the source.
     """
 
     source: str | int | None = None
@@ -39,6 +42,7 @@ class SessionConfig:
     loop: bool = False
     sequence: bool = False
     hold: bool = False
+    every_frame: bool | None = None
 
     @property
     def is_folder(self) -> bool:
@@ -61,7 +65,7 @@ class CliOverrides:
             :class:`~livefan.tracking.model_spec.ModelChoice`. False for ``raw`` keeps the remembered value.
         layout, wipe, mirror, zoom, centre, close_up, heatmaps: see :class:`~livefan.live.view_state.View`.
         hide, show: parts of the overlay style to switch off and on.
-        theme: one of :data:`~livefan.gui.theme.THEMES`.
+        theme: one of :data:`THEMES`.
         full_screen: start in full screen.
         panels: names of the panels to show.
         record: video of the picture as shown, written from the start.

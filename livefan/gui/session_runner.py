@@ -13,7 +13,7 @@ from livefan.gui.result_sink import ResultSink
 from livefan.gui.session_config import SessionConfig
 from livefan.live.session import LiveSession
 
-_LIVE_SETTINGS = {"smoothing", "max_faces", "loop"}
+_LIVE_SETTINGS = {"smoothing", "max_faces", "loop", "every_frame"}
 """Fields of the configuration that a running session changes too."""
 
 
@@ -115,6 +115,7 @@ class SessionRunner(QObject):
             start_at=config.start_at,
             sequence=config.sequence,
             hold=config.hold,
+            every_frame=config.every_frame,
             on_result=self._results.add_first,
             on_second=self._results.add_second,
             on_pair=self._results.add_pair,

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from PyQt6.QtCore import Qt
-from PyQt6.QtWidgets import QLabel, QSizePolicy, QStatusBar, QToolButton
+from PyQt6.QtWidgets import QLabel, QProgressBar, QSizePolicy, QStatusBar, QToolButton
 
 from livefan.gui.messages import Kind, Message
+from livefan.gui.picture_labels import speed_text
+from livefan.gui.picture_state import shown_speed
 from livefan.gui.player import Player
-from livefan.gui.transport import clock_text
+from livefan.gui.scales import clock_text
 from livefan.gui.view import FrameView
 from livefan.live.result import Result
 from livefan.live.session import LiveSession
 
 _GAP_PX = 40
+_PROGRESS_PX = 190
 _RECORDING_COLOUR = "#d73232"
 
 
@@ -32,12 +35,18 @@ class StatusBar(QStatusBar):
         self.recording.hide()
         self.show_in_folder = _button(self.tr("Show in folder"))
         self.dismiss = _button(self.tr("Dismiss"))
+        self.progress = QProgressBar()
+        self.progress.setMaximumWidth(_PROGRESS_PX)
+        self.progress.hide()
+        self.cancel = _button(self.tr("Cancel"))
         self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         # A long message must not widen the window.
         self.message.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.addWidget(self.message, stretch=1)
         self.addWidget(self.show_in_folder)
         self.addWidget(self.dismiss)
+        self.addPermanentWidget(self.progress)
+        self.addPermanentWidget(self.cancel)
         self.addPermanentWidget(self.recording)
         self.addPermanentWidget(self.figures)
 
@@ -55,6 +64,7 @@ class StatusBar(QStatusBar):
         self.recording.setVisible(seconds is not None)
         if seconds is not None:
             self.recording.setText(self.tr("● {}").format(clock_text(seconds)))
+        self._show_progress(player)
         session = player.session
         if session is None:
             self.figures.setText("")
@@ -67,6 +77,23 @@ class StatusBar(QStatusBar):
         else:
             self.figures.setText(self._live_text(session, player, view))
         self._make_room()
+
+    def _show_progress(self, player: Player) -> None:
+        """Show the progress of a report, or of the preparation of the models."""
+        report = player.reports.progress
+        preparing = player.session.preparing if player.session is not None else None
+        if report is not None:
+            done, total = report
+            self.progress.setRange(0, total)
+            self.progress.setValue(done)
+            self.progress.setFormat(self.tr("report: frame %v of %m"))
+        elif preparing is not None:
+            number, total = preparing
+            self.progress.setRange(0, 2 * total)
+            self.progress.setValue(2 * number - 1)  # half of the present model
+            self.progress.setFormat(self.tr("model {} of {}").format(number, total))
+        self.progress.setVisible(report is not None or preparing is not None)
+        self.cancel.setVisible(report is not None)
 
     def _photograph_text(self, result: Result) -> str:
         height, width = result.frame.image.shape[:2]
@@ -82,6 +109,8 @@ class StatusBar(QStatusBar):
             text = self.tr("frame {} of {}").format(number, total)
         if player.paused:
             return text
+        if (speed := shown_speed(session)) is not None:
+            text += f"    {speed_text(speed)}"
         figures = self.tr("{:.0f} fps    latency {:.0f} ms")
         return f"{text}    {figures.format(session.worker_fps, 1000 * player.gauges.latency)}"
 

@@ -6,7 +6,6 @@ from PyQt6.QtCore import QPointF, Qt
 from PyQt6.QtGui import QColor, QIcon, QPainter, QPalette, QPen, QPixmap, QPolygonF
 from PyQt6.QtWidgets import QApplication
 
-THEMES = ("system", "light", "dark")
 _SCHEMES = {
     "system": Qt.ColorScheme.Unknown,
     "light": Qt.ColorScheme.Light,
@@ -33,7 +32,7 @@ def with_mark(colour: str, text: str) -> str:
 
 
 def apply_theme(application: QApplication, theme: str) -> None:
-    """Use one of :data:`THEMES` in all windows.
+    """Use one of :data:`~livefan.gui.session_config.THEMES` in all windows.
 
     On a platform without colour schemes, such as plain X11, the palette of the theme replaces the platform's.
     """

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtGui import QAction, QMouseEvent
-from PyQt6.QtWidgets import QHBoxLayout, QLabel, QSlider, QStyle, QStyleOptionSlider, QToolButton, QWidget
+from PyQt6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QSlider,
+    QStyle,
+    QStyleOptionSlider,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from livefan.gui.controls import Controls
+from livefan.gui.scales import clock_text
+from livefan.gui.timeline import Timeline
 from livefan.io.source import PHOTOGRAPH_SECONDS
+from livefan.live.statistics import Gauges
 
 _TICKS_PER_SECOND = 1000
 
@@ -19,15 +31,20 @@ class Scrubber(QSlider):
         super().__init__(Qt.Orientation.Horizontal)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
 
+    @property
+    def inset(self) -> int:
+        """Distance in pixels of the first and the last position from the edges."""
+        style = self.style()
+        assert style is not None
+        option = QStyleOptionSlider()
+        self.initStyleOption(option)
+        return style.pixelMetric(QStyle.PixelMetric.PM_SliderLength, option, self) // 2
+
     def mousePressEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
         """Move the handle to the pointer and start to drag it."""
-        style = self.style()
-        if event is not None and style is not None and event.button() == Qt.MouseButton.LeftButton:
-            option = QStyleOptionSlider()
-            self.initStyleOption(option)
-            handle = style.pixelMetric(QStyle.PixelMetric.PM_SliderLength, option, self)
-            position = round(event.position().x()) - handle // 2
-            room = max(1, self.width() - handle)
+        if event is not None and event.button() == Qt.MouseButton.LeftButton:
+            position = round(event.position().x()) - self.inset
+            room = max(1, self.width() - 2 * self.inset)
             value = QStyle.sliderValueFromPosition(self.minimum(), self.maximum(), position, room)
             self.setSliderPosition(value)
             self.sliderMoved.emit(value)
@@ -59,7 +76,14 @@ class Transport(QWidget):
         self.slider = Scrubber()
         self.slider.setAccessibleName(self.tr("position in the recording"))
         self.slider.sliderMoved.connect(lambda value: self.sought.emit(value / _TICKS_PER_SECOND))
-        row.addWidget(self.slider, stretch=1)
+        self.timeline = Timeline(self.slider.inset)
+        self.timeline.sought.connect(self.sought)
+        self.timeline.hide()
+        track = QVBoxLayout()
+        track.setSpacing(1)
+        track.addWidget(self.timeline)
+        track.addWidget(self.slider)
+        row.addLayout(track, stretch=1)
         self.clock = QLabel()
         row.addWidget(self.clock)
         self._live = QLabel(self.tr("live"))
@@ -85,6 +109,14 @@ class Transport(QWidget):
         self._move(index * PHOTOGRAPH_SECONDS, (count - 1) * PHOTOGRAPH_SECONDS)
         self.clock.setText(f"{index + 1} / {count}")
 
+    def show_distances(self, gauges: Gauges, *, comparing: bool) -> None:
+        """Show the distance between two models along a recording or photographs."""
+        shown = comparing and not self.slider.isHidden()
+        self.timeline.setVisible(shown)
+        if shown:
+            length = self.slider.maximum() / _TICKS_PER_SECOND
+            self.timeline.show_distances(*gauges.distances(), gauges.worst, length)
+
     def show_nothing(self) -> None:
         """Show no position, before the first picture."""
         self._move(0.0, 0.0)
@@ -103,16 +135,3 @@ def _button(action: QAction) -> QToolButton:
     button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
     button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     return button
-
-
-def clock_text(seconds: float) -> str:
-    """Return a time in seconds as text, such as ``1:02:03.4``.
-
-    >>> clock_text(62.34)
-    '1:02.3'
-    """
-    tenths = int(seconds * 10)
-    minutes, rest = divmod(tenths, 600)
-    hours, minutes = divmod(minutes, 60)
-    clock = f"{hours}:{minutes:02}" if hours else f"{minutes}"
-    return f"{clock}:{rest // 10:02}.{rest % 10}"

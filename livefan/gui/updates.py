@@ -66,7 +66,9 @@ class Updates(QObject):
         self._status_bar.show_figures(self._player, self._view)
 
     def _show_disagreement(self) -> None:
-        if self._models.isVisible() and self._player.config.second is not None:
+        comparing = self._player.config.second is not None
+        self._transport.show_distances(self._player.gauges, comparing=comparing)
+        if self._models.isVisible() and comparing:
             self._models.show_plot()
 
     def _show_plots(self) -> None:

@@ -12,6 +12,7 @@ from PyQt6.QtWidgets import QApplication, QMainWindow, QStackedWidget, QVBoxLayo
 
 from livefan.gui.action_context import ActionContext, Part
 from livefan.gui.actions.application import DismissError, ShowFullScreen
+from livefan.gui.actions.models import CancelReport
 from livefan.gui.actions.saving import ShowSavedFiles
 from livefan.gui.actions.sources import open_dropped
 from livefan.gui.controls import Controls
@@ -79,7 +80,7 @@ class MainWindow(QMainWindow):
         self.controls = Controls(self, self.context)
         self.tool_bar = ToolBar(self.controls, self.context)
         self.transport = Transport(self.controls)
-        self.models = ModelPanel(self.player)
+        self.models = ModelPanel(self.player, self.controls)
         self.plots = PlotsPanel(self.player)
         self.status_bar = StatusBar()
         self.start_up = StartUp(self.context, self.view, overrides)
@@ -126,6 +127,7 @@ class MainWindow(QMainWindow):
         self.start_page.chosen.connect(self.context.run)
         self.status_bar.show_in_folder.clicked.connect(lambda: self.context.run(ShowSavedFiles()))
         self.status_bar.dismiss.clicked.connect(lambda: self.context.run(DismissError()))
+        self.status_bar.cancel.clicked.connect(lambda: self.context.run(CancelReport()))
         self.transport.sought.connect(self.player.seek)
         self._copied.connect(self._copy)
         QShortcut(Qt.Key.Key_Escape, self, self._leave_full_screen)

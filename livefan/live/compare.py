@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -41,6 +41,7 @@ def compare(
     sequence: bool = False,
     max_faces: int = 5,
     quiet: bool = False,
+    on_frame: Callable[[int, int | None], None] = lambda done, total: None,
 ) -> Comparison:
     """Run two models over a recording or images, and write their differences into a folder.
 
@@ -59,6 +60,8 @@ def compare(
         sequence: whether the images of a folder are the frames of one recording, in the order of their names.
         max_faces: largest number of tracked faces.
         quiet: whether to hide the progress bar.
+        on_frame: called before each frame with the number of processed frames and of all, None if unknown. An
+            exception that it raises ends the comparison; no file is written then.
 
     Raises:
         LivefanError: if a model or the source cannot be read, or ``truth`` has no file for any frame.
@@ -88,6 +91,7 @@ def compare(
         )
         examples = Examples()
         for frame in _with_progress(frames, quiet):
+            on_frame(comparison.n_frames, frames.n_frames)
             both = _process_both(models[0], models[1], frame)
             _add(comparison, both, ground_truth, _frame_name(frame.index, stems))
             examples.offer(both)

@@ -171,6 +171,16 @@ class LiveSession(Playback):
         self._models.every_frame = on
 
     @property
+    def preparing(self) -> tuple[int, int] | None:
+        """Number of the model that is being loaded, from 1, and of all; None while none is."""
+        return self._models.preparing
+
+    @property
+    def live(self) -> bool | None:
+        """Whether the source is live; None until it is open."""
+        return self._capture.source.live if self._capture is not None else None
+
+    @property
     def worker_fps(self) -> float:
         """Frames a second that the first model finished."""
         return self._models.fps[0]
@@ -205,6 +215,7 @@ class LiveSession(Playback):
         capture = self._new_capture(source)
         try:
             self._models.update()
+            self._models.wait_until_prepared()
             if self._start_at and capture.seekable:
                 capture.seek(self._start_at)
             capture.start()

@@ -149,6 +149,18 @@ class SessionModels:
         worker = self._worker
         return self._first.rate.rate(), worker.model.rate.rate() if worker else 0.0
 
+    @property
+    def preparing(self) -> tuple[int, int] | None:
+        """Number of the model that is being loaded, from 1, and of all; None while none is."""
+        worker, n_models = self._worker, 1 if self._second_choice is None else 2
+        if self._first.preparing:
+            return 1, n_models
+        return (2, 2) if worker is not None and worker.model.preparing else None
+
+    def wait_until_prepared(self) -> None:
+        """Wait until the second model is loaded, or the session is stopped."""
+        self._wait_for_second()
+
     # Frames; called from the session's thread.
 
     def process(self, frame: Frame, epoch: int) -> Result:

@@ -36,7 +36,7 @@ class Journey:
 
 
 class Series:
-    """Values of the last 30 seconds; for use from any thread."""
+    """Values of the 30 seconds until the newest one; for use from any thread."""
 
     def __init__(self) -> None:
         self._values: deque[tuple[float, float]] = deque(maxlen=_MAX_VALUES)
@@ -46,11 +46,16 @@ class Series:
         self._values.append((time.perf_counter(), value))
 
     def recent(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return times in seconds before now, which are negative, and values; both ``(n,)``."""
-        now = time.perf_counter()
-        kept = [(at - now, value) for at, value in tuple(self._values) if now - at <= KEPT_S]
-        ages, values = np.array(kept).reshape(-1, 2).T
-        return ages, values
+        """Return the values of the 30 seconds until the newest.
+
+        Returns:
+            Times in seconds of :func:`time.perf_counter`, ascending, and values; both ``(n,)``.
+        """
+        values = tuple(self._values)
+        newest = values[-1][0] if values else 0.0
+        kept = [(at, value) for at, value in values if newest - at <= KEPT_S]
+        times, kept_values = np.array(kept).reshape(-1, 2).T
+        return times, kept_values
 
     def median(self) -> float:
         """Return the median of the recent values; NaN without any."""
@@ -63,18 +68,24 @@ class Series:
 
 
 class ModelGauges:
-    """Time of one model for a frame, in seconds, and its jitter, in percent; for use from any thread."""
+    """Time of one model for a frame, in seconds, and its jitter, in percent; for use from any thread.
+
+    Attributes:
+        runtime: runtime and precision of the last result; empty before the first.
+    """
 
     def __init__(self) -> None:
         self.seconds = Series()
         self.jitter = Series()
+        self.runtime = ""
         self._lock = threading.Lock()
         self._measured: Jitter | None = None
         self._scheme: LandmarkScheme | None = None
         self._last = (-1, -1)  # epoch and index of the last frame
 
     def add_time(self, result: Result) -> None:
-        """Add the time of a result."""
+        """Add the time and the runtime of a result."""
+        self.runtime = result.runtime
         self.seconds.add(result.seconds)
 
     def add_jitter(
@@ -113,6 +124,7 @@ class ModelGauges:
     def clear(self) -> None:
         """Forget all values, as for another model."""
         self.seconds.clear()
+        self.runtime = ""
         self.clear_jitter()
 
 
@@ -175,9 +187,9 @@ class Gauges:
 
     @property
     def journeys(self) -> list[Journey]:
-        """Journeys of the frames painted in the last 30 seconds, oldest first."""
-        now = time.perf_counter()
-        return [journey for journey in tuple(self._journeys) if now - journey.at <= KEPT_S]
+        """Journeys of the frames painted in the 30 seconds until the newest, oldest first."""
+        journeys = tuple(self._journeys)
+        return [journey for journey in journeys if journeys[-1].at - journey.at <= KEPT_S]
 
     @property
     def latency(self) -> float:

@@ -40,6 +40,7 @@ class Model:
         photographs: names of the photographs by frame index; empty for other sources. Each photograph is
             processed independently: faces are neither tracked nor smoothed.
         place: appended to the message while the model loads, e.g. ``(2 of 2)``.
+        preparing: whether a model is being loaded.
         rate: rate of finished frames.
         neutral: neutral expressions of the faces; forgotten where faces are found anew.
     """
@@ -58,6 +59,7 @@ class Model:
         self.heatmaps = False
         self.photographs: tuple[str, ...] = ()
         self.place = ""
+        self.preparing = False
         self.rate = RateMeter()
         self.neutral = NeutralFaces()
         self.max_faces = max_faces
@@ -88,9 +90,21 @@ class Model:
         requested, background = self._requested, self.background
         if self._pipeline is not None and (requested, background) == (self._choice, self._in_background):
             return False
-        self._log(f"Preparing {requested.label} {self.place}".rstrip())
+        self._report_preparing(requested, "")
+        self.preparing = True
         try:
-            pipeline = requested.pipeline(max_faces=self.max_faces, background=background, log=self._log)
+            return self._load(requested, background)
+        finally:
+            self.preparing = False
+
+    def _load(self, requested: ModelChoice, background: bool) -> bool:
+        """Load and warm up a model; return False if it cannot be loaded and the present one stays."""
+        try:
+            pipeline = requested.pipeline(
+                max_faces=self.max_faces,
+                background=background,
+                log=lambda text: self._report_preparing(requested, text),
+            )
         except LivefanError as error:
             if self._pipeline is None:
                 raise
@@ -105,6 +119,11 @@ class Model:
         self.close()
         self._pipeline, self._choice, self._in_background = pipeline, requested, background
         return True
+
+    def _report_preparing(self, requested: ModelChoice, text: str) -> None:
+        """Report which model is being loaded, and the step of it."""
+        message = f"Preparing {requested.label} {self.place}".rstrip()
+        self._log(f"{message}: {text}" if text else message)
 
     def process(self, frame: Frame, epoch: int) -> Result:
         """Return the result of a frame; faces are found anew if the epoch differs from that before.

@@ -67,6 +67,8 @@ ALL_ACTIONS: tuple[Action, ...] = (
     *(saving.Snapshot(), saving.CopyPicture(), saving.ShowSavedFiles()),
     *(saving.Record(RecordingKind.SHOWN), saving.Record(RecordingKind.CLEAN, on=False)),
     *(models.UseWeights("mobilefan-half-300w"), models.Compare(True), models.SetLayout(Layout.WIPE)),
+    models.CompareWith("mobilefan-half-300w"),
+    *(models.SetEveryFrame(False), models.ExportReport(), models.CancelReport()),
     *(models.Compare(False), view.ShowOverlay(False), view.ShowPart("points", True)),
     *(view.ShowHeatmaps(True), view.Mirror(True), view.ShowCloseUp(True), view.FitToWindow(), view.Zoom(2.0)),
     *(application.ShowFullScreen(True), application.SetTheme("dark"), application.DismissError()),

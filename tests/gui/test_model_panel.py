@@ -1,11 +1,11 @@
 """Tests of the comparison of two models."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PyQt6.QtCore import QEvent, QPointF, Qt
+from PyQt6.QtCore import QEvent, QPoint, QPointF, Qt
 from PyQt6.QtWidgets import QComboBox, QFileDialog
 from pytestqt.qtbot import QtBot
 from toy_network import DESCRIPTION, save_described
@@ -13,7 +13,9 @@ from windows import RAW, Driven, index, mouse, pane, paused_at_end
 
 from livefan.core.frame import Face
 from livefan.foreign.open import available_programs
+from livefan.gui.actions.models import ExportReport
 from livefan.gui.actions.sources import open_dropped
+from livefan.gui.messages import Kind
 from livefan.gui.model_picker import ModelPicker
 from livefan.live.view_state import Layout
 from livefan.tracking.model_spec import ModelChoice
@@ -46,7 +48,11 @@ class TestComparison:
         assert window.models.second.weights.currentText() == "teacher-300w"
         assert not table.isRowHidden(1)
         drive.until(lambda: window.view.painted.picture.layout is Layout.SIDE_BY_SIDE)
-        drive.until(lambda: table.item(1, 2).text().endswith(" ms"))
+        figures = window.models.second.figures
+        drive.until(lambda: " ms" in figures.text())
+        assert "validation error 2.94 %" in figures.text()
+        assert "openvino float32" in figures.text()
+        assert "inter-ocular" in figures.toolTip()
         window.controls.compare.trigger()
         assert table.isRowHidden(1)
 
@@ -84,19 +90,16 @@ class TestComparison:
         bars, values = window.models.regions.bars, window.models.regions.values
         drive.until(lambda: all("now" in value.text() for value in values.values()))
         window.controls.play.trigger()
-        drive.qtbot.wait(800)
+        drive.until(lambda: window.view.state.name == "paused")
+        drive.qtbot.wait(300)  # no pair is under way
         overall, by_region = window.player.gauges.usually_apart(scheme)
         assert overall == pytest.approx(window.player.gauges.apart.median(), rel=0.01)
-        assert values["all"].text().startswith(f"{overall:.1f} %")
-        assert {name: values[name].text().split(" ")[0] for name in by_region} == {
-            name: f"{value:.1f}" for name, value in by_region.items()
-        }
+        texts = {"all": f"{overall:.1f}"} | {name: f"{value:.1f}" for name, value in by_region.items()}
+        drive.until(lambda: {name: value.text().split(" ")[0] for name, value in values.items()} == texts)
         longest = max(by_region, key=lambda name: by_region[name])
         assert max(by_region, key=lambda name: bars[name].value()) == longest
         assert bars[longest].palette().highlight().color().name() == "#e04040"
-        x, y = window.models.over_time.curves[0].getData()
-        assert len(x) == len(y) > 10
-        assert np.all(np.diff(x) >= 0)
+        assert not window.models.over_time.isVisible()  # the timeline shows it along the recording
         drive.until(lambda: window.models.worst.count() >= 2)
         item = window.models.worst.item(0)
         window.models.worst.itemClicked.emit(item)
@@ -105,6 +108,111 @@ class TestComparison:
         assert window.player.paused
 
     @pytest.mark.slow
+    def test_timeline_shows_distances_along_the_recording(self, drive: Driven, images: Path):
+        window = paused_at_end(drive, images, second=RAW)
+        timeline, gauges = window.transport.timeline, window.player.gauges
+        drive.until(timeline.isVisible)
+        drive.until(lambda: gauges.coverage(6).n_compared == 6)
+        assert window.models.progress.mode.currentData() is True
+        drive.until(lambda: window.models.progress.coverage.text() == "compared: 6 of 6 frames")
+        drive.until(lambda: len(timeline.worst) == len(gauges.worst) > 0)
+        scrubber = window.transport.slider
+        assert (timeline.x(), timeline.width()) == (scrubber.x(), scrubber.width())
+        at = gauges.worst[0].time_s
+        place = QPoint(round(timeline.x_of(at)), 20)
+        drive.qtbot.mouseClick(timeline, Qt.MouseButton.LeftButton, pos=place)
+        drive.until(lambda: abs(pane(window).result.frame.source_time - at) < 0.02)
+        times, distances = gauges.distances()
+        window.controls.compare.trigger()
+        drive.until(lambda: not timeline.isVisible())
+        window.controls.home.trigger()
+        drive.until(lambda: index(window) == 0)
+        window.controls.compare.trigger()
+        drive.until(lambda: gauges.coverage(6).n_compared == 6)  # not only the frame on the screen
+        assert gauges.distances()[0].tolist() == times.tolist()
+        assert gauges.distances()[1][1:] == pytest.approx(distances[1:])
+
+    @pytest.mark.slow
+    def test_same_model_twice_differs_by_nothing(self, drive: Driven, images: Path):
+        window = paused_at_end(drive, images, second=ModelChoice(), layout=Layout.SIDE_BY_SIDE)
+        gauges = window.player.gauges
+        drive.until(lambda: gauges.coverage(6).n_compared == 6)
+        assert gauges.distances()[1].tolist() == [0.0] * 6
+        assert all(each.overall == 0.0 for each in gauges.worst)
+        overall, by_region = gauges.usually_apart(gauges.newest.first.scheme)
+        assert {overall, *by_region.values()} == {0.0}
+        jitter = [model.jitter.median() for model in gauges.models]
+        assert jitter[0] == jitter[1]
+        for layout in Layout:
+            window.controls.layouts[layout].trigger()
+            drive.until(lambda layout=layout: window.view.painted.picture.layout is layout)
+            shown = window.view.painted.shown.pair
+            points = [each.faces[0].points_px for each in (shown.first, shown.second)]
+            assert (points[0] == points[1]).all()
+            assert [each.track_id for each in shown.first.faces] == [
+                each.track_id for each in shown.second.faces
+            ]
+        drive.until(lambda: window.models.regions.values["all"].text().startswith("0.0 %"))
+        rows = [window.models.table.item(row, 2).text() for row in range(2)]
+        assert rows[0] == rows[1] != "-"
+
+    def test_switch_between_every_frame_and_real_time(self, drive: Driven, images: Path):
+        window = paused_at_end(drive, images, second=RAW)
+        mode = window.models.progress.mode
+        drive.until(mode.isVisible)
+        assert window.player.session.every_frame
+        self.pick(mode, False)
+        assert not window.player.session.every_frame
+        assert not window.controls.every_frame.isChecked()
+        window.controls.every_frame.trigger()
+        assert window.player.session.every_frame
+        drive.until(lambda: mode.currentData() is True)
+
+    def test_impossible_runtimes_and_precisions_are_greyed_out(self, drive: Driven, images: Path):
+        window = paused_at_end(drive, images, first=ModelChoice("teacher-300w", "openvino"))
+        picker = window.models.first
+
+        def enabled(box: QComboBox) -> dict[str, bool]:
+            return {box.itemData(row): box.model().item(row).isEnabled() for row in range(box.count())}
+
+        drive.until(lambda: not enabled(picker.precision)["int8"])  # the teacher has no int8 network
+        assert enabled(picker.precision)["float32"]
+        assert enabled(picker.runtime)["torch"]
+        window.player.choose_first(ModelChoice(runtime="openvino", precision="int8"))
+        drive.until(lambda: enabled(picker.precision)["int8"])
+        assert not enabled(picker.runtime)["torch"]
+
+    def test_figures_stay_after_the_end(self, drive: Driven, images: Path):
+        window = paused_at_end(drive, images, panels=("models",))
+        figures = window.models.first.figures
+        drive.until(lambda: " fps" in figures.text())
+        drive.qtbot.wait(1200)  # longer than the rates are measured over
+        assert " 0 fps" not in figures.text()
+
+    @pytest.mark.slow
+    def test_report_is_exported_with_progress(self, drive: Driven, images: Path, tmp_path: Path):
+        window = paused_at_end(drive, images, second=RAW)
+        drive.until(window.controls.export_report.isEnabled)
+        window.context.run(ExportReport(str(tmp_path)))
+        drive.until(window.status_bar.progress.isVisible)
+        assert not window.controls.export_report.isEnabled()
+        drive.until(lambda: window.player.messages.shown.kind is Kind.SAVED)
+        (folder,) = tmp_path.glob("livefan-*-report")
+        assert {path.name for path in folder.iterdir()} == {"report.html", "report.json", "side-by-side.mp4"}
+        assert json.loads((folder / "report.json").read_text())["n_frames"] == 6
+        assert window.player.reports.progress is None
+        drive.until(lambda: not window.status_bar.progress.isVisible())
+
+    def test_cancelled_report_leaves_no_files(self, drive: Driven, clip: Path, tmp_path: Path):
+        window = drive.open(source=str(clip), second=RAW, hold=True)
+        drive.until(window.controls.export_report.isEnabled)
+        window.context.run(ExportReport(str(tmp_path)))
+        drive.until(window.status_bar.cancel.isVisible)
+        window.status_bar.cancel.click()
+        drive.until(lambda: window.player.reports.progress is None)
+        assert "cancelled" in window.player.messages.shown.text
+        assert not list(tmp_path.glob("livefan-*"))
+
     def test_player_changes_models_and_runtimes(self, drive: Driven, images: Path):
         window = paused_at_end(drive, images)
         window.player.choose_first(ModelChoice(runtime="torch"))

@@ -35,6 +35,7 @@ class Watched:
         self.threads: set[str] = set()
         self.ended = threading.Event()
         self.error: str | None = None
+        self.errors: list[str] = []
         self.session = LiveSession(
             source,
             ModelChoice(),
@@ -44,6 +45,7 @@ class Watched:
             on_second=self.seconds.append,
             on_pair=self.pairs.append,
             on_status=self.messages.append,
+            on_error=self.errors.append,
             on_end=self._end,
             **how,
         )
@@ -187,7 +189,7 @@ def test_model_that_cannot_be_loaded_gives_a_message_and_the_old_one_continues(
     watched.session.loop = True
     watched.wait(lambda: watched.results)
     watched.session.first = ModelChoice(str(tmp_path / "none.safetensors"))
-    watched.wait(lambda: any("none.safetensors" in text for text in watched.messages))
+    watched.wait(lambda: any("none.safetensors" in text for text in watched.errors))
     n_results = len(watched.results)
     watched.wait(lambda: len(watched.results) > n_results + 3)
     assert watched.results[-1].label == "mobilefan-300w"
@@ -198,7 +200,7 @@ def test_second_model_that_cannot_be_loaded_gives_a_message_and_the_first_contin
     watch, clip: Path, tmp_path: Path
 ):
     watched = watch(clip, ModelChoice(str(tmp_path / "none.safetensors")))
-    watched.wait(lambda: any("none.safetensors" in text for text in watched.messages))
+    watched.wait(lambda: any("none.safetensors" in text for text in watched.errors))
     n_results = len(watched.results)
     watched.wait(lambda: len(watched.results) > n_results + 3)
     assert watched.session.second is None

@@ -21,7 +21,7 @@ class ShowFullScreen(Action):
 
 @dataclass(frozen=True)
 class SetTheme(Action):
-    """Use one of :data:`~livefan.gui.theme.THEMES`."""
+    """Use one of :data:`~livefan.gui.session_config.THEMES`."""
 
     redraws = Part.THEME | Part.CONTROLS
     theme: str
