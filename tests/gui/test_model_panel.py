@@ -179,8 +179,8 @@ class TestComparison:
         assert enabled(picker.precision)["float32"]
         assert enabled(picker.runtime)["torch"]
         window.player.choose_first(ModelChoice(runtime="openvino", precision="int8"))
-        drive.until(lambda: enabled(picker.precision)["int8"])
-        assert not enabled(picker.runtime)["torch"]
+        drive.until(lambda: not enabled(picker.runtime)["torch"])
+        assert enabled(picker.precision)["int8"]
 
     def test_figures_stay_after_the_end(self, drive: Driven, images: Path):
         window = paused_at_end(drive, images, panels=("models",))
