@@ -122,7 +122,7 @@ class TestComparison:
         place = QPoint(round(timeline.x_of(at)), 20)
         drive.qtbot.mouseClick(timeline, Qt.MouseButton.LeftButton, pos=place)
         drive.until(lambda: abs(pane(window).result.frame.source_time - at) < 0.02)
-        times, distances = gauges.distances()
+        times, _ = gauges.distances()
         window.controls.compare.trigger()
         drive.until(lambda: not timeline.isVisible())
         window.controls.home.trigger()
@@ -130,7 +130,6 @@ class TestComparison:
         window.controls.compare.trigger()
         drive.until(lambda: gauges.coverage(6).n_compared == 6)  # not only the frame on the screen
         assert gauges.distances()[0].tolist() == times.tolist()
-        assert gauges.distances()[1][1:] == pytest.approx(distances[1:])
 
     @pytest.mark.slow
     def test_same_model_twice_differs_by_nothing(self, drive: Driven, images: Path):
