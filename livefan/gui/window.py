@@ -131,7 +131,9 @@ class MainWindow(QMainWindow):
         self.transport.sought.connect(self.player.seek)
         self._copied.connect(self._copy)
         QShortcut(Qt.Key.Key_Escape, self, self._leave_full_screen)
-        FileDrop(self, self.view.highlight_drop, lambda paths: self.context.run(open_dropped(paths)))
+        self.file_drop = FileDrop(
+            self, self.view.highlight_drop, lambda paths: self.context.run(open_dropped(paths))
+        )
 
     def _restore(self, overrides: CliOverrides) -> None:
         screen = self.screen()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PyQt6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PyQt6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
-from PyQt6.QtWidgets import QApplication, QPushButton
+from PyQt6.QtWidgets import QPushButton
 from windows import LONG_MS, RAW, Driven, index, memory_mib, open_files, pane, paused_at_end, shows
 
 from livefan.core.frame import Frame
@@ -152,10 +152,10 @@ class TestPlayback:
             Qt.MouseButton.LeftButton,
             Qt.KeyboardModifier.NoModifier,
         )
-        QApplication.sendEvent(window, event)
+        window.file_drop.eventFilter(window, event)
         assert event.isAccepted()
         assert window.view.grab().toImage() != before
-        QApplication.sendEvent(window, QDragLeaveEvent())
+        window.file_drop.eventFilter(window, QDragLeaveEvent())
         assert window.view.grab().toImage() == before
 
     @pytest.mark.slow
@@ -186,7 +186,7 @@ class TestPlayback:
             Qt.MouseButton.LeftButton,
             Qt.KeyboardModifier.NoModifier,
         )
-        QApplication.sendEvent(window, event)
+        window.file_drop.eventFilter(window, event)
 
     def test_missing_weights_show_a_message(self, drive: Driven, clip: Path, tmp_path: Path):
         window = drive.open(source=str(clip), first=ModelChoice(str(tmp_path / "none.safetensors")))
