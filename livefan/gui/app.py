@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import logging
 import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -54,14 +56,22 @@ def check_screen() -> None:
         )
 
 
-def _check_qt_starts() -> None:
-    """Raise LivefanError if Qt cannot open a display; a child process tries, since Qt ends the process."""
+def try_qt() -> subprocess.Popen[str] | None:
+    """Start to open a display in a child process, since Qt ends a process that cannot; None if not needed."""
     if sys.platform != "linux":
-        return
+        return None
     program = "from PyQt6.QtWidgets import QApplication; QApplication([])"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    if done.returncode:
-        reason = next(iter(done.stderr.strip().splitlines()), "no reason given")
+    pipe, none = subprocess.PIPE, subprocess.DEVNULL
+    return subprocess.Popen([sys.executable, "-c", program], stdout=none, stderr=pipe, text=True)
+
+
+def check_qt(trial: subprocess.Popen[str] | None) -> None:
+    """Wait for :func:`try_qt`; raise a LivefanError if Qt cannot open a display."""
+    if trial is None:
+        return
+    errors = trial.communicate()[1]
+    if trial.returncode:
+        reason = next(iter(errors.strip().splitlines()), "no reason given")
         raise LivefanError(
             f"Qt cannot open a window ({reason}); 'python3 bootstrap.py setup' names missing libraries, "
             "and 'livefan annotate' works without a window"
@@ -79,7 +89,10 @@ def run_window(overrides: CliOverrides) -> int:
     """
     check_screen()
     leave_qt_to_pyqt()
-    _check_qt_starts()
+    trial = try_qt()  # beside the imports, which take as long
+    with suppress(ImportError):  # a missing library of Qt has its message below
+        importlib.import_module("livefan.gui.first_start")
+    check_qt(trial)
     application = make_application()
     from PyQt6.QtCore import QTimer
 

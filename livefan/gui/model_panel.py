@@ -147,10 +147,6 @@ class ModelPanel(QScrollArea):
         # The controller below the picture shows the distance along a recording.
         self.over_time.setVisible(session is None or session.live is not False)
 
-    def apply_palette(self) -> None:
-        """Use the colours of the theme."""
-        self.over_time.apply_palette()
-
     def show_figures(self) -> None:
         """Show the present figures of the session."""
         gauges, session = self._player.gauges, self._player.session

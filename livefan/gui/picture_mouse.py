@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from livefan.gui.player import Player
 from livefan.live.paint_thread import Painted
 from livefan.live.pane import Pane
-from livefan.live.view_state import LARGEST_ZOOM, Layout
+from livefan.live.view_state import LARGEST_ZOOM, Layout, Spot
 
 _GRIP_PX = 14
 _CLICK_PX = 4
@@ -67,8 +68,14 @@ class PictureMouse:
             self._dragged = place
             return False
         pane = self._pane(place)
-        self._player.change_view(spot=pane.spot_at(*place) if pane else None)
+        self._player.change_view(spot=self._spot_at(pane, place) if pane is not None else None)
         return self._is_on_edge(place)
+
+    def _spot_at(self, pane: Pane, place: np.ndarray) -> Spot | None:
+        """Return the landmark at a place of a pane; the second pane shows the second model."""
+        spot = pane.spot_at(*place)
+        side = next(number for number, each in enumerate(self._panes) if each is pane)
+        return replace(spot, side=side) if spot is not None else None
 
     def _choose_face(self, place: np.ndarray) -> None:
         pane = self._pane(place)

@@ -6,11 +6,10 @@ import itertools
 from collections.abc import Sequence
 
 import numpy as np
-import pyqtgraph as pg
 from PyQt6.QtCore import QSize
-from PyQt6.QtGui import QPalette
-from PyQt6.QtWidgets import QApplication, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
+from livefan.gui.curves import CurveArea
 from livefan.gui.player import Player
 from livefan.gui.scales import round_up
 from livefan.gui.theme import hex_colour, with_mark
@@ -20,10 +19,8 @@ from livefan.live.statistics import KEPT_S, STAGES, Journey
 _STAGE_COLOURS = ("#8a8a8a", hex_colour(FIRST_COLOUR), "#7a5fd0", "#2aa876")
 _RATE_BIN_S = 1.0
 _GAP_S = 1.5
-_HEADROOM = 1.12  # for the label of the highest tick
 _RECENT_S = 2.0
 _TIME_TICKS_S = (30, 20, 10, 0)
-_AXIS_WIDTH_PX = 30
 _SHOWN = 98
 """Percentile of the values that is the height of a plot."""
 
@@ -41,17 +38,9 @@ class LivePlot(QWidget):
     def __init__(self, title: str, unit: str, pens: Sequence[str], names: Sequence[str] = ()) -> None:
         super().__init__()
         self._title, self._unit = title, unit
-        self._top = 0.0
         self.caption = QLabel(title)
-        self.plot = pg.PlotWidget()
-        self.plot.setMenuEnabled(False)
-        self.plot.setMouseEnabled(False, False)
-        self.plot.hideButtons()
-        self.plot.getAxis("left").setWidth(_AXIS_WIDTH_PX)
-        seconds = [(-age, self.tr("-{} s").format(age) if age else "0") for age in _TIME_TICKS_S]
-        self.plot.getAxis("bottom").setTicks([seconds])
-        self.curves = [self.plot.plot(pen=pen, connect="finite") for pen in pens]
-        self.plot.setXRange(-KEPT_S, 0, padding=0)
+        ticks = {age: self.tr("-{} s").format(age) if age else "0" for age in _TIME_TICKS_S}
+        self.area = CurveArea(pens, KEPT_S, ticks)
         self.setToolTip(self.tr("The last {:.0f} seconds; outliers exceed the plot").format(KEPT_S))
         self.setAccessibleName(title)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
@@ -62,16 +51,7 @@ class LivePlot(QWidget):
         if names:
             legend = " ".join(with_mark(pen, name) for pen, name in zip(pens, names, strict=True))
             column.addWidget(QLabel(f"<small>{legend}</small>"))
-        column.addWidget(self.plot, stretch=1)
-        self.apply_palette()
-
-    def apply_palette(self) -> None:
-        """Use the colours of the theme."""
-        palette = QApplication.palette()
-        self.plot.setBackground(palette.color(QPalette.ColorRole.Base))
-        for side in ("left", "bottom"):
-            self.plot.getAxis(side).setTextPen(palette.color(QPalette.ColorRole.Text))
-            self.plot.getAxis(side).setPen(palette.color(QPalette.ColorRole.Mid))
+        column.addWidget(self.area, stretch=1)
 
     def show_values(
         self, curves: Sequence[tuple[np.ndarray, np.ndarray]], recent: float | None = None
@@ -84,17 +64,14 @@ class LivePlot(QWidget):
             recent: the value in the caption; by default the median of the last two seconds.
         """
         newest = max((float(ages[-1]) for ages, _ in curves if len(ages)), default=0.0)
-        for curve, (ages, values) in zip(self.curves, curves, strict=True):
-            curve.setData(*break_at_gaps(ages - newest, values))
+        drawn = [break_at_gaps(times - newest, values) for times, values in curves]
         ages, values = curves[-1] if len(curves[-1][1]) else curves[0]
         if not len(values):
             self.caption.setText(self._title)
+            self.area.show_curves(drawn, 0.0)
             return
         top = round_up(max(float(np.percentile(each, _SHOWN)) for _, each in curves if len(each)))
-        if top != self._top:
-            self._top = top
-            self.plot.setYRange(0.0, _HEADROOM * top, padding=0)
-            self.plot.getAxis("left").setTicks([[(value, f"{value:g}") for value in (0.0, top / 2, top)]])
+        self.area.show_curves(drawn, top)
         if recent is None:
             recent = float(np.median(values[ages >= ages[-1] - _RECENT_S]))
         self.caption.setText(f"{self._title}  {self._unit.format(recent)}")
@@ -124,8 +101,7 @@ class PlotsPanel(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(2, 2, 2, 2)
         row.setSpacing(4)
-        self._plots = (self.latency, self.rate, self.jitter)
-        for plot in self._plots:
+        for plot in (self.latency, self.rate, self.jitter):
             row.addWidget(plot, stretch=1)
         self._updates = itertools.cycle((self._show_latency, self._show_rate, self._show_jitter))
 
@@ -137,13 +113,15 @@ class PlotsPanel(QWidget):
         """Return the smallest size at which the plots are readable."""
         return QSize(300, 110)
 
-    def apply_palette(self) -> None:
-        """Use the colours of the theme."""
-        for plot in self._plots:
-            plot.apply_palette()
-
     def show_figures(self) -> None:
-        """Update one of the plots, each in turn, so that no event handler draws all of them."""
+        """Update one of the plots, each in turn, so that no event handler draws all of them.
+
+        Photographs have neither a frame rate nor jitter.
+        """
+        session = self._player.session
+        moving = session is None or not session.photographs
+        for plot in (self.rate, self.jitter):
+            plot.setVisible(moving)
         next(self._updates)()
 
     def _show_latency(self) -> None:

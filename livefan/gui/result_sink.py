@@ -43,6 +43,7 @@ class ResultSink:
     def add_second(self, result: Result) -> None:
         """Add a result of the second model."""
         self._gauges.see(1, result)
+        self._painter.see_second(result)
 
     def add_pair(self, pair: Pair) -> None:
         """Add the results of both models on a frame."""

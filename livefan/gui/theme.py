@@ -22,7 +22,7 @@ _FACE = (
 
 
 def hex_colour(bgr: tuple[int, int, int]) -> str:
-    """Return a BGR colour in the notation of Qt and pyqtgraph, such as ``#ff8000``."""
+    """Return a BGR colour in the notation of Qt, such as ``#ff8000``."""
     return "#{2:02x}{1:02x}{0:02x}".format(*bgr)
 
 

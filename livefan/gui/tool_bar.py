@@ -31,7 +31,9 @@ class ToolBar(QToolBar):
         self.addWidget(self.layouts)
         self.addAction(controls.close_up)
         self.drawing = QToolButton()
-        self.drawing.setText(self.tr("Drawing"))
+        self.drawing.setText(self.tr("Drawing ▾"))
+        # The style's own arrow covers the text, or lies outside of the button.
+        self.drawing.setStyleSheet("QToolButton::menu-indicator { image: none; }")
         self.drawing.setToolTip(self.tr("Parts of the drawing on the picture"))
         self.drawing.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.drawing.setFocusPolicy(Qt.FocusPolicy.NoFocus)

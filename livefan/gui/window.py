@@ -231,8 +231,6 @@ class MainWindow(QMainWindow):
         """Use the colours of a new theme, chosen here or by the platform."""
         super().changeEvent(event)
         if event is not None and event.type() == QEvent.Type.PaletteChange:
-            self.plots.apply_palette()
-            self.models.apply_palette()
             self.controls.apply_palette()
 
     def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802

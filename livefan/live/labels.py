@@ -7,6 +7,7 @@ import math
 import cv2
 import numpy as np
 
+from livefan.core.agreement import pair_common
 from livefan.core.frame import Face
 from livefan.drawing.faces import Colour
 from livefan.drawing.text import size_of, write
@@ -123,23 +124,89 @@ def write_heat_legend(canvas: np.ndarray, pair: Pair, letters: int) -> None:
     _write(canvas, arrows, (width - 6 - size_of(arrows, letters)[0], bottom - 2 * letters), _WHITE, letters)
 
 
-def write_spot(canvas: np.ndarray, faces: list[Face], result: Result, spot: Spot, letters: int) -> None:
-    """Circle the selected landmark and write its number, name and confidence.
+def spots_of(pair: Pair, spot: Spot) -> tuple[Spot | None, Spot | None]:
+    """Return the selected landmark as each model numbers faces and points; None for a model that lacks it."""
+    found = _common_spot(pair, spot)
+    if found is not None:
+        track_ids, place = found
+        points = pair.common.ours[place], pair.common.theirs[place]
+        first, second = (Spot(track_ids[side], int(points[side]), side) for side in range(2))
+        return first, second
+    return (spot, None) if spot.side == 0 else (None, spot)
+
+
+def _common_spot(pair: Pair, spot: Spot) -> tuple[tuple[int, int], int] | None:
+    """Return the ids of the face by both models, and the index of the landmark among the common ones."""
+    common = pair.common
+    own = common.ours if spot.side == 0 else common.theirs
+    places = np.flatnonzero(own == spot.point)
+    for ours, theirs in pair_common(pair.first.faces, pair.second.faces, common) if len(places) else ():
+        if (ours, theirs)[spot.side].track_id == spot.track_id:
+            return (ours.track_id, theirs.track_id), int(places[0])
+    return None
+
+
+def spot_text(result: Result, spot: Spot) -> str:
+    """Return number, name and confidence of the selected landmark."""
+    names = result.scheme.point_names
+    if spot.point >= len(names):
+        return ""
+    sure = _confidence(result, spot)
+    confidence = "no confidence" if math.isnan(sure) else f"confidence {sure:.2f}"
+    return f"{spot.point}: {names[spot.point].replace('_', ' ')}, {confidence}"
+
+
+def _confidence(result: Result, spot: Spot) -> float:
+    """Return the confidence of the selected landmark; NaN if the model gives none."""
+    for face in result.faces:
+        if face.track_id == spot.track_id and spot.point < len(face.confidence):
+            return float(face.confidence[spot.point])
+    return math.nan
+
+
+def pair_spot_text(pair: Pair, spot: Spot) -> str:
+    """Return number and name of the selected landmark, its confidence by both models, and their distance."""
+    first, second = spots_of(pair, spot)
+    found = _common_spot(pair, spot)
+    if first is None or second is None or found is None:
+        return spot_text((pair.first, pair.second)[spot.side], spot)
+    sure = _confidence(pair.second, second)
+    text = spot_text(pair.first, first) + (" and none" if math.isnan(sure) else f" and {sure:.2f}")
+    (track_id, _), place = found
+    apart = next((each for each in pair.disagreements if each.track_id == track_id), None)
+    return text if apart is None else f"{text}, {apart.points[place]:.2f} % apart"
+
+
+def mark_spot(canvas: np.ndarray, faces: list[Face], spot: Spot) -> None:
+    """Circle the selected landmark.
 
     Args:
         canvas: ``(height, width, 3)`` uint8 BGR; written to.
         faces: faces with their landmarks in the canvas' pixels.
-        result: the result of these faces.
         spot: the selected landmark.
+    """
+    if (centre := _centre(faces, spot)) is not None:
+        cv2.circle(canvas, centre, 7, (255, 255, 255), 1, cv2.LINE_AA)
+
+
+def write_spot(canvas: np.ndarray, faces: list[Face], spot: Spot, text: str, letters: int) -> None:
+    """Write a text beside the selected landmark, moved left of the right edge.
+
+    Args:
+        canvas: ``(height, width, 3)`` uint8 BGR; written to.
+        faces: faces with their landmarks in the canvas' pixels.
+        spot: the selected landmark.
+        text: the text.
         letters: height of letters in pixels.
     """
+    if (centre := _centre(faces, spot)) is not None:
+        left = min(centre[0] + 12, canvas.shape[1] - size_of(text, letters)[0] - MARGIN_PX)
+        _write(canvas, text, (max(MARGIN_PX, left), centre[1] - 12), (255, 255, 255), letters)
+
+
+def _centre(faces: list[Face], spot: Spot) -> tuple[int, int] | None:
     for face in faces:
         if face.track_id == spot.track_id and spot.point < len(face.points_px):
-            point = face.points_px[spot.point]
-            centre = (round(point[0]), round(point[1]))
-            cv2.circle(canvas, centre, 7, (255, 255, 255), 1, cv2.LINE_AA)
-            name = result.scheme.point_names[spot.point].replace("_", " ")
-            sure = float(face.confidence[spot.point])
-            confidence = "no confidence" if math.isnan(sure) else f"confidence {sure:.2f}"
-            text = f"{spot.point}: {name}, {confidence}"
-            _write(canvas, text, (centre[0] + 12, centre[1] - 4), (255, 255, 255), letters)
+            x, y = face.points_px[spot.point]
+            return round(float(x)), round(float(y))
+    return None

@@ -104,6 +104,15 @@ class Painter:
             if self._view.layout is Layout.SINGLE or pair is None or has_heatmaps:
                 self._wake()
 
+    def see_second(self, result: Result) -> None:
+        """Add the heatmaps of the second model to the pair of the paused frame."""
+        with self._changed:
+            pair = self._shown.pair
+            if pair is not None and result.heatmaps and _same_frame(result, pair.second):
+                pair = replace(pair, second=replace(pair.second, heatmaps=result.heatmaps))
+                self._shown = replace(self._shown, pair=pair)
+                self._wake()
+
     def see_pair(self, pair: Pair) -> None:
         """Add a pair of results."""
         with self._changed:

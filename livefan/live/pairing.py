@@ -25,7 +25,10 @@ class Pairing:
 
     def __init__(self) -> None:
         self._waiting: tuple[OrderedDict[tuple[int, int], Result], ...] = (OrderedDict(), OrderedDict())
-        self._heatmaps: deque[tuple[tuple[int, int], tuple[FaceHeatmaps, ...]]] = deque(maxlen=_MAX_HEATMAPS)
+        self._heatmaps: tuple[deque[tuple[tuple[int, int], tuple[FaceHeatmaps, ...]]], ...] = (
+            deque(maxlen=_MAX_HEATMAPS),
+            deque(maxlen=_MAX_HEATMAPS),
+        )
         self._lock = threading.Lock()
 
     def add(self, side: int, result: Result) -> Pair | None:
@@ -35,22 +38,23 @@ class Pairing:
             other = self._waiting[1 - side].get(key)
             waiting = self._waiting[side]
             waiting[key] = _without_images(result)
-            if side == 0 and result.heatmaps:
-                self._heatmaps.append((key, result.heatmaps))
-            heatmaps = next((maps for of, maps in self._heatmaps if of == key), ())
+            if result.heatmaps:
+                self._heatmaps[side].append((key, result.heatmaps))
+            heatmaps = next((maps for of, maps in self._heatmaps[1 - side] if of == key), ())
             while len(waiting) > _MAX_WAITING:
                 waiting.popitem(last=False)
         if other is None:
             return None
-        other = replace(other, frame=result.frame)
-        return pair(result, other) if side == 0 else pair(replace(other, heatmaps=heatmaps), result)
+        other = replace(other, frame=result.frame, heatmaps=heatmaps)
+        return pair(result, other) if side == 0 else pair(other, result)
 
     def clear(self) -> None:
         """Forget all results, as after a change of model."""
         with self._lock:
             for waiting in self._waiting:
                 waiting.clear()
-            self._heatmaps.clear()
+            for heatmaps in self._heatmaps:
+                heatmaps.clear()
 
 
 def _without_images(result: Result) -> Result:

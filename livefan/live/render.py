@@ -19,6 +19,10 @@ from livefan.live.labels import (
     heat,
     label_px,
     letters_px,
+    mark_spot,
+    pair_spot_text,
+    spot_text,
+    spots_of,
     write_distance,
     write_heat_legend,
     write_label,
@@ -135,7 +139,30 @@ def _draw_result(canvas: np.ndarray, pane: Pane, view: View, style: OverlayStyle
     if view.overlay:
         draw_faces(canvas, faces, result.scheme, style)
     if view.spot:
-        write_spot(canvas, faces, result, view.spot, letters_px(canvas, view))
+        mark_spot(canvas, faces, view.spot)
+        write_spot(canvas, faces, view.spot, spot_text(result, view.spot), letters_px(canvas, view))
+
+
+def _draw_side(
+    canvas: np.ndarray, pane: Pane, pair: Pair, side: int, view: View, style: OverlayStyle
+) -> None:
+    """Draw one model of a pair; the text of the selected landmark is left to :func:`_write_pair_spot`."""
+    result = (pair.first, pair.second)[side]
+    spot = spots_of(pair, view.spot)[side] if view.spot else None
+    view = replace(view, spot=spot)
+    _blend_heatmaps(canvas, pane, result.heatmaps, view)
+    faces = pane.faces_on_pane(result.faces)
+    if view.overlay:
+        draw_faces(canvas, faces, result.scheme, style)
+    if spot:
+        mark_spot(canvas, faces, spot)
+
+
+def _write_pair_spot(canvas: np.ndarray, pane: Pane, pair: Pair, view: View) -> None:
+    """Write confidences and distance of the selected landmark beside it."""
+    if view.spot is not None:
+        faces = pane.faces_on_pane((pair.first, pair.second)[view.spot.side].faces)
+        write_spot(canvas, faces, view.spot, pair_spot_text(pair, view.spot), letters_px(canvas, view))
 
 
 def _blend_heatmaps(canvas: np.ndarray, pane: Pane, heatmaps: tuple[FaceHeatmaps, ...], view: View) -> None:
@@ -172,9 +199,16 @@ def _side_by_side(pair: Pair, view: View, width: int, height: int) -> Picture:
         pane_of(pair.first, view, 0, pane_width, pane_height),
         pane_of(pair.second, view, left, pane_width, pane_height, top),
     )
-    for pane, colour in zip(panes, (FIRST_COLOUR, SECOND_COLOUR), strict=True):
+    for side, (pane, colour) in enumerate(zip(panes, (FIRST_COLOUR, SECOND_COLOUR), strict=True)):
         area = canvas[pane.top : pane.top + pane_height, pane.left : pane.left + pane_width]
-        area[:] = _draw_pane(pane, view, in_colour(view.style, colour))
+        drawn = pane.resampled()
+        _draw_side(drawn, pane, pair, side, view, in_colour(view.style, colour))
+        area[:] = drawn
+    if view.spot is not None:
+        chosen = panes[view.spot.side]
+        to_canvas = chosen.matrix.copy()
+        to_canvas[:, 2] += chosen.left, chosen.top
+        _write_pair_spot(canvas, replace(chosen, matrix=to_canvas), pair, view)
     letters = letters_px(canvas, view)
     labels = [label_px(each, letters) for each in (pair.first, pair.second)]
     crowded = not stacked and max(labels) > pane_width - 2 * MARGIN_PX
@@ -188,19 +222,21 @@ def _overlaid(pair: Pair, pane: Pane, view: View) -> np.ndarray:
     """Draw both models on one frame, in fine lines and without boxes, which would hide each other."""
     canvas = pane.resampled()
     view = replace(view, style=replace(view.style, boxes=False, weight=_FINE))
-    second = replace(pane, result=pair.second)
-    _draw_result(canvas, second, replace(view, spot=None), in_colour(view.style, SECOND_COLOUR))
-    _draw_result(canvas, pane, view, in_colour(view.style, FIRST_COLOUR))
+    for side, colour in ((1, SECOND_COLOUR), (0, FIRST_COLOUR)):
+        _draw_side(canvas, pane, pair, side, view, in_colour(view.style, colour))
+    _write_pair_spot(canvas, pane, pair, view)
     write_legend(canvas, pair, letters_px(canvas, view))
     return canvas
 
 
 def _wiped(pair: Pair, pane: Pane, view: View) -> np.ndarray:
     """Draw the first model left of the wipe and the second right of it."""
-    canvas = _draw_pane(pane, view, in_colour(view.style, FIRST_COLOUR))
+    canvas, second = pane.resampled(), pane.resampled()
+    _draw_side(canvas, pane, pair, 0, view, in_colour(view.style, FIRST_COLOUR))
+    _draw_side(second, pane, pair, 1, view, in_colour(view.style, SECOND_COLOUR))
     edge = int(np.clip(round(view.wipe * pane.width), 0, pane.width))
-    second = _draw_pane(replace(pane, result=pair.second), view, in_colour(view.style, SECOND_COLOUR))
     canvas[:, edge:] = second[:, edge:]
+    _write_pair_spot(canvas, pane, pair, view)
     cv2.line(canvas, (edge, 0), (edge, pane.height), (255, 255, 255), 2)
     write_legend(canvas, pair, letters_px(canvas, view))
     return canvas
@@ -210,14 +246,17 @@ def _difference(pair: Pair, pane: Pane, view: View) -> np.ndarray:
     """Draw arrows from the second model's landmarks to the first's on a dim grey frame; long ones are red."""
     grey = cv2.convertScaleAbs(cv2.cvtColor(pane.resampled(), cv2.COLOR_BGR2GRAY), alpha=_DIMMED)
     canvas = cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR)
-    _blend_heatmaps(canvas, pane, pair.first.heatmaps, view)
+    spots = spots_of(pair, view.spot) if view.spot else (None, None)
+    for result, spot in zip((pair.first, pair.second), spots, strict=True):
+        _blend_heatmaps(canvas, pane, result.heatmaps, replace(view, spot=spot))
     if view.overlay:
         thin = replace(in_colour(view.style, (150, 150, 150)), points=False, boxes=False)
         draw_faces(canvas, pane.faces_on_pane(pair.second.faces), pair.second.scheme, thin)
     _draw_distances(canvas, pair, pane)
     letters = letters_px(canvas, view)
-    if view.spot:
-        write_spot(canvas, pane.faces_on_pane(pair.first.faces), pair.first, view.spot, letters)
+    if spots[0] is not None:
+        mark_spot(canvas, pane.faces_on_pane(pair.first.faces), spots[0])
+    _write_pair_spot(canvas, pane, pair, view)
     write_legend(canvas, pair, letters)
     write_heat_legend(canvas, pair, letters)
     return canvas

@@ -136,7 +136,7 @@ class LiveSession(Playback):
 
     @property
     def heatmaps(self) -> bool:
-        """Whether results of the first model carry heatmaps, also the result of a paused frame."""
+        """Whether results carry heatmaps, also the result of a paused frame."""
         return self._models.heatmaps
 
     @heatmaps.setter

@@ -88,6 +88,7 @@ class SessionModels:
         self._second_lock = threading.Lock()
         self._restarts = 0  # of the comparison; raises the epoch
         self._pairing = Pairing()
+        self._latest_second: Result | None = None
 
     def expect(self, *, live: bool, photographs: tuple[str, ...]) -> None:
         """Prepare for a source: whether it is live, and the names of its photographs."""
@@ -136,12 +137,14 @@ class SessionModels:
 
     @property
     def heatmaps(self) -> bool:
-        """Whether results of the first model carry heatmaps; those of a foreign model never do."""
+        """Whether results carry heatmaps; those of a foreign model never do."""
         return self._first.heatmaps and not self._first.choice.is_foreign
 
     @heatmaps.setter
     def heatmaps(self, on: bool) -> None:
         self._first.heatmaps = on
+        if (worker := self._worker) is not None:
+            worker.model.heatmaps = on
 
     @property
     def fps(self) -> tuple[float, float]:
@@ -186,7 +189,10 @@ class SessionModels:
         return result
 
     def add_heatmaps(self, result: Result) -> Result:
-        """Return the result of a paused frame with heatmaps, and pass it on."""
+        """Return the result of a paused frame with heatmaps, and pass it on; the second model does alike."""
+        worker, second = self._worker, self._latest_second
+        if worker is not None and second is not None and not second.heatmaps:
+            worker.offer_heatmaps(second)
         result = self._first.with_heatmaps(result)
         self._callbacks.first(result)
         return result
@@ -246,6 +252,7 @@ class SessionModels:
         model.place = "(2 of 2)"
         model.smoothing = self.smoothing
         model.photographs = self._first.photographs
+        model.heatmaps = self._first.heatmaps
         worker = BackgroundWorker(
             model,
             lambda result: self._add_second(worker, result),
@@ -264,6 +271,7 @@ class SessionModels:
     def _add_second(self, worker: BackgroundWorker, result: Result) -> None:
         if self._worker is not worker:
             return
+        self._latest_second = result
         self._callbacks.second(result)
         if pair := self._pairing.add(1, result):
             self._callbacks.pair(pair)

@@ -22,10 +22,17 @@ class Layout(StrEnum):
 
 @dataclass(frozen=True)
 class Spot:
-    """The selected landmark of a face."""
+    """The selected landmark of a face.
+
+    Attributes:
+        track_id: id of the face by the model of ``side``.
+        point: index of the landmark.
+        side: 0 for the first model, 1 for the second.
+    """
 
     track_id: int
     point: int
+    side: int = 0
 
 
 @dataclass(frozen=True)

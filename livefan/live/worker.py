@@ -201,7 +201,7 @@ class BackgroundWorker:
         self.model = model
         self._on_result = on_result
         self._on_error = on_error
-        self._offered: tuple[Frame, int] | None = None
+        self._offered: tuple[Frame, int] | Result | None = None
         self._changed = threading.Condition()
         self._busy = True  # until the model is loaded
         self._stopping = False
@@ -216,6 +216,13 @@ class BackgroundWorker:
         with self._changed:
             self._offered = (frame, epoch)
             self._changed.notify_all()
+
+    def offer_heatmaps(self, result: Result) -> None:
+        """Offer a result of this model, which is passed on with heatmaps unless a frame waits."""
+        with self._changed:
+            if self._offered is None:
+                self._offered = result
+                self._changed.notify_all()
 
     def wait_until_free(self, timeout: float) -> bool:
         """Wait until the model is loaded and no frame waits or runs; return whether this is so.
@@ -235,8 +242,8 @@ class BackgroundWorker:
         if self._thread is not threading.current_thread():
             self._thread.join(timeout)
 
-    def _take(self) -> tuple[Frame, int] | None:
-        """Wait for an offered frame; return None once the worker is stopped."""
+    def _take(self) -> tuple[Frame, int] | Result | None:
+        """Wait for an offered frame or result; return None once the worker is stopped."""
         with self._changed:
             self._busy = False
             self._changed.notify_all()
@@ -251,7 +258,10 @@ class BackgroundWorker:
             lower_priority(SECOND_NICENESS)
             self.model.prepare()
             while (taken := self._take()) is not None:
-                result = self.model.process(*taken)
+                if isinstance(taken, Result):
+                    result = self.model.with_heatmaps(taken)
+                else:
+                    result = self.model.process(*taken)
                 if not self._stopping:
                     self._on_result(result)
         except LivefanError as failure:

@@ -18,14 +18,14 @@ class TestPlots:
         window = drive.open(source=str(clip))
         window.panels.plots.show()
         drive.until(lambda: len(window.player.gauges.journeys) > 30)
-        drive.until(lambda: window.plots.jitter.curves[0].getData()[0] is not None)
-        drive.until(lambda: window.plots.rate.curves[0].getData()[0] is not None)
-        x, y = window.plots.latency.curves[-1].getData()
+        drive.until(lambda: len(window.plots.jitter.area.curves[0][0]))
+        drive.until(lambda: len(window.plots.rate.area.curves[0][0]))
+        x, y = window.plots.latency.area.curves[-1]
         assert len(x) > 20
         assert np.all(np.diff(x) >= 0)
         assert y[-1] > 0
         assert "ms" in window.plots.latency.caption.text()
-        stages = [curve.getData()[1] for curve in window.plots.latency.curves]
+        stages = [values for _, values in window.plots.latency.area.curves]
         assert all(np.all(lower <= upper) for lower, upper in itertools.pairwise(stages))
 
     @pytest.mark.slow
@@ -41,8 +41,11 @@ class TestPlots:
     def test_line_breaks_over_a_pause(self, drive: Driven):
         plot = LivePlot("jitter", "{:.1f} %", ["#ff0000"])
         plot.show_values([(np.array([-20.0, -19.9, -2.0, -1.9]), np.array([1.0, 1.0, 3.0, 3.0]))])
-        x, y = plot.curves[0].getData()
+        x, y = plot.area.curves[0]
         assert np.isnan(y).tolist() == [False, False, True, False, False]
         assert np.all(np.diff(x) > 0)
         assert plot.caption.text() == "jitter  3.0 %"
-        assert plot.plot.getAxis("left").isVisible()
+        assert x[-1] == 0.0  # the newest value lies at the right edge, also after a pause
+        assert plot.area.top == 5.0
+        plot.resize(300, 120)
+        assert not plot.grab().toImage().isNull()

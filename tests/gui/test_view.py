@@ -60,6 +60,7 @@ class TestView:
         before = window.view.painted.picture.image
         mouse(window, QEvent.Type.MouseMove, place_of(window, 36), Qt.MouseButton.NoButton)
         drive.until(lambda: pane(window).result.heatmaps)
+        drive.until(lambda: window.view.painted.shown.pair.second.heatmaps)
         drive.until(lambda: not np.array_equal(window.view.painted.picture.image, before))
 
     def test_wheel_zooms_at_the_pointer_and_dragging_moves(self, drive: Driven, images: Path):

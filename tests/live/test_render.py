@@ -16,7 +16,7 @@ from livefan.core.landmarks import COFW_29, IBUG_68
 from livefan.drawing.faces import OverlayStyle
 from livefan.drawing.text import size_of, write
 from livefan.live.heatmaps import HeatmapProbe
-from livefan.live.labels import heat
+from livefan.live.labels import heat, pair_spot_text, spots_of
 from livefan.live.pairing import Pairing, pair
 from livefan.live.pane import frame_to_pane
 from livefan.live.render import Shown, natural_size, render
@@ -325,16 +325,17 @@ def test_results_of_different_frames_are_not_paired(photo: np.ndarray, face: Fac
     assert pairing.add(1, result_of(photo, [face], index=3, epoch=1)) is None
 
 
-def test_models_of_different_schemes_are_paired_without_a_distance(photo: np.ndarray, face: Face):
+def test_models_of_different_schemes_are_paired_on_their_common_landmarks(photo: np.ndarray, face: Face):
     second = replace(
         result_of(photo, [replace(face, points_px=face.points_px[:29], confidence=face.confidence[:29])]),
         scheme=COFW_29,
     )
     first = result_of(photo, [face])
     paired = pair(first, second)
-    assert paired.disagreements == ()
+    assert all(len(each.points) == paired.common.scheme.n_points for each in paired.disagreements)
     for layout in Layout:
-        render(Shown(first, paired), View(layout=layout), (320, 200))
+        for spot in (Spot(face.track_id, 36), Spot(face.track_id, 67), Spot(face.track_id, 8, side=1)):
+            render(Shown(first, paired), View(layout=layout, spot=spot), (320, 200))
 
 
 def test_distance_of_a_frame_is_the_mean_over_its_faces(photo: np.ndarray, face: Face):
@@ -360,3 +361,31 @@ def test_wide_frames_stack_in_a_tall_picture(
     assert pane.to_image(x + pane.left, y + pane.top) == pytest.approx(face.points_px[30])
     assert pane.spot_at(x + pane.left, y + pane.top) == Spot(face.track_id, 30)
     assert picture.image[pane.top :, pane.left :].any()
+
+
+def test_selected_landmark_shows_both_confidences_and_the_distance(shown: Shown, face: Face):
+    other = replace(shown.pair.second.faces[0], track_id=face.track_id + 7)
+    both = pair(shown.first, replace(shown.pair.second, faces=[other]))  # the models number faces alone
+    by_first, by_second = Spot(face.track_id, 30), Spot(face.track_id + 7, 30, side=1)
+    assert spots_of(both, by_first) == spots_of(both, by_second) == (by_first, by_second)
+    one, two = (each.faces[0].confidence[30] for each in (both.first, both.second))
+    apart = both.disagreements[0].points[30]
+    text = f"30: nose bridge 3, confidence {one:.2f} and {two:.2f}, {apart:.2f} % apart"
+    assert pair_spot_text(both, by_first) == pair_spot_text(both, by_second) == text
+    for layout in (Layout.SIDE_BY_SIDE, Layout.OVERLAID, Layout.WIPE, Layout.DIFFERENCE):
+        view = View(layout=layout, style=PLAIN)
+        plain = render(Shown(both.first, both), view, (800, 400)).image
+        for spot in (by_first, by_second):
+            marked = render(Shown(both.first, both), replace(view, spot=spot), (800, 400)).image
+            assert not np.array_equal(plain, marked)
+
+
+@pytest.mark.parametrize("layout", [Layout.SIDE_BY_SIDE, Layout.OVERLAID, Layout.WIPE, Layout.DIFFERENCE])
+def test_heatmaps_of_both_models_are_drawn(photo: np.ndarray, face: Face, layout: Layout):
+    dark = np.zeros_like(photo)
+    heatmaps = HeatmapProbe(read_weight_file()).heatmaps(photo, [face])
+    plain = result_of(dark, [face])
+    view = View(layout=layout, overlay=False, wipe=0.0, heatmaps=True)
+    second_only = pair(plain, replace(plain, heatmaps=heatmaps))
+    without = render(Shown(plain, pair(plain, plain)), view, (640, 360)).image
+    assert (render(Shown(plain, second_only), view, (640, 360)).image > without).any()

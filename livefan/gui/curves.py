@@ -1,0 +1,95 @@
+"""A light plot of curves over the last seconds, drawn with QPainter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from PyQt6.QtCore import QPointF, QRectF, QSize, Qt
+from PyQt6.QtGui import QColor, QPainter, QPaintEvent, QPalette, QPen, QPolygonF
+from PyQt6.QtWidgets import QSizePolicy, QWidget
+
+_LEFT_PX, _BOTTOM_PX, _TOP_PX, _RIGHT_PX = 34, 16, 7, 8
+_LETTERS = 0.8
+"""Size of the labels, as a share of the font of the window."""
+
+
+class CurveArea(QWidget):
+    """Draws curves with axes. The newest time lies at the right edge; a NaN value breaks a curve.
+
+    Args:
+        colours: colours of the curves.
+        seconds: length of the horizontal axis.
+        ticks: labels of the horizontal axis, by times before the right edge in seconds.
+
+    Attributes:
+        curves: for each curve times before the right edge, which are negative, and values; both ``(n,)``.
+        top: value at the highest tick of the vertical axis.
+    """
+
+    def __init__(self, colours: Sequence[str], seconds: float, ticks: dict[int, str]) -> None:
+        super().__init__()
+        self._pens = [QPen(QColor(colour), 1.2) for colour in colours]
+        self._seconds, self._ticks = seconds, ticks
+        self.curves: list[tuple[np.ndarray, np.ndarray]] = [(np.empty(0), np.empty(0)) for _ in colours]
+        self.top = 0.0
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        """Return a size at which the labels are readable."""
+        return QSize(200, 90)
+
+    def show_curves(self, curves: list[tuple[np.ndarray, np.ndarray]], top: float) -> None:
+        """Draw the curves up to a value of the vertical axis."""
+        self.curves, self.top = curves, top
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802
+        """Draw the axes and the curves."""
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), self.palette().color(QPalette.ColorRole.Base))
+        area = QRectF(self.rect()).adjusted(_LEFT_PX, _TOP_PX, -_RIGHT_PX, -_BOTTOM_PX)
+        if area.width() > 1 and area.height() > 1:
+            self._draw_axes(painter, area)
+            painter.setClipRect(area.adjusted(0, -2, 0, 1))
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            for pen, (times, values) in zip(self._pens, self.curves, strict=True):
+                painter.setPen(pen)
+                for run in self._runs(times, values, area):
+                    if run.size() > 1:
+                        painter.drawPolyline(run)
+                    else:
+                        painter.drawEllipse(run[0], 1.0, 1.0)
+        painter.end()
+
+    def _draw_axes(self, painter: QPainter, area: QRectF) -> None:
+        font = painter.font()
+        font.setPointSizeF(_LETTERS * font.pointSizeF())
+        painter.setFont(font)
+        text, line = (
+            self.palette().color(role) for role in (QPalette.ColorRole.Text, QPalette.ColorRole.Mid)
+        )
+        values = (0.0, self.top / 2, self.top) if self.top else (0.0,)
+        align = Qt.AlignmentFlag
+        for value in values:
+            y = area.bottom() - area.height() * (value / self.top if self.top else 0.0)
+            painter.setPen(line)
+            painter.drawLine(QPointF(area.left() - 3, y), QPointF(area.right(), y))
+            painter.setPen(text)
+            label = QRectF(0, y - 8, _LEFT_PX - 5, 16)
+            painter.drawText(label, align.AlignRight | align.AlignVCenter, f"{value:g}")
+        for seconds, name in self._ticks.items():
+            x = area.right() - area.width() * seconds / self._seconds
+            label = QRectF(min(x - 30, self.width() - 62), area.bottom() + 1, 60, _BOTTOM_PX - 1)
+            right = x + 30 > self.width()
+            side = align.AlignRight if right else align.AlignHCenter
+            painter.drawText(label, side | align.AlignTop, name)
+
+    def _runs(self, times: np.ndarray, values: np.ndarray, area: QRectF) -> list[QPolygonF]:
+        """Return the unbroken parts of a curve in pixels."""
+        x = area.right() + area.width() * times / self._seconds
+        y = area.bottom() - area.height() * values / (self.top or 1.0)
+        known = np.flatnonzero(np.isfinite(y))
+        parts = np.split(known, np.flatnonzero(np.diff(known) > 1) + 1)
+        return [QPolygonF([QPointF(x[i], y[i]) for i in part]) for part in parts if len(part)]
