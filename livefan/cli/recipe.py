@@ -12,7 +12,8 @@ A recipe goes from labelled and unlabelled faces to measured weights::
     [stages.figures]
     command = "evaluate {data} --weights {distil}/best.safetensors --json {figures}.json"
 
-- ``{data}`` stands for the data set and its folder, ``{unlabelled}`` for the folder of unlabelled images.
+- ``{data}`` stands for the data set and its folder, ``{unlabelled}`` for the folder of unlabelled images,
+  ``{reference}`` for the folder of WFLW.
 - ``{NAME}`` stands for the path of the stage NAME in the output folder.
 - ``settings`` are the settings of a ``train`` stage. They are written to ``NAME.toml`` in the output folder.
 """
@@ -32,7 +33,7 @@ from typing import Any
 from livefan.core.errors import LivefanError
 from livefan.core.files import atomic_write
 from livefan.core.provenance import environment
-from livefan.core.resources import find_weights
+from livefan.core.resources import bundled_folder, find_weights
 from livefan.training.config import read_config
 
 RECIPE_NAME = "recipe.toml"
@@ -67,16 +68,19 @@ class Places:
         root: folder of the labelled faces.
         unlabelled: folder of unlabelled images and videos, if there is one.
         out: output folder.
+        reference: folder of WFLW, to fit conventions of labels, if there is one.
     """
 
     dataset: str
     root: Path
     unlabelled: Path | None
     out: Path
+    reference: Path | None = None
 
     def paths(self, names: Sequence[str]) -> dict[str, str]:
-        """Return the paths of the placeholders: the stages of these names, and the unlabelled images."""
-        return {name: str(self.out / name) for name in names} | {"unlabelled": str(self.unlabelled)}
+        """Return the paths of the placeholders: the stages of these names, and the given folders."""
+        given = {"unlabelled": str(self.unlabelled), "reference": str(self.reference)}
+        return {name: str(self.out / name) for name in names} | given
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,23 @@ class _Command:
     stage: Stage
     words: list[str]
     settings: dict[str, object]
+
+
+def find_recipe(name_or_path: str | Path) -> Path:
+    """Return a recipe by path, or by the name of one that ships with livefan.
+
+    Raises:
+        LivefanError: if there is neither.
+    """
+    path = Path(name_or_path)
+    if path.is_file():
+        return path
+    folder = bundled_folder("weights") / "recipes" / "staged"
+    bundled = folder / f"{name_or_path}.toml"
+    if path.name == str(name_or_path) and bundled.is_file():
+        return bundled
+    known = ", ".join(sorted(each.stem for each in folder.glob("*.toml"))) or "none shipped"
+    raise LivefanError(f"{name_or_path}: no such recipe; give a path, or one of: {known}")
 
 
 def read_recipe(path: Path) -> list[Stage]:
@@ -171,7 +192,7 @@ def _command(path: Path, stage: Stage, places: Places, names: Sequence[str]) -> 
             for key, value in stage.settings.items()
         }
     except (KeyError, IndexError, ValueError) as error:
-        known = ", ".join(f"{{{name}}}" for name in ("data", "unlabelled", *names))
+        known = ", ".join(f"{{{name}}}" for name in ("data", "unlabelled", "reference", *names))
         raise LivefanError(
             f"{path}: stage {stage.name}: unknown placeholder {error}; known here are {known}"
         ) from error
@@ -206,11 +227,15 @@ def _missing(commands: Sequence[_Command], places: Places) -> Iterator[str]:
     """Yield all folders, weight files and packages that the stages need and that are missing."""
     if not places.root.is_dir():
         yield f"folder {places.root} (--root)"
-    if any("{unlabelled}" in command.stage.command for command in commands):
-        if places.unlabelled is None:
-            yield "a folder of unlabelled images (--unlabelled)"
-        elif not places.unlabelled.exists():
-            yield f"folder {places.unlabelled} (--unlabelled)"
+    for option, folder, content in (
+        ("unlabelled", places.unlabelled, "unlabelled images"),
+        ("reference", places.reference, "WFLW"),
+    ):
+        if any(f"{{{option}}}" in command.stage.command for command in commands):
+            if folder is None:
+                yield f"a folder of {content} (--{option})"
+            elif not folder.exists():
+                yield f"folder {folder} (--{option})"
     for command in commands:
         package = _NEEDED_PACKAGES.get(command.words[0])
         if package and find_spec(package) is None:

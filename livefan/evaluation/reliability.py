@@ -13,7 +13,7 @@ from livefan.datasets import FaceSet
 from livefan.networks.sigma_calibration import COVERAGE, SigmaCalibration
 from livefan.runtimes.base import Runtime
 
-_EXPONENTS = np.linspace(0.2, 2.0, 37)
+_EXPONENTS = np.linspace(0.2, 3.0, 57)
 _BINS = 10
 
 

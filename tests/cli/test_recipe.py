@@ -10,14 +10,20 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from labelled import wflw_line
 
 from livefan.cli.main import main
 from livefan.cli.recipe import Places, read_recipe, run_recipe
+from livefan.core.crop import upright_crop
 from livefan.core.errors import LivefanError
 from livefan.core.frame import Face
+from livefan.core.landmarks import IBUG_68
 from livefan.io.pts_file import write_pts
 from livefan.networks.checkpoint import load_weights
+from livefan.training import fit_refiner
 from livefan.training.config import read_config
+from livefan.training.derive_labels import derive_wflw
+from livefan.training.mesh_landmarks import MeshLandmarks
 
 STAGED = sorted(Path("weights/recipes/staged").glob("*.toml"))
 
@@ -104,6 +110,51 @@ def test_everything_that_is_missing_is_named_before_the_first_stage(
     assert not (folder / "run").exists()
 
 
+def test_recipe_is_found_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    given = ["--root", str(tmp_path), "--out", str(tmp_path / "run")]
+    assert main(["train", "--recipe", "mobilefan-wflw", *given]) == 2
+    assert "missing are: a folder of WFLW (--reference)" in capsys.readouterr().err
+    assert main(["train", "--recipe", "mobilefan-9", *given]) == 2
+    error = capsys.readouterr().err
+    assert "mobilefan-9: no such recipe; give a path, or one of: " in error
+
+
+def shrunk(text: str) -> str:
+    """Return a recipe with one step in each training stage, and without int8."""
+    text = re.sub(r"epochs = \d+", "epochs = 1\nbatch_size = 4\nprecision = 'float32'", text)
+    text = re.sub(r"input_sizes = .*", "input_sizes = [96]", text)
+    text = re.sub(r"--views \d|--passes \d", lambda found: found[0][:-1] + "1", text)
+    text = re.sub(r'\[stages.int8\]\ncommand = ".*"\n', "", text)
+    return text.replace('init = ""', 'init = "teacher-300w"').replace(
+        "--weights {first}/best.safetensors", ""
+    )
+
+
+@pytest.mark.usefixtures("mediapipe")
+@pytest.mark.slow
+@pytest.mark.parametrize("path", STAGED, ids=lambda path: path.stem)
+def test_bundled_recipe_runs_from_beginning_to_end(
+    path: Path, folder: Path, photo: np.ndarray, face: Face, monkeypatch: pytest.MonkeyPatch
+):
+    # Private: neither the steps of the fit nor the views of a teacher are options.
+    monkeypatch.setattr(fit_refiner, "_STEPS", 3)
+    (folder / "recipe.toml").write_text(shrunk(path.read_text()))
+    lists = folder / "wflw/WFLW_annotations/list_98pt_rect_attr_train_test"
+    lists.mkdir(parents=True)
+    (folder / "wflw/WFLW_images").mkdir()
+    lines = ""
+    mesh_px = MeshLandmarks().find(photo, upright_crop(face.points_px, IBUG_68))
+    for number in range(2):
+        cv2.imwrite(str(folder / f"wflw/WFLW_images/{number}.png"), photo)
+        lines += wflw_line(derive_wflw(face.points_px, mesh_px), "0 0 0 0 0 0", f"{number}.png")
+    (lists / "list_98pt_rect_attr_test.txt").write_text(lines)
+    assert main([*command(folder), "--reference", str(folder / "wflw")]) == 0
+    weights = load_weights(folder / "run/refined.safetensors")
+    assert weights.scheme.name == {"wflw": "wflw-98", "cofw": "cofw-29"}.get(path.stem[-4:], "300w-68")
+    assert weights.info.sigma is not None
+    assert json.loads((folder / "run/figures.json").read_text())["results"]
+
+
 def test_recipe_that_labels_needs_a_folder_of_unlabelled_images(folder: Path):
     places = Places("pts", folder / "faces", None, folder / "run")
     with pytest.raises(LivefanError, match=r"missing are: a folder of unlabelled images \(--unlabelled\)$"):
@@ -157,6 +208,6 @@ def test_options_of_a_stage_are_rejected_beside_a_recipe(folder: Path, capsys: p
 
 @pytest.mark.parametrize("path", STAGED, ids=lambda path: path.stem)
 def test_staged_recipes_have_valid_settings(path: Path):
-    assert read_recipe(path)[0].name == "profiles"
+    assert read_recipe(path)
     for table in tomllib.loads(path.read_text())["stages"].values():
         read_config(None, table.get("settings", {}))

@@ -38,10 +38,12 @@ def add(commands: Commands) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument(
         "--recipe",
-        type=Path,
-        metavar="FILE",
-        help="run the stages of a TOML recipe, each a livefan command; their outputs go into --out; see "
-        "livefan/cli/recipe.py",
+        metavar="NAME",
+        help="run the stages of a recipe, each a livefan command: a TOML file, or the name of a bundled one, "
+        "such as mobilefan-300w; their outputs go into --out; see livefan/cli/recipe.py",
+    )
+    parser.add_argument(
+        "--reference", type=Path, metavar="DIR", help="folder of WFLW, for recipes that derive its landmarks"
     )
     parser.add_argument(
         "--unlabelled", type=Path, metavar="DIR", help="images and videos that stages of the recipe label"
@@ -90,7 +92,7 @@ def add(commands: Commands) -> None:
 
 
 def _run_recipe(arguments: argparse.Namespace) -> int:
-    from livefan.cli.recipe import Places, run_recipe
+    from livefan.cli.recipe import Places, find_recipe, run_recipe
 
     if "WORLD_SIZE" in os.environ:
         raise LivefanError("--recipe runs in one process; start its train stages one by one with torchrun")
@@ -98,14 +100,16 @@ def _run_recipe(arguments: argparse.Namespace) -> int:
     if given:
         named = ", ".join(f"--{option.replace('_', '-')}" for option in given)
         raise LivefanError(f"{named}: not with --recipe; write it in the commands of its stages")
-    places = Places(arguments.dataset, arguments.root, arguments.unlabelled, arguments.out)
+    folders = (arguments.unlabelled, arguments.out, arguments.reference)
+    places = Places(arguments.dataset, arguments.root, *folders)
+    recipe = find_recipe(arguments.recipe)
 
     def parse(words: Sequence[str]) -> argparse.Namespace:
         if words[0] not in arguments.commands.choices:
-            raise LivefanError(f"{arguments.recipe}: no command {words[0]!r} in livefan")
+            raise LivefanError(f"{recipe}: no command {words[0]!r} in livefan")
         return cast(argparse.Namespace, arguments.commands.choices[words[0]].parse_args(words[1:]))
 
-    run_recipe(arguments.recipe, places, parse)
+    run_recipe(recipe, places, parse)
     return 0
 
 
@@ -123,6 +127,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the command; return the exit code."""
     if arguments.recipe:
         return _run_recipe(arguments)
+    if arguments.reference:
+        raise LivefanError("--reference needs --recipe; for labels alone use the command derive-labels")
     if arguments.unlabelled:
         raise LivefanError("--unlabelled needs --recipe; for labels alone use the command label")
 
