@@ -35,6 +35,7 @@ RADIUS = 0.08
 """Radius of the measured patch, as a share of the inter-ocular distance."""
 LEAST_CHROMA = 3.0
 """Chroma below which a photograph counts as grey."""
+_RESAMPLES = 2000
 AGES = tomllib.loads(Path(__file__).with_name("ages.toml").read_text())
 """Names of faces by age group; all others are adults."""
 GROWN_UP = "in between"
@@ -73,8 +74,15 @@ def age(face: LabelledFace) -> str:
     return next((name for name, faces in AGES.items() if face.name in faces), GROWN_UP)
 
 
+def margin(errors: np.ndarray) -> float:
+    """Return half the width of the 95 % interval of the mean of errors, by bootstrap over the faces."""
+    chosen = np.random.default_rng(0).integers(len(errors), size=(_RESAMPLES, len(errors)))
+    low, high = np.quantile(errors[chosen].mean(axis=1), (0.025, 0.975))
+    return float(high - low) / 2
+
+
 def print_table(title: str, names: list[str], groups: list[str], errors: dict[str, np.ndarray]) -> None:
-    """Print mean NME and failure rate of each group, for each network.
+    """Print mean NME with its 95 % interval, and failure rate, of each group, for each network.
 
     Args:
         title: heading of the first column.
@@ -87,7 +95,8 @@ def print_table(title: str, names: list[str], groups: list[str], errors: dict[st
         chosen = np.array(groups) == name
         if chosen.any():
             figures = "".join(
-                f"{each[chosen].mean():22.2f} %{failure_rate(each[chosen], 8.0):6.1f} %"
+                f"{each[chosen].mean():14.2f} ± {margin(each[chosen]):4.2f} %"
+                f"{failure_rate(each[chosen], 8.0):6.1f} %"
                 for each in errors.values()
             )
             print(f"{name:16}{chosen.sum():6}{figures}")

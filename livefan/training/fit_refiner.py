@@ -24,6 +24,7 @@ from livefan.networks.shape_refiner import ShapeRefiner, in_own_frame
 from livefan.runtimes.torch_runtime import TorchRuntime
 from livefan.training.augmentation.augment import TrainingFaces
 from livefan.training.config import TrainConfig
+from livefan.training.initial import in_scheme
 from livefan.training.precision import autocast, choose_dtype
 
 VIEWS = TrainConfig(
@@ -119,7 +120,8 @@ def refine(
     held-out photographs of ``labelled``. At strength 0 the weights are written without a refiner.
 
     Args:
-        name_or_path: weights; a refiner that they have is replaced.
+        name_or_path: weights; a refiner that they have is replaced. Weights of 300W may be refined for faces
+            of WFLW or COFW; see :func:`livefan.training.initial.in_scheme`.
         labelled: faces that people labelled.
         extra: further faces, with one view each.
         validation: faces to measure on.
@@ -132,11 +134,12 @@ def refine(
 
     Raises:
         LivefanError: if the refiner raises the validation NME, and then nothing is written; if the weights or
-            the extra faces have another scheme, the decoder is not soft-argmax, or too few faces can be read.
+            the extra faces have a scheme that does not fit, the decoder is not soft-argmax, or too few faces
+            can be read.
     """
     if extra is not None:
         labelled.check_scheme(extra)
-    weights = replace(load_weights(name_or_path, scheme=labelled.scheme.name), refiner=None)
+    weights = in_scheme(load_weights(name_or_path), labelled.scheme)
     if weights.info.decoder != "soft-argmax":
         raise LivefanError(f"{weights.path}: decoded by {weights.info.decoder}; only soft-argmax is refined")
     validation.check_readable()

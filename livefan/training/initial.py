@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,9 @@ from torch import Tensor
 from livefan.core.errors import LivefanError
 from livefan.core.landmarks import LandmarkScheme
 from livefan.core.resources import DEFAULT_WEIGHTS, find_weights
-from livefan.networks.checkpoint import load_weights, read_tensors
+from livefan.networks.checkpoint import Weights, load_weights, read_tensors
 from livefan.networks.checkpoint_info import read_info, read_weight_file
-from livefan.networks.mobilefan import HeatmapNetwork, MobileFAN
+from livefan.networks.mobilefan import HeatmapNetwork, MobileFAN, build_network
 from livefan.training.channel_pruning import slice_mobilefan
 from livefan.training.scheme_map import scheme_map
 
@@ -57,6 +58,27 @@ def load_initial(
             _load_pruned(model, path)
             return
     _load_encoder(model, tensors, path)
+
+
+def in_scheme(weights: Weights, scheme: LandmarkScheme) -> Weights:
+    """Return weights for the landmarks of a scheme, without refiner.
+
+    Weights of another scheme keep encoder and decoder, and get the heatmaps nearby; see
+    :func:`livefan.training.scheme_map.scheme_map`.
+
+    Raises:
+        LivefanError: if no map leads to the scheme.
+    """
+    if weights.scheme == scheme:
+        return replace(weights, refiner=None)
+    if scheme_map(weights.scheme, scheme) is None:
+        raise LivefanError(
+            f"{weights.path}: was trained for scheme {weights.scheme.name}, but {scheme.name} is needed here"
+        )
+    model = build_network(weights.info.architecture, scheme.n_points, weights.info.width)
+    load_initial(model, weights.path, scheme)
+    info = replace(weights.info, scheme=scheme.name, landmarks=None, sigma=None)
+    return Weights(weights.path, model.requires_grad_(False).eval(), scheme, info)
 
 
 def _fits(found: Tensor | None, wanted: Tensor) -> bool:

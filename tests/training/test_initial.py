@@ -3,11 +3,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from livefan.core.landmarks import WFLW_98
-from livefan.networks.checkpoint import save_weights
+from livefan.core.errors import LivefanError
+from livefan.core.landmarks import IBUG_68, WFLW_98
+from livefan.networks.checkpoint import load_weights, save_weights
 from livefan.networks.checkpoint_info import WeightsInfo
 from livefan.networks.mobilefan import MobileFAN
-from livefan.training.initial import load_initial
+from livefan.training.initial import in_scheme, load_initial
 
 
 @pytest.mark.parametrize("width", [1.0, 0.5])
@@ -33,6 +34,17 @@ def test_heatmaps_of_wflw_begin_as_those_of_300w_nearby(tmp_path: Path):
     assert torch.allclose(network.head.weight[0], weight[0])
     assert torch.allclose(network.head.weight[1], (weight[0] + weight[1]) / 2)
     assert torch.allclose(network.head.bias[96], bias[[37, 38, 40, 41]].mean())
+
+
+def test_weights_of_300w_become_weights_of_wflw_and_not_the_reverse(tmp_path: Path):
+    source = MobileFAN(68, 0.5)
+    save_weights(tmp_path / "source.safetensors", source, WeightsInfo("300w-68", width=0.5))
+    weights = load_weights(tmp_path / "source.safetensors")
+    assert in_scheme(weights, IBUG_68) == weights
+    wflw = in_scheme(weights, WFLW_98)
+    assert (wflw.scheme, wflw.info.scheme, wflw.model.n_points) == (WFLW_98, "wflw-98", 98)
+    with pytest.raises(LivefanError, match="was trained for scheme wflw-98, but 300w-68 is needed"):
+        in_scheme(wflw, IBUG_68)
 
 
 def test_the_same_network_is_loaded_whole(tmp_path: Path):

@@ -1,0 +1,22 @@
+"""The diagram of stated and actual errors."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from livefan.benchmark.reliability_diagram import draw
+from livefan.evaluation.reliability import LandmarkErrors, fit_sigma
+
+
+@pytest.mark.slow
+def test_diagram_has_a_row_for_each_network(tmp_path: Path):
+    rng = np.random.default_rng(0)
+    width = rng.uniform(0.01, 0.05, (40, 5))
+    errors = LandmarkErrors(
+        [str(n) for n in range(40)], ["plain", "covered"] * 20, width * rng.random((40, 5)), width
+    )
+    for rows in (1, 2):
+        draw({f"net {n}": (errors, fit_sigma(errors)) for n in range(rows)}, tmp_path / "a.png")
+        assert cv2.imread(str(tmp_path / "a.png")).shape == (320 * rows, 1000, 3)
