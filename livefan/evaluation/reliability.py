@@ -83,8 +83,15 @@ def landmark_errors(
 
 
 def halves(errors: LandmarkErrors) -> tuple[LandmarkErrors, LandmarkErrors]:
-    """Return two halves of the faces; all faces of a photograph are in one half."""
-    first = set(sorted(set(errors.photographs))[::2])
+    """Return two halves of the faces; all faces of a photograph are in one half.
+
+    Raises:
+        LivefanError: if there is only one photograph.
+    """
+    names = sorted(set(errors.photographs))
+    if len(names) < 2:
+        raise LivefanError("sigma cannot be calibrated on one photograph; name a data set with more faces")
+    first = set(names[::2])
     chosen = np.array([name in first for name in errors.photographs])
     return errors.at(chosen), errors.at(~chosen)
 

@@ -3,6 +3,7 @@
 import argparse
 import json
 import re
+import shutil
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -139,6 +140,9 @@ def test_bundled_recipe_runs_from_beginning_to_end(
     # Private: neither the steps of the fit nor the views of a teacher are options.
     monkeypatch.setattr(fit_refiner, "_STEPS", 3)
     (folder / "recipe.toml").write_text(shrunk(path.read_text()))
+    for number in range(12, 24):  # two faces for validation
+        for suffix in (".png", ".pts"):
+            shutil.copy(folder / f"faces/{number - 12}{suffix}", folder / f"faces/{number}{suffix}")
     lists = folder / "wflw/WFLW_annotations/list_98pt_rect_attr_train_test"
     lists.mkdir(parents=True)
     (folder / "wflw/WFLW_images").mkdir()

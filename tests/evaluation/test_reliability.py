@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from livefan.core.errors import LivefanError
 from livefan.evaluation.reliability import (
     LandmarkErrors,
     calibration_error,
@@ -42,3 +43,5 @@ def test_halves_share_no_photograph():
     first, second = halves(simulated(40))
     assert len(first.kinds) == len(second.kinds) == 20
     assert set(first.photographs).isdisjoint(second.photographs)
+    with pytest.raises(LivefanError, match="one photograph"):
+        halves(simulated(2))
