@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import cv2
 import numpy as np
 
 from livefan.core.crop import crop_from_landmarks
-from livefan.core.metrics import failure_threshold
+from livefan.core.metrics import failure_threshold, inter_ocular
 from livefan.evaluation.evaluate import EvaluatedFace, Evaluation
 
 _TRUTH, _PREDICTED = (80, 220, 80), (60, 60, 255)
@@ -56,6 +57,26 @@ def table(evaluations: Sequence[Evaluation]) -> str:
         ).rstrip()
         for line in lines
     )
+
+
+def region_table(evaluation: Evaluation) -> str:
+    """Return the mean error of each part of the face as text in columns, in percent as NME.
+
+    Parts are the names of landmarks without side and number, such as ``jaw`` and ``eye``.
+    """
+    scheme = evaluation.scheme
+    found = [each for each in evaluation.faces if each.predicted_px is not None]
+    predicted, truth = (
+        np.array(points).reshape(-1, scheme.n_points, 2)
+        for points in ([each.predicted_px for each in found], [each.face.points_px for each in found])
+    )
+    apart = np.linalg.norm(predicted - truth, axis=2) / inter_ocular(truth, scheme)[:, None]
+    regions = [re.sub(r"^(right|left)_|_\d+$", "", name) for name in scheme.point_names]
+    lines = [f"{'region':16}{'landmarks':>10}{'NME ocular':>12}"]
+    for region in dict.fromkeys(regions):
+        chosen = np.array([name == region for name in regions])
+        lines.append(f"{region:16}{chosen.sum():10}{100 * apart[:, chosen].mean():12.3f}")
+    return "\n".join(lines)
 
 
 def draw_ced(evaluations: Sequence[Evaluation], path: Path) -> None:

@@ -4,12 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
 from livefan.datasets import load
 from livefan.evaluation.evaluate import EvaluatedFace, Evaluation
-from livefan.evaluation.report import draw_ced, draw_faces_sheet, rows, table
+from livefan.evaluation.report import draw_ced, draw_faces_sheet, region_table, rows, table
 
 
 def test_table_has_a_line_for_each_evaluation_and_subset(evaluation: Evaluation):
@@ -21,6 +22,19 @@ def test_table_has_a_line_for_each_evaluation_and_subset(evaluation: Evaluation)
     assert lines[2].split()[2:] == ["common", "3", "3.43", "11.49", "0", "0.5713", "0"]
     assert {(row["scheme"], row["failure_threshold"]) for row in rows([evaluation])} == {("300w-68", 8.0)}
     assert [row["subset"] for row in rows([evaluation])][:3] == ["all", "common", "challenging"]
+
+
+def test_regions_have_their_own_errors(evaluation: Evaluation):
+    found = evaluation.faces[0]
+    moved = found.face.points_px.copy()
+    moved[:17, 0] += 5  # the jaw
+    one = replace(evaluation, faces=[replace(found, predicted_px=moved)])
+    lines = dict(line.split()[::2] for line in region_table(one).splitlines()[1:])
+    assert list(lines) == ["jaw", "brow", "nose_bridge", "nose_base", "eye", "outer_lip", "inner_lip"]
+    assert float(lines["jaw"]) == pytest.approx(
+        500 / np.linalg.norm(found.face.points_px[36] - found.face.points_px[45]), abs=1e-3
+    )
+    assert float(lines["eye"]) == 0
 
 
 @pytest.mark.slow

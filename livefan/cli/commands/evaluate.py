@@ -59,6 +59,9 @@ def add(commands: Commands) -> None:
         help="measure on rotated, profile, occluded, blurred, dark, compressed and small variants of faces",
     )
     parser.add_argument(
+        "--regions", action="store_true", help="also print the mean error of each part of the face"
+    )
+    parser.add_argument(
         "--as-68",
         action="store_true",
         help="measure 68-point weights on the 68 of WFLW's 98 landmarks that correspond to 300W; not a "
@@ -134,6 +137,8 @@ def run(arguments: argparse.Namespace) -> int:
         ]
         print_skipped(results[0].skipped)
         print(report.table(results))
+        if arguments.regions:
+            print(report.region_table(results[0]))
         if as_json:
             numbers = _conditions(arguments, runtimes[0][1], faces) | _figures(results)
             as_json.write_text(json.dumps(numbers, indent=1, allow_nan=False) + "\n")
