@@ -16,7 +16,6 @@ import numpy as np
 from livefan.core.resources import DEFAULT_WEIGHTS
 from livefan.datasets import load
 from livefan.evaluation.reliability import (
-    COVERAGE,
     LandmarkErrors,
     calibration_error,
     coverage_table,
@@ -25,7 +24,7 @@ from livefan.evaluation.reliability import (
     reliability,
     stated_sigma,
 )
-from livefan.networks.sigma_calibration import SigmaCalibration
+from livefan.networks.sigma_calibration import COVERAGE, SigmaCalibration
 from livefan.runtimes.base import RuntimeChoice
 from livefan.runtimes.selection import open_runtime
 from livefan.training.augmentation.robustness import plain_and_hard_errors
@@ -60,7 +59,7 @@ def draw(measured: dict[str, tuple[LandmarkErrors, SigmaCalibration]], path: Pat
             axes.plot([0, limit], [0, limit], "k:", linewidth=1)
             axes.set(title=f"{name}, {kind}", xlabel="stated error (% of the crop)")
             axes.set_ylabel(f"radius of {100 * COVERAGE:.0f} % of the errors (%)")
-            axes.legend(fontsize="small")
+            axes.legend(fontsize="small", loc="upper left")
             axes.grid(alpha=0.3)
     figure.savefig(path, format="png")
 
