@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
+from livefan.measures.expressions import NAMES
 from livefan.outputs.frame_result import MeasuredFace
 
 _EYE_CLOSED, _EYE_OPEN = 0.14, 0.26
@@ -15,10 +18,15 @@ _JAW_OPEN = 0.7
 def coefficients(measured: MeasuredFace) -> dict[str, float]:
     """Return the known ARKit coefficients by name, each in [0, 1].
 
+    Weights with an expression head give all of :data:`livefan.measures.expressions.NAMES`.
+
     Weights without an expression head give ``eyeBlinkLeft``, ``eyeBlinkRight`` and ``jawOpen`` alone, from
     the aspect ratios of eyes and mouth.
     """
-    return _from_ratios(measured)
+    expressions = measured.face.expressions
+    if expressions is None:
+        return _from_ratios(measured)
+    return dict(zip(NAMES, np.clip(expressions, 0.0, 1.0).tolist(), strict=True))
 
 
 def _from_ratios(measured: MeasuredFace) -> dict[str, float]:

@@ -9,10 +9,11 @@ from functools import cached_property
 
 import numpy as np
 
-from livefan.core.face_measures import AspectRatios, HeadPose
+from livefan.core.face_measures import AspectRatios, Gaze, HeadPose
 from livefan.core.frame import Face, Frame
 from livefan.core.landmarks import LandmarkScheme
 from livefan.measures.aspect_ratios import aspect_ratios
+from livefan.measures.gaze import gaze
 from livefan.measures.head_pose import head_pose
 
 _UNIX_OFFSET_S = time.time() - time.perf_counter()
@@ -27,11 +28,13 @@ class MeasuredFace:
         face: the face.
         pose: pose of the head; NaN where the landmarks determine none.
         ratios: aspect ratios of eyes and mouth; NaN where the scheme has no lids.
+        gaze: direction of the eyes; None while no pupils or no pose are known.
     """
 
     face: Face
     pose: HeadPose
     ratios: AspectRatios
+    gaze: Gaze | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,15 +69,15 @@ class FrameResult:
     @cached_property
     def measured(self) -> tuple[MeasuredFace, ...]:
         """The faces with their measures, computed by the first output that needs them."""
-        width, height = self.size
-        return tuple(
-            MeasuredFace(
-                face,
-                head_pose(face.points_px, self.scheme, width, height),
-                aspect_ratios(face.points_px, self.scheme),
-            )
-            for face in self.faces
-        )
+        return tuple(self._measure(face) for face in self.faces)
+
+    def _measure(self, face: Face) -> MeasuredFace:
+        points_px, scheme = face.points_px, self.scheme
+        pose = head_pose(points_px, scheme, *self.size)
+        looks = face.gaze
+        if looks is None and face.pupils_px is not None:
+            looks = gaze(face.pupils_px, points_px, pose, scheme, *self.size)
+        return MeasuredFace(face, pose, aspect_ratios(points_px, scheme), looks)
 
     @cached_property
     def drawn(self) -> np.ndarray:

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from livefan.core.face_measures import AspectRatios, HeadPose
+from livefan.core.face_measures import AspectRatios, Gaze, HeadPose
 from livefan.core.version import __version__
+from livefan.outputs.coefficients import coefficients
 from livefan.outputs.frame_result import FrameResult, MeasuredFace
 
 SCHEMA_VERSION = 1
@@ -45,9 +46,9 @@ def _face(measured: MeasuredFace) -> dict[str, Any]:
         "confidences": None if np.isnan(face.confidence).all() else _rounded(face.confidence, 3),
         "pose": _pose(measured.pose),
         "aspect_ratios": _ratios(measured.ratios),
-        "expressions": None,
-        "gaze": None,
-        "pupils": None,
+        "expressions": None if face.expressions is None else _expressions(measured),
+        "gaze": None if measured.gaze is None else _gaze(measured.gaze),
+        "pupils": None if face.pupils_px is None else _rounded(face.pupils_px, 2),
     }
 
 
@@ -70,6 +71,17 @@ def _ratios(ratios: AspectRatios) -> dict[str, float] | None:
         "right_eye": round(ratios.right_eye, 4),
         "left_eye": round(ratios.left_eye, 4),
         "mouth": round(ratios.mouth, 4),
+    }
+
+
+def _expressions(measured: MeasuredFace) -> dict[str, float]:
+    return {name: round(value, 4) for name, value in coefficients(measured).items()}
+
+
+def _gaze(gaze: Gaze) -> dict[str, dict[str, float]]:
+    return {
+        "right_eye": {"yaw": round(gaze.right_yaw, 2), "pitch": round(gaze.right_pitch, 2)},
+        "left_eye": {"yaw": round(gaze.left_yaw, 2), "pitch": round(gaze.left_pitch, 2)},
     }
 
 

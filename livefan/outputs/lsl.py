@@ -16,12 +16,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from livefan.core.landmarks import LandmarkScheme
+from livefan.measures.expressions import NAMES
 from livefan.outputs.address import Address
 from livefan.outputs.base import Output
+from livefan.outputs.coefficients import coefficients
 from livefan.outputs.frame_result import FrameResult, MeasuredFace
 from livefan.outputs.missing import missing_library
 
 _DEFAULT_NAME = "livefan"
+_EYES = ("right_eye", "left_eye")
 
 
 class Channel(NamedTuple):
@@ -57,6 +60,13 @@ def channels(scheme: LandmarkScheme) -> list[Channel]:
             for part in ("right_eye", "left_eye", "mouth")
         ),
     ]
+    named += [
+        Channel(f"{eye}_gaze_{angle}", "degrees", "Gaze") for eye in _EYES for angle in ("yaw", "pitch")
+    ]
+    named += [
+        Channel(f"{eye.replace('eye', 'pupil')}_{axis}", "pixels", "Pupil") for eye in _EYES for axis in "xy"
+    ]
+    named += [Channel(name, "normalized", "Expression") for name in NAMES]
     for point in scheme.point_names:
         named += [Channel(f"{point}_{axis}", "pixels", "Landmark") for axis in "xy"]
     return named + [
@@ -68,12 +78,20 @@ def sample(measured: MeasuredFace | None, scheme: LandmarkScheme) -> list[float]
     """Return the values of the channels for a face; NaN without one."""
     if measured is None:
         return [0.0] + [float("nan")] * (len(channels(scheme)) - 1)
-    face, pose, ratios = measured.face, measured.pose, measured.ratios
+    face, pose, ratios, gaze = measured.face, measured.pose, measured.ratios, measured.gaze
+    unknown = float("nan")
+    looks = (
+        [unknown] * 4 if gaze is None else [gaze.right_yaw, gaze.right_pitch, gaze.left_yaw, gaze.left_pitch]
+    )
+    values = coefficients(measured)
     return [
         float(face.track_id),
         *face.box_px.tolist(),
         *(pose.yaw, pose.pitch, pose.roll, *pose.translation_mm),
         *(ratios.right_eye, ratios.left_eye, ratios.mouth),
+        *looks,
+        *([unknown] * 4 if face.pupils_px is None else face.pupils_px.ravel().tolist()),
+        *(values.get(name, unknown) for name in NAMES),
         *np.asarray(face.points_px, np.float64).ravel().tolist(),
         *face.confidence.tolist(),
     ]

@@ -22,12 +22,13 @@ import numpy as np
 from livefan.core.errors import LivefanError
 from livefan.core.face_measures import HeadPose
 from livefan.core.landmarks import IBUG_68, WFLW_98, WFLW_TO_IBUG, LandmarkScheme
+from livefan.measures.gaze import rotation
 from livefan.outputs.address import Address
 from livefan.outputs.coefficients import coefficients
 from livefan.outputs.face_model import EYE_CORNERS, FACE_MODEL_MM, NOSE_TIP
 from livefan.outputs.frame_result import FrameResult, MeasuredFace
 from livefan.outputs.openseeface_features import features
-from livefan.outputs.rotation import quaternion, rotation_matrix
+from livefan.outputs.rotation import quaternion
 from livefan.outputs.udp import LARGEST_DATAGRAM, UdpOutput
 
 _RECORD = struct.Struct("<d i 2f 2f B f 4f 3f 3f 68f 136f 210f 14f")
@@ -119,6 +120,8 @@ def _record(result: FrameResult, measured: MeasuredFace, number: int, order: lis
 
 def _pupils_px(measured: MeasuredFace, points_px: np.ndarray) -> np.ndarray:
     """Return the ``(2, 2)`` pupils, right then left; the centres of the eyes while they are unknown."""
+    if measured.face.pupils_px is not None:
+        return measured.face.pupils_px
     return np.array([points_px[list(eye)].mean(axis=0) for eye in (IBUG_68.right_eye, IBUG_68.left_eye)])
 
 
@@ -146,14 +149,14 @@ class _Pose:
 def _pose(pose: HeadPose, points_px: np.ndarray, pupils_px: np.ndarray, size: tuple[int, int]) -> _Pose:
     if math.isnan(pose.yaw):
         return _Pose(False, 0.0, np.zeros(4), (0.0, 0.0, 0.0), np.zeros(3), np.zeros((70, 3)))
-    head, shift_mm = rotation_matrix(pose), np.array(pose.translation_mm)
-    rotation = _AXES @ head
+    head, shift_mm = rotation(pose), np.array(pose.translation_mm)
+    turn = _AXES @ head
     nose_mm = head @ FACE_MODEL_MM[NOSE_TIP] + shift_mm
     return _Pose(
         True,
         pose.residual_px,
-        _quaternion(rotation),
-        _euler(rotation),
+        _quaternion(turn),
+        _euler(turn),
         -nose_mm[[1, 0, 2]] / _UNIT_MM,
         _points(points_px, pupils_px, head, shift_mm, size),
     )

@@ -1,8 +1,4 @@
-"""Rotations of a head in the axes of other programs.
-
-livefan's axes are OpenCV's: x to the right of the image, y down, z away from the camera. The axes of the head
-are the same while it faces the camera, so a rotation of zero is a frontal face.
-"""
+"""Rotations as quaternions."""
 
 from __future__ import annotations
 
@@ -10,16 +6,6 @@ import math
 
 import cv2
 import numpy as np
-
-from livefan.core.face_measures import HeadPose
-
-
-def rotation_matrix(pose: HeadPose) -> np.ndarray:
-    """Return the ``(3, 3)`` rotation of a head to the camera: ``Ry(-yaw) Rx(-pitch) Rz(roll)``."""
-    yaw, pitch, roll = (math.radians(angle) for angle in (pose.yaw, pose.pitch, pose.roll))
-    turns = ((0.0, -yaw, 0.0), (-pitch, 0.0, 0.0), (0.0, 0.0, roll))
-    across, up, around = (cv2.Rodrigues(np.array(turn))[0] for turn in turns)
-    return across @ up @ around
 
 
 def quaternion(matrix: np.ndarray) -> np.ndarray:

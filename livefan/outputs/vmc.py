@@ -13,11 +13,12 @@ import math
 from typing import Any
 
 from livefan.core.face_measures import HeadPose
+from livefan.measures.gaze import rotation
 from livefan.outputs.address import Address
 from livefan.outputs.coefficients import coefficients
 from livefan.outputs.frame_result import FrameResult, MeasuredFace
 from livefan.outputs.missing import missing_library
-from livefan.outputs.rotation import quaternion, root_of, rotation_matrix
+from livefan.outputs.rotation import quaternion, root_of
 from livefan.outputs.udp import UdpOutput
 from livefan.outputs.vrm_presets import preset_values
 
@@ -67,7 +68,7 @@ class VmcOutput(UdpOutput):
     def _add_bones(self, bundle: Any, pose: HeadPose) -> None:
         if math.isnan(pose.yaw):
             return
-        turn = quaternion(rotation_matrix(pose))
+        turn = quaternion(rotation(pose))
         for bone, share in (("Neck", _NECK_SHARE), ("Head", 1 - _NECK_SHARE)):
             numbers = (0.0, 0.0, 0.0, *root_of(turn, share).tolist())
             self._add(bundle, "/VMC/Ext/Bone/Pos", (bone, "s"), *((number, "f") for number in numbers))

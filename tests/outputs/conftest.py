@@ -3,14 +3,17 @@
 import socket
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 
 from livefan.core.boxes import bounding_box
+from livefan.core.face_measures import Gaze
 from livefan.core.frame import Face, Frame
 from livefan.core.landmarks import IBUG_68, LandmarkScheme
+from livefan.measures.expressions import NAMES
 from livefan.outputs.face_model import FACE_MODEL_MM
 from livefan.outputs.frame_result import FrameResult
 from livefan.outputs.output_group import OutputGroup
@@ -43,6 +46,20 @@ def project(
 def posed_face() -> Callable[..., Face]:
     """Makes faces of known pose: yaw, pitch and roll in degrees, shift in mm."""
     return project
+
+
+@pytest.fixture
+def expressive_face() -> Callable[..., Face]:
+    """Makes faces with pupils and expressions; coefficients that are not named are 0."""
+
+    def make(gaze: Gaze | None = None, **coefficients: float) -> Face:
+        face = project()
+        eyes = [face.points_px[eye].mean(axis=0) for eye in (slice(36, 42), slice(42, 48))]
+        values = np.array([coefficients.pop(name, 0.0) for name in NAMES], np.float32)
+        assert not coefficients
+        return replace(face, expressions=values, pupils_px=np.add(eyes, (2.0, 1.0)), gaze=gaze)
+
+    return make
 
 
 @pytest.fixture

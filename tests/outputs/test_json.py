@@ -13,8 +13,10 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from livefan.core.errors import LivefanError
+from livefan.core.face_measures import Gaze
 from livefan.core.frame import Face
 from livefan.core.landmarks import COFW_29, WFLW_98, LandmarkScheme
+from livefan.measures.expressions import NAMES
 from livefan.outputs.frame_result import FrameResult
 from livefan.outputs.json_message import json_message
 from livefan.outputs.output_group import OutputGroup
@@ -57,6 +59,22 @@ def test_confidences_of_a_model_without_them_are_null(result: Make, posed_face: 
     face = replace(posed_face(), confidence=np.full(68, np.nan))
     (found,) = parsed(json_message(result(faces=(face,))))["faces"]
     assert found["confidences"] is None
+
+
+def test_object_holds_expressions_gaze_and_pupils(result: Make, expressive_face: Callable[..., Face]):
+    face = expressive_face(Gaze(10.0, -5.0, 12.0, -4.0), jawOpen=0.4, eyeBlinkLeft=1.0)
+    (found,) = parsed(json_message(result(faces=(face,))))["faces"]
+    assert set(found["expressions"]) == set(NAMES)
+    assert found["expressions"]["jawOpen"] == pytest.approx(0.4, abs=1e-4)
+    assert found["expressions"]["eyeBlinkLeft"] == 1.0
+    assert found["gaze"]["right_eye"] == {"yaw": 10.0, "pitch": -5.0}
+    assert found["gaze"]["left_eye"] == {"yaw": 12.0, "pitch": -4.0}
+    np.testing.assert_allclose(found["pupils"], face.pupils_px, atol=0.006)
+
+
+def test_gaze_follows_from_known_pupils(result: Make, expressive_face: Callable[..., Face]):
+    (found,) = parsed(json_message(result(faces=(expressive_face(),))))["faces"]
+    assert found["gaze"]["right_eye"]["yaw"] > 2  # the pupils lie right of the centres of the eyes
 
 
 @pytest.mark.parametrize("scheme", [WFLW_98, COFW_29])

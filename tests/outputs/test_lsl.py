@@ -8,9 +8,10 @@ import numpy as np
 import pylsl
 import pytest
 
+from livefan.core.face_measures import Gaze
 from livefan.core.landmarks import IBUG_68
 from livefan.outputs.frame_result import FrameResult
-from livefan.outputs.lsl import channels
+from livefan.outputs.lsl import channels, sample
 from livefan.outputs.output_group import OutputGroup
 
 Make = Callable[..., FrameResult]
@@ -53,15 +54,27 @@ def test_inlet_gets_every_frame_with_names_units_and_times(result: Make, outputs
     samples, times = zip(*[inlet.pull_sample(timeout=20) for _ in range(11)], strict=True)
     np.testing.assert_allclose(times[:10], captured, atol=0.005)
     labels = [label for label, _, _ in named]
-    for face, yaw, sample in zip(faces, range(10), samples, strict=False):
-        values = dict(zip(labels, sample, strict=True))
+    for face, yaw, numbers in zip(faces, range(10), samples, strict=False):
+        values = dict(zip(labels, numbers, strict=True))
         assert values["face"] == 1
         assert values["yaw"] == pytest.approx(yaw, abs=1.0)
         assert values["z"] == pytest.approx(600, abs=10)
         assert values["jaw_3_y"] == pytest.approx(face.points_px[3, 1], abs=1e-3)
         assert values["inner_lip_7_confidence"] == pytest.approx(1.0)
+        assert math.isnan(values["right_eye_gaze_yaw"])
+        assert math.isnan(values["mouthSmileLeft"])
     assert samples[10][0] == 0
     assert all(math.isnan(value) for value in samples[10][1:])
+
+
+def test_sample_holds_expressions_gaze_and_pupils(result: Make, expressive_face):
+    face = expressive_face(Gaze(10.0, -5.0, 12.0, -4.0), jawOpen=0.4)
+    (measured,) = result(faces=(face,)).measured
+    labels = [channel.label for channel in channels(IBUG_68)]
+    values = dict(zip(labels, sample(measured, IBUG_68), strict=True))
+    assert values["jawOpen"] == pytest.approx(0.4)
+    assert (values["right_eye_gaze_pitch"], values["left_eye_gaze_yaw"]) == (-5.0, 12.0)
+    assert values["left_pupil_x"] == pytest.approx(face.pupils_px[1, 0])
 
 
 def test_channels_cover_every_landmark():

@@ -201,6 +201,27 @@ def test_closed_eyes_and_open_mouth(exchange, result: Make, posed_face):
     assert record.features[12] > 0.5
 
 
+def test_expressions_and_pupils_are_used_where_known(exchange, result: Make, expressive_face):
+    smile = {"mouthSmileLeft": 0.8, "mouthSmileRight": 0.6}
+    face = expressive_face(eyeBlinkRight=0.75, eyeWideLeft=0.5, browInnerUp=0.6, jawOpen=0.3, **smile)
+    ((record,),) = exchange(result(faces=(face,)))
+    assert record.right_eye_open == pytest.approx(0.25)
+    assert record.left_eye_open == 1
+    np.testing.assert_allclose(record.points[66:], face.pupils_px, atol=1e-3)
+    names = (
+        *("eye_l", "eye_r", "steepness_l", "up_l", "quirk_l", "steepness_r", "up_r", "quirk_r"),
+        *("corner_down_l", "corner_out_l", "corner_down_r", "corner_out_r", "mouth_open", "mouth_wide"),
+    )
+    features = dict(zip(names, record.features, strict=True))
+    assert features["eye_l"] == pytest.approx(0.5)
+    assert features["eye_r"] == pytest.approx(-0.75)
+    assert features["up_l"] == features["up_r"] == pytest.approx(0.3)
+    assert features["corner_down_l"] == pytest.approx(-0.8)  # raised
+    assert features["corner_out_r"] == pytest.approx(0.6)
+    assert features["mouth_open"] == pytest.approx(0.3)
+    assert features["mouth_wide"] == pytest.approx(0.7)
+
+
 def test_other_landmarks_end_the_output_with_the_mend(outputs: OutputGroup, result: Make, port: int):
     outputs.open_all([f"openseeface://127.0.0.1:{port}"])
     face = Face(1, np.zeros(4), np.zeros((29, 2)), np.ones(29))

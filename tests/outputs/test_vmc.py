@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from livefan.measures.expressions import NAMES
 from livefan.outputs.frame_result import FrameResult
 from livefan.outputs.output_group import OutputGroup
 
@@ -156,6 +157,29 @@ def test_one_set_of_names_can_be_chosen(options: str, present: str, absent: str,
     (messages,) = exchange(result(), options=options)
     assert present in blend_values(messages)
     assert absent not in blend_values(messages)
+
+
+@pytest.mark.parametrize(
+    ("coefficients", "presets"),
+    [
+        ({"mouthSmileLeft": 0.8, "mouthSmileRight": 0.8}, {"Joy": 0.8, "happy": 0.8, "Sorrow": 0.0}),
+        ({"mouthPucker": 0.9}, {"U": 0.9, "ou": 0.9, "A": 0.0}),
+        ({"jawOpen": 0.5}, {"A": 0.65, "aa": 0.65, "I": 0.0, "U": 0.0}),
+        ({"eyeBlinkLeft": 1.0}, {"Blink_L": 1.0, "Blink_R": 0.0, "Blink": 0.5}),
+        ({"eyeLookOutLeft": 0.6, "eyeLookInRight": 0.6}, {"LookLeft": 0.6, "LookRight": 0.0}),
+        ({"browInnerUp": 1.0, "eyeWideLeft": 1.0, "eyeWideRight": 1.0}, {"surprised": 1.0, "angry": 0.0}),
+    ],
+)
+def test_coefficients_and_presets_follow_the_expression(
+    coefficients: dict, presets: dict, exchange, result: Make, expressive_face
+):
+    (messages,) = exchange(result(faces=(expressive_face(**coefficients),)))
+    values = blend_values(messages)
+    assert set(NAMES) <= set(values)
+    for name in NAMES:
+        assert values[name] == pytest.approx(coefficients.get(name, 0.0), abs=1e-6)
+    for name, value in presets.items():
+        assert values[name] == pytest.approx(value, abs=1e-6)
 
 
 def test_the_face_with_the_lowest_id_is_sent(exchange, result: Make, posed_face):
