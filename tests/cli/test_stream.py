@@ -80,8 +80,11 @@ def test_every_frame_arrives_at_three_programs_with_the_values_of_the_pipeline(
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for another process")
-def test_interrupt_ends_it_in_order_and_qt_is_never_imported(images: Path, receivers: Callable):
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals for another process")
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_signal_ends_it_in_order_and_qt_is_never_imported(
+    ending: signal.Signals, images: Path, receivers: Callable
+):
     receiver = receivers()
     code = (
         "import sys\n"
@@ -97,7 +100,7 @@ def test_interrupt_ends_it_in_order_and_qt_is_never_imported(images: Path, recei
     )
     indices = [json.loads(receiver.recv(65535))["frame"] for _ in range(8)]
     assert indices == [0, 1, 2, 3, 4, 5, 0, 1]
-    process.send_signal(signal.SIGINT)
+    process.send_signal(ending)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors
     assert "packets of" in errors

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import threading
 from typing import TYPE_CHECKING
@@ -80,12 +81,15 @@ def run(arguments: argparse.Namespace) -> int:
     outputs = OutputGroup()
     outputs.open_all(arguments.to)
     status = StatusLine(outputs, quiet=arguments.quiet)
+    # A service manager ends it like Ctrl+C.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         _stream(arguments, outputs, status)
     except KeyboardInterrupt:
         pass
     finally:
         status.end(outputs.close())
+        signal.signal(signal.SIGTERM, before)
     return 0
 
 
