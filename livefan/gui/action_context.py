@@ -71,6 +71,9 @@ class Dialogs(Protocol):
     def enter_address(self) -> str:
         """Return the address of a stream."""
 
+    def enter_output(self) -> str:
+        """Return the address of an output to another program."""
+
     def show_folder(self, folder: Path) -> None:
         """Open a folder in the file manager."""
 

@@ -13,6 +13,7 @@ from livefan.gui import help as help_texts
 from livefan.gui.preferences import Preferences
 from livefan.io.images import IMAGE_SUFFIXES
 from livefan.io.video import RECORDING_SUFFIXES
+from livefan.outputs.address import EXAMPLES
 
 _SOURCES, _REPORTS = "sources", "reports"
 
@@ -60,6 +61,12 @@ class WindowDialogs(QObject):
         """Return the address of a stream; empty if cancelled."""
         question = self.tr("Address (rtsp:// or http://):")
         title, echo = self.tr("Open stream"), QLineEdit.EchoMode.Normal
+        return QInputDialog.getText(self._window, title, question, echo)[0].strip()
+
+    def enter_output(self) -> str:
+        """Return the address of an output; empty if cancelled."""
+        question = self.tr("Send to the address, such as {}:").format(", ".join(EXAMPLES.values()))
+        title, echo = self.tr("Output to another program"), QLineEdit.EchoMode.Normal
         return QInputDialog.getText(self._window, title, question, echo)[0].strip()
 
     def show_folder(self, folder: Path) -> None:

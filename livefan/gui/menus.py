@@ -12,13 +12,14 @@ from livefan.gui.controls import Controls
 from livefan.gui.stay_open_menu import StayOpenMenu
 
 
-def fill_menu_bar(bar: QMenuBar, controls: Controls, panels: Sequence[QAction]) -> QMenu:
+def fill_menu_bar(bar: QMenuBar, controls: Controls, panels: Sequence[QAction], *, outputs: QMenu) -> QMenu:
     """Add all menus to an empty menu bar.
 
     Args:
         bar: the menu bar.
         controls: the entries.
         panels: entries that show and hide the panels.
+        outputs: the menu of outputs to other programs.
 
     Returns:
         The menu of the parts of the drawing, which the tool bar shows too.
@@ -52,6 +53,7 @@ def fill_menu_bar(bar: QMenuBar, controls: Controls, panels: Sequence[QAction]) 
         [of.every_frame],
         [of.export_report, of.cancel_report],
     )
+    bar.addMenu(outputs)
     _fill(bar.addMenu(_tr("&Help")), [of.shortcuts, of.about])
     return drawing
 

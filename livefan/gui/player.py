@@ -10,6 +10,7 @@ from typing import Any
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
+from livefan.gui.live_outputs import LiveOutputs
 from livefan.gui.messages import Messages
 from livefan.gui.model_choices import ModelChoices
 from livefan.gui.picture_feed import PictureFeed
@@ -37,6 +38,7 @@ class Player(QObject):
         gauges: statistics of the session.
         pictures: the pictures of the session.
         recordings: the recordings of the session.
+        outputs: the outputs to other programs.
         reports: the reports of comparisons.
         messages: messages for the user.
     """
@@ -51,13 +53,15 @@ class Player(QObject):
         self.messages = Messages()
         self.gauges = Gauges()
         self.recordings = Recordings()
+        self.outputs = LiveOutputs()
         self.pictures = PictureFeed(view, self.recordings.add_painted)
         painter = self.pictures.painter
-        self._results = ResultSink(self.gauges, painter, self.recordings, self.opened.emit)
+        self._results = ResultSink(self.gauges, painter, self.recordings, self.outputs, self.opened.emit)
         self._runner = SessionRunner(config, self._results, self._prepare)
         self._models = ModelChoices(self._runner, self.gauges, painter)
         self._trial = SourceTrial()
         self.reports = ReportExport()
+        self.outputs.style = view.style
         self._connect()
 
     def _connect(self) -> None:
@@ -73,6 +77,7 @@ class Player(QObject):
         self.recordings.error.connect(self.messages.error)
         self.recordings.saved.connect(self.messages.saved)
         self.opened.connect(self.messages.session_opened)
+        self.outputs.failed.connect(self.messages.error)
         self.reports.changed.connect(self.changed)
         self.reports.error.connect(self.messages.error)
         self.reports.saved.connect(self.messages.saved)
@@ -214,6 +219,7 @@ class Player(QObject):
         if view == before:
             return
         self.pictures.painter.look(view)
+        self.outputs.style = view.style
         if self.session is not None:
             self.session.heatmaps = view.heatmaps or (view.spot is not None and self.paused)
         if (view.close_up, view.layout) != (before.close_up, before.layout):
@@ -226,6 +232,7 @@ class Player(QObject):
         self._runner.close(timeout)
         self.pictures.close()
         self.recordings.join()
+        self.outputs.close()
 
     # Called by signals, in the window's thread.
 

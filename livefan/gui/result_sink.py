@@ -1,9 +1,10 @@
-"""Pass the results of a session on to statistics, painter and recordings."""
+"""Pass the results of a session on to statistics, painter, recordings and outputs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from livefan.gui.live_outputs import LiveOutputs
 from livefan.gui.recordings import Recordings
 from livefan.live.paint_thread import Painter
 from livefan.live.result import Pair, Result
@@ -14,14 +15,20 @@ class ResultSink:
     """Receives the results of a session, from its threads.
 
     Args:
-        gauges, painter, recordings: get the results.
+        gauges, painter, recordings, outputs: get the results.
         on_opened: called with the first result of each session.
     """
 
     def __init__(
-        self, gauges: Gauges, painter: Painter, recordings: Recordings, on_opened: Callable[[], None]
+        self,
+        gauges: Gauges,
+        painter: Painter,
+        recordings: Recordings,
+        outputs: LiveOutputs,
+        on_opened: Callable[[], None],
     ) -> None:
         self._gauges, self._painter, self._recordings = gauges, painter, recordings
+        self._outputs = outputs
         self._on_opened = on_opened
         self._has_result = False
 
@@ -36,6 +43,7 @@ class ResultSink:
         if not self._has_result:
             self._has_result = True
             self._on_opened()
+        self._outputs.add_result(result)
         self._gauges.see(0, result)
         self._painter.see_first(result)
         self._recordings.add_result(result)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from livefan.io.stream import is_address
 from livefan.live.view_state import Layout
+from livefan.outputs.output_group import OutputGroup
 from livefan.tracking.kalman import DEFAULT_STRENGTH
 from livefan.tracking.model_spec import ModelChoice
 
@@ -72,6 +73,7 @@ class CliOverrides:
         record_clean: video of the clean frames, with their landmarks, written from the start.
         snapshot: file for a snapshot of the first picture.
         copy: copy the first picture to the clipboard.
+        outputs: opened outputs to other programs.
         notice: message shown at the start.
     """
 
@@ -105,4 +107,5 @@ class CliOverrides:
     record_clean: Path | None = None
     snapshot: Path | None = None
     copy: bool = False
+    outputs: OutputGroup | None = None
     notice: str = ""

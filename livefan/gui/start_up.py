@@ -33,6 +33,8 @@ class StartUp(QObject):
         """Carry out the options."""
         context, overrides = self._context, self._overrides
         context.player.messages.show_notice(overrides.notice)
+        if overrides.outputs is not None:
+            context.player.outputs.adopt(overrides.outputs)
         if overrides.full_screen:
             context.run(ShowFullScreen(True))
         if overrides.source is None:

@@ -20,6 +20,7 @@ from livefan.gui.dialogs import WindowDialogs
 from livefan.gui.file_drop import FileDrop
 from livefan.gui.menus import fill_menu_bar
 from livefan.gui.model_panel import ModelPanel
+from livefan.gui.output_menu import OutputIndicator, OutputMenu
 from livefan.gui.panels import Panels
 from livefan.gui.player import Player
 from livefan.gui.plots import PlotsPanel
@@ -117,7 +118,11 @@ class MainWindow(QMainWindow):
         self.panels = Panels(self, self.models, self.plots)
         bar = self.menuBar()
         assert bar is not None
-        self.tool_bar.set_drawing_menu(fill_menu_bar(bar, self.controls, self.panels.toggles))
+        self.outputs = OutputMenu(self.context, bar)
+        self.tool_bar.set_drawing_menu(
+            fill_menu_bar(bar, self.controls, self.panels.toggles, outputs=self.outputs)
+        )
+        self.status_bar.addPermanentWidget(OutputIndicator(self.context))
         self.setStatusBar(self.status_bar)
 
     def _connect(self) -> None:

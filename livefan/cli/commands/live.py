@@ -145,6 +145,14 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PANELS",
         help=f"panels to show, separated by commas: {', '.join(PANELS)}",
     )
+    sending = parser.add_argument_group("sending")
+    sending.add_argument(
+        "--to",
+        action="append",
+        default=[],
+        metavar="ADDRESS",
+        help="send faces to another program, as 'livefan stream' does; can be given several times",
+    )
     recording = parser.add_argument_group("recording")
     recording.add_argument(
         "--record", type=Path, metavar="FILE", help="record the picture as shown, as a video"
@@ -173,6 +181,7 @@ def run(arguments: argparse.Namespace) -> int:
     from livefan.gui.app import run_window
     from livefan.gui.session_config import CliOverrides
     from livefan.live.view_state import Layout
+    from livefan.outputs.output_group import OutputGroup
     from livefan.tracking.model_spec import ModelChoice
 
     check_png(arguments.snapshot)
@@ -186,6 +195,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise LivefanError("--record and --record-clean exclude each other; leave one out")
     _check_recordings(arguments)
     source, notice = _source(arguments.source)
+    outputs = OutputGroup()
+    outputs.open_all(arguments.to)
     return run_window(
         CliOverrides(
             source=source,
@@ -218,6 +229,7 @@ def run(arguments: argparse.Namespace) -> int:
             record_clean=arguments.record_clean,
             snapshot=arguments.snapshot,
             copy=arguments.copy,
+            outputs=outputs,
             notice=notice,
         )
     )

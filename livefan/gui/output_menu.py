@@ -1,0 +1,88 @@
+"""The menu of outputs to other programs, and their indicator in the status bar."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PyQt6.QtCore import QCoreApplication, QTimer
+from PyQt6.QtWidgets import QLabel, QMenu, QWidget
+
+from livefan.gui.action_context import ActionContext
+from livefan.gui.actions.outputs import AddOutput, SwitchOutput
+from livefan.outputs.address import EXAMPLES
+from livefan.outputs.sender import Statistics
+
+_UPDATE_MS = 500
+
+
+class OutputMenu(QMenu):
+    """An entry for each usual address and each open output; a checked one is open."""
+
+    def __init__(self, context: ActionContext, parent: QWidget | None = None) -> None:
+        super().__init__(_tr("&Output"), parent)
+        self._context = context
+        self.aboutToShow.connect(self.fill)
+        self.fill()
+
+    def fill(self) -> None:
+        """Show which outputs are open."""
+        self.clear()
+        names = _names()
+        opened = [each.address for each in self._context.player.outputs.statistics()]
+        for address in dict.fromkeys((*EXAMPLES.values(), *opened)):
+            entry = self.addAction(f"{names[address]}: {address}" if address in names else address)
+            assert entry is not None
+            entry.setCheckable(True)
+            entry.setChecked(address in opened)
+            entry.triggered.connect(lambda on, address=address: self._context.run(SwitchOutput(address, on)))
+        self.addSeparator()
+        other = self.addAction(_tr("Other &address …"))
+        assert other is not None
+        other.triggered.connect(lambda: self._context.run(AddOutput()))
+
+
+class OutputIndicator(QLabel):
+    """Shows the packets a second of each output, and names other machines; hidden without outputs."""
+
+    def __init__(self, context: ActionContext) -> None:
+        super().__init__()
+        self._outputs = context.player.outputs
+        self.hide()
+        self._timer = QTimer(self)
+        self._timer.setInterval(_UPDATE_MS)
+        self._timer.timeout.connect(self.refresh)
+        self._timer.start()
+
+    def refresh(self) -> None:
+        """Show the present state."""
+        self._outputs.report_ended()
+        statistics = self._outputs.statistics()
+        self.setVisible(bool(statistics))
+        self.setText(indicator_text(statistics))
+        self.setToolTip("\n".join(each.line() for each in statistics))
+
+
+def indicator_text(statistics: Sequence[Statistics]) -> str:
+    """Return the indicator: kind and packets a second, with the address where other machines receive it."""
+    shown = []
+    for each in statistics:
+        name = each.address if each.leaves_machine else each.address.partition("://")[0]
+        shown.append(_tr("{} {:.0f}/s").format(name, each.packets_per_s))
+    return _tr("→ {}").format("   ".join(shown)) if shown else ""
+
+
+def _names() -> dict[str, str]:
+    """Return the name of each usual address."""
+    names = {
+        "openseeface": _tr("OpenSeeFace"),
+        "vmc": _tr("VMC (avatars)"),
+        "udp+json": _tr("JSON by UDP"),
+        "ws": _tr("WebSocket"),
+        "lsl": _tr("Lab Streaming Layer"),
+        "camera": _tr("Virtual camera"),
+    }
+    return {EXAMPLES[kind]: name for kind, name in names.items()}
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("outputs", text)
