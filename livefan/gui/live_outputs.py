@@ -21,6 +21,8 @@ class LiveOutputs(QObject):
 
     Attributes:
         style: parts of the faces that are drawn for a virtual camera.
+        keeps_newest: whether :attr:`newest` follows the session.
+        newest: the newest result; None while it is not kept.
     """
 
     changed = pyqtSignal()
@@ -31,6 +33,8 @@ class LiveOutputs(QObject):
     def __init__(self) -> None:
         super().__init__()
         self.style = OverlayStyle()
+        self.keeps_newest = False
+        self.newest: FrameResult | None = None
         self._group = OutputGroup()
         self._lock = threading.Lock()
 
@@ -53,7 +57,8 @@ class LiveOutputs(QObject):
 
     def add_result(self, result: Result) -> None:
         """Send a result; called from the thread of a session."""
-        if not self._group:
+        if not (self._group or self.keeps_newest):
+            self.newest = None
             return
         style = self.style
 
@@ -62,9 +67,9 @@ class LiveOutputs(QObject):
             draw_faces(image, result.faces, result.scheme, style)
             return image
 
-        self._group.offer(
-            FrameResult(result.frame, tuple(result.faces), result.scheme, result.finished_at, draw)
-        )
+        sent = FrameResult(result.frame, tuple(result.faces), result.scheme, result.finished_at, draw)
+        self.newest = sent if self.keeps_newest else None
+        self._group.offer(sent)
 
     def report_ended(self) -> None:
         """Emit the error of each output that has ended by itself, and close it."""

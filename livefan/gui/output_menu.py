@@ -9,6 +9,7 @@ from PyQt6.QtWidgets import QLabel, QMenu, QWidget
 
 from livefan.gui.action_context import ActionContext
 from livefan.gui.actions.outputs import AddOutput, SwitchOutput
+from livefan.gui.head_preview import HeadPreview
 from livefan.outputs.address import EXAMPLES
 from livefan.outputs.sender import Statistics
 
@@ -21,6 +22,7 @@ class OutputMenu(QMenu):
     def __init__(self, context: ActionContext, parent: QWidget | None = None) -> None:
         super().__init__(_tr("&Output"), parent)
         self._context = context
+        self.head = HeadPreview(context.player, parent)
         self.aboutToShow.connect(self.fill)
         self.fill()
 
@@ -39,6 +41,11 @@ class OutputMenu(QMenu):
         other = self.addAction(_tr("Other &address …"))
         assert other is not None
         other.triggered.connect(lambda: self._context.run(AddOutput()))
+        head = self.addAction(_tr("Show the &head as sent"))
+        assert head is not None
+        head.setCheckable(True)
+        head.setChecked(self.head.isVisible())
+        head.triggered.connect(self.head.setVisible)
 
 
 class OutputIndicator(QLabel):
