@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from livefan.measures.gaze import rotation
 from livefan.outputs.coefficients import coefficients
 from livefan.outputs.face_model import FACE_MODEL_MM
 from livefan.outputs.frame_result import MeasuredFace
-from livefan.outputs.rotation import rotation_matrix
 
 _FOREHEAD_MM = 62.0
 """Height of the drawn forehead above the eyes."""
@@ -54,7 +54,7 @@ def head_shape(measured: MeasuredFace) -> HeadShape:
     values = coefficients(measured)
     points_mm = np.vstack([moved_landmarks(values), _pupils_mm(values), _forehead_mm()])
     pose = measured.pose
-    turn = np.eye(3) if math.isnan(pose.yaw) else rotation_matrix(pose)
+    turn = np.eye(3) if math.isnan(pose.yaw) else rotation(pose)
     flat = (points_mm @ turn.T)[:, :2]
     return HeadShape(
         head=np.vstack([flat[:17], flat[70:]]),
