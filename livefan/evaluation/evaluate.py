@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 from tqdm import tqdm
 
+from livefan.core.boxes import bounding_box, iou
+from livefan.core.common_landmarks import common_landmarks
 from livefan.core.crop import Crop, crop_from_landmarks, upright_crop
 from livefan.core.errors import LivefanError
 from livefan.core.landmarks import LandmarkScheme
@@ -17,10 +19,15 @@ from livefan.datasets import FaceSet, LabelledFace
 from livefan.detection.detection_to_crop import DetectionToCrop, load_detection_to_crop
 from livefan.detection.detector import FaceDetector, match_detection
 from livefan.runtimes.base import Runtime
+from livefan.tracking.landmark_model import LandmarkModel
 from livefan.tracking.landmarker import locate
 
 CROPS = ("landmarks", "detector")
 """Ways to crop a face: around its true landmarks, or around the detected face."""
+OWN_CROP = "own"
+"""Crop of a model that finds the faces by itself."""
+SAME_FACE_IOU = 0.3
+"""Overlap of the boxes of a labelled and a found face from which they are one face."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ class Evaluation:
 
     Attributes:
         scheme: the landmark scheme.
-        crop: one of :data:`CROPS`.
+        crop: one of :data:`CROPS`, or :data:`OWN_CROP`.
         decoder: name of the heatmap decoder.
         faces: each face whose image could be read.
         skipped: files that could not be read, each with the reason.
@@ -146,6 +153,47 @@ def evaluate(
     if not evaluated:
         raise faces.unusable(skipped)
     return Evaluation(faces.scheme, crop, decoder, evaluated, skipped)
+
+
+def evaluate_foreign(model: LandmarkModel, faces: FaceSet) -> Evaluation:
+    """Return the accuracy of a model that finds the faces by itself, on the landmarks that it has.
+
+    Each image is processed independently. A labelled face is the found face whose box overlaps its own
+    most; it is missed if none overlaps it by :data:`SAME_FACE_IOU`.
+
+    Args:
+        model: the model; its scheme and that of the faces need not be equal.
+        faces: labelled faces.
+
+    Raises:
+        LivefanError: if no image can be read.
+    """
+    common = common_landmarks(model.scheme, faces.scheme)
+    faces = (
+        faces
+        if model.scheme == faces.scheme
+        else faces.in_scheme(common.scheme, tuple(common.theirs.tolist()))
+    )
+    skipped, evaluated = list(faces.skipped), []
+    for face in tqdm(faces.faces, "evaluating", leave=False, disable=None):
+        try:
+            image = face.read_image()
+        except LivefanError as error:
+            skipped.append(str(error))
+            continue
+        found = [each.points_px[common.ours] for each in model.process_image(image)]
+        evaluated.append(_evaluated(face, found, faces.scheme))
+    if not evaluated:
+        raise faces.unusable(skipped)
+    return Evaluation(faces.scheme, OWN_CROP, "own", evaluated, skipped)
+
+
+def _evaluated(face: LabelledFace, found: list[np.ndarray], scheme: LandmarkScheme) -> EvaluatedFace:
+    box = bounding_box(face.points_px)
+    nearest = max(found, key=lambda points_px: iou(bounding_box(points_px), box), default=None)
+    if nearest is None or iou(bounding_box(nearest), box) < SAME_FACE_IOU:
+        return EvaluatedFace(face, None, math.inf)
+    return EvaluatedFace(face, nearest, _error(nearest, face.points_px, scheme))
 
 
 def _first_crop(

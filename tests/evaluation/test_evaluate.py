@@ -7,11 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from livefan.core.boxes import bounding_box
+from livefan.core.common_landmarks import common_landmarks
 from livefan.core.crop import crop_from_landmarks
 from livefan.core.errors import LivefanError
-from livefan.core.landmarks import COFW_29, IBUG_68
+from livefan.core.frame import Face
+from livefan.core.landmarks import COFW_29, IBUG_68, MEDIAPIPE_478
 from livefan.datasets import FaceSet, load
-from livefan.evaluation.evaluate import Evaluation, evaluate
+from livefan.evaluation.evaluate import Evaluation, evaluate, evaluate_foreign
 from livefan.networks.checkpoint import Weights
 from livefan.runtimes.torch_runtime import TorchRuntime
 from livefan.tracking.landmarker import locate
@@ -71,3 +74,33 @@ def test_weights_of_another_scheme_are_an_error(weights: Weights):
 def test_error_for_an_empty_set_differs_from_that_for_unreadable_faces(weights: Weights):
     with pytest.raises(LivefanError, match="own: holds no faces; check --root"):
         evaluate(TorchRuntime(weights), FaceSet(IBUG_68, [], title="own"))
+
+
+class Mesh:
+    """A model of 478 points that finds two faces: one far off, and one a pixel right of the truth."""
+
+    scheme = MEDIAPIPE_478
+
+    def __init__(self, truth_px: np.ndarray) -> None:
+        self._truth_px = truth_px
+
+    def process_image(self, image: np.ndarray) -> list[Face]:
+        common = common_landmarks(IBUG_68, MEDIAPIPE_478)
+        points_px = np.tile(self._truth_px.mean(axis=0), (478, 1))
+        points_px[common.theirs] = self._truth_px[common.ours] + np.array([1.0, 0.0])
+        faces = [points_px + 500, points_px]
+        return [Face(1, bounding_box(each), each, np.full(478, np.nan)) for each in faces]
+
+
+def test_foreign_model_is_measured_on_its_own_faces_and_common_landmarks(own: Path):
+    faces = load("pts", own, "all")
+    good = next(face for face in faces.faces if face.name.endswith("good.png"))
+    found = evaluate_foreign(Mesh(good.points_px), faces)
+    assert found.scheme.n_points == 41
+    assert len(found.skipped) == 1
+    eyes = np.linalg.norm(good.points_px[36] - good.points_px[45])
+    errors = {Path(each.face.name).stem: each.nme for each in found.faces}
+    assert errors["good"] == pytest.approx(100 / eyes)
+    assert errors["bad"] > errors["good"]
+    missed = evaluate_foreign(Mesh(good.points_px + 900), faces)
+    assert missed.n_missed == len(missed.faces) == 2

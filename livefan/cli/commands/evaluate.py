@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from livefan.datasets import FaceSet
     from livefan.evaluation.evaluate import Evaluation
     from livefan.runtimes.base import Runtime
+    from livefan.tracking.landmark_model import LandmarkModel
 
 
 def add(commands: Commands) -> None:
@@ -70,7 +71,8 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--weights",
         default=DEFAULT_WEIGHTS,
-        help="weight file, or the name of a bundled one (default: %(default)s)",
+        help="weight file, or the name of a bundled one; or mediapipe, dlib, or a network file with its "
+        "description, which find the faces by themselves (default: %(default)s)",
     )
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the figures to a JSON file")
     add_runtime_options(parser, "torch")
@@ -117,30 +119,35 @@ def run(arguments: argparse.Namespace) -> int:
     from livefan.core.files import atomic_write
     from livefan.datasets import print_skipped
     from livefan.evaluation import report
-    from livefan.evaluation.evaluate import CROPS, evaluate
+    from livefan.evaluation.evaluate import CROPS, evaluate, evaluate_foreign
     from livefan.networks.checkpoint_info import DECODERS
 
     n_worst, worst_path = _worst(arguments)
     for path in (arguments.ced, worst_path):
         check_png(path)
+    model = _foreign_model(arguments)
     decoders = list(DECODERS) if arguments.decoder == "all" else [arguments.decoder]
-    runtimes = [_evaluated_runtime(arguments, decoder) for decoder in decoders]
+    runtimes = [] if model else [_evaluated_runtime(arguments, decoder) for decoder in decoders]
     with ExitStack() as outputs:
         # Opened before the work, so that an output that cannot be written is reported at once.
         wanted = (arguments.json, arguments.ced, worst_path)
         as_json, ced, worst = (path and outputs.enter_context(atomic_write(path)) for path in wanted)
         faces = _faces_to_measure(arguments)
-        results = [
-            evaluate(runtime, faces, crop=crop, flip=arguments.flip, decoder=decoder)
-            for crop in (CROPS if arguments.crop == "all" else [arguments.crop])
-            for decoder, runtime in runtimes
-        ]
+        if model is not None:
+            results = [evaluate_foreign(model, faces)]
+        else:
+            results = [
+                evaluate(runtime, faces, crop=crop, flip=arguments.flip, decoder=decoder)
+                for crop in (CROPS if arguments.crop == "all" else [arguments.crop])
+                for decoder, runtime in runtimes
+            ]
         print_skipped(results[0].skipped)
         print(report.table(results))
         if arguments.regions:
             print(report.region_table(results[0]))
         if as_json:
-            numbers = _conditions(arguments, runtimes[0][1], faces) | _figures(results)
+            ran_by = _foreign_figures(model) if model else _runtime_figures(runtimes[0][1])
+            numbers = _conditions(arguments, faces) | ran_by | _figures(results)
             as_json.write_text(json.dumps(numbers, indent=1, allow_nan=False) + "\n")
         if ced:
             report.draw_ced(results, ced)
@@ -152,18 +159,37 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _conditions(arguments: argparse.Namespace, runtime: Runtime, faces: FaceSet) -> dict[str, object]:
+def _foreign_model(arguments: argparse.Namespace) -> LandmarkModel | None:
+    """Return the model of another project that is measured; None for weights."""
+    from livefan.tracking.model_spec import ModelChoice
+
+    choice = ModelChoice(arguments.weights, threads=arguments.threads or 1)
+    if not choice.is_foreign:
+        return None
+    if arguments.crop != "landmarks" or arguments.flip or arguments.decoder:
+        raise LivefanError(
+            f"{arguments.weights}: finds faces by itself; leave --crop, --flip and --decoder out"
+        )
+    return choice.pipeline(smoothing=0.0)
+
+
+def _foreign_figures(model: LandmarkModel) -> dict[str, object]:
+    return {"runtime": model.ran_by, "precision": None, "input_size": None}
+
+
+def _runtime_figures(runtime: Runtime) -> dict[str, object]:
+    return {"runtime": runtime.name, "precision": runtime.precision, "input_size": runtime.input_size}
+
+
+def _conditions(arguments: argparse.Namespace, faces: FaceSet) -> dict[str, object]:
     from livefan.core.provenance import commit
-    from livefan.networks.checkpoint_info import read_weight_file
+    from livefan.tracking.model_spec import ModelChoice
 
     return {
         "weights": arguments.weights,
-        "weights_sha256": read_weight_file(arguments.weights).sha256,
+        "weights_sha256": ModelChoice(arguments.weights).sha256,
         "commit": commit(),
-        "runtime": runtime.name,
-        "precision": runtime.precision,
         "threads": arguments.threads,
-        "input_size": runtime.input_size,
         "faces": faces.title,
         "flip": arguments.flip,
         "hard": arguments.hard,
