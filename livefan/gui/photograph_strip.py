@@ -206,7 +206,9 @@ class PhotographStrip(QWidget):
             source: the folder of the photographs.
             measuring: whether all photographs are being measured.
         """
-        if result is None or len(result.photographs) < 2 or not isinstance(source, str):
+        window = self.window()
+        alone = window is not None and window.isFullScreen()  # the picture
+        if alone or result is None or len(result.photographs) < 2 or not isinstance(source, str):
             self.hide()
             return
         self.show()

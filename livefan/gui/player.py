@@ -21,6 +21,7 @@ from livefan.gui.session_config import SessionConfig
 from livefan.gui.session_runner import SessionRunner
 from livefan.gui.source_trial import SourceTrial
 from livefan.io.camera import camera_index
+from livefan.live.photographs import Photographs
 from livefan.live.session import LiveSession
 from livefan.live.statistics import Gauges
 from livefan.live.view_state import Layout, View
@@ -36,6 +37,7 @@ class Player(QObject):
 
     Attributes:
         gauges: statistics of the session.
+        photographs: names and results of the photographs of the session.
         pictures: the pictures of the session.
         recordings: the recordings of the session.
         outputs: the outputs to other programs.
@@ -52,11 +54,14 @@ class Player(QObject):
         super().__init__()
         self.messages = Messages()
         self.gauges = Gauges()
+        self.photographs = Photographs()
         self.recordings = Recordings()
         self.outputs = LiveOutputs()
         self.pictures = PictureFeed(view, self.recordings.add_painted)
         painter = self.pictures.painter
-        self._results = ResultSink(self.gauges, painter, self.recordings, self.outputs, self.opened.emit)
+        self._results = ResultSink(
+            self.gauges, self.photographs, painter, self.recordings, self.outputs, self.opened.emit
+        )
         self._runner = SessionRunner(config, self._results, self._prepare)
         self._models = ModelChoices(self._runner, self.gauges, painter)
         self._trial = SourceTrial()
@@ -152,7 +157,7 @@ class Player(QObject):
         self.start()
 
     def change(self, **settings: Any) -> None:
-        """Change ``smoothing``, ``max_faces``, ``loop`` or ``every_frame``, see :class:`SessionConfig`."""
+        """Change settings of a running session too, such as ``loop``, see :class:`SessionConfig`."""
         self._runner.change(**settings)
 
     def set_sequence(self, on: bool) -> None:
@@ -166,10 +171,12 @@ class Player(QObject):
         if self.recordings.kind is RecordingKind.CLEAN:
             self.recordings.stop()
         self._models.choose_first(choice)
+        self.photographs.forget_results()
 
     def choose_second(self, choice: ModelChoice | None) -> None:
         """Compare with another model, or with none."""
         self._models.choose_second(choice)
+        self.photographs.forget_results()
 
     # Position.
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from livefan.gui.live_outputs import LiveOutputs
 from livefan.gui.recordings import Recordings
 from livefan.live.paint_thread import Painter
+from livefan.live.photographs import Photographs
 from livefan.live.result import Pair, Result
 from livefan.live.statistics import Gauges
 
@@ -15,26 +16,28 @@ class ResultSink:
     """Receives the results of a session, from its threads.
 
     Args:
-        gauges, painter, recordings, outputs: get the results.
+        gauges, photographs, painter, recordings, outputs: get the results.
         on_opened: called with the first result of each session.
     """
 
     def __init__(
         self,
         gauges: Gauges,
+        photographs: Photographs,
         painter: Painter,
         recordings: Recordings,
         outputs: LiveOutputs,
         on_opened: Callable[[], None],
     ) -> None:
-        self._gauges, self._painter, self._recordings = gauges, painter, recordings
-        self._outputs = outputs
+        self._gauges, self._photographs = gauges, photographs
+        self._painter, self._recordings, self._outputs = painter, recordings, outputs
         self._on_opened = on_opened
         self._has_result = False
 
     def forget(self) -> None:
         """Forget the results of the last session."""
         self._gauges.clear()
+        self._photographs.clear()
         self._painter.forget(all_of_it=True)
         self._has_result = False
 
@@ -45,6 +48,7 @@ class ResultSink:
             self._on_opened()
         self._outputs.add_result(result)
         self._gauges.see(0, result)
+        self._photographs.add(result)
         self._painter.see_first(result)
         self._recordings.add_result(result)
 
@@ -56,4 +60,5 @@ class ResultSink:
     def add_pair(self, pair: Pair) -> None:
         """Add the results of both models on a frame."""
         self._gauges.see_pair(pair)
+        self._photographs.add_pair(pair)
         self._painter.see_pair(pair)

@@ -28,6 +28,7 @@ class SessionConfig:
         size: width and height in pixels to request from a camera.
         start_at: start position in a recording, in seconds.
         loop: restart a recording at its end.
+        requested_speed: speed of a recording, 1.0 for real time.
         sequence: play the images of a folder as the frames of one video; else each is a photograph.
         hold: start a recording paused.
         every_frame: whether both models process every frame; None for the default of the source.
@@ -41,6 +42,7 @@ class SessionConfig:
     size: tuple[int, int] | None = None
     start_at: float = 0.0
     loop: bool = False
+    requested_speed: float = 1.0
     sequence: bool = False
     hold: bool = False
     every_frame: bool | None = None

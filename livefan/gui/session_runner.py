@@ -13,7 +13,7 @@ from livefan.gui.result_sink import ResultSink
 from livefan.gui.session_config import SessionConfig
 from livefan.live.session import LiveSession
 
-_LIVE_SETTINGS = {"smoothing", "max_faces", "loop", "every_frame"}
+_LIVE_SETTINGS = {"smoothing", "max_faces", "loop", "requested_speed", "every_frame"}
 """Fields of the configuration that a running session changes too."""
 
 
@@ -125,6 +125,7 @@ class SessionRunner(QObject):
         )
         session.smoothing = config.smoothing
         session.loop = config.loop
+        session.requested_speed = config.requested_speed
         self._on_new(session)
         session.start()
 

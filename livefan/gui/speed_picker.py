@@ -20,7 +20,7 @@ class SpeedPicker(DropDown):
         self.setToolTip(self.tr("Speed of playback; slower where a model is slow, as no frame is left out"))
         self.setAccessibleName(self.tr("speed"))
         for speed in SPEEDS:
-            self.addItem(speed_text(speed), speed)
+            self.addItem(speed_name(speed), speed)
         self.show_speed(1.0)
         self.activated.connect(lambda index: self.chosen.emit(self.itemData(index)))
 
@@ -29,10 +29,10 @@ class SpeedPicker(DropDown):
         self.setCurrentIndex(self.findData(speed))
 
 
-def speed_text(speed: float) -> str:
+def speed_name(speed: float) -> str:
     """Return a speed as text.
 
-    >>> speed_text(0.25), speed_text(1.0), speed_text(0.6321)
-    ('0.25 x', '1 x', '0.63 x')
+    >>> speed_name(0.25), speed_name(1.0)
+    ('0.25 x', '1 x')
     """
-    return f"{round(speed, 2):g} x"
+    return f"{speed:g} x"

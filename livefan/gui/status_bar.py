@@ -9,14 +9,12 @@ from livefan.gui.messages import Kind, Message
 from livefan.gui.picture_labels import speed_text
 from livefan.gui.picture_state import shown_speed
 from livefan.gui.player import Player
-from livefan.gui.scales import clock_text
 from livefan.gui.view import FrameView
 from livefan.live.result import Result
 from livefan.live.session import LiveSession
 
 _GAP_PX = 40
 _PROGRESS_PX = 190
-_RECORDING_COLOUR = "#d73232"
 
 
 class StatusBar(QStatusBar):
@@ -29,10 +27,6 @@ class StatusBar(QStatusBar):
         super().__init__()
         self.message = QLabel()
         self.figures = QLabel()
-        self.recording = QLabel()
-        self.recording.setStyleSheet(f"color: {_RECORDING_COLOUR}; font-weight: bold")
-        self.recording.setToolTip(self.tr("Length of the recording so far"))
-        self.recording.hide()
         self.show_in_folder = _button(self.tr("Show in folder"))
         self.dismiss = _button(self.tr("Dismiss"))
         self.progress = QProgressBar()
@@ -47,7 +41,6 @@ class StatusBar(QStatusBar):
         self.addWidget(self.dismiss)
         self.addPermanentWidget(self.progress)
         self.addPermanentWidget(self.cancel)
-        self.addPermanentWidget(self.recording)
         self.addPermanentWidget(self.figures)
 
     def show_message(self, message: Message) -> None:
@@ -60,10 +53,6 @@ class StatusBar(QStatusBar):
 
     def show_figures(self, player: Player, view: FrameView) -> None:
         """Show the frame rates of a camera, the position of a recording, or the size of a photograph."""
-        seconds = player.recordings.seconds
-        self.recording.setVisible(seconds is not None)
-        if seconds is not None:
-            self.recording.setText(self.tr("● {}").format(clock_text(seconds)))
         self._show_progress(player)
         session = player.session
         if session is None:

@@ -1,4 +1,4 @@
-"""The controller below the picture: play, position, snapshot and recording."""
+"""The controller below the picture: play, position, speed, snapshot and recording."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from PyQt6.QtWidgets import (
 )
 
 from livefan.gui.controls import Controls
+from livefan.gui.recording_time import RecordingTime
 from livefan.gui.scales import clock_text
+from livefan.gui.speed_picker import SpeedPicker
 from livefan.gui.timeline import Timeline
 from livefan.io.source import PHOTOGRAPH_SECONDS
 from livefan.live.statistics import Gauges
@@ -88,8 +90,12 @@ class Transport(QWidget):
         row.addWidget(self.clock)
         self._live = QLabel(self.tr("live"))
         row.addWidget(self._live, stretch=1)
-        for action in (controls.snapshot, controls.record_shown):
-            row.addWidget(_button(action))
+        self.speed = SpeedPicker()
+        self.speed.hide()
+        row.addWidget(self.speed)
+        self.recording = RecordingTime()
+        for part in (_button(controls.snapshot), _button(controls.record_shown), self.recording):
+            row.addWidget(part)
         self._seeking += [loop, self.slider, self.clock]
 
     def show_seekable(self, seekable: bool) -> None:
@@ -97,15 +103,19 @@ class Transport(QWidget):
         for part in self._seeking:
             part.setVisible(seekable)
         self._live.setVisible(not seekable)
+        if not seekable:
+            self.speed.hide()
 
     def show_time(self, seconds: float, duration: float | None) -> None:
         """Show position and length of a recording, in seconds."""
+        self.speed.show()
         length = max(duration or 0.0, seconds)
         self._move(seconds, length)
         self.clock.setText(f"{clock_text(seconds)} / {clock_text(length)}")
 
     def show_photograph(self, index: int, count: int) -> None:
         """Show the number of a photograph."""
+        self.speed.hide()
         self._move(index * PHOTOGRAPH_SECONDS, (count - 1) * PHOTOGRAPH_SECONDS)
         self.clock.setText(f"{index + 1} / {count}")
 

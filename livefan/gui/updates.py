@@ -9,6 +9,7 @@ from PyQt6.QtCore import QObject, QTimer
 
 from livefan.gui.controls import Controls
 from livefan.gui.model_panel import ModelPanel
+from livefan.gui.photograph_strip import PhotographStrip
 from livefan.gui.picture_state import picture_state
 from livefan.gui.player import Player
 from livefan.gui.plots import PlotsPanel
@@ -35,6 +36,7 @@ class Updates(QObject):
         *,
         controls: Controls,
         transport: Transport,
+        strip: PhotographStrip,
         models: ModelPanel,
         plots: PlotsPanel,
         status_bar: StatusBar,
@@ -42,7 +44,7 @@ class Updates(QObject):
         super().__init__(window)  # the timers end with the window
         self._player, self._view = player, view
         self._controls, self._transport, self._status_bar = controls, transport, status_bar
-        self._models, self._plots = models, plots
+        self._strip, self._models, self._plots = strip, models, plots
         self._turns = itertools.cycle((self.show_figures, self._show_disagreement))
         self._every(_FIGURES_MS // 2, self._show_in_turn)
         self._every(_PLOT_MS, self._show_plots)
@@ -64,6 +66,13 @@ class Updates(QObject):
         if self._models.isVisible():
             self._models.show_figures()
         self._status_bar.show_figures(self._player, self._view)
+        self._transport.recording.show_seconds(self._player.recordings.seconds)
+        self._show_strip()
+
+    def _show_strip(self) -> None:
+        session = self._player.session
+        measuring = session is not None and session.measuring_all
+        self._strip.show_state(self._view.result, self._player.config.source, measuring=measuring)
 
     def _show_disagreement(self) -> None:
         comparing = self._player.config.second is not None

@@ -13,15 +13,18 @@ from PyQt6.QtWidgets import QApplication, QMainWindow, QStackedWidget, QVBoxLayo
 from livefan.gui.action_context import ActionContext, Part
 from livefan.gui.actions.application import DismissError, ShowFullScreen
 from livefan.gui.actions.models import CancelReport
+from livefan.gui.actions.playback import MeasureAll, SetSpeed
 from livefan.gui.actions.saving import ShowSavedFiles
 from livefan.gui.actions.sources import open_dropped
 from livefan.gui.controls import Controls
 from livefan.gui.dialogs import WindowDialogs
 from livefan.gui.file_drop import FileDrop
+from livefan.gui.full_screen_controller import FullScreenController
 from livefan.gui.menus import fill_menu_bar
 from livefan.gui.model_panel import ModelPanel
 from livefan.gui.output_menu import OutputIndicator, OutputMenu
 from livefan.gui.panels import Panels
+from livefan.gui.photograph_strip import PhotographStrip
 from livefan.gui.player import Player
 from livefan.gui.plots import PlotsPanel
 from livefan.gui.preferences import Preferences
@@ -81,6 +84,7 @@ class MainWindow(QMainWindow):
         self.controls = Controls(self, self.context)
         self.tool_bar = ToolBar(self.controls, self.context)
         self.transport = Transport(self.controls)
+        self.strip = PhotographStrip(self.player.photographs)
         self.models = ModelPanel(self.player, self.controls)
         self.plots = PlotsPanel(self.player)
         self.status_bar = StatusBar()
@@ -93,6 +97,7 @@ class MainWindow(QMainWindow):
             self.view,
             controls=self.controls,
             transport=self.transport,
+            strip=self.strip,
             models=self.models,
             plots=self.plots,
             status_bar=self.status_bar,
@@ -113,7 +118,9 @@ class MainWindow(QMainWindow):
         self._pages.addWidget(self.view)
         self._pages.addWidget(self.start_page)
         column.addWidget(self._pages, stretch=1)
+        column.addWidget(self.strip)
         column.addWidget(self.transport)
+        self._floating = FullScreenController(self.view, self.transport, column)
         self.setCentralWidget(centre)
         self.panels = Panels(self, self.models, self.plots)
         bar = self.menuBar()
@@ -134,6 +141,9 @@ class MainWindow(QMainWindow):
         self.status_bar.dismiss.clicked.connect(lambda: self.context.run(DismissError()))
         self.status_bar.cancel.clicked.connect(lambda: self.context.run(CancelReport()))
         self.transport.sought.connect(self.player.seek)
+        self.transport.speed.chosen.connect(lambda speed: self.context.run(SetSpeed(speed)))
+        self.strip.sought.connect(self.player.seek)
+        self.strip.measure_all.connect(lambda on: self.context.run(MeasureAll(on)))
         self._copied.connect(self._copy)
         QShortcut(Qt.Key.Key_Escape, self, self._leave_full_screen)
         self.file_drop = FileDrop(
@@ -178,12 +188,13 @@ class MainWindow(QMainWindow):
         for bar in (self.menuBar(), self.tool_bar, self.status_bar):
             if bar is not None:
                 bar.setVisible(not full_screen)
+        self._floating.show_full_screen(full_screen)
         self._show_transport()
 
     def _show_transport(self) -> None:
-        """Show the controller below the picture, unless the picture is alone or absent."""
-        shown = self._pages.currentWidget() is self.view and not self.context.full_screen
-        self.transport.setVisible(shown)
+        """Show the controller below a picture; over a full-screen picture it shows itself."""
+        if not self.context.full_screen:
+            self.transport.setVisible(self._pages.currentWidget() is self.view)
 
     def _leave_full_screen(self) -> None:
         if self.isFullScreen():

@@ -69,11 +69,11 @@ class TestSaving:
         assert window.controls.record_shown.isChecked()
         at = index(window)
         drive.until(lambda: index(window) > at + 20)
-        drive.until(lambda: window.status_bar.recording.text().startswith("● 0:0"))
+        drive.until(lambda: window.transport.recording.text().startswith("● 0:0"))
         window.controls.record_shown.trigger()
         assert not window.controls.record_shown.isChecked()
         drive.until(lambda: "Recorded" in window.status_bar.message.text())
-        drive.until(lambda: not window.status_bar.recording.isVisible())
+        drive.until(lambda: not window.transport.recording.isVisible())
         (path,) = drive.videos.iterdir()
         with av.open(str(path)) as container:
             pictures = [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]

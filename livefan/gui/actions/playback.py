@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from livefan.gui.action_context import Action, ActionContext
+from livefan.gui.action_context import Action, ActionContext, Part
 
 
 class PlayOrPause(Action):
@@ -47,6 +47,33 @@ class Step(Action):
     def act(self, context: ActionContext) -> None:
         """Go there."""
         context.player.step(self.frames)
+
+
+@dataclass(frozen=True)
+class SetSpeed(Action):
+    """Play recordings at a speed; 1.0 is real time."""
+
+    redraws = Part.CONTROLS
+    speed: float
+
+    def act(self, context: ActionContext) -> None:
+        """Change the session."""
+        context.player.change(requested_speed=self.speed)
+
+
+@dataclass(frozen=True)
+class MeasureAll(Action):
+    """Process all photographs of the folder, or stop this."""
+
+    on: bool
+
+    def act(self, context: ActionContext) -> None:
+        """Start or stop."""
+        session = context.player.session
+        if session is not None and self.on:
+            session.measure_all()
+        elif session is not None and session.measuring_all:
+            session.paused = True
 
 
 @dataclass(frozen=True)
