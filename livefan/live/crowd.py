@@ -4,35 +4,53 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Protocol
 
 import numpy as np
 
 from livefan.core.frame import Face
+from livefan.detection.detection_to_crop import load_detection_to_crop
 from livefan.detection.detector import Detection, FaceDetector
 from livefan.live.result import Result
+from livefan.runtimes.base import Runtime
+from livefan.tracking.landmarker import GOOD_FACE_SCORE, locate_twice
 
 _EVERY_S = 3.0
 """Seconds between two counts: a count runs the face detector, which tracking then does without."""
 
 
-class Detector(Protocol):
-    """Finds faces, as :class:`livefan.detection.detector.FaceDetector` does."""
+class FaceCounter:
+    """Counts the faces of an image that are not tracked."""
 
-    def detect(self, image: np.ndarray) -> list[Detection]:
-        """Return the faces of an image."""
+    def __init__(self) -> None:
+        self._detector = FaceDetector()
+        self._detection_to_crop = load_detection_to_crop()
+
+    def count(self, image: np.ndarray, faces: list[Face], runtime: Runtime) -> int:
+        """Return the number of further faces.
+
+        A detection counts if the network finds good landmarks there, since the detector alone finds faces in
+        patterns too.
+
+        Args:
+            image: ``(height, width, 3)`` uint8 BGR.
+            faces: the tracked faces.
+            runtime: the network.
+        """
+        detections = self._detector.detect(image)
+        further = [each for each in detections if not any(_is_on(each, face) for face in faces)]
+        crops = [self._detection_to_crop.crop(each) for each in further]
+        return sum(each.face_score >= GOOD_FACE_SCORE for each in locate_twice(runtime, image, crops))
 
 
 class Crowd:
-    """Counts the faces of frames on which the largest number of faces is tracked.
+    """Makes a message of the number of faces on frames with the largest number of tracked faces.
 
     Args:
-        new_detector: makes the detector, on first use.
+        count: returns the number of further faces on the frame of a result.
     """
 
-    def __init__(self, new_detector: Callable[[], Detector] = FaceDetector) -> None:
-        self._new_detector = new_detector
-        self._detector: Detector | None = None
+    def __init__(self, count: Callable[[Result], int]) -> None:
+        self._count = count
         self._counted_at = -math.inf
         self._message = ""
 
@@ -47,24 +65,20 @@ class Crowd:
             self._counted_at, self._message = -math.inf, ""
         elif result.photographs or result.finished_at - self._counted_at >= _EVERY_S:
             self._counted_at = result.finished_at
-            self._message = self._count(result)
+            self._message = _message(len(result.faces), self._count(result))
         return self._message
-
-    def _count(self, result: Result) -> str:
-        if self._detector is None:
-            self._detector = self._new_detector()
-        detections = self._detector.detect(result.frame.image)
-        further = [each for each in detections if not any(_is_on(each, face) for face in result.faces)]
-        if not further:
-            return ""
-        n_tracked = len(result.faces)
-        return (
-            f"{n_tracked + len(further)} faces in the picture, {n_tracked} followed: "
-            "choose a larger number under Play > Largest number of faces."
-        )
 
 
 def _is_on(detection: Detection, face: Face) -> bool:
     """Return whether the centre of a detection lies in the box of a face."""
     centre = (detection.box_px[:2] + detection.box_px[2:]) / 2
     return bool((face.box_px[:2] <= centre).all() and (centre <= face.box_px[2:]).all())
+
+
+def _message(n_tracked: int, n_further: int) -> str:
+    if not n_further:
+        return ""
+    return (
+        f"{n_tracked + n_further} faces in the picture, {n_tracked} followed: "
+        "choose a larger number under Play > Largest number of faces."
+    )

@@ -95,7 +95,7 @@ class LiveSession(Playback):
             log=self._status.report,
             stopping=self._stopping,
         )
-        self._advice, self._crowd = Advice(), Crowd()
+        self._advice, self._crowd = Advice(), Crowd(self._models.count_further_faces)
         self._latest: Result | None = None
         self._thread = threading.Thread(target=self._run, name="livefan-worker", daemon=True)
 

@@ -197,6 +197,10 @@ class SessionModels:
         self._callbacks.first(result)
         return result
 
+    def count_further_faces(self, result: Result) -> int:
+        """Return the number of faces on the frame of the first model's result that are not tracked."""
+        return self._first.count_further_faces(result)
+
     def update(self) -> bool:
         """Load the requested models; return whether one changed.
 

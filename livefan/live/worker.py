@@ -11,6 +11,7 @@ from dataclasses import replace
 from livefan.core.errors import LivefanError
 from livefan.core.frame import Face, Frame
 from livefan.core.rates import RateMeter
+from livefan.live.crowd import FaceCounter
 from livefan.live.heatmaps import HeatmapProbe
 from livefan.live.priority import SECOND_NICENESS, lower_priority
 from livefan.live.result import Result
@@ -70,6 +71,7 @@ class Model:
         self._in_background = background  # of the loaded pipeline
         self._pipeline: LandmarkModel | None = None
         self._probe: HeatmapProbe | None = None
+        self._counter: FaceCounter | None = None
         self._epoch = 0
 
     @property
@@ -175,6 +177,14 @@ class Model:
             self._probe = HeatmapProbe(self._choice.file, self._choice.threads)
             self._log("")
         return replace(result, heatmaps=self._probe.heatmaps(result.frame.image, result.faces))
+
+    def count_further_faces(self, result: Result) -> int:
+        """Return the number of faces on the frame of a result that are not tracked."""
+        if not isinstance(self._pipeline, Pipeline):
+            return 0
+        if self._counter is None:
+            self._counter = FaceCounter()
+        return self._counter.count(result.frame.image, result.faces, self._pipeline.runtime)
 
     def close(self) -> None:
         """Release everything; the next frame loads it again."""
