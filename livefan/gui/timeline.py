@@ -67,7 +67,8 @@ class Timeline(QWidget):
         """
         marked = list(worst[:N_MARKED])
         unchanged = np.array_equal(times_s, self._times) and np.array_equal(distances, self._distances)
-        if unchanged and length_s == self._length and marked == self.worst:
+        same_marks = [each.time_s for each in marked] == [each.time_s for each in self.worst]
+        if unchanged and length_s == self._length and same_marks:
             return
         self._times, self._distances, self._length = times_s, distances, length_s
         self.worst = marked

@@ -1,5 +1,7 @@
 """Tests of the distance along the recording."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
@@ -25,6 +27,13 @@ def test_times_and_pixels_correspond(timeline: Timeline):
     assert timeline.time_at(160.0) == pytest.approx(7.5)
     assert timeline.time_at(0.0) == 0.0
     assert timeline.time_at(219.0) == 10.0
+
+
+def test_same_distances_again_change_nothing(timeline: Timeline):
+    worst = timeline.worst
+    again = [replace(each, points=each.points.copy()) for each in worst]
+    timeline.show_distances(np.array([0.0, 2.5, 5.0, 10.0]), np.array([1.0, 0.5, 3.0, 0.2]), again, 10.0)
+    assert timeline.worst is worst
 
 
 def test_click_near_a_mark_goes_to_the_worst_moment(timeline: Timeline):
