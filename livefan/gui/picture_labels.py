@@ -8,6 +8,8 @@ from PyQt6.QtGui import QColor, QPainter, QPen
 from livefan.gui.picture_state import PictureState
 
 _DROP_FRAME_PX = 4
+_BOTTOM_PX = 90
+"""Room at the bottom for the controller over a full-screen picture."""
 _PLATE_COLOUR = QColor(20, 20, 20, 190)
 _DIM_COLOUR = QColor(0, 0, 0, 130)
 
@@ -49,7 +51,7 @@ def draw_drop(painter: QPainter, area: QRect, colour: QColor) -> None:
 def _draw_plate(painter: QPainter, area: QRect, text: str, place: Qt.AlignmentFlag) -> None:
     """Write a text on a dark plate at the top, the centre or the bottom of the picture."""
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    inner = QRectF(area).adjusted(40, 22, -40, -40)
+    inner = QRectF(area).adjusted(40, 22, -40, -_BOTTOM_PX)
     flags = Qt.AlignmentFlag.AlignHCenter | place | Qt.TextFlag.TextWordWrap
     box = painter.boundingRect(inner, flags, text)
     painter.setPen(Qt.PenStyle.NoPen)

@@ -94,7 +94,7 @@ class Transport(QWidget):
         self.speed.hide()
         row.addWidget(self.speed)
         self.recording = RecordingTime()
-        for part in (_button(controls.snapshot), _button(controls.record_shown), self.recording):
+        for part in (self.recording, _button(controls.snapshot), _button(controls.record_shown)):
             row.addWidget(part)
         self._seeking += [loop, self.slider, self.clock]
 

@@ -72,7 +72,10 @@ class Updates(QObject):
     def _show_strip(self) -> None:
         session = self._player.session
         measuring = session is not None and session.measuring_all
+        ended = self._strip.measure.isChecked() and not measuring
         self._strip.show_state(self._view.result, self._player.config.source, measuring=measuring)
+        if ended:
+            self._player.changed.emit()  # the session is paused again
 
     def _show_disagreement(self) -> None:
         comparing = self._player.config.second is not None
