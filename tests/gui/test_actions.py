@@ -97,6 +97,7 @@ def test_every_action_runs_without_a_window(context: ActionContext):
         context.run(action)
     player = context.player
     assert (player.config.loop, player.config.sequence, player.config.max_faces) == (True, True, 2)
+    assert player.config.requested_speed == 0.5
     assert player.config.second is None
     assert player.view.style.points
     assert (context.full_screen, context.theme) == (True, "dark")

@@ -135,6 +135,19 @@ class TestPhotographs:
         drive.until(lambda: index(window) == 5)
         assert window.tool_bar.smoothing.isEnabled()
 
+    @pytest.mark.slow
+    def test_strip_measures_all_photographs_and_goes_to_one(self, drive: Driven, photographs: Path):
+        window = drive.open(source=str(photographs), sequence=False)
+        drive.until(window.strip.isVisible)
+        assert not window.transport.speed.isVisible()
+        window.strip.measure.click()
+        drive.until(lambda: window.strip.model.photographs[3].badges == ("no face",))
+        drive.until(lambda: window.strip.measure.text() == "Measure all" and index(window) == 0)
+        assert window.player.paused
+        assert [each.n_faces for each in window.strip.model.photographs] == [1, 1, None, 0]
+        window.strip.sought.emit(6.0)
+        drive.until(lambda: index(window) == 3)
+
     def test_photographs_are_not_mirrored(self, drive: Driven, photographs: Path):
         window = drive.open(source=str(photographs), sequence=False, mirror=True)
         drive.until(lambda: index(window) == 0)
