@@ -69,7 +69,7 @@ class TestSaving:
         assert window.controls.record_shown.isChecked()
         at = index(window)
         drive.until(lambda: index(window) > at + 20)
-        drive.until(lambda: window.transport.recording.text().startswith("● 0:0"))
+        drive.until(lambda: window.transport.recording.text().startswith("● 0:"))
         window.controls.record_shown.trigger()
         assert not window.controls.record_shown.isChecked()
         drive.until(lambda: "Recorded" in window.status_bar.message.text())
