@@ -19,6 +19,7 @@ from livefan.measures.expressions import NeutralFaces
 from livefan.tracking.kalman import DEFAULT_STRENGTH
 from livefan.tracking.landmark_model import LandmarkModel
 from livefan.tracking.model_spec import ModelChoice
+from livefan.tracking.pipeline import Pipeline
 
 _LOG = logging.getLogger(__name__)
 
@@ -179,7 +180,10 @@ class Model:
         return replace(result, heatmaps=self._probe.heatmaps(result.frame.image, result.faces))
 
     def count_further_faces(self, result: Result) -> int:
-        """Return the number of faces on the frame of a result that are not tracked."""
+        """Return the number of faces on the frame of a result that are not tracked.
+
+        Models of other projects find faces in their own way, and give 0.
+        """
         if not isinstance(self._pipeline, Pipeline):
             return 0
         if self._counter is None:
