@@ -12,7 +12,7 @@ from functools import cache
 
 import numpy as np
 
-from livefan.core.boxes import bounding_box, iou
+from livefan.core.boxes import iou, square_box
 from livefan.core.common_landmarks import CommonLandmarks, common_landmarks
 from livefan.core.frame import Face, Frame
 from livefan.core.landmarks import LandmarkScheme
@@ -97,18 +97,18 @@ def disagree_faces(
 
 def pair_common(ours: list[Face], theirs: list[Face], common: CommonLandmarks) -> list[tuple[Face, Face]]:
     """Return the pairs of :func:`pair_faces`, by their common landmarks and with these only."""
+    if common.same:
+        return pair_faces(ours, theirs)
     return pair_faces(
         [_having(face, common.ours) for face in ours], [_having(face, common.theirs) for face in theirs]
     )
 
 
 def _having(face: Face, indices: np.ndarray) -> Face:
-    """Return a face with some of its landmarks, and their box."""
-    if len(indices) == len(face.points_px):  # all of them: a scheme has each landmark once
-        return face
+    """Return a face with some of its landmarks, and a square around them: they may be on one line."""
     points_px = face.points_px[indices]
     return replace(
-        face, box_px=bounding_box(points_px), points_px=points_px, confidence=face.confidence[indices]
+        face, box_px=square_box(points_px), points_px=points_px, confidence=face.confidence[indices]
     )
 
 
@@ -254,8 +254,10 @@ class Comparison:
             side.n_faces += len(seen.faces)
             if not self.photographs:
                 side.jitter.add(seen.faces)
-            if self._to_truth is not None:
-                side.errors += _errors(frame, seen.faces, indices, truth_px or [], self._to_truth)
+            if (to_truth := self._to_truth) is not None:
+                compared = [_having(face, indices[to_truth.ours]) for face in seen.faces]
+                truth = [points[to_truth.theirs] for points in truth_px or []]
+                side.errors += _errors(frame, compared, truth, to_truth.scheme)
         new = disagree_faces(ours.faces, theirs.faces, self._common, frame)
         self.n_alone[0] += len(ours.faces) - len(new)
         self.n_alone[1] += len(theirs.faces) - len(new)
@@ -264,22 +266,11 @@ class Comparison:
 
 
 def _errors(
-    frame: Frame,
-    faces: list[Face],
-    indices: np.ndarray,
-    truth_px: list[np.ndarray],
-    to_truth: CommonLandmarks,
+    frame: Frame, faces: list[Face], truth_px: list[np.ndarray], scheme: LandmarkScheme
 ) -> Iterator[Disagreement]:
-    """Yield the error of each found face whose truth is known.
-
-    Args:
-        indices: the compared landmarks of the faces.
-        to_truth: the ones among these that the truth has too.
-    """
-    compared = [_having(face, indices[to_truth.ours]) for face in faces]
+    """Yield the error of each found face whose truth is known, by the overlap of squares around both."""
     for points in truth_px:
-        truth = points[to_truth.theirs]
-        box = bounding_box(truth)
-        face = max(compared, key=lambda face: iou(face.box_px, box), default=None)
+        box = square_box(points)
+        face = max(faces, key=lambda face: iou(face.box_px, box), default=None)
         if face is not None and iou(face.box_px, box) >= _SAME_FACE_IOU:
-            yield disagree(face.points_px, truth, to_truth.scheme, frame, face.track_id)
+            yield disagree(face.points_px, points, scheme, frame, face.track_id)

@@ -10,6 +10,13 @@ def bounding_box(points_px: np.ndarray) -> np.ndarray:
     return np.concatenate([points_px.min(axis=0), points_px.max(axis=0)])
 
 
+def square_box(points_px: np.ndarray) -> np.ndarray:
+    """``(4,)`` smallest square around the centre of the bounding box; of points on one line too."""
+    box = bounding_box(points_px)
+    centre, half = (box[:2] + box[2:]) / 2, (box[2:] - box[:2]).max() / 2
+    return np.concatenate([centre - half, centre + half])
+
+
 def iou(box: np.ndarray, other: np.ndarray) -> float:
     """Intersection over union of two boxes given as left, top, right, bottom."""
     overlap = np.minimum(box[2:], other[2:]) - np.maximum(box[:2], other[:2])

@@ -30,11 +30,13 @@ class CommonLandmarks:
     Attributes:
         scheme: the common landmarks, in the order of the first scheme; the scheme itself if both are equal.
         ours, theirs: ``(n,)`` indices in the first and in the second scheme.
+        same: whether both schemes are equal.
     """
 
     scheme: LandmarkScheme
     ours: np.ndarray
     theirs: np.ndarray
+    same: bool = False
 
 
 @cache
@@ -46,7 +48,7 @@ def common_landmarks(ours: LandmarkScheme, theirs: LandmarkScheme) -> CommonLand
     """
     if ours == theirs:
         everything = np.arange(ours.n_points)
-        return CommonLandmarks(ours, everything, everything)
+        return CommonLandmarks(ours, everything, everything, same=True)
     our_places, their_places = places(ours), places(theirs)
     names = tuple(sorted(our_places.keys() & their_places.keys(), key=lambda name: our_places[name]))
     indices = tuple(our_places[name] for name in names)

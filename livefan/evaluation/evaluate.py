@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 from tqdm import tqdm
 
-from livefan.core.boxes import bounding_box, iou
+from livefan.core.boxes import iou, square_box
 from livefan.core.common_landmarks import common_landmarks
 from livefan.core.crop import Crop, crop_from_landmarks, upright_crop
 from livefan.core.errors import LivefanError
@@ -158,7 +158,7 @@ def evaluate(
 def evaluate_foreign(model: LandmarkModel, faces: FaceSet) -> Evaluation:
     """Return the accuracy of a model that finds the faces by itself, on the landmarks that it has.
 
-    Each image is processed independently. A labelled face is the found face whose box overlaps its own
+    Each image is processed independently. A labelled face is the found face whose square overlaps its own
     most; it is missed if none overlaps it by :data:`SAME_FACE_IOU`.
 
     Args:
@@ -189,9 +189,9 @@ def evaluate_foreign(model: LandmarkModel, faces: FaceSet) -> Evaluation:
 
 
 def _evaluated(face: LabelledFace, found: list[np.ndarray], scheme: LandmarkScheme) -> EvaluatedFace:
-    box = bounding_box(face.points_px)
-    nearest = max(found, key=lambda points_px: iou(bounding_box(points_px), box), default=None)
-    if nearest is None or iou(bounding_box(nearest), box) < SAME_FACE_IOU:
+    box = square_box(face.points_px)
+    nearest = max(found, key=lambda points_px: iou(square_box(points_px), box), default=None)
+    if nearest is None or iou(square_box(nearest), box) < SAME_FACE_IOU:
         return EvaluatedFace(face, None, math.inf)
     return EvaluatedFace(face, nearest, _error(nearest, face.points_px, scheme))
 

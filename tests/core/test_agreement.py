@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livefan.core.agreement import Comparison, Jitter, Seen, disagree, pair_faces, regions
+from livefan.core.common_landmarks import subset
 from livefan.core.frame import Face, Frame
 from livefan.core.landmarks import IBUG_68, SCHEMES, WFLW_98, WFLW_TO_IBUG, LandmarkScheme
 
@@ -115,3 +116,15 @@ def test_models_of_different_schemes_are_compared_on_their_common_landmarks():
         pytest.approx([2.0] * 3),
         [0.0] * 3,
     ]
+
+
+def test_faces_with_few_landmarks_on_one_line_are_paired():
+    """The second model has the outer eye corners only, which are level."""
+    eyes = subset(IBUG_68, "eyes-2", ("right_eye_0", "left_eye_3"), (36, 45))
+    theirs = [Face(9, np.zeros(4), shape(x)[[45, 36]][::-1] + 1.0, np.ones(2)) for x in (400, 100)]
+    comparison = Comparison((IBUG_68, eyes), ("a", "b"), truth=IBUG_68)
+    ours = [face(shape()), face(shape(400), 2)]
+    comparison.add(frame(0), Seen(ours, 0.0), Seen(theirs, 0.0), [shape()])
+    assert {each.track_id for each in comparison.disagreements} == {1, 2}
+    assert [each.overall for each in comparison.disagreements] == pytest.approx([100 * 2**0.5 / 50] * 2)
+    assert [len(side.errors) for side in comparison.sides] == [1, 1]

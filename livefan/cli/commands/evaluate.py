@@ -134,6 +134,7 @@ def run(arguments: argparse.Namespace) -> int:
         as_json, ced, worst = (path and outputs.enter_context(atomic_write(path)) for path in wanted)
         faces = _faces_to_measure(arguments)
         if model is not None:
+            outputs.callback(model.close)
             results = [evaluate_foreign(model, faces)]
         else:
             results = [
