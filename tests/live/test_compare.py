@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from toy_network import DESCRIPTION, save_described
 
 from livefan.cli.main import main
 from livefan.core.errors import LivefanError
@@ -231,3 +232,35 @@ def test_layout_of_the_video(frames: Path, tmp_path: Path, layout: Layout):
     compare(smoothed, raw, sorted(frames.iterdir())[0], tmp_path, layout=layout, quiet=True)
     with open_source(tmp_path / f"{layout}.mp4") as source:
         assert source.size == (640, 360)
+
+
+@pytest.mark.slow
+def test_described_network_is_compared_on_the_common_landmarks(frames: Path, tmp_path: Path):
+    """The network has three landmarks of the eyes, at fixed places of the crop."""
+    photo = sorted(frames.iterdir())[0]
+    own = ModelChoice.parse("mobilefan-300w@openvino,float32")
+    pipeline = own.pipeline()
+    (face,) = pipeline.process_image(cv2.imread(str(photo)))
+    pipeline.close()
+    low, high = face.points_px.min(axis=0), face.points_px.max(axis=0)
+    points = (face.points_px - (low + high) / 2) / (1.25 * float((high - low).max())) + 0.5
+    eyes = "[landmarks.map]\nright_eye = [36, -1, -1, 39, -1, -1]\nleft_eye = [-1, -1, -1, 45, -1, -1]\n"
+    text = DESCRIPTION.replace("upright = true", "upright = false")
+    text = text.replace('[landmarks]\nscheme = "300w-68"\n', eyes).replace('"landmarks"', '"detector"')
+    network = save_described(tmp_path, points.reshape(1, 136), description=text)
+    truth = tmp_path / "truth"
+    truth.mkdir()
+    write_pts(truth / f"{photo.stem}.pts", face.points_px)
+    compare(own, ModelChoice(str(network)), photo, tmp_path / "out", truth=truth, quiet=True)
+    numbers = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert numbers["n_landmarks"] == 3
+    assert list(numbers["disagreement"]["by_region"]) == ["eyes"]
+    first, second = numbers["models"]
+    assert [first["n_landmarks"], second["n_landmarks"]] == [68, 3]
+    assert (second["label"], second["parameters"]) == ("net", None)
+    assert first["against_truth"]["nme"] == pytest.approx(0, abs=0.01)
+    assert second["against_truth"]["nme"] == pytest.approx(numbers["disagreement"]["mean"], rel=0.05)
+    assert (
+        "the 3 landmarks that 300w-68 and net-3 have in common"
+        in (tmp_path / "out" / "report.html").read_text()
+    )
