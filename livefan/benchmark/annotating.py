@@ -6,6 +6,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from livefan.annotation.annotate import annotate
 from livefan.annotation.outputs import Outputs
 from livefan.annotation.settings import AnnotationSettings
 from livefan.benchmark.baselines import MEDIAPIPE, mediapipe_face_landmarker
+from livefan.benchmark.face_mesh import FACE_MESH, face_mesh
 from livefan.core.resources import DEFAULT_WEIGHTS
 from livefan.io.open import open_source
 from livefan.runtimes.base import RuntimeChoice
@@ -47,8 +49,11 @@ def benchmark_annotate(
     choice: RuntimeChoice | None = None,
     *,
     repeats: int = 3,
+    mesh_python: Path | None = None,
 ) -> AnnotationSpeed:
     """Annotate a clip with and without a video, and track it with MediaPipe's FaceLandmarker, in turn.
+
+    With ``mesh_python``, an interpreter that has it, MediaPipe's old face mesh tracks the clip too.
 
     The median of several repeats leaves out the loading of the networks. Decoding counts for all.
 
@@ -59,13 +64,18 @@ def benchmark_annotate(
     with open_source(clip) as source:
         frames = [frame.source_time for frame in source]
         length = frames[-1] + (1 / source.fps if source.fps else 0.0)
-    with tempfile.TemporaryDirectory() as folder, mediapipe_face_landmarker() as track:
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        track = stack.enter_context(mediapipe_face_landmarker())
         base = Path(folder) / "out"
         tasks: dict[str, Callable[[], object]] = {
             WITH_VIDEO: lambda: annotate(clip, Outputs(base), settings, overwrite=True),
             DATA_ONLY: lambda: annotate(clip, Outputs(base, None), settings, overwrite=True),
             MEDIAPIPE: lambda: [track(image) for image in _images(clip)],
         }
+        if mesh_python is not None:
+            version, mesh = stack.enter_context(face_mesh(mesh_python))
+            tasks[f"{FACE_MESH} {version}"] = lambda: [mesh(image) for image in _images(clip)]
         taken: dict[str, list[float]] = {name: [] for name in tasks}
         for _ in range(repeats):
             for name, task in tasks.items():

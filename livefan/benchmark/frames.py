@@ -92,26 +92,30 @@ def fit(image: np.ndarray, width: int, height: int) -> np.ndarray:
     return canvas
 
 
-def crowd(frames: Sequence[Frame], centre_px: np.ndarray, side_px: float, faces: int) -> list[Frame]:
+def crowd(
+    frames: Sequence[Frame], centre_px: np.ndarray, side_px: float, faces: int, *, dense: bool = False
+) -> list[Frame]:
     """Return frames of 1280 x 720 that show one face ``faces`` times, in rows of five.
 
     Args:
         frames: frames that show the face.
         centre_px: ``(2,)`` centre of the square that is repeated.
         side_px: side of the square.
-        faces: number of copies.
+        faces: number of copies, at most 10.
+        dense: place smaller copies in rows of seven, at most 21.
     """
+    tile, columns, gap = (168, 7, 12) if dense else (_TILE, _COLUMNS, 60)
     left, top = (round(float(value)) for value in centre_px - side_px / 2)
-    matrix = np.array([[_TILE / side_px, 0, 0], [0, _TILE / side_px, 0]])
+    matrix = np.array([[tile / side_px, 0, 0], [0, tile / side_px, 0]])
     matrix[:, 2] = -matrix[:, :2] @ (left, top)
     made = []
     for frame in frames:
-        tile = cv2.warpAffine(as_bgr(frame.image), matrix, (_TILE, _TILE), borderMode=cv2.BORDER_REPLICATE)
+        copy = cv2.warpAffine(as_bgr(frame.image), matrix, (tile, tile), borderMode=cv2.BORDER_REPLICATE)
         canvas = np.full((*_CANVAS, 3), 90, np.uint8)
         for place in range(faces):
-            row, column = divmod(place, _COLUMNS)
-            y, x = 60 + row * (_TILE + 60), 40 + column * (_TILE + 30)
-            canvas[y : y + _TILE, x : x + _TILE] = tile
+            row, column = divmod(place, columns)
+            y, x = gap + row * (tile + gap), gap * 2 // 3 + column * (tile + gap // 2)
+            canvas[y : y + tile, x : x + tile] = copy
         made.append(_with_image(frame, canvas))
     return made
 

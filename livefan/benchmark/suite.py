@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from livefan.benchmark.baselines import DLIB, MEDIAPIPE, mediapipe_face_landmarker, mediapipe_problem
+from livefan.benchmark.face_mesh import FACE_MESH, face_mesh
 from livefan.benchmark.footprint import Footprint, footprints
 from livefan.benchmark.frames import (
     crowd,
@@ -41,6 +42,7 @@ from livefan.runtimes.cache import Store, installed_version
 from livefan.runtimes.network_files import openvino_model
 from livefan.runtimes.openvino_runtime import layer_seconds
 from livefan.runtimes.selection import open_runtime
+from livefan.tracking.cut_detector import CutDetector
 from livefan.tracking.kalman import KalmanSmoother
 from livefan.tracking.landmark_model import LandmarkModel
 from livefan.tracking.landmarker import locate
@@ -57,6 +59,7 @@ _FEWEST_SHOWN = 10
 _ROUNDS = 3
 """How often the comparison with other programs plays the frames, forwards and backwards in turn."""
 _COUNTED = 60
+_SHOWN_LAYERS = 12
 _FEW = 12
 """Frames kept in each frame size."""
 
@@ -109,6 +112,7 @@ class Report:
         sizes: time by frame size.
         footprints: memory and start-up time, in separate processes.
         notes: deviations from the requested measurement.
+        layers: milliseconds of the network's slowest layers, by OpenVINO's counters.
     """
 
     machine: str
@@ -124,6 +128,7 @@ class Report:
     sizes: list[FrameSize]
     footprints: list[Footprint]
     notes: list[str] = field(default_factory=list)
+    layers: dict[str, float] = field(default_factory=dict)
 
     def baselines(self) -> list[str]:
         """Return the names of the programs other than livefan."""
@@ -146,6 +151,7 @@ def benchmark(
     also: Sequence[str] = (),
     count: int = 100,
     dlib_model: Path | None = None,
+    mesh_python: Path | None = None,
     log: Callable[[str], None] = lambda text: None,
 ) -> Report:
     """Run the main benchmark.
@@ -158,6 +164,7 @@ def benchmark(
         also: further weight files, or models of other projects, measured beside the first.
         count: number of frames.
         dlib_model: dlib's shape predictor, to measure dlib too.
+        mesh_python: interpreter that has MediaPipe's old face mesh, to measure it too.
         log: receives the name of each part as it starts.
 
     Raises:
@@ -175,7 +182,7 @@ def benchmark(
     named = {LIVEFAN: str(weights)} | {f"{LIVEFAN}, {names[each]}": each for each in own}
     with tempfile.TemporaryDirectory(prefix="livefan-benchmark-") as folder:
         usable, notes = from_first_face(clip, open_runtime(weights, choice), count, Path(folder))
-        report = _measure(usable, named, foreign, choice, count, dlib_model, log)
+        report = _measure(usable, named, foreign, choice, count, (dlib_model, mesh_python), log)
     return replace(report, clip=Path(clip).name, notes=notes + report.notes)
 
 
@@ -185,7 +192,7 @@ def _measure(
     foreign: Sequence[ModelChoice],
     choice: RuntimeChoice,
     count: int,
-    dlib_model: Path | None,
+    further: tuple[Path | None, Path | None],
     log: Callable[[str], None],
 ) -> Report:
     """Measure on a clip that starts with a face and has enough frames.
@@ -193,6 +200,7 @@ def _measure(
     Args:
         weights: weight file by configuration name.
         foreign: models of other projects.
+        further: dlib's shape predictor, and the interpreter with the face mesh, if any.
     """
     notes = _pin_to_cores(choice.threads)  # child processes inherit the cores
     if (problem := mediapipe_problem()) is not None:
@@ -204,21 +212,22 @@ def _measure(
     runtime = runtimes[LIVEFAN]
     face, standard = _first_face(runtime, frames[0]), scaled(frames, 640, 480)
     log("other programs")
-    in_turn = _in_turn(runtimes, foreign, there_and_back(standard, _ROUNDS * count), dlib_model)
+    in_turn = _in_turn(runtimes, foreign, there_and_back(standard, _ROUNDS * count), *further)
     log("stages")
     stages = {"capture": _time_capture(clip, count)} | _stages(runtime, standard)
-    stages |= _model_and_decode(weights[LIVEFAN], runtime, choice)
+    counted, layers = _layers(weights[LIVEFAN], runtime, choice)
+    stages |= counted
     log("several faces")
     few = frames[:_FEW]
     centre, side = (face.box_px[:2] + face.box_px[2:]) / 2, float((face.box_px[2:] - face.box_px[:2]).max())
     crowds = {str(n): (n, crowd(few, centre, _SURROUNDINGS * side, n)) for n in FACES}
     faces = [
         FaceCount(int(name), found, timing)
-        for name, (timing, found) in _track_in_turn(runtime, crowds, count).items()
+        for name, (timing, found) in track_in_turn(runtime, crowds, count).items()
     ]
     log("frame sizes")
     by_size = {str(size): (1, scaled(few, *size)) for size in SIZES}
-    followed = _track_in_turn(runtime, by_size, count).values()
+    followed = track_in_turn(runtime, by_size, count).values()
     sizes = [FrameSize(*size, timing) for size, (timing, _) in zip(SIZES, followed, strict=True)]
     return Report(
         machine=machine(),
@@ -240,6 +249,7 @@ def _measure(
         sizes=sizes,
         footprints=sizes_of_processes,
         notes=notes,
+        layers=layers,
     )
 
 
@@ -314,6 +324,7 @@ def _in_turn(
     foreign: Sequence[ModelChoice],
     frames: list[Frame],
     dlib_model: Path | None,
+    mesh_python: Path | None,
 ) -> dict[str, Timing]:
     pipelines: dict[str, LandmarkModel] = {
         name: Pipeline(runtime, max_faces=1) for name, runtime in runtimes.items()
@@ -322,30 +333,40 @@ def _in_turn(
     tasks: dict[str, Callable[[Frame], object]] = {
         name: pipeline.process for name, pipeline in pipelines.items()
     }
-    if dlib_model is not None:
-        dlib = DlibFinder(dlib_model)
-        tasks[DLIB] = lambda frame: dlib.find_alone(frame.image, 1)
     with ExitStack() as stack:
+        for pipeline in pipelines.values():
+            stack.callback(pipeline.close)
+        if mesh_python is not None:
+            version, mesh = stack.enter_context(face_mesh(mesh_python))
+            tasks[f"{FACE_MESH} {version}"] = lambda frame: mesh(frame.image)
+        if dlib_model is not None:
+            dlib = DlibFinder(dlib_model)
+            tasks[DLIB] = lambda frame: dlib.find_alone(frame.image, 1)
         if mediapipe_problem() is None:
             track = stack.enter_context(mediapipe_face_landmarker())
             tasks[MEDIAPIPE] = lambda frame: track(frame.image)
-        timings = time_in_blocks(tasks, frames, fresh=rewritten)
-    for pipeline in pipelines.values():
-        pipeline.close()
-    return timings
+        return time_in_blocks(tasks, frames, fresh=rewritten)
 
 
-def _model_and_decode(weights: str | Path, runtime: Runtime, choice: RuntimeChoice) -> dict[str, Timing]:
-    """Return the times of network and decoder from OpenVINO's counters; empty for other runtimes."""
+def _layers(
+    weights: str | Path, runtime: Runtime, choice: RuntimeChoice
+) -> tuple[dict[str, Timing], dict[str, float]]:
+    """Return the times of network and decoder from OpenVINO's counters, and those of the slowest layers.
+
+    The layers are in milliseconds. Both are empty for other runtimes.
+    """
     if runtime.name != "openvino":
-        return {}
+        return {}, {}
     file = read_weight_file(weights)
     model = openvino_model(file, runtime.precision, Store(file.sha256, choice.threads))
-    apart = layer_seconds(model, runtime.precision, choice.threads, _COUNTED)
-    return {
-        name: summarise(seconds, seconds)
-        for name, seconds in zip(("model", "decode"), zip(*apart, strict=True), strict=True)
+    parts = layer_seconds(model, runtime.precision, choice.threads, _COUNTED)
+    totals = [sum(seconds for _, seconds in part) for part in parts]
+    stages = {
+        name: summarise([seconds], [seconds])
+        for name, seconds in zip(("model", "decode"), totals, strict=True)
     }
+    slowest = sorted(itertools.chain(*parts), key=lambda layer: -layer[1])[:_SHOWN_LAYERS]
+    return stages, {name: 1000 * seconds for name, seconds in slowest}
 
 
 def _end_to_end(runtime: Runtime, clip: str | Path, count: int) -> Timing:
@@ -362,11 +383,11 @@ def _end_to_end(runtime: Runtime, clip: str | Path, count: int) -> Timing:
 
 def _stages(runtime: Runtime, frames: list[Frame]) -> dict[str, Timing]:
     """Return the time of each step alone, on frames with a known face."""
-    pipeline = Pipeline(runtime, smoothing=False, max_faces=1)
+    pipeline = Pipeline(runtime, smoothing=0.0, max_faces=1)
     faces = [(frame, pipeline.process(frame)) for frame in frames]
     pipeline.close()
     known = [(frame, found[0]) for frame, found in faces if found]
-    smoother, scheme = KalmanSmoother(), runtime.scheme
+    smoother, scheme, cuts = KalmanSmoother(), runtime.scheme, CutDetector()
     pixels = runtime.buffer(1)
 
     def cut(frame: Frame, face: Face) -> None:
@@ -376,6 +397,7 @@ def _stages(runtime: Runtime, frames: list[Frame]) -> dict[str, Timing]:
         return time_in_turn(
             {
                 "detect": lambda item: detector.detect(item[0].image),
+                "cut detector": lambda item: cuts.update(item[0].image),
                 "crop": lambda item: cut(*item),
                 "model and decode": lambda item: runtime.run(pixels),
                 "crop, model, decode, map back": lambda item: locate(
@@ -406,7 +428,7 @@ def _time_capture(clip: str | Path, count: int) -> Timing:
     return watch.timing(warm_up=5)
 
 
-def _track_in_turn(
+def track_in_turn(
     runtime: Runtime, kinds: Mapping[str, tuple[int, list[Frame]]], count: int
 ) -> dict[str, tuple[Timing, float]]:
     """Track the faces on several kinds of frames, in alternating blocks.

@@ -35,6 +35,20 @@ class Timing:
         return 1000 / self.median
 
 
+@dataclass(frozen=True)
+class Elsewhere:
+    """Result of a task that another process ran and timed itself.
+
+    Attributes:
+        seconds, processor_seconds: wall and CPU time of the other process.
+        faces: number of faces found.
+    """
+
+    seconds: float
+    processor_seconds: float
+    faces: int
+
+
 def summarise(seconds: Sequence[float], processor_seconds: Sequence[float]) -> Timing:
     """Return the statistics of wall times and CPU times, both given in seconds."""
     median, p95 = (float(np.percentile(seconds, share)) * 1e3 for share in (50, 95))
@@ -57,8 +71,12 @@ class Stopwatch:
         self._processor_begun = time.process_time()
         self._begun = time.perf_counter()
 
-    def end(self) -> None:
-        """Stop and keep the measurement."""
+    def end(self, result: object = None) -> None:
+        """Stop and keep the measurement, or the one that an :class:`Elsewhere` result brings along."""
+        if isinstance(result, Elsewhere):
+            self._seconds.append(result.seconds)
+            self._processor_seconds.append(result.processor_seconds)
+            return
         self._seconds.append(time.perf_counter() - self._begun)
         self._processor_seconds.append(time.process_time() - self._processor_begun)
 
@@ -81,8 +99,7 @@ def time_in_turn(
     for item in items:
         for name, task in tasks.items():
             watches[name].begin()
-            task(item)
-            watches[name].end()
+            watches[name].end(task(item))
     return {name: watch.timing(warm_up) for name, watch in watches.items()}
 
 
@@ -113,8 +130,7 @@ def time_in_blocks(
                 made = fresh(item)
                 if number >= warm_up:
                     watches[name].begin()
-                    task(made)
-                    watches[name].end()
+                    watches[name].end(task(made))
                 else:
                     task(made)
     return {name: watch.timing() for name, watch in watches.items()}

@@ -91,7 +91,7 @@ def found_crops(folder: Path, weights: str | Path, count: int = FACES) -> list[n
     """
     if not folder.is_dir():
         raise LivefanError(f"{folder}: no such folder; name one with pictures of faces")
-    pipeline = Pipeline(weights, smoothing=False, runtime=RuntimeChoice("openvino", "float32"))
+    pipeline = Pipeline(weights, smoothing=0.0, runtime=RuntimeChoice("openvino", "float32"))
     size = pipeline.runtime.input_size
     crops: list[np.ndarray] = []
     for image in _images(folder):

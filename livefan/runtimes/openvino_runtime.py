@@ -230,29 +230,44 @@ def for_one_crop(model: Any, weights: WeightFile) -> Any:
     return model
 
 
-def layer_seconds(model: Any, precision: str, threads: int, runs: int) -> list[tuple[float, float]]:
-    """Return the seconds of a network's layers by OpenVINO's counters, for each run.
+def layer_seconds(
+    model: Any, precision: str, threads: int, runs: int
+) -> tuple[list[tuple[str, float]], list[tuple[str, float]]]:
+    """Return the layers of a network and their seconds by OpenVINO's counters.
+
+    A counter gives the mean since the first inference, which takes far longer than the others. So the means
+    of the first tenth of the runs are subtracted.
 
     Args:
         model: takes one crop.
         precision: precision of the layers that are not quantised.
         threads: CPU threads of one inference.
-        runs: number of inferences of an empty crop.
+        runs: number of inferences of an empty crop, at least 10.
 
     Returns:
-        For each run the seconds up to the last convolution, and after it.
+        Name with kernel, and seconds, of the layers up to the last convolution, and of those after it.
     """
     network = _core().compile_model(model, "CPU", _settings(precision, threads) | {"PERF_COUNT": True})
     request = network.create_infer_request()
     empty = np.zeros(tuple(network.input(0).shape), np.uint8)
-    taken = []
-    for _ in range(runs):
-        request.infer({0: empty})
-        layers = [layer for layer in request.profiling_info if layer.status.name == "EXECUTED"]
-        last = max(number for number, layer in enumerate(layers) if layer.node_type == "Convolution")
-        seconds = [layer.real_time.total_seconds() for layer in layers]
-        taken.append((sum(seconds[: last + 1]), sum(seconds[last + 1 :])))
-    return taken
+
+    def means(count: int) -> list[Any]:
+        for _ in range(count):
+            request.infer({0: empty})
+        return [layer for layer in request.profiling_info if layer.status.name == "EXECUTED"]
+
+    first = runs // 10
+    early = [layer.real_time.total_seconds() for layer in means(first)]
+    layers = means(runs - first)
+    last = max(number for number, layer in enumerate(layers) if layer.node_type == "Convolution")
+    taken = [
+        (
+            f"{layer.node_name} ({layer.exec_type})",
+            (runs * layer.real_time.total_seconds() - first * before) / (runs - first),
+        )
+        for layer, before in zip(layers, early, strict=True)
+    ]
+    return taken[: last + 1], taken[last + 1 :]
 
 
 def without_decoder(model: Any) -> Any:

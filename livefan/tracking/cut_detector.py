@@ -49,6 +49,6 @@ def _thumbnail(image: np.ndarray) -> np.ndarray:
 def _correlation(one: np.ndarray, other: np.ndarray) -> float:
     """Return the correlation of two thumbnails; two frames of one colour correlate fully."""
     floor = _NOISE**2 * one.size
-    products = (float((a * b).sum()) + floor for a, b in ((one, other), (one, one), (other, other)))
+    products = (float(np.vdot(a, b)) + floor for a, b in ((one, other), (one, one), (other, other)))
     shared, first, second = products
     return shared / math.sqrt(first * second)

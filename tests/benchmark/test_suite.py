@@ -35,9 +35,10 @@ from livefan.tracking.pipeline import Pipeline
 def test_network_and_decoder_have_separate_times():
     weights = read_weight_file(DEFAULT_WEIGHTS)
     model = openvino_model(weights, "int8", Store(weights.sha256, 1))
-    taken = layer_seconds(model, "int8", 1, 3)
-    assert len(taken) == 3
-    assert all(network > 0 and decoder > 0 for network, decoder in taken)
+    network, decoder = layer_seconds(model, "int8", 1, 20)
+    assert sum(seconds for _, seconds in network) > 0
+    assert sum(seconds for _, seconds in decoder) > 0
+    assert any("Convolution" in name for name, _ in network)
 
 
 def test_short_names_are_unique():

@@ -24,9 +24,15 @@ if TYPE_CHECKING:
 
 HALF_WIDTH = "mobilefan-half-300w"
 _FRAMES = 100
-_INSTEAD = ("minutes", "annotate", "gui", "tracking")
-_OF_THE_WHOLE = ("also", "frames", "dlib", "plot")
-"""Options that the measurements of :data:`_INSTEAD` do not use."""
+_INSTEAD = ("minutes", "annotate", "gui", "tracking", "growth", "all", "compare")
+_OF_THE_WHOLE = ("also", "frames", "dlib", "plot", "mesh_python", "repeats")
+"""Options that the measurements of :data:`_INSTEAD` do not use, but those of :data:`_TAKES`."""
+_TAKES = {
+    "all": ("also", "frames", "dlib", "mesh_python", "repeats"),
+    "annotate": ("mesh_python", "repeats"),
+    "growth": ("frames",),
+}
+_REPEATS = 3
 
 
 def add(commands: Commands) -> None:
@@ -66,6 +72,19 @@ def add(commands: Commands) -> None:
         help="measure dlib too, with its file of the 68-point model (default: if the packages dlib-bin and "
         "face_recognition_models are installed)",
     )
+    parser.add_argument(
+        "--mesh-python",
+        metavar="PYTHON",
+        type=Path,
+        help="measure MediaPipe's old face mesh too, in a process of this interpreter, whose environment has "
+        "mediapipe 0.10.21",
+    )
+    parser.add_argument(
+        "--repeats",
+        type=positive_number,
+        metavar="N",
+        help=f"repeats of --annotate and --all (default: {_REPEATS})",
+    )
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the figures to a JSON file")
     parser.add_argument("--plot", metavar="FILE", type=Path, help="write a plot of the figures (.png)")
     instead = parser.add_mutually_exclusive_group()
@@ -92,6 +111,25 @@ def add(commands: Commands) -> None:
         help="instead, move faces of 300W (in the folder ROOT) and count wrong, missed and false faces "
         "beside MediaPipe's FaceLandmarker",
     )
+    instead.add_argument(
+        "--growth",
+        action="store_true",
+        help="instead, measure time against the number of faces, frame size, length of a recording, and "
+        "number of recordings with one and two jobs and on a Dask cluster",
+    )
+    instead.add_argument(
+        "--all",
+        action="store_true",
+        help="instead, measure on one core and on two, --annotate and --growth, each in a process of its "
+        "own; --json keeps them in one file",
+    )
+    instead.add_argument(
+        "--compare",
+        nargs=2,
+        metavar=("FIRST", "SECOND"),
+        type=Path,
+        help="instead, compare two files of --all: ratios, and their range over the repeats",
+    )
     add_runtime_options(parser, threads="1; with --annotate as for annotate")
     parser.set_defaults(run=run)
 
@@ -105,16 +143,23 @@ def run(arguments: argparse.Namespace) -> int:
 
     instead = next((name for name in _INSTEAD if getattr(arguments, name)), None)
     for name in _OF_THE_WHOLE if instead else ():
-        if getattr(arguments, name) is not None:
-            raise LivefanError(f"--{name} cannot be combined with --{instead}; leave one of them out")
+        if getattr(arguments, name) is not None and name not in _TAKES.get(instead or "", ()):
+            option = name.replace("_", "-")
+            raise LivefanError(f"--{option} cannot be combined with --{instead}; leave one of them out")
     check_png(arguments.plot)
     with ExitStack() as outputs:
         # Opened before the work, so that an output that cannot be written is reported at once.
         wanted = (arguments.json, arguments.plot)
         as_json, plot = (path and outputs.enter_context(atomic_write(path)) for path in wanted)
         clip, choice = arguments.clip or str(bundled_clip()), runtime_choice(arguments)
-        if arguments.annotate:
-            numbers = _benchmark_annotate(clip, arguments.weights, choice, arguments.threads)
+        if arguments.compare:
+            numbers = _compare(*arguments.compare)
+        elif arguments.all:
+            numbers = _benchmark_all(arguments)
+        elif arguments.growth:
+            numbers = _benchmark_growth(clip, arguments, choice)
+        elif arguments.annotate:
+            numbers = _benchmark_annotate(clip, arguments, choice)
         elif arguments.gui:
             numbers = _benchmark_gui(clip, arguments.weights, choice)
         elif arguments.tracking:
@@ -142,6 +187,7 @@ def _benchmark(
         also=[HALF_WIDTH] if arguments.also is None else arguments.also,
         count=arguments.frames or _FRAMES,
         dlib_model=arguments.dlib or installed_model(),
+        mesh_python=arguments.mesh_python,
         log=notice(quiet=False),
     )
     print("\n".join(as_table(report)))
@@ -174,16 +220,58 @@ def _benchmark_tracking(root: Path, weights: str, choice: RuntimeChoice) -> dict
     return where | {"runtime": runtime.name, "precision": runtime.precision, "programs": programs}
 
 
-def _benchmark_annotate(
-    clip: str, weights: str, choice: RuntimeChoice, threads: int | None
-) -> dict[str, object]:
+def _benchmark_annotate(clip: str, arguments: argparse.Namespace, choice: RuntimeChoice) -> dict[str, object]:
     from livefan.annotation.annotate import spare_threads
     from livefan.benchmark.annotating import as_lines, benchmark_annotate
 
-    choice = _chosen(clip, weights, replace(choice, threads=threads or spare_threads()))
-    speed = benchmark_annotate(clip, weights, choice)
+    weights, threads = arguments.weights, arguments.threads or spare_threads()
+    choice = _chosen(clip, weights, replace(choice, threads=threads))
+    repeats, mesh_python = arguments.repeats or _REPEATS, arguments.mesh_python
+    speed = benchmark_annotate(clip, weights, choice, repeats=repeats, mesh_python=mesh_python)
     print("\n".join(as_lines(speed)))
     return _circumstances(clip, weights, choice) | asdict(speed)
+
+
+def _benchmark_growth(clip: str, arguments: argparse.Namespace, choice: RuntimeChoice) -> dict[str, object]:
+    from livefan.benchmark.growth import as_line, as_numbers, benchmark_growth
+
+    weights, count = arguments.weights, arguments.frames or _FRAMES
+    choice = _chosen(clip, weights, choice)
+    rows = benchmark_growth(
+        clip, weights, choice, count=count, log=lambda row: print(as_line(row), flush=True)
+    )
+    return _circumstances(clip, weights, choice) | as_numbers(rows)
+
+
+def _benchmark_all(arguments: argparse.Namespace) -> dict[str, object]:
+    from livefan.benchmark.everything import ANNOTATE, GROWTH, ONE_CORE, TWO_CORES, compare, measure_all
+
+    clip = [] if arguments.clip is None else [arguments.clip]
+    common = [*clip, "--weights", arguments.weights, "--runtime", arguments.runtime]
+    common += ["--precision", arguments.precision, "--device", arguments.device]
+    mesh = [] if arguments.mesh_python is None else ["--mesh-python", str(arguments.mesh_python)]
+    frames = ["--frames", str(arguments.frames or _FRAMES)]
+    whole = [*common, *mesh, *frames]
+    whole += [] if arguments.also is None else ["--also", *arguments.also]
+    whole += [] if arguments.dlib is None else ["--dlib", str(arguments.dlib)]
+    options = {
+        ONE_CORE: whole,
+        TWO_CORES: whole,
+        ANNOTATE: [*common, *mesh, "--repeats", "1"],
+        GROWTH: [*common, *frames],
+    }
+    measured = measure_all(options, arguments.repeats or _REPEATS, log=lambda text: print(text, flush=True))
+    # Compared with itself: the range over the repeats shows how steady the machine was.
+    print("\n".join(compare(measured, measured)))
+    return measured
+
+
+def _compare(first: Path, second: Path) -> dict[str, object]:
+    from livefan.benchmark.everything import compare, read_measurement
+
+    lines = list(compare(read_measurement(first), read_measurement(second)))
+    print("\n".join(lines))
+    return {"first": str(first), "second": str(second), "lines": lines}
 
 
 def _soak(clip: str, weights: str, choice: RuntimeChoice, minutes: int) -> dict[str, object]:

@@ -1,0 +1,136 @@
+"""All measurements in one file, ``livefan benchmark --all --json FILE``, and the comparison of two files."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from livefan.benchmark.suite import machine
+from livefan.core.errors import LivefanError
+from livefan.core.provenance import commit
+from livefan.runtimes.cache import installed_version
+
+FORMAT = 1
+ONE_CORE, TWO_CORES, ANNOTATE, GROWTH = "one core", "two cores", "annotate", "growth"
+_PARTS = {
+    ONE_CORE: ["--threads", "1"],
+    TWO_CORES: ["--threads", "2"],
+    ANNOTATE: ["--annotate"],
+    GROWTH: ["--growth"],
+}
+_ONCE = (GROWTH,)
+_PACKAGES = ("av", "mediapipe", "numpy", "onnxruntime", "openvino", "torch")
+
+
+def measure_all(
+    options: Mapping[str, Sequence[str]],
+    repeats: int,
+    log: Callable[[str], None] = lambda text: None,
+) -> dict[str, Any]:
+    """Run every part in a process of its own, the parts in turn, and return their figures.
+
+    Args:
+        options: further arguments of the command for each part; parts that are not named are left out.
+        repeats: number of rounds; the growth is measured in the first one only.
+        log: receives the name of each part as it starts.
+
+    Returns:
+        Values for JSON: ``format``, ``machine``, ``commit``, ``versions``, ``command`` and ``parts``, a list
+        with the figures of every repeat for each part.
+
+    Raises:
+        LivefanError: if a part fails.
+    """
+    parts: dict[str, list[Any]] = {name: [] for name in _PARTS if name in options}
+    for number in range(repeats):
+        for name, results in parts.items():
+            if number and name in _ONCE:
+                continue
+            log(f"{name}, {number + 1} of {repeats}")
+            results.append(_run([*_PARTS[name], *options[name]]))
+    return {
+        "format": FORMAT,
+        "machine": machine(),
+        "commit": commit(),
+        "versions": {package: installed_version(package) for package in _PACKAGES},
+        "command": {name: " ".join(["benchmark", *_PARTS[name], *options[name]]) for name in parts},
+        "parts": parts,
+    }
+
+
+def _run(arguments: Sequence[str]) -> Any:
+    """Return the figures that the command ``benchmark`` writes with some arguments."""
+    root = str(Path(__file__).parents[2])
+    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+    with tempfile.TemporaryDirectory(prefix="livefan-benchmark-") as folder:
+        file = Path(folder) / "part.json"
+        command = [sys.executable, "-m", "livefan", "benchmark", *arguments, "--json", str(file)]
+        environment = {**os.environ, "PYTHONPATH": path}
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+        if done.returncode:
+            reason = (done.stderr.strip().splitlines() or ["no message"])[-1].removeprefix("livefan: ")
+            raise LivefanError(f"benchmark {' '.join(arguments)}: {reason}")
+        return json.loads(file.read_text())
+
+
+def read_measurement(path: Path) -> dict[str, Any]:
+    """Return the content of a file that ``benchmark --all --json`` wrote.
+
+    Raises:
+        LivefanError: if it is no such file.
+    """
+    try:
+        read = json.loads(path.read_text(encoding="utf-8"))
+        if read["format"] == FORMAT and isinstance(read["parts"], dict):
+            return dict(read)
+    except OSError as error:
+        raise LivefanError(f"{path}: {error.strerror}; name a file of 'benchmark --all --json'") from error
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise LivefanError(f"{path}: not written by 'benchmark --all --json'; name such a file")
+
+
+def figures(part: Any) -> dict[str, float]:
+    """Return the times of one repeat of a part, by name, in the unit of the part."""
+    found: dict[str, float] = {}
+    for group in ("in_turn", "stages"):
+        for name, timing in part.get(group, {}).items():
+            found[f"{group}: {name}".replace("in_turn", "in turn")] = timing["median"]
+    if "end_to_end" in part:
+        found["end to end"] = part["end_to_end"]["median"]
+    for count in part.get("faces", []):
+        found[f"faces: {count['faces']}"] = count["frame"]["median"]
+    for size in part.get("sizes", []):
+        found[f"frame: {size['width']} x {size['height']}"] = size["frame"]["median"]
+    for name, seconds in part.get("seconds", {}).items():
+        found[name] = seconds
+    for own, others in part.get("ratios", {}).items():
+        for other, ratio in others.items():
+            found[f"{own} / {other}"] = ratio["time"]
+    return found
+
+
+def compare(first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the lines of a comparison: second over first, with the range over all pairs of repeats."""
+    yield f"first:  commit {first['commit']}, {first['machine']}"
+    yield f"second: commit {second['commit']}, {second['machine']}"
+    if first["machine"] != second["machine"]:
+        yield "the machines differ: only the ratios to other programs can be compared"
+    for name in first["parts"]:
+        if name not in second["parts"]:
+            continue
+        one, two = ([figures(part) for part in each["parts"][name]] for each in (first, second))
+        yield f"{name}: second / first, range of {len(one)} x {len(two)} pairs of repeats"
+        for figure in one[0] if one else {}:
+            before, after = ([each[figure] for each in repeats if each.get(figure)] for repeats in (one, two))
+            if before and after:
+                ratios = [later / earlier for earlier in before for later in after]
+                middle = statistics.median(after) / statistics.median(before)
+                yield f"  {figure:58}{middle:6.2f}  [{min(ratios):.2f}, {max(ratios):.2f}]"

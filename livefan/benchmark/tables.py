@@ -1,0 +1,146 @@
+"""Write the tables of docs/speed.md from the measurements that are kept in benchmarks/.
+
+Usage: ``python -m livefan.benchmark.tables``. ``--check`` fails if the document is not up to date.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from livefan.benchmark.everything import ANNOTATE, GROWTH, ONE_CORE, TWO_CORES, figures, read_measurement
+from livefan.benchmark.suite import LIVEFAN
+
+BEGIN = "<!-- begin of the tables that python -m livefan.benchmark.tables writes -->"
+END = "<!-- end of these tables -->"
+_ROOT = Path(__file__).parents[2]
+DOCUMENT, FOLDER = _ROOT / "docs" / "speed.md", _ROOT / "benchmarks"
+
+
+def document_with_tables(text: str, measurements: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return a document whose tables, between :data:`BEGIN` and :data:`END`, are those of some measurements.
+
+    Args:
+        text: the document.
+        measurements: content of the files, by name.
+    """
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    lines = [line for name, each in sorted(measurements.items()) for line in tables(name, each)]
+    content = "\n".join(lines or ["No measurement is kept yet."])
+    return f"{before}{BEGIN}\n{content}\n{END}{after}"
+
+
+def tables(name: str, measurement: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the lines of the tables of one measurement."""
+    versions = ", ".join(f"{package} {version}" for package, version in measurement["versions"].items())
+    yield f"### {name}"
+    yield ""
+    yield f"{measurement['machine']}; commit {measurement['commit']}; {versions}."
+    parts = measurement["parts"]
+    cores = {each: parts[each] for each in (ONE_CORE, TWO_CORES) if parts.get(each)}
+    if cores:
+        yield from _core_tables(cores, measurement["command"])
+    if parts.get(ANNOTATE):
+        yield from _annotate_table(parts[ANNOTATE], measurement["command"][ANNOTATE])
+    if parts.get(GROWTH):
+        yield from _growth_table(parts[GROWTH][0], measurement["command"][GROWTH])
+    yield ""
+
+
+def _core_tables(cores: Mapping[str, list[Any]], commands: Mapping[str, str]) -> Iterator[str]:
+    yield ""
+    yield "; ".join(f"{name}: `{commands[name]}`" for name in cores) + "."
+    yield "Multiples of each program's time; range over the repeats; milliseconds for the steps."
+    yield ""
+    yield "| figure | " + " | ".join(cores) + " |"
+    yield "| --- |" + " --- |" * len(cores)
+    read = {name: [figures(part) for part in repeats] for name, repeats in cores.items()}
+    names = list(dict.fromkeys(figure for repeats in read.values() for figure in repeats[0]))
+    is_ratio = [each for each in names if " / " in each]
+    for figure in [*is_ratio, *(each for each in names if each not in is_ratio)]:
+        yield f"| {figure} | " + " | ".join(_range(repeats, figure) for repeats in read.values()) + " |"
+    yield from _budget(cores.get(ONE_CORE, []))
+    layers = cores.get(ONE_CORE, [{}])[0].get("layers") or {}
+    network = cores.get(ONE_CORE, [{}])[0].get("stages", {}).get("model")
+    if layers and network:
+        yield ""
+        yield "| slowest layers of the network, one core | share of the network |"
+        yield "| --- | --- |"
+        for layer, milliseconds in layers.items():
+            yield f"| {layer} | {milliseconds / network['median']:.1%} |"
+
+
+_STEPS = ("cut detector", "crop", "model", "decode", "smooth")
+
+
+def _budget(repeats: list[Any]) -> Iterator[str]:
+    """Yield the share of each step in the time of a frame on one core; the rest is mostly Python."""
+    if not repeats or not all(step in each["stages"] for each in repeats for step in _STEPS):
+        return
+    shares = [
+        {step: each["stages"][step]["median"] / each["in_turn"][LIVEFAN]["median"] for step in _STEPS}
+        for each in repeats
+    ]
+    yield ""
+    yield "| step, one core | share of a frame, % |"
+    yield "| --- | --- |"
+    for step in _STEPS:
+        yield f"| {step} | {_spread([100 * each[step] for each in shares])} |"
+    yield f"| rest | {_spread([100 * (1 - sum(each.values())) for each in shares])} |"
+
+
+def _annotate_table(repeats: list[Any], command: str) -> Iterator[str]:
+    yield ""
+    yield f"`{command}`: {repeats[0]['clip']}, {repeats[0]['clip_seconds']:.1f} s; multiples of real time."
+    yield ""
+    yield "| program | x real time |"
+    yield "| --- | --- |"
+    for name in repeats[0]["seconds"]:
+        speeds = [each["clip_seconds"] / each["seconds"][name] for each in repeats]
+        yield f"| {name} | {_spread(speeds)} |"
+
+
+def _growth_table(growth: Mapping[str, Any], command: str) -> Iterator[str]:
+    yield ""
+    yield f"`{command}`:"
+    yield ""
+    yield "| grows | value | time | memory |"
+    yield "| --- | --- | --- | --- |"
+    for row in growth["rows"]:
+        memory = "-" if row["mebibytes"] is None else f"{row['mebibytes']:.0f} MiB"
+        yield f"| {row['grows']} | {row['value']} | {row['time']:.3g} {row['unit']} | {memory} |"
+
+
+def _range(repeats: list[dict[str, float]], figure: str) -> str:
+    return _spread([each[figure] for each in repeats if figure in each])
+
+
+def _spread(values: list[float]) -> str:
+    """Return the median of some values, and their range where there are several."""
+    if not values:
+        return "-"
+    middle = f"{statistics.median(values):.2f}"
+    return middle if len(values) == 1 else f"{middle} ({min(values):.2f} to {max(values):.2f})"
+
+
+def main() -> int:
+    """Write or check the tables; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="fail if the document is not up to date")
+    arguments = parser.parse_args()
+    text = DOCUMENT.read_text(encoding="utf-8")
+    kept = {path.stem: read_measurement(path) for path in FOLDER.glob("*.json")}
+    new = document_with_tables(text, kept)
+    if arguments.check:
+        return int(new != text)
+    DOCUMENT.write_text(new, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
