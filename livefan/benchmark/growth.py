@@ -146,7 +146,8 @@ def _cluster() -> Iterator[str]:
     """Start a Dask cluster of two processes on this machine, and yield its address."""
     from distributed import LocalCluster
 
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as cluster:
+    made: Any = LocalCluster
+    with made(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as cluster:
         yield cluster.scheduler_address
 
 

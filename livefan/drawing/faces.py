@@ -99,8 +99,9 @@ def draw_faces(
         if style.mesh:
             _draw_mesh(image, face.points_px, style.box_colour)
         if style.outlines:
+            fixed = _fixed(face.points_px)
             for outline in scheme.outlines:
-                line = _fixed(face.points_px[list(outline.points)])
+                line = fixed[list(outline.points)]
                 colour = style.outline_colour
                 cv2.polylines(image, [line], outline.closed, colour, thickness, cv2.LINE_AA, _SHIFT)
         if style.points:
@@ -153,9 +154,9 @@ def draw_points(image: np.ndarray, points_px: np.ndarray, colours: list[Colour],
         colours: one BGR colour for each point.
         size: width or height of the face in pixels, the larger; the radius grows with it.
     """
-    radius = max(0.9, size / 110) * (1 << _SHIFT)
-    for point, colour in zip(_fixed(points_px), colours, strict=True):
-        cv2.circle(image, point, round(radius), colour, -1, cv2.LINE_AA, _SHIFT)
+    radius = round(max(0.9, size / 110) * (1 << _SHIFT))
+    for point, colour in zip(_fixed(points_px).tolist(), colours, strict=True):
+        cv2.circle(image, point, radius, colour, -1, cv2.LINE_AA, _SHIFT)
 
 
 def draw_arrows(
@@ -199,4 +200,4 @@ def _fixed(points_px: np.ndarray) -> np.ndarray:
 def _mix_colours(low: Colour, high: Colour, weights: np.ndarray) -> list[Colour]:
     """Return a colour between two for each of the ``(n,)`` weights in [0, 1]; weight one gives ``high``."""
     mixed = np.outer(1 - weights, low) + np.outer(weights, high)
-    return [(int(blue), int(green), int(red)) for blue, green, red in mixed]
+    return [(blue, green, red) for blue, green, red in mixed.astype(int).tolist()]
