@@ -70,11 +70,12 @@ class OutputIndicator(QLabel):
 
 
 def indicator_text(statistics: Sequence[Statistics]) -> str:
-    """Return the indicator: kind and packets a second, with the address where other machines receive it."""
+    """Return the indicator: kind, and packets a second or error; the address if other machines receive it."""
     shown = []
     for each in statistics:
         name = each.address if each.leaves_machine else each.address.partition("://")[0]
-        shown.append(_tr("{} {:.0f}/s").format(name, each.packets_per_s))
+        state = each.error or _tr("{:.0f}/s").format(each.packets_per_s)
+        shown.append(f"{name} {state}")
     return _tr("→ {}").format("   ".join(shown)) if shown else ""
 
 

@@ -14,8 +14,10 @@ import numpy as np
 import pytest
 from clips import moved, write_recording
 
+from livefan.cli.commands.stream import StatusLine
 from livefan.cli.main import main
 from livefan.io.open import open_source
+from livefan.outputs.output_group import OutputGroup
 from livefan.runtimes.base import Runtime
 from livefan.tracking.pipeline import Pipeline
 
@@ -105,6 +107,27 @@ def test_signal_ends_it_in_order_and_qt_is_never_imported(
     assert process.returncode == 0, errors
     assert "packets of" in errors
     assert "Traceback" not in errors
+
+
+def test_status_on_a_terminal_is_one_line_that_is_rewritten(
+    capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch, receivers: Callable
+):
+    outputs = OutputGroup()
+    outputs.open_all([f"udp+json://{place(receivers())}", f"openseeface://{place(receivers())}"])
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    status = StatusLine(outputs, quiet=False)
+    for _ in range(30):
+        status.show()
+    status.report("the camera is lost")
+    status.end(outputs.close())
+    written = capsys.readouterr().err
+    rewritten, *lines = written.rstrip("\n").split("\n")
+    shown = [part for part in rewritten.split("\r") if part.strip()]
+    assert [len(part) for part in shown[:3]] == [59] * 3
+    assert shown[0].startswith("udp+json://127.0.0.1:")
+    assert shown[-1] == "livefan: the camera is lost"
+    assert [line.partition(": ")[2].partition("://")[0] for line in lines] == ["udp+json", "openseeface"]
 
 
 @pytest.mark.parametrize(

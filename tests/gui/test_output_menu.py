@@ -81,10 +81,12 @@ def test_wrong_address_and_unknown_host_are_messages(drive: Driven, monkeypatch:
     assert opened(window) == []
 
 
-def test_indicator_names_other_machines():
-    def state(address: str, *, leaves: bool) -> Statistics:
-        return Statistics(address, leaves, 10, 24.6, 10, 0, math.nan, math.nan, "", False)
+def test_indicator_names_other_machines_and_errors():
+    def state(address: str, *, leaves: bool, error: str = "") -> Statistics:
+        return Statistics(address, leaves, 10, 24.6, 10, 0, math.nan, math.nan, error, False)
 
     shown = [state("vmc://192.168.0.7:39539", leaves=True), state("ws://127.0.0.1:8765", leaves=False)]
     assert indicator_text(shown) == "→ vmc://192.168.0.7:39539 25/s   ws 25/s"
+    lost = state("vmc://192.168.0.7:39539", leaves=True, error="Network is unreachable")
+    assert indicator_text([lost]) == "→ vmc://192.168.0.7:39539 Network is unreachable"
     assert indicator_text([]) == ""

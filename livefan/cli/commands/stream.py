@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import signal
 import sys
 import threading
@@ -185,6 +186,7 @@ class StatusLine:
         with self._lock:
             if self._rewrites:
                 self._clear()
+                line = line[: shutil.get_terminal_size().columns - 1]  # a line that wraps cannot be removed
                 print(line, end="", file=sys.stderr, flush=True)
                 self._width = len(line)
             else:
