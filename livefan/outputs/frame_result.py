@@ -18,6 +18,8 @@ from livefan.measures.head_pose import head_pose
 
 _UNIX_OFFSET_S = time.time() - time.perf_counter()
 """Constant for the whole process, so that the sent times never step back."""
+_PUPILS = ("right_pupil", "left_pupil")
+"""Landmarks of some schemes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,12 +31,14 @@ class MeasuredFace:
         pose: pose of the head; NaN where the landmarks determine none.
         ratios: aspect ratios of eyes and mouth; NaN where the scheme has no lids.
         gaze: direction of the eyes; None while no pupils or no pose are known.
+        pupils_px: ``(2, 2)`` pupils of the right and the left eye; None while they are unknown.
     """
 
     face: Face
     pose: HeadPose
     ratios: AspectRatios
     gaze: Gaze | None = None
+    pupils_px: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,10 +78,12 @@ class FrameResult:
     def _measure(self, face: Face) -> MeasuredFace:
         points_px, scheme = face.points_px, self.scheme
         pose = head_pose(points_px, scheme, *self.size)
-        looks = face.gaze
-        if looks is None and face.pupils_px is not None:
-            looks = gaze(face.pupils_px, points_px, pose, scheme, *self.size)
-        return MeasuredFace(face, pose, aspect_ratios(points_px, scheme), looks)
+        looks, pupils_px = face.gaze, face.pupils_px
+        if pupils_px is None and set(_PUPILS) <= set(scheme.point_names):
+            pupils_px = points_px[[scheme.point_names.index(name) for name in _PUPILS]]
+        if looks is None and pupils_px is not None:
+            looks = gaze(pupils_px, points_px, pose, scheme, *self.size)
+        return MeasuredFace(face, pose, aspect_ratios(points_px, scheme), looks, pupils_px)
 
     @cached_property
     def drawn(self) -> np.ndarray:

@@ -48,7 +48,7 @@ def _face(measured: MeasuredFace) -> dict[str, Any]:
         "aspect_ratios": _ratios(measured.ratios),
         "expressions": None if face.expressions is None else _expressions(measured),
         "gaze": None if measured.gaze is None else _gaze(measured.gaze),
-        "pupils": None if face.pupils_px is None else _rounded(face.pupils_px, 2),
+        "pupils": None if measured.pupils_px is None else _rounded(measured.pupils_px, 2),
     }
 
 

@@ -90,7 +90,7 @@ def sample(measured: MeasuredFace | None, scheme: LandmarkScheme) -> list[float]
         *(pose.yaw, pose.pitch, pose.roll, *pose.translation_mm),
         *(ratios.right_eye, ratios.left_eye, ratios.mouth),
         *looks,
-        *([unknown] * 4 if face.pupils_px is None else face.pupils_px.ravel().tolist()),
+        *([unknown] * 4 if measured.pupils_px is None else measured.pupils_px.ravel().tolist()),
         *(values.get(name, unknown) for name in NAMES),
         *np.asarray(face.points_px, np.float64).ravel().tolist(),
         *face.confidence.tolist(),

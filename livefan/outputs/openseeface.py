@@ -120,8 +120,8 @@ def _record(result: FrameResult, measured: MeasuredFace, number: int, order: lis
 
 def _pupils_px(measured: MeasuredFace, points_px: np.ndarray) -> np.ndarray:
     """Return the ``(2, 2)`` pupils, right then left; the centres of the eyes while they are unknown."""
-    if measured.face.pupils_px is not None:
-        return measured.face.pupils_px
+    if measured.pupils_px is not None:
+        return measured.pupils_px
     return np.array([points_px[list(eye)].mean(axis=0) for eye in (IBUG_68.right_eye, IBUG_68.left_eye)])
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from livefan.core.frame import Face
-from livefan.core.landmarks import COFW_29
+from livefan.core.landmarks import COFW_29, WFLW_98, WFLW_TO_IBUG
 from livefan.outputs.frame_result import FrameResult
 from livefan.outputs.output_group import OutputGroup
 
@@ -220,6 +220,17 @@ def test_expressions_and_pupils_are_used_where_known(exchange, result: Make, exp
     assert features["corner_out_r"] == pytest.approx(0.6)
     assert features["mouth_open"] == pytest.approx(0.3)
     assert features["mouth_wide"] == pytest.approx(0.7)
+
+
+def test_98_landmarks_give_the_same_points_and_their_own_pupils(exchange, result: Make, posed_face):
+    face = posed_face()
+    points = np.zeros((98, 2))
+    points[list(WFLW_TO_IBUG)] = face.points_px
+    points[96:] = [(280, 230), (350, 230)]
+    turned = Face(1, face.box_px, points, np.linspace(0.5, 1.0, 98))
+    ((record,),) = exchange(result(faces=(turned,), scheme=WFLW_98))
+    np.testing.assert_allclose(record.points[36:42], face.points_px[36:42], atol=1e-3)
+    np.testing.assert_allclose(record.points[66:], points[96:], atol=1e-3)
 
 
 def test_other_landmarks_end_the_output_with_the_mend(outputs: OutputGroup, result: Make, port: int):
