@@ -1,12 +1,19 @@
-"""Annotate many recordings on a Dask cluster. Its workers must have the same files at the same paths."""
+"""Annotate many recordings on a Dask cluster. Its workers must have the same files at the same paths.
+
+The workers get absolute paths, because they run in other folders.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from livefan.annotation.batch import Outcome, Task, locked_folders, log_outcome, run_task
+from livefan.annotation.recordings import STANDARD_INPUT
 from livefan.core.errors import LivefanError
+from livefan.io.stream import is_url
 
 CONNECT_S = 10
 """Seconds to wait for an answer of the scheduler."""
@@ -37,14 +44,27 @@ def run_on_cluster(tasks: Sequence[Task], address: str) -> Iterator[Outcome]:
         raise LivefanError(f"{address}: no Dask scheduler answers there; start one or check it") from error
     with client, locked_folders(tasks):
         # Not pure: Dask must not return an earlier result for a recording that changed.
-        futures = client.map(run_task, list(tasks), pure=False)
+        futures = client.map(run_task, [_absolute(task) for task in tasks], pure=False)
         task_of: dict[Any, Task] = dict(zip(futures, tasks, strict=True))
         ready = distributed.as_completed(futures, loop=client.loop)  # type: ignore[no-untyped-call]
         for future in ready:
             try:
-                outcome = future.result()
+                outcome = replace(future.result(), recording=task_of[future].recording)
             except Exception as error:  # several workers died, or one cannot run livefan
                 name = task_of[future].recording
                 outcome = Outcome(name, problem=f"{name}: {type(error).__name__}: {error}".splitlines()[0])
             log_outcome(outcome)
             yield outcome
+
+
+def _absolute(task: Task) -> Task:
+    """Return a task whose paths do not depend on the folder that a process runs in."""
+    recording, weights = task.recording, task.settings.weights
+    if recording != STANDARD_INPUT and not is_url(recording):
+        recording = str(Path(recording).absolute())
+    if Path(weights).is_file():
+        weights = str(Path(weights).absolute())
+    outputs = replace(task.outputs, base=task.outputs.base.absolute())
+    return replace(
+        task, recording=recording, outputs=outputs, settings=replace(task.settings, weights=weights)
+    )

@@ -15,6 +15,8 @@ from livefan.formats.records import FrameInfo
 
 _RECENT_S = 3.0
 """A face that appears at the place of a lost one is the same face within this time."""
+_GAP_S = 0.3
+"""Time without frames after which the tracker detects all faces anew."""
 _SAME_SIZE = 1.5
 _DIFFERENT_PERSON = 2 * SAME_PERSON
 _MEAN_SAMPLES = 32
@@ -145,13 +147,15 @@ class IdentityAssigner:
 def _largest_difference(identity: Identity, frame: FrameInfo, last: int) -> float:
     """Return how much the appearance of a new track may differ from an identity at the same place.
 
-    A face that was lost may look different when it is found again. But a new track right after the last frame
-    of another one, which the tracker did not continue, follows a cut; so does one after a third face.
+    A face that was lost may look different when it is found again, also after a time without frames. But a
+    new track right after the last frame of another one, which the tracker did not continue, follows a cut; so
+    does one after a third face.
 
     Args:
         last: the last frame on which any face was at this place.
     """
-    continued = identity.frame == last and identity.frame < frame.index - 1
+    was_lost = identity.frame < frame.index - 1 or frame.seconds - identity.seconds > _GAP_S
+    continued = identity.frame == last and was_lost and not frame.cut
     return _DIFFERENT_PERSON if continued else SAME_PERSON
 
 

@@ -11,7 +11,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from livefan.formats.records import FrameInfo
 _TABLES = """
 create table notes (name text primary key, value text);
 create table frames (frame integer primary key, pts integer, seconds real, damage text,
-                     width integer, height integer, image text);
+                     width integer, height integer, image text, cut integer);
 create table faces (frame integer, track integer, points blob, confidence blob, sigma blob,
                     backwards integer, expressions blob, pupils blob, primary key (frame, track));
 create table samples (frame integer, track integer, descriptor blob, primary key (frame, track));
@@ -143,14 +143,23 @@ class Journal:
         """Add the next frames, the faces on them and on earlier ones, and the state of the pipeline."""
         with self._transaction() as database:
             database.executemany(
-                "insert into frames values (?, ?, ?, ?, ?, ?, ?)",
+                "insert into frames values (?, ?, ?, ?, ?, ?, ?, ?)",
                 [
-                    (*(frame.index, frame.pts, frame.seconds, frame.damage, frame.width, frame.height), name)
-                    for frame, name in ((frame, frame.image_name) for frame in frames)
+                    (
+                        frame.index,
+                        frame.pts,
+                        frame.seconds,
+                        frame.damage,
+                        frame.width,
+                        frame.height,
+                        frame.image_name,
+                        frame.cut,
+                    )
+                    for frame in frames
                 ],
             )
             database.executemany(
-                "insert into faces values (?, ?, ?, ?, ?, ?, ?, ?)",
+                "insert or replace into faces values (?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     (
                         face.frame,
@@ -209,7 +218,7 @@ class Journal:
     def frames(self, first: int, end: int) -> list[FrameInfo]:
         """Return the frames from ``first`` to ``end``, ``end`` excluded."""
         rows = self._rows("select * from frames where frame >= ? and frame < ? order by frame", first, end)
-        return [FrameInfo(*row) for row in rows]
+        return [replace(FrameInfo(*row), cut=bool(row[-1])) for row in rows]
 
     def faces(self, first: int, end: int) -> list[Observation]:
         """Return the faces on the frames from ``first`` to ``end``, by frame and then by track."""

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import numpy as np
 
 from livefan.annotation.appearance import describe
-from livefan.annotation.cuts import TrackSplitter, begins_at_cut
 from livefan.annotation.journal import Journal
 from livefan.annotation.observations import AppearanceSample, Observation
 from livefan.core.boxes import bounding_box, iou
@@ -39,11 +37,29 @@ _SAME_FACE_IOU = 0.4
 
 @dataclass
 class _RecentFrame:
-    """A frame within reach: its image, and the landmarks of its faces by track."""
+    """A frame within reach.
+
+    Attributes:
+        index: number of the frame.
+        image: its pixels.
+        cut: whether a cut lies right before it.
+        faces: the landmarks of its faces, by track.
+        unsure: face scores of uncertain faces, by track; tracking back may improve them.
+    """
 
     index: int
     image: np.ndarray
+    cut: bool
     faces: dict[int, np.ndarray] = field(default_factory=dict)
+    unsure: dict[int, float] = field(default_factory=dict)
+
+    def add(self, observations: Iterable[Observation]) -> None:
+        """Add the observations of the frame."""
+        for face in observations:
+            if face.is_sure or face.backwards:
+                self.faces[face.track] = face.points_px
+            else:
+                self.unsure[face.track] = face.face_score
 
 
 class _RecentFrames:
@@ -61,11 +77,6 @@ class _RecentFrames:
 
     def backwards(self) -> Iterator[_RecentFrame]:
         return reversed(self._frames)
-
-    @property
-    def last_image(self) -> np.ndarray | None:
-        """The image of the last frame, if there is one."""
-        return self._frames[-1].image if self._frames else None
 
     @property
     def last_faces(self) -> dict[int, np.ndarray]:
@@ -90,30 +101,27 @@ def measure(
         LivefanError: if the recording cannot be read or the journal cannot be written.
     """
     n_measured = journal.n_frames
-    splitter = TrackSplitter()
     if state := journal.note("state"):
-        values = json.loads(state)
-        pipeline.restore(values["pipeline"])
-        splitter.restore(values["splits"])
+        pipeline.restore(state)
     recent = _RecentFrames()
     with CaptureThread(source, paced=False) as capture:
         frames = iter(capture)
         for index, frame in enumerate(itertools.islice(frames, n_measured)):
             if index >= n_measured - REACH:
-                faces = {face.track: face.points_px for face in journal.faces(index, index + 1)}
-                recent.append(_RecentFrame(index, frame.image, faces))
+                (info,) = journal.frames(index, index + 1)
+                earlier = _RecentFrame(index, frame.image, info.cut)
+                earlier.add(journal.faces(index, index + 1))
+                recent.append(earlier)
             on_frame(frame)
         batch = _Batch()
-        for index, (frame, tracked) in enumerate(pipeline.process_all(frames), n_measured):
-            last_image, last_faces = recent.last_image, recent.last_faces
-            found = splitter.split(frame.image, tracked, last_image, last_faces, pipeline.scheme)
+        for index, (frame, found) in enumerate(pipeline.process_all(frames), n_measured):
             batch.add(index, frame, found, source, pipeline, recent)
             if len(batch.frames) == BATCH:
-                batch.flush(journal, pipeline, splitter)
+                batch.flush(journal, pipeline)
                 batch = _Batch()
             on_frame(frame)
     if batch.frames:
-        batch.flush(journal, pipeline, splitter)
+        batch.flush(journal, pipeline)
     journal.finish(source.warnings, source.end)
 
 
@@ -159,21 +167,23 @@ class _Batch:
         recent: _RecentFrames,
     ) -> None:
         """Add the next frame, and track its new faces back in time."""
-        self.frames.append(_frame_info(index, frame, source))
+        self.frames.append(_frame_info(index, frame, source, cut=pipeline.cut))
         before = recent.last_faces
+        here = _RecentFrame(index, frame.image, pipeline.cut)
+        observed = [_observation(index, face) for face in [*found, *pipeline.unsure]]
+        here.add(observed)
+        self.faces += observed
         for face in found:
-            self.faces.append(_observation(index, face))
             if index % SAMPLE_EVERY == 0 or face.track_id not in before:
                 descriptor = describe(frame.image, face.points_px, pipeline.scheme)
                 self.samples.append(AppearanceSample(index, face.track_id, descriptor))
-            if face.track_id not in before and not begins_at_cut(face.track_id):
+            if face.track_id not in before and not pipeline.cut:
                 self.faces += _track_back(face, frame.image.shape, recent, pipeline)
-        recent.append(_RecentFrame(index, frame.image, {face.track_id: face.points_px for face in found}))
+        recent.append(here)
 
-    def flush(self, journal: Journal, pipeline: Pipeline, splitter: TrackSplitter) -> None:
-        """Add the entry to the journal, with the state of pipeline and splitter after it."""
-        state = json.dumps({"pipeline": pipeline.state(), "splits": splitter.state()})
-        journal.add(self.frames, self.faces, self.samples, state)
+    def flush(self, journal: Journal, pipeline: Pipeline) -> None:
+        """Add the entry to the journal, with the state of the pipeline after it."""
+        journal.add(self.frames, self.faces, self.samples, pipeline.state())
 
 
 def _observation(index: int, face: Face) -> Observation:
@@ -189,12 +199,12 @@ def _observation(index: int, face: Face) -> Observation:
     )
 
 
-def _frame_info(index: int, frame: Frame, source: Source) -> FrameInfo:
+def _frame_info(index: int, frame: Frame, source: Source, *, cut: bool = False) -> FrameInfo:
     height, width = frame.image.shape[:2]
     time, base = frame.timestamp or Fraction(0), source.time_base
     pts = time.numerator * base.denominator // (time.denominator * base.numerator)
     name = " ".join(recording_name(frame.image_name).splitlines())
-    return FrameInfo(index, pts, frame.source_time, frame.damage, width, height, name)
+    return FrameInfo(index, pts, frame.source_time, frame.damage, width, height, name, cut)
 
 
 def _track_back(
@@ -212,11 +222,10 @@ def _track_back(
         points_px, confidence = located.points_px, located.confidence
         box = bounding_box(points_px)
         taken = any(iou(box, bounding_box(other)) > _SAME_FACE_IOU for other in earlier.faces.values())
-        if confidence.mean() < MIN_FACE_SCORE or taken:
+        if located.face_score < MIN_FACE_SCORE or taken:
             break
-        earlier.faces[face.track_id] = points_px
-        observations.append(
-            Observation(
+        if located.face_score > earlier.unsure.get(face.track_id, 0.0):
+            observation = Observation(
                 earlier.index,
                 face.track_id,
                 points_px,
@@ -226,5 +235,8 @@ def _track_back(
                 expressions=located.expressions,
                 pupils_px=located.pupils_px,
             )
-        )
+            earlier.add([observation])
+            observations.append(observation)
+        if earlier.cut:
+            break
     return observations

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from livefan.tracking.landmarker import SHOWN_FACE_SCORE
+
 
 @dataclass(frozen=True)
 class Observation:
@@ -30,6 +32,16 @@ class Observation:
     backwards: bool = False
     expressions: np.ndarray | None = None
     pupils_px: np.ndarray | None = None
+
+    @property
+    def face_score(self) -> float:
+        """Mean confidence of the landmarks, in [0, 1]."""
+        return float(self.confidence.mean())
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether the face score is high enough for landmarks in the right place."""
+        return self.face_score >= SHOWN_FACE_SCORE
 
 
 @dataclass(frozen=True)

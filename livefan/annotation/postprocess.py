@@ -7,13 +7,12 @@ either side. So memory does not grow with the recording, and the result depends 
 from __future__ import annotations
 
 import math
-from bisect import bisect_right, insort
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 
-from livefan.annotation.cuts import begins_at_cut
 from livefan.annotation.identities import IdentityAssigner
 from livefan.annotation.journal import Journal
 from livefan.annotation.measure import REACH
@@ -85,17 +84,19 @@ def annotated_frames(
         runs.add(frames, faces)
         for (track_id, run), observed in _by_identity(faces, identities, runs).items():
             smoother = smoothers.setdefault((track_id, run), _Smoother(strength, scheme))
-            points_px = dict(_fill_gaps(smoother.smooth(observed, frames), frames, longest_gap, context))
+            sure = {index: face for index, face in observed.items() if face.is_sure}
+            points_px = dict(_fill_gaps(smoother.smooth(sure, frames), frames, longest_gap, context))
             coefficients = dict(
-                _fill_gaps(smoother.smooth_coefficients(observed, frames), frames, longest_gap, context)
+                _fill_gaps(smoother.smooth_coefficients(sure, frames), frames, longest_gap, context)
             )
             blinks = _blinks(coefficients, frames)
+            shown = {index: sure.get(index) for index in points_px}
+            for index in observed.keys() - points_px.keys():  # uncertain, and in no gap that is filled
+                shown[index], points_px[index] = observed[index], observed[index].points_px
             for index in core:
-                if index in points_px:
+                if index in shown:
                     info = frames[index - first]
-                    face = _annotate(
-                        track_id, observed.get(index), points_px[index], info, scheme, pixel_aspect
-                    )
+                    face = _annotate(track_id, shown[index], points_px[index], info, scheme, pixel_aspect)
                     if index in coefficients:
                         face = _with_measures(face, coefficients[index], info, scheme, pixel_aspect)
                     annotated[index].append(replace(face, blink=blinks.get(index)))
@@ -111,25 +112,27 @@ def window_sizes(longest_gap: float, fps: float | None) -> tuple[int, int]:
 
 
 class _Runs:
-    """The runs of frames of one size without a cut; nothing is smoothed or filled across their borders."""
+    """The runs of frames of one size without a cut; nothing is smoothed or filled across their borders.
+
+    A cut across which all tracks continue is a change of the light or a fast motion, and starts no run.
+    """
 
     def __init__(self) -> None:
         self._starts: list[int] = []
-        self._cut_tracks: set[int] = set()
         self._size: tuple[int, int] | None = None
         self._next = 0
 
     def add(self, frames: list[FrameInfo], faces: list[Observation]) -> None:
         """Add the next window, which may overlap with the last window."""
+        tracks: dict[int, set[int]] = {}
+        for face in faces:
+            tracks.setdefault(face.frame, set()).add(face.track)
         for frame in frames[max(0, self._next - frames[0].index) :]:
-            if (frame.width, frame.height) != self._size:
-                insort(self._starts, frame.index)
+            continues = frame.index in tracks and tracks[frame.index] == tracks.get(frame.index - 1)
+            if (frame.width, frame.height) != self._size or (frame.cut and not continues):
+                self._starts.append(frame.index)
                 self._size = (frame.width, frame.height)
             self._next = frame.index + 1
-        for face in faces:
-            if begins_at_cut(face.track) and face.track not in self._cut_tracks:
-                self._cut_tracks.add(face.track)
-                insort(self._starts, face.frame)
 
     def run_of(self, index: int) -> int:
         """Return the first frame of the run of a frame."""
@@ -161,7 +164,7 @@ class _Smoother:
     def smooth(self, observed: dict[int, Observation], frames: list[FrameInfo]) -> dict[int, np.ndarray]:
         """Return ``(n, 2)`` landmarks for each frame of a window with an observation of the face."""
         first = frames[0].index
-        last, self.last_frame = self.last_frame, max(self.last_frame, *observed)
+        last, self.last_frame = self.last_frame, max([self.last_frame, *observed])
         if self._filter.strength <= 0:
             return {index: face.points_px for index, face in observed.items()}
         for index, face in observed.items():
@@ -170,6 +173,8 @@ class _Smoother:
                 assert self._filter.step is not None
                 self._steps[index] = self._filter.step
         self._steps = {index: step for index, step in self._steps.items() if index >= first}
+        if not self._steps:
+            return {}
         return dict(zip(self._steps, smooth_steps(list(self._steps.values())), strict=True))
 
     def smooth_coefficients(
@@ -275,4 +280,6 @@ def _fill_gaps(
 def _found(observation: Observation | None) -> Found:
     if observation is None:
         return "filled"
+    if not observation.is_sure:
+        return "unsure"
     return "backwards" if observation.backwards else "forwards"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 import cv2
+import numpy as np
 
 from livefan.annotation import codecs
 from livefan.annotation.codecs import PictureFormat, VideoFormat
@@ -17,7 +18,7 @@ from livefan.annotation.journal import Journal
 from livefan.core.errors import LivefanError
 from livefan.core.frame import Face
 from livefan.core.landmarks import LandmarkScheme
-from livefan.drawing.faces import OverlayStyle, draw_faces
+from livefan.drawing.faces import OverlayStyle, draw_faces, draw_unsure_faces
 from livefan.formats.records import AnnotatedFace, AnnotatedFrame
 from livefan.io.capture_thread import CaptureThread
 from livefan.io.source import Source
@@ -61,7 +62,7 @@ class ImageRenderer:
             raise LivefanError(
                 f"{self._path.name}: the source has several frames; name a video for the output"
             )
-        draw_faces(frame.image, [_as_face(face) for face in annotated.faces], self._scheme, self._style)
+        _draw(frame.image, annotated, self._scheme, self._style)
         encoded, data = cv2.imencode(self._path.suffix, frame.image)
         if not encoded:
             raise LivefanError(f"{self._path.name}: the image could not be encoded; choose .png or .jpg")
@@ -122,7 +123,7 @@ class VideoRenderer:
         if index < self._n_encoded:
             return
         image = frame.image
-        draw_faces(image, [_as_face(face) for face in annotated.faces], self._scheme, self._style)
+        _draw(image, annotated, self._scheme, self._style)
         self._encoding.append(self._thread.submit(self._encoder.add, image, annotated.info.pts))
         if (index + 1) % codecs.SEGMENT == 0:
             self._encoding.append(self._thread.submit(self._encoder.end_segment, index + 1))
@@ -139,6 +140,13 @@ class VideoRenderer:
         """Close the recording and end the threads."""
         self._frames.stop()
         self._thread.shutdown(cancel_futures=True)
+
+
+def _draw(image: np.ndarray, annotated: AnnotatedFrame, scheme: LandmarkScheme, style: OverlayStyle) -> None:
+    """Draw the faces of a frame onto its image."""
+    unsure = [_as_face(face) for face in annotated.faces if face.found == "unsure"]
+    draw_faces(image, [_as_face(face) for face in annotated.faces if face.found != "unsure"], scheme, style)
+    draw_unsure_faces(image, unsure, style)
 
 
 def _as_face(face: AnnotatedFace) -> Face:

@@ -37,6 +37,7 @@ class BlazeFaceModel:
         cells: side in pixels of the cells of each grid.
         anchors: number of boxes in each cell of the respective grid.
         least_score: confidence below which a box is ignored.
+        faint_score: the same for faint faces; half of such boxes show no face.
     """
 
     file_name: str
@@ -44,6 +45,7 @@ class BlazeFaceModel:
     cells: tuple[int, ...]
     anchors: tuple[int, ...]
     least_score: float
+    faint_score: float
 
     def centres(self) -> np.ndarray:
         """Return the ``(boxes, 2)`` float32 centres of the cells of all boxes, in input pixels."""
@@ -55,8 +57,8 @@ class BlazeFaceModel:
         return np.concatenate(grids)
 
 
-SHORT_RANGE_MODEL = BlazeFaceModel("face_detection_short_range.tflite", 128, (8, 16), (2, 6), 0.5)
-FULL_RANGE_MODEL = BlazeFaceModel("face_detection_full_range_sparse.tflite", 192, (4,), (1,), 0.6)
+SHORT_RANGE_MODEL = BlazeFaceModel("face_detection_short_range.tflite", 128, (8, 16), (2, 6), 0.5, 0.25)
+FULL_RANGE_MODEL = BlazeFaceModel("face_detection_full_range_sparse.tflite", 192, (4,), (1,), 0.6, 0.4)
 
 
 @dataclass(frozen=True)
@@ -92,15 +94,26 @@ class BlazeFace:
         self._request = network.create_infer_request()
         self._centres = model.centres()
         _log.info("detector %s: runtime openvino, precision float32, CPU threads 1", path.stem)
-        self._least_logit = math.log(model.least_score / (1 - model.least_score))
 
-    def find(self, image_bgr: np.ndarray) -> list[FoundBox]:
-        """Return the faces of a ``(height, width, 3)`` uint8 BGR image, most confident first."""
+    def find(self, image_bgr: np.ndarray, *, faint: bool = False) -> list[FoundBox]:
+        """Return the faces of a ``(height, width, 3)`` uint8 BGR image, most confident first.
+
+        Args:
+            faint: also return faces with a low confidence.
+        """
         picture, scale, margin = self._picture(image_bgr)
         boxes, logits = self._request.infer(
             {0: picture[None]}, share_inputs=True, share_outputs=True
         ).values()
-        found = _without_doubles(*self._read(boxes[0], logits[0, :, 0]))
+        least_score = self._model.faint_score if faint else self._model.least_score
+        points, scores = self._read(boxes[0], logits[0, :, 0], least_score)
+        # Boxes with a low confidence do not change those with a high one.
+        n_confident = int((scores >= self._model.least_score).sum())
+        found = _without_doubles(points[:n_confident], scores[:n_confident])
+        for one in _without_doubles(points[n_confident:], scores[n_confident:]):
+            corners = np.array([other.points[:2] for other in found]).reshape(-1, 2, 2)
+            if (_overlaps(one.points[:2], corners) <= _SUPPRESSION_IOU).all():
+                found.append(one)
         return [FoundBox((one.points - margin) / scale, one.score) for one in found]
 
     def _picture(self, image_bgr: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
@@ -116,9 +129,11 @@ class BlazeFace:
         small = cv2.warpAffine(image_bgr, onto, (size, size))
         return cv2.cvtColor(small, cv2.COLOR_BGR2RGB).astype(np.float32) / 127.5 - 1, scale, margin
 
-    def _read(self, boxes: np.ndarray, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return ``(faces, 8, 2)`` points in input pixels and ``(faces,)`` scores of the confident boxes."""
-        sure = np.flatnonzero(logits >= self._least_logit)
+    def _read(
+        self, boxes: np.ndarray, logits: np.ndarray, least_score: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return ``(n, 8, 2)`` points in input pixels and ``(n,)`` scores of boxes from ``least_score``."""
+        sure = np.flatnonzero(logits >= math.log(least_score / (1 - least_score)))
         sure = sure[np.argsort(-logits[sure], kind="stable")]
         guesses = boxes[sure].reshape(-1, 2 + N_KEYPOINTS, 2).astype(np.float64)
         centre = guesses[:, :1] + self._centres[sure, None]

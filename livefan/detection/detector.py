@@ -14,6 +14,9 @@ from livefan.detection.blazeface import FULL_RANGE_MODEL, SHORT_RANGE_MODEL, Bla
 SHORT_RANGE, FULL_RANGE = "short-range", "full-range"
 """The two models: for faces within about two metres, and for smaller faces."""
 
+_LEAST_SCORES = {SHORT_RANGE: SHORT_RANGE_MODEL.least_score, FULL_RANGE: FULL_RANGE_MODEL.least_score}
+"""Scores below which a detection is faint."""
+
 _DUPLICATE_IOU = 0.3
 _LARGEST = 1280
 """Largest side in pixels; larger images are halved, as the inputs of the models have 128 and 192 pixels."""
@@ -63,21 +66,25 @@ class FaceDetector:
     def __init__(self) -> None:
         self._models = {SHORT_RANGE: BlazeFace(SHORT_RANGE_MODEL)}
 
-    def detect(self, image: np.ndarray, enough: int | None = None) -> list[Detection]:
+    def detect(self, image: np.ndarray, enough: int | None = None, *, faint: bool = False) -> list[Detection]:
         """Return the faces of an image, most confident first.
 
         Args:
             image: ``(height, width, 3)`` uint8 BGR.
             enough: number of faces from which the detections of the short-range model suffice; None to run
                 both models always.
+            faint: also return faces with a low confidence, such as covered faces. Many of them are no faces.
         """
         small = _reduced(image)
         # The boxes of the short-range model are more accurate, so its detection of a face is kept.
-        kept = self._find(SHORT_RANGE, small, image)
-        if enough is None or len(kept) < enough:
-            for detection in self._find(FULL_RANGE, small, image):
-                if all(iou(detection.box_px, other.box_px) < _DUPLICATE_IOU for other in kept):
-                    kept.append(detection)
+        found = self._find(SHORT_RANGE, small, image, faint)
+        if enough is None or len(found) < enough:
+            found += self._find(FULL_RANGE, small, image, faint)
+        kept: list[Detection] = []
+        for detection in sorted(found, key=lambda each: each.score < _LEAST_SCORES[each.model]):
+            others = [other for other in kept if other.model != detection.model]
+            if all(iou(detection.box_px, other.box_px) < _DUPLICATE_IOU for other in others):
+                kept.append(detection)
         return sorted(kept, key=lambda detection: -detection.score)
 
     def detect_by_model(self, image: np.ndarray) -> dict[str, list[Detection]]:
@@ -85,12 +92,12 @@ class FaceDetector:
         small = _reduced(image)
         return {name: self._find(name, small, image) for name in (SHORT_RANGE, FULL_RANGE)}
 
-    def _find(self, name: str, small: np.ndarray, image: np.ndarray) -> list[Detection]:
+    def _find(self, name: str, small: np.ndarray, image: np.ndarray, faint: bool = False) -> list[Detection]:
         """Return the detections of a model on a reduced image, in pixels of the whole image."""
         if name not in self._models:
             self._models[name] = BlazeFace(FULL_RANGE_MODEL)
         scale = np.array([image.shape[1] / small.shape[1], image.shape[0] / small.shape[0]])
-        return [_in_pixels(found, name, scale) for found in self._models[name].find(small)]
+        return [_in_pixels(found, name, scale) for found in self._models[name].find(small, faint=faint)]
 
     def close(self) -> None:
         """Release the models."""

@@ -18,6 +18,7 @@ Colour = tuple[int, int, int]
 STYLE_PARTS = ("outlines", "mesh", "points", "numbers", "boxes", "ids", "confidence")
 """The fields of :class:`OverlayStyle` that can be switched on and off."""
 
+_DASHES = 8
 _SHIFT = 4  # fractional bits of the coordinates given to OpenCV: sixteenths of a pixel
 
 
@@ -116,6 +117,36 @@ def draw_faces(
             left, top = np.clip(face.box_px[:2], -(2**15), 2**15)
             origin = (round(left), round(top) - 2 * thickness)
             write(image, f"face {face.track_id}", origin, style.sure, 8 + 5 * thickness)
+
+
+def draw_unsure_faces(image: np.ndarray, faces: list[Face], style: OverlayStyle | None = None) -> None:
+    """Draw faces that may be in a wrong place onto an image in place: a dashed box and the id, no landmarks.
+
+    Args:
+        image: ``(height, width, 3)`` uint8 BGR, writable.
+        faces: the faces in pixels of this image.
+        style: the colours; boxes and ids are drawn if it draws them. None for the default style.
+    """
+    style = style or OverlayStyle()
+    for face in faces:
+        size = float((face.box_px[2:] - face.box_px[:2]).max())
+        thickness = max(1, round(style.weight * size / 220))
+        if style.boxes:
+            _draw_dashed_box(image, face.box_px, style.unsure, thickness)
+        if style.ids and _is_inside(face.box_px, image):
+            left, top = np.clip(face.box_px[:2], -(2**15), 2**15)
+            origin = (round(left), round(top) - 2 * thickness)
+            write(image, f"face {face.track_id}?", origin, style.unsure, 8 + 5 * thickness)
+
+
+def _draw_dashed_box(image: np.ndarray, box_px: np.ndarray, colour: Colour, thickness: int) -> None:
+    """Draw a bounding box of dashes, eight on each side."""
+    left, top, right, bottom = box_px
+    corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
+    for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        shares = np.linspace(0, 1, 2 * _DASHES)[:, None]
+        ends = _fixed(start + shares * (end - start)).reshape(_DASHES, 2, 2)
+        cv2.polylines(image, list(ends), False, colour, thickness, cv2.LINE_AA, _SHIFT)
 
 
 def _is_inside(box_px: np.ndarray, image: np.ndarray) -> bool:

@@ -20,7 +20,7 @@ from livefan.detection.detection_to_crop import DetectionToCrop, load_detection_
 from livefan.detection.detector import FaceDetector, match_detection
 from livefan.runtimes.base import Runtime
 from livefan.tracking.landmark_model import LandmarkModel
-from livefan.tracking.landmarker import locate
+from livefan.tracking.landmarker import CONFIRMED_FACE_SCORE, Located, locate, locate_detected
 
 CROPS = ("landmarks", "detector")
 """Ways to crop a face: around its true landmarks, or around the detected face."""
@@ -121,7 +121,7 @@ def evaluate(
         runtime: the network.
         faces: the labelled faces, of the network's landmark scheme.
         crop: ``"landmarks"`` crops around the true landmarks, as papers do; ``"detector"`` detects the face
-            and crops again around the first prediction, as the live application does.
+            and locates it as the live application does.
         flip: average each prediction with that for the mirrored image.
         decoder: name of the runtime's decoder in reports.
 
@@ -141,14 +141,16 @@ def evaluate(
             except LivefanError as error:
                 skipped.append(str(error))
                 continue
-            first = _first_crop(face, image, detector, framing)
-            if first is None:
-                evaluated.append(EvaluatedFace(face, None, math.inf))
-                continue
-            points_px = _predict(runtime, image, first, flip)
-            if detector is not None:
-                again = upright_crop(points_px, faces.scheme)
-                points_px = _predict(runtime, image, again, flip)
+            if detector is None:
+                points_px = _predict(runtime, image, crop_from_landmarks(face.points_px), flip)
+            else:
+                located = _locate_by_detector(runtime, image, face, detector, framing)
+                if located is None:
+                    evaluated.append(EvaluatedFace(face, None, math.inf))
+                    continue
+                points_px = located.points_px
+                if flip:
+                    points_px = _predict(runtime, image, upright_crop(points_px, faces.scheme), flip)
             evaluated.append(EvaluatedFace(face, points_px, _error(points_px, face.points_px, faces.scheme)))
     if not evaluated:
         raise faces.unusable(skipped)
@@ -196,13 +198,20 @@ def _evaluated(face: LabelledFace, found: list[np.ndarray], scheme: LandmarkSche
     return EvaluatedFace(face, nearest, _error(nearest, face.points_px, scheme))
 
 
-def _first_crop(
-    face: LabelledFace, image: np.ndarray, detector: FaceDetector | None, framing: DetectionToCrop
-) -> Crop | None:
-    if detector is None:
-        return crop_from_landmarks(face.points_px)
-    found = match_detection(face.points_px, detector.detect(image))
-    return framing.crop(found) if found else None
+def _locate_by_detector(
+    runtime: Runtime,
+    image: np.ndarray,
+    face: LabelledFace,
+    detector: FaceDetector,
+    framing: DetectionToCrop,
+) -> Located | None:
+    """Return the landmarks of a detected face; None if it is missed, or faint and not confirmed."""
+    if detection := match_detection(face.points_px, detector.detect(image)):
+        return locate_detected(runtime, image, [framing.crop(detection)])[0]
+    if detection := match_detection(face.points_px, detector.detect(image, faint=True)):
+        (located,) = locate_detected(runtime, image, [framing.crop(detection)])
+        return located if located.face_score >= CONFIRMED_FACE_SCORE else None
+    return None
 
 
 def _predict(runtime: Runtime, image: np.ndarray, crop: Crop, flip: bool) -> np.ndarray:

@@ -13,7 +13,7 @@ null (empty in CSV). The names of the columns are stable; read columns by name, 
 | ``recording`` | string | name of the recording |
 | ``image`` | string | file name of the image; empty for a frame of a video |
 | ``track_id`` | int64, nullable | the same number for the same face over the recording, from 1 |
-| ``found`` | string, nullable | ``forwards``, ``backwards`` (tracked back) or ``filled`` (interpolated) |
+| ``found`` | string, nullable | source of the landmarks; see :data:`livefan.formats.records.Found` |
 | ``left``, ``top``, ``right``, ``bottom`` | float64 | bounds of the landmarks, image pixels |
 | ``yaw_deg``, ``pitch_deg``, ``roll_deg`` | float64 | head pose in degrees |
 | ``x_mm``, ``y_mm``, ``z_mm`` | float64 | position of the head in millimetres: right, down, away |

@@ -30,8 +30,8 @@ UNITS = {
     "errors)",
     "frame_width, frame_height": "size of the upright picture in pixels",
     "track_id": "the same number for the same face over the recording, from 1; empty where there is no face",
-    "found": "'forwards' (tracked forwards in time), 'backwards' (tracked back from a later detection) or "
-    "'filled' (not measured on this frame, interpolated in time)",
+    "found": "'forwards' (tracked forwards in time), 'backwards' (tracked back from a later detection), "
+    "'filled' (not measured on this frame, interpolated in time) or 'unsure' (may be in a wrong place)",
     "points": "image pixels; pixel centres at integers, origin at the centre of the top left pixel of "
     "the upright picture; raw as measured, else smoothed",
     "left, top, right, bottom": "image pixels, bounds of the landmarks",

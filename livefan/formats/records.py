@@ -10,9 +10,9 @@ import numpy as np
 from livefan.core.face_measures import AspectRatios, Blink, Gaze, HeadPose
 from livefan.core.frame import Damage
 
-Found = Literal["forwards", "backwards", "filled"]
-"""Source of a face on a frame: tracked forwards in time, tracked back from a later detection, or not measured
-on this frame and interpolated in time."""
+Found = Literal["forwards", "backwards", "filled", "unsure"]
+"""Source of a face on a frame: tracked forwards in time, tracked back from a later detection, not measured on
+this frame and interpolated in time, or measured with a low face score, so that it may be in a wrong place."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class FrameInfo:
         damage: data that could not be read at this frame.
         width, height: size of the upright picture in pixels.
         image_name: file name of the image that holds the frame; empty for a frame of a video.
+        cut: whether a cut lies right before the frame.
     """
 
     index: int
@@ -35,6 +36,7 @@ class FrameInfo:
     width: int
     height: int
     image_name: str = ""
+    cut: bool = False
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,12 @@ _SIZE = (16, 12)
 _STEPS = 64
 _NOISE = 3.0
 """Standard deviation in grey levels below which the content of a thumbnail is noise."""
-_MIN_CORRELATION = 0.6
-"""Correlation of the thumbnails of two frames below which a cut lies between them."""
+OTHER_SCENE = 0.6
+"""Similarity below which two frames show different scenes."""
+
+PERHAPS_OTHER_SCENE = 0.9
+"""Similarity below which a cut may lie between two frames: a cut within one room, or a fast motion. Frames of
+a recording without a cut are more similar than 0.94."""
 
 
 class CutDetector:
@@ -25,10 +29,14 @@ class CutDetector:
         """Forget the last frame."""
         self._last = None
 
-    def update(self, image: np.ndarray) -> bool:
-        """Add a ``(height, width, 3)`` uint8 frame; return whether a cut lies before it."""
+    def update(self, image: np.ndarray) -> float:
+        """Add a ``(height, width, 3)`` uint8 frame.
+
+        Returns:
+            Similarity with the frame before, at most 1: the correlation of the colours in 12 x 16 cells.
+        """
         last, self._last = self._last, _thumbnail(image)
-        return last is not None and _correlation(last, self._last) < _MIN_CORRELATION
+        return 1.0 if last is None else _correlation(last, self._last)
 
     def as_json(self) -> list | None:
         """Return the last thumbnail, exactly, as JSON values."""

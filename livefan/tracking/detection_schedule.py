@@ -12,15 +12,20 @@ from livefan.detection.rotated import detect_rotated
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
 
-ROTATE_EVERY = 0.2
-"""Seconds between two detections on a rotated image while no face is tracked."""
+SEARCH_EVERY = 0.2
+"""Seconds between two searches for faint or rotated faces while no face is tracked."""
+
+
+N_SEARCHES = 4
+"""Searches after which the next one repeats the first."""
 
 
 class DetectionSchedule:
     """Runs the face detector on some frames of a source.
 
     The detector runs while no face is tracked, while a lost face may return, and otherwise at an interval.
-    While no face is found, the image is also searched rotated by one further quarter at a time.
+    While no face is found, the image is also searched for faint faces, and rotated by a further quarter each
+    time.
 
     Args:
         background: run the detector in a thread while a face is tracked; detections then arrive some frames
@@ -37,8 +42,8 @@ class DetectionSchedule:
 
     def reset(self) -> None:
         """Forget the source."""
-        self._detected_at = self._rotated_at = float("-inf")
-        self._quarters = 0
+        self._detected_at = self._searched_at = float("-inf")
+        self._quarters = 3
         self.rejected = False
         self._pending: Future[list[Detection]] | None = None
 
@@ -52,14 +57,14 @@ class DetectionSchedule:
         """Return all values that decide when the detector runs next, as JSON values."""
         return {
             "detected_at": self._detected_at,
-            "rotated_at": self._rotated_at,
+            "searched_at": self._searched_at,
             "quarters": self._quarters,
             "rejected": self.rejected,
         }
 
     def restore(self, values: dict[str, Any]) -> None:
         """Restore the values of :meth:`as_json`."""
-        self._detected_at, self._rotated_at = values["detected_at"], values["rotated_at"]
+        self._detected_at, self._searched_at = values["detected_at"], values["searched_at"]
         self._quarters, self.rejected = values["quarters"], values["rejected"]
 
     def is_due(self, time: float, interval: float, *, n_tracks: int, n_lost: int, max_faces: int) -> bool:
@@ -98,15 +103,18 @@ class DetectionSchedule:
         detections, self._pending = self._pending.result(), None
         return detections
 
-    def detect_rotated(self, image: np.ndarray, time: float) -> list[Detection]:
-        """Return the faces of the image rotated by a further quarter, or none if the last call was just now.
+    def search(self, image: np.ndarray, time: float) -> list[Detection]:
+        """Return the faint faces of the image, or on the next three calls those of the rotated image.
 
-        Where the detector takes a rotated face for an upright one, the network finds no face.
+        If the last search was just now, return none. Where the detector takes a rotated face for an upright
+        one, the network finds no face.
         """
-        if time - self._rotated_at < ROTATE_EVERY:
+        if time - self._searched_at < SEARCH_EVERY:
             return []
-        self._rotated_at = time
-        self._quarters = self._quarters % 3 + 1
+        self._searched_at = time
+        self._quarters = (self._quarters + 1) % N_SEARCHES
+        if self._quarters == 0:
+            return self._detector.detect(image, faint=True)
         return detect_rotated(self._detector, image, self._quarters)
 
 

@@ -15,8 +15,15 @@ from livefan.runtimes.base import Runtime
 MIN_FACE_SCORE = 0.4
 """Face score below which a crop shows no face; see docs/experiments.md."""
 
+SHOWN_FACE_SCORE = 0.6
+"""Face score below which the landmarks of a face may be in a wrong place; see docs/experiments.md."""
+
 SURE_FACE_SCORE = 0.7
 """Face score from which a crop certainly shows an upright face."""
+
+CONFIRMED_FACE_SCORE = 0.75
+"""Face score that a track must reach once before its face is shown. Faces reach it; other objects that the
+detector takes for a face do not; see docs/experiments.md."""
 
 GOOD_FACE_SCORE = 0.8
 """Face score from which landmarks are in the right place. In ``benchmark --tracking``, all landmarks with an
@@ -106,6 +113,22 @@ def locate_rotated(runtime: Runtime, image: np.ndarray, crop: Crop, upright: Loc
         return upright
     rotated = [replace(crop, angle=crop.angle + quarters * math.pi / 2) for quarters in (1, 2, 3)]
     return max([upright, *locate_twice(runtime, image, rotated)], key=lambda each: each.face_score)
+
+
+def locate_detected(runtime: Runtime, image: np.ndarray, crops: list[Crop]) -> list[Located]:
+    """Return the landmarks of new faces, given the crops from their detections.
+
+    A face that is uncertain in the crop from its landmarks is located again in rotated crops, and in crops of
+    several sizes and angles.
+    """
+    found = []
+    for crop, upright in zip(crops, locate_twice(runtime, image, crops), strict=True):
+        best = locate_rotated(runtime, image, crop, upright)
+        if MIN_FACE_SCORE <= best.face_score < GOOD_FACE_SCORE:
+            varied = locate_varied(runtime, image, upright_crop(best.points_px, runtime.scheme))
+            best = max(best, varied, key=lambda each: each.face_score)
+        found.append(best)
+    return found
 
 
 def locate_varied(runtime: Runtime, image: np.ndarray, crop: Crop) -> Located:

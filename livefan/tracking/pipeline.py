@@ -32,16 +32,15 @@ from livefan.tracking.association import (
     overlaps_track,
 )
 from livefan.tracking.coefficients import as_coefficients, from_coefficients
-from livefan.tracking.cut_detector import CutDetector
-from livefan.tracking.detection_schedule import ROTATE_EVERY, DetectionSchedule
+from livefan.tracking.cut_detector import OTHER_SCENE, PERHAPS_OTHER_SCENE, CutDetector
+from livefan.tracking.detection_schedule import N_SEARCHES, SEARCH_EVERY, DetectionSchedule
 from livefan.tracking.kalman import DEFAULT_STRENGTH, KalmanSmoother
 from livefan.tracking.landmarker import (
     GOOD_FACE_SCORE,
     MIN_FACE_SCORE,
     Located,
     locate,
-    locate_rotated,
-    locate_twice,
+    locate_detected,
     locate_varied,
 )
 from livefan.tracking.noise_model import SmootherSettings
@@ -55,9 +54,6 @@ _LOST_SECONDS = 2.0
 
 _MAX_AGE = 0.3
 """Time in seconds without a frame after which a face may be anywhere, and is detected anew."""
-
-_MIN_SHOWN_SCORE = 0.6
-"""Face score below which a tracked face is not returned."""
 
 _MAX_OFFSET = 0.05
 """Offset of a face from its expected place, in face sizes, above which it is located again in a centred crop.
@@ -148,20 +144,37 @@ class Pipeline:
         """Runtime and precision of the network, e.g. ``openvino int8``."""
         return self.runtime.label
 
+    @property
+    def cut(self) -> bool:
+        """Whether a cut lies right before the last frame: it shows another scene than the frame before."""
+        return self._cut
+
+    @property
+    def unsure(self) -> list[Face]:
+        """Faces of the last frame that are tracked but may be in a wrong place, unsmoothed, by id.
+
+        :meth:`process` does not return them. Their face score was high before and is low now.
+        """
+        tracks = [track for track in self._tracks if track.confirmed and not track.is_sure]
+        return [_measured(track) for track in sorted(tracks, key=lambda track: track.track_id)]
+
     def reset(self) -> None:
         """Forget all faces, as for a new source; ids start at 1 again."""
         self._assigner = TrackAssigner(self._smoother)
         self._tracks: list[Track] = []
         self._lost: list[Track] = []
         self._time = float("-inf")
+        self._size_px: tuple[int, int] | None = None
         self._schedule.reset()
         self._cuts.reset()
+        self._cut = self._compare_appearance = False
 
     def state(self) -> str:
         """Return the exact state of the tracking as JSON, without the filters."""
         return json.dumps(
             {
                 "time": self._time,
+                "size_px": self._size_px,
                 "next_id": self._assigner.next_id,
                 "schedule": self._schedule.as_json(),
                 "cuts": self._cuts.as_json(),
@@ -174,6 +187,7 @@ class Pipeline:
         """Continue from the result of :meth:`state` of a pipeline with the same weights and settings."""
         values = json.loads(state)
         self._time, self._assigner.next_id = values["time"], values["next_id"]
+        self._size_px = values["size_px"] and tuple(values["size_px"])
         self._schedule.restore(values["schedule"])
         self._cuts.restore(values["cuts"])
         self._tracks, self._lost = (
@@ -215,11 +229,12 @@ class Pipeline:
         if frame.source_time - self._time > _MAX_AGE:
             self._lose(self._tracks)
         self._time = frame.source_time
+        self._follow_size((image.shape[1], image.shape[0]))
         self._track_faces(image)
         self._detect_faces(image)
         for track in self._tracks:
             track.update_appearance(image, self.scheme)
-        shown = [track for track in self._tracks if track.located.face_score >= _MIN_SHOWN_SCORE]
+        shown = [track for track in self._tracks if track.is_sure]
         height, width = image.shape[:2]
         return [self._face(track, width, height) for track in sorted(shown, key=lambda track: track.track_id)]
 
@@ -243,29 +258,52 @@ class Pipeline:
         image = as_bgr(image)
         self.reset()
         faces = self.process(Frame(image, 0, 0.0, 0.0))
-        for attempt in range(1, 3):
-            # Each attempt rotates the image by a further quarter.
-            faces = faces or self.process(Frame(image, attempt, 0.0, attempt * ROTATE_EVERY))
+        for attempt in range(1, N_SEARCHES):
+            # Each attempt makes the next search.
+            faces = faces or self.process(Frame(image, attempt, 0.0, attempt * SEARCH_EVERY))
         self.reset()
         return faces
 
+    def _follow_size(self, size_px: tuple[int, int]) -> None:
+        """Scale all tracks if width and height of the frame changed, and detect their faces anew."""
+        if self._size_px is not None and size_px != self._size_px:
+            for track in [*self._tracks, *self._lost]:
+                track.scale(np.array(size_px) / self._size_px)
+            self._lose(self._tracks)
+        self._size_px = size_px
+
     def _track_faces(self, image: np.ndarray) -> None:
         """Locate every tracked face on this frame; end tracks without a face of their own."""
-        cut = self._cuts.update(image)
+        similarity = self._cuts.update(image)
+        self._cut = similarity < OTHER_SCENE
+        self._compare_appearance = similarity < PERHAPS_OTHER_SCENE
         located = self._locate_again(image, self._locate_tracks(image))
         lost = duplicates(self._tracks, located, image, self._time, self.scheme)
         for track, found in zip(self._tracks, located, strict=True):
             if track not in lost:
                 track.update(found, self._time)
-                track.after_cut = cut and self._is_another_face(track, image)
+                track.after_cut = self._cut and found.face_score < GOOD_FACE_SCORE
                 if track.is_lost or track.after_cut:
                     lost.append(track)
         self._lose(lost)
+        for track in list(self._tracks):
+            self._split_at_cut(track, image)
         self._lost = [track for track in self._lost if self._time - track.seen_at < _LOST_SECONDS]
 
-    def _is_another_face(self, track: Track, image: np.ndarray) -> bool:
-        """Return whether a track no longer shows the face that it showed before a cut."""
-        return track.located.face_score < GOOD_FACE_SCORE or changed_appearance(track, image, self.scheme)
+    def _split_at_cut(self, track: Track, image: np.ndarray) -> None:
+        """End a track that shows another person after what may be a cut, and start one for this person.
+
+        If the whole scene is another one, the detector finds this person.
+        """
+        if not self._compare_appearance or track.located.face_score < GOOD_FACE_SCORE:
+            return
+        if changed_appearance(track, image, self.scheme):
+            other_scene = self._cut
+            self._cut = track.after_cut = True
+            self._lose([track])
+            if not other_scene:
+                crop = upright_crop(track.located.points_px, self.scheme)
+                self._start_track(image, *locate(self.runtime, image, [crop]))
 
     def _lose(self, tracks: list[Track]) -> None:
         """End tracks; a similar face continues them if it is found soon."""
@@ -307,7 +345,7 @@ class Pipeline:
             self._check(track, image, detections)
         self._schedule.rejected = self._start_tracks(image, detections)
         if not self._tracks:
-            self._start_tracks(image, self._schedule.detect_rotated(image, self._time))
+            self._start_tracks(image, self._schedule.search(image, self._time))
 
     def _check(self, track: Track, image: np.ndarray, detections: list[Detection]) -> None:
         """Locate an uncertain face again, around a detection near it or around its landmarks."""
@@ -321,6 +359,7 @@ class Pipeline:
         found = locate_varied(self.runtime, image, crop)
         if not overlaps_track(found, others):
             track.check(found, self._time)
+            self._split_at_cut(track, image)
 
     def _start_tracks(self, image: np.ndarray, detections: list[Detection]) -> bool:
         """Start a track for each detection of a new face, most confident first, up to the maximum.
@@ -334,8 +373,8 @@ class Pipeline:
             if not rest:
                 break
             crops, rest = [self._detection_to_crop.crop(each) for each in rest[:free]], rest[free:]
-            for crop, upright in zip(crops, locate_twice(self.runtime, image, crops), strict=True):
-                started = self._start_track(image, locate_rotated(self.runtime, image, crop, upright))
+            for located in locate_detected(self.runtime, image, crops):
+                started = self._start_track(image, located)
                 rejected = rejected or not started
         return rejected
 
@@ -345,39 +384,30 @@ class Pipeline:
             return False
         track = self._assigner.assign(located, self._lost, image, self._time, self.scheme)
         self._lost = [each for each in self._lost if each is not track]
+        track.confirmed = track.after_cut = False
         track.update(located, self._time)
-        track.after_cut = False
         self._tracks.append(track)
         return True
 
     def _face(self, track: Track, width: int, height: int) -> Face:
         """Return the face of a track on an image of a size, its measures smoothed if smoothing is on."""
-        located = track.located
+        located, face = track.located, _measured(track)
         if self.smoothing > 0:
             track.smoother.strength = self.smoothing
             points_px = track.smoother.update(located.points_px, located.width_px, self._time)
+            face = replace(face, box_px=bounding_box(points_px), points_px=points_px)
         else:
             track.smoother.reset()
-            points_px = located.points_px
-        face = Face(
-            track.track_id,
-            bounding_box(points_px),
-            points_px,
-            located.confidence,
-            located.sigma_px,
-            located.points_px,
-            width_px=located.width_px,
-        )
         if located.expressions is None or located.pupils_px is None:
             return face
         expressions, pupils_px = self._smooth_coefficients(
-            track, located.expressions, located.pupils_px, points_px
+            track, located.expressions, located.pupils_px, face.points_px
         )
         face = replace(face, expressions=expressions, pupils_px=pupils_px)
         if not self._with_gaze:
             return face
-        pose = head_pose(points_px, self.scheme, width, height)
-        return replace(face, gaze=gaze(pupils_px, points_px, pose, self.scheme, width, height))
+        pose = head_pose(face.points_px, self.scheme, width, height)
+        return replace(face, gaze=gaze(pupils_px, face.points_px, pose, self.scheme, width, height))
 
     def _smooth_coefficients(
         self, track: Track, expressions: np.ndarray, pupils_px: np.ndarray, points_px: np.ndarray
@@ -390,6 +420,22 @@ class Pipeline:
         measured = as_coefficients(expressions, pupils_px, track.located.points_px, self.scheme)
         smoothed = track.coefficients.update(measured, self._time)
         return from_coefficients(smoothed, points_px, self.scheme)
+
+
+def _measured(track: Track) -> Face:
+    """Return the face of a track as measured on the last frame."""
+    located = track.located
+    return Face(
+        track.track_id,
+        track.box_px,
+        located.points_px,
+        located.confidence,
+        located.sigma_px,
+        located.points_px,
+        width_px=located.width_px,
+        expressions=located.expressions,
+        pupils_px=located.pupils_px,
+    )
 
 
 def _check_types(

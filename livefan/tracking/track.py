@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import cv2
@@ -14,7 +14,13 @@ from livefan.core.crop import Crop, upright_crop
 from livefan.core.landmarks import LandmarkScheme
 from livefan.tracking.coefficients import CoefficientSmoother
 from livefan.tracking.kalman import KalmanSmoother
-from livefan.tracking.landmarker import GOOD_FACE_SCORE, MIN_FACE_SCORE, Located
+from livefan.tracking.landmarker import (
+    CONFIRMED_FACE_SCORE,
+    GOOD_FACE_SCORE,
+    MIN_FACE_SCORE,
+    SHOWN_FACE_SCORE,
+    Located,
+)
 
 _LOST_SCORE = 0.3
 """Face score below which a track is lost at once."""
@@ -48,6 +54,7 @@ class Track:
         appearance_at: time of the last update of the appearance in seconds.
         checks, checked_at: how often and when the face was located again since its score was last good.
         after_cut: whether the track was lost at a cut, so that its place means nothing.
+        confirmed: whether the face score was high since the track was started or found again.
         misses: number of consecutive frames below :data:`livefan.tracking.landmarker.MIN_FACE_SCORE`.
         coefficients: filter of expressions and pupils.
         box_px: ``(4,)`` bounding box of the last landmarks.
@@ -61,6 +68,7 @@ class Track:
     appearance: np.ndarray | None = None
     appearance_at: float = float("-inf")
     misses: int = 0
+    confirmed: bool = False
     checks: int = 0
     checked_at: float = float("-inf")
     after_cut: bool = False
@@ -84,6 +92,11 @@ class Track:
     def is_lost(self) -> bool:
         """Whether the face has a very low score, or a low score for some frames."""
         return self.misses >= _MAX_MISSES or self.located.face_score < _LOST_SCORE
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether the track certainly follows a face, and its landmarks are in the right place."""
+        return self.confirmed and self.located.face_score >= SHOWN_FACE_SCORE
 
     def check_is_due(self, time: float) -> bool:
         """Return whether the face is uncertain and should be located again."""
@@ -118,6 +131,7 @@ class Track:
         else:
             self.velocity_px = np.zeros(2)
         self.misses = 0 if located.face_score >= MIN_FACE_SCORE else self.misses + 1
+        self.confirmed = self.confirmed or located.face_score >= CONFIRMED_FACE_SCORE
         if located.face_score >= GOOD_FACE_SCORE:
             self.checks = 0
 
@@ -127,10 +141,24 @@ class Track:
         if located.face_score > self.located.face_score:
             self.located, self.box_px = located, bounding_box(located.points_px)
             self.velocity_px = np.zeros(2)
+            self.confirmed = self.confirmed or located.face_score >= CONFIRMED_FACE_SCORE
             if located.face_score >= MIN_FACE_SCORE:
                 self.misses = 0
             if located.face_score >= GOOD_FACE_SCORE:
                 self.checks = 0
+
+    def scale(self, factors: np.ndarray) -> None:
+        """Move the track to a frame of another size, ``(2,)`` factors of width and height larger."""
+        located = self.located
+        points_px = (located.points_px + 0.5) * factors - 0.5
+        width_px = located.width_px * factors.mean()
+        sigma_px = None if located.sigma_px is None else located.sigma_px * factors.mean()
+        pupils_px = None if located.pupils_px is None else (located.pupils_px + 0.5) * factors - 0.5
+        self.located = replace(
+            located, points_px=points_px, width_px=width_px, sigma_px=sigma_px, pupils_px=pupils_px
+        )
+        self.box_px = bounding_box(points_px)
+        self.velocity_px = self.velocity_px * factors
 
     def update_appearance(self, image: np.ndarray, scheme: LandmarkScheme) -> None:
         """Update the appearance from the last measurement, at most five times a second."""
@@ -153,6 +181,7 @@ class Track:
             "appearance": None if self.appearance is None else self.appearance.tolist(),
             "appearance_at": self.appearance_at,
             "misses": self.misses,
+            "confirmed": self.confirmed,
             "checks": self.checks,
             "checked_at": self.checked_at,
             "after_cut": self.after_cut,
@@ -174,6 +203,7 @@ class Track:
             appearance=None if appearance_ is None else np.array(appearance_, np.float32),
             appearance_at=values["appearance_at"],
             misses=values["misses"],
+            confirmed=values["confirmed"],
             checks=values["checks"],
             checked_at=values["checked_at"],
             after_cut=values["after_cut"],

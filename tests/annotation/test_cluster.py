@@ -25,7 +25,7 @@ from livefan.core.errors import LivefanError
 
 @pytest.fixture
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
-    """A Dask scheduler on a free port of loopback, and two workers without nannies."""
+    """A Dask scheduler on a free port of loopback, and two workers without nannies in another folder."""
     pytest.importorskip("distributed")
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     scheduler_file = tmp_path_factory.mktemp("cluster") / "scheduler.json"
@@ -40,6 +40,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, lis
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             env=environment,
+            cwd=scheduler_file.parent,
         )
         for command in commands
     ]
@@ -54,14 +55,19 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, lis
 
 @pytest.mark.slow
 def test_cluster_annotates_each_recording_once_after_a_worker_is_killed(
-    tmp_path: Path, photo: np.ndarray, cluster: tuple[str, list[subprocess.Popen[bytes]]]
+    tmp_path: Path,
+    photo: np.ndarray,
+    cluster: tuple[str, list[subprocess.Popen[bytes]]],
+    monkeypatch: pytest.MonkeyPatch,
 ):
+    """The paths are relative to a folder in which the workers do not run."""
     address, workers = cluster
+    monkeypatch.chdir(tmp_path)
     small = shrunk(photo)
     tasks = []
     for number in range(4):
         clip = write_recording(tmp_path / f"{number}.mkv", [moved(small, n) for n in range(20 + number)])
-        tasks.append(Task(str(clip), Outputs(tmp_path / f"out{number}", None), AnnotationSettings()))
+        tasks.append(Task(clip.name, Outputs(Path(f"out{number}"), None), AnnotationSettings()))
     outcomes = []
     for outcome in run_on_cluster(tasks, address):
         outcomes.append(outcome)

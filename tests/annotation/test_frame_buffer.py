@@ -7,7 +7,6 @@ from clips import moved, read_pictures, shrunk, write_recording
 
 from livefan.annotation import annotate as annotate_module
 from livefan.annotation.annotate import annotate
-from livefan.annotation.cuts import TrackSplitter
 from livefan.annotation.frame_buffer import FrameBuffer, capacity_for
 from livefan.annotation.outputs import Outputs
 from livefan.core.errors import LivefanError
@@ -68,14 +67,3 @@ def test_small_recording_is_decoded_once(tmp_path: Path, photo: np.ndarray, monk
     assert len(one) == 7
     for picture, other in zip(one, two, strict=True):
         assert np.abs(picture.astype(int) - other).mean() < 0.5
-
-
-def test_splitter_keeps_the_thumbnail_of_the_last_frame(photo: np.ndarray):
-    """The same decision with and without the kept thumbnail."""
-    images = [photo, photo.copy(), np.ascontiguousarray(photo[:, ::-1]) // 2, photo]
-    kept, last = TrackSplitter(), None
-    for image in images:
-        fresh = TrackSplitter()
-        # Private: the public method needs faces to show whether there is a cut.
-        assert kept._is_cut(image, last) == fresh._is_cut(image, last)
-        last = image

@@ -60,6 +60,18 @@ def test_briefly_lost_face_keeps_its_id_after_its_appearance_changed():
     assert identities.track_id(1) == identities.track_id(0)
 
 
+@pytest.mark.parametrize(("cut", "same"), [(False, True), (True, False)])
+def test_face_after_a_time_without_frames_keeps_its_id_unless_the_scene_changes(cut: bool, same: bool):
+    """The tracker detects all faces anew after the time without frames, so the track is another one."""
+    shots = [shot(0, 0, 0.0), shot(1, 30, 4.5)]
+    frames = [
+        FrameInfo(n, 40 * n, n / 25 + 2 * (n >= 30), "", 640, 480, cut=cut and n == 30) for n in range(60)
+    ]
+    identities = IdentityAssigner()
+    identities.update([face for faces, _ in shots for face in faces], [sample for _, sample in shots], frames)
+    assert (identities.track_id(1) == identities.track_id(0)) is same
+
+
 @pytest.mark.slow
 def test_track_is_split_where_a_cut_changes_the_person(tmp_path: Path, photo: np.ndarray):
     """Three hard cuts between two people whose faces are in the same place."""

@@ -9,7 +9,11 @@ from clips import shrunk, write_recording
 import livefan
 from livefan.annotation import postprocess
 from livefan.annotation.annotate import annotate
+from livefan.annotation.journal import Journal
+from livefan.annotation.observations import Observation
 from livefan.annotation.outputs import Outputs
+from livefan.core.landmarks import IBUG_68
+from livefan.formats.records import FrameInfo
 from livefan.io.video import VideoSource
 
 
@@ -34,3 +38,45 @@ def test_smoothing_in_chunks_equals_smoothing_in_one_piece(
         np.testing.assert_allclose(other[name].to_numpy(), one[name].to_numpy(), atol=0.05)
     raw, smooth = (one[f"jaw_4{part}"].to_numpy() for part in ("_raw_x", "_x"))
     assert np.abs(np.diff(smooth, 2)).mean() < 0.9 * np.abs(np.diff(raw, 2)).mean()
+
+
+def test_uncertain_face_is_filled_in_a_short_gap_and_unsure_elsewhere(tmp_path: Path):
+    frames = [FrameInfo(n, n, n / 25, "", 640, 480) for n in range(40)]
+    points_px = np.random.default_rng(0).uniform(100, 200, (68, 2))
+    sigma_px = np.full(68, 2.0)
+    scores = [0.9] * 10 + [0.5] * 3 + [0.9] * 10 + [0.5] * 17
+    faces = [
+        Observation(n, 1, points_px + n, np.full(68, score), sigma_px, backwards=n < 3)
+        for n, score in enumerate(scores)
+    ]
+    with Journal(tmp_path / "journal.sqlite", "test") as journal:
+        journal.add(frames, faces, [], "")
+        journal.finish([])
+        chunks = list(postprocess.annotated_frames(journal, IBUG_68, strength=0.0))
+    annotated = [face for chunk in chunks for frame in chunk for face in frame.faces]
+    expected = ["backwards"] * 3 + ["forwards"] * 7 + ["filled"] * 3 + ["forwards"] * 10 + ["unsure"] * 17
+    assert [face.found for face in annotated] == expected
+    assert {face.track_id for face in annotated} == {1}
+    np.testing.assert_allclose(annotated[30].points_px, points_px + 30)
+    assert annotated[30].confidence.mean() == pytest.approx(0.5)
+    assert np.isnan(annotated[11].raw_points_px).all()
+
+
+def test_nothing_is_smoothed_across_a_cut_at_which_the_face_changes(tmp_path: Path):
+    """A cut across which the track continues is a change of the light, and gaps are filled across it."""
+    frames = [FrameInfo(n, n, n / 25, "", 640, 480, cut=n in (5, 10)) for n in range(20)]
+    face_px = np.random.default_rng(0).uniform(100, 200, (68, 2))
+    faces = [
+        Observation(n, 1 if n < 10 else 2, face_px + 300 * (n >= 10), np.full(68, 0.9), np.full(68, 2.0))
+        for n in range(20)
+        if n not in (6, 9)
+    ]
+    with Journal(tmp_path / "journal.sqlite", "test") as journal:
+        journal.add(frames, faces, [], "")
+        journal.finish([])
+        annotated = [frame for chunk in postprocess.annotated_frames(journal, IBUG_68) for frame in chunk]
+    for frame in annotated:
+        for face in frame.faces:
+            np.testing.assert_allclose(face.points_px, face_px + 300 * (frame.info.index >= 10), atol=1e-6)
+    assert [face.found for face in annotated[6].faces] == ["filled"]
+    assert not annotated[9].faces

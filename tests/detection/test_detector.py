@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -190,3 +191,27 @@ def test_second_model_runs_only_if_the_first_finds_too_few_faces(photo: np.ndarr
         assert len(detector._models) == 1
         assert len(detector.detect(photo, 2)) == 1
         assert len(detector._models) == 2
+
+
+def test_faint_faces_are_found_only_if_asked_for(photo: np.ndarray):
+    confident, faint = BlazeFace(SHORT_RANGE_MODEL), BlazeFace(replace(SHORT_RANGE_MODEL, least_score=0.999))
+    (expected,) = confident.find(photo)
+    assert faint.find(photo) == []
+    (found,) = faint.find(photo, faint=True)
+    assert found.score == expected.score
+    (same,) = confident.find(photo, faint=True)
+    assert np.array_equal(same.points, expected.points)
+
+
+def test_faint_face_does_not_hide_a_confident_one_of_the_other_model(
+    detector: FaceDetector, photo: np.ndarray
+):
+    """Three quarters of the face are covered: only the full-range model is confident."""
+    (clear,) = detector.detect(photo)
+    left, top, right, bottom = clear.box_px.astype(int)
+    photo = photo.copy()
+    photo[top : top + int(0.75 * (bottom - top)), left:right] = 40
+    (expected,) = detector.detect(photo)
+    assert expected.model == FULL_RANGE
+    (found,) = detector.detect(photo, faint=True)
+    assert (found.model, found.score) == (expected.model, expected.score)

@@ -9,7 +9,7 @@ import pytest
 from livefan.core.errors import LivefanError
 from livefan.core.frame import Face, as_bgr
 from livefan.core.landmarks import IBUG_68
-from livefan.drawing.faces import OverlayStyle, draw_faces
+from livefan.drawing.faces import OverlayStyle, draw_faces, draw_unsure_faces
 
 
 @pytest.fixture
@@ -104,3 +104,17 @@ def test_landmarks_without_confidence_have_a_colour_of_their_own():
     draw_faces(image, [face], IBUG_68, style)
     assert tuple(image[20, 20]) == style.unknown
     assert tuple(image[60, 60]) == style.sure
+
+
+def test_unsure_face_is_a_dashed_box_without_landmarks(face: Face):
+    image = np.zeros((400, 400, 3), np.uint8)
+    draw_unsure_faces(image, [face], OverlayStyle(ids=False))
+    drawn = image.any(axis=2)
+    left, top, right, bottom = face.box_px.round().astype(int)
+    assert 0.3 < drawn[top, left:right].mean() < 0.95
+    assert 0.3 < drawn[top:bottom, right].mean() < 0.95
+    drawn[top - 3 : top + 4] = drawn[bottom - 3 : bottom + 4] = False
+    drawn[:, left - 3 : left + 4] = drawn[:, right - 3 : right + 4] = False
+    assert not drawn.any()
+    draw_unsure_faces(image, [face], OverlayStyle(boxes=False))
+    assert image[: top - 4].any()  # the id

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 HALF_WIDTH = "mobilefan-half-300w"
 _FRAMES = 100
-_INSTEAD = ("minutes", "annotate", "gui", "tracking", "growth", "all", "compare")
+_INSTEAD = ("minutes", "annotate", "gui", "tracking", "growth", "all", "compare", "empty")
 _OF_THE_WHOLE = ("also", "frames", "dlib", "plot", "mesh_python", "repeats")
 """Options that the measurements of :data:`_INSTEAD` do not use, but those of :data:`_TAKES`."""
 _TAKES = {
@@ -130,6 +130,12 @@ def add(commands: Commands) -> None:
         type=Path,
         help="instead, compare two files of --all: ratios, and their range over the repeats",
     )
+    instead.add_argument(
+        "--empty",
+        metavar="FOLDER",
+        type=Path,
+        help="instead, count the faces found in pictures that show none, beside MediaPipe's FaceLandmarker",
+    )
     add_runtime_options(parser, threads="1; with --annotate as for annotate")
     parser.set_defaults(run=run)
 
@@ -164,6 +170,8 @@ def run(arguments: argparse.Namespace) -> int:
             numbers = _benchmark_gui(clip, arguments.weights, choice)
         elif arguments.tracking:
             numbers = _benchmark_tracking(arguments.tracking, arguments.weights, choice)
+        elif arguments.empty:
+            numbers = _benchmark_empty(arguments.empty, arguments.weights, choice)
         elif arguments.minutes:
             numbers = _soak(clip, arguments.weights, choice, arguments.minutes)
         else:
@@ -217,6 +225,20 @@ def _benchmark_tracking(root: Path, weights: str, choice: RuntimeChoice) -> dict
     print("\n".join(as_table(results)))
     programs = {name: {row: asdict(tally) for row, tally in rows.items()} for name, rows in results.items()}
     where = {"machine": machine(), "commit": commit(), "weights": weights}
+    return where | {"runtime": runtime.name, "precision": runtime.precision, "programs": programs}
+
+
+def _benchmark_empty(folder: Path, weights: str, choice: RuntimeChoice) -> dict[str, object]:
+    from livefan.benchmark.empty_pictures import as_lines, benchmark_empty
+    from livefan.benchmark.suite import machine
+    from livefan.core.provenance import commit
+    from livefan.runtimes.selection import open_runtime
+
+    runtime = open_runtime(weights, choice, log=notice(quiet=False))
+    results = benchmark_empty(folder, runtime, log=notice(quiet=False))
+    print("\n".join(as_lines(results)))
+    where = {"machine": machine(), "commit": commit(), "weights": weights}
+    programs = {name: asdict(counted) for name, counted in results.items()}
     return where | {"runtime": runtime.name, "precision": runtime.precision, "programs": programs}
 
 
