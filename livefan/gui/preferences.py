@@ -229,8 +229,11 @@ def _size(stored: str) -> tuple[int, int] | None:
 
 def _model(stored: str) -> ModelChoice:
     choice = ModelChoice.parse(stored)
-    if choice.is_described and not Path(choice.weights).is_file():
-        raise ValueError(stored)
-    if not choice.is_foreign:
+    if choice.is_described:  # reading the network takes longer than the window may
+        if not Path(choice.weights).is_file():
+            raise ValueError(stored)
+    elif choice.is_foreign:
+        choice.check()
+    else:
         choice.file  # noqa: B018  # raises for a file that does not exist
     return choice

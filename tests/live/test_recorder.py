@@ -1,9 +1,11 @@
 """Recorder: the video, its timestamps, and its data files."""
 
 import errno
+import json
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -13,7 +15,7 @@ from clips import moved, read_pictures
 
 import livefan
 from livefan.core.errors import LivefanError
-from livefan.core.frame import Frame
+from livefan.core.frame import Face, Frame
 from livefan.core.landmarks import IBUG_68
 from livefan.io.video_writer import VideoWriter
 from livefan.live import recorder as recording
@@ -21,6 +23,8 @@ from livefan.live.recorder import Recorded, Recorder
 from livefan.live.result import Result
 from livefan.tracking.model_spec import ModelChoice
 from livefan.tracking.pipeline import Pipeline
+
+MEDIAPIPE = ModelChoice("mediapipe")
 
 
 def result_of(image: np.ndarray, index: int, seconds: float, epoch: int = 0, faces=()) -> Result:
@@ -104,6 +108,17 @@ def test_data_files_are_an_annotation_of_the_video(tmp_path: Path, photo: np.nda
         "clean.livefan.json",
         "clean.mp4",
     ]
+
+
+def test_data_of_a_model_without_confidence_has_nulls(tmp_path: Path, photo: np.ndarray, face: Face):
+    unsure = replace(face, confidence=np.full(68, np.nan), sigma_px=None)
+    record(tmp_path / "a.mp4", [result_of(photo, n, n * 0.04, faces=[unsure]) for n in range(2)], MEDIAPIPE)
+    table = livefan.load_annotations(tmp_path / "a.csv").to_pydict()
+    assert table["jaw_0_confidence"] == [None, None]
+    assert table["jaw_0_x"][0] == pytest.approx(face.points_px[0, 0], abs=1e-3)
+    model = json.loads((tmp_path / "a.livefan.json").read_text())["model"]
+    assert (model["weights"], model["architecture"]) == ("mediapipe", "foreign")
+    assert len(model["sha256"]) == 64
 
 
 def test_frames_beyond_the_queue_are_dropped_and_counted(
