@@ -21,16 +21,20 @@ class ExpressionHead(nn.Module):
     """Measure expressions and pupils from the landmarks of a face and samples of the encoder's maps.
 
     The samples are those of the map of stride 4 on a grid around each eye, and those of the map of stride 16
-    at each landmark. The encoder computes both maps for the heatmaps anyway. A new head has no use;
-    :func:`livefan.training.fit_expressions.fit_expressions` fits it to a trained network.
+    at each landmark. The encoder computes both maps for the heatmaps anyway. A linear layer (``code``) maps
+    shape and samples to the principal components of a dense face mesh, and to the places of the pupils. A
+    small network (``hidden``, ``output``) maps the components to the coefficients.
+
+    A new head has no use; :func:`livefan.training.fit_expressions.fit_head` fits it to a trained network.
 
     Args:
         scheme: the landmark scheme.
         channels: channels of the encoder's maps of strides 4, 8, 16 and 32.
         input_size: side of the crops in pixels.
         names: names of the coefficients.
-        hidden: units of the hidden layer.
         per_point: channels to which the samples at each landmark are reduced.
+        components: number of components of the mesh.
+        hidden: units of the hidden layer.
     """
 
     grid: Tensor
@@ -42,8 +46,9 @@ class ExpressionHead(nn.Module):
         input_size: int,
         names: Sequence[str],
         *,
-        hidden: int = 64,
-        per_point: int = 8,
+        per_point: int = 12,
+        components: int = 60,
+        hidden: int = 96,
     ) -> None:
         super().__init__()
         self.names = tuple(names)
@@ -53,16 +58,21 @@ class ExpressionHead(nn.Module):
         rows = torch.linspace(-1, 1, _ROWS) * (_ROWS - 1) / (_COLUMNS - 1)
         grid = torch.stack(torch.meshgrid(columns, rows, indexing="xy"), -1)
         self.register_buffer("grid", _REACH * grid.flatten(0, 1), persistent=False)
-        self.n_shape, self.n_points = 2 * scheme.n_points, scheme.n_points
-        self.n_direct = self.n_shape + 2 * _ROWS * _COLUMNS * channels[0]
+        self.n_points, self.n_shape = scheme.n_points, 2 * scheme.n_points
+        self.n_eyes = 2 * _ROWS * _COLUMNS * channels[0]
         self.reduce = nn.Linear(channels[2], per_point, bias=False)
-        self.hidden = nn.Linear(self.n_direct + scheme.n_points * per_point, hidden)
-        self.output = nn.Linear(hidden, len(names) + 4)
+        self.code = nn.Linear(self.n_shape + self.n_eyes + scheme.n_points * per_point, components + 4)
+        self.hidden = nn.Linear(components, hidden)
+        self.output = nn.Linear(hidden, len(names))
 
     @staticmethod
     def sizes(tensors: Mapping[str, Tensor]) -> dict[str, int]:
         """Return the arguments of the constructor that the tensors of a head determine."""
-        return {"hidden": len(tensors["hidden.weight"]), "per_point": len(tensors["reduce.weight"])}
+        return {
+            "per_point": len(tensors["reduce.weight"]),
+            "components": len(tensors["code.weight"]) - 4,
+            "hidden": len(tensors["hidden.weight"]),
+        }
 
     def forward(self, maps: Sequence[Tensor], landmarks: Tensor) -> tuple[Tensor, Tensor]:
         """Measure a batch of faces.
@@ -75,10 +85,14 @@ class ExpressionHead(nn.Module):
             ``(batch, k)`` coefficients in [0, 1], and ``(batch, 2, 2)`` centres of the irises in crop
             pixels, the person's right eye first.
         """
-        return self.measure(self.samples(maps, landmarks), landmarks)
+        code = self.code(self.inputs(self.samples(maps, landmarks)))
+        points = landmarks[..., :2]
+        _, unit = in_own_frame(points)
+        pupils = self._eye_centres(points) + unit * code[:, -4:].reshape(-1, 2, 2)
+        return self.coefficients(code), pupils
 
     def samples(self, maps: Sequence[Tensor], landmarks: Tensor) -> Tensor:
-        """Return the ``(batch, m)`` input of the head: shape, samples around the eyes and at the landmarks.
+        """Return ``(batch, m)``: the shape, the samples around the eyes, and the samples at the landmarks.
 
         The arguments are those of :meth:`forward`.
         """
@@ -89,27 +103,19 @@ class ExpressionHead(nn.Module):
         at_points = self._at(maps[2], points)
         return torch.cat([shape, of_eyes.flatten(1), at_points.flatten(1)], 1)
 
-    def measure(self, samples: Tensor, landmarks: Tensor) -> tuple[Tensor, Tensor]:
-        """Map the result of :meth:`samples` to that of :meth:`forward`."""
-        values = self.values(samples)
-        points = landmarks[..., :2]
-        _, unit = in_own_frame(points)
-        pupils = self._eye_centres(points) + unit * values[:, -4:].reshape(-1, 2, 2)
-        return values[:, :-4].sigmoid(), pupils
+    def inputs(self, samples: Tensor) -> Tensor:
+        """Return the result of :meth:`samples` with the samples at the landmarks reduced."""
+        n_direct = self.n_shape + self.n_eyes
+        at_points = samples[:, n_direct:].reshape(-1, self.n_points, self.reduce.in_features)
+        return torch.cat([samples[:, :n_direct], self.reduce(at_points).flatten(1)], 1)
 
-    def values(self, samples: Tensor, dropout: float = 0.0) -> Tensor:
-        """Return the ``(batch, k + 4)`` logits of the coefficients, and the places of the pupils.
+    def coefficients(self, code: Tensor) -> Tensor:
+        """Return the ``(batch, k)`` coefficients of ``(batch, components + 4)`` codes.
 
-        A pupil is measured from the mean of the landmarks of its eye, in units of the face's shape.
-
-        Args:
-            samples: the result of :meth:`samples`.
-            dropout: share of the hidden units that training leaves out.
+        The last four values of a code are the places of the pupils: from the mean of the landmarks of the
+        eye, in units of the face's shape.
         """
-        direct, at_points = samples[:, : self.n_direct], samples[:, self.n_direct :]
-        reduced = self.reduce(at_points.reshape(-1, self.n_points, self.reduce.in_features))
-        units = self.hidden(torch.cat([direct, reduced.flatten(1)], 1)).relu()
-        return self.output(functional.dropout(units, dropout) if dropout else units)
+        return self.output(self.hidden(code[:, :-4]).relu()).sigmoid()
 
     def _eye_centres(self, points: Tensor) -> Tensor:
         """Return the ``(batch, 2, 2)`` means of the landmarks of the eyes."""

@@ -41,13 +41,22 @@ def _ranges(text: str) -> list[int]:
     return [number for part in parts for number in range(int(part[0]), int(part[-1]) + 1)]
 
 
-_INPUTS = _ranges(
+MESH_INPUTS = _ranges(
     "0-1 4-8 10 13-14 17 21 33 37 39-40 46 52-55 58 61 63 65-67 70 78 80-82 84 87-88 91 93 95 103 105 107 "
     "109 127 132-133 136 144-146 148-150 152-155 157-163 168 172-173 176 178 181 185 191 195 197 234 246 249 "
     "251 263 267 269-270 276 282-285 288 291 293 295-297 300 308 310-312 314 317-318 321 323-324 332 334 336 "
     "338 356 361-362 365 373-375 377-382 384-390 397-398 400 402 405 409 415 454 466 468-477"
 )
 """Points of the mesh that the blendshapes are computed from."""
+EYE_POINTS = _ranges(
+    "7 33 133 144-145 153-155 157-161 163 173 246 249 263 362 373-374 380-382 384-388 390 398 466 468-477"
+)
+"""Points of lids and irises in the mesh."""
+LIP_POINTS = _ranges(
+    "0 13-14 17 37 39-40 61 78 80-82 84 87-88 91 95 146 178 181 185 191 267 269-270 291 308 310-312 314 "
+    "317-318 321 324 375 402 405 409 415"
+)
+"""Points of the lips in the mesh."""
 _OUTPUTS = sorted((*EXPRESSION_NAMES, *_LEFT_OUT), key=str.lower)
 _KEPT = [_FIRST_COEFFICIENT + _OUTPUTS.index(name) for name in EXPRESSION_NAMES]
 
@@ -63,6 +72,11 @@ class Taught:
 
     mesh_px: np.ndarray
     expressions: np.ndarray
+
+    @property
+    def inputs_px(self) -> np.ndarray:
+        """``(p, 2)`` points that the blendshapes are computed from."""
+        return self.mesh_px[MESH_INPUTS]
 
     @property
     def pupils_px(self) -> np.ndarray:
@@ -98,7 +112,7 @@ class ExpressionTeacher:
         wide = Crop(crop.centre_px, crop.side_px * _MARGIN, crop.angle, _SIDE)
         near_px = self._mesh_px(image, wide) if before is None else before.mesh_px
         mesh_px = self._mesh_px(image, _crop_around(near_px))
-        self._blendshapes.infer({0: mesh_px[_INPUTS][None].astype(np.float32)})
+        self._blendshapes.infer({0: mesh_px[MESH_INPUTS][None].astype(np.float32)})
         return Taught(mesh_px, self._blendshapes.get_output_tensor(0).data.ravel()[_KEPT].copy())
 
     def _mesh_px(self, image: np.ndarray, crop: Crop) -> np.ndarray:

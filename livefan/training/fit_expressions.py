@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
+from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -28,7 +32,14 @@ from livefan.runtimes.base import RuntimeChoice
 from livefan.runtimes.onnx_graph import LandmarkGraph, export_module
 from livefan.runtimes.openvino_runtime import for_one_crop, from_onnx, load_network
 from livefan.tracking.pipeline import Pipeline
-from livefan.training.expression_teacher import ExpressionTeacher, Taught, mirrored_order
+from livefan.training.expression_teacher import (
+    EYE_POINTS,
+    LIP_POINTS,
+    MESH_INPUTS,
+    ExpressionTeacher,
+    Taught,
+    mirrored_order,
+)
 
 _MOVES = 0.05
 """Standard deviation above which a coefficient moves in a recording."""
@@ -36,13 +47,20 @@ _SHIFT, _SCALE, _TURN = 0.02, 0.05, 0.05
 """Standard deviations of the disturbances of a crop: in sides, logarithm of the side, and radians."""
 _LOWEST_SCORE = 0.7
 """Faces with a lower face score are left out."""
+_OUTLIERS = 0.03
+"""Share of the samples that are left out, because code and mesh differ most: no faces, and failed meshes."""
+_RIDGE = 3.0
+"""Strength of the regularisation of the code, for standardised inputs."""
+_EYE_WEIGHT, _LIP_WEIGHT = 3.0, 2.0
+"""Weights of the points of eyes and lips in the principal components of the mesh."""
 _STEPS = 3000
-_BATCH = 128
-_LEARNING_RATE = 1e-3
-_WEIGHT_DECAY = 0.1
-_DROPOUT = 0.2
-_PUPIL_STD = 0.02
-"""Standard deviation of the places of the pupils in their eyes, in units of the head."""
+_BATCH = 256
+_LEARNING_RATE = 2e-3
+_WEIGHT_DECAY = 0.01
+_NOISE = 0.3
+"""Noise of the components that the small network is trained with, as a share of the errors of the code."""
+_MOST_ROWS = 60_000
+"""Largest number of rows for the principal components of the samples at landmarks."""
 _MIRROR = mirrored_order(EXPRESSION_NAMES)
 
 
@@ -52,15 +70,21 @@ class Samples:
 
     Attributes:
         inputs: ``(k, m)`` float16, the result of :meth:`ExpressionHead.samples`.
+        mesh: ``(k, p, 2)`` float32 points of the teacher's mesh in the frame of the landmarks' shape; see
+            :func:`livefan.networks.shape_refiner.in_own_frame`. In mirrored crops right and left points are
+            not exchanged.
         expressions: ``(k, e)`` float32.
-        pupils: ``(k, 4)`` float32 places of the pupils, as :meth:`ExpressionHead.values` returns them.
+        pupils: ``(k, 4)`` float32 places of the pupils, as :meth:`ExpressionHead.coefficients` has them.
         plain: ``(k,)`` bool, whether the crop is not disturbed.
+        mirrored: ``(k,)`` bool.
     """
 
     inputs: np.ndarray
+    mesh: np.ndarray
     expressions: np.ndarray
     pupils: np.ndarray
     plain: np.ndarray
+    mirrored: np.ndarray
 
     def at(self, chosen: np.ndarray) -> Samples:
         """Return some of the samples."""
@@ -72,6 +96,21 @@ class Samples:
         return Samples(
             *(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Samples))
         )
+
+
+@dataclass(frozen=True)
+class SampleChoice:
+    """The faces that samples are taken of.
+
+    Attributes:
+        every: take one of so many frames of a video.
+        most: take at most so many images of a folder, evenly.
+        views: number of disturbed crops of each face, beside the plain one.
+    """
+
+    every: int = 2
+    most: int = 2000
+    views: int = 1
 
 
 @dataclass(frozen=True)
@@ -100,9 +139,8 @@ def fit_expressions(
     sources: Sequence[Path],
     held_out: Sequence[Path],
     output: Path,
+    choice: SampleChoice | None = None,
     *,
-    every: int = 2,
-    views: int = 1,
     seed: int = 0,
     half: bool = False,
     cache: Path | None = None,
@@ -117,8 +155,7 @@ def fit_expressions(
         sources: videos, images and folders of images to train on.
         held_out: recordings to measure on.
         output: the weight file to write.
-        every: take one of so many frames of a video.
-        views: number of disturbed crops of each face, beside the plain one.
+        choice: the faces to take.
         seed: decides disturbances and initial weights.
         half: write float16.
         cache: folder that keeps the samples of each source; the next fit of the same weights reads them.
@@ -132,7 +169,7 @@ def fit_expressions(
     """
     weights = replace(load_weights(name_or_path), expression_head=None)
     head = new_head(weights, seed)
-    collector = _Collector(weights, head, every, views, cache)
+    collector = _Collector(weights, head, choice or SampleChoice(), cache)
     parts = {}
     for source in tqdm([*sources, *held_out], "measuring", disable=True if quiet else None, leave=False):
         parts[source] = collector.samples(source, np.random.default_rng(seed))
@@ -179,26 +216,33 @@ class _Collector:
     Args:
         weights: the network.
         head: a head for it, fitted or not.
-        every, views, cache: see :func:`fit_expressions`.
+        choice, cache: see :func:`fit_expressions`.
     """
 
     def __init__(
-        self, weights: Weights, head: ExpressionHead, every: int, views: int, cache: Path | None
+        self, weights: Weights, head: ExpressionHead, choice: SampleChoice, cache: Path | None
     ) -> None:
-        self._weights, self._every, self._views, self._cache = weights, every, views, cache
-        file = read_weight_file(weights.path)
-        graph = LandmarkGraph(weights)
-        graph.expressions = _Sampler(head)
-        exported = export_module(graph.eval(), ["landmarks", "samples"], weights.info.input_size)
+        self._weights, self._head, self._choice, self._cache = weights, head, choice, cache
+
+    @cached_property
+    def _request(self) -> Any:
+        """An inference of the network that returns landmarks and samples of a crop."""
+        file = read_weight_file(self._weights.path)
+        graph = LandmarkGraph(self._weights)
+        graph.expressions = _Sampler(self._head)
+        exported = export_module(graph.eval(), ["landmarks", "samples"], file.info.input_size)
         network = load_network(
             "samples", lambda: for_one_crop(from_onnx(exported), file), "float32", 1, shared=False
         )
-        self._request = network.create_infer_request()
-        self._teacher = ExpressionTeacher()
+        return network.create_infer_request()
+
+    @cached_property
+    def _teacher(self) -> ExpressionTeacher:
+        return ExpressionTeacher()
 
     def samples(self, source: Path, rng: np.random.Generator) -> Samples:
         """Return the samples of a source, from the cache if they are there."""
-        kept = None if self._cache is None else self._cache / f"{self._weights.path.stem}-{source.stem}.npz"
+        kept = None if self._cache is None else self._cache / cache_name(self._weights.path, source)
         if kept is not None and kept.is_file():
             with np.load(kept) as arrays:
                 return Samples(**arrays)
@@ -219,45 +263,58 @@ class _Collector:
             open_source(str(source)) as frames,
         ):
             before: Taught | None = None
+            every = self._choice.every
+            if frames.photographs:
+                every = max(1, math.ceil((frames.n_frames or 1) / self._choice.most))
             for frame in frames:
+                if frames.photographs and frame.index % every:
+                    continue
                 faces = _find(pipeline, frame, photographs=frames.photographs)
                 if not faces or frames.photographs:
                     before = None
-                if faces and (frames.photographs or frame.index % self._every == 0):
+                if faces and frame.index % every == 0:
                     crop = upright_crop(faces[0].points_px, self._weights.scheme)
                     before = self._teacher.measure(frame.image, crop, before)
                     yield frame.image, faces[0], before
 
     def _rows(
         self, image: np.ndarray, face: Face, taught: Taught, rng: np.random.Generator
-    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, bool]]:
-        """Yield the samples of the plain crop of a face, and of disturbed ones."""
-        info = self._weights.info
-        plain = upright_crop(face.points_px, self._weights.scheme).sized(info.input_size)
-        for number in range(1 + self._views):
+    ) -> Iterator[tuple[Any, ...]]:
+        """Yield rows of :class:`Samples`: of the plain crop of a face, and of disturbed ones."""
+        size = self._weights.info.input_size
+        plain = upright_crop(face.points_px, self._weights.scheme).sized(size)
+        for number in range(1 + self._choice.views):
             mirror = number > 0 and rng.random() < 0.5
             crop = plain if number == 0 else _disturbed(plain, rng)
             pixels = crop.cut(image)
-            pupils = crop.to_crop(taught.pupils_px)
+            mesh, pupils = (crop.to_crop(points) for points in (taught.inputs_px, taught.pupils_px))
             expressions = taught.expressions
             if number > 0:
                 pixels = disturbed_colours(pixels, rng)
             if mirror:
                 pixels = np.ascontiguousarray(pixels[:, ::-1])
-                pupils = np.stack([info.input_size - 1 - pupils[::-1, 0], pupils[::-1, 1]], 1)
+                mesh, pupils = (np.stack([size - 1 - p[:, 0], p[:, 1]], 1) for p in (mesh, pupils[::-1]))
                 expressions = expressions[_MIRROR]
             self._request.infer({0: pixels[None]})
             landmarks, samples = (self._request.get_output_tensor(output).data[0] for output in range(2))
-            places = self._places(landmarks, pupils)
-            yield samples.astype(np.float16), expressions, places, number == 0
+            points = landmarks[:, :2]
+            unit = float(in_own_frame(torch.from_numpy(points)[None])[1])
+            eyes = (self._weights.scheme.right_eye, self._weights.scheme.left_eye)
+            centres = np.stack([points[list(eye)].mean(axis=0) for eye in eyes])
+            yield (
+                samples.astype(np.float16),
+                ((mesh - points.mean(axis=0)) / unit).astype(np.float32),
+                expressions,
+                ((pupils - centres) / unit).astype(np.float32).ravel(),
+                number == 0,
+                mirror,
+            )
 
-    def _places(self, landmarks: np.ndarray, pupils: np.ndarray) -> np.ndarray:
-        """Return the ``(4,)`` float32 places of pupils in the eyes, as the head measures them."""
-        points = landmarks[:, :2]
-        _, unit = in_own_frame(torch.from_numpy(points)[None])
-        eyes = (self._weights.scheme.right_eye, self._weights.scheme.left_eye)
-        centres = np.stack([points[list(eye)].mean(axis=0) for eye in eyes])
-        return ((pupils - centres) / float(unit)).astype(np.float32).ravel()
+
+def cache_name(weights: Path, source: Path) -> str:
+    """Return the name of the file that keeps the samples of a source."""
+    digest = hashlib.sha256(str(source.resolve()).encode()).hexdigest()[:8]
+    return f"{weights.stem}-{source.stem}-{digest}.npz"
 
 
 def _find(pipeline: Pipeline, frame: Frame, *, photographs: bool) -> list[Face]:
@@ -292,65 +349,132 @@ def disturbed_colours(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarra
 def fit_head(head: ExpressionHead, samples: Samples, seed: int = 0, steps: int = _STEPS) -> None:
     """Fit a head to samples, in place.
 
+    1. ``reduce`` becomes the principal components of the samples at landmarks.
+    2. ``code`` is a ridge regression of the principal components of the teacher's mesh, and of the pupils.
+    3. The small network learns the coefficients from the teacher's own components, with a little noise. So it
+       follows the teacher's function, whatever the errors of the code are.
+
+    Args:
+        head: the head.
+        samples: inputs and targets.
+        seed: decides initial weights, the order of the samples and noise.
+        steps: number of batches for the small network.
+    """
+    torch.manual_seed(seed)
+    _fit_reduce(head, samples)
+    components = _components(samples, head.hidden.in_features)
+    targets = np.hstack([components, samples.pupils]).astype(np.float32)
+    predicted, kept = _fit_code(head, samples, targets)
+    errors = (predicted - targets)[kept, : components.shape[1]].std(axis=0)
+    _fit_coefficients(head, components[kept], samples.expressions[kept], errors, steps)
+    head.requires_grad_(False).eval()
+
+
+@torch.no_grad()
+def _fit_reduce(head: ExpressionHead, samples: Samples) -> None:
+    """Set the reduction of the samples at landmarks to their principal components, standardised before."""
+    rows = samples.inputs[:, head.n_shape + head.n_eyes :].reshape(-1, head.reduce.in_features)
+    rows = rows[:: max(1, len(rows) // _MOST_ROWS)].astype(np.float32)
+    sigma = rows.std(axis=0) + 1e-3
+    _, _, directions = np.linalg.svd((rows - rows.mean(axis=0)) / sigma, full_matrices=False)
+    head.reduce.weight.copy_(torch.from_numpy(directions[: head.reduce.out_features] / sigma))
+
+
+def _components(samples: Samples, count: int) -> np.ndarray:
+    """Return ``(k, count)`` float32 principal components of the mesh, of unit variance."""
+    mesh = samples.mesh.copy()
+    order = mirrored_points(mesh[~samples.mirrored].mean(axis=0))
+    mesh[samples.mirrored] = mesh[samples.mirrored][:, order]
+    weights = np.ones(len(MESH_INPUTS), np.float32)
+    weights[np.isin(MESH_INPUTS, EYE_POINTS)] = _EYE_WEIGHT
+    weights[np.isin(MESH_INPUTS, LIP_POINTS)] = _LIP_WEIGHT
+    rows = (mesh * weights[:, None]).reshape(len(mesh), -1)
+    rows -= rows.mean(axis=0)
+    variances, directions = np.linalg.eigh(np.cov(rows.T).astype(np.float64))
+    scaled = directions[:, ::-1][:, :count] / np.sqrt(np.maximum(variances[::-1][:count], 1e-12))
+    return (rows @ scaled).astype(np.float32)
+
+
+def mirrored_points(mean_mesh: np.ndarray) -> np.ndarray:
+    """Return the point that each point of a mesh becomes in a mirror image, from the mean of many meshes.
+
+    Args:
+        mean_mesh: ``(p, 2)`` points of a nearly symmetrical face.
+    """
+    flipped = mean_mesh * (-1, 1)
+    flipped += mean_mesh.mean(axis=0) - flipped.mean(axis=0)
+    distances = np.linalg.norm(flipped[:, None] - mean_mesh[None], axis=2)
+    return np.argsort(linear_sum_assignment(distances)[1])
+
+
+@torch.no_grad()
+def _fit_code(head: ExpressionHead, samples: Samples, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Fit the linear code by ridge regression; leave out outliers in a second pass.
+
+    The three groups of inputs are scaled to the same total variance.
+
+    Returns:
+        The ``(k, c)`` predictions, and ``(k,)`` bool for the samples that are no outliers.
+    """
+    blocks = [
+        head.inputs(torch.from_numpy(samples.inputs[start : start + 512]).float()).numpy()
+        for start in range(0, len(samples.inputs), 512)
+    ]
+    inputs = np.concatenate(blocks)
+    n_reduced = inputs.shape[1] - head.n_shape - head.n_eyes
+    groups = np.repeat(
+        [1 / math.sqrt(width) for width in (head.n_shape, head.n_eyes, n_reduced)],
+        (head.n_shape, head.n_eyes, n_reduced),
+    )
+    scale = (math.sqrt(inputs.shape[1]) * groups / (inputs.std(axis=0) + 1e-3)).astype(np.float32)
+    mean, middle = inputs.mean(axis=0), targets.mean(axis=0)
+    inputs = (inputs - mean) * scale
+    kept = np.ones(len(inputs), bool)
+    for share in (_OUTLIERS, 0.0):
+        rows = inputs[kept]
+        gram = rows.T @ rows + _RIDGE * len(rows) * np.eye(rows.shape[1], dtype=np.float32)
+        weights = np.linalg.solve(gram, rows.T @ (targets[kept] - middle))
+        predicted = inputs @ weights + middle
+        if share:
+            errors = np.abs(predicted - targets)[:, :-4].mean(axis=1)
+            kept = errors <= np.quantile(errors, 1 - share)
+    weights = scale[:, None] * weights
+    head.code.weight.copy_(torch.from_numpy(weights.T.copy()))
+    head.code.bias.copy_(torch.from_numpy(middle - mean @ weights))
+    return predicted, kept
+
+
+def _fit_coefficients(
+    head: ExpressionHead, components: np.ndarray, expressions: np.ndarray, errors: np.ndarray, steps: int
+) -> None:
+    """Fit the small network.
+
     The loss is the squared error in units of the standard deviation of each coefficient. Coefficients that
     hardly move count less.
 
     Args:
-        head: the head, with random weights.
-        samples: inputs and targets.
-        seed: decides the order of the samples, and dropout.
+        components: ``(k, c)`` components of the teacher's mesh.
+        expressions: ``(k, e)`` the teacher's coefficients.
+        errors: ``(c,)`` standard deviations of the errors of the code.
         steps: number of batches.
     """
-    torch.manual_seed(seed)
-    mean, sigma = _moments(head, samples)
-    scale = 1 / sigma
-    targets = torch.cat([torch.from_numpy(samples.expressions), torch.from_numpy(samples.pupils)], 1)
-    n_expressions = samples.expressions.shape[1]
+    inputs, targets = torch.from_numpy(components), torch.from_numpy(expressions)
+    noise = _NOISE * torch.from_numpy(errors.astype(np.float32))
     weights = 1 / (targets.std(0) + _MOVES)
-    weights[n_expressions:] = 1 / _PUPIL_STD
     with torch.no_grad():
-        head.output.bias[:n_expressions] = targets[:, :n_expressions].mean(0).clamp(0.01, 0.99).logit()
-        head.output.bias[n_expressions:] = 0
-        head.output.weight.mul_(0.1)
-    optimiser = torch.optim.AdamW(head.parameters(), _LEARNING_RATE, weight_decay=_WEIGHT_DECAY)
-    head.requires_grad_(True)
+        head.output.bias.copy_(targets.mean(0).clamp(0.01, 0.99).logit())
+    layers = [*head.hidden.parameters(), *head.output.parameters()]
+    optimiser = torch.optim.AdamW(layers, _LEARNING_RATE, weight_decay=_WEIGHT_DECAY)
+    unused = torch.zeros(_BATCH, 4)
     for step in range(steps):
         chosen = torch.randint(len(targets), (_BATCH,))
-        inputs = (torch.from_numpy(samples.inputs[chosen.numpy()]).float() - mean) * scale
         for group in optimiser.param_groups:
             group["lr"] = _LEARNING_RATE * 0.5 * (1 + math.cos(math.pi * step / steps))
-        values = head.values(inputs, _DROPOUT)
-        found = torch.cat([values[:, :n_expressions].sigmoid(), _PUPIL_STD * values[:, n_expressions:]], 1)
+        disturbed = inputs[chosen] + noise * torch.randn(_BATCH, inputs.shape[1])
+        found = head.coefficients(torch.cat([disturbed, unused], 1))
         optimiser.zero_grad(set_to_none=True)
         ((found - targets[chosen]) * weights).square().mean().backward()  # type: ignore[no-untyped-call]
         optimiser.step()
-    head.requires_grad_(False).eval()
-    _absorb_moments(head, mean, sigma)
-
-
-def _moments(head: ExpressionHead, samples: Samples) -> tuple[Tensor, Tensor]:
-    """Return mean and standard deviation of the inputs; those at landmarks are equal for all landmarks."""
-    some = torch.from_numpy(samples.inputs[:: max(1, len(samples.inputs) // 2000)]).float()
-    direct, at_points = some[:, : head.n_direct], some[:, head.n_direct :]
-    at_points = at_points.reshape(-1, head.reduce.in_features)
-    mean = torch.cat([direct.mean(0), at_points.mean(0).repeat(head.n_points)])
-    sigma = torch.cat([direct.std(0), at_points.std(0).repeat(head.n_points)])
-    return mean, sigma + 1e-3
-
-
-@torch.no_grad()
-def _absorb_moments(head: ExpressionHead, mean: Tensor, sigma: Tensor) -> None:
-    """Change a head of standardised inputs and pupils into one of plain ones."""
-    n_direct, n_reduced = head.n_direct, head.reduce.out_features
-    per_channel = slice(n_direct, n_direct + head.reduce.in_features)
-    head.reduce.weight.div_(sigma[per_channel])
-    shift = (head.reduce.weight @ mean[per_channel]).repeat(head.n_points)
-    assert len(shift) == n_reduced * head.n_points
-    head.hidden.bias.sub_(head.hidden.weight[:, n_direct:] @ shift)
-    head.hidden.weight[:, :n_direct].div_(sigma[:n_direct])
-    head.hidden.bias.sub_(head.hidden.weight[:, :n_direct] @ mean[:n_direct])
-    head.output.weight[-4:].mul_(_PUPIL_STD)
-    head.output.bias[-4:].mul_(_PUPIL_STD)
 
 
 def agreement(head: ExpressionHead, samples: Samples, source: str, weights: Weights) -> Agreement:
@@ -358,14 +482,15 @@ def agreement(head: ExpressionHead, samples: Samples, source: str, weights: Weig
     plain = samples.at(samples.plain)
     inputs = torch.from_numpy(plain.inputs).float()
     with torch.inference_mode():
-        values = head.values(inputs)
-    found, taught = values[:, :-4].sigmoid().numpy(), plain.expressions
+        code = head.code(head.inputs(inputs))
+        found = head.coefficients(code).numpy()
+    taught = plain.expressions
     moving = np.flatnonzero(taught.std(axis=0) > _MOVES)
     correlation = {
         EXPRESSION_NAMES[place]: float(np.corrcoef(found[:, place], taught[:, place])[0, 1])
         for place in moving.tolist()
     }
-    away = (values[:, -4:].numpy() - plain.pupils).reshape(-1, 2, 2)
+    away = (code[:, -4:].numpy() - plain.pupils).reshape(-1, 2, 2)
     right, left = weights.scheme.normaliser
     shape = inputs[:, : head.n_shape].numpy().reshape(len(inputs), -1, 2)
     eyes = np.linalg.norm(shape[:, right] - shape[:, left], axis=1)

@@ -8,24 +8,43 @@ import torch
 from livefan.core.face_measures import EXPRESSION_NAMES
 from livefan.networks.checkpoint import load_weights, save_weights
 from livefan.training.expression_teacher import mirrored_order
-from livefan.training.fit_expressions import Samples, agreement, disturbed_colours, fit_head, new_head
+from livefan.training.fit_expressions import (
+    Samples,
+    agreement,
+    disturbed_colours,
+    fit_head,
+    mirrored_points,
+    new_head,
+)
+
+MESH = np.random.default_rng(1).normal(0, 0.5, (146, 2)).astype(np.float32)
+LIPS = slice(0, 40)
 
 
 def test_head_learns_a_simple_dependence(tmp_path: Path):
     weights = load_weights("mobilefan-half-300w")
     head = new_head(weights)
     random = np.random.default_rng(0)
-    shape = random.normal(0, 1, (600, head.n_shape))
-    rest = random.normal(2, 1, (600, head.n_direct - head.n_shape + 68 * head.reduce.in_features))
-    hidden = 1 / (1 + np.exp(-2 * shape[:, :1]))
-    expressions = np.repeat(hidden, len(EXPRESSION_NAMES), axis=1).astype(np.float32)
-    pupils = (0.02 * shape[:, 1:2] * np.ones(4)).astype(np.float32)
-    inputs = np.hstack([shape, rest]).astype(np.float16)
-    samples = Samples(inputs, expressions, pupils, np.arange(600) % 2 == 0)
-    fit_head(head, samples, steps=60)
+    shape = random.normal(0, 1, (600, head.n_shape)).astype(np.float32)
+    rest = random.normal(2, 1, (600, head.n_eyes + 68 * head.reduce.in_features))
+    opened = shape[:, :1] + 0.5 * shape[:, 1:2]
+    mesh = np.repeat(MESH[None], 600, axis=0)
+    mesh[:, LIPS, 1] += 0.1 * opened
+    expressions = np.repeat(1 / (1 + np.exp(-2 * opened)), len(EXPRESSION_NAMES), axis=1)
+    pupils = 0.02 * shape[:, 1:2] * np.ones(4, np.float32)
+    samples = Samples(
+        np.hstack([shape, rest]).astype(np.float16),
+        mesh,
+        expressions.astype(np.float32),
+        pupils.astype(np.float32),
+        np.arange(600) % 2 == 0,
+        np.zeros(600, bool),
+    )
+    fit_head(head, samples, steps=150)
     found = agreement(head, samples, "made", weights)
     assert len(found.correlation) == len(EXPRESSION_NAMES)
     assert found.mean > 0.9
+    assert found.pupil_error < 0.05
     path = tmp_path / "with-head.safetensors"
     save_weights(path, weights.model, weights.info, refiner=weights.refiner, expression_head=head)
     again = load_weights(path)
@@ -44,6 +63,14 @@ def test_weights_without_a_head_lose_it_when_they_are_saved(tmp_path: Path):
     save_weights(tmp_path / "w.safetensors", weights.model, weights.info)
     again = load_weights(tmp_path / "w.safetensors")
     assert (again.expression_head, again.info.expressions) == (None, None)
+
+
+def test_mirrored_mesh_gets_the_points_of_the_other_side():
+    half = np.random.default_rng(2).uniform(0.1, 1, (20, 2))
+    mesh = np.concatenate([half, half * (-1, 1)])
+    order = mirrored_points(mesh)
+    assert np.array_equal(order, [*range(20, 40), *range(20)])
+    assert np.allclose((mesh * (-1, 1))[order], mesh)
 
 
 def test_mirror_exchanges_left_and_right():

@@ -39,8 +39,15 @@ def add(commands: Commands) -> None:
         help="take one of N frames of a video (default: %(default)s)",
     )
     parser.add_argument(
+        "--most",
+        type=positive_number,
+        default=2000,
+        metavar="N",
+        help="take at most N images of a folder, evenly (default: %(default)s)",
+    )
+    parser.add_argument(
         "--views",
-        type=int,
+        type=positive_number,
         default=1,
         metavar="N",
         help="disturbed crops of each face, beside the plain one (default: %(default)s)",
@@ -64,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from livefan.export.calibrated import adapt_files
     from livefan.networks.checkpoint_info import read_weight_file
-    from livefan.training.fit_expressions import fit_expressions
+    from livefan.training.fit_expressions import SampleChoice, fit_expressions
 
     before = read_weight_file(arguments.weights)
     sha256 = before.sha256
@@ -78,8 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.sources,
         arguments.hold_out,
         arguments.out,
-        every=arguments.every,
-        views=arguments.views,
+        SampleChoice(arguments.every, arguments.most, arguments.views),
         seed=arguments.seed,
         half=arguments.half,
         cache=arguments.cache,

@@ -1,0 +1,104 @@
+"""The panel of expressions."""
+
+from dataclasses import replace
+
+import numpy as np
+from pytestqt.qtbot import QtBot
+
+from livefan.core.face_measures import Gaze, HeadPose
+from livefan.core.frame import Face, Frame
+from livefan.core.landmarks import IBUG_68
+from livefan.gui.expression_bars import ExpressionBars
+from livefan.gui.expression_panel import ExpressionPanel
+from livefan.gui.head_picture import HeadPicture
+from livefan.live.result import Result
+from livefan.measures.expressions import NAMES, NeutralFaces
+
+SMILE, JAW = NAMES.index("mouthSmileLeft"), NAMES.index("jawOpen")
+
+
+class StandInSession:
+    def __init__(self) -> None:
+        self.neutral = NeutralFaces()
+
+
+class StandInPlayer:
+    def __init__(self) -> None:
+        self.session = StandInSession()
+
+
+def values(**coefficients: float) -> np.ndarray:
+    found = np.full(len(NAMES), 0.01, np.float32)
+    for name, value in coefficients.items():
+        found[NAMES.index(name)] = value
+    return found
+
+
+def result_of(expressions: np.ndarray | None) -> Result:
+    points = np.random.default_rng(0).uniform(50, 150, (68, 2))
+    face = Face(
+        *(3, np.array([50.0, 50, 150, 150]), points, np.ones(68)),
+        expressions=expressions,
+        gaze=Gaze(10.0, 4.0, 12.0, 6.0),
+        pupils_px=np.full((2, 2), 80.0),
+    )
+    return Result(
+        frame=Frame(np.zeros((200, 200, 3), np.uint8)),
+        faces=[face],
+        scheme=IBUG_68,
+        label="made",
+        runtime="none",
+        smoothing=0.0,
+        waited=0.0,
+        seconds=0.0,
+        finished_at=0.0,
+        epoch=0,
+    )
+
+
+def test_bars_show_what_moves_strongest_first(qtbot: QtBot):
+    bars = ExpressionBars()
+    qtbot.addWidget(bars)
+    bars.show_values(values(mouthSmileLeft=0.3, jawOpen=0.8))
+    assert bars.shown == ["jawOpen", "mouthSmileLeft"]
+    bars.show_values(values(mouthSmileLeft=0.35, jawOpen=0.35))
+    assert bars.shown == ["jawOpen", "mouthSmileLeft"]
+    for _ in range(120):
+        bars.show_values(values(mouthSmileLeft=0.9))
+    assert bars.shown == ["mouthSmileLeft"]
+    bars.grab()
+
+
+def test_panel_shows_a_face_and_takes_it_for_neutral(qtbot: QtBot):
+    player = StandInPlayer()
+    panel = ExpressionPanel(player)
+    qtbot.addWidget(panel)
+    panel.show_result(result_of(values(jawOpen=0.7)))
+    assert panel.bars.shown == ["jawOpen"]
+    assert panel.gaze.text() == "gaze: +11° across, +5° up"
+    panel.grab()
+    panel.neutral.click()
+    (face,) = player.session.neutral.calibrated(result_of(values(jawOpen=0.7)).faces, 0.0)
+    assert face.expressions[JAW] == 0
+    panel.show_result(result_of(None))
+    assert not panel.neutral.isEnabled()
+    assert "no expressions" in panel.message.text()
+    panel.show_result(None)
+
+
+def test_drawn_head_differs_with_expression_and_pose(qtbot: QtBot):
+    head = HeadPicture()
+    qtbot.addWidget(head)
+    level = HeadPose(0.0, 0.0, 0.0, (0.0, 0.0, 600.0), 1.0)
+    pictures = []
+    for changes, pose in (
+        ({}, level),
+        ({"jawOpen": 0.8}, level),
+        ({"eyeBlinkLeft": 0.9}, level),
+        ({}, replace(level, yaw=30.0)),
+        ({}, None),
+    ):
+        head.show_face(changes, pose)
+        image = head.grab().toImage()
+        pictures.append(image.constBits().asstring(image.sizeInBytes()))
+    assert len(set(pictures)) == 5
