@@ -47,7 +47,7 @@ class ExpressionHead(nn.Module):
         names: Sequence[str],
         *,
         per_point: int = 12,
-        components: int = 60,
+        components: int = 80,
         hidden: int = 96,
     ) -> None:
         super().__init__()
