@@ -152,5 +152,10 @@ def _draw(image: np.ndarray, annotated: AnnotatedFrame, scheme: LandmarkScheme, 
 def _as_face(face: AnnotatedFace) -> Face:
     """Return an annotated face as the overlay draws it."""
     return Face(
-        track_id=face.track_id, box_px=face.box_px, points_px=face.points_px, confidence=face.confidence
+        track_id=face.track_id,
+        box_px=face.box_px,
+        points_px=face.points_px,
+        confidence=face.confidence,
+        gaze=face.gaze,
+        pupils_px=face.pupils_px,
     )

@@ -125,6 +125,10 @@ class Gaze:
     left_yaw: float
     left_pitch: float
 
+    def mirrored(self) -> Gaze:
+        """Return the gaze of the same eyes in the mirror image."""
+        return Gaze(-self.right_yaw, self.right_pitch, -self.left_yaw, self.left_pitch)
+
 
 @dataclass(frozen=True)
 class Blink:

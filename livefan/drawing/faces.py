@@ -15,10 +15,12 @@ from livefan.drawing.text import write
 
 Colour = tuple[int, int, int]
 
-STYLE_PARTS = ("outlines", "mesh", "points", "numbers", "boxes", "ids", "confidence")
+STYLE_PARTS = ("outlines", "mesh", "points", "numbers", "boxes", "ids", "confidence", "gaze")
 """The fields of :class:`OverlayStyle` that can be switched on and off."""
 
 _DASHES = 8
+_GAZE_LENGTH = 0.5
+"""Length of a gaze arrow at a right angle to the camera, in face sizes."""
 _SHIFT = 4  # fractional bits of the coordinates given to OpenCV: sixteenths of a pixel
 
 
@@ -33,11 +35,13 @@ class OverlayStyle:
         ids: write the track id above the box.
         mesh: draw the Delaunay triangles between the landmarks.
         numbers: write the index of each landmark beside it.
+        gaze: draw an arrow from each pupil in the direction of the eye, if it is known.
         confidence: colour each landmark by its confidence; else every landmark has the colour ``sure``.
             A landmark without confidence, whose confidence is NaN, has the colour ``unknown``.
         weight: factor on the thickness of lines and points, which follows the size of the face.
         outline_colour: colour of the outlines.
         box_colour: colour of boxes and mesh.
+        gaze_colour: colour of the arrows.
         sure, unsure: colours of landmarks with confidence one and zero; others get a mixture.
         unknown: colour of landmarks whose confidence is unknown.
 
@@ -54,12 +58,14 @@ class OverlayStyle:
     mesh: bool = False
     numbers: bool = False
     confidence: bool = True
+    gaze: bool = False
     weight: float = 1.0
     outline_colour: Colour = (230, 200, 80)
     box_colour: Colour = (120, 120, 120)
     sure: Colour = (90, 255, 120)
     unsure: Colour = (40, 60, 255)
     unknown: Colour = (230, 230, 230)
+    gaze_colour: Colour = (255, 160, 60)
 
     def having(self, **parts: bool) -> OverlayStyle:
         """Return this style with the given :data:`STYLE_PARTS` switched on (True) or off (False)."""
@@ -111,6 +117,8 @@ def draw_faces(
             for index in np.flatnonzero(np.isnan(weights)):
                 colours[index] = style.unknown
             draw_points(image, face.points_px, colours, style.weight * size)
+        if style.gaze:
+            _draw_gaze(image, face, style.gaze_colour, thickness)
         if style.numbers:
             _draw_numbers(image, face.points_px, size)
         if style.ids and _is_inside(face.box_px, image):
@@ -203,6 +211,19 @@ def draw_arrows(
     """
     for start, end, colour in zip(_fixed(starts_px), _fixed(ends_px), colours, strict=True):
         cv2.arrowedLine(image, start, end, colour, thickness, cv2.LINE_AA, _SHIFT, 0.2)
+
+
+def _draw_gaze(image: np.ndarray, face: Face, colour: Colour, thickness: int) -> None:
+    """Draw an arrow from each pupil; its length is that of a rod seen from the camera."""
+    if face.gaze is None or face.pupils_px is None:
+        return
+    angles = np.radians(
+        [[face.gaze.right_yaw, face.gaze.right_pitch], [face.gaze.left_yaw, face.gaze.left_pitch]]
+    )
+    yaw, pitch = angles.T
+    across = np.stack([np.sin(yaw) * np.cos(pitch), -np.sin(pitch)], axis=1)
+    length = _GAZE_LENGTH * float((face.box_px[2:] - face.box_px[:2]).max())
+    draw_arrows(image, face.pupils_px, face.pupils_px + length * across, [colour] * 2, thickness)
 
 
 def _draw_mesh(image: np.ndarray, points_px: np.ndarray, colour: Colour) -> None:

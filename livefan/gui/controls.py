@@ -97,6 +97,7 @@ class Controls(QObject):
             "boxes": tr("&Boxes"),
             "ids": tr("&Identities"),
             "confidence": tr("&Confidence as colour"),
+            "gaze": tr("&Gaze"),
         }
         self.parts = {
             part: self._switch(names[part], "", getattr(shown.style, part), partial(view.ShowPart, part))

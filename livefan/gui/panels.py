@@ -13,26 +13,33 @@ _LET_DRAW_MS = 10
 
 
 class Panels(QObject):
-    """The panels of models and plots.
+    """The panels of models, plots and expressions.
 
     Args:
         window: the window.
         models: content of the panel at the right.
         plots: content of the panel at the bottom.
+        expressions: content of a further panel at the right.
 
     Attributes:
-        models, plots: the panels.
+        models, plots, expressions: the panels.
         toggles: menu entries that show and hide each panel.
     """
 
-    def __init__(self, window: QMainWindow, models: QWidget, plots: QWidget) -> None:
+    def __init__(self, window: QMainWindow, models: QWidget, plots: QWidget, expressions: QWidget) -> None:
         super().__init__(window)
         self._window = window
         area = Qt.DockWidgetArea
         self.models = self._add(self.tr("Models"), "models", models, area.RightDockWidgetArea)
         self.plots = self._add(self.tr("Plots"), "plots", plots, area.BottomDockWidgetArea)
+        self.expressions = self._add(
+            self.tr("Expressions"), "expressions", expressions, area.RightDockWidgetArea
+        )
+        self._docks = (self.models, self.plots, self.expressions)
         window.setCorner(Qt.Corner.BottomRightCorner, area.RightDockWidgetArea)
-        self.toggles = [self._toggle(self.models, "F2"), self._toggle(self.plots, "F3")]
+        self.toggles = [
+            self._toggle(dock, keys) for dock, keys in zip(self._docks, ("F2", "F3", "F4"), strict=True)
+        ]
         self._hidden: list[QDockWidget] = []
 
     def _add(self, title: str, name: str, inside: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
@@ -56,12 +63,12 @@ class Panels(QObject):
 
     def show_only(self, names: Sequence[str]) -> None:
         """Show the panels of these names, and hide the others."""
-        for dock in (self.models, self.plots):
+        for dock in self._docks:
             dock.setVisible(dock.objectName() in names)
 
     def hide_all(self) -> None:
         """Hide the panels until :meth:`restore`."""
-        self._hidden = [dock for dock in (self.models, self.plots) if dock.isVisible()]
+        self._hidden = [dock for dock in self._docks if dock.isVisible()]
         for dock in self._hidden:
             dock.hide()
 

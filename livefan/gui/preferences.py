@@ -45,6 +45,7 @@ class Preferences:
             start_at=overrides.start_at,
             loop=_or(overrides.loop, self._value("loop", _flag, default.loop)),
             sequence=overrides.sequence,
+            neutral=overrides.neutral,
             hold=overrides.hold,
         )
 

@@ -30,6 +30,7 @@ class SessionConfig:
         loop: restart a recording at its end.
         requested_speed: speed of a recording, 1.0 for real time.
         sequence: play the images of a folder as the frames of one video; else each is a photograph.
+        neutral: take the first second of each face for its neutral expression.
         hold: start a recording paused.
         every_frame: whether both models process every frame; None for the default of the source.
     """
@@ -44,6 +45,7 @@ class SessionConfig:
     loop: bool = False
     requested_speed: float = 1.0
     sequence: bool = False
+    neutral: bool = False
     hold: bool = False
     every_frame: bool | None = None
 
@@ -63,7 +65,7 @@ class CliOverrides:
 
     Attributes:
         source, first, second, max_faces, size, start_at: see :class:`SessionConfig`.
-        smoothing, loop, sequence, hold: see :class:`SessionConfig`.
+        smoothing, loop, sequence, neutral, hold: see :class:`SessionConfig`.
         runtime, precision, raw, threads: changes to the remembered model, see
             :class:`~livefan.tracking.model_spec.ModelChoice`. False for ``raw`` keeps the remembered value.
         layout, wipe, mirror, zoom, centre, close_up, heatmaps: see :class:`~livefan.live.view_state.View`.
@@ -92,6 +94,7 @@ class CliOverrides:
     smoothing: float | None = None
     loop: bool | None = None
     sequence: bool = False
+    neutral: bool = False
     hold: bool = False
     layout: Layout | None = None
     wipe: float | None = None

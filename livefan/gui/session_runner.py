@@ -126,6 +126,7 @@ class SessionRunner(QObject):
         session.smoothing = config.smoothing
         session.loop = config.loop
         session.requested_speed = config.requested_speed
+        session.neutral.automatic = config.neutral
         self._on_new(session)
         session.start()
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from PyQt6.QtCore import QObject, QTimer
 
 from livefan.gui.controls import Controls
+from livefan.gui.expression_panel import ExpressionPanel
 from livefan.gui.model_panel import ModelPanel
 from livefan.gui.photograph_strip import PhotographStrip
 from livefan.gui.picture_state import picture_state
@@ -39,12 +40,14 @@ class Updates(QObject):
         strip: PhotographStrip,
         models: ModelPanel,
         plots: PlotsPanel,
+        expressions: ExpressionPanel,
         status_bar: StatusBar,
     ) -> None:
         super().__init__(window)  # the timers end with the window
         self._player, self._view = player, view
         self._controls, self._transport, self._status_bar = controls, transport, status_bar
         self._strip, self._models, self._plots = strip, models, plots
+        self._expressions = expressions
         self._turns = itertools.cycle((self.show_figures, self._show_disagreement))
         self._every(_FIGURES_MS // 2, self._show_in_turn)
         self._every(_PLOT_MS, self._show_plots)
@@ -86,6 +89,8 @@ class Updates(QObject):
     def _show_plots(self) -> None:
         if self._plots.isVisible():
             self._plots.show_figures()
+        if self._expressions.isVisible():
+            self._expressions.show_result(self._view.result)
 
     def show_position(self) -> None:
         """Show the position in the recording, and the state of the session on the picture."""

@@ -18,6 +18,7 @@ from livefan.gui.actions.saving import ShowSavedFiles
 from livefan.gui.actions.sources import open_dropped
 from livefan.gui.controls import Controls
 from livefan.gui.dialogs import WindowDialogs
+from livefan.gui.expression_panel import ExpressionPanel
 from livefan.gui.file_drop import FileDrop
 from livefan.gui.full_screen_controller import FullScreenController
 from livefan.gui.menus import fill_menu_bar
@@ -87,6 +88,7 @@ class MainWindow(QMainWindow):
         self.strip = PhotographStrip(self.player.photographs)
         self.models = ModelPanel(self.player, self.controls)
         self.plots = PlotsPanel(self.player)
+        self.expressions = ExpressionPanel(self.player)
         self.status_bar = StatusBar()
         self.start_up = StartUp(self.context, self.view, overrides)
         self._lay_out()
@@ -100,6 +102,7 @@ class MainWindow(QMainWindow):
             strip=self.strip,
             models=self.models,
             plots=self.plots,
+            expressions=self.expressions,
             status_bar=self.status_bar,
         )
         self._restore(overrides)
@@ -122,7 +125,7 @@ class MainWindow(QMainWindow):
         column.addWidget(self.transport)
         self._floating = FullScreenController(self.view, self.transport, column)
         self.setCentralWidget(centre)
-        self.panels = Panels(self, self.models, self.plots)
+        self.panels = Panels(self, self.models, self.plots, self.expressions)
         bar = self.menuBar()
         assert bar is not None
         self.outputs = OutputMenu(self.context, bar)

@@ -62,7 +62,15 @@ class Pane:
         for face in faces:
             points_pane = self.to_pane(face.points_px)
             box = np.concatenate([points_pane.min(axis=0), points_pane.max(axis=0)])
-            moved.append(replace(face, points_px=points_pane, box_px=box))
+            moved.append(
+                replace(
+                    face,
+                    points_px=points_pane,
+                    box_px=box,
+                    pupils_px=None if face.pupils_px is None else self.to_pane(face.pupils_px),
+                    gaze=face.gaze and face.gaze.mirrored() if self.matrix[0, 0] < 0 else face.gaze,
+                )
+            )
         return moved
 
     def resampled(self) -> np.ndarray:

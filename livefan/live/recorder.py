@@ -202,6 +202,7 @@ class Recorder:
             model=_model_info(model, result.runtime),
             smoothing=self._smoothing,
             longest_gap_s=0.0,
+            measures=() if model.file.info.expressions is None else ("expressions", "gaze"),
         )
 
 
@@ -248,4 +249,7 @@ def _annotated_face(face: Face, scheme: LandmarkScheme, width: int, height: int)
         confidence=face.confidence,
         pose=head_pose(face.points_px, scheme, width, height),
         aspect_ratios=aspect_ratios(face.points_px, scheme),
+        expressions=face.expressions,
+        pupils_px=face.pupils_px,
+        gaze=face.gaze,
     )

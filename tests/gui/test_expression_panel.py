@@ -1,16 +1,13 @@
 """The panel of expressions."""
 
-from dataclasses import replace
-
 import numpy as np
 from pytestqt.qtbot import QtBot
 
-from livefan.core.face_measures import Gaze, HeadPose
+from livefan.core.face_measures import Gaze
 from livefan.core.frame import Face, Frame
 from livefan.core.landmarks import IBUG_68
 from livefan.gui.expression_bars import ExpressionBars
 from livefan.gui.expression_panel import ExpressionPanel
-from livefan.gui.head_picture import HeadPicture
 from livefan.live.result import Result
 from livefan.measures.expressions import NAMES, NeutralFaces
 
@@ -84,21 +81,3 @@ def test_panel_shows_a_face_and_takes_it_for_neutral(qtbot: QtBot):
     assert not panel.neutral.isEnabled()
     assert "no expressions" in panel.message.text()
     panel.show_result(None)
-
-
-def test_drawn_head_differs_with_expression_and_pose(qtbot: QtBot):
-    head = HeadPicture()
-    qtbot.addWidget(head)
-    level = HeadPose(0.0, 0.0, 0.0, (0.0, 0.0, 600.0), 1.0)
-    pictures = []
-    for changes, pose in (
-        ({}, level),
-        ({"jawOpen": 0.8}, level),
-        ({"eyeBlinkLeft": 0.9}, level),
-        ({}, replace(level, yaw=30.0)),
-        ({}, None),
-    ):
-        head.show_face(changes, pose)
-        image = head.grab().toImage()
-        pictures.append(image.constBits().asstring(image.sizeInBytes()))
-    assert len(set(pictures)) == 5

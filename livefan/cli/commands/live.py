@@ -30,7 +30,7 @@ DESCRIPTION = (
     "Open the window. Without SOURCE it shows the first webcam; without a webcam it plays the bundled clip. "
     "Options that are not given keep their last value."
 )
-PANELS = ("models", "plots", "none")
+PANELS = ("models", "plots", "expressions", "none")
 LAYOUTS = ("single", "side-by-side", "overlaid", "wipe", "difference")
 _LONGEST_S = 1e6
 _LARGEST_ZOOM = 40.0
@@ -78,6 +78,11 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         default=None,
         help="repeat a recording from its end",
+    )
+    source.add_argument(
+        "--neutral",
+        action="store_true",
+        help="take the first second of each face for its neutral expression, and measure expressions from it",
     )
     source.add_argument(
         "--sequence",
@@ -212,6 +217,7 @@ def run(arguments: argparse.Namespace) -> int:
             smoothing=arguments.smoothing,
             loop=arguments.loop,
             sequence=arguments.sequence,
+            neutral=arguments.neutral,
             hold=arguments.hold,
             layout=Layout(arguments.layout) if arguments.layout else None,
             wipe=arguments.wipe,

@@ -25,7 +25,7 @@ _LARGEST_SEED = 2**64 - 1
 """The limit of :mod:`livefan.training.config`, whose import would load torch."""
 DEVICES = ("cpu", "gpu", "npu", "cuda", "directml", "coreml")
 """The devices of :mod:`livefan.runtimes.base`, whose import would load numpy."""
-STYLE_PARTS = ("outlines", "mesh", "points", "numbers", "boxes", "ids", "confidence")
+STYLE_PARTS = ("outlines", "mesh", "points", "numbers", "boxes", "ids", "confidence", "gaze")
 """The value of :data:`livefan.drawing.faces.STYLE_PARTS`, whose import would load OpenCV."""
 
 

@@ -1,0 +1,77 @@
+"""Bars of the expression coefficients that move, the strongest first."""
+
+from __future__ import annotations
+
+import numpy as np
+from PyQt6.QtCore import QRect, QSize, Qt
+from PyQt6.QtGui import QPainter, QPaintEvent, QPalette
+from PyQt6.QtWidgets import QSizePolicy, QWidget
+
+from livefan.measures.expressions import NAMES
+
+MOST_BARS = 14
+_SHOWN_FROM = 0.08
+"""Recent value from which a coefficient has a bar."""
+_FORGET = 0.97
+"""Share of a recent maximum that is left after an update."""
+_STICKY = 0.1
+"""Two bars change places only if their recent maxima differ by more."""
+_ROW_PX, _GAP_PX = 16, 4
+
+
+class ExpressionBars(QWidget):
+    """Draws a bar for each coefficient that moved lately, sorted by its recent maximum.
+
+    Attributes:
+        shown: names of the coefficients with a bar, from the top.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shown: list[str] = []
+        self._recent = np.zeros(len(NAMES))
+        self._values = np.zeros(len(NAMES))
+        self.setAccessibleName(self.tr("expressions"))
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.MinimumExpanding)
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        """Return room for all bars."""
+        return QSize(260, MOST_BARS * _ROW_PX)
+
+    def show_values(self, values: np.ndarray | None) -> None:
+        """Show ``(k,)`` coefficients in the order of ``NAMES``; None for no face."""
+        self._values = np.zeros(len(NAMES)) if values is None else values
+        self._recent = np.maximum(_FORGET * self._recent, self._values)
+        moving = [name for name, recent in zip(NAMES, self._recent, strict=True) if recent > _SHOWN_FROM]
+        kept = [name for name in self.shown if name in moving]
+        order = kept + [name for name in moving if name not in kept]
+        recent = dict(zip(NAMES, self._recent.tolist(), strict=True))
+        # Insertion sort with a margin, so that equal bars do not change places at every frame.
+        for place in range(1, len(order)):
+            while place and recent[order[place]] > recent[order[place - 1]] + _STICKY:
+                order[place - 1 : place + 1] = order[place], order[place - 1]
+                place -= 1  # noqa: PLW2901
+        self.shown = order[:MOST_BARS]
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802
+        """Draw names and bars."""
+        painter = QPainter(self)
+        palette = self.palette()
+        metrics = painter.fontMetrics()
+        left = max(metrics.horizontalAdvance(name) for name in NAMES) + 2 * _GAP_PX
+        width = max(1, self.width() - left - _GAP_PX)
+        for row, name in enumerate(self.shown):
+            top = row * _ROW_PX
+            value = float(self._values[NAMES.index(name)])
+            painter.setPen(palette.color(QPalette.ColorRole.WindowText))
+            painter.drawText(
+                QRect(0, top, left - _GAP_PX, _ROW_PX),
+                Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter,
+                name,
+            )
+            bar = QRect(left, top + 2, width, _ROW_PX - _GAP_PX)
+            painter.fillRect(bar, palette.color(QPalette.ColorRole.AlternateBase))
+            bar.setWidth(round(width * value))
+            painter.fillRect(bar, palette.color(QPalette.ColorRole.Highlight))
+        painter.end()

@@ -1,0 +1,62 @@
+"""The panel of expressions: bars, gaze, and the button for a neutral face."""
+
+from __future__ import annotations
+
+from PyQt6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+
+from livefan.gui.expression_bars import ExpressionBars
+from livefan.gui.player import Player
+from livefan.live.result import Result
+
+
+class ExpressionPanel(QWidget):
+    """Shows the expressions of the face with the lowest id.
+
+    Args:
+        player: plays the source.
+    """
+
+    def __init__(self, player: Player) -> None:
+        super().__init__()
+        self._player = player
+        self._shown: Result | None = None
+        self.message = QLabel()
+        self.message.setWordWrap(True)
+        self.bars = ExpressionBars()
+        self.gaze = QLabel()
+        self.neutral = QPushButton(self.tr("&Neutral face"))
+        self.neutral.setToolTip(
+            self.tr("Take the expressions of the next second for neutral, for each face by its number")
+        )
+        self.neutral.clicked.connect(self._take_neutral)
+        column = QVBoxLayout(self)
+        column.addWidget(self.message)
+        column.addWidget(self.gaze)
+        column.addWidget(self.bars, stretch=1)
+        column.addWidget(self.neutral)
+
+    def show_result(self, result: Result | None) -> None:
+        """Show a result of the first model; None for no picture."""
+        if result is self._shown and result is not None:
+            return
+        self._shown = result
+        faces = [] if result is None else sorted(result.faces, key=lambda face: face.track_id)
+        face = next((each for each in faces if each.expressions is not None), None)
+        self.neutral.setEnabled(face is not None)
+        if result is None or face is None or face.expressions is None:
+            missing = self.tr("These weights measure no expressions.") if faces else self.tr("No face.")
+            self.message.setText(missing)
+            self.gaze.clear()
+            self.bars.show_values(None)
+            return
+        self.message.setText(self.tr("Face {}").format(face.track_id))
+        self.bars.show_values(face.expressions)
+        if face.gaze is not None:
+            yaw = (face.gaze.right_yaw + face.gaze.left_yaw) / 2
+            pitch = (face.gaze.right_pitch + face.gaze.left_pitch) / 2
+            self.gaze.setText(self.tr("gaze: {:+.0f}° across, {:+.0f}° up").format(yaw, pitch))
+
+    def _take_neutral(self) -> None:
+        session = self._player.session
+        if session is not None:
+            session.neutral.request()
