@@ -48,9 +48,9 @@ def adapt_files(weights: WeightFile, sha256: str, out: Path) -> None:
         path, target = place(weights), place(after)
         if not path.is_file() or sha256 not in (text := path.read_text()):
             continue  # there is none, or it belongs to other weights
-        numbers = path.with_suffix(".bin")
-        if place is int8_path and numbers != target.with_suffix(".bin"):
-            shutil.copyfile(numbers, target.with_suffix(".bin"))
+        numbers, copy = (each.with_suffix(".bin") for each in (path, target))
+        if place is int8_path and numbers.resolve() != copy.resolve():
+            shutil.copyfile(numbers, copy)
         with atomic_write(target) as partial:
             partial.write_text(text.replace(sha256, after.sha256))
     export_graph(out)

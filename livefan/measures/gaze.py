@@ -15,7 +15,7 @@ _RADIUS_MM = 10.5
 cornea's apex, 3 mm in front of the pupil)."""
 _DEPTH_MM = 6.5
 """Distance of that centre behind the middle of the corners of the eye."""
-_RAISED_MM = 0.0
+_RAISED_MM = 2.0
 """Height of that centre above the middle of the corners of the eye."""
 _STEEPEST = 0.95
 """Largest sine of the angle between the gaze and the direction to the camera. A pupil beyond it is hidden."""
