@@ -25,7 +25,8 @@ MARK_COLOUR = "#e04040"
 class Timeline(QWidget):
     """A curve of the distance over the time of the recording; a click goes there.
 
-    The worst moments are marked. The curve is broken where no frame was compared.
+    The worst moments are marked below the curve, which is broken where no frame was compared. The vertical
+    axis starts at zero; the value at the upper edge stands at the left.
 
     Args:
         inset: distance in pixels of the start and the end of the recording from the edges of the widget, as
@@ -114,7 +115,6 @@ class Timeline(QWidget):
         painter.setFont(font)
         scale = QRectF(self.rect()).adjusted(2, 0, -2, 0)
         painter.drawText(scale, Qt.AlignmentFlag.AlignLeft, self.tr("{:g} %").format(self.top))
-        painter.drawText(scale, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom, "0")
         painter.end()
 
     def _runs(self) -> list[QPolygonF]:
@@ -124,8 +124,8 @@ class Timeline(QWidget):
         # Where the widget is wider than the recording has frames, frames are several columns apart.
         usual = np.median(np.diff(known)) if len(known) > 2 else 1.0
         breaks = np.flatnonzero(np.diff(known) > max(2.0, 2.5 * usual)) + 1
-        height = self.height() - 2 * _MARK_PX - 1
-        bottom = self.height() - 1.0
+        bottom = self.height() - 2 * _MARK_PX - 1
+        height = bottom - 3.0
         return [
             QPolygonF([QPointF(x + 0.5, bottom - height * columns[x] / self.top) for x in part])
             for part in np.split(known, breaks)
@@ -138,7 +138,8 @@ class Timeline(QWidget):
         for each in self.worst:
             x = self.x_of(each.time_s)
             corners = [(-_MARK_PX, 0.0), (_MARK_PX, 0.0), (0.0, 2 * _MARK_PX)]
-            painter.drawPolygon(QPolygonF([QPointF(x + right, down) for right, down in corners]))
+            bottom = float(self.height())
+            painter.drawPolygon(QPolygonF([QPointF(x + right, bottom - up) for right, up in corners]))
 
     # The mouse.
 

@@ -32,10 +32,7 @@ class ToolBar(QToolBar):
         self.addAction(controls.close_up)
         self.drawing = QToolButton()
         self.drawing.setText(self.tr("Drawing ▾"))
-        # The style's own arrow covers the text, or lies outside of the button.
-        self.drawing.setStyleSheet("QToolButton::menu-indicator { image: none; }")
         self.drawing.setToolTip(self.tr("Parts of the drawing on the picture"))
-        self.drawing.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.drawing.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.addWidget(self.drawing)
         self.addSeparator()
@@ -64,8 +61,12 @@ class ToolBar(QToolBar):
         return slider
 
     def set_drawing_menu(self, menu: QMenu) -> None:
-        """Give the button "Drawing" its menu, which the menu bar has too."""
-        self.drawing.setMenu(menu)
+        """Give the button "Drawing" its menu, which the menu bar has too.
+
+        The menu is no menu of the button itself: the arrow of the style would cover the text.
+        """
+        below = self.drawing.mapToGlobal
+        self.drawing.clicked.connect(lambda: menu.popup(below(self.drawing.rect().bottomLeft())))
 
     def show_state(self) -> None:
         """Show the layout and whether smoothing applies."""

@@ -78,15 +78,18 @@ class ModelGauges:
         self.seconds = Series()
         self.jitter = Series()
         self.runtime = ""
+        self._finished_at = -1.0  # of the last result
         self._lock = threading.Lock()
         self._measured: Jitter | None = None
         self._scheme: LandmarkScheme | None = None
         self._last = (-1, -1)  # epoch and index of the last frame
 
     def add_time(self, result: Result) -> None:
-        """Add the time and the runtime of a result."""
+        """Add the time and the runtime of a result; a paused frame that is passed on again counts once."""
         self.runtime = result.runtime
-        self.seconds.add(result.seconds)
+        if result.finished_at != self._finished_at:
+            self._finished_at = result.finished_at
+            self.seconds.add(result.seconds)
 
     def add_jitter(
         self, result: Result, scheme: LandmarkScheme | None = None, indices: np.ndarray | None = None

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from PyQt6.QtCore import Qt
+from PyQt6.QtWidgets import QApplication
 from windows import Driven, pane, paused_at_end, shows
 
 
@@ -15,8 +16,8 @@ class TestToolBar:
 
     def test_drawing_menu_stays_open_while_parts_are_checked(self, drive: Driven, images: Path):
         window = paused_at_end(drive, images)
-        menu, part = window.tool_bar.drawing.menu(), window.controls.parts["mesh"]
-        menu.popup(window.mapToGlobal(window.rect().center()))
+        window.tool_bar.drawing.click()
+        menu, part = QApplication.activePopupWidget(), window.controls.parts["mesh"]
         before = part.isChecked()
         drive.qtbot.mouseMove(menu, menu.actionGeometry(part).center())
         drive.qtbot.mouseClick(menu, Qt.MouseButton.LeftButton, pos=menu.actionGeometry(part).center())
