@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,11 +25,13 @@ from PyQt6.QtWidgets import QApplication  # noqa: E402
 from livefan.benchmark.window import WindowReport  # noqa: E402
 from livefan.core.errors import LivefanError  # noqa: E402
 from livefan.core.process import end_process  # noqa: E402
-from livefan.gui.app import make_application, shorten_collections  # noqa: E402
+from livefan.gui.app import make_application, open_window, shorten_collections  # noqa: E402
 from livefan.gui.session_config import CliOverrides  # noqa: E402
-from livefan.gui.window import MainWindow  # noqa: E402
 from livefan.live.view_state import Layout  # noqa: E402
 from livefan.tracking.model_spec import ModelChoice  # noqa: E402
+
+if TYPE_CHECKING:
+    from livefan.gui.window import MainWindow
 
 _WARM_UP_S, _STEADY_S, _ACT_S = 3.0, 12.0, 0.6
 _PATIENCE_S = 60.0
@@ -138,13 +141,12 @@ def drive(clip: str, choice: ModelChoice, pace: float, begun_at: float) -> Windo
     with tempfile.TemporaryDirectory(prefix="livefan-benchmark-") as folder:
         settings = QSettings(str(Path(folder) / "settings.ini"), QSettings.Format.IniFormat)
         before = threading.active_count()
-        window = MainWindow(
+        window = open_window(
             CliOverrides(source=clip, first=choice, loop=True),
             settings=settings,
             pictures=Path(folder),
             videos=Path(folder),
         )
-        window.show()
         driver = _Drive(window, pace)
         driver.wait_for_picture()
         start = time.time() - begun_at

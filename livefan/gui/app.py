@@ -19,10 +19,12 @@ import cv2
 from livefan.core.errors import LivefanError
 
 if TYPE_CHECKING:
+    from PyQt6.QtCore import QSettings
     from PyQt6.QtWidgets import QApplication
 
     from livefan.gui.player import Player
     from livefan.gui.session_config import CliOverrides
+    from livefan.gui.window import MainWindow
 
 _LOG = logging.getLogger(__name__)
 _SWITCH_S = 0.0005
@@ -91,17 +93,15 @@ def run_window(overrides: CliOverrides) -> int:
     leave_qt_to_pyqt()
     trial = try_qt()  # beside the imports, which take as long
     with suppress(ImportError):  # a missing library of Qt has its message below
-        importlib.import_module("livefan.gui.first_start")
+        importlib.import_module("livefan.gui.early_start")
     check_qt(trial)
     application = make_application()
     from PyQt6.QtCore import QTimer
 
+    window = open_window(overrides)
     from livefan.gui.first_start import show_tour
-    from livefan.gui.window import MainWindow
 
-    window = MainWindow(overrides)
     show_internal_errors(window.player)
-    window.show()
     show_tour(window)
     # Python handles signals between two of its instructions only: a timer runs some while Qt waits.
     for name in {"SIGINT", "SIGTERM", "SIGHUP"} & set(dir(signal)):
@@ -114,6 +114,28 @@ def run_window(overrides: CliOverrides) -> int:
     heartbeat.start()
     shorten_collections()
     return application.exec()
+
+
+def open_window(
+    overrides: CliOverrides,
+    *,
+    settings: QSettings | None = None,
+    pictures: Path | None = None,
+    videos: Path | None = None,
+) -> MainWindow:
+    """Start the session, and show the window; see :class:`livefan.gui.window.MainWindow`."""
+    from PyQt6.QtCore import QSettings
+
+    from livefan.gui.early_start import start_early
+    from livefan.gui.preferences import Preferences
+
+    settings = settings or QSettings("livefan", "livefan")
+    player = start_early(overrides, Preferences(settings))
+    from livefan.gui.window import MainWindow  # its modules are loaded beside the networks
+
+    window = MainWindow(overrides, settings=settings, pictures=pictures, videos=videos, player=player)
+    window.show()
+    return window
 
 
 def show_internal_errors(player: Player) -> None:

@@ -39,7 +39,8 @@ class StartUp(QObject):
             context.run(ShowFullScreen(True))
         if overrides.source is None:
             return
-        context.player.start()
+        if not context.player.running:
+            context.player.start()
         if overrides.snapshot is not None:
             self._first_picture.append(Snapshot(overrides.snapshot))
         if overrides.copy:
@@ -51,6 +52,7 @@ class StartUp(QObject):
         ):
             if path is not None:
                 context.run(Record(kind, path=path))
+        self._save_first_picture()  # it may be there already
 
     def clear_notice(self) -> None:
         """Forget the notice of the start."""

@@ -18,6 +18,7 @@ from livefan.gui.actions.saving import ShowSavedFiles
 from livefan.gui.actions.sources import open_dropped
 from livefan.gui.controls import Controls
 from livefan.gui.dialogs import WindowDialogs
+from livefan.gui.early_start import new_player
 from livefan.gui.expression_panel import ExpressionPanel
 from livefan.gui.file_drop import FileDrop
 from livefan.gui.full_screen_controller import FullScreenController
@@ -52,6 +53,7 @@ class MainWindow(QMainWindow):
         settings: where preferences are kept; by default the user's settings.
         pictures: folder of snapshots; by default the user's folder of pictures.
         videos: folder of recordings; by default the user's folder of videos.
+        player: a player that may play already; by default a new one.
     """
 
     _copied = pyqtSignal(QImage)
@@ -63,13 +65,13 @@ class MainWindow(QMainWindow):
         settings: QSettings | None = None,
         pictures: Path | None = None,
         videos: Path | None = None,
+        player: Player | None = None,
     ) -> None:
         super().__init__()
         overrides = overrides or CliOverrides()
         self.setWindowTitle("livefan")
         preferences = Preferences(settings or QSettings("livefan", "livefan"))
-        config = preferences.session_config(overrides)
-        self.player = Player(config, preferences.view(overrides, comparing=config.second is not None))
+        self.player = player or new_player(overrides, preferences)
         self.view = FrameView(self.player)
         self.start_page = StartPage()
         self.context = ActionContext(
@@ -108,6 +110,9 @@ class MainWindow(QMainWindow):
         self._restore(overrides)
         self.redraw(Part.THEME | Part.CONTROLS)
         self.start_up.run()
+        self._show_message()
+        if self.player.pictures.has_frame:
+            self._remember_source()
 
     # Layout.
 

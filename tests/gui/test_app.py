@@ -8,9 +8,10 @@ import time
 from pathlib import Path
 
 import pytest
-from windows import LONG_MS, Driven, paused_at_end
+from windows import LONG_MS, Driven, index, paused_at_end
 
-from livefan.gui.app import show_internal_errors
+from livefan.gui.app import open_window, show_internal_errors
+from livefan.gui.session_config import CliOverrides
 from livefan.io.open import open_source
 
 
@@ -35,6 +36,18 @@ class TestInternalErrors:
         assert "Traceback" in capsys.readouterr().err
         assert "Traceback" in caplog.text
         assert window.isVisible()
+
+
+@pytest.mark.slow
+def test_session_that_starts_before_the_window_is_shown_in_it(drive: Driven, images: Path, tmp_path: Path):
+    overrides = CliOverrides(source=str(images), sequence=True, snapshot=tmp_path / "first.png")
+    window = open_window(overrides, settings=drive.settings, pictures=tmp_path, videos=tmp_path)
+    drive.qtbot.addWidget(window)
+    drive.windows.append(window)
+    drive.until(lambda: index(window) == 5 and window.player.paused)
+    drive.until((tmp_path / "first.png").is_file)
+    assert window.context.preferences.recent_sources == [str(images)]
+    drive.until(lambda: "ended" in window.player.messages.shown.text or window.player.messages.saved_file)
 
 
 @pytest.mark.slow
