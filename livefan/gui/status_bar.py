@@ -64,7 +64,7 @@ class StatusBar(QStatusBar):
         elif result is not None and session.seekable:
             self.figures.setText(self._recording_text(session, player, result))
         else:
-            self.figures.setText(self._live_text(session, player, view))
+            self.figures.setText(self._live_text(session, player, view) if result is not None else "")
         self._make_room()
 
     def _show_progress(self, player: Player) -> None:

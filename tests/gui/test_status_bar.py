@@ -4,7 +4,7 @@ from pathlib import Path
 
 from PyQt6.QtCore import QTranslator
 from PyQt6.QtWidgets import QApplication
-from windows import Driven, paused_at_end
+from windows import Driven, index, paused_at_end
 
 
 class TestMessages:
@@ -40,3 +40,16 @@ class TestFigures:
         drive.until(lambda: window.status_bar.figures.text() == "frame 6 of 6")
         window.controls.back.trigger()
         drive.until(lambda: window.status_bar.figures.text() == "frame 5 of 6")
+
+    def test_error_stays_until_it_is_dismissed(self, drive: Driven, images: Path):
+        window = paused_at_end(drive, images)
+        bar, messages = window.status_bar, window.player.messages
+        drive.until(lambda: "ended" in bar.message.text())
+        assert not bar.dismiss.isVisible()
+        messages.error.emit("a.mp4: not a video")
+        window.controls.home.trigger()  # clears the status
+        drive.until(lambda: index(window) == 0)
+        assert bar.message.text() == "a.mp4: not a video"
+        bar.dismiss.click()
+        assert bar.message.text() != "a.mp4: not a video"
+        assert not bar.dismiss.isVisible()
