@@ -88,8 +88,8 @@ class Transport(QWidget):
         row.addLayout(track, stretch=1)
         self.clock = QLabel()
         row.addWidget(self.clock)
-        self._live = QLabel(self.tr("live"))
-        row.addWidget(self._live, stretch=1)
+        self.live = QLabel()
+        row.addWidget(self.live, stretch=1)
         self.speed = SpeedPicker()
         self.speed.hide()
         row.addWidget(self.speed)
@@ -98,11 +98,12 @@ class Transport(QWidget):
             row.addWidget(part)
         self._seeking += [loop, self.slider, self.clock]
 
-    def show_seekable(self, seekable: bool) -> None:
-        """Show the position of a recording, or that the source is live."""
+    def show_seekable(self, seekable: bool, *, live: bool) -> None:
+        """Show the position of a recording, or that the source is live; a single photograph is neither."""
         for part in self._seeking:
             part.setVisible(seekable)
-        self._live.setVisible(not seekable)
+        self.live.setVisible(not seekable)  # also without a text: it keeps the buttons at the edges
+        self.live.setText(self.tr("live") if live else "")
         if not seekable:
             self.speed.hide()
 

@@ -98,6 +98,11 @@ class Playback:
         return self._capture is not None and self._capture.source.live and bool(self._capture.status)
 
     @property
+    def live(self) -> bool:
+        """Whether the source is a camera or a stream; False before it is open."""
+        return self._capture is not None and self._capture.source.live
+
+    @property
     def seekable(self) -> bool:
         """Whether :meth:`seek` and :meth:`step` have an effect."""
         return self._capture is not None and self._capture.seekable

@@ -140,6 +140,7 @@ class TestPhotographs:
         window = drive.open(source=str(photographs), sequence=False)
         drive.until(window.strip.isVisible)
         assert not window.transport.speed.isVisible()
+        assert window.transport.live.text() == ""
         window.strip.measure.click()
         drive.until(lambda: window.strip.model.photographs[3].badges == ("no face",))
         drive.until(lambda: window.strip.measure.text() == "Measure all" and index(window) == 0)

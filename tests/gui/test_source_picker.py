@@ -172,6 +172,7 @@ class TestCamera:
         drive.until(lambda: index(window) > 3)
         drive.until(window.transport.isVisible)
         assert not window.transport.slider.isVisible()
+        drive.until(lambda: window.transport.live.text() == "live")
         camera.state = "lost"
         drive.until(lambda: "away" in window.status_bar.message.text())
         drive.until(lambda: window.view.state == PictureState("lost", dimmed=True))
