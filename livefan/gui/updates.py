@@ -96,7 +96,7 @@ class Updates(QObject):
         """Show the position in the recording, and the state of the session on the picture."""
         session, result = self._player.session, self._view.result
         seekable = session is not None and session.seekable
-        self._transport.show_seekable(seekable, live=session is not None and session.live)
+        self._transport.show_seekable(seekable, live=session is not None and bool(session.live))
         self._view.show_state(picture_state(session, result))
         if session is None or not seekable:
             return

@@ -98,9 +98,9 @@ class Playback:
         return self._capture is not None and self._capture.source.live and bool(self._capture.status)
 
     @property
-    def live(self) -> bool:
-        """Whether the source is a camera or a stream; False before it is open."""
-        return self._capture is not None and self._capture.source.live
+    def live(self) -> bool | None:
+        """Whether the source is a camera or a stream; None until it is open."""
+        return self._capture.source.live if self._capture is not None else None
 
     @property
     def seekable(self) -> bool:

@@ -176,11 +176,6 @@ class LiveSession(Playback):
         return self._models.preparing
 
     @property
-    def live(self) -> bool | None:
-        """Whether the source is live; None until it is open."""
-        return self._capture.source.live if self._capture is not None else None
-
-    @property
     def worker_fps(self) -> float:
         """Frames a second that the first model finished."""
         return self._models.fps[0]
