@@ -21,7 +21,7 @@ def as_table(report: Report) -> Iterator[str]:
     yield f"{report.machine}; commit {report.commit}"
     yield f"{report.clip}; {report.threads} thread(s) and core(s)"
     for name, program in report.programs.items():
-        yield f"{name}: {program.weights}, {program.runtime} {program.precision}"
+        yield f"{name}: {program.weights}, {program.runtime} {program.precision}".rstrip()
     yield f"{'':36} {'median':>11} {'95th perc.':>11} {'CPU time':>11} {'rate':>11}"
     yield "from frame to smoothed landmarks, 640 x 480, in alternating blocks of frames"
     for name, timing in report.in_turn.items():
