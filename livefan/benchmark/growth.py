@@ -58,7 +58,7 @@ def benchmark_growth(
     choice: RuntimeChoice,
     *,
     count: int = 50,
-    minutes: Sequence[float] = (0.5, 1.0, 2.0),
+    minutes: Sequence[float],
     log: Callable[[Row], None] = lambda row: None,
 ) -> list[Row]:
     """Measure all kinds of growth.

@@ -12,6 +12,7 @@ from livefan.cli.commands.options import (
     add_runtime_options,
     check_png,
     notice,
+    number_between,
     positive_number,
     runtime_choice,
 )
@@ -25,14 +26,15 @@ if TYPE_CHECKING:
 HALF_WIDTH = "mobilefan-half-300w"
 _FRAMES = 100
 _INSTEAD = ("minutes", "annotate", "gui", "tracking", "growth", "all", "compare", "empty")
-_OF_THE_WHOLE = ("also", "frames", "dlib", "plot", "mesh_python", "repeats")
+_OF_THE_WHOLE = ("also", "frames", "dlib", "plot", "mesh_python", "repeats", "lengths")
 """Options that the measurements of :data:`_INSTEAD` do not use, but those of :data:`_TAKES`."""
 _TAKES = {
-    "all": ("also", "frames", "dlib", "mesh_python", "repeats"),
+    "all": ("also", "frames", "dlib", "mesh_python", "repeats", "lengths"),
     "annotate": ("mesh_python", "repeats"),
-    "growth": ("frames",),
+    "growth": ("frames", "lengths"),
 }
 _REPEATS = 3
+_LENGTHS = (0.5, 1.0, 2.0)
 
 
 def add(commands: Commands) -> None:
@@ -84,6 +86,14 @@ def add(commands: Commands) -> None:
         type=positive_number,
         metavar="N",
         help=f"repeats of --annotate and --all (default: {_REPEATS})",
+    )
+    parser.add_argument(
+        "--lengths",
+        type=number_between(0.1, 600.0, "number of minutes"),
+        nargs="+",
+        metavar="MINUTES",
+        help="lengths of the recordings of --growth in minutes (default: "
+        f"{', '.join(f'{length:g}' for length in _LENGTHS)})",
     )
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the figures to a JSON file")
     parser.add_argument("--plot", metavar="FILE", type=Path, help="write a plot of the figures (.png)")
@@ -260,7 +270,12 @@ def _benchmark_growth(clip: str, arguments: argparse.Namespace, choice: RuntimeC
     weights, count = arguments.weights, arguments.frames or _FRAMES
     choice = _chosen(clip, weights, choice)
     rows = benchmark_growth(
-        clip, weights, choice, count=count, log=lambda row: print(as_line(row), flush=True)
+        clip,
+        weights,
+        choice,
+        count=count,
+        minutes=arguments.lengths or _LENGTHS,
+        log=lambda row: print(as_line(row), flush=True),
     )
     return _circumstances(clip, weights, choice) | as_numbers(rows)
 
@@ -280,7 +295,7 @@ def _benchmark_all(arguments: argparse.Namespace) -> dict[str, object]:
         ONE_CORE: whole,
         TWO_CORES: whole,
         ANNOTATE: [*common, *mesh, "--repeats", "1"],
-        GROWTH: [*common, *frames],
+        GROWTH: [*common, *frames, "--lengths", *map(str, arguments.lengths or _LENGTHS)],
     }
     measured = measure_all(options, arguments.repeats or _REPEATS, log=lambda text: print(text, flush=True))
     # Compared with itself: the range over the repeats shows how steady the machine was.
