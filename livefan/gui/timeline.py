@@ -125,11 +125,9 @@ class Timeline(QWidget):
         usual = np.median(np.diff(known)) if len(known) > 2 else 1.0
         breaks = np.flatnonzero(np.diff(known) > max(2.0, 2.5 * usual)) + 1
         bottom = self.height() - 2 * _MARK_PX - 1
-        height = bottom - 3.0
+        y = bottom - (bottom - 3.0) * columns / self.top
         return [
-            QPolygonF([QPointF(x + 0.5, bottom - height * columns[x] / self.top) for x in part])
-            for part in np.split(known, breaks)
-            if len(part)
+            QPolygonF([QPointF(x + 0.5, y[x]) for x in part]) for part in np.split(known, breaks) if len(part)
         ]
 
     def _draw_marks(self, painter: QPainter) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
@@ -84,7 +85,8 @@ class ComparisonResults:
             Times in the source in seconds, ascending, and distances in percent of the inter-ocular distance,
             mean over landmarks and faces; both ``(n,)``. Frames without a common face are left out.
         """
-        times_s, distances = np.array(list(self._distances.values())).reshape(-1, 2).T
+        values = chain.from_iterable(self._distances.values())  # faster than an array of tuples
+        times_s, distances = np.fromiter(values, float, 2 * len(self._distances)).reshape(-1, 2).T
         order = np.argsort(times_s, kind="stable")
         return times_s[order], distances[order]
 
