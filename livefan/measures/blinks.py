@@ -10,23 +10,27 @@ LONGEST_BLINK_S = 1.0
 """A longer closure is no blink; most blinks take 0.1 to 0.4 s."""
 RIGHT, LEFT = (EXPRESSION_NAMES.index(f"eyeBlink{side}") for side in ("Right", "Left"))
 """Places of the coefficients of the lids among the expressions."""
-_CLOSED = 0.5
-"""Coefficient that at least one eye reaches in a blink."""
-_SHUTTING = 0.3
-"""Coefficient at which a blink begins and ends."""
+_CLOSED = 0.25
+"""Rise of the coefficient above that of open eyes that at least one eye reaches in a blink."""
+_SHUTTING = 0.12
+"""Rise of the coefficient at which a blink begins and ends."""
 
 
 def find_blinks(times: np.ndarray, right: np.ndarray, left: np.ndarray) -> list[Blink]:
     """Return the blinks of one face, in order.
 
-    A blink whose beginning or end lies outside the series is left out.
+    The median of the series stands for open eyes. A blink whose beginning or end lies outside the series is
+    left out.
 
     Args:
         times: ``(k,)`` seconds, increasing.
         right: ``(k,)`` coefficient ``eyeBlinkRight`` at these times.
         left: ``(k,)`` coefficient ``eyeBlinkLeft``.
     """
+    if not len(times):
+        return []
     shut = np.maximum(right, left)
+    shut = shut - np.median(shut)
     changes = np.flatnonzero(np.diff(shut >= _SHUTTING))
     if len(changes) and shut[0] >= _SHUTTING:
         changes = changes[1:]

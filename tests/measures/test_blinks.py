@@ -25,6 +25,6 @@ def test_blinks_have_start_duration_and_depth():
 
 
 def test_shallow_long_and_cut_closures_are_no_blinks():
-    times, shut = lids((0.0, 0.2, 0.9), (0.5, 0.7, 0.45), (1.0, 2.5, 0.9), (3.9, 4.0, 0.9))
+    times, shut = lids((0.0, 0.2, 0.9), (0.5, 0.7, 0.3), (1.0, 2.5, 0.9), (3.9, 4.0, 0.9))
     assert find_blinks(times, shut, shut) == []
     assert find_blinks(times[:0], shut[:0], shut[:0]) == []
