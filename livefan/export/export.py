@@ -77,7 +77,9 @@ def export_int8(name_or_path: str | Path, out: Path) -> None:
     if read_metadata(model).get("weights_sha256") != weights.sha256:
         raise LivefanError(f"{path}: was made from other weights; run quantise again")
     free_batch(model, weights)
-    save_model(model, out, describe(weights) | {"precision": "int8"})
+    metadata = describe(weights) | {"precision": "int8"}
+    metadata.pop("further_outputs", None)  # an int8 file holds no expression head
+    save_model(model, out, metadata)
 
 
 def free_batch(model: Any, weights: WeightFile) -> None:
