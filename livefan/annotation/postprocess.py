@@ -114,7 +114,8 @@ def window_sizes(longest_gap: float, fps: float | None) -> tuple[int, int]:
 class _Runs:
     """The runs of frames of one size without a cut; nothing is smoothed or filled across their borders.
 
-    A cut across which all tracks continue is a change of the light or a fast motion, and starts no run.
+    A cut between the same faces starts no run, nor does a cut from or to a frame without a face:
+    it may be a change of the light, a fast motion, or a face that is covered for a moment.
     """
 
     def __init__(self) -> None:
@@ -128,8 +129,9 @@ class _Runs:
         for face in faces:
             tracks.setdefault(face.frame, set()).add(face.track)
         for frame in frames[max(0, self._next - frames[0].index) :]:
-            continues = frame.index in tracks and tracks[frame.index] == tracks.get(frame.index - 1)
-            if (frame.width, frame.height) != self._size or (frame.cut and not continues):
+            before, now = tracks.get(frame.index - 1), tracks.get(frame.index)
+            other_faces = frame.cut and before is not None and now is not None and before != now
+            if (frame.width, frame.height) != self._size or other_faces:
                 self._starts.append(frame.index)
                 self._size = (frame.width, frame.height)
             self._next = frame.index + 1
