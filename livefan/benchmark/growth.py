@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -75,11 +76,12 @@ def benchmark_growth(
     runtime = open_runtime(weights, choice)
     frames = read_from_first_face(clip, runtime, max(_FEW, count))
     rows: list[Row] = []
-    for row in (
-        *_faces_and_sizes(frames[:_FEW], runtime, count),
-        *_lengths(frames, weights, choice, minutes),
-        *_recordings(frames, weights, choice),
-    ):
+    measured = itertools.chain(
+        _faces_and_sizes(frames[:_FEW], runtime, count),
+        _lengths(frames, weights, choice, minutes),
+        _recordings(frames, weights, choice),
+    )
+    for row in measured:
         rows.append(row)
         log(row)
     return rows
