@@ -86,7 +86,7 @@ def test_log_has_the_runtime_that_a_worker_chose(
     (outcome,) = run_batch([Task(str(talks / "a2.mp4"), Outputs(tmp_path / "x", None), settings)], 1)
     assert not outcome.failed
     lines = [record.getMessage() for record in caplog.records]
-    weights = "mobilefan-300w.safetensors: runtime openvino, precision float32, CPU threads 1"
+    weights = "mobilefan-300w.safetensors: openvino float32, CPU threads 1"
     assert f"{talks / 'a2.mp4'}: {weights}" in lines
 
 
