@@ -202,8 +202,15 @@ class Recorder:
             model=_model_info(model, result.runtime),
             smoothing=self._smoothing,
             longest_gap_s=0.0,
-            measures=() if model.file.info.expressions is None else ("expressions", "gaze"),
+            measures=_measures(model),
         )
+
+
+def _measures(model: ModelChoice) -> tuple[str, ...]:
+    """Return the measures that a model gives beside landmarks."""
+    if model.is_foreign or model.file.info.expressions is None:
+        return ()
+    return ("expressions", "gaze")
 
 
 def _model_info(model: ModelChoice, ran_by: str) -> ModelInfo:
