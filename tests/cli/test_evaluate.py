@@ -70,7 +70,7 @@ def test_all_crops_and_decoders_in_one_table_with_both_pictures(
     assert "broken.png: not an image, or damaged" in numbers["skipped"][0]
     ced, worst = (cv2.imread(str(out[name])) for name in ("ced.png", "worst.png"))
     assert min(ced.shape[:2]) > 400
-    assert worst.shape == (256, 256, 3)
+    assert worst.shape == (256 + 24, 256, 3)  # one face and the legend
     truth = (worst == (80, 220, 80)).all(-1).sum()
     assert truth > 50  # green dots of the labels are drawn
 

@@ -62,7 +62,7 @@ def test_verbose_says_which_detector_and_runtime_were_chosen(
     command = ["annotate", str(tmp_path / "photo.png"), "-o", str(tmp_path / "out.csv"), "--threads", "1"]
     assert main.main([*command, "--runtime", "openvino", "--precision", "float32", "--verbose"]) == 0
     err = capsys.readouterr().err
-    assert "mobilefan-300w.safetensors: runtime openvino, precision float32, CPU threads 1" in err
+    assert "mobilefan-300w.safetensors: openvino float32, CPU threads 1" in err
     assert "detector face_detection_short_range: runtime openvino" in err
 
 

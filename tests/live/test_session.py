@@ -114,7 +114,7 @@ def test_message_of_loading_is_cleared_when_done(monkeypatch: pytest.MonkeyPatch
     model = Model(RAW, 1, messages.append)
     assert model.prepare()
     model.close()
-    assert messages[:2] == [f"Preparing {RAW.label}", "choosing"]
+    assert messages[:2] == [f"Preparing {RAW.label}", f"Preparing {RAW.label}: choosing"]
     assert messages[-1] == ""
 
 

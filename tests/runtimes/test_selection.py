@@ -296,9 +296,9 @@ class Drawn(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, crops: torch.Tensor) -> torch.Tensor:
+    def forward(self, crops: torch.Tensor, encoder_maps: list[torch.Tensor] | None = None) -> torch.Tensor:
         """``(batch, n, h, w)`` values."""
-        heatmaps = self.network(crops)
+        heatmaps = self.network(crops, encoder_maps)
         seen = decode_soft_argmax(heatmaps)
         x, y = crop_to_heatmap(seen.points_crop)[..., None].unbind(2)
         cells = torch.arange(heatmaps.shape[-1])

@@ -65,7 +65,7 @@ def test_video_is_annotated_with_own_landmarks(faces: Path, tmp_path: Path, phot
         for name in ("weight", "bias"):
             getattr(network.head, name).copy_(getattr(source.model.head, name)[list(POINTS)])
     scheme = read_scheme(faces / "scheme.toml")
-    info = replace(source.info, scheme=scheme.name, landmarks=table_of(scheme))
+    info = replace(source.info, scheme=scheme.name, landmarks=table_of(scheme), sigma=None)
     save_weights(tmp_path / "own.safetensors", network, info)
     clip = write_recording(tmp_path / "clip.mp4", [photo] * 3)
     out = ["--out", str(tmp_path / "out.mp4"), "--runtime", "torch"]
