@@ -25,13 +25,13 @@ from livefan.measures.aspect_ratios import aspect_ratios
 from livefan.measures.blinks import LEFT, LONGEST_BLINK_S, RIGHT, find_blinks
 from livefan.measures.gaze import gaze
 from livefan.measures.head_pose import head_pose
-from livefan.tracking.coefficients import (
+from livefan.tracking.coefficient_smoother import (
     CoefficientSmoother,
     as_coefficients,
     from_coefficients,
     smooth_coefficients,
 )
-from livefan.tracking.coefficients import Step as CoefficientStep
+from livefan.tracking.coefficient_smoother import Step as CoefficientStep
 from livefan.tracking.kalman import DEFAULT_STRENGTH, KalmanSmoother, Step
 from livefan.tracking.rts import smooth_steps
 

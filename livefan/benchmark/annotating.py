@@ -14,7 +14,7 @@ from livefan.annotation.annotate import annotate
 from livefan.annotation.outputs import Outputs
 from livefan.annotation.settings import AnnotationSettings
 from livefan.benchmark.baselines import MEDIAPIPE, mediapipe_face_landmarker
-from livefan.benchmark.face_mesh import FACE_MESH, face_mesh
+from livefan.benchmark.old_face_mesh import FACE_MESH, face_mesh
 from livefan.core.resources import DEFAULT_WEIGHTS
 from livefan.io.open import open_source
 from livefan.runtimes.base import RuntimeChoice

@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 
 from livefan.benchmark.baselines import DLIB, MEDIAPIPE, mediapipe_face_landmarker, mediapipe_problem
-from livefan.benchmark.face_mesh import FACE_MESH, face_mesh
 from livefan.benchmark.footprint import Footprint, footprints
 from livefan.benchmark.frames import (
     crowd,
@@ -26,6 +25,7 @@ from livefan.benchmark.frames import (
     there_and_back,
     write_frames,
 )
+from livefan.benchmark.old_face_mesh import FACE_MESH, face_mesh
 from livefan.benchmark.timing import Stopwatch, Timing, summarise, time_in_blocks, time_in_turn
 from livefan.core.crop import upright_crop
 from livefan.core.errors import LivefanError

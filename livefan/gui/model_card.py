@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from livefan.runtimes.base import AUTO, PRECISIONS, RUNTIMES
-from livefan.runtimes.rule import Candidate
+from livefan.runtimes.choice_rule import Candidate
 from livefan.runtimes.selection import unavailable
 from livefan.tracking.model_spec import ModelChoice
 

@@ -31,7 +31,7 @@ class RuntimeChoice:
     """The runtime that a user asks for.
 
     Attributes:
-        runtime: one of :data:`RUNTIMES`, or ``"auto"`` for the one that :mod:`livefan.runtimes.rule` chooses.
+        runtime: one of :data:`RUNTIMES`, or ``"auto"``: :mod:`livefan.runtimes.choice_rule` chooses.
         precision: one of :data:`PRECISIONS`, or ``"auto"`` for the first of that rule that is as accurate as
             float32.
         threads: CPU threads for one inference.

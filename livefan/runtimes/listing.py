@@ -14,8 +14,8 @@ from livefan.core.errors import LivefanError
 from livefan.networks.checkpoint_info import WeightFile, read_weight_file
 from livefan.runtimes.base import AUTO, CPU, Runtime, RuntimeChoice
 from livefan.runtimes.cache import Store
+from livefan.runtimes.choice_rule import PREFERRED, Candidate, cpu_kind, ordered
 from livefan.runtimes.precisions import NME_TOLERANCE, read_precisions
-from livefan.runtimes.rule import PREFERRED, Candidate, cpu_kind, ordered
 from livefan.runtimes.selection import check_choice, distance_from_torch, open_runtime, unavailable
 from livefan.runtimes.self_check import check_crops
 

@@ -12,10 +12,10 @@ from livefan.core.errors import LivefanError
 from livefan.networks.checkpoint_info import WeightFile, read_weight_file
 from livefan.runtimes.base import AUTO, CPU, DEVICES, PRECISIONS, RUNTIMES, Runtime, RuntimeChoice
 from livefan.runtimes.cache import Store
+from livefan.runtimes.choice_rule import Candidate, ordered
 from livefan.runtimes.graph_file import files_of
 from livefan.runtimes.network_files import model_id, network_graph, openvino_model
 from livefan.runtimes.precisions import int8_path, read_precisions
-from livefan.runtimes.rule import Candidate, ordered
 from livefan.runtimes.self_check import AGREEMENT_PX, check_crops, disagreement
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ def open_runtime(
 ) -> Runtime:
     """Return a network, ready to run.
 
-    "auto" takes the first candidate of :mod:`livefan.runtimes.rule` that is accurate, can run here and agrees
-    with torch. A runtime's landmarks on the faces of the self-check are compared with torch's when it is used
-    for the first time on this machine; see :data:`livefan.runtimes.self_check.AGREEMENT_PX`.
+    "auto" takes the first candidate of :mod:`livefan.runtimes.choice_rule` that is accurate, can run here and
+    agrees with torch. A runtime's landmarks on the faces of the self-check are compared with torch's at its
+    first use on this machine; see :data:`livefan.runtimes.self_check.AGREEMENT_PX`.
 
     Args:
         weights: a weight file, or its name or path; a loaded network is run by torch.

@@ -31,7 +31,7 @@ from livefan.tracking.association import (
     nearest_detection,
     overlaps_track,
 )
-from livefan.tracking.coefficients import as_coefficients, from_coefficients
+from livefan.tracking.coefficient_smoother import as_coefficients, from_coefficients
 from livefan.tracking.cut_detector import OTHER_SCENE, PERHAPS_OTHER_SCENE, CutDetector
 from livefan.tracking.detection_schedule import N_SEARCHES, SEARCH_EVERY, DetectionSchedule
 from livefan.tracking.kalman import DEFAULT_STRENGTH, KalmanSmoother

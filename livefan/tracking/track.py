@@ -12,7 +12,7 @@ import numpy as np
 from livefan.core.boxes import bounding_box
 from livefan.core.crop import Crop, upright_crop
 from livefan.core.landmarks import LandmarkScheme
-from livefan.tracking.coefficients import CoefficientSmoother
+from livefan.tracking.coefficient_smoother import CoefficientSmoother
 from livefan.tracking.kalman import KalmanSmoother
 from livefan.tracking.landmarker import (
     CONFIRMED_FACE_SCORE,

@@ -8,9 +8,9 @@ import pytest
 from livefan.benchmark import everything
 from livefan.benchmark.annotating import AnnotationSpeed
 from livefan.benchmark.everything import compare, measure_all, read_measurement
-from livefan.benchmark.face_mesh import face_mesh
 from livefan.benchmark.frames import crowd
 from livefan.benchmark.growth import Row, as_line, as_numbers
+from livefan.benchmark.old_face_mesh import face_mesh
 from livefan.benchmark.report import as_numbers as report_numbers
 from livefan.benchmark.suite import Report
 from livefan.benchmark.tables import BEGIN, DOCUMENT, END, FOLDER, document_with_tables

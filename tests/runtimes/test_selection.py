@@ -20,8 +20,8 @@ from livefan.networks.checkpoint import Weights, WeightsInfo, load_weights, save
 from livefan.networks.checkpoint_info import WeightFile, read_weight_file
 from livefan.networks.heatmaps import crop_to_heatmap, decode_soft_argmax
 from livefan.networks.mobilefan import build_network
+from livefan.runtimes import choice_rule, selection
 from livefan.runtimes import openvino_runtime as open_vino
-from livefan.runtimes import rule, selection
 from livefan.runtimes.base import Runtime, RuntimeChoice
 from livefan.runtimes.listing import list_runtimes
 from livefan.runtimes.onnx_graph import as_onnx
@@ -78,7 +78,7 @@ def test_other_widths_schemes_and_architectures_compile(
 
 def test_int8_of_lower_accuracy_is_not_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("LIVEFAN_RUNTIME")
-    monkeypatch.setattr(rule, "cpu_kind", lambda: rule.AVX2)
+    monkeypatch.setattr(choice_rule, "cpu_kind", lambda: choice_rule.AVX2)
     shipped = find_weights(DEFAULT_WEIGHTS)
     for file in shipped.parent.glob(f"{shipped.stem}.*"):
         shutil.copy(file, tmp_path)
@@ -96,35 +96,35 @@ def test_int8_of_lower_accuracy_is_not_chosen(tmp_path: Path, monkeypatch: pytes
 @pytest.mark.parametrize(
     ("flags", "isa", "kind", "order"),
     [
-        ("sse4_2 avx2", "", rule.AVX2, ["int8", "float32", "bfloat16"]),
-        ("avx2 avx512_vnni", "", rule.VNNI, ["int8", "float32", "bfloat16"]),
-        ("avx2 avx_vnni", "AVX2_VNNI", rule.VNNI, ["int8", "float32", "bfloat16"]),
-        ("avx2 avx512_vnni amx_int8 amx_bf16", "", rule.AMX, ["int8", "bfloat16", "float32"]),
-        ("avx2 avx512_vnni amx_int8", "AVX512_CORE_BF16", rule.VNNI, ["int8", "float32", "bfloat16"]),
-        ("avx2 avx512_vnni amx_int8", "AVX2", rule.AVX2, ["int8", "float32", "bfloat16"]),
+        ("sse4_2 avx2", "", choice_rule.AVX2, ["int8", "float32", "bfloat16"]),
+        ("avx2 avx512_vnni", "", choice_rule.VNNI, ["int8", "float32", "bfloat16"]),
+        ("avx2 avx_vnni", "AVX2_VNNI", choice_rule.VNNI, ["int8", "float32", "bfloat16"]),
+        ("avx2 avx512_vnni amx_int8 amx_bf16", "", choice_rule.AMX, ["int8", "bfloat16", "float32"]),
+        ("avx2 avx512_vnni amx_int8", "AVX512_CORE_BF16", choice_rule.VNNI, ["int8", "float32", "bfloat16"]),
+        ("avx2 avx512_vnni amx_int8", "AVX2", choice_rule.AVX2, ["int8", "float32", "bfloat16"]),
     ],
 )
 def test_order_of_precisions_follows_the_cpu_features(
-    flags: str, isa: str, kind: rule.CpuKind, order: list[str], monkeypatch: pytest.MonkeyPatch
+    flags: str, isa: str, kind: choice_rule.CpuKind, order: list[str], monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.delenv("LIVEFAN_RUNTIME")
-    monkeypatch.setattr(rule, "cpu_name", lambda: f"model name : x\nflags : {flags}")
+    monkeypatch.setattr(choice_rule, "cpu_name", lambda: f"model name : x\nflags : {flags}")
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", isa)
-    assert rule.cpu_kind() is kind
-    assert [each.precision for each in rule.ordered() if each.runtime == "openvino"] == order
-    assert [each.runtime for each in rule.ordered()][-2:] == ["onnxruntime", "torch"]
+    assert choice_rule.cpu_kind() is kind
+    assert [each.precision for each in choice_rule.ordered() if each.runtime == "openvino"] == order
+    assert [each.runtime for each in choice_rule.ordered()][-2:] == ["onnxruntime", "torch"]
     monkeypatch.setattr("platform.machine", lambda: "arm64")
-    assert rule.ordered()[0] == rule.Candidate("openvino", "float32")
+    assert choice_rule.ordered()[0] == choice_rule.Candidate("openvino", "float32")
 
 
 def test_environment_names_the_preferred_runtime(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("LIVEFAN_RUNTIME", "onnxruntime float32")
-    assert str(rule.ordered()[0]) == "onnxruntime float32"
-    assert len(rule.ordered()) == 5
+    assert str(choice_rule.ordered()[0]) == "onnxruntime float32"
+    assert len(choice_rule.ordered()) == 5
     monkeypatch.setenv("LIVEFAN_RUNTIME", "fast")
     with pytest.raises(LivefanError, match="LIVEFAN_RUNTIME=fast: name a runtime"):
-        rule.ordered()
+        choice_rule.ordered()
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import numpy as np
 
 from livefan.core.landmarks import IBUG_68
-from livefan.tracking.coefficients import (
+from livefan.tracking.coefficient_smoother import (
     CoefficientSmoother,
     as_coefficients,
     from_coefficients,
