@@ -21,6 +21,7 @@ from livefan.core.errors import LivefanError
 from livefan.drawing.faces import STYLE_PARTS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codec", list(CODECS))
 def test_each_codec_encodes_at_the_given_quality(
     tmp_path: Path, small: np.ndarray, codec: str, capfd: pytest.CaptureFixture[str]

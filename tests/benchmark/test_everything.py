@@ -97,6 +97,7 @@ def test_time_of_another_process_counts():
     assert (timings["mesh"].median, timings["mesh"].processor) == (2000.0, 1000.0)
 
 
+@pytest.mark.slow
 def test_interpreter_without_mediapipe_gives_one_line_error(tmp_path: Path):
     with (
         pytest.raises(LivefanError, match="its process ended"),

@@ -32,6 +32,7 @@ from livefan.runtimes.openvino_runtime import layer_seconds
 from livefan.tracking.pipeline import Pipeline
 
 
+@pytest.mark.slow
 def test_network_and_decoder_have_separate_times():
     weights = read_weight_file(DEFAULT_WEIGHTS)
     model = openvino_model(weights, "int8", Store(weights.sha256, 1))

@@ -155,6 +155,7 @@ def labelled(tmp_path: Path, photo: np.ndarray, pipeline: Pipeline) -> Path:
     return tmp_path / "300w"
 
 
+@pytest.mark.slow
 def test_evaluate_measures_landmark_crops_and_detector_crops(labelled: Path, tmp_path: Path):
     numbers = {}
     for crop in ("landmarks", "detector"):

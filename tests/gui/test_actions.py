@@ -120,6 +120,7 @@ def test_failed_action_gives_a_message(context: ActionContext):
     assert context.player.messages.shown.text == "Nothing to save: no picture is shown."
 
 
+@pytest.mark.slow
 def test_view_state_and_actions_load_no_widgets():
     program = (
         "import sys, livefan.live.view_state, livefan.live.render, livefan.live.session\n"

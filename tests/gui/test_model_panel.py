@@ -160,6 +160,7 @@ class TestComparison:
         rows = [window.models.table.item(row, 2).text() for row in range(2)]
         assert rows[0] == rows[1] != "-"
 
+    @pytest.mark.slow
     def test_switch_between_every_frame_and_real_time(self, drive: Driven, images: Path):
         window = paused_at_end(drive, images, second=RAW)
         mode = window.models.progress.mode
@@ -172,6 +173,7 @@ class TestComparison:
         assert window.player.session.every_frame
         drive.until(lambda: mode.currentData() is True)
 
+    @pytest.mark.slow
     def test_impossible_runtimes_and_precisions_are_greyed_out(self, drive: Driven, images: Path):
         window = paused_at_end(drive, images, first=ModelChoice("teacher-300w", "openvino"))
         picker = window.models.first
@@ -186,6 +188,7 @@ class TestComparison:
         drive.until(lambda: not enabled(picker.runtime)["torch"])
         assert enabled(picker.precision)["int8"]
 
+    @pytest.mark.slow
     def test_figures_stay_after_the_end(self, drive: Driven, images: Path):
         window = paused_at_end(drive, images, panels=("models",))
         figures = window.models.first.figures
@@ -211,6 +214,7 @@ class TestComparison:
         assert window.player.reports.progress is None
         drive.until(lambda: not window.status_bar.progress.isVisible())
 
+    @pytest.mark.slow
     def test_cancelled_report_leaves_no_files(self, drive: Driven, clip: Path, tmp_path: Path):
         window = drive.open(source=str(clip), second=RAW, hold=True)
         drive.until(window.controls.export_report.isEnabled)
@@ -221,6 +225,7 @@ class TestComparison:
         assert "cancelled" in window.player.messages.shown.text
         assert not list(tmp_path.glob("livefan-*"))
 
+    @pytest.mark.slow
     def test_player_changes_models_and_runtimes(self, drive: Driven, images: Path):
         window = paused_at_end(drive, images)
         window.player.choose_first(ModelChoice(runtime="torch"))

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import pytest
 from PyQt6.QtCore import QTranslator
 from PyQt6.QtWidgets import QApplication
 from windows import Driven, index, paused_at_end
 
 
 class TestMessages:
+    @pytest.mark.slow
     def test_long_message_hides_the_figures(self, drive: Driven, images: Path):
         window = paused_at_end(drive, images)
         drive.until(lambda: window.status_bar.figures.isVisible() and window.status_bar.figures.text())
@@ -16,6 +18,7 @@ class TestMessages:
         window.player.messages.status.emit("")
         assert window.status_bar.figures.isVisible()
 
+    @pytest.mark.slow
     def test_messages_of_the_session_are_translated(self, drive: Driven, images: Path):
         class German(QTranslator):
             def translate(self, context: str, text: str, *rest: object) -> str:  # type: ignore[override]
@@ -35,12 +38,14 @@ class TestMessages:
 
 
 class TestFigures:
+    @pytest.mark.slow
     def test_recording_shows_the_number_of_the_frame(self, drive: Driven, images: Path):
         window = paused_at_end(drive, images)
         drive.until(lambda: window.status_bar.figures.text() == "frame 6 of 6")
         window.controls.back.trigger()
         drive.until(lambda: window.status_bar.figures.text() == "frame 5 of 6")
 
+    @pytest.mark.slow
     def test_error_stays_until_it_is_dismissed(self, drive: Driven, images: Path):
         window = paused_at_end(drive, images)
         bar, messages = window.status_bar, window.player.messages

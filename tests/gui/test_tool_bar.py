@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QApplication
 from windows import Driven, pane, paused_at_end, shows
@@ -14,6 +15,7 @@ class TestToolBar:
         window.tool_bar.smoothing.setValue(90)
         drive.until(lambda: pane(window).result.smoothing == 0.9)
 
+    @pytest.mark.slow
     def test_drawing_menu_stays_open_while_parts_are_checked(self, drive: Driven, images: Path):
         window = paused_at_end(drive, images)
         window.tool_bar.drawing.click()

@@ -111,6 +111,7 @@ class TestView:
         window.controls.fit.trigger()
         assert window.player.view.zoom == 1
 
+    @pytest.mark.slow
     def test_click_on_a_face_makes_it_the_face_of_the_close_up(
         self, drive: Driven, tmp_path: Path, photo: np.ndarray
     ):

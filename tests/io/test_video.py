@@ -284,6 +284,7 @@ def test_error_of_a_filter_names_the_file(numbered_clip: Path, monkeypatch: pyte
         source.seek(1.0)
 
 
+@pytest.mark.slow
 def test_closed_source_leaves_no_picture_and_no_decoder(numbered_clip: Path) -> None:
     """A reference cycle would keep a decoder's threads and memory until the garbage collector runs."""
 

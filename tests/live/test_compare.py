@@ -202,6 +202,7 @@ def test_unusable_arguments_give_a_one_line_error(
         assert not (tmp_path / "o").exists()
 
 
+@pytest.mark.slow
 def test_source_without_faces_is_an_error(tmp_path: Path):
     cv2.imwrite(str(tmp_path / "grey.png"), np.full((200, 200, 3), 127, np.uint8))
     model = ModelChoice.parse("mobilefan-300w@torch")

@@ -73,6 +73,7 @@ def open_images(images: Path):
         assert session.stop(10)
 
 
+@pytest.mark.slow
 def test_all_photographs_are_measured_and_the_present_one_returns(
     open_images: Callable[[], tuple[LiveSession, list[int]]],
 ):

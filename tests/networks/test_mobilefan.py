@@ -132,6 +132,7 @@ def test_pruned_network_keeps_the_channels_of_largest_effect():
         slice_mobilefan(wide, 1.0)
 
 
+@pytest.mark.slow
 def test_pruning_removes_a_channel_that_is_always_zero():
     """A half-width network hidden in a wide one, the rest of whose channels are dead, is found again."""
     torch.manual_seed(0)

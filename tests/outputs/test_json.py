@@ -83,6 +83,7 @@ def test_degenerate_landmarks_give_null_instead_of_nan(scheme: LandmarkScheme, r
     assert found["pose"] is None
 
 
+@pytest.mark.slow
 def test_every_frame_arrives_by_udp(result: Make, outputs: OutputGroup, receiver, port: int):
     outputs.open_all([f"udp+json://127.0.0.1:{port}"])
     for index in range(30):
@@ -126,6 +127,7 @@ def send_until(outputs: OutputGroup, result: Make, n_clients: int) -> None:
         made = outputs.statistics()[0].packets - before.packets
 
 
+@pytest.mark.slow
 def test_clients_come_and_go(result: Make, outputs: OutputGroup, port: int):
     address = f"ws://127.0.0.1:{port}"
     outputs.open_all([address])

@@ -127,6 +127,7 @@ def test_environment_names_the_preferred_runtime(monkeypatch: pytest.MonkeyPatch
         choice_rule.ordered()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("choice", "message"),
     [

@@ -10,6 +10,7 @@ from livefan.runtimes.selection import open_runtime
 from livefan.runtimes.torch_runtime import TorchRuntime
 
 
+@pytest.mark.slow
 def test_number_of_threads_is_restored_after_an_inference(weights: Weights, crops: np.ndarray):
     before = torch.get_num_threads()
     torch.set_num_threads(3)

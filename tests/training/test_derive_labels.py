@@ -32,6 +32,7 @@ def derived(face: Face, mesh_px: np.ndarray) -> np.ndarray:
     return derive_wflw(face.points_px, mesh_px)
 
 
+@pytest.mark.slow
 def test_derived_landmarks_keep_those_of_300w_and_lie_on_their_contours(face: Face, derived: np.ndarray):
     eyes = inter_ocular(face.points_px[None], IBUG_68)[0]
     assert np.array_equal(derived[list(WFLW_TO_IBUG)], face.points_px)

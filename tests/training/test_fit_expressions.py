@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from livefan.core.face_measures import EXPRESSION_NAMES
@@ -21,6 +22,7 @@ MESH = np.random.default_rng(1).normal(0, 0.5, (146, 2)).astype(np.float32)
 LIPS = slice(0, 40)
 
 
+@pytest.mark.slow
 def test_head_learns_a_simple_dependence(tmp_path: Path):
     weights = load_weights("mobilefan-half-300w")
     head = new_head(weights)

@@ -64,6 +64,7 @@ def test_mirror_offset_corrects_mirrored_views(
     assert np.allclose(after.points_px, before.points_px + moved, atol=0.01 * crop.side_px)
 
 
+@pytest.mark.slow
 def test_several_teachers_give_their_mean_and_disagree_more(
     pipeline: Pipeline, runtime: Runtime, photo: np.ndarray
 ):
