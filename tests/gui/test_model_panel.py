@@ -189,10 +189,12 @@ class TestComparison:
         assert enabled(picker.precision)["int8"]
 
     @pytest.mark.slow
-    def test_figures_stay_after_the_end(self, drive: Driven, images: Path):
-        window = paused_at_end(drive, images, panels=("models",))
+    def test_figures_stay_while_paused(self, drive: Driven, clip: Path):
+        window = drive.open(source=str(clip), panels=("models",))
         figures = window.models.first.figures
         drive.until(lambda: " fps" in figures.text())
+        window.controls.play.trigger()
+        drive.until(lambda: window.player.paused)
         drive.qtbot.wait(1200)  # longer than the rates are measured over
         assert " 0 fps" not in figures.text()
 

@@ -26,7 +26,8 @@ class TestPlots:
         assert y[-1] > 0
         assert "ms" in window.plots.latency.caption.text()
         stages = [values for _, values in window.plots.latency.area.curves]
-        assert all(np.all(lower <= upper) for lower, upper in itertools.pairwise(stages))
+        for lower, upper in itertools.pairwise(stages):
+            assert np.all((lower <= upper) | np.isnan(lower))  # a curve breaks over a pause
 
     @pytest.mark.slow
     def test_latency_in_plot_and_status_bar_agree(self, drive: Driven, clip: Path):

@@ -180,7 +180,7 @@ class TestCamera:
         camera.state = "there"
         drive.until(lambda: index(window) > at + 3)
         drive.until(lambda: window.status_bar.message.text() == "")
-        assert window.view.state.name == ""
+        drive.until(lambda: window.view.state.name == "")
 
     @pytest.mark.slow
     def test_camera_in_use_shows_a_message_and_can_start_later(self, drive: Driven, camera):

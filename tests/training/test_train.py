@@ -119,8 +119,9 @@ def test_two_processes_share_a_run(tmp_path: Path):
     for name in ("lfpw/trainset", "helen/trainset", "afw"):
         write_faces(tmp_path / name, 8)  # one of them is held out
     (tmp_path / "run.toml").write_text("width = 0.5\ninit = ''\nbatch_size = 4\nwarmup_steps = 1\n")
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    command += ["--local-addr", "127.0.0.1"]  # the name of the machine may not resolve
+    command = [sys.executable, "-m", "torch.distributed.run", "--nnodes=1", "--nproc-per-node=2"]
+    # --standalone resolves the names "localhost" and that of the machine, which not every machine can.
+    command += ["--local-addr=127.0.0.1", "--rdzv-backend=c10d", "--rdzv-endpoint=127.0.0.1:0"]
     command += ["main.py", "train", "--root", str(tmp_path), "--config", str(tmp_path / "run.toml")]
     command += ["--out", str(tmp_path / "run"), "--epochs", "2", "--threads", "1", "--quiet"]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
