@@ -32,6 +32,7 @@ from livefan.tracking.noise_model import AdaptiveNoise, AdaptivePartNoise, Camer
 
 DEFAULT_STRENGTH = 0.5
 
+_IDENTITY = np.eye(N_POSE_MEASUREMENTS)
 _SHORTEST_STEP = 1e-4
 """Time steps below this many seconds restart the filter: the clock stands still."""
 
@@ -194,10 +195,10 @@ class KalmanSmoother:
         turn = cmath.log(seen.turn)
         innovations = seen.shift.real, seen.shift.imag, turn.real, turn.imag
         shift_noise, turn_noise = seen.shift_variance, seen.turn_variance
-        noise = np.diag((shift_noise, shift_noise, turn_noise, turn_noise))
+        noise = _IDENTITY * (shift_noise, shift_noise, turn_noise, turn_noise)
         self._pose.update(self._pose.x[POSITIONS] + innovations, R=noise)
 
 
 def _inverse_of_diagonal(matrix: np.ndarray) -> np.ndarray:
     """Return the inverse of the innovations' covariance: the four measurements are independent."""
-    return np.diag(1.0 / matrix.diagonal())
+    return _IDENTITY / matrix.diagonal()
