@@ -134,7 +134,7 @@ def test_frames_continue_after_a_camera_is_unplugged_and_plugged_in(camera: type
         wait_for(lambda: len(camera.opened) > 2)
         assert "camera 0" in thread.status
         assert "lost" in thread.status
-        # A frame captured before the loss may still wait.
+        # Frames captured before the loss may wait, or were replaced by newer ones.
         while (frame := thread.get(0.05)) is not None:
             before = frame
         camera.plugged = True
@@ -142,7 +142,7 @@ def test_frames_continue_after_a_camera_is_unplugged_and_plugged_in(camera: type
         wait_for(lambda: thread.status == "")
     assert before is not None
     assert after is not None
-    assert after.index == before.index + 1
+    assert after.index > before.index
     assert after.source_time - before.source_time == pytest.approx(after.captured_at - before.captured_at)
     assert "lost" in messages[0]
     assert messages[-1] == ""
