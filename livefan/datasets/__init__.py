@@ -9,7 +9,7 @@ from pathlib import Path
 from livefan.core.errors import LivefanError
 from livefan.datasets import cofw, pts, w300, wflw
 from livefan.datasets.duplicates import exclude_duplicates
-from livefan.datasets.faces import FaceSet, LabelledFace, print_skipped
+from livefan.datasets.faces import FaceSet, LabelledFace, print_skipped, read_images
 from livefan.datasets.holdout import VALIDATION_SEED, VALIDATION_SHARE, divide, divide_whole
 from livefan.datasets.w300 import load_300w
 
@@ -25,6 +25,7 @@ __all__ = [
     "load_training",
     "load_training_with",
     "print_skipped",
+    "read_images",
 ]
 
 

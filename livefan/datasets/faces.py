@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -77,6 +77,24 @@ class LabelledFace:
         return read_image(self.image_path)
 
 
+def read_images(
+    faces: Iterable[LabelledFace], skipped: list[str]
+) -> Iterator[tuple[LabelledFace, np.ndarray]]:
+    """Yield each face with its ``(height, width, 3)`` uint8 BGR image.
+
+    Args:
+        faces: labelled faces.
+        skipped: list that gets the reason for each image that cannot be read, one line each.
+    """
+    for face in faces:
+        try:
+            image = face.read_image()
+        except LivefanError as error:
+            skipped.append(str(error))
+            continue
+        yield face, image
+
+
 @dataclass(frozen=True)
 class FaceSet:
     """Labelled faces of one landmark scheme, and a record of the faces left out.
@@ -132,12 +150,7 @@ class FaceSet:
             LivefanError: if no image can be read.
         """
         skipped = list(self.skipped)
-        for face in self.faces:
-            try:
-                face.read_image()
-            except LivefanError as error:
-                skipped.append(str(error))
-                continue
+        for _ in read_images(self.faces, skipped):
             return
         raise self.unusable(skipped)
 

@@ -15,7 +15,7 @@ from livefan.core.crop import Crop, crop_from_landmarks, upright_crop
 from livefan.core.errors import LivefanError
 from livefan.core.landmarks import LandmarkScheme
 from livefan.core.metrics import Accuracy, inter_ocular, measure, nme
-from livefan.datasets import FaceSet, LabelledFace
+from livefan.datasets import FaceSet, LabelledFace, read_images
 from livefan.detection.detection_to_crop import DetectionToCrop, load_detection_to_crop
 from livefan.detection.detector import FaceDetector, match_detection
 from livefan.runtimes.base import Runtime
@@ -135,12 +135,8 @@ def evaluate(
     evaluated, skipped = [], list(faces.skipped)
     with FaceDetector() if crop == "detector" else nullcontext() as detector:
         framing = load_detection_to_crop()
-        for face in tqdm(faces.faces, "evaluating", leave=False, disable=None):
-            try:
-                image = face.read_image()
-            except LivefanError as error:
-                skipped.append(str(error))
-                continue
+        shown = tqdm(faces.faces, "evaluating", leave=False, disable=None)
+        for face, image in read_images(shown, skipped):
             if detector is None:
                 points_px = _predict(runtime, image, crop_from_landmarks(face.points_px), flip)
             else:
@@ -177,12 +173,8 @@ def evaluate_foreign(model: LandmarkModel, faces: FaceSet) -> Evaluation:
         else faces.in_scheme(common.scheme, tuple(common.theirs.tolist()))
     )
     skipped, evaluated = list(faces.skipped), []
-    for face in tqdm(faces.faces, "evaluating", leave=False, disable=None):
-        try:
-            image = face.read_image()
-        except LivefanError as error:
-            skipped.append(str(error))
-            continue
+    shown = tqdm(faces.faces, "evaluating", leave=False, disable=None)
+    for face, image in read_images(shown, skipped):
         found = [each.points_px[common.ours] for each in model.process_image(image)]
         evaluated.append(_evaluated(face, found, faces.scheme))
     if not evaluated:

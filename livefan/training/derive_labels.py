@@ -26,7 +26,7 @@ from livefan.core.crop import upright_crop
 from livefan.core.errors import LivefanError
 from livefan.core.files import check_folder, stems_of
 from livefan.core.landmarks import COFW_29, IBUG_68, WFLW_98, WFLW_TO_IBUG, LandmarkScheme
-from livefan.datasets import FaceSet
+from livefan.datasets import FaceSet, read_images
 from livefan.datasets.pts import LABELS_NAME
 from livefan.runtimes.base import Runtime
 from livefan.training.mesh_landmarks import MeshLandmarks
@@ -168,12 +168,8 @@ def reference_offsets(
     if any(teacher.scheme != IBUG_68 for teacher in teachers):
         raise LivefanError(f"--weights: name networks of scheme {IBUG_68.name}")
     derived, truth, skipped = [], [], list(reference.skipped)
-    for face in tqdm(reference.faces, "reference faces", leave=False, disable=None):
-        try:
-            image = face.read_image()
-        except LivefanError as error:
-            skipped.append(str(error))
-            continue
+    shown = tqdm(reference.faces, "reference faces", leave=False, disable=None)
+    for face, image in read_images(shown, skipped):
         points_px = predict_views(teachers, image, upright_crop(face.points_px, WFLW_98)).points_px
         points_px = predict_views(teachers, image, upright_crop(points_px, IBUG_68)).points_px
         derived.append(derive_wflw(points_px, mesh.find(image, upright_crop(points_px, IBUG_68))))
@@ -216,12 +212,8 @@ def derive_labels(
     result = Derived(reference_faces=reference_faces, left_out=list(faces.skipped))
     photographs = stems_of(sorted({f"{face.subset}/{face.photograph}.jpg" for face in faces.faces}))
     count: Counter[str] = Counter()
-    for face in tqdm(faces.faces, "deriving", leave=False, disable=None):
-        try:
-            image = face.read_image()
-        except LivefanError as error:
-            result.left_out.append(str(error))
-            continue
+    shown = tqdm(faces.faces, "deriving", leave=False, disable=None)
+    for face, image in read_images(shown, result.left_out):
         mesh_px = mesh.find(image, upright_crop(face.points_px, IBUG_68))
         if not _fits(mesh_px, face.points_px):
             result.left_out.append(f"{face.place}: the mesh does not fit the landmarks")

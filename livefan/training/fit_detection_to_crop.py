@@ -12,7 +12,7 @@ from tqdm import tqdm
 from livefan.core.crop import crop_from_landmarks
 from livefan.core.errors import LivefanError
 from livefan.core.files import atomic_write
-from livefan.datasets import FaceSet, LabelledFace, print_skipped
+from livefan.datasets import FaceSet, LabelledFace, print_skipped, read_images
 from livefan.detection.detection_to_crop import N_FEATURES, face_frame, features
 from livefan.detection.detector import FULL_RANGE, SHORT_RANGE, Detection, FaceDetector, match_detection
 
@@ -33,12 +33,8 @@ def _pairs(
 ) -> dict[str, list[tuple[LabelledFace, Detection]]]:
     """Return labelled faces with their detections, by detector model; list unreadable ones in ``skipped``."""
     pairs: dict[str, list[tuple[LabelledFace, Detection]]] = {SHORT_RANGE: [], FULL_RANGE: []}
-    for face in tqdm(faces.faces, label, leave=False, disable=None):
-        try:
-            image = face.read_image()
-        except LivefanError as error:
-            skipped.append(str(error))
-            continue
+    shown = tqdm(faces.faces, label, leave=False, disable=None)
+    for face, image in read_images(shown, skipped):
         for model, found in detector.detect_by_model(image).items():
             detection = match_detection(face.points_px, found)
             if detection is not None:

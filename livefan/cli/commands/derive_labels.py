@@ -9,8 +9,8 @@ from livefan.cli.commands.options import (
     Commands,
     add_dataset_options,
     add_runtime_options,
+    load_split,
     notice,
-    print_left_out,
     runtime_choice,
 )
 
@@ -59,16 +59,12 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; return the exit code."""
-    from livefan.datasets import load, load_training
+    from livefan.datasets import load
     from livefan.runtimes.selection import open_runtime
     from livefan.training.derive_labels import derive_labels, reference_offsets
     from livefan.training.mesh_landmarks import MeshLandmarks
 
-    if arguments.split == "train":
-        faces, _ = load_training(arguments.dataset, arguments.root)
-    else:
-        faces = load(arguments.dataset, arguments.root, arguments.split)
-    print_left_out(faces)
+    faces = load_split(arguments)
     mesh, offsets, count = MeshLandmarks(arguments.mesh), None, 0
     if arguments.reference:
         choice, log = runtime_choice(arguments), notice(quiet=False)

@@ -164,6 +164,24 @@ def add_extra_option(parser: argparse.ArgumentParser, use: str) -> None:
     )
 
 
+def load_split(arguments: argparse.Namespace) -> FaceSet:
+    """Load the split that the options of the data set name; print missing folders and left-out duplicates.
+
+    The split ``train`` is that of training: without photographs that other splits contain too.
+
+    Raises:
+        LivefanError: if a folder lacks a part of its layout.
+    """
+    from livefan.datasets import load, load_training
+
+    if arguments.split == "train":
+        faces, _ = load_training(arguments.dataset, arguments.root)
+    else:
+        faces = load(arguments.dataset, arguments.root, arguments.split)
+    print_left_out(faces)
+    return faces
+
+
 def print_left_out(faces: FaceSet) -> None:
     """Print, on standard error, the missing folders and the duplicates of a set of faces.
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from livefan.cli.commands.options import (
     Commands,
     add_dataset_options,
+    load_split,
     positive_number,
-    print_left_out,
     seed_number,
 )
 
@@ -40,14 +40,10 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; return the exit code."""
-    from livefan.datasets import load, load_training, print_skipped
+    from livefan.datasets import print_skipped
     from livefan.training.augmentation.face_profiling import synthesise
 
-    if arguments.split == "train":
-        faces, _ = load_training(arguments.dataset, arguments.root)
-    else:
-        faces = load(arguments.dataset, arguments.root, arguments.split)
-    print_left_out(faces)
+    faces = load_split(arguments)
     made = synthesise(faces, arguments.out, arguments.views, arguments.seed)
     print_skipped([*faces.skipped, *made.skipped])
     print(f"{arguments.out}: {made.n_views} views of {len(faces.faces) - len(made.skipped)} faces")

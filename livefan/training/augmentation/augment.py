@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 from livefan.core.crop import CROP_MARGIN, Crop, crop_from_landmarks, mirrored_x
 from livefan.core.errors import LivefanError
 from livefan.core.landmarks import LandmarkScheme
-from livefan.datasets import LabelledFace
+from livefan.datasets import LabelledFace, read_images
 from livefan.networks.checkpoint_info import INPUT_SIZE
 from livefan.training.augmentation import distortions
 from livefan.training.augmentation.eyelids import close_eyes
@@ -109,12 +109,7 @@ class EvaluationFaces(Dataset[tuple[Tensor, Tensor, Tensor]]):
     def __init__(self, faces: list[LabelledFace], size: int = INPUT_SIZE) -> None:
         self.skipped: list[str] = []
         self._kept: list[tuple[Tensor, Tensor, Tensor]] = []
-        for face in faces:
-            try:
-                image = face.read_image()
-            except LivefanError as error:
-                self.skipped.append(str(error))
-                continue
+        for face, image in read_images(faces, self.skipped):
             crop = crop_from_landmarks(face.points_px).sized(size)
             self._kept.append(
                 (
