@@ -122,7 +122,12 @@ def full_size(window: MainWindow) -> np.ndarray:
 
 
 def paused_at_end(drive: Driven, images: Path, **options) -> MainWindow:
-    """Open a window on six images and wait for the last one."""
+    """Open a window on six images, wait for the last one and pause.
+
+    A session at its end that is not paused would play on after a seek. The frame of the seek would be on the
+    screen for 40 ms only.
+    """
     window = drive.open(source=str(images), **options)
     drive.until(lambda: index(window) == 5 and window.player.paused)
+    window.player.pause(True)
     return window

@@ -29,7 +29,7 @@ class CurveArea(QWidget):
 
     def __init__(self, colours: Sequence[str], seconds: float, ticks: dict[int, str]) -> None:
         super().__init__()
-        self._pens = [QPen(QColor(colour), 1.2) for colour in colours]
+        self._pens = [QPen(QColor(colour)) for colour in colours]
         self._seconds, self._ticks = seconds, ticks
         self.curves: list[tuple[np.ndarray, np.ndarray]] = [(np.empty(0), np.empty(0)) for _ in colours]
         self.top = 0.0
@@ -53,7 +53,6 @@ class CurveArea(QWidget):
         if area.width() > 1 and area.height() > 1:
             self._draw_axes(painter, area)
             painter.setClipRect(area.adjusted(0, -2, 0, 1))
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             for pen, (times, values) in zip(self._pens, self.curves, strict=True):
                 painter.setPen(pen)
                 for run in self._runs(times, values, area):
@@ -87,9 +86,31 @@ class CurveArea(QWidget):
             painter.drawText(label, side | align.AlignTop, name)
 
     def _runs(self, times: np.ndarray, values: np.ndarray, area: QRectF) -> list[QPolygonF]:
-        """Return the unbroken parts of a curve in pixels."""
-        x = area.right() + area.width() * times / self._seconds
-        y = area.bottom() - area.height() * values / (self.top or 1.0)
+        """Return the unbroken parts of a curve in pixels, with one point for each column of pixels."""
+        columns, highest = highest_by_column(area.width() * times / self._seconds, values)
+        x = area.right() + columns
+        y = area.bottom() - area.height() * highest / (self.top or 1.0)
         known = np.flatnonzero(np.isfinite(y))
         parts = np.split(known, np.flatnonzero(np.diff(known) > 1) + 1)
-        return [QPolygonF([QPointF(x[i], y[i]) for i in part]) for part in parts if len(part)]
+        return [
+            QPolygonF(list(map(QPointF, x[part].tolist(), y[part].tolist()))) for part in parts if len(part)
+        ]
+
+
+def highest_by_column(x: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the columns of pixels that have a value, and the highest value of each.
+
+    The time to draw a curve then depends on the width of the plot rather than on the number of frames.
+
+    Args:
+        x: ``(n,)`` positions in pixels, ascending.
+        values: ``(n,)`` values; a NaN makes its column NaN.
+
+    >>> highest_by_column(np.array([-3.2, -3.1, -1.0]), np.array([2.0, 5.0, 1.0]))
+    (array([-4., -1.]), array([5., 1.]))
+    """
+    if not len(x):
+        return x, values
+    columns = np.floor(x)
+    first = np.flatnonzero(np.diff(columns, prepend=-np.inf))
+    return columns[first], np.maximum.reduceat(values, first)

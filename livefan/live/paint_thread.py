@@ -114,8 +114,11 @@ class Painter:
                 self._wake()
 
     def see_pair(self, pair: Pair) -> None:
-        """Add a pair of results."""
+        """Add a pair of results; heatmaps that the first model has added since to its result are kept."""
         with self._changed:
+            first = self._shown.first
+            if first is not None and first.heatmaps and _same_frame(first, pair.first):
+                pair = replace(pair, first=replace(pair.first, heatmaps=first.heatmaps))
             self._shown = replace(self._shown, pair=pair)
             if self._view.layout is not Layout.SINGLE:
                 self._wake()

@@ -1,5 +1,6 @@
 """Fixtures of the window tests."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,12 @@ import pytest
 from PyQt6.QtCore import QSettings
 from pytestqt.qtbot import QtBot
 from windows import Driven
+
+
+@pytest.fixture(autouse=True)
+def equal_priorities(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the priority of all threads; one of low priority takes too long on a busy machine."""
+    monkeypatch.setattr(os, "setpriority", lambda *arguments: None, raising=False)
 
 
 @pytest.fixture

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from windows import (
-    Driven,
-)
+from windows import Driven
 
+from livefan.gui.curves import highest_by_column
 from livefan.gui.plots import LivePlot
 
 
@@ -50,3 +49,13 @@ class TestPlots:
         assert plot.area.top == 5.0
         plot.resize(300, 120)
         assert not plot.grab().toImage().isNull()
+
+
+def test_curve_has_the_highest_value_of_each_column_and_keeps_its_gaps():
+    x, y = np.linspace(-40.0, 0.0, 2001), np.zeros(2001)
+    y[700], y[1000] = 9.0, np.nan
+    columns, highest = highest_by_column(x, y)
+    assert len(columns) == 41
+    assert highest[columns == np.floor(x[700])] == 9.0
+    assert np.isnan(highest[columns == np.floor(x[1000])])
+    assert np.count_nonzero(highest > 0) == 1

@@ -1,14 +1,18 @@
 """The painter's thread: a failure reaches the user, and later pictures are still painted."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from waiting import wait_for
 
+from livefan.core.crop import Crop
 from livefan.core.frame import Frame
 from livefan.core.landmarks import IBUG_68
+from livefan.live.heatmaps import FaceHeatmaps
 from livefan.live.paint_thread import Painted, Painter
+from livefan.live.pairing import pair
 from livefan.live.result import Result
 from livefan.live.view_state import View
 
@@ -58,3 +62,23 @@ def test_failed_callback_is_reported(start: Callable[..., Painter]):
     painter.look(View(mirror=True))
     wait_for(lambda: errors != [])
     assert errors[0] == "internal error: ValueError: no room"
+
+
+@pytest.mark.parametrize("order", ["first model first", "second model first"])
+def test_heatmaps_of_a_paused_pair_are_kept_in_any_order(start: Callable[..., Painter], order: str):
+    painter = start(lambda painted: None)
+    plain = result()
+    maps = (FaceHeatmaps(1, Crop((16.0, 12.0), 20.0), np.ones((68, 4, 4), np.float32)),)
+    with_maps = replace(plain, heatmaps=maps)
+    painter.see_first(plain)
+    painter.see_pair(pair(plain, plain))
+    if order == "first model first":
+        painter.see_first(with_maps)
+    painter.see_second(with_maps)
+    painter.see_pair(pair(plain, with_maps))  # the pairing has stored the first result without heatmaps
+    if order == "second model first":
+        painter.see_first(with_maps)
+    shown = painter.shown.pair
+    assert shown is not None
+    assert shown.first.heatmaps is maps
+    assert shown.second.heatmaps is maps
