@@ -131,10 +131,15 @@ def annotate(
 
 def _check_measures(settings: AnnotationSettings, weights: WeightFile) -> None:
     """Raise a LivefanError if the weights cannot give a measure that is asked for."""
-    if settings.measures and weights.info.expressions is None:
+    if set(settings.measures) - {"occlusion"} and weights.info.expressions is None:
         raise LivefanError(
             f"{weights.path}: has no expression head, which --measures needs; choose other "
             "weights, or fit a head with 'livefan fit-expressions'"
+        )
+    if "occlusion" in settings.measures and not weights.info.reliability:
+        raise LivefanError(
+            f"{weights.path}: has no reliability head, which --measures occlusion needs; choose other "
+            "weights, or fit a head with 'livefan fit-reliability'"
         )
 
 

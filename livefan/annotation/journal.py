@@ -26,7 +26,8 @@ create table notes (name text primary key, value text);
 create table frames (frame integer primary key, pts integer, seconds real, damage text,
                      width integer, height integer, image text, cut integer);
 create table faces (frame integer, track integer, points blob, confidence blob, sigma blob,
-                    backwards integer, expressions blob, pupils blob, primary key (frame, track));
+                    backwards integer, expressions blob, pupils blob, occluded blob, presence real,
+                    primary key (frame, track));
 create table samples (frame integer, track integer, descriptor blob, primary key (frame, track));
 create table packets (number integer primary key, pts integer, key integer, data blob);
 """
@@ -159,7 +160,7 @@ class Journal:
                 ],
             )
             database.executemany(
-                "insert or replace into faces values (?, ?, ?, ?, ?, ?, ?, ?)",
+                "insert or replace into faces values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     (
                         face.frame,
@@ -170,6 +171,8 @@ class Journal:
                         face.backwards,
                         None if face.expressions is None else face.expressions.tobytes(),
                         None if face.pupils_px is None else face.pupils_px.tobytes(),
+                        None if face.occluded is None else face.occluded.tobytes(),
+                        face.presence,
                     )
                     for face in faces
                 ],
@@ -235,8 +238,21 @@ class Journal:
                 bool(backwards),
                 None if expressions is None else np.frombuffer(expressions, np.float32),
                 None if pupils is None else np.frombuffer(pupils, np.float64).reshape(2, 2),
+                None if occluded is None else np.frombuffer(occluded, np.float32),
+                presence,
             )
-            for frame, track, points, confidence, sigma, backwards, expressions, pupils in rows
+            for (
+                frame,
+                track,
+                points,
+                confidence,
+                sigma,
+                backwards,
+                expressions,
+                pupils,
+                occluded,
+                presence,
+            ) in rows
         ]
 
     def samples(self, first: int, end: int) -> list[AppearanceSample]:

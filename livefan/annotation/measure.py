@@ -196,6 +196,8 @@ def _observation(index: int, face: Face) -> Observation:
         width_px,
         expressions=face.expressions,
         pupils_px=face.pupils_px,
+        occluded=face.occluded,
+        presence=face.presence,
     )
 
 
@@ -234,6 +236,8 @@ def _track_back(
                 backwards=True,
                 expressions=located.expressions,
                 pupils_px=located.pupils_px,
+                occluded=located.occluded,
+                presence=located.presence,
             )
             earlier.add([observation])
             observations.append(observation)

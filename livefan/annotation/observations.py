@@ -22,6 +22,8 @@ class Observation:
         backwards: whether the face was tracked back in time from a later frame.
         expressions: ``(k,)`` float32 expression coefficients; None if the weights have no expression head.
         pupils_px: ``(2, 2)`` float64 centres of the irises in image pixels; None likewise.
+        occluded: ``(n,)`` float32 probability that each landmark is covered; None without a reliability head.
+        presence: probability that there is a face; None likewise.
     """
 
     frame: int
@@ -32,6 +34,8 @@ class Observation:
     backwards: bool = False
     expressions: np.ndarray | None = None
     pupils_px: np.ndarray | None = None
+    occluded: np.ndarray | None = None
+    presence: float | None = None
 
     @property
     def face_score(self) -> float:

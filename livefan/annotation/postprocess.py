@@ -221,6 +221,8 @@ def _annotate(
         confidence=np.zeros(scheme.n_points) if observation is None else observation.confidence,
         pose=head_pose(displayed, scheme, info.width * pixel_aspect, info.height),
         aspect_ratios=aspect_ratios(displayed, scheme),
+        occluded=None if observation is None else observation.occluded,
+        presence=None if observation is None else observation.presence,
     )
 
 

@@ -158,4 +158,5 @@ def _as_face(face: AnnotatedFace) -> Face:
         confidence=face.confidence,
         gaze=face.gaze,
         pupils_px=face.pupils_px,
+        occluded=face.occluded,
     )

@@ -26,6 +26,7 @@ from livefan.cli.commands import (
     evaluate,
     export,
     fit_expressions,
+    fit_reliability,
     label,
     live,
     preview,
@@ -74,6 +75,7 @@ _COMMANDS = (
     refine,
     runtimes,
     fit_expressions,
+    fit_reliability,
     benchmark,
 )
 

@@ -73,6 +73,9 @@ class Face:
         pupils_px: ``(2, 2)`` float64 centres of the irises ``(x, y)`` in image pixels, the person's right eye
             first; None if unknown.
         width_px: ``(n,)`` float64 width of the heatmap of each landmark in image pixels; None if unknown.
+        occluded: ``(n,)`` float32 probability that each landmark is covered, as by a hand or hair; None if
+            the weights have no reliability head. Not smoothed.
+        presence: probability that there is a face at all, in [0, 1]; None likewise.
 
     Examples:
         >>> import cv2, livefan
@@ -92,6 +95,8 @@ class Face:
     gaze: Gaze | None = None
     pupils_px: np.ndarray | None = None
     width_px: np.ndarray | None = None
+    occluded: np.ndarray | None = None
+    presence: float | None = None
 
 
 def as_bgr(image: Any, name: str = "image") -> np.ndarray:

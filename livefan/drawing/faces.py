@@ -18,6 +18,10 @@ Colour = tuple[int, int, int]
 STYLE_PARTS = ("outlines", "mesh", "points", "numbers", "boxes", "ids", "confidence", "gaze")
 """The fields of :class:`OverlayStyle` that can be switched on and off."""
 
+OCCLUDED = 0.5
+"""Probability of being covered above which a landmark is drawn as a ring."""
+_RING_PX = 2.0
+"""Smallest radius of a ring; a smaller one would look like a point."""
 _DASHES = 8
 _GAZE_LENGTH = 0.5
 """Length of a gaze arrow at a right angle to the camera, in face sizes."""
@@ -30,7 +34,7 @@ class OverlayStyle:
 
     Attributes:
         outlines: draw the outlines of face, eyes, nose and mouth.
-        points: draw the landmarks.
+        points: draw the landmarks; those that are probably covered as rings.
         boxes: draw the bounding box of the landmarks.
         ids: write the track id above the box.
         mesh: draw the Delaunay triangles between the landmarks.
@@ -116,7 +120,8 @@ def draw_faces(
             colours = _mix_colours(style.unsure, style.sure, np.nan_to_num(weights))
             for index in np.flatnonzero(np.isnan(weights)):
                 colours[index] = style.unknown
-            draw_points(image, face.points_px, colours, style.weight * size)
+            hollow = None if face.occluded is None else face.occluded > OCCLUDED
+            draw_points(image, face.points_px, colours, style.weight * size, hollow)
         if style.gaze:
             _draw_gaze(image, face, style.gaze_colour, thickness)
         if style.numbers:
@@ -184,18 +189,31 @@ def _check_canvas(image: np.ndarray) -> None:
     )
 
 
-def draw_points(image: np.ndarray, points_px: np.ndarray, colours: list[Colour], size: float) -> None:
-    """Draw filled circles.
+def draw_points(
+    image: np.ndarray,
+    points_px: np.ndarray,
+    colours: list[Colour],
+    size: float,
+    hollow: np.ndarray | None = None,
+) -> None:
+    """Draw filled circles, and rings.
 
     Args:
         image: ``(height, width, 3)`` uint8 BGR, drawn on in place.
         points_px: ``(n, 2)`` centres in image pixels.
         colours: one BGR colour for each point.
         size: width or height of the face in pixels, the larger; the radius grows with it.
+        hollow: ``(n,)`` bool, the points to draw as rings; None for none.
     """
-    radius = round(max(0.9, size / 110) * (1 << _SHIFT))
-    for point, colour in zip(_fixed(points_px).tolist(), colours, strict=True):
-        cv2.circle(image, point, radius, colour, -1, cv2.LINE_AA, _SHIFT)
+    radius_px = max(0.9, size / 110)
+    filled = round(radius_px * (1 << _SHIFT))
+    ring, thickness = round(max(_RING_PX, 1.2 * radius_px) * (1 << _SHIFT)), max(1, round(radius_px / 3))
+    is_ring = [False] * len(points_px) if hollow is None else hollow.tolist()
+    for point, colour, empty in zip(_fixed(points_px).tolist(), colours, is_ring, strict=True):
+        if empty:
+            cv2.circle(image, point, ring, colour, thickness, cv2.LINE_AA, _SHIFT)
+        else:
+            cv2.circle(image, point, filled, colour, -1, cv2.LINE_AA, _SHIFT)
 
 
 def draw_arrows(

@@ -10,7 +10,7 @@ from tqdm import tqdm
 from livefan.core.crop import crop_from_landmarks
 from livefan.core.errors import LivefanError
 from livefan.datasets import FaceSet
-from livefan.networks.sigma_calibration import COVERAGE, SigmaCalibration
+from livefan.networks.sigma_calibration import COVERAGE, EXPECTED_ERROR, WIDTH, SigmaCalibration
 from livefan.runtimes.base import Runtime
 
 _EXPONENTS = np.linspace(0.2, 3.0, 57)
@@ -25,12 +25,14 @@ class LandmarkErrors:
         photographs: the photograph of each face.
         kinds: the kind of each face, such as ``"plain"`` or ``"covered"``.
         error, width: ``(faces, n)`` float64.
+        expected: ``(faces, n)`` float64 errors that the reliability head expects; None without a head.
     """
 
     photographs: list[str]
     kinds: list[str]
     error: np.ndarray
     width: np.ndarray
+    expected: np.ndarray | None = None
 
     def at(self, chosen: np.ndarray) -> LandmarkErrors:
         """Return some of the faces, by a ``(faces,)`` bool mask."""
@@ -40,6 +42,7 @@ class LandmarkErrors:
             [self.kinds[index] for index in indices],
             self.error[indices],
             self.width[indices],
+            None if self.expected is None else self.expected[indices],
         )
 
     def of_kind(self, kind: str) -> LandmarkErrors:
@@ -63,6 +66,7 @@ def landmark_errors(
     """
     size = runtime.input_size
     skipped, rows = list(faces.skipped), []
+    expected: list[np.ndarray] = []
     shown = tqdm(faces.faces, "measuring", leave=False, disable=None)
     for face, kind, photograph in zip(shown, kinds, photographs, strict=True):
         try:
@@ -76,10 +80,18 @@ def landmark_errors(
         (found,) = runtime.run(pixels).astype(np.float64)
         apart = np.linalg.norm(found[:, :2] - crop.to_crop(face.points_px), axis=1)
         rows.append((photograph, kind, apart / size, found[:, 3] / size))
+        if runtime.expected_error_crop is not None:
+            expected.append(runtime.expected_error_crop[0].astype(np.float64) / size)
     if not rows:
         raise faces.unusable(skipped)
     names, of_kind, errors, widths = zip(*rows, strict=True)
-    return LandmarkErrors(list(names), list(of_kind), np.array(errors), np.array(widths))
+    return LandmarkErrors(
+        list(names),
+        list(of_kind),
+        np.array(errors),
+        np.array(widths),
+        np.array(expected) if expected else None,
+    )
 
 
 def halves(errors: LandmarkErrors) -> tuple[LandmarkErrors, LandmarkErrors]:
@@ -99,25 +111,32 @@ def halves(errors: LandmarkErrors) -> tuple[LandmarkErrors, LandmarkErrors]:
 def fit_sigma(errors: LandmarkErrors) -> SigmaCalibration:
     """Return the calibration by quantile regression: 68 % of each landmark's errors are within sigma.
 
-    The exponent is that with the least quantile loss of the logarithms of the errors.
+    Sigma follows from the errors that the reliability head expects, or without a head from the widths. The
+    exponent is that with the least quantile loss of the logarithms of the errors.
     """
+    measured = errors.width if errors.expected is None else errors.expected
     log_error = np.log(errors.error.clip(1e-6))
-    log_width = np.log(errors.width.clip(1e-6))
+    log_measured = np.log(measured.clip(1e-6))
     best = (np.inf, 1.0, np.zeros(errors.error.shape[1]))
     for exponent in _EXPONENTS:
-        residual = log_error - exponent * log_width
+        residual = log_error - exponent * log_measured
         scale = np.quantile(residual, COVERAGE, axis=0)
         over = residual - scale
         loss = float(np.maximum(COVERAGE * over, (COVERAGE - 1) * over).mean())
         if loss < best[0]:
             best = (loss, float(exponent), scale)
     _, exponent, log_scale = best
-    return SigmaCalibration(exponent, np.exp(log_scale))
+    of = WIDTH if errors.expected is None else EXPECTED_ERROR
+    return SigmaCalibration(exponent, np.exp(log_scale), of)
 
 
 def stated_sigma(errors: LandmarkErrors, calibration: SigmaCalibration | None) -> np.ndarray:
     """Return ``(faces, n)`` stated errors as shares of the crop; widths of heatmaps without calibration."""
-    return errors.width if calibration is None else calibration.sigma(errors.width, 1.0)
+    if calibration is None:
+        return errors.width
+    if calibration.of == WIDTH or errors.expected is None:
+        return calibration.sigma(errors.width, 1.0)
+    return calibration.sigma(errors.expected, 1.0)
 
 
 def coverage(errors: LandmarkErrors, sigma: np.ndarray) -> float:

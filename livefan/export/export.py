@@ -23,6 +23,14 @@ from livefan.runtimes.self_check import AGREEMENT_PX, check_crops, disagreement
 from livefan.runtimes.torch_runtime import TorchRuntime
 
 SUFFIXES = {"onnx": ".onnx", "openvino": ".xml"}
+_OUTPUTS = {
+    "expressions": "expressions: (batch, k) float32 coefficients in [0, 1]",
+    "pupils": "pupils: (batch, 2, 2) float32 x, y of the irises in crop pixels, the person's right eye first",
+    "occluded": "occluded: (batch, points) float32 probability that a landmark is covered",
+    "presence": "presence: (batch,) float32 probability that the crop shows a face",
+    "expected_error": "expected_error: (batch, points) float32 expected error of a landmark in crop pixels",
+}
+"""Descriptions of the outputs of the heads."""
 
 
 def export(name_or_path: str | Path, out: Path, kind: str) -> float:
@@ -78,7 +86,7 @@ def export_int8(name_or_path: str | Path, out: Path) -> None:
         raise LivefanError(f"{path}: was made from other weights; run quantise again")
     free_batch(model, weights)
     metadata = describe(weights) | {"precision": "int8"}
-    metadata.pop("further_outputs", None)  # an int8 file holds no expression head
+    metadata.pop("further_outputs", None)  # an int8 file holds no heads
     save_model(model, out, metadata)
 
 
@@ -135,11 +143,8 @@ def describe(weights: WeightFile) -> dict[str, str]:
     info, size = asdict(weights.info), weights.info.input_size
     for inside in ("colour_order", "mean", "std"):  # the network normalises itself and takes BGR
         del info[inside]
-    if info["expressions"] is not None:
-        info["further_outputs"] = (
-            "expressions: (batch, k) float32 coefficients in [0, 1]; pupils: (batch, 2, 2) float32 x, y of "
-            "the irises in crop pixels, the person's right eye first"
-        )
+    if weights.info.further_outputs:
+        info["further_outputs"] = "; ".join(_OUTPUTS[name] for name in weights.info.further_outputs)
     margin = Crop((0.0, 0.0), CROP_MARGIN).sized(size).side_px
     return {
         "livefan": __version__,

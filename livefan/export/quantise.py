@@ -138,8 +138,8 @@ def quantise(
         validation.check_readable()
     if len(crops) < _FEWEST:
         raise LivefanError(f"only {len(crops)} faces to measure ranges on; give at least {_FEWEST}")
-    # The expression head stays in float32; livefan adds it when it loads the int8 network.
-    landmarks_only = replace(load_weights(weights.path), expression_head=None)
+    # The heads stay in float32; livefan adds them when it loads the int8 network.
+    landmarks_only = replace(load_weights(weights.path), expression_head=None, reliability_head=None)
     graph = simplified(for_one_crop(from_onnx(as_onnx(landmarks_only)), weights))
     model = _quantised(graph, crops)
     metadata = {"weights_sha256": weights.sha256, "precision": "int8", "calibration_faces": str(len(crops))}

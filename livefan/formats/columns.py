@@ -22,20 +22,22 @@ null (empty in CSV). The names of the columns are stable; read columns by name, 
 | ``LANDMARK_x``, ``LANDMARK_y`` | float64 | smoothed landmark, image pixels, pixel centres at integers |
 | ``LANDMARK_confidence`` | float64 | confidence in [0, 1]; 0 if filled; null if the model gives none |
 | ``LANDMARK_raw_x``, ``LANDMARK_raw_y`` | float64 | landmark as measured; null if filled |
-
 | ARKit's names, such as ``jawOpen`` | float64 | expression coefficient in [0, 1] |
 | ``right_iris_x``, ``right_iris_y``, ``left_iris_x``, ``left_iris_y`` | float64 | centres, image pixels |
 | ``right_gaze_yaw_deg``, ``right_gaze_pitch_deg`` | float64 | direction of the right eye, degrees |
 | ``left_gaze_yaw_deg``, ``left_gaze_pitch_deg`` | float64 | direction of the left eye, degrees |
 | ``blink_start_s``, ``blink_duration_s`` | float64 | blink that the frame is part of, seconds |
 | ``blink_right_depth``, ``blink_left_depth`` | float64 | largest coefficient of each lid in it |
+| ``presence`` | float64 | probability that there is a face, in [0, 1]; null if filled |
+| ``LANDMARK_occluded`` | float64 | probability that the landmark is covered, in [0, 1]; null if filled |
 
 ``LANDMARK`` stands for each name of the landmark scheme, such as ``nose_bridge_3``. The numbers are rounded
 to a thousandth of a pixel, degree or millimetre; confidence and openings to a ten-thousandth.
 
 Schema version 2 adds ``schema_version``, ``frame_width``, ``frame_height`` and ``recording``. For files of
 version 1 the reader takes the three columns from the metadata. Schema version 3 adds ``image``. Schema
-version 4 adds expressions, irises, gaze and blinks, each only if the metadata name it under ``measures``.
+version 4 adds expressions, irises, gaze, blinks and occlusion (``presence`` and ``LANDMARK_occluded``), each
+only if the metadata name it under ``measures``.
 """
 
 from __future__ import annotations
@@ -75,8 +77,9 @@ MEASURES = {
         *("right_gaze_yaw_deg", "right_gaze_pitch_deg", "left_gaze_yaw_deg", "left_gaze_pitch_deg"),
     ),
     "blinks": ("blink_start_s", "blink_duration_s", "blink_right_depth", "blink_left_depth"),
+    "occlusion": ("presence",),
 }
-"""Columns of the measures that a user may ask for."""
+"""Columns of the measures that a user may ask for; those of :func:`occlusion_columns` are added."""
 _ROWS = 4096
 _PANDAS = {
     # ``to_pandas`` would make floats of integers with nulls, unless the schema names pandas' nullable type.
@@ -99,6 +102,11 @@ def measure_columns(measures: Sequence[str]) -> list[str]:
     return [name for measure, names in MEASURES.items() if measure in measures for name in names]
 
 
+def occlusion_columns(scheme: LandmarkScheme, measures: Sequence[str]) -> list[str]:
+    """Return the columns of the occlusion of each landmark; none if the measures do not include it."""
+    return [f"{name}_occluded" for name in scheme.point_names] if "occlusion" in measures else []
+
+
 def table_schema(scheme: LandmarkScheme, metadata: Any = None, measures: Sequence[str] = ()) -> pa.Schema:
     """Return the columns of a table of annotations.
 
@@ -110,6 +118,7 @@ def table_schema(scheme: LandmarkScheme, metadata: Any = None, measures: Sequenc
         *(*BOX, *POSE, *OPENINGS),
         *(f"{name}_{part}" for name in scheme.point_names for part in POINT_PARTS),
         *measure_columns(measures),
+        *occlusion_columns(scheme, measures),
     ]
     kinds = {**FRAME_COLUMNS, **FACE_COLUMNS, **dict.fromkeys(numbers, pa.float64())}
     schema = pa.schema(list(kinds.items()))
@@ -178,7 +187,18 @@ def measure_numbers(face: AnnotatedFace, measures: Sequence[str]) -> list[float]
         depths = blink and (blink.right_depth, blink.left_depth)
         numbers += [round(seconds, 3) for seconds in when or unknown[:2]]
         numbers += [round(depth, 4) for depth in depths or unknown[:2]]
+    if "occlusion" in measures:
+        numbers.append(math.nan if face.presence is None else round(face.presence, 4))
     return numbers
+
+
+def occlusion_numbers(face: AnnotatedFace, measures: Sequence[str]) -> list[float]:
+    """Return the numbers of :func:`occlusion_columns` of a face, rounded; NaN for an unknown value."""
+    if "occlusion" not in measures:
+        return []
+    if face.occluded is None:
+        return [math.nan] * len(face.points_px)
+    return np.round(face.occluded.astype(np.float64), 4).tolist()
 
 
 def record_batch(frames: Sequence[AnnotatedFrame], metadata: Metadata, schema: pa.Schema) -> pa.RecordBatch:
@@ -189,11 +209,13 @@ def record_batch(frames: Sequence[AnnotatedFrame], metadata: Metadata, schema: p
     numbers = np.full((len(rows), n_numbers), np.nan)
     with_face = [place for place, (_, face) in enumerate(rows) if face is not None]
     faces = [face for _, face in rows if face is not None]
-    further = [measure_numbers(face, metadata.measures) for face in faces]
+    scheme, measures = metadata.landmark_scheme, metadata.measures
+    further = [[*measure_numbers(face, measures), *occlusion_numbers(face, measures)] for face in faces]
+    n_further = len(measure_columns(measures)) + len(occlusion_columns(scheme, measures))
     numbers[with_face] = np.hstack(
         [
-            face_numbers(faces, metadata.landmark_scheme.n_points),
-            np.array(further, np.float64).reshape(len(faces), len(measure_columns(metadata.measures))),
+            face_numbers(faces, scheme.n_points),
+            np.array(further, np.float64).reshape(len(faces), n_further),
         ]
     )
     columns = [
@@ -249,8 +271,8 @@ def table_from_rows(rows: Iterator[list[Any]], metadata: Mapping[str, Any]) -> p
 def tidy(table: pa.Table) -> pa.Table:
     """Return a table with one row for each landmark of each face.
 
-    Its columns are those of a frame, ``track_id``, ``found``, ``landmark`` and :data:`POINT_PARTS`. Frames
-    without a face have no landmarks and so no rows.
+    Its columns are those of a frame, ``track_id``, ``found``, ``landmark``, :data:`POINT_PARTS`, and
+    ``occluded`` if the table has it. Frames without a face have no landmarks and so no rows.
     """
     names = [name.removesuffix("_raw_x") for name in table.schema.names if name.endswith("_raw_x")]
     faces = table.filter(table["track_id"].is_valid())
@@ -260,7 +282,8 @@ def tidy(table: pa.Table) -> pa.Table:
     )
     number = pa.array(np.tile(np.arange(len(names), dtype=np.int16), count))
     columns = {"landmark": pa.DictionaryArray.from_arrays(number, names)}
-    for part in POINT_PARTS:
+    has_occlusion = bool(names) and f"{names[0]}_occluded" in table.schema.names
+    for part in (*POINT_PARTS, "occluded") if has_occlusion else POINT_PARTS:
         values = [faces[f"{name}_{part}"].to_numpy() for name in names]
         columns[part] = pa.array(np.stack(values, axis=1).ravel(), from_pandas=True)
     for name, column in columns.items():

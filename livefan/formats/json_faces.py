@@ -15,6 +15,7 @@ from livefan.formats.columns import (
     face_numbers,
     measure_columns,
     measure_numbers,
+    occlusion_numbers,
 )
 from livefan.formats.records import AnnotatedFace
 
@@ -33,6 +34,7 @@ def face_as_json(face: AnnotatedFace, measures: Sequence[str] = ()) -> dict[str,
     first = len(BOX) + len(POSE) + len(OPENINGS)
     points = [numbers[place : place + parts] for place in range(first, len(numbers), parts)]
     raw = [point[3:] for point in points]
+    occluded = [None if math.isnan(value) else value for value in occlusion_numbers(face, measures)]
     return {
         "track_id": face.track_id,
         "found": face.found,
@@ -45,6 +47,7 @@ def face_as_json(face: AnnotatedFace, measures: Sequence[str] = ()) -> dict[str,
             name: None if math.isnan(value) else value
             for name, value in zip(measure_columns(measures), measure_numbers(face, measures), strict=True)
         },
+        **({"occluded": occluded} if occluded else {}),
     }
 
 
@@ -64,4 +67,5 @@ def face_row(face: dict[str, Any] | None, measures: Sequence[str] = ()) -> list[
             for value in (x, y, sure, raw_x, raw_y)
         ),
         *(face[name] for name in measure_columns(measures)),
+        *(face["occluded"] if "occlusion" in measures else ()),
     ]

@@ -56,6 +56,8 @@ class AnnotatedFace:
         pupils_px: ``(2, 2)`` centres of the irises in image pixels, the person's right eye first, or None.
         gaze: direction of the eyes, or None.
         blink: the blink that the frame is part of, or None.
+        occluded: ``(n,)`` probability that each landmark is covered, or None.
+        presence: probability that there is a face, in [0, 1], or None.
     """
 
     track_id: int
@@ -70,6 +72,8 @@ class AnnotatedFace:
     pupils_px: np.ndarray | None = None
     gaze: Gaze | None = None
     blink: Blink | None = None
+    occluded: np.ndarray | None = None
+    presence: float | None = None
 
 
 @dataclass(frozen=True)

@@ -208,9 +208,10 @@ class Recorder:
 
 def _measures(model: ModelChoice) -> tuple[str, ...]:
     """Return the measures that a model gives beside landmarks."""
-    if model.is_foreign or model.file.info.expressions is None:
+    if model.is_foreign:
         return ()
-    return ("expressions", "gaze")
+    of_expressions = () if model.file.info.expressions is None else ("expressions", "gaze")
+    return (*of_expressions, *(("occlusion",) if model.file.info.reliability else ()))
 
 
 def _model_info(model: ModelChoice, ran_by: str) -> ModelInfo:
@@ -259,4 +260,6 @@ def _annotated_face(face: Face, scheme: LandmarkScheme, width: int, height: int)
         expressions=face.expressions,
         pupils_px=face.pupils_px,
         gaze=face.gaze,
+        occluded=face.occluded,
+        presence=face.presence,
     )

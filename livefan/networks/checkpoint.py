@@ -20,6 +20,7 @@ from livefan.networks.checkpoint_info import WeightFile, WeightsInfo, read_weigh
 from livefan.networks.expression_head import ExpressionHead
 from livefan.networks.heatmaps import DECODERS
 from livefan.networks.mobilefan import HeatmapNetwork, build_network
+from livefan.networks.reliability_head import ReliabilityHead
 from livefan.networks.shape_refiner import ShapeRefiner
 
 __all__ = ["Weights", "WeightsInfo", "load_weights", "read_tensors", "save_weights", "write_info"]
@@ -28,6 +29,8 @@ _REFINER = "refiner."
 """Prefix of the names of the refiner's tensors."""
 _EXPRESSIONS = "expressions."
 """Prefix of the names of the expression head's tensors."""
+_RELIABILITY = "reliability."
+"""Prefix of the names of the reliability head's tensors."""
 _FORMER_NAMES = {
     "refiner.mlp.weight": "refiner.bent.weight",
     "refiner.skip.weight": "refiner.straight.weight",
@@ -46,7 +49,8 @@ class Weights:
         scheme: the landmark scheme.
         info: the metadata.
         refiner: corrects the decoded landmarks; None if the file has no refiner.
-        expression_head: measures expressions and pupils; None if the file has no head.
+        expression_head: measures expressions and pupils; None if the file has no such head.
+        reliability_head: estimates occlusion, presence and errors; None if the file has no such head.
     """
 
     path: Path
@@ -55,6 +59,7 @@ class Weights:
     info: WeightsInfo
     refiner: ShapeRefiner | None = None
     expression_head: ExpressionHead | None = None
+    reliability_head: ReliabilityHead | None = None
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -79,6 +84,7 @@ def save_weights(
     *,
     refiner: ShapeRefiner | None = None,
     expression_head: ExpressionHead | None = None,
+    reliability_head: ReliabilityHead | None = None,
     half: bool = False,
 ) -> None:
     """Write a network's weights and metadata; the file appears whole or not at all.
@@ -88,15 +94,19 @@ def save_weights(
         model: the network.
         info: the metadata.
         refiner: the refiner fitted to the network, if any.
-        expression_head: the head fitted to network and refiner, if any.
+        expression_head, reliability_head: the heads fitted to network and refiner, if any.
         half: round to float16, for half the size. A network loaded from it computes in float32.
     """
     state = model.state_dict()
-    if refiner is not None:
-        state |= {f"{_REFINER}{key}": value for key, value in refiner.state_dict().items()}
-    if expression_head is not None:
-        state |= {f"{_EXPRESSIONS}{key}": value for key, value in expression_head.state_dict().items()}
-    info = replace(info, expressions=None if expression_head is None else expression_head.names)
+    parts = ((_REFINER, refiner), (_EXPRESSIONS, expression_head), (_RELIABILITY, reliability_head))
+    for prefix, part in parts:
+        if part is not None:
+            state |= {f"{prefix}{key}": value for key, value in part.state_dict().items()}
+    info = replace(
+        info,
+        expressions=None if expression_head is None else expression_head.names,
+        reliability=None if reliability_head is None else True,
+    )
     tensors = {key: value.detach().cpu().contiguous() for key, value in state.items()}
     if half:
         tensors = {key: v.half() if v.is_floating_point() else v for key, v in tensors.items()}
@@ -157,14 +167,14 @@ def load_weights(
     of_refiner = under(_REFINER, tensors)
     bias = of_refiner.get("hidden.bias")
     refiner = None if bias is None else ShapeRefiner(landmarks.n_points, len(bias))
-    of_head = under(_EXPRESSIONS, tensors)
+    of_head, of_reliability = under(_EXPRESSIONS, tensors), under(_RELIABILITY, tensors)
+    further = (_REFINER, _EXPRESSIONS, _RELIABILITY)
     try:
-        model.load_state_dict(
-            {key: value for key, value in tensors.items() if not key.startswith((_REFINER, _EXPRESSIONS))}
-        )
+        model.load_state_dict({key: value for key, value in tensors.items() if not key.startswith(further)})
         if refiner is not None:
             refiner.load_state_dict(of_refiner)
         head = _expression_head(file, model, of_head) if of_head else None
+        reliability = _reliability_head(file, model, of_reliability) if of_reliability else None
     except RuntimeError as error:
         raise LivefanError(
             f"{path}: its tensors do not fit a {info.architecture} of width {info.width} with "
@@ -172,10 +182,10 @@ def load_weights(
         ) from error
     model.requires_grad_(False).eval().to(device)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    for part in (refiner, head):
+    for part in (refiner, head, reliability):
         if part is not None:
             part.requires_grad_(False).eval().to(device)
-    return Weights(path, model, landmarks, info, refiner, head)
+    return Weights(path, model, landmarks, info, refiner, head, reliability)
 
 
 def _expression_head(file: WeightFile, model: HeatmapNetwork, tensors: dict[str, Tensor]) -> ExpressionHead:
@@ -194,6 +204,25 @@ def _expression_head(file: WeightFile, model: HeatmapNetwork, tensors: dict[str,
         )
     except (KeyError, ValueError) as error:
         raise RuntimeError(f"no whole expression head ({error})") from error
+    head.load_state_dict(tensors)
+    return head
+
+
+def _reliability_head(file: WeightFile, model: HeatmapNetwork, tensors: dict[str, Tensor]) -> ReliabilityHead:
+    """Return the reliability head of a weight file.
+
+    Raises:
+        RuntimeError: if the tensors do not fit.
+    """
+    try:
+        head = ReliabilityHead(
+            file.scheme.n_points,
+            model.encoder.channels,
+            file.info.input_size,
+            **ReliabilityHead.sizes(tensors),
+        )
+    except KeyError as error:
+        raise RuntimeError(f"no whole reliability head ({error})") from error
     head.load_state_dict(tensors)
     return head
 

@@ -27,6 +27,10 @@ CONFIDENCE_RADIUS = 3.0
 """Radius in heatmap cells. The probability within it around a landmark is the landmark's confidence."""
 DECODERS = ("soft-argmax", "argmax")
 """Names of the decoders; :data:`livefan.networks.heatmaps.DECODERS` holds their functions."""
+EXPRESSION_OUTPUTS = ("expressions", "pupils")
+"""Names of the outputs of the expression head; see :mod:`livefan.networks.expression_head`."""
+RELIABILITY_OUTPUTS = ("occluded", "presence", "expected_error")
+"""Names of the outputs of the reliability head; see :mod:`livefan.networks.reliability_head`."""
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -51,8 +55,9 @@ class WeightsInfo:
         training: text by key. ``data``, ``terms``, ``validation``, ``settings``, ``seed``, ``epoch``,
             ``command``, ``commit`` and ``torch`` describe the training; for an average, that of its best or
             first file. ``averaged``, ``averaged_by``, ``refiner``, ``refined_by``, ``expressions`` and
-            ``expressions_by`` describe later steps.
+            ``expressions_by``, ``reliability`` and ``reliability_by`` describe later steps.
         expressions: names of the coefficients of the expression head; None without one.
+        reliability: True if the file has a reliability head; see :mod:`livefan.networks.reliability_head`.
     """
 
     scheme: str
@@ -68,6 +73,14 @@ class WeightsInfo:
     landmarks: Mapping[str, Any] | None = None
     sigma: Mapping[str, Any] | None = None
     expressions: tuple[str, ...] | None = None
+    reliability: bool | None = None
+
+    @property
+    def further_outputs(self) -> tuple[str, ...]:
+        """Names of the outputs of the network's heads, in order, after its landmarks."""
+        return (EXPRESSION_OUTPUTS if self.expressions is not None else ()) + (
+            RELIABILITY_OUTPUTS if self.reliability else ()
+        )
 
 
 @dataclass(frozen=True)

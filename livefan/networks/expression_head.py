@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from livefan.core.landmarks import LandmarkScheme
+from livefan.networks.map_samples import sample_map
 from livefan.networks.shape_refiner import in_own_frame
 
 _COLUMNS, _ROWS = 9, 5
@@ -99,8 +99,8 @@ class ExpressionHead(nn.Module):
         points = landmarks[..., :2]
         shape, unit = in_own_frame(points)
         around_eyes = (self._eye_centres(points)[:, :, None] + unit[..., None] * self.grid).flatten(1, 2)
-        of_eyes = self._at(maps[0], around_eyes)
-        at_points = self._at(maps[2], points)
+        of_eyes = sample_map(maps[0], around_eyes, self.input_size)
+        at_points = sample_map(maps[2], points, self.input_size)
         return torch.cat([shape, of_eyes.flatten(1), at_points.flatten(1)], 1)
 
     def inputs(self, samples: Tensor) -> Tensor:
@@ -120,8 +120,3 @@ class ExpressionHead(nn.Module):
     def _eye_centres(self, points: Tensor) -> Tensor:
         """Return the ``(batch, 2, 2)`` means of the landmarks of the eyes."""
         return torch.stack([points[:, eye].mean(1) for eye in self._eyes], 1)
-
-    def _at(self, feature_map: Tensor, points: Tensor) -> Tensor:
-        """Return ``(batch, k, channels)`` samples of a map at ``(batch, k, 2)`` points in crop pixels."""
-        places = ((2 * points + 1) / self.input_size - 1)[:, :, None]
-        return functional.grid_sample(feature_map, places, align_corners=False)[..., 0].transpose(1, 2)

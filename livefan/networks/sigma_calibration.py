@@ -1,4 +1,4 @@
-"""Calibrated errors of landmarks: from the width of a heatmap to the radius that holds 68 % of the errors."""
+"""Calibrated errors of landmarks: the radius that holds 68 % of the errors, from what a network measures."""
 
 from __future__ import annotations
 
@@ -10,21 +10,26 @@ import numpy as np
 
 COVERAGE = 0.68
 """Share of landmarks whose error is at most their sigma."""
+WIDTH, EXPECTED_ERROR = "width", "expected_error"
+"""Values that sigma is computed from."""
 
 
 @dataclass(frozen=True)
 class SigmaCalibration:
-    """The map from widths of heatmaps to sigma, both as shares of the side of the crop.
+    """The map to sigma from the width of a heatmap, or from the error that the reliability head expects.
 
-    The map is ``sigma = scale * width ** exponent``, with one scale for each landmark.
+    All are shares of the side of the crop. The map is ``sigma = scale * measured ** exponent``, with one
+    scale for each landmark.
 
     Attributes:
         exponent: common to all landmarks.
         scale: ``(n,)`` float64.
+        of: :data:`WIDTH` or :data:`EXPECTED_ERROR`, the measured value.
     """
 
     exponent: float
     scale: np.ndarray
+    of: str = WIDTH
 
     @staticmethod
     def read(values: Mapping[str, Any] | None, n_points: int) -> SigmaCalibration | None:
@@ -37,16 +42,23 @@ class SigmaCalibration:
             return None
         try:
             exponent, scale = float(values["exponent"]), np.array(values["scale"], np.float64)
+            of = str(values.get("of", WIDTH))
         except (KeyError, TypeError) as error:
             raise ValueError(f"sigma calibration without {error}") from error
         if scale.shape != (n_points,) or not (np.isfinite(scale).all() and (scale > 0).all()):
             raise ValueError(f"sigma calibration of shape {scale.shape}, expected {n_points} numbers above 0")
-        return SigmaCalibration(exponent, scale)
+        if of not in (WIDTH, EXPECTED_ERROR):
+            raise ValueError(f"sigma calibration of {of!r}, expected {WIDTH} or {EXPECTED_ERROR}")
+        return SigmaCalibration(exponent, scale, of)
 
     def described(self) -> dict[str, Any]:
         """Return the values that :meth:`read` takes."""
-        return {"exponent": round(self.exponent, 4), "scale": [float(f"{each:.5g}") for each in self.scale]}
+        described: dict[str, Any] = {
+            "exponent": round(self.exponent, 4),
+            "scale": [float(f"{each:.5g}") for each in self.scale],
+        }
+        return described if self.of == WIDTH else described | {"of": self.of}
 
-    def sigma(self, widths: np.ndarray, side: float) -> np.ndarray:
-        """Return the sigma of ``(..., n)`` widths, both in the unit in which ``side`` is the crop's side."""
-        return np.asarray(side * self.scale * (widths / side) ** self.exponent)
+    def sigma(self, measured: np.ndarray, side: float) -> np.ndarray:
+        """Return the sigma of ``(..., n)`` values of :attr:`of`, in the unit of the crop's side ``side``."""
+        return np.asarray(side * self.scale * (measured / side) ** self.exponent)

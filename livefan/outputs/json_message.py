@@ -49,6 +49,8 @@ def _face(measured: MeasuredFace) -> dict[str, Any]:
         "expressions": None if face.expressions is None else _expressions(measured),
         "gaze": None if measured.gaze is None else _gaze(measured.gaze),
         "pupils": None if measured.pupils_px is None else _rounded(measured.pupils_px, 2),
+        "occluded": None if face.occluded is None else _rounded(face.occluded, 3),
+        "presence": None if face.presence is None else round(face.presence, 4),
     }
 
 

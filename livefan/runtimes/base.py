@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,6 +59,11 @@ class Runtime(ABC):
             network has no expression head. Valid until the next run.
         pupils_crop: ``(batch, 2, 2)`` float32 centres of the irises of the same crops in crop pixels, the
             person's right eye first; None if the network has no expression head.
+        occluded: ``(batch, n)`` float32 probability that each landmark of the same crops is covered; None if
+            the network has no reliability head.
+        presence: ``(batch,)`` float32 probability that each crop shows a face; None likewise.
+        expected_error_crop: ``(batch, n)`` float32 expected errors of the landmarks in crop pixels; None
+            likewise.
     """
 
     name: str
@@ -70,8 +75,12 @@ class Runtime(ABC):
         self.mirror_offset = info.mirror_offset
         self.calibration = SigmaCalibration.read(info.sigma, scheme.n_points)
         self.precision = precision
+        self._further_outputs = info.further_outputs
         self.expressions: np.ndarray | None = None
         self.pupils_crop: np.ndarray | None = None
+        self.occluded: np.ndarray | None = None
+        self.presence: np.ndarray | None = None
+        self.expected_error_crop: np.ndarray | None = None
         self._buffer = np.empty((0, info.input_size, info.input_size, 3), np.uint8)
 
     @property
@@ -102,6 +111,13 @@ class Runtime(ABC):
         for number, place in enumerate(pixels):
             cut(number, place)
         return self.run(pixels)
+
+    def _keep_further(self, outputs: Sequence[np.ndarray]) -> None:
+        """Set the attributes of the network's heads, given their outputs in the order of the network."""
+        found = dict(zip(self._further_outputs, outputs, strict=True))
+        self.expressions, self.pupils_crop = found.get("expressions"), found.get("pupils")
+        self.occluded, self.presence = found.get("occluded"), found.get("presence")
+        self.expected_error_crop = found.get("expected_error")
 
     @abstractmethod
     def run(self, crops_bgr: np.ndarray) -> np.ndarray:

@@ -58,13 +58,13 @@ def openvino_model(weights: WeightFile, precision: str, store: Store) -> Any:
 
     if precision != "int8":
         return for_one_crop(_float32_model(weights, store), weights)
-    from livefan.runtimes.int8_head import with_head
+    from livefan.runtimes.int8_heads import with_heads
     from livefan.runtimes.int8_rewrite import tuned
 
     model = tuned(for_one_crop(_int8_model(weights), weights), weights.info)
-    if weights.info.expressions is None:
+    if not weights.info.further_outputs:
         return model
-    return with_head(model, for_one_crop(_float32_model(weights, store), weights))
+    return with_heads(model, for_one_crop(_float32_model(weights, store), weights))
 
 
 def model_id(weights: WeightFile, precision: str) -> str:

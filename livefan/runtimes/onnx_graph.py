@@ -18,15 +18,13 @@ from torch.nn import functional
 
 from livefan.core.errors import LivefanError
 from livefan.networks.checkpoint import Weights, load_weights, stored_name
-from livefan.networks.checkpoint_info import WeightFile
+from livefan.networks.checkpoint_info import EXPRESSION_OUTPUTS, RELIABILITY_OUTPUTS, WeightFile
 from livefan.networks.heatmaps import DECODERS
 from livefan.runtimes.graph_file import REFERENCE, WEIGHTS_NAME, WEIGHTS_SHA256
 from livefan.runtimes.self_check import check_crops
 from livefan.runtimes.torch_runtime import TorchRuntime
 
 INPUT_NAME, OUTPUT_NAME = "crops_bgr", "landmarks"
-HEAD_NAMES = ("expressions", "pupils")
-"""Names of the further outputs of a network with an expression head."""
 
 _DTYPES: dict[str, type[np.generic]] = {"F16": np.float16, "F32": np.float32}
 """numpy's types of the floating-point tensors in safetensors files."""
@@ -59,7 +57,7 @@ class _BgrConvolution(nn.Module):
 
 
 class LandmarkGraph(nn.Module):
-    """Normalisation, network, decoder, refiner and expression head, as a runtime computes them.
+    """Normalisation, network, decoder, refiner and heads, as a runtime computes them.
 
     The first convolution's weights are divided by the standard deviation and reordered to BGR. The mean is
     subtracted from the pixels instead, because zero padding at the edges stands for the mean.
@@ -75,8 +73,9 @@ class LandmarkGraph(nn.Module):
         self.network = copy.deepcopy(weights.model).cpu().eval()
         self.decode = DECODERS[weights.info.decoder]
         self.refiner = copy.deepcopy(weights.refiner).cpu().eval() if weights.refiner else nn.Identity()
-        head = weights.expression_head
-        self.expressions: nn.Module | None = copy.deepcopy(head).cpu().eval() if head else None
+        # The names of these attributes are the prefixes of the tensors in weight files.
+        self.expressions = _copied(weights.expression_head)
+        self.reliability = _copied(weights.reliability_head)
         name, first = next(
             (name, layer) for name, layer in self.network.named_modules() if isinstance(layer, nn.Conv2d)
         )
@@ -88,19 +87,25 @@ class LandmarkGraph(nn.Module):
     @property
     def output_names(self) -> list[str]:
         """Names of the outputs of :meth:`forward`."""
-        return [OUTPUT_NAME, *(HEAD_NAMES if self.expressions is not None else ())]
+        of_heads = [(self.expressions, EXPRESSION_OUTPUTS), (self.reliability, RELIABILITY_OUTPUTS)]
+        return [OUTPUT_NAME, *(name for head, names in of_heads if head is not None for name in names)]
 
-    def forward(self, crops_bgr: Tensor) -> Tensor | tuple[Tensor, Tensor, Tensor]:
+    def forward(self, crops_bgr: Tensor) -> Tensor | tuple[Tensor, ...]:
         """Map ``(batch, size, size, 3)`` uint8 BGR to landmarks, ``(batch, n, 4)``.
 
-        With an expression head, return ``(batch, k)`` coefficients and ``(batch, 2, 2)`` pupils as well.
+        With heads, return their outputs as well.
         """
         crops = crops_bgr.permute(0, 3, 1, 2).float() - self.mean
-        if self.expressions is None:
+        heads = [head for head in (self.expressions, self.reliability) if head is not None]
+        if not heads:
             return self.refiner(self.decode(self.network(crops)).stacked())
         maps: list[Tensor] = []
         landmarks = self.refiner(self.decode(self.network(crops, maps)).stacked())
-        return landmarks, *self.expressions(maps, landmarks)
+        return landmarks, *(output for head in heads for output in head(maps, landmarks))
+
+
+def _copied(head: nn.Module | None) -> nn.Module | None:
+    return None if head is None else copy.deepcopy(head).cpu().eval()
 
 
 def as_onnx(weights: Weights) -> bytes:

@@ -62,9 +62,8 @@ class OnnxRuntime(Runtime):
 
     def run(self, crops_bgr: np.ndarray) -> np.ndarray:
         """See :meth:`livefan.runtimes.base.Runtime.run`."""
-        landmarks, *of_head = self._session.run(None, {self._input: crops_bgr})
-        if of_head:
-            self.expressions, self.pupils_crop = of_head
+        landmarks, *of_heads = self._session.run(None, {self._input: crops_bgr})
+        self._keep_further(of_heads)
         return landmarks
 
 

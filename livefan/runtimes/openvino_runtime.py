@@ -367,9 +367,8 @@ class OpenVinoRuntime(Runtime):
             self._request.set_input_tensor(self._inputs[number])
             self._request.infer(share_outputs=True)
             self._keep(number, self._found)
-        landmarks, *of_head = (each[:count] for each in self._kept)
-        if of_head:
-            self.expressions, self.pupils_crop = of_head
+        landmarks, *of_heads = (each[:count] for each in self._kept)
+        self._keep_further(of_heads)
         return landmarks
 
     def _keep(self, number: int, found: list[np.ndarray]) -> None:

@@ -39,7 +39,9 @@ class TorchRuntime(Runtime):
         decoder = decoder or weights.info.decoder
         self._decode = DECODERS[decoder]
         self._refine = weights.refiner if decoder == weights.info.decoder else None
-        self._head = weights.expression_head
+        self._heads = [
+            head for head in (weights.expression_head, weights.reliability_head) if head is not None
+        ]
         self._threads = threads
 
     @torch.inference_mode()
@@ -51,9 +53,8 @@ class TorchRuntime(Runtime):
             landmarks = self._decode(self._model(normalise(crops), maps)).stacked()
             if self._refine is not None:
                 landmarks = self._refine(landmarks)
-            if self._head is not None:
-                expressions, pupils_crop = self._head(maps, landmarks)
-                self.expressions, self.pupils_crop = expressions.cpu().numpy(), pupils_crop.cpu().numpy()
+            outputs = [output for head in self._heads for output in head(maps, landmarks)]
+            self._keep_further([output.cpu().numpy() for output in outputs])
             return landmarks.cpu().numpy()
 
 

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from livefan.core.crop import Crop, upright_crop
-from livefan.networks.sigma_calibration import SigmaCalibration
+from livefan.networks.sigma_calibration import EXPECTED_ERROR
 from livefan.runtimes.base import Runtime
 
 MIN_FACE_SCORE = 0.4
@@ -48,6 +48,8 @@ class Located:
             weights have no calibration. None if unknown.
         expressions: ``(k,)`` float32 expression coefficients in [0, 1]; None without an expression head.
         pupils_px: ``(2, 2)`` float64 centres of the irises, the person's right eye first; None likewise.
+        occluded: ``(n,)`` float32 probability that each landmark is covered; None without a reliability head.
+        presence: probability that the crop shows a face, in [0, 1]; None likewise.
     """
 
     points_px: np.ndarray
@@ -57,6 +59,8 @@ class Located:
     sigma_px: np.ndarray | None = None
     expressions: np.ndarray | None = None
     pupils_px: np.ndarray | None = None
+    occluded: np.ndarray | None = None
+    presence: float | None = None
 
     @cached_property
     def face_score(self) -> float:
@@ -76,17 +80,9 @@ def locate(runtime: Runtime, image: np.ndarray, crops: list[Crop]) -> list[Locat
         return []
     crops = [crop.sized(runtime.input_size) for crop in crops]
     landmarks = runtime.run_each(len(crops), lambda number, out: crops[number].cut(image, out=out))
-    located = [
-        _in_image(crop, found, runtime.calibration)
-        for crop, found in zip(crops, landmarks.astype(np.float64), strict=True)
-    ]
-    if runtime.expressions is None or runtime.pupils_crop is None:
-        return located
     return [
-        replace(found, expressions=expressions.copy(), pupils_px=crop.to_image(pupils_crop))
-        for found, crop, expressions, pupils_crop in zip(
-            located, crops, runtime.expressions, runtime.pupils_crop, strict=True
-        )
+        _in_image(crop, found, runtime, number)
+        for number, (crop, found) in enumerate(zip(crops, landmarks.astype(np.float64), strict=True))
     ]
 
 
@@ -140,10 +136,34 @@ def locate_varied(runtime: Runtime, image: np.ndarray, crop: Crop) -> Located:
     return max(best, centred, key=lambda each: each.face_score)
 
 
-def _in_image(crop: Crop, found: np.ndarray, calibration: SigmaCalibration | None) -> Located:
-    """Map the ``(n, 4)`` output of the network (x, y, confidence, width) from the crop to the image."""
+def _in_image(crop: Crop, found: np.ndarray, runtime: Runtime, number: int) -> Located:
+    """Map the outputs of the network for a crop to the image.
+
+    Args:
+        crop: the crop.
+        found: ``(n, 4)`` x, y, confidence and width.
+        runtime: the network; its last run has the outputs of the heads.
+        number: number of the crop in this run.
+    """
     points_crop = found[:, :2]
     margin = min(float(points_crop.min()), crop.size - 1 - float(points_crop.max())) / crop.size
-    width_px = found[:, 3] * (crop.side_px / crop.size)
-    sigma_px = width_px if calibration is None else calibration.sigma(width_px, crop.side_px)
-    return Located(crop.to_image(points_crop), found[:, 2], width_px, margin, sigma_px)
+    scale = crop.side_px / crop.size
+    width_px = found[:, 3] * scale
+    sigma_px = width_px
+    if runtime.calibration is not None:
+        measured_px = width_px
+        if runtime.calibration.of == EXPECTED_ERROR and runtime.expected_error_crop is not None:
+            measured_px = scale * runtime.expected_error_crop[number].astype(np.float64)
+        sigma_px = runtime.calibration.sigma(measured_px, crop.side_px)
+    located = Located(crop.to_image(points_crop), found[:, 2], width_px, margin, sigma_px)
+    if runtime.expressions is not None and runtime.pupils_crop is not None:
+        located = replace(
+            located,
+            expressions=runtime.expressions[number].copy(),
+            pupils_px=crop.to_image(runtime.pupils_crop[number]),
+        )
+    if runtime.occluded is not None and runtime.presence is not None:
+        located = replace(
+            located, occluded=runtime.occluded[number].copy(), presence=float(runtime.presence[number])
+        )
+    return located

@@ -435,6 +435,8 @@ def _measured(track: Track) -> Face:
         width_px=located.width_px,
         expressions=located.expressions,
         pupils_px=located.pupils_px,
+        occluded=located.occluded,
+        presence=located.presence,
     )
 
 

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from scipy.optimize import linear_sum_assignment
-from torch import Tensor, nn
 from tqdm import tqdm
 
-from livefan.core.crop import Crop, upright_crop
+from livefan.core.crop import upright_crop
 from livefan.core.errors import LivefanError
 from livefan.core.face_measures import EXPRESSION_NAMES
 from livefan.core.files import atomic_write
@@ -25,12 +23,9 @@ from livefan.core.frame import Face, Frame
 from livefan.core.provenance import made_by
 from livefan.io.open import open_source
 from livefan.networks.checkpoint import Weights, load_weights, save_weights
-from livefan.networks.checkpoint_info import read_weight_file
 from livefan.networks.expression_head import ExpressionHead
 from livefan.networks.shape_refiner import in_own_frame
 from livefan.runtimes.base import RuntimeChoice
-from livefan.runtimes.onnx_graph import LandmarkGraph, export_module
-from livefan.runtimes.openvino_runtime import for_one_crop, from_onnx, load_network
 from livefan.tracking.pipeline import Pipeline
 from livefan.training.expression_teacher import (
     EYE_POINTS,
@@ -40,11 +35,10 @@ from livefan.training.expression_teacher import (
     Taught,
     mirrored_order,
 )
+from livefan.training.head_samples import disturbed_colours, disturbed_crop, sampling_network
 
 _MOVES = 0.05
 """Standard deviation above which a coefficient moves in a recording."""
-_SHIFT, _SCALE, _TURN = 0.02, 0.05, 0.05
-"""Standard deviations of the disturbances of a crop: in sides, logarithm of the side, and radians."""
 _LOWEST_SCORE = 0.7
 """Faces with a lower face score are left out."""
 _OUTLIERS = 0.03
@@ -184,7 +178,15 @@ def fit_expressions(
         "expressions_by": made_by(),
     }
     info = replace(weights.info, training=training)
-    save_weights(output, weights.model, info, refiner=weights.refiner, expression_head=head, half=half)
+    save_weights(
+        output,
+        weights.model,
+        info,
+        refiner=weights.refiner,
+        expression_head=head,
+        reliability_head=weights.reliability_head,
+        half=half,
+    )
     return agreements
 
 
@@ -193,21 +195,6 @@ def new_head(weights: Weights, seed: int = 0) -> ExpressionHead:
     torch.manual_seed(seed)
     channels = weights.model.encoder.channels
     return ExpressionHead(weights.scheme, channels, weights.info.input_size, EXPRESSION_NAMES)
-
-
-class _Sampler(nn.Module):
-    """Stands for the head in a graph, and returns its input.
-
-    Args:
-        head: the head.
-    """
-
-    def __init__(self, head: ExpressionHead) -> None:
-        super().__init__()
-        self.head = head
-
-    def forward(self, maps: Sequence[Tensor], landmarks: Tensor) -> tuple[Tensor]:
-        return (self.head.samples(maps, landmarks),)
 
 
 class _Collector:
@@ -225,16 +212,8 @@ class _Collector:
         self._weights, self._head, self._choice, self._cache = weights, head, choice, cache
 
     @cached_property
-    def _request(self) -> Any:
-        """An inference of the network that returns landmarks and samples of a crop."""
-        file = read_weight_file(self._weights.path)
-        graph = LandmarkGraph(self._weights)
-        graph.expressions = _Sampler(self._head)
-        exported = export_module(graph.eval(), ["landmarks", "samples"], file.info.input_size)
-        network = load_network(
-            "samples", lambda: for_one_crop(from_onnx(exported), file), "float32", 1, shared=False
-        )
-        return network.create_infer_request()
+    def _run(self) -> Callable[[np.ndarray], list[np.ndarray]]:
+        return sampling_network(self._weights, self._head)
 
     @cached_property
     def _teacher(self) -> ExpressionTeacher:
@@ -285,7 +264,7 @@ class _Collector:
         plain = upright_crop(face.points_px, self._weights.scheme).sized(size)
         for number in range(1 + self._choice.views):
             mirror = number > 0 and rng.random() < 0.5
-            crop = plain if number == 0 else _disturbed(plain, rng)
+            crop = plain if number == 0 else disturbed_crop(plain, rng)
             pixels = crop.cut(image)
             mesh, pupils = (crop.to_crop(points) for points in (taught.inputs_px, taught.pupils_px))
             expressions = taught.expressions
@@ -295,8 +274,7 @@ class _Collector:
                 pixels = np.ascontiguousarray(pixels[:, ::-1])
                 mesh, pupils = (np.stack([size - 1 - p[:, 0], p[:, 1]], 1) for p in (mesh, pupils[::-1]))
                 expressions = expressions[_MIRROR]
-            self._request.infer({0: pixels[None]})
-            landmarks, samples = (self._request.get_output_tensor(output).data[0] for output in range(2))
+            landmarks, samples = self._run(pixels)
             points = landmarks[:, :2]
             unit = float(in_own_frame(torch.from_numpy(points)[None])[1])
             eyes = (self._weights.scheme.right_eye, self._weights.scheme.left_eye)
@@ -321,29 +299,6 @@ def _find(pipeline: Pipeline, frame: Frame, *, photographs: bool) -> list[Face]:
     """Return the faces of a frame that are sure enough to be taught."""
     found = pipeline.process_image(frame.image) if photographs else pipeline.process(frame)
     return [face for face in found if float(face.confidence.mean()) >= _LOWEST_SCORE]
-
-
-def _disturbed(crop: Crop, rng: np.random.Generator) -> Crop:
-    """Return a crop that is shifted, scaled and rotated a little, as those of a tracked face are."""
-    x, y = (float(centre + rng.normal(0, _SHIFT) * crop.side_px) for centre in crop.centre_px)
-    side = crop.side_px * math.exp(rng.normal(0, _SCALE))
-    return Crop((x, y), side, crop.angle + rng.normal(0, _TURN), crop.size)
-
-
-def disturbed_colours(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return ``(size, size, 3)`` uint8 pixels with another light, and perhaps grey, blurred or noisy."""
-    values: np.ndarray = pixels.astype(np.float32)
-    if rng.random() < 0.6:
-        values = 255 * (values / 255) ** np.float32(math.exp(rng.normal(0, 0.25)))
-        values = values * math.exp(rng.normal(0, 0.15)) + rng.normal(0, 10)
-        values = values * np.exp(rng.normal(0, 0.06, 3))
-    if rng.random() < 0.1:
-        values = np.repeat(values.mean(axis=-1, keepdims=True), 3, axis=-1)
-    if rng.random() < 0.2:
-        values = cv2.GaussianBlur(values, (0, 0), rng.uniform(0.5, 1.5))
-    if rng.random() < 0.3:
-        values = values + rng.normal(0, rng.uniform(1, 8), values.shape)
-    return np.clip(values, 0, 255).astype(np.uint8)
 
 
 def fit_head(head: ExpressionHead, samples: Samples, seed: int = 0, steps: int = _STEPS) -> None:

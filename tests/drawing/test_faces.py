@@ -30,6 +30,19 @@ def test_points_are_drawn_at_the_landmarks_and_nowhere_else(face: Face):
     assert not image[far].any()
 
 
+def test_covered_landmark_is_a_ring(face: Face):
+    points = face.points_px.copy()
+    points[0], points[1:] = (20, 20), (100, 100)
+    occluded = np.zeros(68, np.float32)
+    occluded[0] = 0.9
+    style = OverlayStyle(outlines=False, boxes=False, ids=False, confidence=False)
+    image = np.zeros((130, 130, 3), np.uint8)
+    draw_faces(image, [replace(face, points_px=points, occluded=occluded)], IBUG_68, style)
+    assert not image[20, 20].any()
+    assert image[16:25, 16:25].any()
+    assert image[100, 100].any()
+
+
 def test_each_part_can_be_switched_off(face: Face):
     def drawn(**style: bool) -> int:
         image = np.zeros((130, 130, 3), np.uint8)

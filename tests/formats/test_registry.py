@@ -70,6 +70,22 @@ def test_measures_have_columns_in_every_format(tmp_path: Path, write, frames):
     assert livefan.load_annotations(gaze_only).schema.names[-8:] == list(MEASURES["gaze"])
 
 
+def test_formats_hold_occlusion_and_presence(tmp_path: Path, write, frames):
+    occluded = np.linspace(0, 1, 68).astype(np.float32)
+    frames[3] = replace(frames[3], faces=(replace(frames[3].faces[0], occluded=occluded, presence=0.97),))
+    tables = [
+        livefan.load_annotations(path)
+        for path in write(tmp_path / "out", [*SUFFIXES[:4]], measures=("occlusion",))
+    ]
+    assert all(table.equals(tables[0]) for table in tables)
+    row = tables[0].slice(4).to_pylist()[0]
+    assert row["presence"] == 0.97
+    assert row["jaw_1_occluded"] == pytest.approx(float(occluded[1]), abs=5e-5)
+    assert tables[0]["jaw_1_occluded"].null_count == tables[0]["presence"].null_count == 4
+    tidy = livefan.load_annotations(tmp_path / "out.csv", tidy=True)
+    assert tidy["occluded"].to_numpy()[-67] == pytest.approx(float(occluded[1]), abs=5e-5)
+
+
 @pytest.mark.parametrize("recording", ['a, b "c".mkv', "two\nlines.mkv", "Gesichter ä.mkv", ""])
 def test_any_name_of_a_recording_is_kept(tmp_path: Path, write, suffix: str, recording: str):
     (path,) = write(tmp_path / "out", [suffix], recording)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from livefan.networks.sigma_calibration import SigmaCalibration
+from livefan.networks.sigma_calibration import EXPECTED_ERROR, WIDTH, SigmaCalibration
 
 
 def test_sigma_grows_with_the_width_and_with_the_crop():
@@ -18,11 +18,16 @@ def test_metadata_gives_the_same_calibration_and_wrong_metadata_an_error():
     read = SigmaCalibration.read(calibration.described(), 2)
     assert read is not None
     assert (read.exponent, read.scale.tolist()) == (1.5, [10.0, 20.0])
+    of_error = SigmaCalibration(1.0, np.array([1.0, 2.0]), EXPECTED_ERROR)
+    again = SigmaCalibration.read(of_error.described(), 2)
+    assert again is not None
+    assert (read.of, again.of) == (WIDTH, EXPECTED_ERROR)
     assert SigmaCalibration.read(None, 2) is None
     for values, message in (
         ({"exponent": 1.0}, "without 'scale'"),
         ({"exponent": 1.0, "scale": [1.0]}, "expected 2 numbers"),
         ({"exponent": 1.0, "scale": [1.0, -1.0]}, "above 0"),
+        ({"exponent": 1.0, "scale": [1.0, 1.0], "of": "age"}, "of 'age'"),
     ):
         with pytest.raises(ValueError, match=message):
             SigmaCalibration.read(values, 2)

@@ -12,11 +12,11 @@ from livefan.training.expression_teacher import mirrored_order
 from livefan.training.fit_expressions import (
     Samples,
     agreement,
-    disturbed_colours,
     fit_head,
     mirrored_points,
     new_head,
 )
+from livefan.training.head_samples import disturbed_colours
 
 MESH = np.random.default_rng(1).normal(0, 0.5, (146, 2)).astype(np.float32)
 LIPS = slice(0, 40)

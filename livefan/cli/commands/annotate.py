@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from livefan.annotation.settings import AnnotationSettings
 
 _NONE = "none"
-MEASURES = ("expressions", "gaze", "blinks")
+MEASURES = ("expressions", "gaze", "blinks", "occlusion")
 CODECS = ("h264", "hevc", "vp9", "av1")
 _LONGEST_GAP_S = 60.0
 DESCRIPTION = """\
@@ -77,7 +77,8 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         type=lambda text: listed(text, MEASURES),
         default=(),
         help="further columns of the data, separated by commas: expressions (ARKit's coefficients), gaze "
-        "(irises and directions of the eyes), blinks (default: none)",
+        "(irises and directions of the eyes), blinks, occlusion (probability that a landmark is covered, and "
+        "that there is a face) (default: none)",
     )
     data.add_argument(
         "--longest-gap",

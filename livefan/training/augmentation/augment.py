@@ -194,12 +194,8 @@ def _noise(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _cover(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Cover part of the crop by a filled rectangle."""
-    covered = pixels.copy()
-    height, width = (rng.uniform(0.1, 0.45, 2) * pixels.shape[0]).astype(int)
-    y, x = int(rng.integers(0, pixels.shape[0] - height)), int(rng.integers(0, pixels.shape[1] - width))
-    covered[y : y + height, x : x + width] = rng.integers(0, 256, 3)
-    return covered
+    """Cover part of the crop by a rectangle."""
+    return distortions.cover_by_rectangle(pixels, rng)[0]
 
 
 _PHOTOMETRIC: tuple[tuple[float, Callable[[np.ndarray, np.random.Generator], np.ndarray]], ...] = (

@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 
 Distortion: TypeAlias = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+Cover: TypeAlias = Callable[[np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]]
+"""Returns new pixels, and a ``(height, width)`` uint8 mask of the cover; 255 is opaque."""
 
 
 def motion_blur(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -79,10 +81,15 @@ def shrink(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def cover(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Cover part of the face by a hand, strands of hair or an object with an uneven outline."""
-    return (_hand, _hair, _object)[int(rng.choice(3, p=(0.4, 0.35, 0.25)))](pixels, rng)
+    return cover_with_mask(pixels, rng)[0]
 
 
-def _hand(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def cover_with_mask(pixels: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Cover part of the face as :func:`cover` does; return the mask of the cover as well."""
+    return tuple(COVERS.values())[int(rng.choice(3, p=(0.4, 0.35, 0.25)))](pixels, rng)
+
+
+def _hand(pixels: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Draw a palm with fingers, in a tone near that of the face."""
     size = len(pixels)
     mask = np.zeros(pixels.shape[:2], np.uint8)
@@ -101,7 +108,7 @@ def _hand(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return _filled_mask(pixels, mask, skin * rng.uniform(0.7, 1.25) + rng.normal(0, 8, 3), rng)
 
 
-def _hair(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _hair(pixels: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Draw a lock of hair: many strands from the top of the crop, with gaps between them."""
     size = len(pixels)
     mask = np.zeros(pixels.shape[:2], np.uint8)
@@ -116,16 +123,21 @@ def _hair(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return _filled_mask(pixels, mask, colour, rng)
 
 
-def _object(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _object(pixels: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Draw an object of one colour with an uneven round outline."""
-    size = len(pixels)
-    mask = np.zeros(pixels.shape[:2], np.uint8)
+    mask = _uneven_disc(len(pixels), rng)
+    return _filled_mask(pixels, mask, rng.uniform(0, 255, 3), rng)
+
+
+def _uneven_disc(size: int, rng: np.random.Generator) -> np.ndarray:
+    """Return the ``(size, size)`` uint8 mask of a disc with an uneven outline."""
+    mask = np.zeros((size, size), np.uint8)
     angles = np.linspace(0, 2 * math.pi, int(rng.integers(5, 12)), endpoint=False)
     radii = size * rng.uniform(0.12, 0.28) * rng.uniform(0.6, 1.2, len(angles))
     around = np.column_stack([np.cos(angles), np.sin(angles)]) * radii[:, None]
     outline = size * rng.uniform(0.2, 0.8, 2) + around
     cv2.fillPoly(mask, [np.round(outline).astype(np.int32)], (255,), cv2.LINE_AA)
-    return _filled_mask(pixels, mask, rng.uniform(0, 255, 3), rng)
+    return mask
 
 
 def _curve(control: np.ndarray) -> np.ndarray:
@@ -141,13 +153,46 @@ def _stroke(mask: np.ndarray, points: list[np.ndarray], width: float) -> None:
 
 def _filled_mask(
     pixels: np.ndarray, mask: np.ndarray, colour: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
-    """Fill a mask with a shaded, mottled colour and a soft edge."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Fill a mask with a shaded, mottled colour and a soft edge; return the pixels and the soft mask."""
     height, width = mask.shape
     coarse = rng.normal(0, 14, (8, 8)).astype(np.float32)
     spots = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)[..., None]
     grain = rng.normal(0, 4, (height, width, 1))
     depth = cv2.GaussianBlur(mask, (0, 0), 0.02 * width).astype(np.float32)[..., None] / 255
     shade = (0.65 + 0.35 * depth) * (colour + spots + grain)
-    weight = cv2.GaussianBlur(mask, (0, 0), 0.7).astype(np.float32)[..., None] / 255
-    return np.clip(pixels * (1 - weight) + shade * weight, 0, 255).astype(np.uint8)
+    soft = cv2.GaussianBlur(mask, (0, 0), 0.7)
+    weight = soft.astype(np.float32)[..., None] / 255
+    return np.clip(pixels * (1 - weight) + shade * weight, 0, 255).astype(np.uint8), soft
+
+
+def cover_by_picture(
+    pixels: np.ndarray, picture: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cover part of the face by a piece of another picture, with an uneven round outline.
+
+    Args:
+        pixels: ``(size, size, 3)`` uint8 BGR.
+        picture: ``(size, size, 3)`` uint8 BGR.
+        rng: decides place and outline.
+
+    Returns:
+        The new pixels, and the mask of the cover, as :data:`Cover`.
+    """
+    soft = cv2.GaussianBlur(_uneven_disc(len(pixels), rng), (0, 0), 0.7)
+    weight = soft[..., None].astype(np.float32) / 255
+    return (pixels * (1 - weight) + picture * weight).astype(np.uint8), soft
+
+
+def cover_by_rectangle(pixels: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Cover part of the crop by a rectangle of one colour."""
+    covered, mask = pixels.copy(), np.zeros(pixels.shape[:2], np.uint8)
+    height, width = (rng.uniform(0.1, 0.45, 2) * pixels.shape[0]).astype(int)
+    y, x = int(rng.integers(0, pixels.shape[0] - height)), int(rng.integers(0, pixels.shape[1] - width))
+    covered[y : y + height, x : x + width] = rng.integers(0, 256, 3)
+    mask[y : y + height, x : x + width] = 255
+    return covered, mask
+
+
+COVERS: dict[str, Cover] = {"hand": _hand, "hair": _hair, "object": _object}
+"""The covers by their kind."""

@@ -42,13 +42,14 @@ def _dark(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return dim(pixels, rng)
 
 
-_KINDS: dict[str, Distortion] = {
+HARD_KINDS: dict[str, Distortion] = {
     "covered": distortions.cover,
     "blurred": _blurred,
     "dark": _dark,
     "compressed": distortions.compress,
     "small": distortions.shrink,
 }
+"""The distortions of hard faces by their kind."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +94,7 @@ def hard_faces(faces: FaceSet, *, profiles: bool = True) -> FaceSet:
     hard: list[LabelledFace] = []
     for face in faces.faces:
         hard.append(_rolled(face))
-        hard += [_distorted(face, kind, distort) for kind, distort in _KINDS.items()]
+        hard += [_distorted(face, kind, distort) for kind, distort in HARD_KINDS.items()]
         if face.subset == "afw":
             hard.append(replace(face, attributes=("afw",), subset="hard"))
     rendered, skipped = _profiles(faces) if profiles and faces.scheme == IBUG_68 else ([], [])

@@ -1,4 +1,4 @@
-"""Add the expression head to an int8 network; it stays in float32."""
+"""Add the heads to an int8 network; they stay in float32."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _ROUNDED = "/fq_output_0"
 """NNCF's suffix of the name of a rounded map."""
 
 
-def with_head(model: Any, complete: Any) -> Any:
-    """Return an int8 model with the expression head of the float32 model of the same weights.
+def with_heads(model: Any, complete: Any) -> Any:
+    """Return an int8 model with the heads of the float32 model of the same weights.
 
     The landmarks of the int8 model stay the same. Both models must not be used any more.
 
@@ -23,16 +23,16 @@ def with_head(model: Any, complete: Any) -> Any:
         complete: the float32 model, of one crop.
 
     Raises:
-        LivefanError: if the int8 model lacks a map that the head needs.
+        LivefanError: if the int8 model lacks a map that a head needs.
     """
-    landmarks, *of_head = complete.get_results()
+    landmarks, *of_heads = complete.get_results()
     maps = {node.get_friendly_name(): node.output(0) for node in model.get_ordered_ops()}
     # The rounded maps, so that the convolutions before them still write bytes.
     known = {
         name: maps.get(name + _ROUNDED, found) for name, found in maps.items() if name.startswith(_NETWORK)
     }
     known[_source(landmarks.input(0))] = model.get_results()[0].input(0).get_source_output()
-    waiting = list(of_head)
+    waiting = list(of_heads)
     done: set[str] = set()
     while waiting:
         for place in waiting.pop().inputs():
@@ -46,7 +46,7 @@ def with_head(model: Any, complete: Any) -> Any:
             elif name not in done:
                 done.add(name)
                 waiting.append(place.get_source_output().get_node())
-    return openvino().Model([*model.get_results(), *of_head], model.get_parameters())
+    return openvino().Model([*model.get_results(), *of_heads], model.get_parameters())
 
 
 def _source(place: Any) -> str:

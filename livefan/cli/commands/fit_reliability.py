@@ -1,0 +1,92 @@
+"""The command ``fit-reliability``: fit the reliability head of a network."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from livefan.cli.commands.options import Commands, add_dataset_options, listed, positive_number, seed_number
+from livefan.core.files import check_folder
+
+_COVERS = ("hand", "hair", "object", "texture", "rectangle")
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser(
+        "fit-reliability",
+        help="fit the reliability head, which tells covered landmarks and crops without a face",
+        description="Fit a small network that estimates, from the maps and landmarks of a trained network, "
+        "whether each landmark is covered, whether there is a face, and the errors of the landmarks. It "
+        "learns from training faces behind hands, hair, objects, pieces of pictures and rectangles, and from "
+        "crops without a face. The head is written with the weights, and with their graph and int8 network. "
+        "The landmarks stay the same. Run calibrate-sigma afterwards.",
+    )
+    parser.add_argument("weights", metavar="WEIGHTS", help="weight file, or the name of a bundled one")
+    add_dataset_options(parser)
+    parser.add_argument("-o", "--out", type=Path, required=True, help="weight file to write")
+    parser.add_argument(
+        "--empty",
+        type=Path,
+        metavar="DIR",
+        help="pictures without faces; one half is fitted to, the other measured on (default: only the "
+        "background of the faces, and computed crops)",
+    )
+    parser.add_argument(
+        "--most",
+        type=positive_number,
+        default=450,
+        metavar="N",
+        help="take at most N faces for training, and N for measuring, evenly; each gives 7 or 11 crops "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
+        "--without",
+        type=lambda text: listed(text, _COVERS),
+        default=(),
+        metavar="COVERS",
+        help=f"covers to measure on but not to fit to: {', '.join(_COVERS)} (default: none)",
+    )
+    parser.add_argument("--seed", type=seed_number, default=0, help="seed (default: %(default)s)")
+    parser.add_argument("--threads", type=positive_number, help="CPU threads (default: all cores)")
+    parser.add_argument("--half", action="store_true", help="write 16-bit floats, which halves the size")
+    parser.add_argument("--quiet", action="store_true", help="report no progress")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command; return the exit code."""
+    import torch
+
+    from livefan.datasets import load_training
+    from livefan.export.calibrated import adapt_files
+    from livefan.networks.checkpoint_info import read_weight_file
+    from livefan.training.fit_reliability import fit_reliability
+
+    before = read_weight_file(arguments.weights)
+    sha256 = before.sha256
+    check_folder(arguments.out.parent)
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    training, validation = load_training(arguments.dataset, arguments.root)
+    measured = fit_reliability(
+        arguments.weights,
+        training,
+        validation,
+        arguments.empty,
+        arguments.out,
+        most=arguments.most,
+        without=arguments.without,
+        seed=arguments.seed,
+        half=arguments.half,
+        quiet=arguments.quiet,
+    )
+    adapt_files(before, sha256, arguments.out)
+    print(f"{arguments.out}: written with a reliability head; measured on {validation.title}:")
+    for kind, area in measured.occlusion.items():
+        fitted = " (not fitted to)" if kind in arguments.without else ""
+        print(f"  landmarks covered by {kind}: AUC {area:.3f}{fitted}")
+    print(f"  landmarks of plain faces taken for covered: {100 * measured.false_alarms:.2f} %")
+    print(f"  faces against crops without a face: AUC {measured.presence:.4f}")
+    print(f"  largest presence in computed crops without a face: {measured.empty:.3f}")
+    return 0
