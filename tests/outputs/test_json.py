@@ -72,6 +72,17 @@ def test_object_holds_expressions_gaze_and_pupils(result: Make, expressive_face:
     np.testing.assert_allclose(found["pupils"], face.pupils_px, atol=0.006)
 
 
+def test_object_holds_occlusion_and_presence(result: Make, posed_face: Callable[..., Face]):
+    face = posed_face()
+    (found,) = parsed(json_message(result(faces=(face,))))["faces"]
+    assert (found["occluded"], found["presence"]) == (None, None)
+    occluded = np.linspace(0, 1, 68).astype(np.float32)
+    face = replace(face, occluded=occluded, presence=0.98)
+    (found,) = parsed(json_message(result(faces=(face,))))["faces"]
+    np.testing.assert_allclose(found["occluded"], occluded, atol=0.0006)
+    assert found["presence"] == 0.98
+
+
 def test_gaze_follows_from_known_pupils(result: Make, expressive_face: Callable[..., Face]):
     (found,) = parsed(json_message(result(faces=(expressive_face(),))))["faces"]
     assert found["gaze"]["right_eye"]["yaw"] > 2  # the pupils lie right of the centres of the eyes
