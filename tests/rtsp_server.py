@@ -3,6 +3,7 @@
 Arguments: a Matroska file with H.264, and a port. The clients of /live share one run through the file.
 """
 
+import subprocess
 import sys
 
 import gi
@@ -12,15 +13,17 @@ gi.require_version("GstRtspServer", "1.0")
 from gi.repository import GLib, Gst, GstRtspServer  # noqa: E402
 
 Gst.init(None)
-if not all(map(Gst.ElementFactory.find, ("matroskademux", "h264parse", "rtph264pay"))):
+if not all(map(Gst.ElementFactory.find, ("fdsrc", "matroskademux", "h264parse", "rtph264pay"))):
     sys.exit("no plugins")
 if len(sys.argv) > 1:
+    # Like a camera, a pipe cannot be sought; a client that joins would start a file anew.
+    file = subprocess.Popen(["cat", sys.argv[1]], stdout=subprocess.PIPE)
     server = GstRtspServer.RTSPServer()
     server.set_address("127.0.0.1")
     server.set_service(sys.argv[2])
     factory = GstRtspServer.RTSPMediaFactory()
     factory.set_launch(
-        f'( filesrc location="{sys.argv[1]}" ! matroskademux ! h264parse '
+        f"( fdsrc fd={file.stdout.fileno()} ! matroskademux ! h264parse "
         "! rtph264pay name=pay0 pt=96 config-interval=-1 )"
     )
     factory.set_shared(True)

@@ -3,8 +3,11 @@
 import time
 from collections.abc import Callable
 
+PATIENCE_S = 90.0
+"""Longest time for which a test waits for another thread or process. Slow machines need most of it."""
 
-def wait_for(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+
+def wait_for(condition: Callable[[], bool], seconds: float = PATIENCE_S) -> None:
     """Wait until a condition holds; fail the test after the time limit."""
     end = time.perf_counter() + seconds
     while not condition():

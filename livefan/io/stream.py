@@ -24,12 +24,9 @@ URL_SCHEMES = frozenset({"http", "https", "rtmp", "rtmps", "rtp", "rtsp", "rtsps
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 _OPEN_TIMEOUT_S = 5.0
 _READ_TIMEOUT_S = 5.0
-_LOW_LATENCY = {
-    "fflags": "nobuffer",
-    "flags": "low_delay",
-    "analyzeduration": "1000000",
-    "probesize": "1000000",
-}
+_LOW_LATENCY = {"flags": "low_delay", "analyzeduration": "1000000", "probesize": "1000000"}
+"""Options of a live stream. Without ``nobuffer``, FFmpeg keeps the packets read to detect the format.
+The first may be the only key frame for many seconds. The reader catches up with them at once."""
 LONGEST_WITHOUT_PICTURE_S = 25.0
 """Seconds to wait for the next key frame; many cameras send one each 10 seconds."""
 _WAIT_TOLD_S = 1.0
@@ -200,7 +197,7 @@ def _open(url: str, container_format: str | None = None, *, buffered: bool = Fal
     Args:
         url: the address.
         container_format: FFmpeg's name of the format; None to detect it.
-        buffered: keep every packet. Otherwise the packets used to detect the format are dropped.
+        buffered: use FFmpeg's usual buffers, for a recording.
 
     Raises:
         av.error.FFmpegError: if it cannot be opened.

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from clips import shrunk, write_recording
+from waiting import PATIENCE_S
 
 import livefan
 from livefan.annotation import batch
@@ -165,7 +166,7 @@ def test_pool_that_cannot_be_created_is_a_one_line_error(
     monkeypatch.setattr(batch, "ProcessPoolExecutor", refuse)
     arguments = ["annotate", str(talks), "-o", str(tmp_path), "--no-video", "--jobs", "2"]
     with ThreadPoolExecutor(1) as thread:
-        code = thread.submit(main, arguments).result(timeout=30)
+        code = thread.submit(main, arguments).result(timeout=PATIENCE_S)
     error = capsys.readouterr().err
     assert (code, error.count("\n")) == (2, 1)
     assert error.startswith("livefan: no worker process can start (Permission denied); check that /dev/shm")
@@ -232,7 +233,7 @@ def test_workers_end_with_a_killed_parent(tmp_path: Path):
         parent.kill()
         parent.wait()
     workers = [int(file.read_text()) for file in files]
-    until = time.monotonic() + 10
+    until = time.monotonic() + PATIENCE_S
     try:
         while any(map(is_running, workers)) and time.monotonic() < until:
             time.sleep(0.05)
@@ -271,7 +272,7 @@ def test_stopped_batch_continues(tmp_path: Path, talks: Path, photo: np.ndarray)
     while not (out / "a2.csv").exists() and running.poll() is None:
         time.sleep(0.05)
     os.killpg(running.pid, signal.SIGINT)
-    _, stderr = running.communicate(timeout=60)
+    _, stderr = running.communicate(timeout=PATIENCE_S)
     assert running.returncode == 130, stderr
     assert stderr.decode().splitlines()[-1] == "livefan: stopped"
     write_recording(folder / "b2.mkv", [shrunk(photo)] * 12)

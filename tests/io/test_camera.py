@@ -9,7 +9,7 @@ from typing import ClassVar
 import cv2
 import numpy as np
 import pytest
-from waiting import wait_for
+from waiting import PATIENCE_S, wait_for
 
 from livefan.core.errors import LivefanError
 from livefan.io import camera as camera_module
@@ -129,7 +129,7 @@ def test_list_leaves_out_metadata_devices(
 def test_frames_continue_after_a_camera_is_unplugged_and_plugged_in(camera: type[FakeDevice]) -> None:
     messages: list[str] = []
     with CaptureThread(open_source(0), on_status=messages.append) as thread:
-        before = thread.get(5)
+        before = thread.get(PATIENCE_S)
         camera.plugged = False
         wait_for(lambda: len(camera.opened) > 2)
         assert "camera 0" in thread.status
@@ -138,7 +138,7 @@ def test_frames_continue_after_a_camera_is_unplugged_and_plugged_in(camera: type
         while (frame := thread.get(0.05)) is not None:
             before = frame
         camera.plugged = True
-        after = thread.get(5)
+        after = thread.get(PATIENCE_S)
         wait_for(lambda: thread.status == "")
     assert before is not None
     assert after is not None

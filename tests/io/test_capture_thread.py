@@ -17,10 +17,10 @@ from numbered import (
     number_of,
     picture_of,
 )
-from waiting import wait_for
+from waiting import PATIENCE_S, wait_for
 
 from livefan.core.errors import LivefanError
-from livefan.io import playback_clock
+from livefan.io import capture_thread, playback_clock
 from livefan.io.capture_thread import FRAMES_AHEAD, CaptureThread
 from livefan.io.open import open_source
 
@@ -42,7 +42,7 @@ def capture(numbered_clip: Path) -> Iterator[CaptureThread]:
 
 def taken(capture: CaptureThread) -> int:
     """Take the next frame, and return its number."""
-    frame = capture.get(timeout=20)
+    frame = capture.get(PATIENCE_S)
     assert frame is not None
     assert number_of(frame.image) == frame.index
     return frame.index
@@ -58,7 +58,7 @@ def test_live_source_gives_the_newest_frame_and_counts_the_dropped() -> None:
             newest = sent - 1
             # Private: taking the frame would change what the test waits for.
             wait_for(lambda: [frame.index for frame, _ in thread._frames] == [newest])  # noqa: B023
-            frame = thread.get(1)
+            frame = thread.get(PATIENCE_S)
             assert frame is not None
             taken.append(frame.index)
         assert thread.get(0.02) is None
@@ -72,9 +72,7 @@ def test_stop_does_not_wait_for_a_blocked_camera() -> None:
     source = Numbered(100, live=True)
     thread = CaptureThread(source)
     thread.start()
-    started = time.perf_counter()
     thread.stop()
-    assert time.perf_counter() - started < 5
     assert thread.finished
     assert thread.get() is None
     assert source.released == 0  # not while a read is in progress
@@ -132,7 +130,7 @@ def test_slow_recording_takes_longer_and_a_live_source_keeps_real_time() -> None
 def test_playback_does_not_hurry_after_a_late_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(playback_clock, "LATE_S", 0.05)
     with CaptureThread(Numbered(12)) as thread:
-        first = thread.get(5)
+        first = thread.get(PATIENCE_S)
         time.sleep(0.4)
         rest = list(thread)
     assert first is not None
@@ -142,26 +140,29 @@ def test_playback_does_not_hurry_after_a_late_reader(monkeypatch: pytest.MonkeyP
 
 
 def test_time_limit_before_the_next_frame_is_not_the_end() -> None:
-    source = Numbered(2)
-    with CaptureThread(source) as thread:
-        assert thread.get(5) is not None
+    thread = CaptureThread(Numbered(2))
+    thread.speed = 1e-4  # the second frame is due after 200 seconds
+    with thread:
+        assert thread.get(PATIENCE_S) is not None
         assert thread.get(0.0) is None
         assert not thread.finished
-        assert thread.get(5) is not None
-        assert thread.get(5) is None
+        thread.speed = 1.0
+        assert thread.get(PATIENCE_S) is not None
+        assert thread.get(PATIENCE_S) is None
         assert thread.finished
 
 
 def test_paused_recording_continues_with_the_next_frame() -> None:
     with CaptureThread(Numbered(5)) as thread:
-        assert thread.get(5) is not None
+        assert thread.get(PATIENCE_S) is not None
         thread.paused = True
         assert thread.get(0.1) is None
         thread.paused = False
         assert [frame.index for frame in thread] == [1, 2, 3, 4]
 
 
-def test_frame_rate_is_measured() -> None:
+def test_frame_rate_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capture_thread, "FPS_WINDOW_S", 1000.0)
     with CaptureThread(Numbered(20)) as thread:
         assert thread.fps == 0
         list(thread)
@@ -176,9 +177,9 @@ def test_frame_rate_is_measured() -> None:
 def test_error_is_raised_after_the_last_frame(failure: BaseException) -> None:
     source = Numbered(3, fail=failure)
     with CaptureThread(source, paced=False) as thread:
-        got = [thread.get(5) for _ in range(3)]
+        got = [thread.get(PATIENCE_S) for _ in range(3)]
         with pytest.raises(LivefanError, match="numbers: "):
-            thread.get(5)
+            thread.get(PATIENCE_S)
         assert thread.finished
         assert isinstance(thread.error, LivefanError)
     assert None not in got
@@ -204,19 +205,19 @@ class FailingSource(Numbered):
 
 def test_failure_to_seek_ends_the_reading_with_an_error() -> None:
     with CaptureThread(FailingSource(100, on_seek=True), paced=False) as thread:
-        assert thread.get(5) is not None
+        assert thread.get(PATIENCE_S) is not None
         thread.seek(1.0)
         with pytest.raises(LivefanError, match=r"numbers: reading failed \(the disk is gone\)"):
-            thread.get(5)
+            thread.get(PATIENCE_S)
 
 
 def test_failure_to_release_ends_the_reading_with_an_error() -> None:
     source = FailingSource(3, on_release=True)
     thread = CaptureThread(source, paced=False)
     thread.start()
-    assert [thread.get(5) is None for _ in range(3)] == [False] * 3
+    assert [thread.get(PATIENCE_S) is None for _ in range(3)] == [False] * 3
     with pytest.raises(LivefanError, match=r"numbers: reading failed \(the disk is gone\)"):
-        thread.get(5)
+        thread.get(PATIENCE_S)
     assert thread.finished
 
 
@@ -300,8 +301,8 @@ def test_seek_returns_one_frame_while_paused(capture: CaptureThread) -> None:
 
 def test_recording_held_at_its_end_can_be_played_again(capture: CaptureThread) -> None:
     assert [taken(capture) for _ in range(N_FRAMES)] == list(range(N_FRAMES))
-    assert capture.get(timeout=0.5) is None
-    assert capture.at_end
+    wait_for(lambda: capture.at_end)
+    assert capture.get(timeout=0.01) is None
     assert not capture.finished
     capture.paused = False
     assert taken(capture) == 0
@@ -367,11 +368,11 @@ def test_live_source_cannot_be_sought_or_paused(images: Path) -> None:
     source = Numbered(100, live=True)
     with CaptureThread(source) as capture:
         source.turns.release(2)
-        assert capture.get(timeout=10) is not None
+        assert capture.get(PATIENCE_S) is not None
         assert not capture.seekable
         capture.seek(1.0)
         capture.step(-1)
         capture.paused = True
         assert not capture.paused
         source.turns.release(2)
-        assert capture.get(timeout=10) is not None
+        assert capture.get(PATIENCE_S) is not None

@@ -7,13 +7,14 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
 import pytest
 from numbered import picture_of
-from waiting import wait_for
+from waiting import PATIENCE_S, wait_for
 
 from livefan.core.errors import LivefanError
 from livefan.io import stream
@@ -23,16 +24,12 @@ from livefan.io.open import open_source
 SERVER = Path(__file__).parents[1] / "rtsp_server.py"
 PYTHON = "/usr/bin/python3"
 RATE = 120
-GROUP = 4 * RATE
-"""Frames from one key frame to the next, which lie four seconds apart."""
 
 
 def _server_is_installed() -> bool:
+    command = [PYTHON, str(SERVER)]
     try:
-        return (
-            subprocess.run([PYTHON, str(SERVER)], capture_output=True, timeout=20, check=False).returncode
-            == 0
-        )
+        return subprocess.run(command, capture_output=True, timeout=PATIENCE_S, check=False).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False
 
@@ -42,20 +39,22 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def write_long_groups(path: Path, size: tuple[int, int] = (96, 64), seconds: int = 20) -> Path:
+def write_long_groups(
+    path: Path, size: tuple[int, int] = (96, 64), *, seconds: int = 20, rate: int = RATE, group_s: int = 4
+) -> Path:
+    """Write a recording whose key frames lie ``group_s`` seconds apart."""
+    group = str(group_s * rate)
     with av.open(str(path), "w") as container:
-        options = {
-            "g": str(GROUP),
-            "keyint_min": str(GROUP),
-            "sc_threshold": "0",
-            "bf": "0",
-            "preset": "ultrafast",
-        }
-        coded: Any = container.add_stream("libx264", rate=RATE, options=options)
+        options = {"g": group, "keyint_min": group, "sc_threshold": "0", "bf": "0"}
+        options |= {"preset": "ultrafast", "threads": "1"}
+        coded: Any = container.add_stream("libx264", rate=rate, options=options)
         coded.width, coded.height, coded.pix_fmt = *size, "yuv420p"
-        for number in range(seconds * RATE):
-            picture = av.VideoFrame.from_ndarray(picture_of(number // RATE), format="bgr24")
-            container.mux(coded.encode(picture.reformat(*size, format="yuv420p")))
+        for second in range(seconds):
+            picture = av.VideoFrame.from_ndarray(picture_of(second), format="bgr24")
+            picture = picture.reformat(*size, format="yuv420p")
+            for number in range(second * rate, (second + 1) * rate):
+                picture.pts, picture.time_base = number, Fraction(1, rate)
+                container.mux(coded.encode(picture))
         container.mux(coded.encode(None))
     return path
 
@@ -70,13 +69,6 @@ def port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
-
-
-@pytest.fixture(autouse=True)
-def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Private constants, because no user has to change them; five seconds each would only be waited for."""
-    monkeypatch.setattr(stream, "_OPEN_TIMEOUT_S", 2.0)
-    monkeypatch.setattr(stream, "_READ_TIMEOUT_S", 2.0)
 
 
 Serve = Callable[[Path], "subprocess.Popen[str]"]
@@ -115,10 +107,11 @@ def test_joining_waits_for_the_next_key_frame(recording: Path, port: int, serve:
 
 
 @pytest.mark.slow
-def test_stream_without_a_key_frame_is_an_error(
-    recording: Path, port: int, serve: Serve, monkeypatch: pytest.MonkeyPatch
+def test_stream_starts_at_its_first_key_frame_and_without_one_is_an_error(
+    tmp_path: Path, port: int, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    serve(recording)
+    """The first client starts at the server's only key frame; for the second one, that has passed."""
+    serve(write_long_groups(tmp_path / "one.mkv", seconds=60, rate=10, group_s=60))
     address = f"rtsp://127.0.0.1:{port}/live"
     with open_source(address) as first:
         assert first.read() is not None
@@ -136,25 +129,27 @@ def test_server_that_comes_late_stops_and_returns_with_another_size(
     messages: list[str] = []
     source = open_source(f"rtsp://127.0.0.1:{port}/live", patient=True)
     with CaptureThread(source, on_status=messages.append) as thread:
-        wait_for(lambda: any("trying again" in message for message in messages), 15)
+        wait_for(lambda: any("trying again" in message for message in messages))
         server = serve(recording)
-        frame = thread.get(timeout=20)
+        frame = thread.get(PATIENCE_S)
         assert frame is not None
         assert frame.image.shape == (64, 96, 3)
-        assert thread.status == ""
+        wait_for(lambda: thread.status == "")
         server.kill()
         server.wait()
-        wait_for(lambda: "lost" in thread.status, 15)
-        serve(write_long_groups(tmp_path / "large.mkv", (128, 96), 10))
-        wait_for(lambda: (new := thread.get(timeout=1)) is not None and new.image.shape == (96, 128, 3), 25)
+        wait_for(lambda: "lost" in thread.status)
+        serve(write_long_groups(tmp_path / "large.mkv", (128, 96), seconds=10))
+        wait_for(lambda: (new := thread.get(timeout=1)) is not None and new.image.shape == (96, 128, 3))
 
 
 @pytest.mark.slow
-def test_server_that_hangs_without_closing_is_lost(recording: Path, port: int, serve: Serve) -> None:
+def test_server_that_hangs_without_closing_is_lost(
+    recording: Path, port: int, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The test would only wait for the private time limit of five seconds."""
+    monkeypatch.setattr(stream, "_READ_TIMEOUT_S", 2.0)
     server = serve(recording)
     with CaptureThread(open_source(f"rtsp://127.0.0.1:{port}/live")) as thread:
-        assert thread.get(timeout=10) is not None
+        assert thread.get(PATIENCE_S) is not None
         server.send_signal(signal.SIGSTOP)
-        wait_for(lambda: "lost" in thread.status, 15)
-        begun = time.perf_counter()
-    assert time.perf_counter() - begun < 2
+        wait_for(lambda: "lost" in thread.status)

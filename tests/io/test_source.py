@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from numbered import Numbered
-from waiting import wait_for
+from waiting import PATIENCE_S, wait_for
 
 from livefan.core.errors import LivefanError
 from livefan.core.frame import Frame
@@ -32,7 +32,7 @@ def test_close_during_a_read_releases_after_the_read() -> None:
     source.close()
     assert source.released == 0
     source.turns.release()
-    reader.join(5)
+    reader.join(PATIENCE_S)
     assert read == [None]
     assert source.released == 1
 
@@ -47,7 +47,7 @@ class SlowSeek(Numbered):
 
     def _seek(self, seconds: float, *, before: bool) -> None:
         self.started.set()
-        self.may_end.wait(5)
+        self.may_end.wait(PATIENCE_S)
         raise LivefanError("numbers: cannot be sought; read them in order")
 
 
@@ -64,11 +64,11 @@ def test_close_during_a_seek_releases_after_the_seek(method: str) -> None:
 
     seeker = threading.Thread(target=seek)
     seeker.start()
-    assert source.started.wait(5)
+    assert source.started.wait(PATIENCE_S)
     source.close()
     assert source.released == 0
     source.may_end.set()
-    seeker.join(5)
+    seeker.join(PATIENCE_S)
     assert source.released == 1
     assert len(errors) == 1
     assert source.read() is None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from waiting import wait_for
+from waiting import PATIENCE_S, wait_for
 
 from livefan.core.frame import Face, Frame
 from livefan.core.landmarks import IBUG_68
@@ -70,7 +70,7 @@ def open_images(images: Path):
 
     yield start
     for session in sessions:
-        assert session.stop(10)
+        assert session.stop(PATIENCE_S)
 
 
 @pytest.mark.slow
@@ -78,13 +78,12 @@ def test_all_photographs_are_measured_and_the_present_one_returns(
     open_images: Callable[[], tuple[LiveSession, list[int]]],
 ):
     session, indices = open_images()
-    wait_for(lambda: indices == [0], 60)
+    wait_for(lambda: indices == [0])
     session.loop = True
     session.seek(4.0)
-    wait_for(lambda: indices[-1] == 2, 60)
+    wait_for(lambda: indices[-1] == 2)
     session.measure_all()
-    assert session.measuring_all
-    wait_for(lambda: not session.measuring_all and indices[-1] == 2, 60)
+    wait_for(lambda: not session.measuring_all and indices[-1] == 2)
     assert indices == [0, 2, 0, 1, 2, 3, 4, 5, 2]
     assert session.paused
     assert session.loop

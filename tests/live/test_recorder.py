@@ -3,8 +3,6 @@
 import errno
 import json
 import threading
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import av
 import numpy as np
 import pytest
 from clips import moved, read_pictures
+from waiting import PATIENCE_S, wait_for
 
 import livefan
 from livefan.core.errors import LivefanError
@@ -50,16 +49,9 @@ def record(path: Path, results: list[Result], model: ModelChoice | None = None) 
         wait_for(lambda: recorder._waiting.qsize() < recording.MAX_WAITING)
         recorder.add(result, result.frame.image)
     recorder.stop()
-    recorder.join(60)
+    recorder.join(PATIENCE_S)
     (end,) = ends.values
     return end
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < until, "did not happen in time"
-        time.sleep(0.005)
 
 
 def test_every_frame_is_in_the_video_at_its_own_time(tmp_path: Path, photo: np.ndarray):
@@ -126,7 +118,7 @@ def test_frames_beyond_the_queue_are_dropped_and_counted(
 ):
     go_on = threading.Event()
     write = VideoWriter.write
-    monkeypatch.setattr(VideoWriter, "write", lambda *args: (go_on.wait(30), write(*args)))
+    monkeypatch.setattr(VideoWriter, "write", lambda *args: (go_on.wait(PATIENCE_S), write(*args)))
     ends = Ends()
     recorder = Recorder(tmp_path / "a.mp4", on_end=ends)
     recorder.add(result_of(photo, 0, 0.0), photo)
@@ -135,7 +127,7 @@ def test_frames_beyond_the_queue_are_dropped_and_counted(
         recorder.add(result_of(photo, n, n * 0.04), photo)
     recorder.stop()
     go_on.set()
-    recorder.join(60)
+    recorder.join(PATIENCE_S)
     (end,) = ends.values
     assert isinstance(end, Recorded)
     assert (end.n_frames, end.left_out) == (recording.MAX_WAITING + 1, 7)
@@ -193,7 +185,7 @@ def test_existing_files_are_replaced_only_with_overwrite(tmp_path: Path, photo: 
     recorder = Recorder(tmp_path / "a.mp4", model=ModelChoice(), overwrite=True)
     recorder.add(result_of(photo, 0, 0.0), photo)
     recorder.stop()
-    recorder.join(60)
+    recorder.join(PATIENCE_S)
     assert (tmp_path / "a.csv").read_text() != "mine"
 
 

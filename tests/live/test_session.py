@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numbered import Numbered
+from waiting import PATIENCE_S
 
 from livefan.core.errors import LivefanError
 from livefan.core.frame import Frame
@@ -58,7 +59,7 @@ class Watched:
         self.error = error
         self.ended.set()
 
-    def wait(self, condition: Callable[[], object], seconds: float = 60.0) -> None:
+    def wait(self, condition: Callable[[], object], seconds: float = PATIENCE_S) -> None:
         until = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < until, (
@@ -80,8 +81,8 @@ def watch() -> Iterator[Callable[..., Watched]]:
 
     yield start
     for watched in begun:
-        watched.session.stop(timeout=10)
-        assert watched.ended.wait(10)
+        watched.session.stop(timeout=PATIENCE_S)
+        assert watched.ended.wait(PATIENCE_S)
 
 
 @pytest.mark.slow
@@ -97,7 +98,7 @@ def test_every_frame_of_a_recording_is_processed_in_the_session_thread(watch, im
 
 def test_unusable_source_ends_the_session_with_one_line(watch, tmp_path: Path):
     watched = watch(tmp_path / "none.mp4")
-    assert watched.ended.wait(30)
+    assert watched.ended.wait(PATIENCE_S)
     assert watched.error is not None
     assert "none.mp4" in watched.error
     assert "\n" not in watched.error
@@ -123,9 +124,9 @@ def test_stop_leaves_no_thread(clip: Path):
     watched = Watched(clip, RAW)
     watched.session.start()
     watched.wait(lambda: watched.pairs)
-    assert watched.session.stop(timeout=5)
+    assert watched.session.stop(timeout=PATIENCE_S)
     assert watched.ended.is_set()
-    watched.wait(lambda: threading.active_count() <= before, 5)
+    watched.wait(lambda: threading.active_count() <= before)
 
 
 @pytest.mark.slow
@@ -145,17 +146,20 @@ def test_pair_has_the_distances_on_one_frame(watch, clip: Path):
 
 @pytest.mark.slow
 def test_slow_second_model_does_not_slow_the_first(watch, clip: Path, monkeypatch: pytest.MonkeyPatch):
-    process = Pipeline.process
+    """The second model does not finish its first frame before the test lets it; the first one goes on."""
+    process, go_on = Pipeline.process, threading.Event()
 
     def slow_beside(self: Pipeline, frame: Frame):
-        if threading.current_thread().name == "livefan-second":
-            time.sleep(0.4)
+        is_warm_up = not frame.image.any()
+        if threading.current_thread().name == "livefan-second" and not is_warm_up:
+            assert go_on.wait(PATIENCE_S)
         return process(self, frame)
 
     monkeypatch.setattr(Pipeline, "process", slow_beside)
     watched = watch(clip, RAW, every_frame=False)
-    watched.wait(lambda: len(watched.seconds) >= 3)
-    assert len(watched.results) > 4 * len(watched.seconds)
+    watched.wait(lambda: len(watched.results) > 12)
+    assert not watched.seconds
+    go_on.set()
     watched.wait(lambda: watched.pairs)
 
 
@@ -168,8 +172,8 @@ def test_second_model_can_be_set_and_removed_while_running(watch, images: Path):
     watched.wait(lambda: watched.pairs)  # of the frame that is held
     assert watched.pairs[-1].frame.index == 5
     watched.session.second = None
-    watched.session.seek(0.0)
     n_pairs, n_results = len(watched.pairs), len(watched.results)
+    watched.session.seek(0.0)
     watched.wait(lambda: len(watched.results) > n_results)
     assert len(watched.pairs) == n_pairs
 
@@ -200,6 +204,7 @@ def test_second_model_that_cannot_be_loaded_gives_a_message_and_the_first_contin
     watch, clip: Path, tmp_path: Path
 ):
     watched = watch(clip, ModelChoice(str(tmp_path / "none.safetensors")))
+    watched.session.loop = True
     watched.wait(lambda: any("none.safetensors" in text for text in watched.errors))
     n_results = len(watched.results)
     watched.wait(lambda: len(watched.results) > n_results + 3)
@@ -215,7 +220,7 @@ def test_late_failure_of_a_replaced_second_model_is_ignored(
     def load_or_fail(choice: ModelChoice, **how) -> Pipeline:
         if choice.weights == "bad":
             asked.set()
-            assert fail.wait(60)
+            assert fail.wait(PATIENCE_S)
             raise LivefanError("bad: cannot be loaded")
         return load(choice, **how)
 
@@ -245,7 +250,7 @@ def test_unexpected_exception_in_a_models_thread_ends_the_session_with_a_message
 
     monkeypatch.setattr(Pipeline, "process", fail)
     watched = watch(clip, RAW)
-    assert watched.ended.wait(60)
+    assert watched.ended.wait(PATIENCE_S)
     assert watched.error == "internal error: ZeroDivisionError: division by zero"
 
 
@@ -271,17 +276,18 @@ def test_error_within_a_recording_ends_the_session(watch, images: Path, monkeypa
     next_frame = ImageSource.read
     monkeypatch.setattr(ImageSource, "read", read)
     watched = watch(images)
-    assert watched.ended.wait(60)
+    assert watched.ended.wait(PATIENCE_S)
     assert [result.frame.index for result in watched.results] == [0, 1, 2]
     assert watched.error == "images: the disk is gone"
 
 
 def test_step_shows_the_next_frame_with_heatmaps(watch, clip: Path):
-    watched = watch(clip)
-    watched.wait(lambda: len(watched.results) > 5)
-    watched.session.paused = True
-    time.sleep(0.3)
+    watched = watch(clip, hold=True)
+    watched.wait(lambda: watched.results)
+    watched.session.seek(0.5)
+    watched.wait(lambda: len(watched.results) == 2)
     index = watched.results[-1].frame.index
+    assert index > 1
     watched.session.heatmaps = True
     watched.wait(lambda: watched.results[-1].heatmaps)
     (maps,) = watched.results[-1].heatmaps
@@ -310,7 +316,7 @@ def test_heatmaps_peak_at_the_landmarks(watch, images: Path):
 def test_smoothing_applies_to_both_models_but_not_to_a_raw_one(watch, clip: Path):
     watched = watch(clip, RAW)
     watched.session.smoothing = 0.9
-    watched.wait(lambda: watched.seconds and watched.results[-1].smoothing == 0.9)
+    watched.wait(lambda: watched.seconds and any(result.smoothing == 0.9 for result in watched.results))
     assert watched.seconds[-1].smoothing == 0.0
     (face,) = watched.seconds[-1].faces
     assert face.raw_points_px is not None
@@ -332,10 +338,9 @@ def test_paused_camera_gives_no_results_until_resumed(
     watched = watch(0)
     watched.wait(lambda: len(watched.results) > 3)
     watched.session.paused = True
-    time.sleep(0.5)
     n_results = len(watched.results)
     time.sleep(0.5)
-    assert len(watched.results) == n_results
+    assert len(watched.results) <= n_results + 1  # the model may be at work on a frame
     watched.session.paused = False
     watched.wait(lambda: len(watched.results) > n_results + 3)
 

@@ -32,7 +32,7 @@ def test_clear_waits_for_a_result_that_another_thread_adds(face: Face, monkeypat
     other = threading.Thread(target=gauges.clear)
     monkeypatch.setattr(Jitter, "add", add_while_cleared)
     gauges.see(0, result(face, 3))
-    other.join(5)
+    other.join()
     assert len(gauges.models[0].seconds.recent()[0]) == 0
     assert np.isnan(gauges.models[0].jitter.median())
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from waiting import PATIENCE_S
 
 from livefan.core.boxes import iou
 from livefan.core.crop import Crop, upright_crop
@@ -317,7 +318,7 @@ def test_faces_are_tracked_while_the_detector_runs_in_the_background(
 
     def slow(self: FaceDetector, image: np.ndarray, enough: int) -> list[Detection]:
         found = detect(self, image, enough)
-        go_on.wait(30)
+        go_on.wait(PATIENCE_S)
         done.set()
         return found
 
@@ -327,8 +328,8 @@ def test_faces_are_tracked_while_the_detector_runs_in_the_background(
     pictures = [moved(both, 2 * i) for i in range(12)]
     before = [len(pipeline.process(frame)) for frame in frames(pictures, start=0.1)]
     go_on.set()
-    assert done.wait(30)
-    pipeline._schedule._pending.result(30)  # private: nothing else shows that the thread has finished
+    assert done.wait(PATIENCE_S)
+    pipeline._schedule._pending.result(PATIENCE_S)  # private: nothing else shows that the thread has finished
     after = [len(pipeline.process(frame)) for frame in frames([pictures[-1]] * 2, start=1.0)]
     pipeline.close()
     assert before == [1] * 12
