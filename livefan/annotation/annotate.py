@@ -229,7 +229,7 @@ class _Annotation:
 
     def _annotate(self, recording: Recording, name: str, journal: Journal, runtime: Runtime) -> list[str]:
         """Measure in this thread, write outputs in another; return the problems of the recording."""
-        ahead = [open_runtime(self.weights, self.settings.runtime) for _ in range(_AHEAD)]
+        ahead = [open_runtime(self.weights, self.settings.runtime, copy=copy) for copy in range(_AHEAD)]
         pipeline = LookingAhead(runtime, ahead, smoothing=0.0, max_faces=self.settings.max_faces)
         with ExitStack() as stack:
             stack.callback(pipeline.close)

@@ -26,9 +26,9 @@ _HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
 """OpenVINO's names of the precision of layers that are not quantised."""
 _MOST_LANES = 4
 """Most crops that run in parallel without an explicit number of threads; each takes memory."""
-_MOST_LOADED = 4
+_MOST_LOADED = 6
 _LOADED: dict[tuple[Any, ...], Any] = {}
-"""Compiled networks, the last used one at the end. Four: two detectors, and two networks to compare."""
+"""Compiled networks, the last used one at the end. Six: two detectors, and two copies of two networks."""
 _LOADING = threading.Lock()
 """Held while a shared network is looked up or loaded, so that two threads do not compile one twice."""
 _IMPORT = threading.Lock()
@@ -159,13 +159,14 @@ def load_network(
     threads: int,
     store: Store | None = None,
     *,
-    shared: bool = True,
+    copy: int = 0,
     device: str = CPU,
 ) -> Any:
     """Return a network compiled for a device, from the cache if it was compiled before.
 
     Loading a compiled network takes a third of the time of compiling, and less memory. The last used networks
-    stay in memory: a batch of short recordings, or of photographs, loads them once.
+    stay in memory: a batch of short recordings, or of photographs, loads them once. All callers get the same
+    network. It runs one inference at a time, so threads that infer at the same time need several copies.
 
     Args:
         name: name of the compiled network in the cache.
@@ -173,15 +174,13 @@ def load_network(
         precision: precision of the layers that are not quantised.
         threads: CPU threads of one inference.
         store: the cache, if any.
-        shared: return the same network to every caller; each request runs one inference at a time.
+        copy: number of the copy; only copies that are needed at the same time take memory.
         device: ``cpu``, ``gpu`` or ``npu``.
     """
     settings = _settings(precision, threads, device)
     if store is None:
         return _core().compile_model(read(), device.upper(), settings)
-    if not shared:
-        return _from_store(name, read, settings, store, device)
-    key = (store.folder / name, device, *settings.values())
+    key = (store.folder / name, copy, device, *settings.values())
     with _LOADING:
         network = _LOADED.pop(key, None) or _from_store(name, read, settings, store, device)
         _LOADED[key] = network
@@ -311,7 +310,8 @@ class OpenVinoRuntime(Runtime):
         network: the result of :func:`load_network` for a model with a batch size of one, rewritten by
             :func:`livefan.runtimes.int8_rewrite.tuned` or not.
         precision: see :class:`livefan.runtimes.base.Runtime`.
-        further: returns another such network, compiled for one thread; None to run crops one by one.
+        further: returns another such network, compiled for one thread, for each number from 1; None to run
+            crops one by one.
         threads: number of threads that ``network`` was compiled for.
     """
 
@@ -322,7 +322,7 @@ class OpenVinoRuntime(Runtime):
         weights: WeightFile,
         network: Any,
         precision: str,
-        further: Callable[[], Any] | None = None,
+        further: Callable[[int], Any] | None = None,
         threads: int = 1,
     ) -> None:
         super().__init__(weights.scheme, weights.info, precision)
@@ -397,6 +397,6 @@ class OpenVinoRuntime(Runtime):
         wanted = max(self._threads, min(_MOST_LANES, _cores()))
         if not self._lanes and self._further is not None and wanted > 1:
             own = [self._request] if self._threads == 1 else []
-            others = [self._further() for _ in range(wanted - len(own))]
+            others = [self._further(number) for number in range(1, wanted - len(own) + 1)]
             self._lanes = own + [network.create_infer_request() for network in others]
         return self._lanes

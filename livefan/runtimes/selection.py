@@ -29,6 +29,7 @@ def open_runtime(
     choice: RuntimeChoice | None = None,
     *,
     cache: Path | None = None,
+    copy: int = 0,
     log: Callable[[str], None] = lambda text: None,
 ) -> Runtime:
     """Return a network, ready to run.
@@ -41,6 +42,8 @@ def open_runtime(
         weights: a weight file, or its name or path; a loaded network is run by torch.
         choice: the runtime the user wants; by default the one of the rule.
         cache: folder for compiled networks; by default in the user's cache.
+        copy: runtimes of one copy of a network share its memory and run one after another; runtimes of
+            different copies run at the same time.
         log: called with a message before work that takes seconds, as the first use of a weight file does.
 
     Raises:
@@ -58,7 +61,8 @@ def open_runtime(
     problems: list[str] = []
     for candidate in candidates(file, choice):
         try:
-            return _logged(_open(file, candidate, choice.threads, store, log), file.path.name, choice.threads)
+            made = _open(file, candidate, choice.threads, store, log, copy)
+            return _logged(made, file.path.name, choice.threads)
         except LivefanError as error:
             if AUTO not in (choice.runtime, choice.precision):
                 raise
@@ -170,6 +174,7 @@ def _open(
     threads: int,
     store: Store,
     log: Callable[[str], None] = lambda text: None,
+    copy: int = 0,
 ) -> Runtime:
     """Return a runtime that agrees with torch; the result of the comparison is kept in the cache.
 
@@ -186,7 +191,7 @@ def _open(
         name = f"{candidate} {model_id(weights, candidate.precision)}"
         if name not in checked:
             log(f"preparing {weights.path.stem} for {candidate}; only the first time")
-        made = _make(weights, candidate, threads, store)
+        made = _make(weights, candidate, threads, store, copy)
         if name not in checked:
             _check(made, weights, candidate, store)
             store.write(checked=[*_checked(store), name])
@@ -208,16 +213,16 @@ def _checked(store: Store) -> list[str]:
     return kept if isinstance(kept, list) else []
 
 
-def _make(weights: WeightFile, candidate: Candidate, threads: int, store: Store) -> Runtime:
+def _make(weights: WeightFile, candidate: Candidate, threads: int, store: Store, copy: int = 0) -> Runtime:
     """Build a runtime."""
-    made = _build(weights, candidate, threads, store)
+    made = _build(weights, candidate, threads, store, copy)
     made.device = candidate.device
     return made
 
 
-def _build(weights: WeightFile, candidate: Candidate, threads: int, store: Store) -> Runtime:
+def _build(weights: WeightFile, candidate: Candidate, threads: int, store: Store, copy: int) -> Runtime:
     if candidate.runtime == "openvino":
-        return _openvino(weights, candidate, threads, store)
+        return _openvino(weights, candidate, threads, store, copy)
     if candidate.runtime == "onnxruntime":
         from livefan.runtimes.onnx_runtime import OnnxRuntime
 
@@ -229,23 +234,27 @@ def _build(weights: WeightFile, candidate: Candidate, threads: int, store: Store
     return TorchRuntime(load_weights(weights.path), threads=threads)
 
 
-def _openvino(weights: WeightFile, candidate: Candidate, threads: int, store: Store) -> Runtime:
+def _openvino(weights: WeightFile, candidate: Candidate, threads: int, store: Store, copy: int) -> Runtime:
     from livefan.runtimes.openvino_runtime import OpenVinoRuntime, check_device, load_network
 
     precision, device = candidate.precision, candidate.device
     name = model_id(weights, precision) + ("" if device == CPU else f"-{device}")
 
-    def load(threads: int, shared: bool) -> Any:
+    def load(threads: int, copy: int) -> Any:
         def read() -> Any:
             return openvino_model(weights, precision, store)
 
         blob = f"{name}-{threads}.blob"
-        return load_network(blob, read, precision, threads, store, shared=shared, device=device)
+        return load_network(blob, read, precision, threads, store, copy=copy, device=device)
 
     if device != CPU:
         check_device(device)
-        return OpenVinoRuntime(weights, load(threads, True), precision, None, threads)
-    return OpenVinoRuntime(weights, load(threads, True), precision, lambda: load(1, False), threads)
+        return OpenVinoRuntime(weights, load(threads, copy), precision, None, threads)
+
+    def further(number: int) -> Any:
+        return load(1, 0 if number == copy else number)
+
+    return OpenVinoRuntime(weights, load(threads, copy), precision, further, threads)
 
 
 def _check(made: Runtime, weights: WeightFile, candidate: Candidate, store: Store) -> None:

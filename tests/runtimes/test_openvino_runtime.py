@@ -58,6 +58,7 @@ def test_last_used_networks_stay_in_memory(small: Path, tmp_path: Path, monkeypa
     # Private: only the loads from the cache folder tell whether a network was in memory.
     from_store = open_vino._from_store
     monkeypatch.setattr(open_vino, "_LOADED", {})
+    monkeypatch.setattr(open_vino, "_MOST_LOADED", 4)  # private: fewer than in use, to load fewer
     monkeypatch.setattr(
         open_vino, "_from_store", lambda name, *rest: read.append(name) or from_store(name, *rest)
     )
@@ -73,6 +74,16 @@ def test_last_used_networks_stay_in_memory(small: Path, tmp_path: Path, monkeypa
     assert times_read(5) == 1
     assert times_read(1, 3, 4, 5) == 0
     assert times_read(2) == 1  # used longest ago, and let go
+    assert times_read(2) == 0
+
+    read.clear()
+    monkeypatch.setattr(open_vino, "_cores", lambda: 2)  # private: several crops use a copy for each core
+    runtimes = [open_runtime(small, OPENVINO, cache=tmp_path, copy=copy) for copy in (0, 1, 0)]
+    assert len(read) == 2, "each copy is loaded once"
+    crops = np.concatenate([check_crops(SIZE)] * 3)
+    landmarks = [runtime.run(crops).copy() for runtime in runtimes]
+    assert len(read) == 2, "several crops use the copies that are there"
+    assert np.array_equal(landmarks[0], landmarks[1])
 
 
 @pytest.mark.slow
