@@ -17,6 +17,7 @@ from av.video.reformatter import Interpolation
 from livefan.core.errors import LivefanError
 from livefan.core.files import atomic_write
 from livefan.io.container import named_errors
+from livefan.io.convert import converted
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv")
 _EXACT = int(Interpolation.BICUBIC) | int(Interpolation.ACCURATE_RND)
@@ -86,7 +87,7 @@ class VideoWriter:
             self._last_tick = tick
             picture = av.VideoFrame.from_ndarray(fit_image(image, self._size), format="bgr24")
             # The default conversion rounds down, and darkens every picture by some levels.
-            picture = picture.reformat(format="yuv420p", interpolation=_EXACT)
+            picture = converted(picture, "yuv420p", interpolation=_EXACT)
             picture.pts, picture.time_base = tick, Fraction(1, TICKS)
             self._container.mux(self._stream.encode(picture))
 
