@@ -344,6 +344,7 @@ class _Annotation:
                 fps=source.fps,
                 pixel_aspect=float(source.pixel_aspect),
                 photographs=source.photographs,
+                with_measures=bool(settings.measures) or (renderer is not None and settings.style.gaze),
             )
             for chunk in chunks:
                 for writer in writers:

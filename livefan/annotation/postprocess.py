@@ -50,6 +50,7 @@ def annotated_frames(
     fps: float | None = None,
     pixel_aspect: float = 1.0,
     photographs: bool = False,
+    with_measures: bool = True,
 ) -> Iterator[list[AnnotatedFrame]]:
     """Yield all frames of a recording, in order and in chunks.
 
@@ -61,6 +62,7 @@ def annotated_frames(
         pixel_aspect: width of a pixel over its height; head pose and aspect ratios are those of the face as
             displayed.
         photographs: whether the frames are independent photographs: nothing is smoothed, filled or joined.
+        with_measures: whether the faces get their expressions, pupils, gaze and blinks.
 
     Raises:
         InterruptedError: if the journal is closed before it is complete.
@@ -86,8 +88,9 @@ def annotated_frames(
             smoother = smoothers.setdefault((track_id, run), _Smoother(strength, scheme))
             sure = {index: face for index, face in observed.items() if face.is_sure}
             points_px = dict(_fill_gaps(smoother.smooth(sure, frames), frames, longest_gap, context))
+            measured = sure if with_measures else {}
             coefficients = dict(
-                _fill_gaps(smoother.smooth_coefficients(sure, frames), frames, longest_gap, context)
+                _fill_gaps(smoother.smooth_coefficients(measured, frames), frames, longest_gap, context)
             )
             blinks = _blinks(coefficients, frames)
             shown = {index: sure.get(index) for index in points_px}
