@@ -50,12 +50,13 @@ class Preferences:
         )
 
     def _remembered_model(self, overrides: CliOverrides) -> ModelChoice:
-        """Return the model of the last session, with the runtime and precision of the command line."""
+        """Return the model of the last session, with the runtime options of the command line."""
         last = self._value("first", _model, ModelChoice())
         return replace(
             last,
             runtime=_or(overrides.runtime, last.runtime),
             precision=_or(overrides.precision, last.precision),
+            device=_or(overrides.device, last.device),
             raw=overrides.raw or last.raw,
             threads=overrides.threads,
         )

@@ -66,7 +66,7 @@ class CliOverrides:
     Attributes:
         source, first, second, max_faces, size, start_at: see :class:`SessionConfig`.
         smoothing, loop, sequence, neutral, hold: see :class:`SessionConfig`.
-        runtime, precision, raw, threads: changes to the remembered model, see
+        runtime, precision, device, raw, threads: changes to the remembered model, see
             :class:`~livefan.tracking.model_spec.ModelChoice`. False for ``raw`` keeps the remembered value.
         layout, wipe, mirror, zoom, centre, close_up, heatmaps: see :class:`~livefan.live.view_state.View`.
         hide, show: parts of the overlay style to switch off and on.
@@ -86,6 +86,7 @@ class CliOverrides:
     second: ModelChoice | None = None
     runtime: str | None = None
     precision: str | None = None
+    device: str | None = None
     raw: bool = False
     threads: int = 1
     max_faces: int | None = None

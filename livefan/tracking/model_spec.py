@@ -24,7 +24,8 @@ from livefan.foreign.open import (
     open_finder,
 )
 from livefan.networks.checkpoint_info import WeightFile, read_weight_file
-from livefan.runtimes.base import AUTO, PRECISIONS, RUNTIMES, RuntimeChoice
+from livefan.runtimes.base import AUTO, CPU, DEVICES, PRECISIONS, RUNTIMES, RuntimeChoice
+from livefan.runtimes.selection import check_choice
 from livefan.tracking.foreign_pipeline import ForeignPipeline
 from livefan.tracking.kalman import DEFAULT_STRENGTH
 from livefan.tracking.landmark_model import LandmarkModel
@@ -43,6 +44,7 @@ class ModelChoice:
         runtime, precision: see :class:`livefan.runtimes.base.RuntimeChoice`; foreign models have no choice.
         raw: leave the landmarks unsmoothed at every strength of smoothing.
         threads: CPU threads for one inference.
+        device: see :class:`livefan.runtimes.base.RuntimeChoice`.
     """
 
     weights: str = DEFAULT_WEIGHTS
@@ -50,30 +52,34 @@ class ModelChoice:
     precision: str = AUTO
     raw: bool = False
     threads: int = 1
+    device: str = CPU
 
     @classmethod
     def parse(cls, spec: str, threads: int = 1) -> ModelChoice:
         """Parse ``MODEL`` or ``MODEL@WORD,WORD``.
 
-        A word is a runtime, a precision or ``raw``, as in ``mobilefan-300w@openvino,int8,raw``. An @ in the
-        name of a folder or of an existing file is part of the path.
+        A word is a runtime, a precision, a device or ``raw``, as in ``mobilefan-300w@openvino,int8,raw`` and
+        ``mobilefan-300w@gpu``. An @ in the name of a folder or of an existing file is part of the path.
 
         Raises:
-            LivefanError: if a word is unknown, or is a runtime or a precision of a foreign model.
+            LivefanError: if a word is unknown, is a runtime, a precision or a device of a foreign model, or
+                the runtime cannot use the device.
         """
         weights, words = _apart(spec)
-        runtime, precision, raw = AUTO, AUTO, False
+        runtime, precision, device, raw = AUTO, AUTO, CPU, False
         for word in filter(None, words.split(",")):
             if word in RUNTIMES:
                 runtime = word
             elif word in PRECISIONS:
                 precision = word
+            elif word == CPU or word in DEVICES:
+                device = word
             elif word == RAW:
                 raw = True
             else:
-                known = ", ".join((*RUNTIMES, *PRECISIONS, RAW))
+                known = ", ".join((*RUNTIMES, *PRECISIONS, CPU, *DEVICES, RAW))
                 raise LivefanError(f"{spec}: {word!r} after the @ is none of {known}")
-        choice = cls(weights, runtime, precision, raw, threads)
+        choice = cls(weights, runtime, precision, raw, threads, device)
         choice._check_runtime()
         return choice
 
@@ -92,7 +98,7 @@ class ModelChoice:
 
     @property
     def _words(self) -> str:
-        words = [word for word in (self.runtime, self.precision) if word != AUTO]
+        words = [word for word in (self.runtime, self.precision, self.device) if word not in (AUTO, CPU)]
         return ",".join([*words, RAW] if self.raw else words)
 
     @cached_property
@@ -127,9 +133,9 @@ class ModelChoice:
         return foreign_scheme(self.weights) if self.is_foreign else self.file.scheme
 
     def having_weights(self, weights: str) -> ModelChoice:
-        """Return this choice with another model; runtime and precision of a foreign one are automatic."""
+        """Return this choice with another model; the runtime of a foreign one is automatic, on the CPU."""
         choice = replace(self, weights=weights)
-        return replace(choice, runtime=AUTO, precision=AUTO) if choice.is_foreign else choice
+        return replace(choice, runtime=AUTO, precision=AUTO, device=CPU) if choice.is_foreign else choice
 
     def check(self) -> None:
         """Raise a LivefanError if the model is missing or its file is not valid."""
@@ -140,10 +146,15 @@ class ModelChoice:
             find_weights(self.weights)
 
     def _check_runtime(self) -> None:
-        if self.is_foreign and (self.runtime, self.precision) != (AUTO, AUTO):
+        if self.is_foreign and (self.runtime, self.precision, self.device) != (AUTO, AUTO, CPU):
             raise LivefanError(
-                f"{self.weights}: has no choice of runtimes and precisions; leave {self._words} out"
+                f"{self.weights}: has no choice of runtimes, precisions and devices; leave {self._words} out"
             )
+        check_choice(self._runtime_choice)
+
+    @property
+    def _runtime_choice(self) -> RuntimeChoice:
+        return RuntimeChoice(self.runtime, self.precision, self.threads, self.device)
 
     @cached_property
     def n_parameters(self) -> int | None:
@@ -177,7 +188,7 @@ class ModelChoice:
             smoothing=smoothing,
             max_faces=max_faces,
             background=background,
-            runtime=RuntimeChoice(self.runtime, self.precision, self.threads),
+            runtime=self._runtime_choice,
             log=log,
         )
 
@@ -194,5 +205,5 @@ def rival(first: ModelChoice) -> ModelChoice:
     """Return the default model to compare with: a shipped teacher, or the same weights without smoothing."""
     teachers = [name for name in shipped_models() if name.startswith("teacher")]
     if teachers and first.weights != teachers[0]:
-        return ModelChoice(teachers[0], threads=first.threads)
-    return ModelChoice(first.weights, first.runtime, first.precision, not first.raw, first.threads)
+        return ModelChoice(teachers[0], threads=first.threads, device=first.device)
+    return replace(first, raw=not first.raw)

@@ -52,6 +52,14 @@ def place(receiver: socket.socket) -> str:
     return f"127.0.0.1:{receiver.getsockname()[1]}"
 
 
+def test_device_that_lacks_the_precision_gives_a_one_line_error(
+    recording: Path, receivers: Callable, capsys: pytest.CaptureFixture
+):
+    to = f"udp+json://{place(receivers())}"
+    assert main(["stream", str(recording), "--to", to, "--device", "gpu", "--precision", "int8"]) == 2
+    assert "device gpu: runs float32 networks only" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_every_frame_arrives_at_three_programs_with_the_values_of_the_pipeline(
     recording: Path, receivers: Callable, runtime: Runtime, capsys: pytest.CaptureFixture

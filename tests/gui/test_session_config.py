@@ -75,7 +75,7 @@ class TestCliOverrides:
             (["--raw"], replace(half, raw=True)),
             (["--runtime", "openvino"], replace(half, runtime="openvino")),
             (["--precision", "auto"], replace(half, precision="auto")),
-            (["--threads", "2"], replace(half, threads=2)),
+            (["--threads", "2", "--device", "cuda"], replace(half, threads=2, device="cuda")),
             (["--weights", "mobilefan-300w"], ModelChoice()),
             (["--weights", "mobilefan-300w", "--raw", "--runtime", "torch"], replace(RAW, runtime="torch")),
         ):

@@ -154,7 +154,7 @@ def test_model_spec_with_runtime_and_raw(words: str, runtime: str | None, smooth
 
 
 @pytest.mark.parametrize("place", ["me@home/x.safetensors", "x@2.safetensors", "me@home/x@raw"])
-@pytest.mark.parametrize("words", ["", "@torch", "@openvino,int8,raw"])
+@pytest.mark.parametrize("words", ["", "@torch", "@openvino,int8,raw", "@onnxruntime,cuda,raw"])
 def test_at_sign_in_a_path_belongs_to_the_path(tmp_path: Path, place: str, words: str):
     path = tmp_path / place
     path.parent.mkdir(exist_ok=True)
@@ -179,6 +179,8 @@ def test_unusable_arguments_give_a_one_line_error(
     write_pts(tmp_path / "others/else.pts", np.zeros((68, 2)))
     for arguments, message in (
         (["mobilefan-300w@torch", "mobilefan-300w@fast", "-o", str(tmp_path / "o")], "'fast' after the @"),
+        (["mobilefan-300w@torch", "mobilefan-300w@gpu,int8", "-o", str(tmp_path / "o")], "leave --precision"),
+        (["mobilefan-300w@torch", "mediapipe@gpu", "-o", str(tmp_path / "o")], "leave gpu out"),
         (["mobilefan-300w@torch", "missing", "-o", str(tmp_path / "o")], "missing"),
         (["mobilefan-300w@torch", "mediapipe@int8", "-o", str(tmp_path / "o")], "leave int8 out"),
         (

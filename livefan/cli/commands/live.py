@@ -102,7 +102,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MODEL",
         help="second model: a weight file or the name of a bundled one, mediapipe, dlib, or a network file "
         "with its description (see describe-model). Options follow an @, separated by commas: a runtime, a "
-        "precision, and raw for no smoothing, as in mobilefan-300w@torch,raw",
+        "precision, a device, and raw for no smoothing, as in mobilefan-300w@torch,raw",
     )
     comparing.add_argument("--layout", choices=LAYOUTS, help="layout of two models (default: its last value)")
     comparing.add_argument(
@@ -179,7 +179,7 @@ def run(arguments: argparse.Namespace) -> int:
         LivefanError: if there is no screen, or an option cannot be fulfilled.
     """
     if arguments.weights:
-        _check_model(arguments.weights)
+        _check_model(arguments)
     from livefan.gui.app import check_screen
 
     check_screen()
@@ -209,6 +209,7 @@ def run(arguments: argparse.Namespace) -> int:
             second=second,
             runtime=arguments.runtime,
             precision=arguments.precision,
+            device=arguments.device,
             raw=arguments.raw,
             threads=arguments.threads,
             max_faces=arguments.max_faces,
@@ -241,11 +242,11 @@ def run(arguments: argparse.Namespace) -> int:
     )
 
 
-def _check_model(weights: str) -> None:
+def _check_model(arguments: argparse.Namespace) -> None:
     """Check the first model, before the window is imported."""
-    from livefan.tracking.model_spec import ModelChoice
-
-    ModelChoice(weights).check()
+    first = _first(arguments)
+    assert first is not None
+    first.check()
 
 
 def _check_recordings(arguments: argparse.Namespace) -> None:
@@ -264,7 +265,7 @@ def _first(arguments: argparse.Namespace) -> ModelChoice | None:
     if not arguments.weights:
         return None
     given = (arguments.weights, arguments.runtime or "auto", arguments.precision or "auto")
-    return ModelChoice(*given, arguments.raw, arguments.threads)
+    return ModelChoice(*given, arguments.raw, arguments.threads, arguments.device or "cpu")
 
 
 def _source(given: str | None) -> tuple[str | int, str]:

@@ -200,7 +200,7 @@ def add_runtime_options(
 
     Args:
         runtime: the default runtime.
-        remembered: runtime and precision that are not given are None, which keeps their last value.
+        remembered: runtime, precision and device that are not given are None, which keeps their last value.
         threads: the default in words; if it is not "1", ``arguments.threads`` is None by default.
     """
     default = _LEFT if remembered else "%(default)s"
@@ -225,14 +225,13 @@ def add_runtime_options(
         metavar="N",
         help=f"CPU threads for the network (default: {threads})",
     )
-    if not remembered:
-        parser.add_argument(
-            "--device",
-            choices=DEVICES,
-            default="cpu",
-            help="device that runs the network: gpu and npu through OpenVINO; cuda, directml and coreml "
-            "through ONNX Runtime (default: %(default)s)",
-        )
+    parser.add_argument(
+        "--device",
+        choices=DEVICES,
+        default=None if remembered else "cpu",
+        help="device that runs the network: gpu and npu through OpenVINO; cuda, directml and coreml "
+        f"through ONNX Runtime (default: {default})",
+    )
 
 
 def runtime_choice(arguments: argparse.Namespace) -> RuntimeChoice:

@@ -110,7 +110,13 @@ def _stream(arguments: argparse.Namespace, outputs: OutputGroup, status: StatusL
     camera = camera_index(arguments.source)
     session = LiveSession(
         arguments.source if camera is None else camera,
-        ModelChoice(arguments.weights, arguments.runtime, arguments.precision, threads=arguments.threads),
+        ModelChoice(
+            arguments.weights,
+            arguments.runtime,
+            arguments.precision,
+            threads=arguments.threads,
+            device=arguments.device,
+        ),
         max_faces=arguments.max_faces,
         size=arguments.size,
         sequence=True,
