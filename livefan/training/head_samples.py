@@ -54,9 +54,7 @@ def sampling_network(
     graph.expressions, graph.reliability = _Sampler(head), None
     names = ["landmarks", *(f"samples_{number}" for number in range(n_outputs))]
     exported = export_module(graph.eval(), names, file.info.input_size)
-    network = load_network(
-        "samples", lambda: for_one_crop(from_onnx(exported), file), "float32", 1, shared=False
-    )
+    network = load_network("samples", lambda: for_one_crop(from_onnx(exported), file), "float32", 1)
     request = network.create_infer_request()
 
     def run(pixels: np.ndarray) -> list[np.ndarray]:
