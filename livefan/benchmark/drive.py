@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 import tempfile
@@ -16,6 +17,7 @@ import numpy as np
 
 from livefan.gui.app import leave_qt_to_pyqt
 
+gc.disable()  # as run_window does
 leave_qt_to_pyqt()
 
 from PyQt6.QtCore import QEvent, QEventLoop, QObject, QPointF, QSettings, Qt, QTimer  # noqa: E402
@@ -33,7 +35,7 @@ from livefan.tracking.model_spec import ModelChoice  # noqa: E402
 if TYPE_CHECKING:
     from livefan.gui.window import MainWindow
 
-_WARM_UP_S, _STEADY_S, _ACT_S = 3.0, 12.0, 0.6
+_WARM_UP_S, _STEADY_S, _ACT_S = 3.0, 6.0, 0.4
 _PATIENCE_S = 60.0
 _BEAT_MS = 2
 
@@ -153,6 +155,7 @@ def drive(clip: str, choice: ModelChoice, pace: float, begun_at: float) -> Windo
         driver.wait(_WARM_UP_S)
         window.player.gauges.clear()
         driver.act("watch", lambda: None, _STEADY_S)
+        driver.wait_for_picture()  # on a slow machine
         journeys = window.player.gauges.journeys
         latencies = [journey.total for journey in journeys]
         driver.act_on_everything()

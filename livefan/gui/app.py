@@ -90,6 +90,7 @@ def run_window(overrides: CliOverrides) -> int:
         LivefanError: if there is no screen or Qt cannot be loaded.
     """
     check_screen()
+    gc.disable()  # until shorten_collections: imports and widgets are no garbage
     leave_qt_to_pyqt()
     trial = try_qt()  # beside the imports, which take as long
     with suppress(ImportError):  # a missing library of Qt has its message below
@@ -150,10 +151,18 @@ def show_internal_errors(player: Player) -> None:
 
 
 def shorten_collections() -> None:
-    """Exclude the objects that exist after start-up from garbage collections, which stop all threads."""
+    """Exclude the objects of the start-up from garbage collections, which stop all threads.
+
+    There are no collections until the start-up is over.
+    """
     from PyQt6.QtCore import QTimer
 
-    QTimer.singleShot(_SETTLED_MS, gc.freeze)
+    def resume() -> None:
+        gc.freeze()
+        gc.enable()
+
+    gc.disable()
+    QTimer.singleShot(_SETTLED_MS, resume)
 
 
 def make_application() -> QApplication:

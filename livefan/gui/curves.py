@@ -12,6 +12,9 @@ from PyQt6.QtWidgets import QSizePolicy, QWidget
 _LEFT_PX, _BOTTOM_PX, _TOP_PX, _RIGHT_PX = 34, 16, 7, 8
 _LETTERS = 0.8
 """Size of the labels, as a share of the font of the window."""
+_BESIDE_AXIS = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+_BELOW_CENTRE = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop
+_BELOW_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop
 
 
 class CurveArea(QWidget):
@@ -70,20 +73,18 @@ class CurveArea(QWidget):
             self.palette().color(role) for role in (QPalette.ColorRole.Text, QPalette.ColorRole.Mid)
         )
         values = (0.0, self.top / 2, self.top) if self.top else (0.0,)
-        align = Qt.AlignmentFlag
         for value in values:
             y = area.bottom() - area.height() * (value / self.top if self.top else 0.0)
             painter.setPen(line)
             painter.drawLine(QPointF(area.left() - 3, y), QPointF(area.right(), y))
             painter.setPen(text)
             label = QRectF(0, y - 8, _LEFT_PX - 5, 16)
-            painter.drawText(label, align.AlignRight | align.AlignVCenter, f"{value:g}")
+            painter.drawText(label, _BESIDE_AXIS, f"{value:g}")
         for seconds, name in self._ticks.items():
             x = area.right() - area.width() * seconds / self._seconds
             label = QRectF(min(x - 30, self.width() - 62), area.bottom() + 1, 60, _BOTTOM_PX - 1)
             right = x + 30 > self.width()
-            side = align.AlignRight if right else align.AlignHCenter
-            painter.drawText(label, side | align.AlignTop, name)
+            painter.drawText(label, _BELOW_RIGHT if right else _BELOW_CENTRE, name)
 
     def _runs(self, times: np.ndarray, values: np.ndarray, area: QRectF) -> list[QPolygonF]:
         """Return the unbroken parts of a curve in pixels, with one point for each column of pixels."""

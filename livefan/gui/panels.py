@@ -73,7 +73,7 @@ class Panels(QObject):
             dock.hide()
 
     def restore(self) -> None:
-        """Show the panels that :meth:`hide_all` has hidden."""
-        for dock in self._hidden:
-            dock.show()
+        """Show the panels that :meth:`hide_all` has hidden, one after another."""
+        for number, dock in enumerate(self._hidden):
+            QTimer.singleShot((number + 1) * _LET_DRAW_MS, dock.show)
         self._hidden = []

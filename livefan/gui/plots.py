@@ -84,7 +84,9 @@ def break_at_gaps(ages: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.
     (array([-9.  , -8.5 , -4.75, -1.  ]), array([ 3.,  4., nan,  5.]))
     """
     after = np.flatnonzero(np.diff(ages) > _GAP_S) + 1
-    middles = (ages[after - 1] + ages[after]) / 2 if len(after) else ages[:0]
+    if not len(after):
+        return ages, values
+    middles = (ages[after - 1] + ages[after]) / 2
     return np.insert(ages, after, middles), np.insert(values.astype(float), after, np.nan)
 
 

@@ -20,9 +20,9 @@ from livefan.core.files import atomic_write, check_folder
 from livefan.core.frame import Face
 from livefan.core.landmarks import LandmarkScheme
 from livefan.core.version import __version__
-from livefan.formats.csv import Writer as CsvWriter
 from livefan.formats.metadata import METADATA_SUFFIX, Metadata, ModelInfo, recording_name
 from livefan.formats.records import AnnotatedFace, AnnotatedFrame, FrameInfo
+from livefan.formats.registry import FORMATS
 from livefan.io.video_writer import TICKS, VIDEO_SUFFIXES, VideoWriter
 from livefan.live.result import Result
 from livefan.measures.aspect_ratios import aspect_ratios
@@ -175,7 +175,7 @@ class Recorder:
                 if self._model is not None:
                     if table is None:
                         table = files.enter_context(
-                            CsvWriter(table_file, self._metadata(self._model, result))
+                            FORMATS["csv"].writer(table_file, self._metadata(self._model, result))
                         )
                     table.write([_annotated(result, self._n_frames, tick)])
                     self._note_strength(result.smoothing)
