@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PyQt6.QtCore import Qt, pyqtSignal
-from PyQt6.QtGui import QAction, QMouseEvent
+from PyQt6.QtGui import QAction, QMouseEvent, QPainter, QPaintEvent, QPalette, QPen
 from PyQt6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -24,14 +24,40 @@ from livefan.io.source import PHOTOGRAPH_SECONDS
 from livefan.live.statistics import Gauges
 
 _TICKS_PER_SECOND = 1000
+_TICK_PX, _TICK_HEIGHT_PX = 2, 4
 
 
 class Scrubber(QSlider):
-    """A slider that jumps to the position of a click."""
+    """A slider that jumps to the position of a click; ticks below it mark blinks.
+
+    Attributes:
+        blinks_s: starts of the marked blinks, in seconds.
+    """
 
     def __init__(self) -> None:
         super().__init__(Qt.Orientation.Horizontal)
+        self.blinks_s: list[float] = []
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+
+    def show_blinks(self, starts_s: list[float]) -> None:
+        """Mark the starts of blinks, in seconds."""
+        if starts_s != self.blinks_s:
+            self.blinks_s = starts_s
+            self.setToolTip(self.tr("Ticks mark {} blinks").format(len(starts_s)) if starts_s else "")
+            self.update()
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802
+        """Draw the slider and the ticks."""
+        super().paintEvent(event)
+        if not self.blinks_s:
+            return
+        painter = QPainter(self)
+        painter.setPen(QPen(self.palette().color(QPalette.ColorRole.Text), _TICK_PX))
+        room, bottom = max(1, self.width() - 2 * self.inset), self.height() - 1
+        for seconds in self.blinks_s:
+            x = self.inset + round(room * seconds * _TICKS_PER_SECOND / max(1, self.maximum()))
+            painter.drawLine(x, bottom - _TICK_HEIGHT_PX, x, bottom)
+        painter.end()
 
     @property
     def inset(self) -> int:
@@ -127,6 +153,10 @@ class Transport(QWidget):
         if shown:
             length = self.slider.maximum() / _TICKS_PER_SECOND
             self.timeline.show_distances(*gauges.distances(), gauges.worst, length)
+
+    def show_blinks(self, gauges: Gauges) -> None:
+        """Mark the blinks along a recording."""
+        self.slider.show_blinks([blink.start_s for blink in gauges.blinks.blinks])
 
     def show_nothing(self) -> None:
         """Show no position, before the first picture."""

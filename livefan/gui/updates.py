@@ -83,6 +83,7 @@ class Updates(QObject):
     def _show_disagreement(self) -> None:
         comparing = self._player.config.second is not None
         self._transport.show_distances(self._player.gauges, comparing=comparing)
+        self._transport.show_blinks(self._player.gauges)
         if self._models.isVisible() and comparing:
             self._models.show_plot()
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from livefan.core.agreement import Disagreement, Jitter
 from livefan.core.landmarks import LandmarkScheme
+from livefan.live.blink_history import BlinkHistory
 from livefan.live.comparison_results import ComparisonResults, Coverage
 from livefan.live.paint_thread import Painted
 from livefan.live.result import Pair, Result
@@ -140,11 +141,13 @@ class Gauges:
     Attributes:
         models: time and jitter of the first and of the second model.
         apart: recent distances between the models, in percent of the inter-ocular distance.
+        blinks: blinks of the faces of the first model, kept until another source is opened.
     """
 
     def __init__(self) -> None:
         self.models = (ModelGauges(), ModelGauges())
         self.apart = Series()
+        self.blinks = BlinkHistory()
         self._lock = threading.Lock()
         self._newest: Pair | None = None
         self._results: dict[tuple[object, ...], ComparisonResults] = {}
@@ -154,6 +157,8 @@ class Gauges:
     def see(self, side: int, result: Result) -> None:
         """Add a result of the first (0) or second (1) model."""
         self.models[side].add_time(result)
+        if side == 0:
+            self.blinks.add(result)
         with self._lock:
             comparing = self._newest is not None
             if side == 0 and comparing:
@@ -246,6 +251,7 @@ class Gauges:
         with self._lock:
             self._results.clear()
         self.models[0].clear()
+        self.blinks.clear()
         self._journeys.clear()
 
 

@@ -8,6 +8,7 @@ from pytestqt.qtbot import QtBot
 
 from livefan.core.agreement import Disagreement
 from livefan.gui.timeline import N_MARKED, Timeline
+from livefan.gui.transport import Scrubber
 
 
 @pytest.fixture
@@ -63,3 +64,18 @@ def test_drawing_changes_with_the_distances(timeline: Timeline):
     assert timeline.grab().toImage() != before
     timeline.show_distances(np.empty(0), np.empty(0), [], 0.0)
     assert not timeline.grab().toImage().isNull()
+
+
+def test_scrubber_marks_blinks(qtbot: QtBot):
+    scrubber = Scrubber()
+    qtbot.addWidget(scrubber)
+    scrubber.resize(220, 24)
+    scrubber.setMaximum(10_000)
+    before = scrubber.grab().toImage()
+    scrubber.show_blinks([2.0, 9.0])
+    marked = scrubber.grab().toImage()
+    for seconds in (2, 9):
+        x = scrubber.inset + round((220 - 2 * scrubber.inset) * seconds / 10)
+        assert marked.pixelColor(x, 21) != before.pixelColor(x, 21)
+    scrubber.show_blinks([])
+    assert scrubber.grab().toImage() == before
