@@ -48,7 +48,7 @@ class Updates(QObject):
         self._controls, self._transport, self._status_bar = controls, transport, status_bar
         self._strip, self._models, self._plots = strip, models, plots
         self._expressions = expressions
-        self._turns = itertools.cycle((self.show_figures, self._show_disagreement))
+        self._turns = itertools.cycle((self.show_figures, self.show_along_recording))
         self._every(_FIGURES_MS // 2, self._show_in_turn)
         self._every(_PLOT_MS, self._show_plots)
         self._every(_POSITION_MS, self.show_position)
@@ -60,7 +60,7 @@ class Updates(QObject):
         timer.start()
 
     def _show_in_turn(self) -> None:
-        """Show figures and disagreement alternately, so that no handler does both."""
+        """Show figures and the timeline alternately, so that no handler does both."""
         next(self._turns)()
 
     def show_figures(self) -> None:
@@ -80,7 +80,8 @@ class Updates(QObject):
         if ended:
             self._player.changed.emit()  # the session is paused again
 
-    def _show_disagreement(self) -> None:
+    def show_along_recording(self) -> None:
+        """Show blinks and distances along the recording, and the recent distances in the panel."""
         comparing = self._player.config.second is not None
         self._transport.show_distances(self._player.gauges, comparing=comparing)
         self._transport.show_blinks(self._player.gauges)
