@@ -147,13 +147,13 @@ def _grab(window: MainWindow) -> Image.Image:
     image = window.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
     bits = image.constBits()
     assert bits is not None
-    rows = np.frombuffer(bits.asarray(image.sizeInBytes()), np.uint8).reshape(image.height(), -1)
+    rows = np.frombuffer(bits.asstring(image.sizeInBytes()), np.uint8).reshape(image.height(), -1)
     return Image.fromarray(rows[:, : 3 * image.width()].reshape(image.height(), image.width(), 3))
 
 
 def _save(picture: Image.Image, path: Path) -> Path:
     with atomic_write(path) as temporary:
-        picture.quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(temporary, "PNG", optimize=True)
+        picture.save(temporary, "PNG", optimize=True)
     return path
 
 

@@ -13,7 +13,7 @@ from PyQt6.QtWidgets import QMainWindow, QStyle
 from livefan.drawing.faces import STYLE_PARTS
 from livefan.gui.action_context import Action, ActionContext
 from livefan.gui.actions import application, models, playback, saving, sources, view
-from livefan.gui.icons import PLAYBACK_ICONS, playback_icon, red_dot
+from livefan.gui.icons import PLAYBACK_ICONS, text_icon, red_dot
 from livefan.gui.recordings import RecordingKind
 from livefan.live.view_state import Layout
 
@@ -227,10 +227,10 @@ class Controls(QObject):
         icon = _Icons.SP_MediaPause if playing else _Icons.SP_MediaPlay
         if self._icons[self.play] is not icon:
             self._icons[self.play] = icon
-            self.play.setIcon(playback_icon(self._window, icon))
+            self.play.setIcon(text_icon(self._window, icon))
 
     def apply_palette(self) -> None:
         """Draw the playback icons in the theme's text colour; Qt has them in black only."""
         for entry, icon in self._icons.items():
             if icon in PLAYBACK_ICONS:
-                entry.setIcon(playback_icon(self._window, icon))
+                entry.setIcon(text_icon(self._window, icon))

@@ -19,8 +19,8 @@ PLAYBACK_ICONS = {
 """Icons that Qt has in black only."""
 
 
-def playback_icon(window: QWidget, icon: QStyle.StandardPixmap) -> QIcon:
-    """Return one of :data:`PLAYBACK_ICONS` in the colour of the window's text."""
+def text_icon(window: QWidget, icon: QStyle.StandardPixmap) -> QIcon:
+    """Return an icon of one colour, such as :data:`PLAYBACK_ICONS`, in the colour of the window's text."""
     style = window.style()
     assert style is not None
     pixmap = style.standardIcon(icon).pixmap(32)

@@ -6,10 +6,17 @@ from collections.abc import Sequence
 
 from PyQt6.QtCore import QObject, Qt, QTimer
 from PyQt6.QtGui import QAction
-from PyQt6.QtWidgets import QDockWidget, QMainWindow, QWidget
+from PyQt6.QtWidgets import QAbstractButton, QDockWidget, QMainWindow, QStyle, QWidget
+
+from livefan.gui.icons import text_icon
 
 _LET_DRAW_MS = 10
 """Delay before a panel opens: the change that opened it is drawn first, so neither delays the other."""
+_TITLE_ICONS = {
+    "qt_dockwidget_floatbutton": QStyle.StandardPixmap.SP_TitleBarNormalButton,
+    "qt_dockwidget_closebutton": QStyle.StandardPixmap.SP_TitleBarCloseButton,
+}
+"""Icons of the buttons in the title of a panel, by Qt's names of the buttons."""
 
 
 class Panels(QObject):
@@ -48,7 +55,17 @@ class Panels(QObject):
         dock.setWidget(inside)
         self._window.addDockWidget(area, dock)
         dock.hide()
+        # Qt sets the icons anew after this signal.
+        dock.topLevelChanged.connect(lambda: QTimer.singleShot(0, self.apply_palette))
         return dock
+
+    def apply_palette(self) -> None:
+        """Draw the icons of the titles in the theme's text colour; Qt has them in black only."""
+        for dock in self._docks:
+            for name, icon in _TITLE_ICONS.items():
+                button = dock.findChild(QAbstractButton, name)
+                if button is not None:
+                    button.setIcon(text_icon(self._window, icon))
 
     def _toggle(self, dock: QDockWidget, keys: str) -> QAction:
         toggle = dock.toggleViewAction()

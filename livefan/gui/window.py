@@ -256,6 +256,7 @@ class MainWindow(QMainWindow):
         super().changeEvent(event)
         if event is not None and event.type() == QEvent.Type.PaletteChange:
             self.controls.apply_palette()
+            self.panels.apply_palette()
 
     def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802
         """Save the preferences and end all threads."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PyQt6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PyQt6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
-from PyQt6.QtWidgets import QPushButton
+from PyQt6.QtWidgets import QAbstractButton, QPushButton
 from windows import LONG_MS, RAW, Driven, index, memory_mib, open_files, pane, paused_at_end, shows
 
 from livefan.core.frame import Frame
@@ -227,6 +227,9 @@ class TestAppearance:
         window.controls.themes[theme].trigger()
         if theme != "system":
             drive.until(lambda: (window.palette().window().color().lightness() < 128) is (theme == "dark"))
+            button = window.panels.models.findChild(QAbstractButton, "qt_dockwidget_closebutton")
+            icon = button.icon().pixmap(16).toImage()
+            assert (icon.pixelColor(8, 8).lightness() > 128) is (theme == "dark")
         assert window.controls.themes[theme].isChecked()
 
 
