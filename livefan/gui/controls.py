@@ -13,7 +13,7 @@ from PyQt6.QtWidgets import QMainWindow, QStyle
 from livefan.drawing.faces import STYLE_PARTS
 from livefan.gui.action_context import Action, ActionContext
 from livefan.gui.actions import application, models, playback, saving, sources, view
-from livefan.gui.icons import PLAYBACK_ICONS, text_icon, red_dot
+from livefan.gui.icons import PLAYBACK_ICONS, red_dot, text_icon
 from livefan.gui.recordings import RecordingKind
 from livefan.live.view_state import Layout
 
