@@ -1,8 +1,21 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from clips import moved, shrunk, write_recording
+
+from livefan.annotation.settings import AnnotationSettings
+
+
+@pytest.fixture(scope="module", autouse=True)
+def half_weights() -> Iterator[None]:
+    """Make the fastest network the default of the settings; the accuracy is no matter of these tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        first, *others = AnnotationSettings.__init__.__defaults__
+        assert first == AnnotationSettings().weights
+        patch.setattr(AnnotationSettings.__init__, "__defaults__", ("mobilefan-half-300w", *others))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -28,6 +28,7 @@ from livefan.annotation.outputs import Outputs
 from livefan.annotation.settings import AnnotationSettings
 from livefan.core.errors import LivefanError
 from livefan.core.landmarks import IBUG_68
+from livefan.core.resources import DEFAULT_WEIGHTS
 from livefan.formats.registry import SUFFIXES
 from livefan.measures.aspect_ratios import aspect_ratios
 from livefan.measures.head_pose import head_pose
@@ -104,7 +105,7 @@ def test_data_are_the_landmarks_of_the_pipeline(
     tmp_path: Path, photo: np.ndarray, pipeline: livefan.Pipeline
 ):
     cv2.imwrite(str(tmp_path / "in.png"), photo)
-    _, table = run(tmp_path / "in.png", tmp_path / "out")
+    _, table = run(tmp_path / "in.png", tmp_path / "out", weights=DEFAULT_WEIGHTS)
     (face,) = pipeline.process_image(photo)
     names = pipeline.scheme.point_names
     for part, column in (("x", face.points_px[:, 0]), ("raw_y", face.points_px[:, 1])):
@@ -123,7 +124,7 @@ def test_metadata_describe_recording_model_and_units(tmp_path: Path, small: np.n
     assert header["livefan"] == livefan.__version__
     assert (header["recording"], header["width"], header["height"]) == ("clip.mp4", 320, 180)
     assert (header["scheme"], len(header["landmarks"])) == ("300w-68", 68)
-    assert header["model"]["weights"] == "mobilefan-300w"
+    assert header["model"]["weights"] == "mobilefan-half-300w"
     assert len(header["model"]["sha256"]) == 64
     assert "method" in header["smoothing"]
     assert header["n_frames"] == 2

@@ -9,9 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
 import pytest
-from clips import shrunk, write_recording
 from waiting import PATIENCE_S
 
 import livefan
@@ -21,16 +19,20 @@ from livefan.annotation.folder_lock import locked
 from livefan.annotation.outputs import Outputs
 from livefan.annotation.settings import AnnotationSettings
 from livefan.cli.main import main
-from livefan.runtimes.base import RuntimeChoice
 
 
 @pytest.mark.slow
 def test_folder_is_annotated_and_failures_are_reported(
-    tmp_path: Path, talks: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    talks: Path,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ):
+    caplog.set_level("INFO", "livefan")
     tmp_path = tmp_path / "annotated"  # created by the command
     arguments = ["annotate", str(talks), "-o", str(tmp_path), "--no-video", "--jobs", "2", "--quiet"]
-    assert main(arguments) == 2
+    assert main([*arguments, "--weights", "mobilefan-half-300w"]) == 2
     printed = capsys.readouterr()
     lines = printed.out.splitlines()
     assert [line.split()[0] for line in lines] == [
@@ -43,6 +45,8 @@ def test_folder_is_annotated_and_failures_are_reported(
     assert livefan.load_annotations(tmp_path / "a10.csv").num_rows == 6
     assert livefan.load_annotations(tmp_path / "b.webm.csv").num_rows == 5
     assert len(list(tmp_path.iterdir())) == 6
+    runtime = "mobilefan-half-300w.safetensors: openvino float32, CPU threads 1"
+    assert f"{talks / 'a2.mp4'}: {runtime}" in [record.getMessage() for record in caplog.records]
 
     monkeypatch.setattr(batch, "annotate", None)  # a second run skips finished recordings
     tasks = [
@@ -76,19 +80,6 @@ def test_recording_that_changed_is_named_as_changed(tmp_path: Path, talks: Path)
         f"{recording}: the recording changed after x.livefan.json was written; "
         "add --overwrite to annotate it again"
     )
-
-
-@pytest.mark.slow
-def test_log_has_the_runtime_that_a_worker_chose(
-    tmp_path: Path, talks: Path, caplog: pytest.LogCaptureFixture
-):
-    caplog.set_level("INFO", "livefan")
-    settings = AnnotationSettings(runtime=RuntimeChoice("openvino", "float32"))
-    (outcome,) = run_batch([Task(str(talks / "a2.mp4"), Outputs(tmp_path / "x", None), settings)], 1)
-    assert not outcome.failed
-    lines = [record.getMessage() for record in caplog.records]
-    weights = "mobilefan-300w.safetensors: openvino float32, CPU threads 1"
-    assert f"{talks / 'a2.mp4'}: {weights}" in lines
 
 
 def test_second_batch_into_a_folder_is_refused(
@@ -135,23 +126,37 @@ def test_work_folder_of_another_run_is_left_alone(tmp_path: Path, talks: Path):
 
 @pytest.mark.slow
 def test_worker_that_dies_costs_only_its_recording(
-    tmp_path: Path, talks: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, talks: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
+    """The log has the traceback of a failure in the next worker."""
     monkeypatch.setattr(batch, "run_task", dying_task)
     tasks = [
         Task(str(talks / name), Outputs(tmp_path / name, None), AnnotationSettings())
         for name in ("a2.mp4", "a10.mkv", "b.webm.mkv")
     ]
-    outcomes = {Path(outcome.recording).name: outcome for outcome in run_batch(tasks, 1)}
-    assert "died" in outcomes["a10.mkv"].problem
-    assert not outcomes["a2.mp4"].failed
-    assert not outcomes["b.webm.mkv"].failed
+    first, died, failed = run_batch(tasks, 1)
+    assert not first.failed
+    assert "died" in died.problem
+    assert failed.problem.endswith("b.webm.mkv: ZeroDivisionError: division by zero")
+    record = caplog.records[-1]
+    assert (record.name, record.levelname) == ("livefan.annotation.batch", "ERROR")
+    lines = record.getMessage().splitlines()
+    assert lines[0] == failed.problem
+    assert lines[1] == "Traceback (most recent call last):"
+    assert any("in divide_by_zero" in line for line in lines)
 
 
 def dying_task(task: Task) -> Outcome:
-    """End the process at one of the recordings, like a crash in a decoder."""
+    """End the process at one of the recordings, like a crash in a decoder; fail at another."""
+
+    def divide_by_zero(*_: object, **__: object) -> float:
+        return 1 / 0
+
     if task.recording.endswith("a10.mkv"):
         os._exit(11)
+    if task.recording.endswith("b.webm.mkv"):
+        batch.annotate = divide_by_zero  # type: ignore[assignment]
+        return batch.run_task(task)
     return Outcome(task.recording)
 
 
@@ -170,32 +175,6 @@ def test_pool_that_cannot_be_created_is_a_one_line_error(
     error = capsys.readouterr().err
     assert (code, error.count("\n")) == (2, 1)
     assert error.startswith("livefan: no worker process can start (Permission denied); check that /dev/shm")
-
-
-@pytest.mark.slow
-def test_log_has_the_traceback_of_a_failure(
-    tmp_path: Path, talks: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-):
-    monkeypatch.setattr(batch, "run_task", failing_task)
-    task = Task(str(talks / "a2.mp4"), Outputs(tmp_path / "x", None), AnnotationSettings())
-    (outcome,) = run_batch([task], 1)
-    assert outcome.problem.endswith("a2.mp4: ZeroDivisionError: division by zero")
-    (record,) = caplog.records
-    assert (record.name, record.levelname) == ("livefan.annotation.batch", "ERROR")
-    lines = record.getMessage().splitlines()
-    assert lines[0] == outcome.problem
-    assert lines[1] == "Traceback (most recent call last):"
-    assert any("in divide_by_zero" in line for line in lines)
-
-
-def failing_task(task: Task) -> Outcome:
-    """Run a task, in a worker, whose annotation fails."""
-
-    def divide_by_zero(*_: object, **__: object) -> float:
-        return 1 / 0
-
-    batch.annotate = divide_by_zero  # type: ignore[assignment]
-    return batch.run_task(task)
 
 
 _ENDLESS = """
@@ -254,19 +233,22 @@ def is_running(process: int) -> bool:
 
 
 @pytest.mark.slow
-def test_stopped_batch_continues(tmp_path: Path, talks: Path, photo: np.ndarray):
-    """Ctrl+C reaches the command and its workers."""
-    folder, out = tmp_path / "in", tmp_path / "out"
-    shutil.copytree(talks, folder)
-    out.mkdir()
-    # Long enough to stop the batch after the first recording.
-    write_recording(folder / "b2.mkv", [shrunk(photo)] * 1200)
-    arguments = [sys.executable, "main.py", "annotate", folder, "-o", out, "--no-video", "--quiet"]
-    root = Path(__file__).parents[2]
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes with names")
+def test_stopped_batch_continues(tmp_path: Path, talks: Path, capsys: pytest.CaptureFixture[str]):
+    """Ctrl+C reaches the command and its worker, which waits for a recording from a pipe."""
+    pipe, out = tmp_path / "b2.mkv", tmp_path / "out"
+    os.mkfifo(pipe)
+    recordings = [talks / "a2.mp4", pipe, talks / "a10.mkv", talks / "broken.mp4"]
+    options = ["-o", out, "--no-video", "--quiet", "--jobs", "1", "--weights", "mobilefan-half-300w"]
+    arguments = ["annotate", *map(str, recordings), *map(str, options)]
     # A shell ignores Ctrl+C for tests in the background, and child processes would inherit that.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     running = subprocess.Popen(
-        arguments, cwd=root, start_new_session=True, stderr=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "main.py", *arguments],
+        cwd=Path(__file__).parents[2],
+        start_new_session=True,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )
     signal.signal(signal.SIGINT, before)
     while not (out / "a2.csv").exists() and running.poll() is None:
@@ -275,9 +257,9 @@ def test_stopped_batch_continues(tmp_path: Path, talks: Path, photo: np.ndarray)
     _, stderr = running.communicate(timeout=PATIENCE_S)
     assert running.returncode == 130, stderr
     assert stderr.decode().splitlines()[-1] == "livefan: stopped"
-    write_recording(folder / "b2.mkv", [shrunk(photo)] * 12)
-    done = subprocess.run(arguments, cwd=root, check=False, capture_output=True, text=True)
-    words = [line.split()[-1] for line in done.stdout.splitlines()[1:]]
-    assert words[0] == "before"
-    assert words[-1] == "failed"
+    pipe.unlink()
+    shutil.copy(talks / "a10.mkv", pipe)
+    assert main(arguments) == 2
+    words = [line.split()[-1] for line in capsys.readouterr().out.splitlines()[1:]]
+    assert words == ["before", "done", "done", "failed"]
     assert livefan.load_annotations(out / "a10.csv").num_rows == 6

@@ -65,8 +65,8 @@ def test_cluster_annotates_each_recording_once_after_a_worker_is_killed(
     monkeypatch.chdir(tmp_path)
     small = shrunk(photo)
     tasks = []
-    for number in range(4):
-        clip = write_recording(tmp_path / f"{number}.mkv", [moved(small, n) for n in range(20 + number)])
+    for number in range(3):
+        clip = write_recording(tmp_path / f"{number}.mkv", [moved(small, n) for n in range(10 + number)])
         tasks.append(Task(clip.name, Outputs(Path(f"out{number}"), None), AnnotationSettings()))
     outcomes = []
     for outcome in run_on_cluster(tasks, address):
@@ -74,9 +74,9 @@ def test_cluster_annotates_each_recording_once_after_a_worker_is_killed(
         if len(outcomes) == 1:
             workers[0].send_signal(signal.SIGKILL)
     assert sorted(outcome.recording for outcome in outcomes) == [task.recording for task in tasks]
-    assert [outcome.problem for outcome in outcomes] == [""] * 4
+    assert [outcome.problem for outcome in outcomes] == [""] * 3
     for number, task in enumerate(tasks):
-        assert livefan.load_annotations(task.outputs.tables[0]).num_rows == 20 + number
+        assert livefan.load_annotations(task.outputs.tables[0]).num_rows == 10 + number
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 

@@ -16,6 +16,7 @@ from livefan.annotation.outputs import Outputs
 from livefan.annotation.settings import AnnotationSettings
 from livefan.cli.main import main
 from livefan.core.landmarks import IBUG_68
+from livefan.core.resources import DEFAULT_WEIGHTS
 from livefan.formats.registry import SUFFIXES
 
 NAMES = ["1, a.jpg", "2.png", "10.jpg"]
@@ -34,7 +35,7 @@ def album(tmp_path: Path, photo: np.ndarray) -> Path:
 
 
 def test_each_photograph_is_measured_by_itself(tmp_path: Path, album: Path, pipeline: livefan.Pipeline):
-    done = annotate(album, Outputs(tmp_path / "out", None))
+    done = annotate(album, Outputs(tmp_path / "out", None), AnnotationSettings(DEFAULT_WEIGHTS))
     table = livefan.load_annotations(tmp_path / "out.csv")
     assert (done.n_frames, done.n_faces) == (3, 3)
     assert table["track_id"].to_pylist() == [1, 2, 3]

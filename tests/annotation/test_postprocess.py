@@ -24,13 +24,13 @@ def test_smoothing_in_chunks_equals_smoothing_in_one_piece(
     """Chunks have context on either side, so their borders are not visible."""
     part = tmp_path / "part.mkv"
     with VideoSource(str(clip), clip.name) as source:
-        pictures = [shrunk(frame.image, 320, 180) for frame, _ in zip(source, range(64), strict=False)]
+        pictures = [shrunk(frame.image, 320, 180) for frame, _ in zip(source, range(40), strict=False)]
     write_recording(part, pictures)
     whole = Outputs(tmp_path / "whole", None, (".parquet",))
     with monkeypatch.context() as patch:
         patch.setattr(postprocess, "CHUNK", 1000)
         annotate(part, whole)
-    monkeypatch.setattr(postprocess, "CHUNK", 16)
+    monkeypatch.setattr(postprocess, "CHUNK", 10)
     chunked = Outputs(tmp_path / "chunked", None, (".parquet",))
     annotate(part, chunked)
     one, other = (livefan.load_annotations(outputs.tables[0]) for outputs in (whole, chunked))

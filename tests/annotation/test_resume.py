@@ -104,28 +104,26 @@ def ctrl_c() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("owner", "name", "call"),
-    [
-        (Pipeline, "process", 3),
-        (Pipeline, "process", 17),
-        (Journal, "add", 6),
-        (Journal, "add_segment", 2),
-        (Journal, "add_segment", 4),
-        (annotate_module, "mux", 1),
-        (os, "replace", 3),
-    ],
-)
-def test_stopped_annotation_continues_to_the_same_result(
-    tmp_path: Path, talk: Path, uninterrupted: Path, owner: object, name: str, call: int
+def test_annotation_that_is_stopped_seven_times_continues_to_the_same_result(
+    tmp_path: Path, talk: Path, uninterrupted: Path
 ):
     outputs = Outputs(tmp_path / "out", ".mkv", FORMATS)
-    with pytest.MonkeyPatch.context() as patch:
-        stop_at(call, ctrl_c)(owner, name, patch)
-        with pytest.raises(KeyboardInterrupt):
-            annotate(talk, outputs)
-    if owner is not os:
-        assert [path.name for path in tmp_path.iterdir()] == [".out.mkv.partial"]
+    stops: list[tuple[object, str, int]] = [
+        (Pipeline, "process", 3),
+        (Pipeline, "process", 17),
+        (Journal, "add", 2),
+        (Journal, "add_segment", 2),
+        (Journal, "add_segment", 2),
+        (annotate_module, "mux", 1),
+        (os, "replace", 3),
+    ]
+    for owner, name, call in stops:
+        with pytest.MonkeyPatch.context() as patch:
+            stop_at(call, ctrl_c)(owner, name, patch)
+            with pytest.raises(KeyboardInterrupt):
+                annotate(talk, outputs)
+        if owner is not os:
+            assert [path.name for path in tmp_path.iterdir()] == [".out.mkv.partial"]
     annotate(talk, outputs)
     assert_same(tmp_path, uninterrupted)
 
@@ -168,6 +166,7 @@ from livefan.annotation import codecs, measure, postprocess
 from livefan.annotation.journal import Journal
 from livefan.annotation.outputs import Outputs
 from livefan.annotation.annotate import annotate
+from livefan.annotation.settings import AnnotationSettings
 measure.BATCH, measure.REACH, postprocess.REACH, postprocess.CHUNK, postprocess.CONTEXT = 5, 8, 8, 6, 4
 codecs.SEGMENT = 8
 add = Journal.add
@@ -176,7 +175,8 @@ def killed(self, *values):
     if self.n_frames == 25:
         os.kill(os.getpid(), signal.SIGKILL)
 Journal.add = killed
-annotate(sys.argv[1], Outputs(Path(sys.argv[2]), ".mkv", tuple(sys.argv[3:])))
+settings = AnnotationSettings("mobilefan-half-300w")
+annotate(sys.argv[1], Outputs(Path(sys.argv[2]), ".mkv", tuple(sys.argv[3:])), settings)
 """
 
 

@@ -10,7 +10,7 @@ from livefan.runtimes.base import RuntimeChoice
 
 
 def test_folder_of_another_runtime_gives_one_line(tmp_path: Path):
-    weights = read_weight_file()
+    weights = read_weight_file(AnnotationSettings().weights)
     for name, sha256, runtime in (
         ("a", weights.sha256, "openvino bfloat16"),
         ("b", weights.sha256, "openvino bfloat16"),
