@@ -33,6 +33,9 @@ _SIDES = (0.75, 0.87, 1.0, 1.15, 1.35)
 _ANGLES = (-0.5, 0.5)
 """Factors of the side, and rotations in radians, of the crops in which an uncertain face is located again."""
 
+_MIN_GAIN = 0.01
+"""Gain of the face score from which these crops change the landmarks of a face; see docs/experiments.md."""
+
 
 @dataclass(frozen=True)
 class Located:
@@ -115,25 +118,31 @@ def locate_detected(runtime: Runtime, image: np.ndarray, crops: list[Crop]) -> l
     """Return the landmarks of new faces, given the crops from their detections.
 
     A face that is uncertain in the crop from its landmarks is located again in rotated crops, and in crops of
-    several sizes and angles.
+    several sizes and angles. Landmarks from a crop of unusual size or angle are less accurate than their face
+    score suggests. Only those from the centred crop around them replace the first.
     """
     found = []
     for crop, upright in zip(crops, locate_twice(runtime, image, crops), strict=True):
         best = locate_rotated(runtime, image, crop, upright)
         if MIN_FACE_SCORE <= best.face_score < GOOD_FACE_SCORE:
-            varied = locate_varied(runtime, image, upright_crop(best.points_px, runtime.scheme))
-            best = max(best, varied, key=lambda each: each.face_score)
+            _, centred = _vary(runtime, image, upright_crop(best.points_px, runtime.scheme))
+            best = centred if centred.face_score > best.face_score + _MIN_GAIN else best
         found.append(best)
     return found
 
 
 def locate_varied(runtime: Runtime, image: np.ndarray, crop: Crop) -> Located:
     """Return the landmarks with the highest face score in crops of several sizes and angles."""
+    return max(_vary(runtime, image, crop), key=lambda each: each.face_score)
+
+
+def _vary(runtime: Runtime, image: np.ndarray, crop: Crop) -> tuple[Located, Located]:
+    """Return the best landmarks in crops of several sizes and angles, and those in the crop around them."""
     crops = [replace(crop, side_px=crop.side_px * side) for side in _SIDES]
     crops += [replace(crop, angle=crop.angle + angle) for angle in _ANGLES]
     best = max(locate(runtime, image, crops), key=lambda each: each.face_score)
     (centred,) = locate(runtime, image, [upright_crop(best.points_px, runtime.scheme)])
-    return max(best, centred, key=lambda each: each.face_score)
+    return best, centred
 
 
 def _in_image(crop: Crop, found: np.ndarray, runtime: Runtime, number: int) -> Located:
