@@ -32,6 +32,7 @@ from livefan.annotation.settings import AnnotationSettings
 from livefan.core.errors import LivefanError, StoppedError
 from livefan.core.frame import Frame
 from livefan.core.version import __version__
+from livefan.detection.detector import load_detectors
 from livefan.formats.metadata import Metadata, ModelInfo, recording_name
 from livefan.formats.records import AnnotatedFrame
 from livefan.formats.registry import format_of
@@ -199,12 +200,12 @@ class _Annotation:
             content = spool(recording, copy)
             recording = copy
         self.request = request_digest(recording, content, self.outputs, self.settings, self.weights)
-        runtime = open_runtime(self.weights, self.settings.runtime)
+        runtime, ahead = self._load_networks()
         identity = journal_identity(recording, content, self.settings, self.weights, runtime)
         with Journal(self.outputs.work / _JOURNAL, identity) as journal:
             notes = self._notes(journal, runtime)
             try:
-                problems = self._annotate(recording, name, journal, runtime)
+                problems = self._annotate(recording, name, journal, runtime, ahead)
             finally:
                 n_frames = self.n_measured = journal.n_frames
         self.outputs.place()
@@ -213,6 +214,15 @@ class _Annotation:
         return AnnotationResult(
             name, n_frames, self.n_with_face, len(self.ids), self.seconds, problems, notes
         )
+
+    def _load_networks(self) -> tuple[Runtime, list[Runtime]]:
+        """Return the network and its copies that work ahead; they and the detectors load at the same time."""
+        weights, choice = self.weights, self.settings.runtime
+        with ThreadPoolExecutor(_AHEAD + 1, "livefan-load") as threads:
+            threads.submit(load_detectors)  # an error is raised where the detectors are used
+            copies = [threads.submit(open_runtime, weights, choice, copy=copy) for copy in range(_AHEAD)]
+            ahead = [copy.result() for copy in copies]
+        return open_runtime(weights, choice), ahead
 
     def _notes(self, journal: Journal, runtime: Runtime) -> list[str]:
         """Return a line if unfinished work is not continued because another runtime measured it."""
@@ -227,9 +237,10 @@ class _Annotation:
     def _open(self, recording: Recording) -> Source:
         return open_recording(recording, sequence=self.settings.sequence)
 
-    def _annotate(self, recording: Recording, name: str, journal: Journal, runtime: Runtime) -> list[str]:
+    def _annotate(
+        self, recording: Recording, name: str, journal: Journal, runtime: Runtime, ahead: list[Runtime]
+    ) -> list[str]:
         """Measure in this thread, write outputs in another; return the problems of the recording."""
-        ahead = [open_runtime(self.weights, self.settings.runtime, copy=copy) for copy in range(_AHEAD)]
         pipeline = LookingAhead(runtime, ahead, smoothing=0.0, max_faces=self.settings.max_faces)
         with ExitStack() as stack:
             stack.callback(pipeline.close)

@@ -54,6 +54,16 @@ def match_detection(points_px: np.ndarray, detections: list[Detection]) -> Detec
     return nearest if nearest is not None and distance(nearest) < _FARTHEST else None
 
 
+def load_detectors() -> None:
+    """Load both models, so that the detectors made later have them at once.
+
+    Raises:
+        LivefanError: if a model file is missing, or OpenVINO is not installed.
+    """
+    for model in (FULL_RANGE_MODEL, SHORT_RANGE_MODEL):
+        BlazeFace(model)
+
+
 class FaceDetector:
     """Detects the faces of an image with both models; a face that both models find counts once.
 

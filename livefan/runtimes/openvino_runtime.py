@@ -29,9 +29,11 @@ _MOST_LANES = 4
 _MOST_LOADED = 6
 _LOADED: dict[tuple[Any, ...], Any] = {}
 """Compiled networks, the last used one at the end. Six: two detectors, and two copies of two networks."""
-_LOADING = threading.Lock()
-"""Held while a shared network is looked up or loaded, so that two threads do not compile one twice."""
-_IMPORT = threading.Lock()
+_LOADING: dict[tuple[Any, ...], threading.Lock] = {}
+"""Locks that are held while a network is looked up or loaded, so that two threads do not load one twice."""
+_COMPILING, _REGISTRY = threading.Lock(), threading.Lock()
+"""Held while a network is compiled, and while :data:`_LOADED` changes."""
+_IMPORT = threading.RLock()
 _TELEMETRY = ("openvino_telemetry", "openvino.tools.ovc")
 
 
@@ -68,8 +70,13 @@ def openvino() -> Any:
     return module
 
 
-@cache
 def _core() -> Any:
+    with _IMPORT:
+        return _the_core()
+
+
+@cache
+def _the_core() -> Any:
     core = openvino().Core()
     with quiet_stderr():  # the CPU plugin's first use prints a line where /sys is not mounted
         core.get_property("CPU", "FULL_DEVICE_NAME")
@@ -181,11 +188,13 @@ def load_network(
     if store is None:
         return _core().compile_model(read(), device.upper(), settings)
     key = (store.folder / name, copy, device, *settings.values())
-    with _LOADING:
-        network = _LOADED.pop(key, None) or _from_store(name, read, settings, store, device)
-        _LOADED[key] = network
-        while len(_LOADED) > _MOST_LOADED:
-            _LOADED.pop(next(iter(_LOADED)))
+    with _LOADING.setdefault(key, threading.Lock()):
+        network = _LOADED.get(key) or _from_store(name, read, settings, store, device)
+        with _REGISTRY:
+            _LOADED.pop(key, None)
+            _LOADED[key] = network
+            while len(_LOADED) > _MOST_LOADED:
+                _LOADED.pop(next(iter(_LOADED)))
     return network
 
 
@@ -204,6 +213,19 @@ def _settings(precision: str, threads: int, device: str = CPU) -> dict[str, Any]
 def _from_store(
     name: str, read: Callable[[], Any], settings: dict[str, Any], store: Store, device: str
 ) -> Any:
+    network = _kept(name, settings, store, device)
+    if network is not None:
+        return network
+    with _COMPILING:  # another thread may have compiled a copy meanwhile
+        network = _kept(name, settings, store, device)
+        if network is None:
+            network = _core().compile_model(read(), device.upper(), settings)
+            store.save(name, network.export_model().getvalue())
+    return network
+
+
+def _kept(name: str, settings: dict[str, Any], store: Store, device: str) -> Any | None:
+    """Return a network that was compiled before; None if there is none, or it is damaged."""
     kept: list[Any] = []
 
     def room(size: int) -> np.ndarray:
@@ -217,9 +239,7 @@ def _from_store(
             return _core().import_model(kept[0], device.upper(), settings)
         except RuntimeError:
             pass  # written by another build of the same version
-    compiled = _core().compile_model(read(), device.upper(), settings)
-    store.save(name, compiled.export_model().getvalue())
-    return compiled
+    return None
 
 
 def for_one_crop(model: Any, weights: WeightFile) -> Any:
