@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,9 @@ SIZES = ((854, 480), (1280, 720), (1920, 1080), (2560, 1440), (3840, 2160))
 RECORDINGS = (1, 2, 4)
 _RATE = 25
 _FEW = 12
+_LARGE, _LARGE_RATE = (1280, 720), 30
+_RUNS = 3
+"""Runs of which the median counts."""
 _SURROUNDINGS = 2.0
 
 
@@ -78,6 +82,7 @@ def benchmark_growth(
     rows: list[Row] = []
     measured = itertools.chain(
         _faces_and_sizes(frames[:_FEW], runtime, count),
+        _with_video(frames, weights, choice),
         _lengths(frames, weights, choice, minutes),
         _recordings(frames, weights, choice),
     )
@@ -108,6 +113,20 @@ def _faces_and_sizes(frames: list[Frame], runtime: Runtime, count: int) -> Itera
     kinds = {f"{width} x {height}": (1, scaled(frames, width, height)) for width, height in SIZES}
     for name, (timing, _) in track_in_turn(runtime, kinds, count).items():
         yield Row("frame size, one face", name, timing.median, "ms")
+
+
+def _with_video(frames: list[Frame], weights: str, choice: RuntimeChoice) -> Iterator[Row]:
+    """Yield the median time of whole processes that annotate recordings, with their start-up."""
+    large = f"10 s of {_LARGE[0]} x {_LARGE[1]} at {_LARGE_RATE}"
+    kinds = (("4 s", 4, _RATE, frames), (large, 10, _LARGE_RATE, scaled(frames[:_FEW], *_LARGE)))
+    with tempfile.TemporaryDirectory(prefix="livefan-benchmark-") as folder:
+        path = Path(folder) / "in.mp4"
+        for name, length, rate, each in kinds:
+            write_frames(path, there_and_back(each, rate * length), rate)
+            runs = [_annotate([path], Path(folder) / "out", weights, choice) for _ in range(_RUNS)]
+            seconds = statistics.median(run[0] for run in runs)
+            note = f"{length / seconds:.1f} x real time"
+            yield Row("video and data, with start-up", name, seconds, "s", runs[0][1], note)
 
 
 def _lengths(

@@ -1,6 +1,6 @@
-"""Write the tables of docs/speed.md from the measurements that are kept in benchmarks/.
+"""Write the tables of docs/speed.md and README.md from the measurements that are kept in benchmarks/.
 
-Usage: ``python -m livefan.benchmark.tables``. ``--check`` fails if the document is not up to date.
+Usage: ``python -m livefan.benchmark.tables``. ``--check`` fails if a document is not up to date.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +18,56 @@ from livefan.benchmark.suite import LIVEFAN
 BEGIN = "<!-- begin of the tables that python -m livefan.benchmark.tables writes -->"
 END = "<!-- end of these tables -->"
 _ROOT = Path(__file__).parents[2]
-DOCUMENT, FOLDER = _ROOT / "docs" / "speed.md", _ROOT / "benchmarks"
+DOCUMENT, README, FOLDER = _ROOT / "docs" / "speed.md", _ROOT / "README.md", _ROOT / "benchmarks"
 
 
-def document_with_tables(text: str, measurements: Mapping[str, Mapping[str, Any]]) -> str:
+def document_with_tables(
+    text: str,
+    measurements: Mapping[str, Mapping[str, Any]],
+    table: Callable[[str, Mapping[str, Any]], Iterator[str]],
+) -> str:
     """Return a document whose tables, between :data:`BEGIN` and :data:`END`, are those of some measurements.
 
     Args:
-        text: the document.
+        text: the document; without measurements it stays as it is.
         measurements: content of the files, by name.
+        table: :func:`tables` or :func:`short_table`.
     """
+    if not measurements:
+        return text
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
-    lines = [line for name, each in sorted(measurements.items()) for line in tables(name, each)]
-    content = "\n".join(lines or ["No measurement is kept yet."])
+    content = "\n".join(line for name, each in sorted(measurements.items()) for line in table(name, each))
     return f"{before}{BEGIN}\n{content}\n{END}{after}"
+
+
+def short_table(name: str, measurement: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the lines of a table of the ratios to other programs, and the speed of ``annotate``."""
+    parts = measurement["parts"]
+    cores = {each: parts[each] for each in (ONE_CORE, TWO_CORES) if parts.get(each)}
+    read = {core: [figures(part) for part in repeats] for core, repeats in cores.items()}
+    ratios = dict.fromkeys(each for repeats in read.values() for each in repeats[0] if " / " in each)
+    yield ""
+    yield f"| time of a frame ({name}: {measurement['machine']}; commit {measurement['commit']}) | " + (
+        " | ".join(cores) + " |"
+    )
+    yield "| --- |" + " --- |" * len(cores)
+    for figure in ratios:
+        yield f"| {figure} | " + " | ".join(_middle(repeats, figure) for repeats in read.values()) + " |"
+    speeds = parts.get(ANNOTATE) or []
+    if speeds:
+        texts = []
+        for program in speeds[0]["seconds"]:
+            real_time = [each["clip_seconds"] / each["seconds"][program] for each in speeds]
+            texts.append(f"{program} {statistics.median(real_time):.1f}")
+        yield ""
+        yield f"Whole recordings, multiples of real time: {'; '.join(texts)}."
+    yield ""
+
+
+def _middle(repeats: list[dict[str, float]], figure: str) -> str:
+    values = [each[figure] for each in repeats if figure in each]
+    return f"{statistics.median(values):.2f}" if values else "-"
 
 
 def tables(name: str, measurement: Mapping[str, Any]) -> Iterator[str]:
@@ -133,13 +168,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="fail if the document is not up to date")
     arguments = parser.parse_args()
-    text = DOCUMENT.read_text(encoding="utf-8")
     kept = {path.stem: read_measurement(path) for path in FOLDER.glob("*.json")}
-    new = document_with_tables(text, kept)
-    if arguments.check:
-        return int(new != text)
-    DOCUMENT.write_text(new, encoding="utf-8")
-    return 0
+    differ = False
+    for document, table in ((DOCUMENT, tables), (README, short_table)):
+        text = document.read_text(encoding="utf-8")
+        new = document_with_tables(text, kept, table)
+        differ = differ or new != text
+        if not arguments.check:
+            document.write_text(new, encoding="utf-8")
+    return int(differ and arguments.check)
 
 
 if __name__ == "__main__":

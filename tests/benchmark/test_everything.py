@@ -13,7 +13,16 @@ from livefan.benchmark.growth import Row, as_line, as_numbers
 from livefan.benchmark.old_face_mesh import face_mesh
 from livefan.benchmark.report import as_numbers as report_numbers
 from livefan.benchmark.suite import Report
-from livefan.benchmark.tables import BEGIN, DOCUMENT, END, FOLDER, document_with_tables
+from livefan.benchmark.tables import (
+    BEGIN,
+    DOCUMENT,
+    END,
+    FOLDER,
+    README,
+    document_with_tables,
+    short_table,
+    tables,
+)
 from livefan.benchmark.timing import Elsewhere, time_in_turn
 from livefan.cli.main import main
 from livefan.core.errors import LivefanError
@@ -75,21 +84,25 @@ def test_command_compares_two_files(measurement: dict, tmp_path: Path, capsys: p
 
 def test_document_gets_the_tables_of_kept_measurements(measurement: dict):
     text = f"before\n{BEGIN}\nold\n{END}\nafter\n"
-    made = document_with_tables(text, {"zen-3": measurement})
+    made = document_with_tables(text, {"zen-3": measurement}, tables)
     assert made.startswith(f"before\n{BEGIN}\n### zen-3\n")
     assert made.endswith(f"{END}\nafter\n")
     assert "old" not in made
     assert "| livefan / MediaPipe FaceLandmarker | 0.50 (0.50 to 0.50) | 0.50 (0.50 to 0.50) |" in made
     assert "| livefan | 3.75 (2.50 to 5.00) |" in made
     assert "| length | 1 min | 7 s | 210 MiB |" in made
-    assert document_with_tables(made, {"zen-3": measurement}) == made
-    assert "No measurement is kept" in document_with_tables(text, {})
+    assert document_with_tables(made, {"zen-3": measurement}, tables) == made
+    assert document_with_tables(text, {}, tables) == text
+    short = document_with_tables(text, {"zen-3": measurement}, short_table)
+    assert "| livefan / MediaPipe FaceLandmarker | 0.50 | 0.50 |" in short
+    assert "multiples of real time: livefan 3.8" in short
 
 
 def test_tables_of_the_document_are_those_of_the_kept_files():
     kept = {path.stem: read_measurement(path) for path in FOLDER.glob("*.json")}
-    text = DOCUMENT.read_text(encoding="utf-8")
-    assert document_with_tables(text, kept) == text
+    for document, table in ((DOCUMENT, tables), (README, short_table)):
+        text = document.read_text(encoding="utf-8")
+        assert document_with_tables(text, kept, table) == text
 
 
 def test_time_of_another_process_counts():
