@@ -1,6 +1,6 @@
 """Make the pictures of the window for the documents, from the bundled clip.
 
-Run ``python -m livefan.benchmark.window_pictures -o assets``. Without a screen, Qt draws into memory.
+Run ``python -m livefan.benchmark.window_pictures -o docs``. Without a screen, Qt draws into memory.
 Playback is stepped, so that the pictures do not depend on the speed of the machine.
 """
 
@@ -176,7 +176,7 @@ def _save_animation(frames: list[Image.Image], rate: float, path: Path) -> Path:
 def main() -> None:
     """Write the pictures into a folder."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("-o", "--output", type=Path, default=Path("assets"), metavar="DIR")
+    parser.add_argument("-o", "--output", type=Path, default=Path("docs"), metavar="DIR")
     parser.add_argument("--seconds", type=float, default=15.0, help="length of the animation")
     given = parser.parse_args()
     for path in make_pictures(given.output, seconds=given.seconds):

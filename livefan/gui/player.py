@@ -139,6 +139,7 @@ class Player(QObject):
         self.stop()
         self._runner.change(source=None, start_at=0.0)
         self.pictures.painter.forget(all_of_it=True)
+        self.messages.show_notice("")  # it may name the source
         self.changed.emit()
 
     def watch(self, source: str | int, size: tuple[int, int] | None = None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from PyQt6.QtCore import QObject, pyqtBoundSignal, pyqtSignal
 
@@ -13,6 +13,7 @@ from livefan.gui.result_sink import ResultSink
 from livefan.gui.session_config import SessionConfig
 from livefan.live.session import LiveSession
 
+_Value = TypeVar("_Value")
 _LIVE_SETTINGS = {"smoothing", "max_faces", "loop", "requested_speed", "every_frame"}
 """Fields of the configuration that a running session changes too."""
 
@@ -116,9 +117,9 @@ class SessionRunner(QObject):
             sequence=config.sequence,
             hold=config.hold,
             every_frame=config.every_frame,
-            on_result=self._results.add_first,
-            on_second=self._results.add_second,
-            on_pair=self._results.add_pair,
+            on_result=lambda result: self._pass_result(self._results.add_first, session, result),
+            on_second=lambda result: self._pass_result(self._results.add_second, session, result),
+            on_pair=lambda pair: self._pass_result(self._results.add_pair, session, pair),
             on_status=lambda text: self._pass(self._status, session, text),
             on_error=lambda text: self._pass(self._error, session, text),
             on_end=lambda error: self._pass(self._end, session, error or ""),
@@ -129,6 +130,11 @@ class SessionRunner(QObject):
         session.neutral.automatic = config.neutral
         self._on_new(session)
         session.start()
+
+    def _pass_result(self, receive: Callable[[_Value], None], session: LiveSession, value: _Value) -> None:
+        """Pass on a result, unless the session was stopped while it processed the frame."""
+        if session is self._session:
+            receive(value)
 
     @staticmethod
     def _pass(signal: pyqtBoundSignal, session: LiveSession, text: str) -> None:

@@ -109,6 +109,7 @@ class MainWindow(QMainWindow):
         )
         self._restore(overrides)
         self.redraw(Part.THEME | Part.CONTROLS)
+        self._apply_palette()  # a dark platform sends no event
         self.start_up.run()
         self._show_message()
         if self.player.pictures.has_frame:
@@ -255,8 +256,11 @@ class MainWindow(QMainWindow):
         """Use the colours of a new theme, chosen here or by the platform."""
         super().changeEvent(event)
         if event is not None and event.type() == QEvent.Type.PaletteChange:
-            self.controls.apply_palette()
-            self.panels.apply_palette()
+            self._apply_palette()
+
+    def _apply_palette(self) -> None:
+        self.controls.apply_palette()
+        self.panels.apply_palette()
 
     def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802
         """Save the preferences and end all threads."""

@@ -31,26 +31,18 @@ def keyboard(drive: Driven, images: Path) -> tuple[MainWindow, Callable[..., Non
 
 class TestKeys:
     @pytest.mark.slow
-    @pytest.mark.parametrize(
-        ("key", "layout"),
-        [
-            (Qt.Key.Key_1, Layout.SIDE_BY_SIDE),
-            (Qt.Key.Key_2, Layout.OVERLAID),
-            (Qt.Key.Key_3, Layout.WIPE),
-            (Qt.Key.Key_4, Layout.DIFFERENCE),
-            (Qt.Key.Key_5, Layout.SINGLE),
-        ],
-    )
-    def test_number_keys_choose_layouts(self, keyboard, key: Qt.Key, layout: Layout):
-        window, press = keyboard
-        press(Qt.Key.Key_3 if layout is not Layout.WIPE else Qt.Key.Key_4)
-        press(key)
-        assert window.player.view.layout is layout
-
-    @pytest.mark.slow
-    def test_keys_change_the_view(self, keyboard):
+    def test_keys_change_layout_and_view(self, keyboard):
         window, press = keyboard
         player, keys = window.player, Qt.Key
+        for key, layout in (
+            (keys.Key_2, Layout.OVERLAID),
+            (keys.Key_3, Layout.WIPE),
+            (keys.Key_4, Layout.DIFFERENCE),
+            (keys.Key_1, Layout.SIDE_BY_SIDE),
+            (keys.Key_5, Layout.SINGLE),
+        ):
+            press(key)
+            assert player.view.layout is layout
         press(keys.Key_M)
         assert player.view.mirror
         press(keys.Key_H)

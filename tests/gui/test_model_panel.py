@@ -62,23 +62,18 @@ class TestComparison:
         assert table.isRowHidden(1)
 
     @pytest.mark.slow
-    @pytest.mark.parametrize("layout", list(Layout))
-    def test_every_layout_shows_both_models_on_one_frame(self, drive: Driven, images: Path, layout: Layout):
+    def test_every_layout_shows_both_models_on_one_frame_and_the_mouse_drags_the_wipe(
+        self, drive: Driven, images: Path
+    ):
         window = paused_at_end(drive, images, second=RAW, layout=Layout.SINGLE)
-        box = window.tool_bar.layouts
-        box.setCurrentIndex(box.findData(layout))
-        box.activated.emit(box.currentIndex())
-        drive.until(lambda: window.view.painted.picture.layout is layout)
-        drive.until(lambda: window.player.gauges.newest is not None)
-        newest = window.player.gauges.newest
-        assert newest.first.frame.index == newest.second.frame.index
-        assert len({each.result.frame.index for each in window.view.painted.picture.panes}) == 1
-        assert window.controls.layouts[layout].isChecked()
-
-    @pytest.mark.slow
-    def test_mouse_drags_the_wipe(self, drive: Driven, images: Path):
-        window = paused_at_end(drive, images, second=RAW, layout=Layout.WIPE)
-        drive.until(lambda: window.view.painted.picture.layout is Layout.WIPE)
+        for layout in (*Layout, Layout.WIPE):
+            self.pick(window.tool_bar.layouts, layout)
+            drive.until(lambda layout=layout: window.view.painted.picture.layout is layout)
+            drive.until(lambda: window.player.gauges.newest is not None)
+            newest = window.player.gauges.newest
+            assert newest.first.frame.index == newest.second.frame.index
+            assert len({each.result.frame.index for each in window.view.painted.picture.panes}) == 1
+            assert window.controls.layouts[layout].isChecked()
         width, height = window.view.width(), window.view.height()
         mouse(window, QEvent.Type.MouseButtonPress, QPointF(width / 2, height / 2))
         mouse(window, QEvent.Type.MouseMove, QPointF(width / 4, height / 2))

@@ -36,7 +36,7 @@ def test_strip_shows_thumbnails_badges_and_names(qtbot: QtBot, strip: Photograph
     assert strip.isVisible()
     model = strip.model
     assert [model.data(model.index(row)) for row in range(4)] == list(NAMES)
-    qtbot.waitUntil(lambda: len(model.thumbnails) == 4, timeout=20_000)
+    qtbot.waitUntil(lambda: len(model.thumbnails) == 4, timeout=60_000)
     assert model.thumbnails[photographs / "anna.png"].width() == 108
     assert [model.badges(row) for row in range(4)] == [(), (), ("unreadable",), ("no face",)]
     pixels = strip.grab().toImage()

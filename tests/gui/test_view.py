@@ -13,34 +13,23 @@ from livefan.live.view_state import Layout, Spot
 
 class TestView:
     @pytest.mark.slow
-    @pytest.mark.parametrize("part", ["outlines", "mesh", "points", "numbers", "boxes", "ids", "confidence"])
-    def test_every_part_of_the_overlay_is_shown_and_hidden(self, drive: Driven, images: Path, part: str):
+    def test_every_part_of_the_overlay_is_shown_and_hidden(
+        self, drive: Driven, images: Path, photo: np.ndarray
+    ):
         window = paused_at_end(drive, images, show=("points",))
         before = full_size(window)
-        was = getattr(window.player.view.style, part)
-        window.controls.parts[part].trigger()
-        assert getattr(window.player.view.style, part) is not was
-        assert not np.array_equal(before, full_size(window))
-        window.controls.parts[part].trigger()
-        assert np.array_equal(before, full_size(window))
-
-    def test_overlay_is_hidden(self, drive: Driven, images: Path, photo: np.ndarray):
-        window = paused_at_end(drive, images)
-        assert not np.array_equal(full_size(window), photo)
+        assert not np.array_equal(before, photo)
+        for part in ("outlines", "mesh", "points", "numbers", "boxes", "ids", "confidence"):
+            was = getattr(window.player.view.style, part)
+            window.controls.parts[part].trigger()
+            assert getattr(window.player.view.style, part) is not was
+            assert not np.array_equal(before, full_size(window)), part
+            window.controls.parts[part].trigger()
+            assert np.array_equal(before, full_size(window)), part
         window.controls.overlay.trigger()
         assert np.array_equal(full_size(window), photo)
-
-    def test_mirror_swaps_left_and_right(self, drive: Driven, images: Path, photo: np.ndarray):
-        window = paused_at_end(drive, images)
-        window.controls.overlay.trigger()
-        window.controls.mirror.trigger()
+        window.controls.mirror.trigger()  # swaps left and right
         assert np.array_equal(full_size(window), photo[:, ::-1])
-
-    @pytest.mark.slow
-    def test_heatmaps_are_shown(self, drive: Driven, images: Path):
-        window = paused_at_end(drive, images)
-        window.controls.heatmaps.trigger()
-        drive.until(lambda: pane(window).result.heatmaps)
 
     @pytest.mark.slow
     def test_pointing_at_a_landmark_shows_its_heatmap_while_paused(self, drive: Driven, images: Path):
@@ -51,17 +40,24 @@ class TestView:
         drive.until(lambda: pane(window).result.heatmaps)
         mouse(window, QEvent.Type.MouseMove, QPointF(1, 1), Qt.MouseButton.NoButton)
         assert window.player.view.spot is None
+        window.controls.back.trigger()
+        drive.until(lambda: index(window) == 4 and not pane(window).result.heatmaps)
+        window.controls.heatmaps.trigger()  # those of all landmarks
+        drive.until(lambda: pane(window).result.heatmaps)
 
     @pytest.mark.slow
-    @pytest.mark.parametrize("layout", list(Layout))
-    def test_pointing_at_a_landmark_works_in_every_layout(self, drive: Driven, images: Path, layout: Layout):
-        window = paused_at_end(drive, images, second=RAW, layout=layout, close_up=False)
-        drive.until(lambda: window.view.painted.picture.layout is layout)
-        before = window.view.painted.picture.image
-        mouse(window, QEvent.Type.MouseMove, place_of(window, 36), Qt.MouseButton.NoButton)
-        drive.until(lambda: pane(window).result.heatmaps)
-        drive.until(lambda: window.view.painted.shown.pair.second.heatmaps)
-        drive.until(lambda: not np.array_equal(window.view.painted.picture.image, before))
+    def test_pointing_at_a_landmark_works_in_every_layout(self, drive: Driven, images: Path):
+        window = paused_at_end(drive, images, second=RAW, layout=Layout.SINGLE, close_up=False)
+        drive.until(lambda: window.player.gauges.newest is not None)
+        for layout in Layout:
+            window.controls.layouts[layout].trigger()
+            drive.until(lambda layout=layout: window.view.painted.picture.layout is layout)
+            before = window.view.painted.picture.image
+            mouse(window, QEvent.Type.MouseMove, place_of(window, 36), Qt.MouseButton.NoButton)
+            drive.until(lambda: pane(window).result.heatmaps)
+            drive.until(lambda: window.view.painted.shown.pair.second.heatmaps)
+            drive.until(lambda before=before: not np.array_equal(window.view.painted.picture.image, before))
+            mouse(window, QEvent.Type.MouseMove, QPointF(1, 1), Qt.MouseButton.NoButton)
 
     def test_wheel_zooms_at_the_pointer_and_dragging_moves(self, drive: Driven, images: Path):
         window = paused_at_end(drive, images)
