@@ -213,6 +213,8 @@ class LiveSession(Playback):
             self._models.wait_until_prepared()
             if self._start_at and capture.seekable:
                 capture.seek(self._start_at)
+            elif self._paused and capture.seekable:
+                capture.step(1)  # a recording that was paused while the models loaded shows its first frame
             capture.start()
             self._on_status(capture.status)
             while not self._stopping.is_set() and not capture.finished:

@@ -96,6 +96,16 @@ def test_every_frame_of_a_recording_is_processed_in_the_session_thread(watch, im
     assert "ended" in watched.messages[-1]
 
 
+def test_recording_that_is_paused_before_its_first_frame_shows_it(images: Path):
+    watched = Watched(images)
+    watched.session.paused = True
+    watched.session.start()
+    watched.wait(lambda: watched.results)
+    assert [result.frame.index for result in watched.results] == [0]
+    assert watched.session.paused
+    assert watched.session.stop(timeout=PATIENCE_S)
+
+
 def test_unusable_source_ends_the_session_with_one_line(watch, tmp_path: Path):
     watched = watch(tmp_path / "none.mp4")
     assert watched.ended.wait(PATIENCE_S)
