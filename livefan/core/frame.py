@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Literal
@@ -55,6 +56,24 @@ class Frame:
             object.__setattr__(self, "source_time", self.captured_at)
 
 
+class _DeferredGaze:
+    """The field :attr:`Face.gaze`; where a function is given for it, its first use calls the function.
+
+    The direction of the eyes takes a tenth of the time of a frame, and most programs do not use it.
+    """
+
+    def __get__(self, face: Face | None, owner: type[Face] | None = None) -> Gaze | None:
+        if face is None:
+            return None  # the default of the field
+        given = face.__dict__["gaze"]
+        if callable(given):
+            given = face.__dict__["gaze"] = given()
+        return given
+
+    def __set__(self, face: Face, given: Gaze | Callable[[], Gaze | None] | None) -> None:
+        face.__dict__["gaze"] = given
+
+
 @dataclass(frozen=True)
 class Face:
     """A face on a frame.
@@ -69,7 +88,8 @@ class Face:
         raw_points_px: ``(n, 2)`` float64 landmarks as measured, before the filter; None if unknown.
         expressions: ``(k,)`` float32 expression coefficients in [0, 1], in the order of
             :data:`livefan.measures.expressions.NAMES`; None if the weights have no expression head.
-        gaze: direction of the eyes; None if unknown.
+        gaze: direction of the eyes; None if unknown. A function without arguments that returns it is called
+            at the first use.
         pupils_px: ``(2, 2)`` float64 centres of the irises ``(x, y)`` in image pixels, the person's right eye
             first; None if unknown.
         width_px: ``(n,)`` float64 width of the heatmap of each landmark in image pixels; None if unknown.
@@ -92,7 +112,7 @@ class Face:
     sigma_px: np.ndarray | None = None
     raw_points_px: np.ndarray | None = None
     expressions: np.ndarray | None = None
-    gaze: Gaze | None = None
+    gaze: _DeferredGaze = _DeferredGaze()
     pupils_px: np.ndarray | None = None
     width_px: np.ndarray | None = None
     occluded: np.ndarray | None = None

@@ -6,10 +6,12 @@ Drawings on a pane stay sharp at every magnification, and a place under the mous
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import cv2
 import numpy as np
 
+from livefan.core.face_measures import Gaze
 from livefan.core.frame import Face
 from livefan.live.result import Result
 from livefan.live.view_state import LARGEST_ZOOM, Spot, View
@@ -68,7 +70,7 @@ class Pane:
                     points_px=points_pane,
                     box_px=box,
                     pupils_px=None if face.pupils_px is None else self.to_pane(face.pupils_px),
-                    gaze=face.gaze and face.gaze.mirrored() if self.matrix[0, 0] < 0 else face.gaze,
+                    gaze=partial(_gaze_of, face, mirrored=self.matrix[0, 0] < 0),
                 )
             )
         return moved
@@ -94,6 +96,11 @@ class Pane:
         matrix[:, 2] += matrix[:, :2] @ ((factor - 1) / 2)
         matrix[:, :2] *= factor
         return cv2.warpAffine(small, matrix, size, flags=cv2.INTER_LINEAR)
+
+
+def _gaze_of(face: Face, *, mirrored: bool) -> Gaze | None:
+    """Return the gaze of a face as seen on a pane."""
+    return face.gaze.mirrored() if mirrored and face.gaze is not None else face.gaze
 
 
 def pane_of(result: Result, view: View, left: int, width: int, height: int, top: int = 0) -> Pane:

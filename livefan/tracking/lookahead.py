@@ -49,8 +49,6 @@ class LookingAhead(Pipeline):
         settings: arguments of :class:`livefan.tracking.pipeline.Pipeline`.
     """
 
-    _with_gaze = False  # the annotation computes the gaze from smoothed landmarks
-
     def __init__(self, runtime: Runtime, ahead: Sequence[Runtime], **settings: Any) -> None:
         self._at_a_time = len(ahead)
         self._idle: SimpleQueue[Runtime] = SimpleQueue()

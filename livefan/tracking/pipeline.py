@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from livefan.core.arguments import checked_integer, checked_number, checked_type
 from livefan.core.boxes import bounding_box
 from livefan.core.crop import Crop, upright_crop
 from livefan.core.errors import LivefanError
+from livefan.core.face_measures import Gaze
 from livefan.core.frame import Face, Frame, as_bgr
 from livefan.core.landmarks import LandmarkScheme
 from livefan.core.resources import DEFAULT_WEIGHTS
@@ -98,9 +100,6 @@ class Pipeline:
         >>> faces[0].points_px.shape
         (68, 2)
     """
-
-    _with_gaze = True
-    """Whether faces get a gaze, if the weights have an expression head."""
 
     def __init__(
         self,
@@ -403,11 +402,8 @@ class Pipeline:
         expressions, pupils_px = self._smooth_coefficients(
             track, located.expressions, located.pupils_px, face.points_px
         )
-        face = replace(face, expressions=expressions, pupils_px=pupils_px)
-        if not self._with_gaze:
-            return face
-        pose = head_pose(face.points_px, self.scheme, width, height)
-        return replace(face, gaze=gaze(pupils_px, face.points_px, pose, self.scheme, width, height))
+        find_gaze = partial(_gaze, pupils_px, face.points_px, self.scheme, width, height)
+        return replace(face, expressions=expressions, pupils_px=pupils_px, gaze=find_gaze)
 
     def _smooth_coefficients(
         self, track: Track, expressions: np.ndarray, pupils_px: np.ndarray, points_px: np.ndarray
@@ -420,6 +416,14 @@ class Pipeline:
         measured = as_coefficients(expressions, pupils_px, track.located.points_px, self.scheme)
         smoothed = track.coefficients.update(measured, self._time)
         return from_coefficients(smoothed, points_px, self.scheme)
+
+
+def _gaze(
+    pupils_px: np.ndarray, points_px: np.ndarray, scheme: LandmarkScheme, width: int, height: int
+) -> Gaze | None:
+    """Return the direction of the eyes on an image of a size."""
+    pose = head_pose(points_px, scheme, width, height)
+    return gaze(pupils_px, points_px, pose, scheme, width, height)
 
 
 def _measured(track: Track) -> Face:

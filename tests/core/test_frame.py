@@ -1,4 +1,5 @@
 import time
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -8,7 +9,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from livefan.core.errors import LivefanError
-from livefan.core.frame import Frame, as_bgr
+from livefan.core.face_measures import Gaze
+from livefan.core.frame import Face, Frame, as_bgr
 
 
 @pytest.fixture(scope="module")
@@ -96,3 +98,18 @@ def test_any_array_is_converted_or_refused(shape: list[int], kind: str):
         return
     assert converted.shape == (*array.shape[:2], 3)
     assert converted.dtype == np.uint8
+
+
+def test_gaze_is_computed_once_at_its_first_use():
+    calls: list[int] = []
+
+    def find() -> Gaze:
+        calls.append(1)
+        return Gaze(1.0, 2.0, 3.0, 4.0)
+
+    face = Face(1, np.zeros(4), np.zeros((68, 2)), np.ones(68), gaze=find)
+    assert not calls
+    assert face.gaze == Gaze(1.0, 2.0, 3.0, 4.0)
+    assert replace(face, track_id=2).gaze == face.gaze
+    assert len(calls) == 1
+    assert Face(1, np.zeros(4), np.zeros((68, 2)), np.ones(68)).gaze is None
