@@ -10,7 +10,7 @@ from PyQt6.QtWidgets import QAbstractButton, QDockWidget, QMainWindow, QStyle, Q
 
 from livefan.gui.icons import text_icon
 
-_LET_DRAW_MS = 10
+LET_DRAW_MS = 10
 """Delay before a panel opens: the change that opened it is drawn first, so neither delays the other."""
 _TITLE_ICONS = {
     "qt_dockwidget_floatbutton": QStyle.StandardPixmap.SP_TitleBarNormalButton,
@@ -76,7 +76,7 @@ class Panels(QObject):
 
     def show_models(self) -> None:
         """Open the panel of models."""
-        QTimer.singleShot(_LET_DRAW_MS, self.models.show)
+        QTimer.singleShot(LET_DRAW_MS, self.models.show)
 
     def show_only(self, names: Sequence[str]) -> None:
         """Show the panels of these names, and hide the others."""
@@ -85,12 +85,12 @@ class Panels(QObject):
 
     def hide_all(self) -> None:
         """Hide the panels until :meth:`restore`."""
-        self._hidden = [dock for dock in self._docks if dock.isVisible()]
+        self._hidden = [dock for dock in self._docks if dock.isVisible() or dock in self._hidden]
         for dock in self._hidden:
             dock.hide()
 
     def restore(self) -> None:
         """Show the panels that :meth:`hide_all` has hidden, one after another."""
         for number, dock in enumerate(self._hidden):
-            QTimer.singleShot((number + 1) * _LET_DRAW_MS, dock.show)
+            QTimer.singleShot((number + 1) * LET_DRAW_MS, dock.show)
         self._hidden = []

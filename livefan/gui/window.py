@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from PyQt6.QtCore import QEvent, QSettings, QSize, QStandardPaths, Qt, pyqtSignal
+from PyQt6.QtCore import QEvent, QSettings, QSize, QStandardPaths, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QCloseEvent, QImage, QShortcut
 from PyQt6.QtWidgets import QApplication, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
@@ -25,7 +25,7 @@ from livefan.gui.full_screen_controller import FullScreenController
 from livefan.gui.menus import fill_menu_bar
 from livefan.gui.model_panel import ModelPanel
 from livefan.gui.output_menu import OutputIndicator, OutputMenu
-from livefan.gui.panels import Panels
+from livefan.gui.panels import LET_DRAW_MS, Panels
 from livefan.gui.photograph_strip import PhotographStrip
 from livefan.gui.player import Player
 from livefan.gui.plots import PlotsPanel
@@ -140,6 +140,10 @@ class MainWindow(QMainWindow):
         )
         self.status_bar.addPermanentWidget(OutputIndicator(self.context))
         self.setStatusBar(self.status_bar)
+        self._bars: tuple[QWidget, ...] = (bar, self.tool_bar, self.status_bar)
+        self._returning = QTimer(self)
+        self._returning.setInterval(LET_DRAW_MS)
+        self._returning.timeout.connect(self._show_next_bar)
 
     def _connect(self) -> None:
         self.player.messages.changed.connect(self._show_message)
@@ -189,16 +193,25 @@ class MainWindow(QMainWindow):
     def _show_frame(self, full_screen: bool) -> None:
         """Show the picture alone on the whole screen, or in the window with bars and panels."""
         if full_screen:
+            self._returning.stop()
             self.panels.hide_all()
+            for bar in self._bars:
+                bar.hide()
             self.showFullScreen()
         else:
             self.showNormal()
-            self.panels.restore()
-        for bar in (self.menuBar(), self.tool_bar, self.status_bar):
-            if bar is not None:
-                bar.setVisible(not full_screen)
+            self._returning.start()
         self._floating.show_full_screen(full_screen)
         self._show_transport()
+
+    def _show_next_bar(self) -> None:
+        """Show one bar that full screen has hidden, or at last the panels: no handler does it all."""
+        hidden = [bar for bar in self._bars if bar.isHidden()]
+        if hidden:
+            hidden[0].show()
+        else:
+            self._returning.stop()
+            self.panels.restore()
 
     def _show_transport(self) -> None:
         """Show the controller below a picture; over a full-screen picture it shows itself."""

@@ -205,7 +205,7 @@ class TestAppearance:
         assert not window.tool_bar.isVisible()
         window.controls.full_screen.trigger()
         assert not window.isFullScreen()
-        assert window.tool_bar.isVisible()
+        drive.until(lambda: window.tool_bar.isVisible() and window.menuBar().isVisible())
 
     @pytest.mark.slow
     def test_escape_leaves_full_screen_which_shows_messages(self, drive: Driven, images: Path):
