@@ -61,11 +61,13 @@ class Panels(QObject):
 
     def apply_palette(self) -> None:
         """Draw the icons of the titles in the theme's text colour; Qt has them in black only."""
-        for dock in self._docks:
-            for name, icon in _TITLE_ICONS.items():
-                button = dock.findChild(QAbstractButton, name)
+        directly = Qt.FindChildOption.FindDirectChildrenOnly  # a search in the content takes long
+        for name, standard in _TITLE_ICONS.items():
+            icon = text_icon(self._window, standard)
+            for dock in self._docks:
+                button = dock.findChild(QAbstractButton, name, directly)
                 if button is not None:
-                    button.setIcon(text_icon(self._window, icon))
+                    button.setIcon(icon)
 
     def _toggle(self, dock: QDockWidget, keys: str) -> QAction:
         toggle = dock.toggleViewAction()

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from PyQt6.QtCore import QSize, Qt, pyqtSignal
-from PyQt6.QtGui import QIcon
+from PyQt6.QtGui import QIcon, QShowEvent
 from PyQt6.QtWidgets import QGridLayout, QLabel, QPushButton, QStyle, QToolButton, QVBoxLayout, QWidget
 
 from livefan.gui.action_context import Action
@@ -18,6 +18,12 @@ from livefan.io.stream import is_address
 _ICON_PX = 48
 _BUTTON_SIZE = QSize(150, 110)
 _SHOWN_RECENT = 6
+_ICONS = (
+    QStyle.StandardPixmap.SP_ComputerIcon,
+    QStyle.StandardPixmap.SP_FileIcon,
+    QStyle.StandardPixmap.SP_DirIcon,
+    QStyle.StandardPixmap.SP_DriveNetIcon,
+)
 
 
 class StartPage(QWidget):
@@ -32,10 +38,10 @@ class StartPage(QWidget):
         self.message.setWordWrap(True)
         self.message.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.buttons = [
-            self._button(self.tr("Camera"), QStyle.StandardPixmap.SP_ComputerIcon, Watch(0)),
-            self._button(self.tr("Video or image"), QStyle.StandardPixmap.SP_FileIcon, OpenFile()),
-            self._button(self.tr("Folder of images"), QStyle.StandardPixmap.SP_DirIcon, OpenFolder()),
-            self._button(self.tr("Stream"), QStyle.StandardPixmap.SP_DriveNetIcon, OpenStream()),
+            self._button(self.tr("Camera"), Watch(0)),
+            self._button(self.tr("Video or image"), OpenFile()),
+            self._button(self.tr("Folder of images"), OpenFolder()),
+            self._button(self.tr("Stream"), OpenStream()),
         ]
         row = QGridLayout()
         row.setSpacing(16)
@@ -56,14 +62,19 @@ class StartPage(QWidget):
         page.addLayout(self._recent)
         page.addStretch(2)
 
-    def _button(self, text: str, icon: QStyle.StandardPixmap, action: Action) -> QToolButton:
+    def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802
+        """Draw the icons: a window that starts with a source does not wait for them."""
+        super().showEvent(event)
         style = self.style()
         assert style is not None
+        smooth = Qt.TransformationMode.SmoothTransformation
+        for button, icon in zip(self.buttons, _ICONS, strict=True):
+            pixmap = style.standardIcon(icon).pixmap(_ICON_PX)
+            button.setIcon(QIcon(pixmap.scaled(_ICON_PX, _ICON_PX, transformMode=smooth)))  # some are smaller
+
+    def _button(self, text: str, action: Action) -> QToolButton:
         button = QToolButton()
         button.setText(text)
-        pixmap = style.standardIcon(icon).pixmap(_ICON_PX)
-        smooth = Qt.TransformationMode.SmoothTransformation
-        button.setIcon(QIcon(pixmap.scaled(_ICON_PX, _ICON_PX, transformMode=smooth)))  # some are smaller
         button.setIconSize(QSize(_ICON_PX, _ICON_PX))
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
         button.setFixedSize(_BUTTON_SIZE)
