@@ -92,8 +92,10 @@ class KalmanSmoother:
             ``(n, 2)`` float64 landmarks in image pixels.
         """
         measured = as_complex(points_px)
-        x, y = measured.real, measured.imag
-        size = max(float(x.max() - x.min()), float(y.max() - y.min()), 1e-6)
+        # The method max calls this function by a wrapper in Python, which takes longer.
+        right, bottom = np.maximum.reduce(points_px).tolist()
+        left, top = np.minimum.reduce(points_px).tolist()
+        size = max(right - left, bottom - top, 1e-6)
         variance = self.settings.relative_variance(sigma_px, size)
         elapsed, self._time = time - self._time, time
         step = None
@@ -194,9 +196,11 @@ class KalmanSmoother:
         """Update the pose by a measured motion."""
         turn = cmath.log(seen.turn)
         innovations = seen.shift.real, seen.shift.imag, turn.real, turn.imag
-        shift_noise, turn_noise = seen.shift_variance, seen.turn_variance
-        noise = _IDENTITY * (shift_noise, shift_noise, turn_noise, turn_noise)
-        self._pose.update(self._pose.x[POSITIONS] + innovations, R=noise)
+        noise = np.zeros((N_POSE_MEASUREMENTS, N_POSE_MEASUREMENTS))
+        noise[0, 0] = noise[1, 1] = seen.shift_variance
+        noise[2, 2] = noise[3, 3] = seen.turn_variance
+        # With the measurement matrix given, filterpy takes the measurement as it is.
+        self._pose.update(self._pose.x[POSITIONS] + innovations, R=noise, H=MEASUREMENT)
 
 
 def _inverse_of_diagonal(matrix: np.ndarray) -> np.ndarray:

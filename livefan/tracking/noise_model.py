@@ -168,11 +168,13 @@ class AdaptivePartNoise:
         normalised = innovation / np.sqrt(expected)
         self._trend *= weight
         self._trend += (1 - weight) * normalised
-        trend = squared(self._trend) * (_trend_factor(weight) / settings.part_trend)
-        square = squared(normalised) * (0.5 / settings.surprise)
+        trend, trend_factor = abs(self._trend), _trend_factor(weight) / settings.part_trend
+        square, square_factor = abs(normalised), 0.5 / settings.surprise
         # On most frames no landmark moves; then no mean of neighbours exceeds one either.
-        if trend.max() <= 1.0 and square.max() <= 1.0:
+        largest_trend, largest = float(np.maximum.reduce(trend)), float(np.maximum.reduce(square))
+        if largest_trend**2 * trend_factor <= 1.0 and largest**2 * square_factor <= 1.0:
             return variance
+        trend, square = trend**2 * trend_factor, square**2 * square_factor
         excess = np.maximum(np.maximum(self._near_mean(trend), self._near_mean(square)), square)
         wanted = excess * expected * settings.part_response - noise
         wanted = np.minimum(np.maximum(wanted, variance), _MAX_INFLATION * variance)
@@ -182,7 +184,7 @@ class AdaptivePartNoise:
 
     def _near_mean(self, values: np.ndarray) -> np.ndarray:
         """Return ``(n,)`` means of the values of each landmark's neighbours."""
-        return values[self._nearest].sum(axis=0) / len(self._nearest)
+        return np.add.reduce(values[self._nearest]) / len(self._nearest)
 
 
 class CameraNoise:
