@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tomllib
 import venv
 from collections.abc import Sequence
@@ -34,9 +35,12 @@ def bootstrap() -> ModuleType:
 
 @pytest.fixture(scope="session")
 def made_venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A virtual environment with pip, made once."""
+    """A virtual environment, made once; its pip is an empty package, since nothing is installed."""
     path = tmp_path_factory.mktemp("venv") / ".venv"
-    venv.create(path, symlinks=True, with_pip=True)
+    venv.create(path, symlinks=True)
+    package = Path(sysconfig.get_path("purelib", "venv", {"base": str(path)})) / "pip"
+    package.mkdir()
+    (package / "__init__.py").touch()
     return path
 
 

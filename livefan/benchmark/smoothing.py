@@ -19,7 +19,6 @@ from statistics import median
 from typing import Protocol
 
 import numpy as np
-from filterpy.common import Q_continuous_white_noise
 
 from livefan.benchmark.moving_faces import EYES, Motion, MovingFace, camera, motions, quantised
 from livefan.core.frame import Face, Frame
@@ -66,6 +65,9 @@ class ConstantVelocity:
 
     def update(self, points_px: np.ndarray, sigma_px: np.ndarray, time: float) -> np.ndarray:
         """Predict and update all coordinates."""
+        # Takes a second, since it loads scipy.stats.
+        from filterpy.common import Q_continuous_white_noise
+
         if self._state is None:
             size = np.ptp(points_px, axis=0).max()
             self._variance, self._density = (self._noise * size) ** 2, (self._acceleration * size) ** 2

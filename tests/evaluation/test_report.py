@@ -6,7 +6,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 
 from livefan.datasets import load
 from livefan.evaluation.evaluate import EvaluatedFace, Evaluation
@@ -41,6 +40,8 @@ def test_regions_have_their_own_errors(evaluation: Evaluation):
 def test_legend_of_the_error_curves_lies_beside_the_plot(
     evaluation: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
+    from matplotlib.figure import Figure  # takes a second
+
     drawn = []
     save = Figure.savefig
     monkeypatch.setattr(

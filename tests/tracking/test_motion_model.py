@@ -3,7 +3,6 @@ import math
 
 import numpy as np
 import pytest
-from filterpy.common import Q_continuous_white_noise
 
 from livefan.tracking.motion_model import (
     as_complex,
@@ -35,6 +34,8 @@ def test_known_similarity_is_fitted_exactly():
 
 
 def test_process_noise_is_that_of_white_acceleration():
+    from filterpy.common import Q_continuous_white_noise  # takes a second
+
     noise = process_noise(0.04, 3.0, 0.5)
     expected = Q_continuous_white_noise(2, 0.04)
     for axis, density in enumerate((3.0, 3.0, 0.5, 0.5)):
