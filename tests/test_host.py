@@ -12,8 +12,12 @@ from livefan.core.resources import bundled_clip
 
 _CODE = """
 import json, os, sys
+import importlib, pkgutil
 import numpy, cv2, scipy.linalg, torch
 from threadpoolctl import threadpool_info
+
+torch.set_num_threads(2)
+cv2.setNumThreads(2)
 
 def state():
     pools = sorted((pool["filepath"], pool["num_threads"]) for pool in threadpool_info())
@@ -26,15 +30,20 @@ with livefan.open_source(sys.argv[1]) as source:
     frame = next(iter(source))
 after = {}
 for choice in ("openvino", "float32"), ("torch", "float32"), ("auto", "auto"):
-    with livefan.Pipeline(runtime=livefan.tracking.pipeline.RuntimeChoice(*choice)) as pipeline:
+    runtime = livefan.tracking.pipeline.RuntimeChoice(*choice)
+    with livefan.Pipeline("mobilefan-half-300w", runtime=runtime) as pipeline:
         after[choice[0]] = len(pipeline.process(frame)), state()
+import livefan.training
+for found in pkgutil.walk_packages(livefan.training.__path__, "livefan.training."):
+    importlib.import_module(found.name)
+after["imports"] = 1, state()
 print(json.dumps({"before": before, "after": after}))
 """
 
 
 @pytest.mark.slow
 def test_pipeline_changes_neither_environment_nor_threads_of_the_host(tmp_path: Path):
-    """With OpenVINO, with torch, and with a runtime that is chosen, one after the other in one process."""
+    """With OpenVINO, torch and a chosen runtime, and after the import of all training modules."""
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "LIVEFAN_CACHE": str(tmp_path)}
     environment.pop("OPENBLAS_NUM_THREADS", None)
     done = subprocess.run(
@@ -45,7 +54,8 @@ def test_pipeline_changes_neither_environment_nor_threads_of_the_host(tmp_path: 
         env=environment,
     )
     found = json.loads(done.stdout)
-    assert len(found["after"]) == 3
+    assert len(found["after"]) == 4
+    assert (found["before"]["torch"], found["before"]["cv2"]) == (2, 2)
     found["before"]["environment"].pop("ORT_DISABLE_TELEMETRY", None)
     for faces, state in found["after"].values():
         assert faces == 1

@@ -44,19 +44,33 @@ def test_folder_with_a_scheme_file_is_read_with_its_landmarks(faces: Path):
 
 
 @pytest.mark.slow
-def test_own_landmarks_are_trained_and_measured(faces: Path, tmp_path: Path):
+def test_own_landmarks_are_trained_measured_and_annotated(
+    faces: Path, tmp_path: Path, photo: np.ndarray, face: Face
+):
+    """The commands after the training know the scheme from the weight files alone."""
     (tmp_path / "run.toml").write_text(to_toml(replace(SMALL, epochs=1, eye_closing=1.0)))
     data = ["--dataset", "pts", "--root", str(faces)]
     run, weights = tmp_path / "run", str(tmp_path / "run/best.safetensors")
     settings = ["--config", str(tmp_path / "run.toml"), "--init", "mobilefan-half-300w"]
     assert main(["train", *data, *settings, "--out", str(run), "--quiet"]) == 0
     assert read_weight_file(weights).scheme.n_points == 20
-    run_alone(["evaluate", *data, "--weights", weights, "--crop", "all"])
+    own = save_own_network(faces / "scheme.toml", tmp_path / "own.safetensors")
+    clip = write_recording(tmp_path / "clip.mp4", [photo] * 3)
+    out = ["--out", str(tmp_path / "out.mp4"), "--runtime", "torch", "--quiet"]
+    run_alone(
+        ["annotate", str(clip), *out, "--weights", str(own)],
+        ["evaluate", *data, "--weights", weights, "--crop", "all"],
+    )
+    with (tmp_path / "out.csv").open() as file:
+        (first, *_) = csv.DictReader(line for line in file if not line.startswith("#"))
+    names = read_scheme(faces / "scheme.toml").point_names
+    found = np.array([[float(first[f"{name}_{axis}"]) for axis in "xy"] for name in names])
+    assert np.linalg.norm(found - face.points_px[list(POINTS)], axis=1).max() < 15
+    assert (first["yaw_deg"], first["mouth_opening"]) == ("", "")
 
 
-@pytest.mark.slow
-def test_video_is_annotated_with_own_landmarks(faces: Path, tmp_path: Path, photo: np.ndarray, face: Face):
-    """The network is the half width with the heatmaps of twenty of its landmarks."""
+def save_own_network(scheme_file: Path, path: Path) -> Path:
+    """Write the network of half width with the heatmaps of twenty of its landmarks."""
     source = load_weights("mobilefan-half-300w")
     network = MobileFAN(20, 0.5)
     network.encoder.load_state_dict(source.model.encoder.state_dict())
@@ -64,20 +78,14 @@ def test_video_is_annotated_with_own_landmarks(faces: Path, tmp_path: Path, phot
     with torch.no_grad():
         for name in ("weight", "bias"):
             getattr(network.head, name).copy_(getattr(source.model.head, name)[list(POINTS)])
-    scheme = read_scheme(faces / "scheme.toml")
+    scheme = read_scheme(scheme_file)
     info = replace(source.info, scheme=scheme.name, landmarks=table_of(scheme), sigma=None)
-    save_weights(tmp_path / "own.safetensors", network, info)
-    clip = write_recording(tmp_path / "clip.mp4", [photo] * 3)
-    out = ["--out", str(tmp_path / "out.mp4"), "--runtime", "torch"]
-    run_alone(["annotate", str(clip), *out, "--weights", str(tmp_path / "own.safetensors")])
-    with (tmp_path / "out.csv").open() as file:
-        (first, *_) = csv.DictReader(line for line in file if not line.startswith("#"))
-    found = np.array([[float(first[f"{name}_{axis}"]) for axis in "xy"] for name in scheme.point_names])
-    assert np.linalg.norm(found - face.points_px[list(POINTS)], axis=1).max() < 15
-    assert (first["yaw_deg"], first["mouth_opening"]) == ("", "")
+    save_weights(path, network, info)
+    return path
 
 
-def run_alone(command: list[str]) -> None:
-    """Run a command in a process of its own, which knows the scheme from the weight file alone."""
-    done = subprocess.run([sys.executable, "main.py", *command], capture_output=True, text=True, check=False)
+def run_alone(*commands: list[str]) -> None:
+    """Run commands in a process of their own, which has read no scheme file."""
+    code = f"from livefan.cli.main import main; import sys; sys.exit(max(map(main, {commands!r})))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
