@@ -34,6 +34,7 @@ ALL_RUN = [
 ]
 
 SETTINGS = "width = 0.5, epochs = 1, batch_size = 4, input_sizes = [96], learning_rate = 1e-6"
+REFINED = "--passes 2 --keep-unrefined"
 START = 'init = "mobilefan-half-300w"'
 TINY = f"""
 [stages.profiles]
@@ -47,7 +48,7 @@ settings = {{ teacher = "mobilefan-half-300w", response_weight = 1.0, {START}, {
 command = "train {{data}} --out {{closed-eyes}} --quiet"
 settings = {{ init = "{{distil}}/best.safetensors", eye_closing = 0.5, {SETTINGS} }}
 [stages.refined]
-command = "refine {{closed-eyes}}/best.safetensors {{data}} --out {{refined}}.safetensors --keep-unrefined"
+command = "refine {{closed-eyes}}/best.safetensors {{data}} --out {{refined}}.safetensors {REFINED}"
 [stages.figures]
 command = "evaluate {{data}} --weights {{refined}}.safetensors --json {{figures}}.json"
 """
@@ -78,7 +79,11 @@ def command(folder: Path) -> list[str]:
 
 @pytest.mark.usefixtures("mediapipe")
 @pytest.mark.slow
-def test_recipe_leads_to_measured_weights_and_resumes(folder: Path, capsys: pytest.CaptureFixture[str]):
+def test_recipe_leads_to_measured_weights_and_resumes(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    # Private, here and below: the steps of the fit are no option.
+    monkeypatch.setattr(fit_refiner, "_STEPS", 3)
     assert main(command(folder)) == 0
     out = capsys.readouterr().out
     assert "stage 1 of 6, profiles: livefan synthesise-profiles" in out
@@ -131,6 +136,7 @@ def shrunk(text: str) -> str:
     text = re.sub(r"input_sizes = .*", "input_sizes = [96]", text)
     text = re.sub(r"--views \d|--passes \d", lambda found: found[0][:-1] + "1", text)
     text = re.sub(r'\[stages.int8\]\ncommand = ".*"\n', "", text)
+    text = text.replace("--keep-unrefined", "--passes 2 --keep-unrefined")
     text = text.replace('teacher = "teacher-300w"', 'teacher = "mobilefan-300w"')
     return text.replace('init = ""', 'init = "teacher-300w"').replace(
         "--weights {first}/best.safetensors", ""
@@ -143,7 +149,6 @@ def shrunk(text: str) -> str:
 def test_bundled_recipe_runs_from_beginning_to_end(
     path: Path, folder: Path, photo: np.ndarray, face: Face, monkeypatch: pytest.MonkeyPatch
 ):
-    # Private: neither the steps of the fit nor the views of a teacher are options.
     monkeypatch.setattr(fit_refiner, "_STEPS", 3)
     (folder / "recipe.toml").write_text(shrunk(path.read_text()))
     for number in range(12, 24):  # two faces for validation
