@@ -1,4 +1,5 @@
 import os
+import shutil
 
 # Before anything imports Qt: the suite runs on machines without a screen.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from compiled_networks import TESTED, compile_networks, shared_folder
 from hypothesis import settings
+from untrained import save_untrained
 
 from livefan.core.frame import Face
 from livefan.core.quiet import mediapipe_obstacle
@@ -92,6 +94,18 @@ def images(tmp_path: Path, photo: np.ndarray) -> Path:
 @pytest.fixture(scope="session")
 def weights() -> Weights:
     return load_weights()
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Small untrained weights with their graph, which every runtime opens quickly."""
+    return save_untrained(tmp_path_factory.mktemp("small") / "small.safetensors")
+
+
+@pytest.fixture
+def graphless(small: Path, tmp_path: Path) -> Path:
+    """A copy of these weights alone."""
+    return Path(shutil.copy(small, tmp_path / "graphless.safetensors"))
 
 
 @pytest.fixture(scope="session")

@@ -82,13 +82,17 @@ def test_metadata_describe_the_crop_of_the_network(size: int, margin: float, fac
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["onnx", "openvino"])
 def test_network_that_disagrees_with_torch_is_not_written(
-    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    kind: str,
+    small: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ):
     if kind == "onnx":
         pytest.importorskip("onnxruntime")
     monkeypatch.setattr(module, "disagreement", lambda *arguments: float("nan"))
     out = tmp_path / f"face{module.SUFFIXES[kind]}"
-    assert main(["export", "mobilefan-300w", "-o", str(out), "--format", kind]) == 2
+    assert main(["export", str(small), "-o", str(out), "--format", kind]) == 2
     assert "not written" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
@@ -111,10 +115,10 @@ def test_unwritable_output_is_reported_before_the_export(
 
 @pytest.mark.slow
 def test_export_without_onnx_runtime_gives_one_line_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    assert main(["export", "mobilefan-300w", "-o", str(tmp_path / "face.onnx"), "--format", "onnx"]) == 2
+    assert main(["export", str(small), "-o", str(tmp_path / "face.onnx"), "--format", "onnx"]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert "pip install onnxruntime" in error
@@ -122,13 +126,18 @@ def test_export_without_onnx_runtime_gives_one_line_error(
 
 
 @pytest.mark.slow
-def test_graph_is_written_beside_the_weights(tmp_path: Path, small: Path, capsys: pytest.CaptureFixture[str]):
-    weights = tmp_path / "own.safetensors"
-    weights.write_bytes(small.read_bytes())
-    assert main(["export", str(weights), "--format", "graph"]) == 0
-    assert f"{tmp_path / 'own.graph.onnx'}: agrees with torch to " in capsys.readouterr().out
-    graph = parse_graph((tmp_path / "own.graph.onnx").read_bytes())
-    assert graph.weights_sha256 == read_weight_file(weights).sha256
+def test_graph_is_written_beside_the_weights_if_it_agrees_with_torch(
+    graphless: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    written = graphless.with_suffix(".graph.onnx")
+    assert main(["export", str(graphless), "--format", "graph"]) == 0
+    assert f"{written}: agrees with torch to " in capsys.readouterr().out
+    assert parse_graph(written.read_bytes()).weights_sha256 == read_weight_file(graphless).sha256
+    written.unlink()
+    monkeypatch.setattr(module, "disagreement", lambda *arguments: float("nan"))
+    assert main(["export", str(graphless), "--format", "graph"]) == 2
+    assert "not written" in capsys.readouterr().err
+    assert not written.exists()
 
 
 @pytest.mark.parametrize("options", [["--format", "onnx"], ["--format", "graph", "-o", "a.onnx"]])
@@ -137,13 +146,3 @@ def test_output_file_belongs_to_the_other_formats(options: list[str], capsys: py
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert "-o FILE" in error
-
-
-@pytest.mark.slow
-def test_graph_that_disagrees_with_torch_is_not_written(
-    small: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-):
-    monkeypatch.setattr(module, "disagreement", lambda *arguments: float("nan"))
-    assert main(["export", str(small), "--format", "graph"]) == 2
-    assert "not written" in capsys.readouterr().err
-    assert not small.with_suffix(".graph.onnx").exists()

@@ -1,8 +1,6 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
-from untrained import SIZE, save_untrained
+from untrained import SIZE
 
 from livefan.networks.checkpoint import Weights
 from livefan.runtimes.self_check import check_crops
@@ -18,8 +16,3 @@ def crops() -> np.ndarray:
 def reference(weights: Weights, crops: np.ndarray) -> np.ndarray:
     """The landmarks of the bundled weights, by torch."""
     return TorchRuntime(weights).run(crops)
-
-
-@pytest.fixture(scope="session")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_untrained(tmp_path_factory.mktemp("small") / "small.safetensors")

@@ -7,6 +7,7 @@ import pytest
 from livefan.networks.checkpoint_info import WeightFile, read_weight_file
 from livefan.runtimes import int8_rewrite as tuning
 from livefan.runtimes.base import RuntimeChoice
+from livefan.runtimes.graph_file import files_of, graph_path, parse_graph
 from livefan.runtimes.int8_rewrite import MARGIN, tuned
 from livefan.runtimes.openvino_runtime import (
     OpenVinoRuntime,
@@ -112,15 +113,10 @@ def test_other_networks_are_not_rewritten(weights: WeightFile, model: Any):
     assert tuned(model, replace(weights.info, decoder="argmax")) is model
     assert tuned(model, replace(weights.info, architecture="resnet50")) is model
     assert tuned(model, replace(weights.info, mean=(0.1, 0.2, 0.3))) is model
-    plain = for_one_crop(_float_model(weights), weights)
+    graph = parse_graph(graph_path(weights.path).read_bytes())
+    with files_of(graph, weights) as path:
+        plain = for_one_crop(from_onnx(path), weights)
     assert tuned(plain, weights.info) is plain
-
-
-def _float_model(weights: WeightFile) -> Any:
-    from livefan.networks.checkpoint import load_weights
-    from livefan.runtimes.onnx_graph import as_onnx
-
-    return from_onnx(as_onnx(load_weights(weights.path)))
 
 
 def test_own_crops_and_crops_in_the_buffer_give_the_same_landmarks(weights: WeightFile, crops: np.ndarray):
