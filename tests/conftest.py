@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import os
 import shutil
 
@@ -8,23 +10,25 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import pytest
 from compiled_networks import TESTED, compile_networks, shared_folder
 from hypothesis import settings
-from untrained import save_untrained
 
 from livefan.core.frame import Face
 from livefan.core.quiet import mediapipe_obstacle
 from livefan.core.resources import DEFAULT_WEIGHTS, bundled_clip
 from livefan.gui.app import leave_qt_to_pyqt
 from livefan.io.video import VideoSource
-from livefan.networks.checkpoint import Weights, load_weights
 from livefan.runtimes.base import Runtime, RuntimeChoice
 from livefan.runtimes.selection import open_runtime
 from livefan.tracking.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from livefan.networks.checkpoint import Weights
 
 leave_qt_to_pyqt()
 
@@ -93,12 +97,17 @@ def images(tmp_path: Path, photo: np.ndarray) -> Path:
 
 @pytest.fixture(scope="session")
 def weights() -> Weights:
+    # Imports torch, which takes seconds that the main process of pytest-xdist need not spend.
+    from livefan.networks.checkpoint import load_weights
+
     return load_weights()
 
 
 @pytest.fixture(scope="session")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Small untrained weights with their graph, which every runtime opens quickly."""
+    from untrained import save_untrained  # imports torch
+
     return save_untrained(tmp_path_factory.mktemp("small") / "small.safetensors")
 
 
