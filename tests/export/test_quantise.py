@@ -28,7 +28,9 @@ def path(small: Path, tmp_path: Path) -> Path:
     pytest.importorskip("nncf")
     copy = tmp_path / "small.safetensors"
     loaded = load_weights(small)
-    save_weights(copy, loaded.model, loaded.info, refiner=moving_refiner(98))
+    refiner = moving_refiner(98)
+    refiner.skip.bias.fill_(0.3)  # further than the rounding of int8 moves landmarks
+    save_weights(copy, loaded.model, loaded.info, refiner=refiner)
     file = read_weight_file(copy)
     measured = {"float32": 4.0, "bfloat16": 4.0, "int8": 4.0}
     kept = {"weights_sha256": file.sha256, "validation": "some faces", "faces": 300, "nme": measured}
