@@ -81,8 +81,9 @@ class LiveSource(Source):
         self._never_connected = False
 
     def _reconnect(self) -> None:
-        self._disconnect()
+        # First, because a server that hangs lets even the end of the connection wait.
         self._set_status(f"{self.name}: lost; waiting for it to come back")
+        self._disconnect()
         self._connect_at_last(FIRST_PAUSE_S, "lost; trying again")
 
     def _connect_at_last(self, pause: float, state: str) -> None:

@@ -110,9 +110,11 @@ class Stream(LiveSource):
 
         A stream that is joined between two key frames gives undecodable packets until the next one.
         """
-        last = time.perf_counter()
+        last = asked_at = time.perf_counter()
         for packet in container.demux(stream):
             captured_at = time.perf_counter()
+            if captured_at - asked_at > _READ_TIMEOUT_S:
+                return  # after its time limit, FFmpeg returns a packet that it kept, and then waits once more
             pictures: list[VideoFrame] = []
             with suppress(av.error.FFmpegError):
                 pictures = stream.decode(packet)
@@ -124,6 +126,7 @@ class Stream(LiveSource):
                 return
             if waited > _WAIT_TOLD_S:
                 self._set_status(f"{self.name}: waiting for a key frame")
+            asked_at = time.perf_counter()
 
     def _disconnect(self) -> None:
         self._ahead, self._images = None, iter(())

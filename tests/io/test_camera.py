@@ -149,6 +149,20 @@ def test_frames_continue_after_a_camera_is_unplugged_and_plugged_in(camera: type
     assert thread.error is None
 
 
+def test_loss_is_reported_before_the_device_is_released(
+    camera: type[FakeDevice], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that hangs delays its release."""
+    source, before_release = open_source(0), []
+    monkeypatch.setattr(FakeDevice, "release", lambda device: before_release.append(source.status))
+    monkeypatch.setattr(live_source, "FIRST_PAUSE_S", 60.0)
+    camera.plugged = False
+    with CaptureThread(source) as thread:
+        wait_for(lambda: before_release != [])
+    assert "lost" in before_release[0]
+    assert thread.error is None
+
+
 def test_pause_between_attempts_doubles_up_to_a_limit(
     camera: type[FakeDevice], monkeypatch: pytest.MonkeyPatch
 ) -> None:
