@@ -36,12 +36,14 @@ def output(frames: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("compared")
     truth = folder / "truth"
     truth.mkdir()
-    pipeline = ModelChoice.parse("mobilefan-300w@torch,float32,raw").pipeline()
+    pipeline = ModelChoice.parse("mobilefan-half-300w@openvino,float32,raw").pipeline()
     with open_source(frames) as source:
         for frame in source:
             (face,) = pipeline.process(frame)
             write_pts(truth / f"shot_{frame.index}.PTS", face.points_px)
-    smoothed, raw = (ModelChoice.parse(f"mobilefan-300w@torch,float32{word}") for word in ("", ",raw"))
+    smoothed, raw = (
+        ModelChoice.parse(f"mobilefan-half-300w@openvino,float32{word}") for word in ("", ",raw")
+    )
     compare(smoothed, raw, frames, folder / "out", truth=truth, sequence=True, quiet=True)
     return folder / "out"
 
@@ -65,13 +67,15 @@ def test_photographs_are_processed_independently(frames: Path, photo: np.ndarray
     folder, truth = tmp_path / "images", tmp_path / "truth"
     folder.mkdir()
     truth.mkdir()
-    pipeline = ModelChoice.parse("mobilefan-300w@torch,float32").pipeline()
+    pipeline = ModelChoice.parse("mobilefan-half-300w@openvino,float32").pipeline()
     clear = cv2.imread(str(sorted(frames.iterdir())[0]))
     for number, image in enumerate((clear, photo, clear[:, ::-1], np.roll(clear, 150, axis=1), clear)):
         cv2.imwrite(str(folder / f"face{number}.png"), image)
         (face,) = pipeline.process_image(np.ascontiguousarray(image))
         write_pts(truth / f"face{number}.pts", face.points_px)
-    first, second = (ModelChoice.parse(f"mobilefan-300w@torch,float32{word}") for word in ("", ",raw"))
+    first, second = (
+        ModelChoice.parse(f"mobilefan-half-300w@openvino,float32{word}") for word in ("", ",raw")
+    )
     compare(first, second, folder, tmp_path / "out", truth=truth, quiet=True)
     numbers = json.loads((tmp_path / "out" / "report.json").read_text())
     assert [each["image"] for each in numbers["over_time"]] == [f"face{number}" for number in range(5)]
@@ -85,7 +89,7 @@ def test_photographs_are_processed_independently(frames: Path, photo: np.ndarray
     page = (tmp_path / "out" / "report.html").read_text()
     assert "face3: " in page
     assert "5 photographs" in page
-    assert "mobilefan-300w@torch,float32 from the truth" in page
+    assert "mobilefan-half-300w@openvino,float32 from the truth" in page
     assert "jitter in %" not in page
 
 
@@ -98,7 +102,7 @@ def test_unreadable_image_gives_a_warning_and_the_others_keep_their_names(
     picture = sorted(frames.iterdir())[0].read_bytes()
     for number in range(3):
         (folder / f"face{number}.png").write_bytes(picture if number != 1 else b"broken")
-    models = ["mobilefan-300w@torch", "mobilefan-300w@torch,raw"]
+    models = [f"mobilefan-half-300w@openvino,float32{word}" for word in ("", ",raw")]
     assert main(["compare", *models, "--source", str(folder), "-o", str(tmp_path / "out"), "--quiet"]) == 0
     numbers = json.loads((tmp_path / "out" / "report.json").read_text())
     assert [each["image"] for each in numbers["over_time"]] == ["face0", "face2"]
@@ -231,7 +235,9 @@ def test_same_model_twice_has_equal_numbers(frames: Path, tmp_path: Path):
 @pytest.mark.slow
 @pytest.mark.parametrize("layout", [Layout.OVERLAID, Layout.WIPE, Layout.DIFFERENCE])
 def test_layout_of_the_video(frames: Path, tmp_path: Path, layout: Layout):
-    smoothed, raw = (ModelChoice.parse(f"mobilefan-300w@torch,float32{word}") for word in ("", ",raw"))
+    smoothed, raw = (
+        ModelChoice.parse(f"mobilefan-half-300w@openvino,float32{word}") for word in ("", ",raw")
+    )
     compare(smoothed, raw, sorted(frames.iterdir())[0], tmp_path, layout=layout, quiet=True)
     with open_source(tmp_path / f"{layout}.mp4") as source:
         assert source.size == (640, 360)

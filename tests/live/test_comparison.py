@@ -26,7 +26,7 @@ from livefan.runtimes.openvino_runtime import OpenVinoRuntime
 from livefan.tracking.model_spec import ModelChoice
 from livefan.tracking.pipeline import Pipeline
 
-FIRST = ModelChoice(runtime="openvino", precision="float32")
+FIRST = ModelChoice("mobilefan-half-300w", runtime="openvino", precision="float32")
 RAW = replace(FIRST, raw=True)
 N_FRAMES = 8
 

@@ -60,7 +60,7 @@ def open_images(images: Path):
         ended = threading.Event()
         session = LiveSession(
             images,
-            ModelChoice(),
+            ModelChoice("mobilefan-half-300w"),
             on_result=lambda result: indices.append(result.frame.index),
             on_end=lambda error: ended.set(),
         )

@@ -22,7 +22,8 @@ from livefan.live.worker import Model
 from livefan.tracking.model_spec import ModelChoice
 from livefan.tracking.pipeline import Pipeline
 
-RAW = ModelChoice(raw=True)
+HALF = ModelChoice("mobilefan-half-300w")
+RAW = ModelChoice("mobilefan-half-300w", raw=True)
 
 
 class Watched:
@@ -39,7 +40,7 @@ class Watched:
         self.errors: list[str] = []
         self.session = LiveSession(
             source,
-            ModelChoice(),
+            HALF,
             second,
             sequence=True,
             on_result=self._result,
@@ -145,8 +146,8 @@ def test_pair_has_the_distances_on_one_frame(watch, clip: Path):
     watched.wait(lambda: len(watched.pairs) > 20)
     for pair in watched.pairs:
         assert pair.first.frame.index == pair.second.frame.index
-        assert pair.first.label == "mobilefan-300w"
-        assert pair.second.label == "mobilefan-300w@raw"
+        assert pair.first.label == "mobilefan-half-300w"
+        assert pair.second.label == "mobilefan-half-300w@raw"
         (apart,) = pair.disagreements
         ours, theirs = pair.first.faces[0].points_px, pair.second.faces[0].points_px
         between_eyes = np.linalg.norm(theirs[36] - theirs[45])
@@ -192,7 +193,7 @@ def test_new_model_processes_the_paused_frame_again(watch, images: Path):
     watched = watch(images)
     watched.wait(lambda: watched.session.at_end)
     watched.session.first = RAW
-    watched.wait(lambda: watched.results[-1].label == "mobilefan-300w@raw")
+    watched.wait(lambda: watched.results[-1].label == "mobilefan-half-300w@raw")
     assert watched.results[-1].frame.index == 5
 
 
@@ -206,8 +207,8 @@ def test_model_that_cannot_be_loaded_gives_a_message_and_the_old_one_continues(
     watched.wait(lambda: any("none.safetensors" in text for text in watched.errors))
     n_results = len(watched.results)
     watched.wait(lambda: len(watched.results) > n_results + 3)
-    assert watched.results[-1].label == "mobilefan-300w"
-    assert watched.session.first == ModelChoice()
+    assert watched.results[-1].label == "mobilefan-half-300w"
+    assert watched.session.first == HALF
 
 
 def test_second_model_that_cannot_be_loaded_gives_a_message_and_the_first_continues(
