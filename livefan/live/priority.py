@@ -21,11 +21,14 @@ def lower_priority(niceness: int) -> None:
     A refusal is logged; the thread then keeps its priority.
 
     Args:
-        niceness: POSIX niceness from 0 to 19, above that of the thread that started this one.
+        niceness: POSIX niceness to add to the present one, which is that of the thread that started this one.
     """
     if sys.platform == "linux":
+        thread = threading.get_native_id()
         try:
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
+            # Not an absolute value: it would raise the priority of a process that was started with "nice".
+            present = os.getpriority(os.PRIO_PROCESS, thread)
+            os.setpriority(os.PRIO_PROCESS, thread, min(present + niceness, 19))
         except OSError as error:
             _LOG.warning(
                 "the priority of thread %s stays as it is: %s", threading.current_thread().name, error
