@@ -47,8 +47,11 @@ _RIDGE = 3.0
 """Strength of the regularisation of the code, for standardised inputs."""
 _EYE_WEIGHT, _LIP_WEIGHT = 3.0, 2.0
 """Weights of the points of eyes and lips in the principal components of the mesh."""
-_STEPS = 3000
+STEPS = 3000
+"""Number of batches for the small network."""
 _BATCH = 256
+_FEWEST = 100
+"""Smallest number of samples to fit a head to."""
 _LEARNING_RATE = 2e-3
 _WEIGHT_DECAY = 0.01
 _NOISE = 0.3
@@ -139,6 +142,7 @@ def fit_expressions(
     half: bool = False,
     cache: Path | None = None,
     quiet: bool = False,
+    steps: int = STEPS,
 ) -> list[Agreement]:
     """Fit an expression head to a network, and write the network with the head.
 
@@ -152,8 +156,10 @@ def fit_expressions(
         choice: the faces to take.
         seed: decides disturbances and initial weights.
         half: write float16.
-        cache: folder that keeps the samples of each source; the next fit of the same weights reads them.
+        cache: folder that keeps the samples of each source; the next fit of the same weights with the same
+            choice reads them, also with another seed.
         quiet: show no progress bar.
+        steps: number of batches for the small network.
 
     Returns:
         The agreement with the teacher on each held-out recording.
@@ -168,9 +174,9 @@ def fit_expressions(
     for source in tqdm([*sources, *held_out], "measuring", disable=True if quiet else None, leave=False):
         parts[source] = collector.samples(source, np.random.default_rng(seed))
     train = Samples.joined([parts[source] for source in sources])
-    if len(train.inputs) < _BATCH:
+    if len(train.inputs) < _FEWEST:
         raise LivefanError(f"only {len(train.inputs)} samples of faces to fit the head to; name more sources")
-    fit_head(head, train, seed)
+    fit_head(head, train, seed, steps)
     agreements = [agreement(head, parts[source], source.stem, weights) for source in held_out]
     training = {
         **weights.info.training,
@@ -221,7 +227,7 @@ class _Collector:
 
     def samples(self, source: Path, rng: np.random.Generator) -> Samples:
         """Return the samples of a source, from the cache if they are there."""
-        kept = None if self._cache is None else self._cache / cache_name(self._weights.path, source)
+        kept = None if self._cache is None else self._cache / cache_name(self._weights, source, self._choice)
         if kept is not None and kept.is_file():
             with np.load(kept) as arrays:
                 return Samples(**arrays)
@@ -239,7 +245,7 @@ class _Collector:
         runtime = RuntimeChoice("openvino", "float32")
         with (
             Pipeline(self._weights.path, smoothing=0.0, max_faces=1, runtime=runtime) as pipeline,
-            open_source(str(source)) as frames,
+            open_source(str(source), photographs=True) as frames,
         ):
             before: Taught | None = None
             every = self._choice.every
@@ -289,10 +295,16 @@ class _Collector:
             )
 
 
-def cache_name(weights: Path, source: Path) -> str:
-    """Return the name of the file that keeps the samples of a source."""
-    digest = hashlib.sha256(str(source.resolve()).encode()).hexdigest()[:8]
-    return f"{weights.stem}-{source.stem}-{digest}.npz"
+def cache_name(weights: Weights, source: Path, choice: SampleChoice) -> str:
+    """Return the name of the file that keeps the samples of a source.
+
+    It depends on the landmark network, and not on its heads.
+    """
+    digest = hashlib.sha256(f"{source.resolve()} {choice}".encode())
+    for part in (weights.model, weights.refiner):
+        for tensor in part.state_dict().values() if part is not None else ():
+            digest.update(tensor.contiguous().numpy().tobytes())
+    return f"{weights.path.stem}-{source.stem}-{digest.hexdigest()[:12]}.npz"
 
 
 def _find(pipeline: Pipeline, frame: Frame, *, photographs: bool) -> list[Face]:
@@ -301,10 +313,10 @@ def _find(pipeline: Pipeline, frame: Frame, *, photographs: bool) -> list[Face]:
     return [face for face in found if float(face.confidence.mean()) >= _LOWEST_SCORE]
 
 
-def fit_head(head: ExpressionHead, samples: Samples, seed: int = 0, steps: int = _STEPS) -> None:
+def fit_head(head: ExpressionHead, samples: Samples, seed: int = 0, steps: int = STEPS) -> None:
     """Fit a head to samples, in place.
 
-    1. ``reduce`` becomes the principal components of the samples at landmarks.
+    1. ``reduce_eyes`` and ``reduce`` become principal components of the samples of the maps.
     2. ``code`` is a ridge regression of the principal components of the teacher's mesh, and of the pupils.
     3. The small network learns the coefficients from the teacher's own components, with a little noise. So it
        follows the teacher's function, whatever the errors of the code are.
@@ -327,12 +339,14 @@ def fit_head(head: ExpressionHead, samples: Samples, seed: int = 0, steps: int =
 
 @torch.no_grad()
 def _fit_reduce(head: ExpressionHead, samples: Samples) -> None:
-    """Set the reduction of the samples at landmarks to their principal components, standardised before."""
-    rows = samples.inputs[:, head.n_shape + head.n_eyes :].reshape(-1, head.reduce.in_features)
-    rows = rows[:: max(1, len(rows) // _MOST_ROWS)].astype(np.float32)
-    sigma = rows.std(axis=0) + 1e-3
-    _, _, directions = np.linalg.svd((rows - rows.mean(axis=0)) / sigma, full_matrices=False)
-    head.reduce.weight.copy_(torch.from_numpy(directions[: head.reduce.out_features] / sigma))
+    """Set the two reductions of channels to principal components of the samples, standardised before."""
+    of_eyes, at_points = np.split(samples.inputs[:, head.n_shape :], [head.n_eyes], axis=1)
+    for layer, values in ((head.reduce_eyes, of_eyes), (head.reduce, at_points)):
+        rows = values.reshape(-1, layer.in_features)
+        rows = rows[:: max(1, len(rows) // _MOST_ROWS)].astype(np.float32)
+        sigma = rows.std(axis=0) + 1e-3
+        _, _, directions = np.linalg.svd((rows - rows.mean(axis=0)) / sigma, full_matrices=False)
+        layer.weight.copy_(torch.from_numpy(directions[: layer.out_features] / sigma))
 
 
 def _components(samples: Samples, count: int) -> np.ndarray:
@@ -376,11 +390,7 @@ def _fit_code(head: ExpressionHead, samples: Samples, targets: np.ndarray) -> tu
         for start in range(0, len(samples.inputs), 512)
     ]
     inputs = np.concatenate(blocks)
-    n_reduced = inputs.shape[1] - head.n_shape - head.n_eyes
-    groups = np.repeat(
-        [1 / math.sqrt(width) for width in (head.n_shape, head.n_eyes, n_reduced)],
-        (head.n_shape, head.n_eyes, n_reduced),
-    )
+    groups = np.repeat([1 / math.sqrt(width) for width in head.widths], head.widths)
     scale = (math.sqrt(inputs.shape[1]) * groups / (inputs.std(axis=0) + 1e-3)).astype(np.float32)
     mean, middle = inputs.mean(axis=0), targets.mean(axis=0)
     inputs = (inputs - mean) * scale

@@ -2,16 +2,21 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
+from clips import write_recording
 
 from livefan.core.face_measures import EXPRESSION_NAMES
 from livefan.networks.checkpoint import load_weights, save_weights
 from livefan.training.expression_teacher import mirrored_order
 from livefan.training.fit_expressions import (
+    SampleChoice,
     Samples,
     agreement,
+    cache_name,
+    fit_expressions,
     fit_head,
     mirrored_points,
     new_head,
@@ -58,6 +63,43 @@ def test_head_learns_a_simple_dependence(tmp_path: Path):
     values, pupils_crop = again.expression_head(maps, landmarks)
     assert torch.equal(values, head(maps, landmarks)[0])
     assert (values.shape, pupils_crop.shape) == ((2, 50), (2, 2, 2))
+
+
+@pytest.mark.slow
+def test_head_is_fitted_to_photographs_and_videos(tmp_path: Path, photo: np.ndarray):
+    folder, cache, out = tmp_path / "faces", tmp_path / "cache", tmp_path / "fitted.safetensors"
+    folder.mkdir()
+    cache.mkdir()
+    for name, image in {"a": photo, "b": photo[:, ::-1], "c": np.zeros_like(photo)}.items():
+        cv2.imwrite(str(folder / f"{name}.png"), image)
+    video = write_recording(tmp_path / "held.mp4", [photo] * 3)
+    weights = load_weights("mobilefan-half-300w")
+    choice = SampleChoice(every=2, most=3, views=49)
+
+    found = fit_expressions(
+        weights.path, [folder], [video], out, choice, cache=cache, quiet=True, half=True, steps=3
+    )
+
+    assert [each.source for each in found] == ["held"]
+    fitted = load_weights(out)
+    assert fitted.info.expressions == EXPRESSION_NAMES
+    assert "100 crops" in fitted.info.training["expressions"]
+    network, before = (each.model.state_dict() for each in (fitted, weights))
+    assert all(
+        torch.equal(network[name], tensor.half().float())
+        for name, tensor in before.items()
+        if tensor.is_floating_point()
+    )
+    with np.load(cache / cache_name(weights, folder, choice)) as arrays:
+        samples = Samples(**arrays)
+    # A photograph follows no other one: the teacher starts anew, and takes every photograph with a face.
+    assert np.flatnonzero(samples.plain).tolist() == [0, 50]
+    right, left = (samples.expressions[row] for row in (0, 50))
+    assert np.abs(right - left[mirrored_order(EXPRESSION_NAMES)]).mean() < 0.05
+    assert np.isfinite(samples.mesh).all() and np.isfinite(samples.pupils).all()
+    with np.load(cache / cache_name(weights, video, choice)) as arrays:
+        assert len(arrays["inputs"]) == 100
+    assert cache_name(weights, folder, SampleChoice()) != cache_name(weights, folder, choice)
 
 
 def test_weights_without_a_head_lose_it_when_they_are_saved(tmp_path: Path):
