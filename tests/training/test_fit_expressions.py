@@ -96,7 +96,8 @@ def test_head_is_fitted_to_photographs_and_videos(tmp_path: Path, photo: np.ndar
     assert np.flatnonzero(samples.plain).tolist() == [0, 50]
     right, left = (samples.expressions[row] for row in (0, 50))
     assert np.abs(right - left[mirrored_order(EXPRESSION_NAMES)]).mean() < 0.05
-    assert np.isfinite(samples.mesh).all() and np.isfinite(samples.pupils).all()
+    assert np.isfinite(samples.mesh).all()
+    assert np.isfinite(samples.pupils).all()
     with np.load(cache / cache_name(weights, video, choice)) as arrays:
         assert len(arrays["inputs"]) == 100
     assert cache_name(weights, folder, SampleChoice()) != cache_name(weights, folder, choice)
