@@ -120,8 +120,8 @@ class ExpressionHead(nn.Module):
     def inputs(self, samples: Tensor) -> Tensor:
         """Return the result of :meth:`samples` with reduced channels: the inputs of ``code``."""
         n_direct = self.n_shape + self.n_eyes
-        of_eyes = samples[:, self.n_shape : n_direct].unflatten(1, (-1, self.reduce_eyes.in_features))
-        at_points = samples[:, n_direct:].unflatten(1, (self.n_points, self.reduce.in_features))
+        of_eyes = samples[:, self.n_shape : n_direct].reshape(len(samples), -1, self.reduce_eyes.in_features)
+        at_points = samples[:, n_direct:].reshape(len(samples), self.n_points, self.reduce.in_features)
         reduced = [self.reduce_eyes(of_eyes).flatten(1), self.reduce(at_points).flatten(1)]
         return torch.cat([samples[:, : self.n_shape], *reduced], 1)
 
