@@ -36,7 +36,7 @@ class Preferences:
         first = overrides.first or self._remembered_model(overrides)
         comparing = overrides.layout not in (None, Layout.SINGLE)
         return SessionConfig(
-            source=overrides.source,
+            source=_absolute(overrides.source),
             first=first,
             second=rival(first) if overrides.second is None and comparing else overrides.second,
             smoothing=_or(overrides.smoothing, self._value("smoothing", _share, default.smoothing)),
@@ -182,6 +182,13 @@ class Preferences:
             with suppress(ValueError, TypeError, LivefanError):
                 return parse(stored)
         return default
+
+
+def _absolute(source: str | int | None) -> str | int | None:
+    """Return a path of the file system as an absolute one: it is remembered for other folders too."""
+    if isinstance(source, str) and Path(source).exists():
+        return str(Path(source).absolute())
+    return source
 
 
 def _or(override: Any, remembered: Any) -> Any:

@@ -3,8 +3,11 @@
 from pathlib import Path
 
 import pytest
+from PyQt6.QtCore import QSettings
 from windows import RAW, Driven, paused_at_end
 
+from livefan.gui.preferences import Preferences
+from livefan.gui.session_config import CliOverrides
 from livefan.live.view_state import Layout
 from livefan.tracking.model_spec import ModelChoice
 
@@ -76,3 +79,11 @@ class TestPreferences:
         window = drive.open()
         assert window.player.view.style.points
         assert not window.player.view.mirror
+
+
+def test_relative_path_is_remembered_as_an_absolute_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "clip.mp4").touch()
+    monkeypatch.chdir(tmp_path)
+    preferences = Preferences(QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat))
+    for source, kept in (("clip.mp4", str(tmp_path / "clip.mp4")), ("0", "0"), ("rtsp://a/b", "rtsp://a/b")):
+        assert preferences.session_config(CliOverrides(source=source)).source == kept
