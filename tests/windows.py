@@ -45,6 +45,16 @@ class Driven:
         """Run the event loop until a condition is true; fail after ``timeout`` milliseconds."""
         self.qtbot.waitUntil(lambda: bool(condition()), timeout=timeout)
 
+    def until_still(self, window: MainWindow) -> None:
+        """Run the event loop until the picture of a paused session no longer changes."""
+
+        def still() -> bool:
+            before = window.view.painted
+            self.qtbot.wait(400)
+            return window.view.painted is before
+
+        self.until(still)
+
 
 def pane(window: MainWindow) -> Pane:
     """Return the first pane of the picture on the screen."""

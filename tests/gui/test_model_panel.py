@@ -92,7 +92,7 @@ class TestComparison:
         drive.until(lambda: all("now" in value.text() for value in values.values()))
         window.controls.play.trigger()
         drive.until(lambda: window.view.state.name == "paused")
-        drive.qtbot.wait(300)  # no pair is under way
+        drive.until_still(window)  # no pair is under way
         overall, by_region = window.player.gauges.usually_apart(scheme)
         assert overall == pytest.approx(window.player.gauges.apart.median(), rel=0.01)
         texts = {"all": f"{overall:.1f}"} | {name: f"{value:.1f}" for name, value in by_region.items()}

@@ -34,9 +34,9 @@ class TestPlots:
         drive.until(lambda: len(window.player.gauges.journeys) > 30)
         window.controls.play.trigger()
         drive.until(lambda: window.view.state.name == "paused")
-        drive.qtbot.wait(500)
+        drive.until_still(window)
         latency = f"{1000 * window.player.gauges.latency:.0f} ms"
-        assert window.plots.latency.caption.text() == f"latency  {latency}"
+        drive.until(lambda: window.plots.latency.caption.text() == f"latency  {latency}")
 
     def test_line_breaks_over_a_pause(self, drive: Driven):
         plot = LivePlot("jitter", "{:.1f} %", ["#ff0000"])

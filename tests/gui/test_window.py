@@ -75,7 +75,7 @@ class TestPlayback:
         window = drive.open(source=str(clip))
         drive.until(lambda: index(window) > 2)
         window.controls.play.trigger()
-        drive.qtbot.wait(400)
+        drive.until_still(window)
         at = index(window)
         window.controls.forward.trigger()
         drive.until(lambda: index(window) == at + 1)
