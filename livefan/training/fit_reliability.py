@@ -36,7 +36,7 @@ NO_FACE = ("background", "picture", "made")
 _N_MADE = 150
 _HALVES = 2
 """Pictures without faces are taken in turn for training and for measuring."""
-_STEPS = 1500
+_STEPS = 1200
 _BATCH = 64
 _LEARNING_RATE = 3e-3
 _WEIGHT_DECAY = 0.05
@@ -54,7 +54,7 @@ class Samples:
     """Inputs of the head, and targets.
 
     Attributes:
-        at_points, of_face, shape: as :meth:`ReliabilityHead.samples` returns them, ``(k, ...)``.
+        at_points, shape: as :meth:`ReliabilityHead.samples` returns them, ``(k, ...)``.
         occluded: ``(k, n)`` in [0, 1]; 0 for crops without a face.
         error: ``(k, n)`` distances of the landmarks from the labels as shares of the crop; 0 likewise.
         kinds: the kind of each crop: of :class:`livefan.training.reliability_views.FaceView`, or one of
@@ -62,7 +62,6 @@ class Samples:
     """
 
     at_points: Tensor
-    of_face: Tensor
     shape: Tensor
     occluded: Tensor
     error: Tensor
@@ -186,7 +185,6 @@ def _chosen(samples: Samples, mask: np.ndarray) -> Samples:
     place = torch.from_numpy(np.flatnonzero(mask))
     return Samples(
         samples.at_points[place],
-        samples.of_face[place],
         samples.shape[place],
         samples.occluded[place],
         samples.error[place],
@@ -206,7 +204,7 @@ class _Collector:
     def __init__(self, weights: Weights, head: ReliabilityHead, *, quiet: bool) -> None:
         self._weights, self._quiet = weights, quiet
         self._size = weights.info.input_size
-        self._run: Callable[[np.ndarray], list[np.ndarray]] = sampling_network(weights, head, 3)
+        self._run: Callable[[np.ndarray], list[np.ndarray]] = sampling_network(weights, head, 2)
         self._rows: list[tuple[np.ndarray, ...]] = []
         self._kinds: list[str] = []
 
@@ -238,10 +236,10 @@ class _Collector:
         print_skipped(skipped)
         for crop in made_crops(_N_MADE, self._size, rng):
             self._add(crop, "made")
-        at_points, of_face, shape, occluded, error = (
+        at_points, shape, occluded, error = (
             torch.from_numpy(np.array(column)) for column in zip(*self._rows, strict=True)
         )
-        return Samples(at_points, of_face, shape, occluded, error, np.array(self._kinds))
+        return Samples(at_points, shape, occluded, error, np.array(self._kinds))
 
     def _add_face(
         self,
@@ -277,7 +275,7 @@ class _Collector:
         if points_crop is not None:
             error = np.linalg.norm(landmarks[:, :2] - points_crop, axis=1) / self._size
         # float16 halves the memory of the samples at the landmarks, which are most of it.
-        kept = (inputs[0].astype(np.float16), inputs[1].copy(), inputs[2].copy())
+        kept = (inputs[0].astype(np.float16), inputs[1].copy())
         covered = nothing if occluded is None else occluded
         self._rows.append((*kept, covered.astype(np.float32), error.astype(np.float32)))
         self._kinds.append(kind)
@@ -304,8 +302,8 @@ def fit_head(head: ReliabilityHead, samples: Samples, seed: int = 0, steps: int 
     with torch.no_grad():
         head.output.weight.zero_()
         head.output.bias.zero_()
-        head.output.bias.view(-1, 2)[:, 1] = torch.quantile(log_errors, _QUANTILE, dim=0)
-    layers = [*head.reduce.parameters(), *head.hidden.parameters(), *head.output.parameters(), head.own]
+        head.output.bias[head.n_points :] = torch.quantile(log_errors, _QUANTILE, dim=0)
+    layers = [*head.reduce.parameters(), *head.output.parameters()]
     optimiser = torch.optim.AdamW(layers, _LEARNING_RATE, weight_decay=_WEIGHT_DECAY)
     dropped = nn.Dropout(_DROPOUT)
     for step in range(steps):
@@ -329,8 +327,9 @@ def fit_head(head: ReliabilityHead, samples: Samples, seed: int = 0, steps: int 
 def _fit_presence(head: ReliabilityHead, samples: Samples) -> None:
     """Fit the presence by logistic regression."""
     is_face = torch.from_numpy(samples.is_face)
-    means, sigmas = samples.of_face.mean(0), samples.of_face.std(0) + 1e-3
-    inputs, targets = (samples.of_face - means) / sigmas, is_face.float()
+    of_face = samples.at_points.float().mean(1)
+    means, sigmas = of_face.mean(0), of_face.std(0) + 1e-3
+    inputs, targets = (of_face - means) / sigmas, is_face.float()
     shares = torch.where(is_face, 0.5 / is_face.sum(), 0.5 / (~is_face).sum())
     layer = nn.Linear(inputs.shape[1], 1)
     nn.init.zeros_(layer.weight)
@@ -360,7 +359,7 @@ def measure(head: ReliabilityHead, samples: Samples) -> Measured:
     for kind in (*COVERED, "all"):
         mask = np.isin(faces.kinds, COVERED if kind == "all" else kind)
         areas[kind] = area_under_roc(found[mask].ravel(), covered[mask].ravel())
-    presence = head.presence(samples.of_face)[:, 0].sigmoid().numpy()
+    presence = head.presence(samples.at_points.float().mean(1))[:, 0].sigmoid().numpy()
     made = presence[samples.kinds == "made"]
     return Measured(
         areas,

@@ -23,18 +23,17 @@ def simulated(count: int, seed: int) -> Samples:
     """Covered landmarks have a low first value, faces a high first mean; errors follow the second value."""
     generator = torch.Generator().manual_seed(seed)
     at_points = torch.randn(count, 4, CHANNELS[0] + CHANNELS[2] + 2, generator=generator)
-    of_face = torch.randn(count, CHANNELS[3] + 2, generator=generator)
     kinds = np.array([(*COVERED, "plain", "made")[number % 7] for number in range(count)])
-    of_face[:, 0] += torch.from_numpy(np.where(kinds == "made", -4.0, 4.0))
+    at_points[..., 2] += torch.from_numpy(np.where(kinds == "made", -4.0, 4.0))[:, None]
     covered = (at_points[..., 0] < -0.5).float() * torch.from_numpy(np.isin(kinds, COVERED))[:, None]
     error = 0.01 * at_points[..., 1].exp() * torch.rand(count, 4, generator=generator)
     shape = torch.randn(count, 8, generator=generator)
-    return Samples(at_points.half(), of_face, shape, covered, error, kinds)
+    return Samples(at_points.half(), shape, covered, error, kinds)
 
 
 def test_head_learns_covers_faces_and_errors():
     torch.manual_seed(0)
-    head = ReliabilityHead(4, CHANNELS, 64, per_point=6, hidden=8)
+    head = ReliabilityHead(4, CHANNELS, 64, per_point=6)
     fit_head(head, simulated(700, 0), steps=150)
     other = simulated(350, 1)
     measured = measure(head, other)
@@ -87,7 +86,7 @@ def test_made_crops_show_nothing():
 
 def test_head_in_a_weight_file_leaves_the_landmarks_as_they_are(tmp_path: Path):
     weights = load_weights("mobilefan-half-300w")
-    head = ReliabilityHead(68, weights.model.encoder.channels, 192, per_point=2, hidden=3)
+    head = ReliabilityHead(68, weights.model.encoder.channels, 192, per_point=2)
     path = tmp_path / "with-head.safetensors"
     save_weights(path, weights.model, weights.info, refiner=weights.refiner, reliability_head=head)
     again = load_weights(path)
