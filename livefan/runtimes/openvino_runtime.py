@@ -314,8 +314,8 @@ def margin_bgr(info: WeightsInfo) -> np.ndarray:
 
 
 def _outputs(request: Any) -> list[np.ndarray]:
-    """Return the memory of the outputs of a request for one crop, without the batch axis."""
-    return [request.get_output_tensor(number).data[0] for number in range(len(request.model_outputs))]
+    """Return the memory of the outputs of a request for one crop, with the batch axis."""
+    return [request.get_output_tensor(number).data for number in range(len(request.model_outputs))]
 
 
 class OpenVinoRuntime(Runtime):
@@ -350,7 +350,7 @@ class OpenVinoRuntime(Runtime):
         self._found = _outputs(self._request)
         self._further, self._threads = further, threads
         self._lanes: list[Any] = []
-        self._kept = [np.empty((0, *each.shape), np.float32) for each in self._found]
+        self._kept = [np.empty((0, *each.shape[1:]), np.float32) for each in self._found]
         side = network.input(0).shape[1]
         self._margin = side - self.input_size
         self._margin_bgr = margin_bgr(weights.info)
@@ -394,7 +394,7 @@ class OpenVinoRuntime(Runtime):
     def _keep(self, number: int, found: list[np.ndarray]) -> None:
         """Copy the outputs of a crop."""
         for kept, output in zip(self._kept, found, strict=True):
-            kept[number] = output
+            kept[number] = output[0]
 
     def _run_abreast(self, lanes: list[Any], count: int, cut: Callable[[int, np.ndarray], object]) -> None:
         """Run the first crops in parallel."""

@@ -19,13 +19,13 @@ def test_runtimes_give_the_reliability_of_torch():
     crops = check_crops(weights.info.input_size)
     torch = TorchRuntime(weights)
     torch.run(crops)
-    for runtime, precision, limit in (("openvino", "float32", 1e-2), ("openvino", "int8", 0.4)):
-        other = open_runtime(HALF, RuntimeChoice(runtime, precision))
+    for precision, limit in (("float32", 1e-3), ("int8", 0.1)):
+        other = open_runtime(HALF, RuntimeChoice("openvino", precision))
         other.run(crops)
-        assert np.abs(other.occluded - torch.occluded).max() < limit
-        assert np.abs(other.presence - torch.presence).max() < limit / 2
+        assert np.abs(other.occluded - torch.occluded).mean() < limit
+        assert np.abs(other.presence - torch.presence).max() < limit
         ratio = other.expected_error_crop / torch.expected_error_crop
-        assert np.abs(np.log(ratio)).max() < limit
+        assert np.abs(np.log(ratio)).mean() < limit
 
 
 def test_face_is_present_and_an_empty_frame_is_not(photo: np.ndarray):
