@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -31,6 +31,21 @@ RECORDINGS = (1, 2, 4)
 _RATE = 25
 _FEW = 12
 _LARGE, _LARGE_RATE = (1280, 720), 30
+_MEASURED = """
+import json, subprocess, sys, time
+begun = time.perf_counter()
+code = subprocess.call(sys.argv[1:], stdout=subprocess.DEVNULL)
+seconds, mebibytes = time.perf_counter() - begun, None
+try:
+    import resource
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    mebibytes = peak / (1024 if sys.platform == "linux" else 2**20)
+except ImportError:
+    pass
+print(json.dumps([seconds, mebibytes]))
+sys.exit(code)
+"""
+"""Runs a command. The peak memory of a process counts that of its parent before it, so this one is small."""
 _RUNS = 3
 """Runs of which the median counts."""
 _SURROUNDINGS = 2.0
@@ -182,19 +197,15 @@ def _annotate(
     command = [sys.executable, "-m", "livefan", "annotate", *map(str, recordings), "-o", f"{out}/", "--quiet"]
     command += ["--weights", weights, "--runtime", choice.runtime, "--precision", choice.precision, *given]
     out.mkdir()
-    begun = time.perf_counter()
-    with tempfile.TemporaryFile() as messages:
-        process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=messages, env={**os.environ, "PYTHONPATH": path}
-        )
-        mebibytes = None
-        if hasattr(os, "wait4"):
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-            mebibytes = usage.ru_maxrss / (1024 if sys.platform == "linux" else 2**20)
-        seconds = time.perf_counter() - begun
-        if process.wait():
-            messages.seek(0)
-            lines = messages.read().decode(errors="replace").strip().splitlines() or ["no message"]
-            raise LivefanError(f"annotate fails in the benchmark: {lines[-1].removeprefix('livefan: ')}")
+    done = subprocess.run(
+        [sys.executable, "-c", _MEASURED, *command],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise LivefanError(f"annotate fails in the benchmark: {reason.removeprefix('livefan: ')}")
+    seconds, mebibytes = json.loads(done.stdout)
     return seconds, mebibytes
