@@ -291,8 +291,12 @@ def layer_seconds(
 
 def without_decoder(model: Any) -> Any:
     """Return the model of :func:`from_onnx` up to its heatmaps, before the softmax."""
-    parts = [part for part in model.get_ordered_ops() if part.get_friendly_name().startswith("/network/")]
-    return openvino().Model([parts[-1].output(0)], model.get_parameters())
+    # The order of independent operations is not fixed: constants of the encoder may come last.
+    layers = [
+        each for each in model.get_ordered_ops() if each.get_friendly_name().startswith("/network/head/")
+    ]
+    heatmaps = next(layer for layer in reversed(layers) if len(layer.output(0).partial_shape) == 4)
+    return openvino().Model([heatmaps.output(0)], model.get_parameters())
 
 
 def simplified(model: Any) -> Any:

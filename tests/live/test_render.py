@@ -326,10 +326,8 @@ def test_results_of_different_frames_are_not_paired(photo: np.ndarray, face: Fac
 
 
 def test_models_of_different_schemes_are_paired_on_their_common_landmarks(photo: np.ndarray, face: Face):
-    second = replace(
-        result_of(photo, [replace(face, points_px=face.points_px[:29], confidence=face.confidence[:29])]),
-        scheme=COFW_29,
-    )
+    short = replace(face, points_px=face.points_px[:29], confidence=face.confidence[:29], occluded=None)
+    second = replace(result_of(photo, [short]), scheme=COFW_29)
     first = result_of(photo, [face])
     paired = pair(first, second)
     assert all(len(each.points) == paired.common.scheme.n_points for each in paired.disagreements)
