@@ -24,6 +24,8 @@ from livefan.runtimes.cache import Store
 
 _HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
 """OpenVINO's names of the precision of layers that are not quantised."""
+_HEADS = ("/expressions/", "/reliability/")
+"""Beginnings of the names of layers of the heads."""
 _MOST_LANES = 4
 """Most crops that run in parallel without an explicit number of threads; each takes memory."""
 _MOST_LOADED = 6
@@ -264,7 +266,8 @@ def layer_seconds(
         runs: number of inferences of an empty crop, at least 10.
 
     Returns:
-        Name with kernel, and seconds, of the layers up to the last convolution, and of those after it.
+        Name with kernel, and seconds, of the layers up to the last convolution before the landmarks, and of
+        those after it, heads included.
     """
     network = _core().compile_model(model, "CPU", _settings(precision, threads) | {"PERF_COUNT": True})
     request = network.create_infer_request()
@@ -276,15 +279,21 @@ def layer_seconds(
         return [layer for layer in request.profiling_info if layer.status.name == "EXECUTED"]
 
     first = runs // 10
-    early = [layer.real_time.total_seconds() for layer in means(first)]
+    # A layer of less than a microsecond may count as not executed.
+    early = {layer.node_name: layer.real_time.total_seconds() for layer in means(first)}
     layers = means(runs - first)
-    last = max(number for number, layer in enumerate(layers) if layer.node_type == "Convolution")
+    last = max(
+        number
+        for number, layer in enumerate(layers)
+        if layer.node_type == "Convolution" and not layer.node_name.startswith(_HEADS)
+    )
     taken = [
         (
             f"{layer.node_name} ({layer.exec_type})",
-            (runs * layer.real_time.total_seconds() - first * before) / (runs - first),
+            (runs * layer.real_time.total_seconds() - first * early.get(layer.node_name, 0.0))
+            / (runs - first),
         )
-        for layer, before in zip(layers, early, strict=True)
+        for layer in layers
     ]
     return taken[: last + 1], taken[last + 1 :]
 
