@@ -11,7 +11,7 @@ import pytest
 from livefan.core.face_measures import Gaze
 from livefan.core.landmarks import IBUG_68
 from livefan.outputs.frame_result import FrameResult
-from livefan.outputs.lsl import channels, sample
+from livefan.outputs.lsl import channels, clock_offset, sample
 from livefan.outputs.output_group import OutputGroup
 
 Make = Callable[..., FrameResult]
@@ -47,7 +47,7 @@ def test_inlet_gets_every_frame_with_names_units_and_times(result: Make, outputs
     captured = []
     for index, face in enumerate(faces, start=1):
         sent = result(index, faces=(face,))
-        captured.append(pylsl.local_clock() - (time.perf_counter() - sent.frame.captured_at))
+        captured.append(sent.frame.captured_at + clock_offset(pylsl.local_clock))
         outputs.offer(sent)
         time.sleep(0.01)
     outputs.offer(result(11, faces=()))
@@ -81,3 +81,10 @@ def test_channels_cover_every_landmark():
     labels = [channel.label for channel in channels(IBUG_68)]
     assert len(labels) == len(set(labels))
     assert sum(label.endswith("_confidence") for label in labels) == 68
+
+
+def test_clock_offset_does_not_depend_on_an_interruption(monkeypatch: pytest.MonkeyPatch):
+    times = iter([1.0, 1.1, 2.0, 2.5, 3.0, 3.2])  # before and after each of three comparisons
+    monkeypatch.setattr(time, "perf_counter", lambda: next(times))
+    others = iter([11.05, 12.45, 13.0])
+    assert clock_offset(lambda: next(others)) == pytest.approx(10.0)
