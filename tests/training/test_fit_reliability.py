@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from livefan.cli.commands import fit_reliability as command
 from livefan.core.errors import LivefanError
 from livefan.core.landmarks import IBUG_68
 from livefan.datasets import LabelledFace
@@ -104,3 +105,7 @@ def test_folder_without_pictures_gives_one_line_error(tmp_path: Path):
     for folder, message in ((tmp_path / "none", "no such folder"), (tmp_path, "holds no pictures")):
         with pytest.raises(LivefanError, match=message):
             fit_reliability("mobilefan-half-300w", None, None, folder, tmp_path / "out.safetensors", most=1)
+
+
+def test_command_names_all_covers():
+    assert command.COVERS == COVERED

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from livefan.cli.commands.options import Commands, positive_number, seed_number
+from livefan.cli.commands.options import Commands, add_fit_options, positive_number
 from livefan.core.files import check_folder
 
 
@@ -52,16 +52,13 @@ def add(commands: Commands) -> None:
         metavar="N",
         help="disturbed crops of each face, beside the plain one (default: %(default)s)",
     )
-    parser.add_argument("--seed", type=seed_number, default=0, help="seed (default: %(default)s)")
-    parser.add_argument("--threads", type=positive_number, help="CPU threads (default: all cores)")
-    parser.add_argument("--half", action="store_true", help="write 16-bit floats, which halves the size")
+    add_fit_options(parser)
     parser.add_argument(
         "--cache",
         type=Path,
         metavar="DIR",
         help="folder to keep the samples of each source in, for the next fit",
     )
-    parser.add_argument("--quiet", action="store_true", help="report no progress")
     parser.set_defaults(run=run)
 
 

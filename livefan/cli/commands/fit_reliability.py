@@ -5,10 +5,17 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from livefan.cli.commands.options import Commands, add_dataset_options, listed, positive_number, seed_number
+from livefan.cli.commands.options import (
+    Commands,
+    add_dataset_options,
+    add_fit_options,
+    listed,
+    positive_number,
+)
 from livefan.core.files import check_folder
 
-_COVERS = ("hand", "hair", "object", "texture", "rectangle")
+COVERS = ("hand", "hair", "object", "texture", "rectangle")
+"""The value of :data:`livefan.training.reliability_views.COVERED`, whose import would load OpenCV."""
 
 
 def add(commands: Commands) -> None:
@@ -42,15 +49,12 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument(
         "--without",
-        type=lambda text: listed(text, _COVERS),
+        type=lambda text: listed(text, COVERS),
         default=(),
         metavar="COVERS",
-        help=f"covers to measure on but not to fit to: {', '.join(_COVERS)} (default: none)",
+        help=f"covers to measure on but not to fit to: {', '.join(COVERS)} (default: none)",
     )
-    parser.add_argument("--seed", type=seed_number, default=0, help="seed (default: %(default)s)")
-    parser.add_argument("--threads", type=positive_number, help="CPU threads (default: all cores)")
-    parser.add_argument("--half", action="store_true", help="write 16-bit floats, which halves the size")
-    parser.add_argument("--quiet", action="store_true", help="report no progress")
+    add_fit_options(parser)
     parser.set_defaults(run=run)
 
 

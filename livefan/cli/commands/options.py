@@ -134,6 +134,18 @@ def add_pipeline_options(parser: argparse.ArgumentParser, *, remembered: bool = 
     )
 
 
+def add_fit_options(parser: argparse.ArgumentParser, seed: str = "seed") -> None:
+    """Add the options of the commands that fit a part of a trained network.
+
+    Args:
+        seed: help for the seed.
+    """
+    parser.add_argument("--seed", type=seed_number, default=0, help=f"{seed} (default: %(default)s)")
+    parser.add_argument("--threads", type=positive_number, help="CPU threads (default: all cores)")
+    parser.add_argument("--half", action="store_true", help="write 16-bit floats, which halves the size")
+    parser.add_argument("--quiet", action="store_true", help="report no progress")
+
+
 def add_dataset_options(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
     """Add the options for the data set."""
     parser.add_argument(

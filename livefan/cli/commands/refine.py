@@ -9,9 +9,9 @@ from livefan.cli.commands.options import (
     Commands,
     add_dataset_options,
     add_extra_option,
+    add_fit_options,
     positive_number,
     print_left_out,
-    seed_number,
 )
 from livefan.core.files import check_folder
 
@@ -35,21 +35,13 @@ def add(commands: Commands) -> None:
         metavar="N",
         help="views of each labelled face (default: %(default)s)",
     )
-    parser.add_argument(
-        "--seed",
-        type=seed_number,
-        default=0,
-        help="seed of the views and of the initial weights (default: %(default)s)",
-    )
-    parser.add_argument("--threads", type=positive_number, help="CPU threads (default: all cores)")
     parser.add_argument("-o", "--out", type=Path, required=True, help="weight file to write")
-    parser.add_argument("--half", action="store_true", help="write 16-bit floats, which halves the size")
     parser.add_argument(
         "--keep-unrefined",
         action="store_true",
         help="without a gain in validation, write the weights without a refiner instead of failing",
     )
-    parser.add_argument("--quiet", action="store_true", help="report no progress")
+    add_fit_options(parser, "seed of the views and of the initial weights")
     parser.set_defaults(run=run)
 
 
