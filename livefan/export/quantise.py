@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +23,7 @@ from livefan.core.files import atomic_write, check_folder
 from livefan.datasets import FaceSet, print_skipped
 from livefan.evaluation.evaluate import Evaluation, evaluate
 from livefan.io.image_file import read_image
-from livefan.io.images import is_image_file
+from livefan.io.images import images_below
 from livefan.networks.checkpoint import load_weights
 from livefan.networks.checkpoint_info import WeightFile, read_weight_file
 from livefan.runtimes.base import RuntimeChoice
@@ -87,27 +86,21 @@ def found_crops(folder: Path, weights: str | Path, count: int = FACES) -> list[n
     """Return crops of the detected faces in a folder of images, ``(size, size, 3)`` uint8 BGR each.
 
     Raises:
-        LivefanError: if there is no such folder.
+        LivefanError: if there is no such folder, or it holds no image.
     """
-    if not folder.is_dir():
-        raise LivefanError(f"{folder}: no such folder; name one with pictures of faces")
+    paths = images_below(folder, "pictures of faces")
     pipeline = Pipeline(weights, smoothing=0.0, runtime=RuntimeChoice("openvino", "float32"))
     size = pipeline.runtime.input_size
     crops: list[np.ndarray] = []
-    for image in _images(folder):
-        found = pipeline.process_image(image)
-        crops += [crop_from_landmarks(face.points_px).sized(size).cut(image) for face in found]
+    for path in paths:
+        with suppress(LivefanError):
+            image = read_image(path)
+            for face in pipeline.process_image(image):
+                crops.append(crop_from_landmarks(face.points_px).sized(size).cut(image))
         if len(crops) >= count:
             break
     pipeline.close()
     return crops[:count]
-
-
-def _images(folder: Path) -> Iterator[np.ndarray]:
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and is_image_file(path):
-            with suppress(LivefanError):
-                yield read_image(path)
 
 
 def quantise(

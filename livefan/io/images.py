@@ -53,6 +53,24 @@ def images_in(folder: Path) -> list[Path]:
     return paths
 
 
+def images_below(folder: Path, content: str) -> list[Path]:
+    """Return the images of a folder and of its subfolders, sorted.
+
+    Args:
+        folder: the folder.
+        content: the pictures that the folder should hold, in words, for the error.
+
+    Raises:
+        LivefanError: if there is no such folder, or it holds no image.
+    """
+    if not folder.is_dir():
+        raise LivefanError(f"{folder}: no such folder; name one with {content}")
+    found = [path for path in sorted(folder.rglob("*")) if path.is_file() and is_image_file(path)]
+    if not found:
+        raise LivefanError(f"{folder}: holds no pictures; name a folder with {content}")
+    return found
+
+
 def is_image_file(path: Path) -> bool:
     """Return whether a file is an image by its name or by its content; a damaged image is one too."""
     return path.suffix.lower() in IMAGE_SUFFIXES or is_picture(path)

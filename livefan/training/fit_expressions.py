@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
@@ -35,7 +34,12 @@ from livefan.training.expression_teacher import (
     Taught,
     mirrored_order,
 )
-from livefan.training.head_samples import disturbed_colours, disturbed_crop, sampling_network
+from livefan.training.head_samples import (
+    disturbed_colours,
+    disturbed_crop,
+    samples_digest,
+    sampling_network,
+)
 
 _MOVES = 0.05
 """Standard deviation above which a coefficient moves in a recording."""
@@ -300,11 +304,8 @@ def cache_name(weights: Weights, source: Path, choice: SampleChoice) -> str:
 
     It depends on the landmark network, and not on its heads.
     """
-    digest = hashlib.sha256(f"{source.resolve()} {choice}".encode())
-    for part in (weights.model, weights.refiner):
-        for tensor in part.state_dict().values() if part is not None else ():
-            digest.update(tensor.contiguous().numpy().tobytes())
-    return f"{weights.path.stem}-{source.stem}-{digest.hexdigest()[:12]}.npz"
+    digest = samples_digest(weights, f"{source.resolve()} {choice}")
+    return f"{weights.path.stem}-{source.stem}-{digest}.npz"
 
 
 def _find(pipeline: Pipeline, frame: Frame, *, photographs: bool) -> list[Face]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -62,6 +63,20 @@ def sampling_network(
         return [request.get_output_tensor(number).data[0] for number in range(len(names))]
 
     return run
+
+
+def samples_digest(weights: Weights, described: str) -> str:
+    """Return twelve digits for samples that depend on a landmark network, but not on its heads.
+
+    Args:
+        weights: the network.
+        described: everything else that the samples depend on.
+    """
+    digest = hashlib.sha256(described.encode())
+    for part in (weights.model, weights.refiner):
+        for tensor in part.state_dict().values() if part is not None else ():
+            digest.update(tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()[:12]
 
 
 def disturbed_crop(crop: Crop, rng: np.random.Generator) -> Crop:

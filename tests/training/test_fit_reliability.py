@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -9,12 +10,15 @@ import torch
 from livefan.cli.commands import fit_reliability as command
 from livefan.core.errors import LivefanError
 from livefan.core.landmarks import IBUG_68
-from livefan.datasets import LabelledFace
+from livefan.datasets import FaceSet, LabelledFace
 from livefan.networks.checkpoint import load_weights, save_weights
 from livefan.networks.reliability_head import ReliabilityHead
 from livefan.runtimes.torch_runtime import TorchRuntime
+from livefan.training import reliability_samples
 from livefan.training.augmentation import distortions
-from livefan.training.fit_reliability import Samples, area_under_roc, fit_head, fit_reliability, measure
+from livefan.training.fit_reliability import fit_head, fit_reliability
+from livefan.training.measure_reliability import area_under_roc, measure
+from livefan.training.reliability_samples import Collector, Samples
 from livefan.training.reliability_views import COVERED, face_views, made_crops
 
 CHANNELS = (3, 4, 5, 6)
@@ -76,6 +80,30 @@ def test_views_of_a_face_are_plain_covered_and_hard_and_always_the_same(photo: n
     for view, other in zip(views, again, strict=True):
         assert np.array_equal(view.pixels, other.pixels)
     assert len(list(face_views(photo, labelled, 96, [photo], disturb=True))) == 7
+
+
+def test_samples_are_read_from_the_cache(photo: np.ndarray, face, tmp_path: Path, monkeypatch):
+    ran = []
+
+    def network(weights, head, n_outputs):
+        ran.append(weights.path)
+        return lambda pixels: [np.zeros((68, 4), np.float32), *np.zeros((2, 68, 3), np.float32)]
+
+    monkeypatch.setattr(reliability_samples, "sampling_network", network)
+    image = tmp_path / "photo.png"
+    cv2.imwrite(str(image), photo)
+    faces = FaceSet(IBUG_68, [LabelledFace(image, face.points_px, "made")], title="one face")
+    weights = load_weights("mobilefan-half-300w")
+    first, again = (
+        Collector(weights, None, cache=tmp_path, quiet=True).samples(faces, [], disturb=False)
+        for _ in range(2)
+    )
+    assert len(ran) == 1
+    assert list(again.kinds) == list(first.kinds)
+    assert first.is_face.sum() == 11
+    assert torch.equal(again.error, first.error)
+    Collector(weights, None, cache=tmp_path, quiet=True).samples(faces, [], disturb=True)
+    assert len(ran) == 2
 
 
 def test_made_crops_show_nothing():

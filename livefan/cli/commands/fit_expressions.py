@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from livefan.cli.commands.options import Commands, add_fit_options, positive_number
+from livefan.cli.commands.options import Commands, add_cache_option, add_fit_options, positive_number
 from livefan.core.files import check_folder
 
 
@@ -53,12 +53,7 @@ def add(commands: Commands) -> None:
         help="disturbed crops of each face, beside the plain one (default: %(default)s)",
     )
     add_fit_options(parser)
-    parser.add_argument(
-        "--cache",
-        type=Path,
-        metavar="DIR",
-        help="folder to keep the samples of each source in, for the next fit",
-    )
+    add_cache_option(parser)
     parser.set_defaults(run=run)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from livefan.cli.commands.options import (
     Commands,
+    add_cache_option,
     add_dataset_options,
     add_fit_options,
     listed,
@@ -55,6 +56,7 @@ def add(commands: Commands) -> None:
         help=f"covers to measure on but not to fit to: {', '.join(COVERS)} (default: none)",
     )
     add_fit_options(parser)
+    add_cache_option(parser)
     parser.set_defaults(run=run)
 
 
@@ -70,6 +72,8 @@ def run(arguments: argparse.Namespace) -> int:
     before = read_weight_file(arguments.weights)
     sha256 = before.sha256
     check_folder(arguments.out.parent)
+    if arguments.cache is not None:
+        check_folder(arguments.cache)
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     training, validation = load_training(arguments.dataset, arguments.root)
@@ -83,6 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
         without=arguments.without,
         seed=arguments.seed,
         half=arguments.half,
+        cache=arguments.cache,
         quiet=arguments.quiet,
     )
     adapt_files(before, sha256, arguments.out)

@@ -146,6 +146,13 @@ def add_fit_options(parser: argparse.ArgumentParser, seed: str = "seed") -> None
     parser.add_argument("--quiet", action="store_true", help="report no progress")
 
 
+def add_cache_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option for the folder that keeps the samples of a fit."""
+    parser.add_argument(
+        "--cache", type=Path, metavar="DIR", help="folder to keep the samples in, for the next fit"
+    )
+
+
 def add_dataset_options(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
     """Add the options for the data set."""
     parser.add_argument(
