@@ -39,7 +39,7 @@ from livefan.formats.registry import format_of
 from livefan.io.animation import AnimationSource
 from livefan.io.images import ImageSource
 from livefan.io.source import Source
-from livefan.networks.checkpoint_info import WeightFile, read_weight_file
+from livefan.networks.checkpoint_info import Head, WeightFile, read_weight_file
 from livefan.runtimes.base import Runtime
 from livefan.runtimes.selection import open_runtime
 from livefan.tracking.lookahead import LookingAhead
@@ -144,6 +144,17 @@ def _check_measures(settings: AnnotationSettings, weights: WeightFile) -> None:
         )
 
 
+def heads_to_run(outputs: Outputs, settings: AnnotationSettings) -> set[Head]:
+    """Return the heads of the network whose outputs are written or drawn."""
+    measures, style, draws = set(settings.measures), settings.style, outputs.picture is not None
+    heads: set[Head] = set()
+    if measures - {"occlusion"} or (draws and style.gaze):
+        heads.add("expressions")
+    if "occlusion" in measures or (draws and style.points):
+        heads.add("reliability")
+    return heads
+
+
 def done_before(recording: Recording, outputs: Outputs, settings: AnnotationSettings) -> bool:
     """Return whether the outputs exist already, from the same recording and settings.
 
@@ -217,12 +228,19 @@ class _Annotation:
 
     def _load_networks(self) -> tuple[Runtime, list[Runtime]]:
         """Return the network and its copies that work ahead; they and the detectors load at the same time."""
-        weights, choice = self.weights, self.settings.runtime
+        weights, choice, heads = (
+            self.weights,
+            self.settings.runtime,
+            heads_to_run(self.outputs, self.settings),
+        )
         with ThreadPoolExecutor(_AHEAD + 1, "livefan-load") as threads:
             threads.submit(load_detectors)  # an error is raised where the detectors are used
-            copies = [threads.submit(open_runtime, weights, choice, copy=copy) for copy in range(_AHEAD)]
+            copies = [
+                threads.submit(open_runtime, weights, choice, copy=copy, heads=heads)
+                for copy in range(_AHEAD)
+            ]
             ahead = [copy.result() for copy in copies]
-        return open_runtime(weights, choice), ahead
+        return open_runtime(weights, choice, heads=heads), ahead
 
     def _notes(self, journal: Journal, runtime: Runtime) -> list[str]:
         """Return a line if unfinished work is not continued because another runtime measured it."""

@@ -48,6 +48,7 @@ def journal_identity(
         {
             **_request(recording, content, settings, weights),
             "executed_by": runtime.label,
+            "heads": sorted(runtime.heads),
             "code": code_revision(),
         }
     )

@@ -78,7 +78,8 @@ def main() -> None:
     parser.add_argument("--runtime", default="auto")
     parser.add_argument("--precision", default="auto")
     arguments = parser.parse_args()
-    runtime = open_runtime(arguments.weights, RuntimeChoice(arguments.runtime, arguments.precision))
+    choice = RuntimeChoice(arguments.runtime, arguments.precision)
+    runtime = open_runtime(arguments.weights, choice, heads=())
     print(runtime.label)
     print("\n".join(as_lines(budget(runtime, str(bundled_clip())))))
 

@@ -22,7 +22,8 @@ import itertools, sys, time
 from livefan.io.open import open_source
 from livefan.tracking.pipeline import Pipeline
 from livefan.runtimes.base import RuntimeChoice
-pipeline = Pipeline(sys.argv[3], max_faces=1, runtime=RuntimeChoice(*sys.argv[4:6], int(sys.argv[6])))
+choice = RuntimeChoice(*sys.argv[4:6], int(sys.argv[6]))
+pipeline = Pipeline(sys.argv[3], max_faces=1, runtime=choice, heads=())
 run = pipeline.process
 """
 _BASELINE = """

@@ -154,7 +154,7 @@ def benchmark(
     mesh_python: Path | None = None,
     log: Callable[[str], None] = lambda text: None,
 ) -> Report:
-    """Run the main benchmark.
+    """Run the main benchmark. livefan measures landmarks alone, as the other programs do; no head runs.
 
     Args:
         clip: recording that shows a face. If it starts without one or has too few frames, a temporary copy is
@@ -175,13 +175,13 @@ def benchmark(
     foreign = [ModelChoice(each, threads=choice.threads) for each in also if is_foreign(each)]
     own = [each for each in also if not is_foreign(each)]
     for each in (weights, *own):
-        open_runtime(each, choice)  # the first use fills the cache, which start-up does not measure
+        open_runtime(each, choice, heads=())  # the first use fills the cache, which start-up does not measure
     for model in foreign:
         model.check()
     names = short_names([str(weights), *own])
     named = {LIVEFAN: str(weights)} | {f"{LIVEFAN}, {names[each]}": each for each in own}
     with tempfile.TemporaryDirectory(prefix="livefan-benchmark-") as folder:
-        usable, notes = from_first_face(clip, open_runtime(weights, choice), count, Path(folder))
+        usable, notes = from_first_face(clip, open_runtime(weights, choice, heads=()), count, Path(folder))
         report = _measure(usable, named, foreign, choice, count, (dlib_model, mesh_python), log)
     return replace(report, clip=Path(clip).name, notes=notes + report.notes)
 
@@ -208,7 +208,7 @@ def _measure(
     log("start-up and memory")
     sizes_of_processes = footprints(clip, weights, choice)
     frames = read_frames(clip, count)
-    runtimes = {name: open_runtime(each, choice) for name, each in weights.items()}
+    runtimes = {name: open_runtime(each, choice, heads=()) for name, each in weights.items()}
     runtime = runtimes[LIVEFAN]
     face, standard = _first_face(runtime, frames[0]), scaled(frames, 640, 480)
     log("other programs")
@@ -358,7 +358,7 @@ def _layers(
     if runtime.name != "openvino":
         return {}, {}
     file = read_weight_file(weights)
-    model = openvino_model(file, runtime.precision, Store(file.sha256, choice.threads))
+    model = openvino_model(file, runtime.precision, Store(file.sha256, choice.threads), runtime.heads)
     parts = layer_seconds(model, runtime.precision, choice.threads, _COUNTED)
     totals = [sum(seconds for _, seconds in part) for part in parts]
     stages = {

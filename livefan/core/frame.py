@@ -87,14 +87,14 @@ class Face:
             the width of the heatmap, if the weights are not calibrated. None if unknown.
         raw_points_px: ``(n, 2)`` float64 landmarks as measured, before the filter; None if unknown.
         expressions: ``(k,)`` float32 expression coefficients in [0, 1], in the order of
-            :data:`livefan.measures.expressions.NAMES`; None if the weights have no expression head.
+            :data:`livefan.measures.expressions.NAMES`; None if no expression head ran.
         gaze: direction of the eyes; None if unknown. A function without arguments that returns it is called
             at the first use.
         pupils_px: ``(2, 2)`` float64 centres of the irises ``(x, y)`` in image pixels, the person's right eye
             first; None if unknown.
         width_px: ``(n,)`` float64 width of the heatmap of each landmark in image pixels; None if unknown.
         occluded: ``(n,)`` float32 probability that each landmark is covered, as by a hand or hair; None if
-            the weights have no reliability head. Not smoothed.
+            no reliability head ran. Not smoothed.
         presence: probability that there is a face at all, in [0, 1]; None likewise.
 
     Examples:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from livefan.core.errors import LivefanError
@@ -21,6 +21,7 @@ from livefan.live.result import Pair, Result
 from livefan.live.session_models import ResultCallbacks, SessionModels
 from livefan.live.session_status import SessionStatus
 from livefan.measures.expressions import NeutralFaces
+from livefan.networks.checkpoint_info import Head
 from livefan.tracking.model_spec import ModelChoice
 
 _LOG = logging.getLogger(__name__)
@@ -144,6 +145,18 @@ class LiveSession(Playback):
         self._models.heatmaps = on
 
     @property
+    def heads(self) -> Collection[Head]:
+        """The heads of the networks that run; the default is all.
+
+        Others run once a thread has loaded them; a paused frame is then processed again.
+        """
+        return self._models.heads
+
+    @heads.setter
+    def heads(self, heads: Collection[Head]) -> None:
+        self._models.heads = heads
+
+    @property
     def first(self) -> ModelChoice:
         """The first model; another one loads before the next frame."""
         return self._models.first
@@ -260,7 +273,7 @@ class LiveSession(Playback):
 
     def _process_again(self, latest: Result, capture: CaptureThread) -> None:
         """Process the last frame again if a model was changed, or heatmaps were switched on."""
-        if self._models.update():
+        if self._models.update() or self._models.has_new_heads():
             self._process(latest.frame, capture)
         elif self.heatmaps and not latest.heatmaps and latest.faces:
             self._latest = self._models.add_heatmaps(latest)

@@ -12,7 +12,7 @@ Two modes decide which frames the second model processes:
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from livefan.core.frame import Frame
@@ -20,6 +20,7 @@ from livefan.live.pairing import Pairing
 from livefan.live.result import Pair, Result
 from livefan.live.worker import BackgroundWorker, Model
 from livefan.measures.expressions import NeutralFaces
+from livefan.networks.checkpoint_info import Head
 from livefan.tracking.kalman import DEFAULT_STRENGTH
 from livefan.tracking.model_spec import ModelChoice
 
@@ -147,6 +148,21 @@ class SessionModels:
             worker.model.heatmaps = on
 
     @property
+    def heads(self) -> Collection[Head]:
+        """The heads of the networks that run; see :class:`livefan.live.worker.Model`."""
+        return self._first.heads
+
+    @heads.setter
+    def heads(self, heads: Collection[Head]) -> None:
+        self._first.heads = heads
+        if (worker := self._worker) is not None:
+            worker.model.heads = heads
+
+    def has_new_heads(self) -> bool:
+        """Return whether wanted heads of the first model have become ready since its last frame."""
+        return self._first.has_new_heads()
+
+    @property
     def fps(self) -> tuple[float, float]:
         """Frames a second that the first and the second model finished."""
         worker = self._worker
@@ -256,7 +272,7 @@ class SessionModels:
         model.place = "(2 of 2)"
         model.smoothing = self.smoothing
         model.photographs = self._first.photographs
-        model.heatmaps = self._first.heatmaps
+        model.heatmaps, model.heads = self._first.heatmaps, self._first.heads
         worker = BackgroundWorker(
             model,
             lambda result: self._add_second(worker, result),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from livefan.core.errors import LivefanError
@@ -16,6 +16,7 @@ from livefan.live.heatmaps import HeatmapProbe
 from livefan.live.priority import SECOND_NICENESS, lower_priority
 from livefan.live.result import Result
 from livefan.measures.expressions import NeutralFaces
+from livefan.networks.checkpoint_info import HEADS, Head
 from livefan.tracking.kalman import DEFAULT_STRENGTH
 from livefan.tracking.landmark_model import LandmarkModel
 from livefan.tracking.model_spec import ModelChoice
@@ -39,6 +40,8 @@ class Model:
         max_faces: largest number of tracked faces; a smaller one restarts the tracking.
         smoothing: strength of the filter; a raw model is never filtered.
         heatmaps: whether results carry heatmaps; they cost another inference for each frame.
+        heads: heads of the network that run; see :class:`livefan.tracking.pipeline.Pipeline`. Others run once
+            a thread has loaded them.
         photographs: names of the photographs by frame index; empty for other sources. Each photograph is
             processed independently: faces are neither tracked nor smoothed.
         place: appended to the message while the model loads, e.g. ``(2 of 2)``.
@@ -59,6 +62,7 @@ class Model:
         self.background = background
         self.smoothing = DEFAULT_STRENGTH
         self.heatmaps = False
+        self.heads: Collection[Head] = HEADS
         self.photographs: tuple[str, ...] = ()
         self.place = ""
         self.preparing = False
@@ -74,6 +78,7 @@ class Model:
         self._probe: HeatmapProbe | None = None
         self._counter: FaceCounter | None = None
         self._epoch = 0
+        self._heads_before: frozenset[Head] = frozenset()  # of the last frame
 
     @property
     def choice(self) -> ModelChoice:
@@ -106,6 +111,7 @@ class Model:
             pipeline = requested.pipeline(
                 max_faces=self.max_faces,
                 background=background,
+                heads=self.heads,
                 log=lambda text: self._report_preparing(requested, text),
             )
         except LivefanError as error:
@@ -143,6 +149,8 @@ class Model:
         if self.max_faces < self._pipeline.max_faces:
             self._pipeline.reset()
         self._pipeline.max_faces = self.max_faces
+        self._pipeline.want_heads(self.heads)
+        self._heads_before = self._pipeline.heads
         self._pipeline.smoothing = 0.0 if self._choice.raw or self.photographs else self.smoothing
         started = time.perf_counter()
         faces = self.neutral.calibrated(self._faces(self._pipeline, frame), frame.source_time)
@@ -162,6 +170,13 @@ class Model:
             photographs=self.photographs,
         )
         return self.with_heatmaps(result) if self.heatmaps else result
+
+    def has_new_heads(self) -> bool:
+        """Return whether wanted heads have become ready since the last frame."""
+        if self._pipeline is None:
+            return False
+        self._pipeline.want_heads(self.heads)
+        return not self._pipeline.heads <= self._heads_before
 
     def _faces(self, pipeline: LandmarkModel, frame: Frame) -> list[Face]:
         if not self.photographs:

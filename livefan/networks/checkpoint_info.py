@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from safetensors import SafetensorError, safe_open
 
@@ -27,6 +27,9 @@ CONFIDENCE_RADIUS = 3.0
 """Radius in heatmap cells. The probability within it around a landmark is the landmark's confidence."""
 DECODERS = ("soft-argmax", "argmax")
 """Names of the decoders; :data:`livefan.networks.heatmaps.DECODERS` holds their functions."""
+Head = Literal["expressions", "reliability"]
+HEADS: tuple[Head, ...] = get_args(Head)
+"""Names of the heads, in the order of the network's outputs."""
 EXPRESSION_OUTPUTS = ("expressions", "pupils")
 """Names of the outputs of the expression head; see :mod:`livefan.networks.expression_head`."""
 RELIABILITY_OUTPUTS = ("occluded", "presence", "expected_error")
@@ -76,11 +79,22 @@ class WeightsInfo:
     reliability: bool | None = None
 
     @property
+    def heads(self) -> frozenset[Head]:
+        """The heads of the network."""
+        held = {"expressions": self.expressions is not None, "reliability": bool(self.reliability)}
+        return frozenset(head for head in HEADS if held[head])
+
+    @property
     def further_outputs(self) -> tuple[str, ...]:
         """Names of the outputs of the network's heads, in order, after its landmarks."""
-        return (EXPRESSION_OUTPUTS if self.expressions is not None else ()) + (
-            RELIABILITY_OUTPUTS if self.reliability else ()
-        )
+        return outputs_of(self.heads)
+
+
+def outputs_of(heads: Collection[Head]) -> tuple[str, ...]:
+    """Return the names of the outputs of some heads, in the order of the network."""
+    return (EXPRESSION_OUTPUTS if "expressions" in heads else ()) + (
+        RELIABILITY_OUTPUTS if "reliability" in heads else ()
+    )
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from livefan.core.landmarks import LandmarkScheme
-from livefan.networks.checkpoint_info import WeightsInfo
+from livefan.networks.checkpoint_info import HEADS, Head, WeightsInfo, outputs_of
 from livefan.networks.sigma_calibration import SigmaCalibration
 
 RUNTIMES = ("openvino", "onnxruntime", "torch")
@@ -55,12 +55,12 @@ class Runtime(ABC):
         mirror_offset: see :class:`livefan.networks.checkpoint_info.WeightsInfo`.
         calibration: map from widths of heatmaps to sigma; None if the weights have none.
         device: ``"cpu"``, or a key of :data:`DEVICES`.
-        expressions: ``(batch, k)`` float32 expression coefficients of the crops of the last run; None if the
-            network has no expression head. Valid until the next run.
+        expressions: ``(batch, k)`` float32 expression coefficients of the crops of the last run; None if no
+            expression head ran. Valid until the next run.
         pupils_crop: ``(batch, 2, 2)`` float32 centres of the irises of the same crops in crop pixels, the
-            person's right eye first; None if the network has no expression head.
+            person's right eye first; None if no expression head ran.
         occluded: ``(batch, n)`` float32 probability that each landmark of the same crops is covered; None if
-            the network has no reliability head.
+            no reliability head ran.
         presence: ``(batch,)`` float32 probability that each crop shows a face; None likewise.
         expected_error_crop: ``(batch, n)`` float32 expected errors of the landmarks in crop pixels; None
             likewise.
@@ -69,13 +69,20 @@ class Runtime(ABC):
     name: str
     device: str = CPU
 
-    def __init__(self, scheme: LandmarkScheme, info: WeightsInfo, precision: str = "float32") -> None:
+    def __init__(
+        self,
+        scheme: LandmarkScheme,
+        info: WeightsInfo,
+        precision: str = "float32",
+        heads: Collection[Head] = HEADS,
+    ) -> None:
         self.scheme = scheme
         self.input_size = info.input_size
         self.mirror_offset = info.mirror_offset
         self.calibration = SigmaCalibration.read(info.sigma, scheme.n_points)
         self.precision = precision
-        self._further_outputs = info.further_outputs
+        self._known_heads = info.heads
+        self._heads = info.heads & set(heads)
         self.expressions: np.ndarray | None = None
         self.pupils_crop: np.ndarray | None = None
         self.occluded: np.ndarray | None = None
@@ -87,6 +94,18 @@ class Runtime(ABC):
     def label(self) -> str:
         """Runtime, precision and device in words, e.g. ``openvino int8``, ``openvino float32 on gpu``."""
         return f"{self.name} {self.precision}" + ("" if self.device == CPU else f" on {self.device}")
+
+    @property
+    def heads(self) -> frozenset[Head]:
+        """The heads that run beside the landmarks; outputs of other heads are None."""
+        return self._heads
+
+    def want_heads(self, heads: Collection[Head]) -> None:
+        """Choose the heads that run; those that the network lacks are ignored.
+
+        OpenVINO loads the network with other heads in a thread. The former heads run until it is loaded.
+        """
+        self._heads = self._known_heads & set(heads)
 
     def buffer(self, count: int) -> np.ndarray:
         """Return ``(count, size, size, 3)`` uint8 memory for crops; every call returns the same memory.
@@ -113,8 +132,8 @@ class Runtime(ABC):
         return self.run(pixels)
 
     def _keep_further(self, outputs: Sequence[np.ndarray]) -> None:
-        """Set the attributes of the network's heads, given their outputs in the order of the network."""
-        found = dict(zip(self._further_outputs, outputs, strict=True))
+        """Set the attributes of the heads that ran, given their outputs in the order of the network."""
+        found = dict(zip(outputs_of(self._heads), outputs, strict=True))
         self.expressions, self.pupils_crop = found.get("expressions"), found.get("pupils")
         self.occluded, self.presence = found.get("occluded"), found.get("presence")
         self.expected_error_crop = found.get("expected_error")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from importlib.util import find_spec
 from typing import Any
 
 from livefan.core.errors import LivefanError
-from livefan.networks.checkpoint_info import WeightFile, sha256_of
+from livefan.networks.checkpoint_info import HEADS, Head, WeightFile, sha256_of
 from livefan.runtimes.cache import Store
 from livefan.runtimes.graph_file import NetworkGraph, files_of, graph_path, parse_graph
 from livefan.runtimes.precisions import int8_path
@@ -48,23 +49,26 @@ def network_graph(weights: WeightFile, store: Store) -> NetworkGraph:
     return parse_graph(made)
 
 
-def openvino_model(weights: WeightFile, precision: str, store: Store) -> Any:
+def openvino_model(weights: WeightFile, precision: str, store: Store, heads: Collection[Head] = HEADS) -> Any:
     """Return the OpenVINO model of a weight file in a precision, ready to compile for the CPU, for one crop.
+
+    Its outputs are the landmarks and those of the given heads. Layers that only other heads need are pruned.
 
     Raises:
         LivefanError: if its files are missing, damaged or of other weights.
     """
-    from livefan.runtimes.openvino_runtime import for_one_crop
+    from livefan.runtimes.openvino_runtime import for_one_crop, with_outputs_of
 
     if precision != "int8":
-        return for_one_crop(_float32_model(weights, store), weights)
+        return with_outputs_of(heads, for_one_crop(_float32_model(weights, store), weights), weights)
     from livefan.runtimes.int8_heads import with_heads
     from livefan.runtimes.int8_rewrite import tuned
 
     model = tuned(for_one_crop(_int8_model(weights), weights), weights.info)
-    if not weights.info.further_outputs:
+    if not weights.info.heads & set(heads):
         return model
-    return with_heads(model, for_one_crop(_float32_model(weights, store), weights))
+    complete = for_one_crop(_float32_model(weights, store), weights)
+    return with_heads(model, with_outputs_of(heads, complete, weights))
 
 
 def model_id(weights: WeightFile, precision: str) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
 
 from livefan.core.errors import LivefanError
-from livefan.networks.checkpoint_info import WeightFile
+from livefan.networks.checkpoint_info import HEADS, Head, WeightFile, outputs_of
 from livefan.runtimes.base import Runtime
 
 _PROVIDERS = {
@@ -28,6 +29,7 @@ class OnnxRuntime(Runtime):
         model: the ONNX file, as in :mod:`livefan.runtimes.onnx_graph`.
         threads: CPU threads for one inference.
         device: a key of ``_PROVIDERS``.
+        heads: see :meth:`livefan.runtimes.base.Runtime.want_heads`.
 
     Raises:
         LivefanError: if ONNX Runtime is not installed, or does not run the device.
@@ -35,8 +37,15 @@ class OnnxRuntime(Runtime):
 
     name = "onnxruntime"
 
-    def __init__(self, weights: WeightFile, model: Path, threads: int = 1, device: str = "cpu") -> None:
-        super().__init__(weights.scheme, weights.info)
+    def __init__(
+        self,
+        weights: WeightFile,
+        model: Path,
+        threads: int = 1,
+        device: str = "cpu",
+        heads: Collection[Head] = HEADS,
+    ) -> None:
+        super().__init__(weights.scheme, weights.info, heads=heads)
         # ONNX Runtime reads this variable once, while it is imported.
         os.environ["ORT_DISABLE_TELEMETRY"] = "1"
         try:
@@ -59,10 +68,12 @@ class OnnxRuntime(Runtime):
         if provider not in self._session.get_providers():
             raise _missing(device)
         self._input = self._session.get_inputs()[0].name
+        self._landmarks = self._session.get_outputs()[0].name
 
     def run(self, crops_bgr: np.ndarray) -> np.ndarray:
         """See :meth:`livefan.runtimes.base.Runtime.run`."""
-        landmarks, *of_heads = self._session.run(None, {self._input: crops_bgr})
+        wanted = [self._landmarks, *outputs_of(self._heads)]
+        landmarks, *of_heads = self._session.run(wanted, {self._input: crops_bgr})
         self._keep_further(of_heads)
         return landmarks
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -18,10 +20,11 @@ import numpy as np
 from livefan.core.errors import LivefanError
 from livefan.core.files import atomic_write
 from livefan.core.quiet import quiet_stderr
-from livefan.networks.checkpoint_info import WeightFile, WeightsInfo
+from livefan.networks.checkpoint_info import HEADS, Head, WeightFile, WeightsInfo, outputs_of
 from livefan.runtimes.base import CPU, Runtime
 from livefan.runtimes.cache import Store
 
+_log = logging.getLogger(__name__)
 _HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
 """OpenVINO's names of the precision of layers that are not quantised."""
 _HEADS = ("/expressions/", "/reliability/")
@@ -251,6 +254,16 @@ def for_one_crop(model: Any, weights: WeightFile) -> Any:
     return model
 
 
+def with_outputs_of(heads: Collection[Head], model: Any, weights: WeightFile) -> Any:
+    """Remove the outputs of all other heads from a model, and return it."""
+    wanted = outputs_of(heads)
+    of_heads = model.get_results()[1:]
+    for name, result in zip(weights.info.further_outputs, of_heads, strict=True):
+        if name not in wanted:
+            model.remove_result(result)
+    return model
+
+
 def layer_seconds(
     model: Any, precision: str, threads: int, runs: int
 ) -> tuple[list[tuple[str, float]], list[tuple[str, float]]]:
@@ -343,9 +356,11 @@ class OpenVinoRuntime(Runtime):
         network: the result of :func:`load_network` for a model with a batch size of one, rewritten by
             :func:`livefan.runtimes.int8_rewrite.tuned` or not.
         precision: see :class:`livefan.runtimes.base.Runtime`.
-        further: returns another such network, compiled for one thread, for each number from 1; None to run
-            crops one by one.
+        further: returns another such network, compiled for one thread, for some heads and each number from 1;
+            None to run crops one by one.
         threads: number of threads that ``network`` was compiled for.
+        heads: the heads of ``network``.
+        load: returns the network with other heads; None if there is only one.
     """
 
     name = "openvino"
@@ -355,20 +370,52 @@ class OpenVinoRuntime(Runtime):
         weights: WeightFile,
         network: Any,
         precision: str,
-        further: Callable[[int], Any] | None = None,
+        further: Callable[[frozenset[Head], int], Any] | None = None,
         threads: int = 1,
+        *,
+        heads: Collection[Head] = HEADS,
+        load: Callable[[frozenset[Head]], Any] | None = None,
     ) -> None:
-        super().__init__(weights.scheme, weights.info, precision)
-        self._request = network.create_infer_request()
-        self._found = _outputs(self._request)
-        self._further, self._threads = further, threads
-        self._lanes: list[Any] = []
-        self._kept = [np.empty((0, *each.shape[1:]), np.float32) for each in self._found]
+        super().__init__(weights.scheme, weights.info, precision, heads)
+        self._further, self._threads, self._load = further, threads, load
+        self._wanted_heads = self._heads
+        self._loading: Future[Any] | None = None
+        self._use(network)
         side = network.input(0).shape[1]
         self._margin = side - self.input_size
         self._margin_bgr = margin_bgr(weights.info)
         self._with_margin = np.empty((0, side, side, 3), np.uint8)
         self._inputs: list[Any] = []
+
+    def _use(self, network: Any) -> None:
+        self._request = network.create_infer_request()
+        self._found = _outputs(self._request)
+        self._lanes: list[Any] = []
+        self._kept = [np.empty((0, *each.shape[1:]), np.float32) for each in self._found]
+
+    def want_heads(self, heads: Collection[Head]) -> None:
+        """See :meth:`livefan.runtimes.base.Runtime.want_heads`."""
+        self._take_loaded()
+        wanted = self._known_heads & set(heads)
+        if wanted == self._wanted_heads or self._load is None:
+            return
+        self._wanted_heads, self._loading = wanted, None
+        if wanted != self._heads:
+            thread = ThreadPoolExecutor(1, "livefan-heads")
+            self._loading = thread.submit(self._load, wanted)
+            thread.shutdown(wait=False)
+
+    def _take_loaded(self) -> None:
+        """Continue with the network with other heads, if it was loaded meanwhile."""
+        loaded = self._loading
+        if loaded is None or not loaded.done():
+            return
+        self._loading = None
+        try:
+            self._use(loaded.result())
+            self._heads = self._wanted_heads
+        except Exception as error:  # the present network still runs
+            _log.warning("the network with other heads cannot be loaded: %s", error)
 
     def buffer(self, count: int) -> np.ndarray:
         """See :meth:`livefan.runtimes.base.Runtime.buffer`; crops lie within their margins."""
@@ -387,6 +434,7 @@ class OpenVinoRuntime(Runtime):
 
     def run_each(self, count: int, cut: Callable[[int, np.ndarray], object]) -> np.ndarray:
         """See :meth:`livefan.runtimes.base.Runtime.run_each`."""
+        self._take_loaded()
         pixels = self.buffer(count)
         if count > len(self._kept[0]):
             self._kept = [np.empty((count, *each.shape[1:]), np.float32) for each in self._kept]
@@ -430,6 +478,6 @@ class OpenVinoRuntime(Runtime):
         wanted = max(self._threads, min(_MOST_LANES, _cores()))
         if not self._lanes and self._further is not None and wanted > 1:
             own = [self._request] if self._threads == 1 else []
-            others = [self._further(number) for number in range(1, wanted - len(own) + 1)]
+            others = [self._further(self._heads, number) for number in range(1, wanted - len(own) + 1)]
             self._lanes = own + [network.create_infer_request() for network in others]
         return self._lanes

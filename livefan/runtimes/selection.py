@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from livefan.core.errors import LivefanError
-from livefan.networks.checkpoint_info import WeightFile, read_weight_file
+from livefan.networks.checkpoint_info import HEADS, Head, WeightFile, read_weight_file
 from livefan.runtimes.base import AUTO, CPU, DEVICES, PRECISIONS, RUNTIMES, Runtime, RuntimeChoice
 from livefan.runtimes.cache import Store
 from livefan.runtimes.choice_rule import Candidate, ordered
@@ -30,6 +30,7 @@ def open_runtime(
     *,
     cache: Path | None = None,
     copy: int = 0,
+    heads: Collection[Head] = HEADS,
     log: Callable[[str], None] = lambda text: None,
 ) -> Runtime:
     """Return a network, ready to run.
@@ -44,6 +45,7 @@ def open_runtime(
         cache: folder for compiled networks; by default in the user's cache.
         copy: runtimes of one copy of a network share its memory and run one after another; runtimes of
             different copies run at the same time.
+        heads: the heads whose outputs are wanted; see :meth:`livefan.runtimes.base.Runtime.want_heads`.
         log: called with a message before work that takes seconds, as the first use of a weight file does.
 
     Raises:
@@ -54,15 +56,16 @@ def open_runtime(
     if not isinstance(weights, WeightFile | str | Path):
         from livefan.runtimes.torch_runtime import TorchRuntime
 
-        return _logged(TorchRuntime(weights, threads=choice.threads), "loaded weights", choice.threads)
+        made = TorchRuntime(weights, threads=choice.threads, heads=heads)
+        return _logged(made, "loaded weights", choice.threads)
     file = weights if isinstance(weights, WeightFile) else read_weight_file(weights)
     check_choice(choice)
     store = Store(file.sha256, choice.threads, cache)
     problems: list[str] = []
     for candidate in candidates(file, choice):
         try:
-            made = _open(file, candidate, choice.threads, store, log, copy)
-            return _logged(made, file.path.name, choice.threads)
+            opened = _open(file, candidate, choice.threads, store, log, copy, heads)
+            return _logged(opened, file.path.name, choice.threads)
         except LivefanError as error:
             if AUTO not in (choice.runtime, choice.precision):
                 raise
@@ -175,6 +178,7 @@ def _open(
     store: Store,
     log: Callable[[str], None] = lambda text: None,
     copy: int = 0,
+    heads: Collection[Head] = HEADS,
 ) -> Runtime:
     """Return a runtime that agrees with torch; the result of the comparison is kept in the cache.
 
@@ -186,12 +190,12 @@ def _open(
         raise LivefanError(problem)
     try:
         if candidate.runtime == "torch":
-            return _make(weights, candidate, threads, store)
+            return _make(weights, candidate, threads, store, copy, heads)
         checked = _checked(store)
         name = f"{candidate} {model_id(weights, candidate.precision)}"
         if name not in checked:
             log(f"preparing {weights.path.stem} for {candidate}; only the first time")
-        made = _make(weights, candidate, threads, store, copy)
+        made = _make(weights, candidate, threads, store, copy, heads)
         if name not in checked:
             _check(made, weights, candidate, store)
             store.write(checked=[*_checked(store), name])
@@ -213,48 +217,77 @@ def _checked(store: Store) -> list[str]:
     return kept if isinstance(kept, list) else []
 
 
-def _make(weights: WeightFile, candidate: Candidate, threads: int, store: Store, copy: int = 0) -> Runtime:
+def _make(
+    weights: WeightFile,
+    candidate: Candidate,
+    threads: int,
+    store: Store,
+    copy: int,
+    heads: Collection[Head],
+) -> Runtime:
     """Build a runtime."""
-    made = _build(weights, candidate, threads, store, copy)
+    made = _build(weights, candidate, threads, store, copy, heads)
     made.device = candidate.device
     return made
 
 
-def _build(weights: WeightFile, candidate: Candidate, threads: int, store: Store, copy: int) -> Runtime:
+def _build(
+    weights: WeightFile,
+    candidate: Candidate,
+    threads: int,
+    store: Store,
+    copy: int,
+    heads: Collection[Head],
+) -> Runtime:
     if candidate.runtime == "openvino":
-        return _openvino(weights, candidate, threads, store, copy)
+        return _openvino(weights, candidate, threads, store, copy, heads)
     if candidate.runtime == "onnxruntime":
         from livefan.runtimes.onnx_runtime import OnnxRuntime
 
         with files_of(network_graph(weights, store), weights) as path:
-            return OnnxRuntime(weights, path, threads, candidate.device)
+            return OnnxRuntime(weights, path, threads, candidate.device, heads)
     from livefan.networks.checkpoint import load_weights
     from livefan.runtimes.torch_runtime import TorchRuntime
 
-    return TorchRuntime(load_weights(weights.path), threads=threads)
+    return TorchRuntime(load_weights(weights.path), threads=threads, heads=heads)
 
 
-def _openvino(weights: WeightFile, candidate: Candidate, threads: int, store: Store, copy: int) -> Runtime:
+def _openvino(
+    weights: WeightFile,
+    candidate: Candidate,
+    threads: int,
+    store: Store,
+    copy: int,
+    heads: Collection[Head],
+) -> Runtime:
     from livefan.runtimes.openvino_runtime import OpenVinoRuntime, check_device, load_network
 
     precision, device = candidate.precision, candidate.device
     name = model_id(weights, precision) + ("" if device == CPU else f"-{device}")
 
-    def load(threads: int, copy: int) -> Any:
+    def load(heads: Collection[Head], threads: int = threads, copy: int = copy) -> Any:
         def read() -> Any:
-            return openvino_model(weights, precision, store)
+            return openvino_model(weights, precision, store, heads)
 
-        blob = f"{name}-{threads}.blob"
+        present = sorted(weights.info.heads & set(heads))
+        parts = "" if set(present) == weights.info.heads else "-" + "-".join(["landmarks", *present])
+        blob = f"{name}{parts}-{threads}.blob"
         return load_network(blob, read, precision, threads, store, copy=copy, device=device)
+
+    def further(heads: Collection[Head], number: int) -> Any:
+        return load(heads, 1, 0 if number == copy else number)
 
     if device != CPU:
         check_device(device)
-        return OpenVinoRuntime(weights, load(threads, copy), precision, None, threads)
-
-    def further(number: int) -> Any:
-        return load(1, 0 if number == copy else number)
-
-    return OpenVinoRuntime(weights, load(threads, copy), precision, further, threads)
+    return OpenVinoRuntime(
+        weights,
+        load(heads),
+        precision,
+        further if device == CPU else None,
+        threads,
+        heads=heads,
+        load=load,
+    )
 
 
 def _check(made: Runtime, weights: WeightFile, candidate: Candidate, store: Store) -> None:

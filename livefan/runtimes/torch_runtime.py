@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from livefan.networks.checkpoint import Weights
+from livefan.networks.checkpoint_info import HEADS, Head
 from livefan.networks.heatmaps import DECODERS
 from livefan.networks.mobilefan import normalise
 from livefan.runtimes.base import Runtime
@@ -28,20 +29,25 @@ class TorchRuntime(Runtime):
         threads: torch's threads during an inference; by default the number that is set in the process.
             One thread is nearly as fast as two for a single crop. On a busy machine two can take fifty
             times as long, because they wait for each other at every layer.
+        heads: see :meth:`livefan.runtimes.base.Runtime.want_heads`.
     """
 
     name = "torch"
 
-    def __init__(self, weights: Weights, decoder: str | None = None, threads: int | None = None) -> None:
-        super().__init__(weights.scheme, weights.info)
+    def __init__(
+        self,
+        weights: Weights,
+        decoder: str | None = None,
+        threads: int | None = None,
+        heads: Collection[Head] = HEADS,
+    ) -> None:
+        super().__init__(weights.scheme, weights.info, heads=heads)
         self._model = weights.model
         self._device = next(weights.model.parameters()).device
         decoder = decoder or weights.info.decoder
         self._decode = DECODERS[decoder]
         self._refine = weights.refiner if decoder == weights.info.decoder else None
-        self._heads = [
-            head for head in (weights.expression_head, weights.reliability_head) if head is not None
-        ]
+        self._modules = {"expressions": weights.expression_head, "reliability": weights.reliability_head}
         self._threads = threads
 
     @torch.inference_mode()
@@ -53,7 +59,8 @@ class TorchRuntime(Runtime):
             landmarks = self._decode(self._model(normalise(crops), maps)).stacked()
             if self._refine is not None:
                 landmarks = self._refine(landmarks)
-            outputs = [output for head in self._heads for output in head(maps, landmarks)]
+            heads = [module for name, module in self._modules.items() if module and name in self._heads]
+            outputs = [output for head in heads for output in head(maps, landmarks)]
             self._keep_further([output.cpu().numpy() for output in outputs])
             return landmarks.cpu().numpy()
 

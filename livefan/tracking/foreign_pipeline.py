@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from livefan.core.boxes import bounding_box, iou
 from livefan.core.frame import Face, Frame, as_bgr
 from livefan.core.landmarks import LandmarkScheme
 from livefan.foreign.finder import FaceFinder, FoundFace
+from livefan.networks.checkpoint_info import Head
 from livefan.tracking.kalman import DEFAULT_STRENGTH, KalmanSmoother
 
 _SAME_FACE_IOU = 0.3
@@ -59,6 +61,14 @@ class ForeignPipeline:
     def ran_by(self) -> str:
         """Runtime and precision, or program and version."""
         return self._finder.name
+
+    @property
+    def heads(self) -> frozenset[Head]:
+        """None: a foreign model gives landmarks only."""
+        return frozenset()
+
+    def want_heads(self, heads: Collection[Head]) -> None:
+        """Do nothing: a foreign model has no heads."""
 
     def process(self, frame: Frame) -> list[Face]:
         """Return the faces of the next frame of a source, in the order of their ids.

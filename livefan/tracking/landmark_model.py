@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Protocol
 
 import numpy as np
 
 from livefan.core.frame import Face, Frame
 from livefan.core.landmarks import LandmarkScheme
+from livefan.networks.checkpoint_info import Head
 
 
 class LandmarkModel(Protocol):
@@ -34,6 +36,13 @@ class LandmarkModel(Protocol):
 
     def process_image(self, image: np.ndarray) -> list[Face]:
         """Return the faces of a single image, ``(height, width, 3)`` uint8 BGR, unsmoothed."""
+
+    @property
+    def heads(self) -> frozenset[Head]:
+        """The heads that run beside the landmarks."""
+
+    def want_heads(self, heads: Collection[Head]) -> None:
+        """Choose the heads that run; see :class:`livefan.tracking.pipeline.Pipeline`."""
 
     def warm_up(self) -> None:
         """Run everything once, so that the time of the first frame is that of any other."""

@@ -49,9 +49,9 @@ class Located:
         margin: distance of the outermost landmark from the edge of the crop, as a share of its side.
         sigma_px: ``(n,)`` float64 radius in image pixels that holds 68 % of the errors; the width, if the
             weights have no calibration. None if unknown.
-        expressions: ``(k,)`` float32 expression coefficients in [0, 1]; None without an expression head.
+        expressions: ``(k,)`` float32 expression coefficients in [0, 1]; None if no expression head ran.
         pupils_px: ``(2, 2)`` float64 centres of the irises, the person's right eye first; None likewise.
-        occluded: ``(n,)`` float32 probability that each landmark is covered; None without a reliability head.
+        occluded: ``(n,)`` float32 probability that each landmark is covered; None if no reliability head ran.
         presence: probability that the crop shows a face, in [0, 1]; None likewise.
     """
 
@@ -158,12 +158,7 @@ def _in_image(crop: Crop, found: np.ndarray, runtime: Runtime, number: int) -> L
     margin = min(float(points_crop.min()), crop.size - 1 - float(points_crop.max())) / crop.size
     scale = crop.side_px / crop.size
     width_px = found[:, 3] * scale
-    sigma_px = width_px
-    if runtime.calibration is not None:
-        measured_px = width_px
-        if runtime.calibration.of == EXPECTED_ERROR and runtime.expected_error_crop is not None:
-            measured_px = scale * runtime.expected_error_crop[number].astype(np.float64)
-        sigma_px = runtime.calibration.sigma(measured_px, crop.side_px)
+    sigma_px = _sigma_px(runtime, number, width_px, crop)
     located = Located(crop.to_image(points_crop), found[:, 2], width_px, margin, sigma_px)
     if runtime.expressions is not None and runtime.pupils_crop is not None:
         located = replace(
@@ -176,3 +171,15 @@ def _in_image(crop: Crop, found: np.ndarray, runtime: Runtime, number: int) -> L
             located, occluded=runtime.occluded[number].copy(), presence=float(runtime.presence[number])
         )
     return located
+
+
+def _sigma_px(runtime: Runtime, number: int, width_px: np.ndarray, crop: Crop) -> np.ndarray | None:
+    """Return the radii that hold 68 % of the errors; None if the head that estimates them did not run."""
+    if runtime.calibration is None:
+        return width_px
+    if runtime.calibration.of != EXPECTED_ERROR:
+        return runtime.calibration.sigma(width_px, crop.side_px)
+    if runtime.expected_error_crop is None:
+        return None
+    expected_px = (crop.side_px / crop.size) * runtime.expected_error_crop[number].astype(np.float64)
+    return runtime.calibration.sigma(expected_px, crop.side_px)

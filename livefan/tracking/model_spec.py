@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +23,7 @@ from livefan.foreign.open import (
     is_foreign,
     open_finder,
 )
-from livefan.networks.checkpoint_info import WeightFile, read_weight_file
+from livefan.networks.checkpoint_info import HEADS, Head, WeightFile, read_weight_file
 from livefan.runtimes.base import AUTO, CPU, DEVICES, PRECISIONS, RUNTIMES, RuntimeChoice
 from livefan.runtimes.selection import check_choice
 from livefan.tracking.foreign_pipeline import ForeignPipeline
@@ -171,6 +171,7 @@ class ModelChoice:
         smoothing: float = DEFAULT_STRENGTH,
         max_faces: int = 5,
         background: bool = False,
+        heads: Collection[Head] = HEADS,
         log: Callable[[str], None] = lambda text: None,
     ) -> LandmarkModel:
         """Return the model, ready to run; see :class:`livefan.tracking.pipeline.Pipeline`.
@@ -189,6 +190,7 @@ class ModelChoice:
             max_faces=max_faces,
             background=background,
             runtime=self._runtime_choice,
+            heads=heads,
             log=log,
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from livefan.detection.detection_to_crop import load_detection_to_crop
 from livefan.detection.detector import Detection
 from livefan.measures.gaze import gaze
 from livefan.measures.head_pose import head_pose
+from livefan.networks.checkpoint_info import HEADS, Head
 from livefan.runtimes.base import Runtime, RuntimeChoice
 from livefan.runtimes.selection import open_runtime
 from livefan.tracking.association import (
@@ -87,6 +88,9 @@ class Pipeline:
         smoother: noise model of the filter.
         background: run the detector in a thread.
         runtime: runtime of a checkpoint. The default is the fastest one that agrees with torch.
+        heads: heads of the network that run beside the landmarks. ``"expressions"`` gives expressions, pupils
+            and gaze. ``"reliability"`` gives occlusion, presence, and sigma of weights whose sigma rests on
+            it. What another head would give is None. The default is all; ``()`` is the fastest.
         log: receives a message if the choice of the runtime takes seconds, as on first use.
 
     Raises:
@@ -111,13 +115,20 @@ class Pipeline:
         smoother: SmootherSettings | None = None,
         background: bool = False,
         runtime: RuntimeChoice | None = None,
+        heads: Collection[Head] | None = None,
         log: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.smoothing = smoothing
         self.max_faces = checked_integer("max_faces", max_faces, 1)
         self.detect_every = checked_number("detect_every", detect_every, 0.0)
         _check_types(weights, smoother, background, runtime)
-        self.runtime = weights if isinstance(weights, Runtime) else open_runtime(weights, runtime, log=log)
+        wanted = checked_heads(heads)
+        if isinstance(weights, Runtime):
+            self.runtime = weights
+            if heads is not None:
+                weights.want_heads(wanted)
+        else:
+            self.runtime = open_runtime(weights, runtime, heads=wanted, log=log)
         self._smoother = smoother
         self._detection_to_crop = load_detection_to_crop()
         self._schedule = DetectionSchedule(background=background)
@@ -142,6 +153,15 @@ class Pipeline:
     def ran_by(self) -> str:
         """Runtime and precision of the network, e.g. ``openvino int8``."""
         return self.runtime.label
+
+    @property
+    def heads(self) -> frozenset[Head]:
+        """The heads that run beside the landmarks."""
+        return self.runtime.heads
+
+    def want_heads(self, heads: Collection[Head]) -> None:
+        """Choose the heads that run; OpenVINO loads them in a thread, and they run from a later frame on."""
+        self.runtime.want_heads(heads)
 
     @property
     def cut(self) -> bool:
@@ -442,6 +462,19 @@ def _measured(track: Track) -> Face:
         occluded=located.occluded,
         presence=located.presence,
     )
+
+
+def checked_heads(heads: Collection[Head] | None) -> Collection[Head]:
+    """Return the heads, all for None.
+
+    Raises:
+        LivefanError: if one is unknown.
+    """
+    if heads is None:
+        return HEADS
+    if isinstance(heads, str) or not set(heads) <= set(HEADS):
+        raise LivefanError(f"heads={heads!r}: pass some of {HEADS}")
+    return heads
 
 
 def _check_types(

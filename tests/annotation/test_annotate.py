@@ -23,12 +23,13 @@ from clips import (
 
 import livefan
 from livefan.annotation import postprocess
-from livefan.annotation.annotate import AnnotationResult, annotate
+from livefan.annotation.annotate import AnnotationResult, annotate, heads_to_run
 from livefan.annotation.outputs import Outputs
 from livefan.annotation.settings import AnnotationSettings
 from livefan.core.errors import LivefanError
 from livefan.core.landmarks import IBUG_68
 from livefan.core.resources import DEFAULT_WEIGHTS
+from livefan.drawing.faces import OverlayStyle
 from livefan.formats.registry import SUFFIXES
 from livefan.measures.aspect_ratios import aspect_ratios
 from livefan.measures.head_pose import head_pose
@@ -193,6 +194,22 @@ def test_pose_and_aspect_ratios_use_displayed_pixels(tmp_path: Path, photo: np.n
         assert table[column][0].as_py() == pytest.approx(expected, abs=0.02 * max(1, abs(expected) / 10)), (
             column
         )
+
+
+@pytest.mark.parametrize(
+    ("picture", "settings", "heads"),
+    [
+        (None, {}, set()),
+        (".png", {}, {"reliability"}),
+        (".png", {"style": OverlayStyle(points=False)}, set()),
+        (".png", {"style": OverlayStyle(points=False, gaze=True)}, {"expressions"}),
+        (None, {"style": OverlayStyle(gaze=True), "measures": ("occlusion",)}, {"reliability"}),
+        (None, {"measures": ("expressions", "occlusion")}, {"expressions", "reliability"}),
+    ],
+)
+def test_only_the_heads_that_are_written_or_drawn_run(picture, settings, heads, tmp_path: Path):
+    outputs = Outputs(tmp_path / "out", picture, () if picture else (".csv",))
+    assert heads_to_run(outputs, AnnotationSettings(**settings)) == heads
 
 
 def test_image_is_annotated_as_an_image(tmp_path: Path, photo: np.ndarray):

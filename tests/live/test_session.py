@@ -197,6 +197,17 @@ def test_new_model_processes_the_paused_frame_again(watch, images: Path):
     assert watched.results[-1].frame.index == 5
 
 
+def test_wanted_heads_process_the_paused_frame_again(watch, images: Path):
+    watched = watch(images)
+    watched.session.heads = ()
+    watched.wait(lambda: watched.session.at_end)
+    assert watched.results[-1].faces[0].occluded is None
+    watched.session.heads = ("reliability",)
+    watched.wait(lambda: watched.results[-1].faces[0].occluded is not None)
+    assert watched.results[-1].frame.index == 5
+    assert watched.results[-1].faces[0].expressions is None
+
+
 def test_model_that_cannot_be_loaded_gives_a_message_and_the_old_one_continues(
     watch, clip: Path, tmp_path: Path
 ):

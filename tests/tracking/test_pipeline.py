@@ -499,6 +499,8 @@ def test_tiny_images_hold_no_face(pipeline: Pipeline, size: tuple[int, int]):
         ({"smoother": 0.5}, "smoother=0.5: pass a SmootherSettings or None"),
         ({"background": "yes"}, "background='yes': pass a bool"),
         ({"runtime": "openvino"}, "runtime='openvino': pass a RuntimeChoice or None"),
+        ({"heads": "expressions"}, "heads='expressions': pass some of ('expressions', 'reliability')"),
+        ({"heads": ["gaze"]}, "heads=['gaze']: pass some of ('expressions', 'reliability')"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
@@ -506,6 +508,18 @@ def test_wrong_arguments_give_an_error_that_names_them(arguments: dict[str, obje
     with pytest.raises(LivefanError) as error:
         Pipeline(**arguments)
     assert str(error.value) == message
+
+
+def test_landmarks_do_not_depend_on_the_heads_that_run(photo: np.ndarray):
+    faces = []
+    for heads in (None, ()):
+        with Pipeline("mobilefan-half-300w", heads=heads) as pipeline:
+            faces.append(*pipeline.process_image(photo))
+    with_all, none = faces
+    assert np.array_equal(none.points_px, with_all.points_px)
+    assert with_all.gaze is not None
+    assert none.expressions is none.gaze is none.pupils_px is none.occluded is none.presence is None
+    assert none.sigma_px is None  # of these weights it rests on the reliability head
 
 
 def test_wrong_strength_of_smoothing_is_refused_later_too(pipeline: Pipeline):
