@@ -374,6 +374,7 @@ class _Annotation:
                 pixel_aspect=float(source.pixel_aspect),
                 photographs=source.photographs,
                 with_measures=bool(settings.measures) or (renderer is not None and settings.style.gaze),
+                neutral=settings.neutral,
             )
             for chunk in chunks:
                 for writer in writers:
@@ -409,6 +410,7 @@ class _Annotation:
             fps_assumed=source.rate_assumed,
             photographs=source.photographs,
             measures=self.settings.measures,
+            neutral=self.settings.neutral and not source.photographs,
         )
 
 

@@ -23,6 +23,7 @@ from livefan.core.landmarks import LandmarkScheme
 from livefan.formats.records import AnnotatedFace, AnnotatedFrame, Found, FrameInfo
 from livefan.measures.aspect_ratios import aspect_ratios
 from livefan.measures.blinks import LEFT, LONGEST_BLINK_S, RIGHT, find_blinks
+from livefan.measures.expressions import NeutralFaces
 from livefan.measures.gaze import gaze
 from livefan.measures.head_pose import head_pose
 from livefan.tracking.coefficient_smoother import (
@@ -51,6 +52,7 @@ def annotated_frames(
     pixel_aspect: float = 1.0,
     photographs: bool = False,
     with_measures: bool = True,
+    neutral: bool = False,
 ) -> Iterator[list[AnnotatedFrame]]:
     """Yield all frames of a recording, in order and in chunks.
 
@@ -63,6 +65,7 @@ def annotated_frames(
             displayed.
         photographs: whether the frames are independent photographs: nothing is smoothed, filled or joined.
         with_measures: whether the faces get their expressions, pupils, gaze and blinks.
+        neutral: whether expressions are measured from the first second of each face; not in photographs.
 
     Raises:
         InterruptedError: if the journal is closed before it is complete.
@@ -70,6 +73,7 @@ def annotated_frames(
     if photographs:
         strength = longest_gap = 0.0
     identities = IdentityAssigner(join=not photographs)
+    neutral_faces = NeutralFaces(automatic=neutral and not photographs)
     runs = _Runs()
     smoothers: dict[tuple[int, int], _Smoother] = {}
     chunk, context = window_sizes(longest_gap, fps)
@@ -102,6 +106,7 @@ def annotated_frames(
                     face = _annotate(track_id, shown[index], points_px[index], info, scheme, pixel_aspect)
                     if index in coefficients:
                         face = _with_measures(face, coefficients[index], info, scheme, pixel_aspect)
+                        face = _from_neutral(face, neutral_faces, info)
                     annotated[index].append(replace(face, blink=blinks.get(index)))
         smoothers = {key: smoother for key, smoother in smoothers.items() if smoother.last_frame >= first}
         yield [AnnotatedFrame(frames[index - first], tuple(annotated[index])) for index in core]
@@ -248,6 +253,13 @@ def _with_measures(
         info.height,
     )
     return replace(face, expressions=expressions, pupils_px=pupils_px, gaze=looks)
+
+
+def _from_neutral(face: AnnotatedFace, neutral_faces: NeutralFaces, info: FrameInfo) -> AnnotatedFace:
+    """Return a face with expressions that are measured from its neutral expression, if this is known."""
+    assert face.expressions is not None
+    expressions = neutral_faces.from_neutral(face.track_id, face.expressions, info.seconds)
+    return replace(face, expressions=expressions)
 
 
 def _blinks(coefficients: dict[int, np.ndarray], frames: list[FrameInfo]) -> dict[int, Blink]:

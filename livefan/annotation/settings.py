@@ -26,6 +26,8 @@ class AnnotationSettings:
         style: parts of the overlay that are drawn.
         video: codec and quality of the video.
         measures: further measures in the data, keys of :data:`livefan.formats.columns.MEASURES`.
+        neutral: take the first second of each face for its neutral expression, and measure expressions from
+            it; no effect on photographs.
     """
 
     weights: str = DEFAULT_WEIGHTS
@@ -37,3 +39,4 @@ class AnnotationSettings:
     style: OverlayStyle = field(default_factory=OverlayStyle)
     video: VideoFormat = field(default_factory=VideoFormat)
     measures: tuple[str, ...] = ()
+    neutral: bool = False

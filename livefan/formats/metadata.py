@@ -97,6 +97,7 @@ class Metadata:
         fps_assumed: whether the times of the frames are assumed, because the recording states none.
         photographs: whether the frames are independent photographs, each with faces of its own.
         measures: further measures in the data, keys of :data:`livefan.formats.columns.MEASURES`.
+        neutral: whether expressions are measured from the first second of each face.
     """
 
     livefan: str
@@ -115,6 +116,7 @@ class Metadata:
     fps_assumed: bool = False
     photographs: bool = False
     measures: tuple[str, ...] = ()
+    neutral: bool = False
 
     @property
     def landmark_scheme(self) -> LandmarkScheme:

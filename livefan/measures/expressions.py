@@ -53,20 +53,32 @@ class NeutralFaces:
             time: time of the frame in seconds.
         """
         requested, self._requested = self._requested, False
-        return [self._calibrated(face, time, anew=requested) for face in faces]
+        if requested:
+            self._observed |= {face.track_id: [] for face in faces}
+        return [
+            face
+            if face.expressions is None
+            else replace(face, expressions=self.from_neutral(face.track_id, face.expressions, time))
+            for face in faces
+        ]
 
-    def _calibrated(self, face: Face, time: float, *, anew: bool) -> Face:
-        if face.expressions is None:
-            return face
-        known = face.track_id in self._neutral
-        if anew or (self.automatic and not known and face.track_id not in self._observed):
-            self._observed[face.track_id] = []
-        self._observe(face.track_id, face.expressions, time)
-        neutral = self._neutral.get(face.track_id)
+    def from_neutral(self, track_id: int, expressions: np.ndarray, time: float) -> np.ndarray:
+        """Return the ``(k,)`` coefficients of a face measured from its neutral expression.
+
+        Args:
+            track_id: id of the face.
+            expressions: ``(k,)`` coefficients as measured.
+            time: time of the frame in seconds.
+        """
+        known = track_id in self._neutral
+        if self.automatic and not known and track_id not in self._observed:
+            self._observed[track_id] = []
+        self._observe(track_id, expressions, time)
+        neutral = self._neutral.get(track_id)
         if neutral is None:
-            return face
-        above = (face.expressions - neutral) / (1 - neutral)
-        return replace(face, expressions=np.clip(above, 0, 1).astype(np.float32))
+            return expressions
+        above: np.ndarray = np.clip((expressions - neutral) / (1 - neutral), 0, 1)
+        return above.astype(np.float32)
 
     def _observe(self, track_id: int, expressions: np.ndarray, time: float) -> None:
         """Add an observation of a face whose neutral expression is being measured."""

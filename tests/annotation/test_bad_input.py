@@ -106,6 +106,7 @@ def test_impossible_outputs_are_refused_before_the_work(
         ([copy, "-o", "/proc/out.mp4"], "/proc"),
         ([copy, "-o", tmp_path / "out.mov", "--codec", "vp9"], ".mov does not hold vp9"),
         ([copy, "-o", tmp_path / "out.mp4", "--quality", "99"], "takes 0 to 51"),
+        ([copy, "-o", tmp_path / "out.csv", "--neutral"], "add: --measures expressions"),
         ([copy, "-o", tmp_path / "out.csv", "--codec", "hevc"], "--codec: no video is written"),
         ([copy, "-o", tmp_path / "out.png", "--quality", "9"], "--quality: no video is written"),
         ([copy, "-o", tmp_path / "out.mp4", "--no-video", "--data", "none"], "nothing to write"),

@@ -15,6 +15,7 @@ from livefan.annotation.outputs import Outputs
 from livefan.core.landmarks import IBUG_68
 from livefan.formats.records import FrameInfo
 from livefan.io.video import VideoSource
+from livefan.measures.expressions import NAMES
 
 
 @pytest.mark.slow
@@ -80,3 +81,24 @@ def test_nothing_is_smoothed_across_a_cut_at_which_the_face_changes(tmp_path: Pa
             np.testing.assert_allclose(face.points_px, face_px + 300 * (frame.info.index >= 10), atol=1e-6)
     assert [face.found for face in annotated[6].faces] == ["filled"]
     assert not annotated[9].faces
+
+
+def test_expressions_are_measured_from_the_first_second_of_each_face(tmp_path: Path):
+    frames = [FrameInfo(n, n, n / 25, "", 640, 480) for n in range(100)]
+    points_px = np.random.default_rng(0).uniform(100, 200, (68, 2))
+    jaw_open = NAMES.index("jawOpen")
+    faces = []
+    for n in range(100):
+        expressions = np.full(len(NAMES), 0.1, np.float32)
+        expressions[jaw_open] = 0.2 if n < 50 else 0.6
+        quality = np.full(68, 0.9), np.full(68, 2.0)
+        faces.append(
+            Observation(n, 1, points_px, *quality, expressions=expressions, pupils_px=points_px[[37, 43]])
+        )
+    with Journal(tmp_path / "journal.sqlite", "test") as journal:
+        journal.add(frames, faces, [], "")
+        journal.finish([])
+        chunks = postprocess.annotated_frames(journal, IBUG_68, strength=0.0, neutral=True)
+        annotated = [frame.faces[0].expressions for chunk in chunks for frame in chunk]
+    measured = [(values[jaw_open], values[0]) for values in annotated]
+    np.testing.assert_allclose(measured, [(0.0, 0.0)] * 50 + [(0.5, 0.0)] * 50, atol=1e-6)

@@ -81,6 +81,11 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "that there is a face) (default: none)",
     )
     data.add_argument(
+        "--neutral",
+        action="store_true",
+        help="take the first second of each face for its neutral expression, and measure expressions from it",
+    )
+    data.add_argument(
         "--longest-gap",
         type=seconds_up_to(_LONGEST_GAP_S),
         default=0.5,
@@ -162,6 +167,8 @@ def _settings(arguments: argparse.Namespace, out: Path, *, many: bool) -> Annota
         raise LivefanError(f"--quality {arguments.quality}: {codec} takes 0 to {worst}")
     if (arguments.jobs or 0) < 0:
         raise LivefanError(f"--jobs {arguments.jobs}: give a number of processes, or 0 for one on each core")
+    if arguments.neutral and "expressions" not in arguments.measures:
+        raise LivefanError("--neutral changes expressions; add: --measures expressions")
     threads = arguments.threads or (1 if many else spare_threads())
     return AnnotationSettings(
         weights=arguments.weights,
@@ -175,6 +182,7 @@ def _settings(arguments: argparse.Namespace, out: Path, *, many: bool) -> Annota
         ),
         video=VideoFormat(codec, arguments.quality),
         measures=arguments.measures,
+        neutral=arguments.neutral,
     )
 
 
