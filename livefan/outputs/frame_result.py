@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -58,6 +59,7 @@ class FrameResult:
     scheme: LandmarkScheme
     finished_at: float
     draw: Callable[[], np.ndarray] | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -70,9 +72,14 @@ class FrameResult:
         """Time of capture in seconds since 1970 (UTC)."""
         return self.frame.captured_at + _UNIX_OFFSET_S
 
-    @cached_property
+    @property
     def measured(self) -> tuple[MeasuredFace, ...]:
-        """The faces with their measures, computed by the first output that needs them."""
+        """The faces with their measures, computed by the first output that needs them; the others wait."""
+        with self._lock:
+            return self._measured
+
+    @cached_property
+    def _measured(self) -> tuple[MeasuredFace, ...]:
         return tuple(self._measure(face) for face in self.faces)
 
     def _measure(self, face: Face) -> MeasuredFace:

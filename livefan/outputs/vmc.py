@@ -10,6 +10,7 @@ axes of the head with all three signs changed, which leaves the numbers of a rot
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from livefan.core.face_measures import HeadPose
@@ -32,12 +33,16 @@ class VmcOutput(UdpOutput):
     def __init__(self, address: Address) -> None:
         super().__init__(address)
         try:
-            from pythonosc import osc_bundle_builder, osc_message_builder
+            from pythonosc.parsing import osc_types
         except ImportError as error:
             raise missing_library(address, "python-osc", "output") from error
-        self._bundle: Any = osc_bundle_builder.OscBundleBuilder
-        self._immediately = osc_bundle_builder.IMMEDIATELY
-        self._message: Any = osc_message_builder.OscMessageBuilder
+        # The builders of python-osc parse each message that they write, which takes most of their time.
+        self._osc: Any = osc_types
+        self._writers: dict[str, Callable[[Any], bytes]] = {
+            "i": osc_types.write_int,
+            "f": osc_types.write_float,
+            "s": osc_types.write_string,
+        }
         self._started_at: float | None = None
 
     def send(self, result: FrameResult) -> int:
@@ -45,18 +50,19 @@ class VmcOutput(UdpOutput):
         captured_at = result.frame.captured_at
         if self._started_at is None:
             self._started_at = captured_at
-        bundle = self._bundle(self._immediately)
-        self._add(bundle, "/VMC/Ext/OK", (1, "i"))
-        self._add(bundle, "/VMC/Ext/T", (captured_at - self._started_at, "f"))
+        osc = self._osc
+        parts = [osc.write_string("#bundle"), osc.write_date(osc.IMMEDIATELY)]
+        parts.append(self._message("/VMC/Ext/OK", "i", 1))
+        parts.append(self._message("/VMC/Ext/T", "f", captured_at - self._started_at))
         if result.measured:
-            self._add_face(bundle, min(result.measured, key=lambda each: each.face.track_id))
-        return self.send_datagram(bundle.build().dgram)
+            parts += self._of_face(min(result.measured, key=lambda each: each.face.track_id))
+        return self.send_datagram(b"".join(parts))
 
-    def _add_face(self, bundle: Any, measured: MeasuredFace) -> None:
-        self._add_bones(bundle, measured.pose)
+    def _of_face(self, measured: MeasuredFace) -> Iterator[bytes]:
+        yield from self._bones(measured.pose)
         for name, value in self._blend_values(measured).items():
-            self._add(bundle, "/VMC/Ext/Blend/Val", (name, "s"), (value, "f"))
-        self._add(bundle, "/VMC/Ext/Blend/Apply")
+            yield self._message("/VMC/Ext/Blend/Val", "sf", name, value)
+        yield self._message("/VMC/Ext/Blend/Apply", "")
 
     def _blend_values(self, measured: MeasuredFace) -> dict[str, float]:
         """Return coefficients and presets; the options ``arkit`` and ``presets`` choose one of the two."""
@@ -65,16 +71,18 @@ class VmcOutput(UdpOutput):
         arkit = values if "arkit" in chosen else {}
         return {**arkit, **(preset_values(values) if "presets" in chosen else {})}
 
-    def _add_bones(self, bundle: Any, pose: HeadPose) -> None:
+    def _bones(self, pose: HeadPose) -> Iterator[bytes]:
         if math.isnan(pose.yaw):
             return
         turn = quaternion(rotation(pose))
         for bone, share in (("Neck", _NECK_SHARE), ("Head", 1 - _NECK_SHARE)):
-            numbers = (0.0, 0.0, 0.0, *root_of(turn, share).tolist())
-            self._add(bundle, "/VMC/Ext/Bone/Pos", (bone, "s"), *((number, "f") for number in numbers))
+            numbers = root_of(turn, share).tolist()
+            yield self._message("/VMC/Ext/Bone/Pos", "sfffffff", bone, 0.0, 0.0, 0.0, *numbers)
 
-    def _add(self, bundle: Any, address: str, *arguments: tuple[Any, str]) -> None:
-        message = self._message(address)
-        for value, kind in arguments:
-            message.add_arg(value, kind)
-        bundle.add_content(message.build())
+    def _message(self, address: str, types: str, *values: Any) -> bytes:
+        """Return an OSC message with its length, as a bundle holds it; each type is one letter."""
+        osc = self._osc
+        written = (self._writers[each](value) for each, value in zip(types, values, strict=True))
+        message = osc.write_string(address) + osc.write_string("," + types) + b"".join(written)
+        length: bytes = osc.write_int(len(message))
+        return length + message
