@@ -7,7 +7,11 @@ import numpy as np
 
 def bounding_box(points_px: np.ndarray) -> np.ndarray:
     """``(4,)`` left, top, right, bottom of ``(n, 2)`` points."""
-    return np.concatenate([points_px.min(axis=0), points_px.max(axis=0)])
+    box = np.empty(4)
+    # The methods min and max call these functions by a wrapper in Python, which takes longer.
+    np.minimum.reduce(points_px, axis=0, out=box[:2])
+    np.maximum.reduce(points_px, axis=0, out=box[2:])
+    return box
 
 
 def square_box(points_px: np.ndarray) -> np.ndarray:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import cv2
 import numpy as np
 
+from livefan.core.boxes import bounding_box
 from livefan.core.landmarks import LandmarkScheme
 
 CROP_MARGIN = 1.25
@@ -49,7 +50,7 @@ class Crop:
         if size == self.size:
             return self
         shown, wanted = (max(each, CLOSEST_SIZE) for each in (self.size, size))
-        return replace(self, size=size, side_px=self.side_px * wanted / shown)
+        return Crop(self.centre_px, self.side_px * wanted / shown, self.angle, size)
 
     def to_crop(self, points_px: np.ndarray) -> np.ndarray:
         """Map ``(..., 2)`` image points to crop pixels, float64."""
@@ -152,7 +153,7 @@ def crop_from_landmarks(points_px: np.ndarray, *, angle: float = 0.0, size: int 
     """
     cos, sin = math.cos(angle), math.sin(angle)
     turned = np.asarray(points_px, np.float64) @ np.array([[cos, -sin], [sin, cos]])
-    (left, top), (right, bottom) = turned.min(axis=0).tolist(), turned.max(axis=0).tolist()
+    left, top, right, bottom = bounding_box(turned).tolist()
     x, y = (left + right) / 2, (top + bottom) / 2
     side = max(max(right - left, bottom - top) * CROP_MARGIN, 1.0)
     return Crop((cos * x - sin * y, sin * x + cos * y), side, angle, size)

@@ -391,6 +391,7 @@ class OpenVinoRuntime(Runtime):
         self._request = network.create_infer_request()
         self._found = _outputs(self._request)
         self._lanes: list[Any] = []
+        self._input: Any = None  # the tensor that the request is bound to
         self._kept = [np.empty((0, *each.shape[1:]), np.float32) for each in self._found]
 
     def want_heads(self, heads: Collection[Head]) -> None:
@@ -436,21 +437,33 @@ class OpenVinoRuntime(Runtime):
         """See :meth:`livefan.runtimes.base.Runtime.run_each`."""
         self._take_loaded()
         pixels = self.buffer(count)
+        if count == 1:
+            cut(0, pixels[0])
+            self._infer(0)
+            landmarks, *of_heads = self._found
+            self._keep_further(of_heads)
+            return landmarks
         if count > len(self._kept[0]):
             self._kept = [np.empty((count, *each.shape[1:]), np.float32) for each in self._kept]
-        lanes = self._side_by_side() if count > 1 else []
+        lanes = self._side_by_side()
         abreast = count if lanes else 0
         if lanes and self._threads > 1 and count % len(lanes) == 1:
             abreast -= 1  # the last crop is faster with all threads than with one
         self._run_abreast(lanes, abreast, cut)
         for number in range(abreast, count):
             cut(number, pixels[number])
-            self._request.set_input_tensor(self._inputs[number])
-            self._request.infer(share_outputs=True)
+            self._infer(number)
             self._keep(number, self._found)
         landmarks, *of_heads = (each[:count] for each in self._kept)
         self._keep_further(of_heads)
         return landmarks
+
+    def _infer(self, number: int) -> None:
+        """Run the network on a crop of the buffer."""
+        if self._input is not self._inputs[number]:
+            self._input = self._inputs[number]
+            self._request.set_input_tensor(self._input)
+        self._request.infer(share_outputs=True)
 
     def _keep(self, number: int, found: list[np.ndarray]) -> None:
         """Copy the outputs of a crop."""
@@ -460,6 +473,7 @@ class OpenVinoRuntime(Runtime):
     def _run_abreast(self, lanes: list[Any], count: int, cut: Callable[[int, np.ndarray], object]) -> None:
         """Run the first crops in parallel."""
         pixels = self.buffer(count)
+        self._input = None  # the request may be one of the lanes
         for number in range(count + len(lanes)):
             if number < count:
                 cut(number, pixels[number])

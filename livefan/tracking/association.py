@@ -7,7 +7,7 @@ from itertools import combinations
 
 import numpy as np
 
-from livefan.core.boxes import bounding_box, iou
+from livefan.core.boxes import iou
 from livefan.core.landmarks import LandmarkScheme
 from livefan.detection.detector import Detection
 from livefan.tracking.kalman import KalmanSmoother
@@ -66,7 +66,7 @@ def changed_appearance(track: Track, image: np.ndarray, scheme: LandmarkScheme) 
 
 def overlaps_track(located: Located, tracks: list[Track]) -> bool:
     """Return whether landmarks lie on the face of a track."""
-    box = bounding_box(located.points_px)
+    box = located.box_px
     return any(iou(box, track.box_px) > _SAME_FACE_IOU for track in tracks)
 
 
@@ -83,7 +83,7 @@ def duplicates(
         time: capture time of the frame in seconds.
         scheme: scheme of the landmarks.
     """
-    boxes = [bounding_box(each.points_px) for each in located]
+    boxes = [each.box_px for each in located]
     found: list[Track] = []
     for one, other in combinations(range(len(boxes)), 2):
         if iou(boxes[one], boxes[other]) > _SAME_FACE_IOU:
@@ -132,7 +132,7 @@ def association_cost(
     - the absolute logarithm of the ratio of the sizes,
     - one minus the correlation of the appearances.
     """
-    box = bounding_box(located.points_px)
+    box = located.box_px
     size = float((box[2:] - box[:2]).max())
     distance, difference = track.distance_px(located, time) / track.size_px, 0.0
     if track.appearance is not None:

@@ -23,11 +23,11 @@ class CutDetector:
     """Compares small thumbnails of consecutive frames."""
 
     def __init__(self) -> None:
-        self._last: np.ndarray | None = None
+        self.reset()
 
     def reset(self) -> None:
         """Forget the last frame."""
-        self._last = None
+        self._last: np.ndarray | None = None
 
     def update(self, image: np.ndarray) -> float:
         """Add a ``(height, width, 3)`` uint8 frame.
@@ -51,12 +51,13 @@ def _thumbnail(image: np.ndarray) -> np.ndarray:
     """Return ``(12, 16, 3)`` float32 of mean zero, from a few pixels of the image."""
     rows, columns = (max(1, length // _STEPS) for length in image.shape[:2])
     small = cv2.resize(image[::rows, ::columns], _SIZE, interpolation=cv2.INTER_AREA).astype(np.float32)
-    return small - small.mean()
+    return small - np.add.reduce(small, axis=None) / small.size
 
 
 def _correlation(one: np.ndarray, other: np.ndarray) -> float:
     """Return the correlation of two thumbnails; two frames of one colour correlate fully."""
     floor = _NOISE**2 * one.size
-    products = (float(np.vdot(a, b)) + floor for a, b in ((one, other), (one, one), (other, other)))
-    shared, first, second = products
+    shared, first, second = (
+        float(np.vdot(a, b)) + floor for a, b in ((one, other), (one, one), (other, other))
+    )
     return shared / math.sqrt(first * second)

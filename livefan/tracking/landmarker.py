@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from livefan.core.boxes import bounding_box
 from livefan.core.crop import Crop, upright_crop
 from livefan.networks.sigma_calibration import EXPECTED_ERROR
 from livefan.runtimes.base import Runtime
@@ -66,9 +67,14 @@ class Located:
     presence: float | None = None
 
     @cached_property
+    def box_px(self) -> np.ndarray:
+        """``(4,)`` bounding box of the landmarks: left, top, right, bottom."""
+        return bounding_box(self.points_px)
+
+    @cached_property
     def face_score(self) -> float:
         """Mean confidence of the landmarks, in [0, 1]."""
-        return float(self.confidence.sum()) / len(self.confidence)
+        return float(np.add.reduce(self.confidence)) / len(self.confidence)
 
 
 def locate(runtime: Runtime, image: np.ndarray, crops: list[Crop]) -> list[Located]:
@@ -155,22 +161,25 @@ def _in_image(crop: Crop, found: np.ndarray, runtime: Runtime, number: int) -> L
         number: number of the crop in this run.
     """
     points_crop = found[:, :2]
-    margin = min(float(points_crop.min()), crop.size - 1 - float(points_crop.max())) / crop.size
-    scale = crop.side_px / crop.size
-    width_px = found[:, 3] * scale
-    sigma_px = _sigma_px(runtime, number, width_px, crop)
-    located = Located(crop.to_image(points_crop), found[:, 2], width_px, margin, sigma_px)
+    low, high = np.minimum.reduce(points_crop, axis=None), np.maximum.reduce(points_crop, axis=None)
+    width_px = found[:, 3] * (crop.side_px / crop.size)
+    expressions = pupils_px = occluded = presence = None
     if runtime.expressions is not None and runtime.pupils_crop is not None:
-        located = replace(
-            located,
-            expressions=runtime.expressions[number].copy(),
-            pupils_px=crop.to_image(runtime.pupils_crop[number]),
-        )
+        expressions = runtime.expressions[number].copy()
+        pupils_px = crop.to_image(runtime.pupils_crop[number])
     if runtime.occluded is not None and runtime.presence is not None:
-        located = replace(
-            located, occluded=runtime.occluded[number].copy(), presence=float(runtime.presence[number])
-        )
-    return located
+        occluded, presence = runtime.occluded[number].copy(), float(runtime.presence[number])
+    return Located(
+        crop.to_image(points_crop),
+        found[:, 2],
+        width_px,
+        min(float(low), crop.size - 1 - float(high)) / crop.size,
+        _sigma_px(runtime, number, width_px, crop),
+        expressions,
+        pupils_px,
+        occluded,
+        presence,
+    )
 
 
 def _sigma_px(runtime: Runtime, number: int, width_px: np.ndarray, crop: Crop) -> np.ndarray | None:

@@ -175,7 +175,10 @@ class Pipeline:
         :meth:`process` does not return them. Their face score was high before and is low now.
         """
         tracks = [track for track in self._tracks if track.confirmed and not track.is_sure]
-        return [_measured(track) for track in sorted(tracks, key=lambda track: track.track_id)]
+        return [
+            _face(track, track.located.points_px, track.box_px)
+            for track in sorted(tracks, key=lambda track: track.track_id)
+        ]
 
     def reset(self) -> None:
         """Forget all faces, as for a new source; ids start at 1 again."""
@@ -345,6 +348,8 @@ class Pipeline:
             if found.face_score >= MIN_FACE_SCORE and (moved or found.margin < _MIN_MARGIN):
                 crop = upright_crop(found.points_px, self.scheme)
                 crops[number] = crop if moved else replace(crop, side_px=crop.side_px * _WIDER)
+        if not crops:
+            return located
         again = dict(zip(crops, locate(self.runtime, image, list(crops.values())), strict=True))
         return [again.get(number, found) for number, found in enumerate(located)]
 
@@ -410,20 +415,23 @@ class Pipeline:
 
     def _face(self, track: Track, width: int, height: int) -> Face:
         """Return the face of a track on an image of a size, its measures smoothed if smoothing is on."""
-        located, face = track.located, _measured(track)
+        located = track.located
         if self.smoothing > 0:
             track.smoother.strength = self.smoothing
             points_px = track.smoother.update(located.points_px, located.width_px, self._time)
-            face = replace(face, box_px=bounding_box(points_px), points_px=points_px)
+            box_px = bounding_box(points_px)
         else:
             track.smoother.reset()
+            points_px, box_px = located.points_px, track.box_px
         if located.expressions is None or located.pupils_px is None:
-            return face
+            return _face(track, points_px, box_px)
         expressions, pupils_px = self._smooth_coefficients(
-            track, located.expressions, located.pupils_px, face.points_px
+            track, located.expressions, located.pupils_px, points_px
         )
-        find_gaze = partial(_gaze, pupils_px, face.points_px, self.scheme, width, height)
-        return replace(face, expressions=expressions, pupils_px=pupils_px, gaze=find_gaze)
+        find_gaze = partial(_gaze, pupils_px, points_px, self.scheme, width, height)
+        return replace(
+            _face(track, points_px, box_px), expressions=expressions, pupils_px=pupils_px, gaze=find_gaze
+        )
 
     def _smooth_coefficients(
         self, track: Track, expressions: np.ndarray, pupils_px: np.ndarray, points_px: np.ndarray
@@ -446,13 +454,13 @@ def _gaze(
     return gaze(pupils_px, points_px, pose, scheme, width, height)
 
 
-def _measured(track: Track) -> Face:
-    """Return the face of a track as measured on the last frame."""
+def _face(track: Track, points_px: np.ndarray, box_px: np.ndarray) -> Face:
+    """Return the face of a track, with other landmarks than measured on the last frame."""
     located = track.located
     return Face(
         track.track_id,
-        track.box_px,
-        located.points_px,
+        box_px,
+        points_px,
         located.confidence,
         located.sigma_px,
         located.points_px,

@@ -9,7 +9,6 @@ from typing import Any
 import cv2
 import numpy as np
 
-from livefan.core.boxes import bounding_box
 from livefan.core.crop import Crop, upright_crop
 from livefan.core.landmarks import LandmarkScheme
 from livefan.tracking.coefficient_smoother import CoefficientSmoother
@@ -57,7 +56,6 @@ class Track:
         confirmed: whether the face score was high since the track was started or found again.
         misses: number of consecutive frames below :data:`livefan.tracking.landmarker.MIN_FACE_SCORE`.
         coefficients: filter of expressions and pupils.
-        box_px: ``(4,)`` bounding box of the last landmarks.
     """
 
     track_id: int
@@ -73,10 +71,11 @@ class Track:
     checked_at: float = float("-inf")
     after_cut: bool = False
     coefficients: CoefficientSmoother = field(default_factory=CoefficientSmoother)
-    box_px: np.ndarray = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.box_px = bounding_box(self.located.points_px)
+    @property
+    def box_px(self) -> np.ndarray:
+        """``(4,)`` bounding box of the last landmarks."""
+        return self.located.box_px
 
     @property
     def centre_px(self) -> np.ndarray:
@@ -86,7 +85,8 @@ class Track:
     @property
     def size_px(self) -> float:
         """Longer side of the bounding box."""
-        return float((self.box_px[2:] - self.box_px[:2]).max())
+        left, top, right, bottom = self.box_px.tolist()
+        return max(right - left, bottom - top)
 
     @property
     def is_lost(self) -> bool:
@@ -110,9 +110,13 @@ class Track:
 
     def distance_px(self, located: Located, time: float) -> float:
         """Return the distance between the expected and the measured centre of the bounding box."""
-        low, high = located.points_px.min(axis=0), located.points_px.max(axis=0)
-        x, y = ((low + high) / 2 - self.centre_px - self.expected_shift_px(time)).tolist()
-        return math.hypot(x, y)
+        left, top, right, bottom = located.box_px.tolist()
+        old_left, old_top, old_right, old_bottom = self.box_px.tolist()
+        x, y = self.expected_shift_px(time).tolist()
+        return math.hypot(
+            (left + right) / 2 - (old_left + old_right) / 2 - x,
+            (top + bottom) / 2 - (old_top + old_bottom) / 2 - y,
+        )
 
     def expected_crop(self, time: float, scheme: LandmarkScheme) -> Crop:
         """Return the crop in which the face is expected at ``time``."""
@@ -124,7 +128,6 @@ class Track:
         """Add a measurement."""
         before, elapsed = self.box_px, time - self.seen_at
         self.located, self.seen_at = located, time
-        self.box_px = bounding_box(located.points_px)
         if 0.0 < elapsed < _MAX_PREDICTION:
             moved = self.box_px - before
             self.velocity_px = (self.velocity_px + (moved[:2] + moved[2:]) / (2 * elapsed)) / 2
@@ -139,7 +142,7 @@ class Track:
         """Replace the measurement of this frame if another one has a higher face score."""
         self.checks, self.checked_at = self.checks + 1, time
         if located.face_score > self.located.face_score:
-            self.located, self.box_px = located, bounding_box(located.points_px)
+            self.located = located
             self.velocity_px = np.zeros(2)
             self.confirmed = self.confirmed or located.face_score >= CONFIRMED_FACE_SCORE
             if located.face_score >= MIN_FACE_SCORE:
@@ -157,7 +160,6 @@ class Track:
         self.located = replace(
             located, points_px=points_px, width_px=width_px, sigma_px=sigma_px, pupils_px=pupils_px
         )
-        self.box_px = bounding_box(points_px)
         self.velocity_px = self.velocity_px * factors
 
     def update_appearance(self, image: np.ndarray, scheme: LandmarkScheme) -> None:
