@@ -1,13 +1,11 @@
 """Motion model of a face: the state, how it evolves in time, and how it is measured.
 
-The face as a whole is shifted, rotated and scaled in the image. Eyelids, lips and brows move within the face:
-each landmark has a position in a coordinate frame fixed to the face, the shape.
+The face as a whole is shifted, rotated and scaled in the image. This pose has eight states: position and
+velocity of the shift in x and y, of the logarithm of the scale, and of the angle. Eyelids, lips and brows
+move within the face: each landmark has a position in a coordinate frame fixed to the face, the shape.
 
 Points of the plane are complex numbers here, ``x + 1j * y``. A similarity transform is then
-``z -> shift + turn * z``, and its least-squares estimate is a single complex regression. The shift, and the
-spin, which is the logarithm of the turn, are motions with a velocity each. Their axes are independent and
-equally uncertain. So the Kalman filter of the eight states of shift and spin falls apart into two filters of
-two complex states. They are written out here: numpy's calls for small matrices would take ten times as long.
+``z -> shift + turn * z``, and its least-squares estimate is a single complex regression.
 
 Velocities decay exponentially as in Singer's model (IEEE Trans. AES-6, 1970), but within a fraction of a
 second, so that a face at rest stays in place.
@@ -21,96 +19,49 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+N_POSE_STATES, N_POSE_MEASUREMENTS = 8, 4
+SHIFT, SPIN = slice(0, 4), slice(4, 8)
+"""States of the shift (x, y) and of the spin (log scale, angle); each value is followed by its velocity."""
+POSITIONS = slice(0, N_POSE_STATES, 2)
 
-class Transition(NamedTuple):
-    """Transition of a motion over a time step.
+MEASUREMENT = np.zeros((N_POSE_MEASUREMENTS, N_POSE_STATES))
+"""``(4, 8)`` measurement matrix: x, y, log scale and angle are measured, velocities are not."""
+MEASUREMENT[:, POSITIONS] = np.eye(N_POSE_MEASUREMENTS)
 
-    Attributes:
-        reach: seconds that a velocity moves its position for.
-        decay: share of a velocity that is left.
-    """
-
-    reach: float
-    decay: float
-
-
-class Motion(NamedTuple):
-    """Estimate of a position and its velocity along two axes, as complex numbers.
-
-    The axes are independent and equally uncertain, so one ``(2, 2)`` covariance describes either.
-
-    Attributes:
-        position, velocity: the estimate.
-        variance, covariance, velocity_variance: of position and velocity along one axis.
-    """
-
-    position: complex
-    velocity: complex
-    variance: float
-    covariance: float
-    velocity_variance: float
-
-    def predict(self, transition: Transition, noise: tuple[float, float, float]) -> Motion:
-        """Return the motion after a transition with some :func:`process_noise`."""
-        reach, decay = transition
-        position, velocity, variance, covariance, velocity_variance = self
-        moved = covariance + reach * velocity_variance
-        return Motion(
-            position + reach * velocity,
-            decay * velocity,
-            variance + reach * (covariance + moved) + noise[0],
-            decay * moved + noise[1],
-            decay * decay * velocity_variance + noise[2],
-        )
-
-    def correct(self, innovation: complex, noise: float) -> Motion:
-        """Return the motion after a measurement of the position.
-
-        Args:
-            innovation: difference of measurement and position.
-            noise: variance of the measurement along one axis.
-        """
-        position, velocity, variance, covariance, velocity_variance = self
-        expected = variance + noise
-        gain, velocity_gain = variance / expected, covariance / expected
-        return Motion(
-            position + gain * innovation,
-            velocity + velocity_gain * innovation,
-            gain * noise,
-            velocity_gain * noise,
-            velocity_variance - velocity_gain * covariance,
-        )
-
-    def inflate(self, factor: float) -> Motion:
-        """Return the motion with all variances multiplied by a factor."""
-        position, velocity, *variances = self
-        return Motion(position, velocity, *(factor * each for each in variances))
+_CONSTANT_POSITIONS = np.diag([1.0, 0.0] * N_POSE_MEASUREMENTS)
 
 
 class FaceState(NamedTuple):
     """Estimate of a face at one moment; points are complex.
 
     Attributes:
-        shift: the origin of the face's frame in image pixels, and its velocity in pixels a second.
-        spin: logarithm of the scale, plus 1j times the angle in radians; and its velocity.
+        pose: ``(8,)`` float64: x, its velocity, y, its velocity (pixels and pixels a second), log scale, its
+            velocity, angle in radians, its velocity. The origin of the face's frame lies at ``x + 1j * y``.
+        pose_covariance: ``(8, 8)`` float64 covariance of the pose; the two axes of shift and of spin are
+            independent and equally uncertain.
         shape: ``(n,)`` complex128 landmarks in the frame of the face, in face sizes.
         shape_variance: ``(n,)`` float64 variance of each landmark of the shape along one axis.
     """
 
-    shift: Motion
-    spin: Motion
+    pose: np.ndarray
+    pose_covariance: np.ndarray
     shape: np.ndarray
     shape_variance: np.ndarray
 
     @property
+    def shift(self) -> complex:
+        """Origin of the face's frame in image pixels."""
+        return complex(self.pose[0], self.pose[2])
+
+    @property
     def turn(self) -> complex:
         """Scale and rotation from the face's frame to image pixels."""
-        return cmath.exp(self.spin.position)
+        return cmath.exp(complex(self.pose[4], self.pose[6]))
 
     @property
     def points_px(self) -> np.ndarray:
         """``(n, 2)`` float64 landmarks in image pixels."""
-        return as_pairs(self.shift.position + self.turn * self.shape)
+        return as_pairs(self.shift + self.turn * self.shape)
 
 
 def initial_state(measured: np.ndarray, shape_variance: np.ndarray, size: float) -> FaceState:
@@ -123,35 +74,45 @@ def initial_state(measured: np.ndarray, shape_variance: np.ndarray, size: float)
     """
     centre = complex(measured.mean())
     variance = float(shape_variance.mean()) * 10 / len(measured)
+    pose = np.array([centre.real, 0.0, centre.imag, 0.0, math.log(size), 0.0, 0.0, 0.0])
+    shift = size**2 * variance, size**2
     return FaceState(
-        Motion(centre, 0j, size**2 * variance, 0.0, size**2),
-        Motion(complex(math.log(size)), 0j, variance, 0.0, 1.0),
+        pose,
+        np.diag([*shift, *shift, variance, 1.0, variance, 1.0]),
         (measured - centre) / size,
         shape_variance,
     )
 
 
-def transition(elapsed: float, velocity_seconds: float) -> Transition:
-    """Return the transition over ``elapsed`` seconds.
+def transition_matrix(elapsed: float, velocity_seconds: float) -> np.ndarray:
+    """Return the ``(8, 8)`` transition matrix over ``elapsed`` seconds.
 
     A velocity moves its position and decays to 1 / e within ``velocity_seconds``.
     """
     decay = math.exp(-elapsed / velocity_seconds)
-    return Transition(velocity_seconds * (1.0 - decay), decay)
+    transition = _CONSTANT_POSITIONS.copy()
+    for position in range(0, N_POSE_STATES, 2):
+        transition[position, position + 1] = velocity_seconds * (1.0 - decay)
+        transition[position + 1, position + 1] = decay
+    return transition
 
 
-def process_noise(elapsed: float, density: float) -> tuple[float, float, float]:
-    """Return the variances that white accelerations add to a motion over ``elapsed`` seconds.
+def process_noise(elapsed: float, shift_density: float, spin_density: float) -> np.ndarray:
+    """Return the ``(8, 8)`` process noise of white accelerations over ``elapsed`` seconds.
 
     Args:
-        density: spectral density of the acceleration: for the shift in pixels^2 / s^3, for the spin in
-            1 / s^3.
-
-    Returns:
-        Variance of the position, covariance, and variance of the velocity along one axis.
+        shift_density: spectral density of the acceleration of the shift, in pixels^2 / s^3.
+        spin_density: spectral density of the acceleration of log scale and angle, in 1 / s^3.
     """
-    # filterpy.common.Q_continuous_white_noise returns the same, but takes as long as the whole update.
-    return density * elapsed**3 / 3, density * elapsed**2 / 2, density * elapsed
+    # filterpy.common.Q_continuous_white_noise returns the same block, but takes as long as the update.
+    position, covariance, velocity = elapsed**3 / 3, elapsed**2 / 2, elapsed
+    noise = np.zeros((N_POSE_STATES, N_POSE_STATES))
+    # Single elements are assigned faster than blocks of four.
+    for state, density in ((0, shift_density), (2, shift_density), (4, spin_density), (6, spin_density)):
+        noise[state, state] = density * position
+        noise[state, state + 1] = noise[state + 1, state] = density * covariance
+        noise[state + 1, state + 1] = density * velocity
+    return noise
 
 
 class Similarity(NamedTuple):
@@ -192,7 +153,7 @@ def fit_similarity(
     inertia = float(np.vdot(shape, weighted).real) - total * squared(centre) + prior
     slope = complex(np.vdot(weighted, measured)) - total * centre.conjugate() * measured_centre
     new_turn = (slope + prior * turn) / inertia
-    shift = measured_centre - new_turn * centre - predicted.shift.position
+    shift = measured_centre - new_turn * centre - predicted.shift
     extra = correlation**2
     return Similarity(shift, new_turn / turn, extra * squared(turn) / total, extra / inertia)
 

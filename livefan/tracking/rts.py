@@ -7,14 +7,12 @@ the filter's steps. :mod:`filterpy` smooths the pose; the landmarks of the shape
 
 from __future__ import annotations
 
-import cmath
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from livefan.tracking.filterpy_kalman import rts_smoother
 from livefan.tracking.kalman import DEFAULT_STRENGTH, KalmanSmoother, Step
-from livefan.tracking.motion_model import FaceState, Motion, Transition, as_pairs
 from livefan.tracking.noise_model import SmootherSettings
 
 
@@ -76,56 +74,24 @@ def _smooth_segment(steps: Sequence[Step]) -> np.ndarray:
     shapes = _smooth_shapes(steps)
     return np.array(
         [
-            as_pairs(complex(x, y) + cmath.exp(complex(log_scale, angle)) * shape)
-            for (x, y, log_scale, angle), shape in zip(poses, shapes, strict=True)
+            step.state._replace(pose=pose, shape=shape).points_px
+            for step, pose, shape in zip(steps, poses, shapes, strict=True)
         ]
     )
 
 
 def _smooth_poses(steps: Sequence[Step]) -> np.ndarray:
-    """Return the ``(steps, 4)`` smoothed poses: x, y, logarithm of the scale, angle."""
-    poses = np.array([_pose(step.state) for step in steps])
-    covariances = np.array([_covariance(step.state) for step in steps])
-    transitions = [
-        _blocks(_transition(step.shift_transition), _transition(step.spin_transition)) for step in steps[1:]
-    ]
+    """Return the ``(steps, 8)`` smoothed poses."""
+    poses = np.array([step.state.pose for step in steps])
+    covariances = np.array([step.state.pose_covariance for step in steps])
+    transitions = [step.transition for step in steps[1:]]
     # The filter inflated the predicted covariances; this process noise leads to the same ones.
     noises = [
-        _covariance(step.predicted) - transition @ covariance @ transition.T
-        for step, transition, covariance in zip(steps[1:], transitions, covariances, strict=False)
+        step.predicted.pose_covariance - step.transition @ covariance @ step.transition.T
+        for step, covariance in zip(steps[1:], covariances, strict=False)
     ]
     smoothed, *_ = rts_smoother(poses, covariances, transitions, noises)
-    return np.asarray(smoothed)[:, ::2]
-
-
-def _pose(state: FaceState) -> list[float]:
-    """Return the eight states of a pose: each value is followed by its velocity."""
-    motions = (state.shift, state.spin)
-    pairs = [(each.position, each.velocity) for each in motions]
-    return [
-        value for pair in pairs for part in ("real", "imag") for value in (getattr(z, part) for z in pair)
-    ]
-
-
-def _covariance(state: FaceState) -> np.ndarray:
-    """Return the ``(8, 8)`` covariance of a pose."""
-    return _blocks(_of_axis(state.shift), _of_axis(state.spin))
-
-
-def _of_axis(motion: Motion) -> np.ndarray:
-    return np.array([[motion.variance, motion.covariance], [motion.covariance, motion.velocity_variance]])
-
-
-def _transition(transition: Transition) -> np.ndarray:
-    return np.array([[1.0, transition.reach], [0.0, transition.decay]])
-
-
-def _blocks(of_shift: np.ndarray, of_spin: np.ndarray) -> np.ndarray:
-    """Return the ``(8, 8)`` matrix of four axes from those of an axis of the shift and of the spin."""
-    matrix = np.zeros((8, 8))
-    for axis, block in enumerate((of_shift, of_shift, of_spin, of_spin)):
-        matrix[2 * axis : 2 * axis + 2, 2 * axis : 2 * axis + 2] = block
-    return matrix
+    return smoothed
 
 
 def _smooth_shapes(steps: Sequence[Step]) -> list[np.ndarray]:
