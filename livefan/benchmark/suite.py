@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from livefan.benchmark.baselines import DLIB, MEDIAPIPE, mediapipe_face_landmarker, mediapipe_problem
+from livefan.benchmark.budget import budget_of
 from livefan.benchmark.footprint import Footprint, footprints
 from livefan.benchmark.frames import (
     crowd,
@@ -113,6 +114,7 @@ class Report:
         footprints: memory and start-up time, in separate processes.
         notes: deviations from the requested measurement.
         layers: milliseconds of the network's slowest layers, by OpenVINO's counters.
+        budget: milliseconds of each step within a frame; see :mod:`livefan.benchmark.budget`.
     """
 
     machine: str
@@ -129,6 +131,7 @@ class Report:
     footprints: list[Footprint]
     notes: list[str] = field(default_factory=list)
     layers: dict[str, float] = field(default_factory=dict)
+    budget: dict[str, float] = field(default_factory=dict)
 
     def baselines(self) -> list[str]:
         """Return the names of the programs other than livefan."""
@@ -217,6 +220,7 @@ def _measure(
     stages = {"capture": _time_capture(clip, count)} | _stages(runtime, standard)
     counted, layers = _layers(weights[LIVEFAN], runtime, choice)
     stages |= counted
+    shares = budget_of(runtime, there_and_back(standard, count))
     log("several faces")
     few = frames[:_FEW]
     centre, side = (face.box_px[:2] + face.box_px[2:]) / 2, float((face.box_px[2:] - face.box_px[:2]).max())
@@ -250,6 +254,7 @@ def _measure(
         footprints=sizes_of_processes,
         notes=notes,
         layers=layers,
+        budget=shares,
     )
 
 

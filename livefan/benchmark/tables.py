@@ -115,6 +115,9 @@ _STEPS = ("cut detector", "crop", "model", "decode", "smooth")
 
 def _budget(repeats: list[Any]) -> Iterator[str]:
     """Yield the share of each step in the time of a frame on one core; the rest is mostly Python."""
+    if repeats and all(each.get("budget") for each in repeats):
+        yield from _measured_budget([each["budget"] for each in repeats])
+        return
     if not repeats or not all(step in each["stages"] for each in repeats for step in _STEPS):
         return
     shares = [
@@ -127,6 +130,16 @@ def _budget(repeats: list[Any]) -> Iterator[str]:
     for step in _STEPS:
         yield f"| {step} | {_spread([100 * each[step] for each in shares])} |"
     yield f"| rest | {_spread([100 * (1 - sum(each.values())) for each in shares])} |"
+
+
+def _measured_budget(repeats: list[dict[str, float]]) -> Iterator[str]:
+    """Yield the shares that :mod:`livefan.benchmark.budget` measured; the first value is the whole frame."""
+    whole, *steps = repeats[0]
+    yield ""
+    yield "| step, one core | share of the CPU time of a frame, % |"
+    yield "| --- | --- |"
+    for step in steps:
+        yield f"| {step} | {_spread([100 * each[step] / each[whole] for each in repeats])} |"
 
 
 def _annotate_table(repeats: list[Any], command: str) -> Iterator[str]:
