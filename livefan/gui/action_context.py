@@ -96,6 +96,7 @@ class ActionContext:
         theme: one of :data:`~livefan.gui.session_config.THEMES`.
         window, picture, dialogs: the parts of the window that actions need.
         full_screen: show the picture alone on the whole screen.
+        acting: whether an action runs; the window is redrawn at its end.
     """
 
     player: Player
@@ -107,15 +108,19 @@ class ActionContext:
     picture: Picture
     dialogs: Dialogs
     full_screen: bool = False
+    acting: bool = False
 
     def run(self, action: Action) -> None:
         """Ask, act unless the user cancels, and redraw; an error becomes a message."""
         try:
             ready = action.ask(self)
             if ready is not None:
+                self.acting = True
                 ready.act(self)
         except LivefanError as error:
             self.player.messages.error.emit(str(error))
+        finally:
+            self.acting = False
         # Also after a cancelled dialog: Qt has already checked the menu entry.
         self.window.redraw(action.redraws)
 

@@ -77,16 +77,20 @@ class WindowDialogs(QObject):
         """Open the list of shortcuts."""
         bar = self._window.menuBar()
         assert bar is not None
-        sheet = QMessageBox(self._window)
-        sheet.setWindowTitle(self.tr("Keyboard and mouse"))
-        sheet.setTextFormat(Qt.TextFormat.RichText)
-        sheet.setText(help_texts.shortcut_sheet(bar))
-        sheet.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        sheet.open()
+        self._open_sheet(self.tr("Keyboard and mouse"), help_texts.shortcut_sheet(bar))
 
     def show_about(self) -> None:
         """Open the description of livefan."""
-        QMessageBox.about(self._window, self.tr("About livefan"), help_texts.about())
+        self._open_sheet(self.tr("About livefan"), help_texts.about())
+
+    def _open_sheet(self, title: str, text: str) -> None:
+        """Show a text, and return at once: the window stays up to date behind it."""
+        sheet = QMessageBox(self._window)
+        sheet.setWindowTitle(title)
+        sheet.setTextFormat(Qt.TextFormat.RichText)
+        sheet.setText(text)
+        sheet.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        sheet.open()
 
 
 def _pattern(suffixes: Iterable[str]) -> str:

@@ -37,14 +37,20 @@ class FullScreenController(QObject):
         self._rest.setSingleShot(True)
         self._rest.setInterval(_REST_MS)
         self._rest.timeout.connect(self._hide)
-        picture.installEventFilter(self)
-        controller.installEventFilter(self)
+
+    @property
+    def on(self) -> bool:
+        """Whether the controller is over the picture."""
+        return self._on
 
     def show_full_screen(self, on: bool) -> None:
         """Put the controller onto the picture, hidden until the mouse moves, or back below the picture."""
         if on == self._on:
             return
         self._on = on
+        for watched in (self._picture, self._controller):
+            # A filter in Python delays each event of its widget.
+            (watched.installEventFilter if on else watched.removeEventFilter)(self)
         self._fade.stop()
         self._rest.stop()
         if on:

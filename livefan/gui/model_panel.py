@@ -20,6 +20,7 @@ from livefan.core.agreement import Disagreement
 from livefan.gui.card_reader import CardReader
 from livefan.gui.comparison_progress import ComparisonProgress
 from livefan.gui.controls import Controls
+from livefan.gui.deferred import Deferred
 from livefan.gui.model_card import ModelCard
 from livefan.gui.model_picker import ModelPicker
 from livefan.gui.model_table import ModelTable, short_text
@@ -81,7 +82,8 @@ class ModelPanel(QScrollArea):
         self._differences = _column(self.progress, self.apart, self.regions)
         self._history = _column(self.over_time, heading, self.worst)
         self._lay_out()
-        player.changed.connect(self._show_choices)
+        self._choices_later = Deferred(self, self._show_choices, _LET_DRAW_MS)
+        player.changed.connect(self._choices_later.request)
         self._show_choices()
 
     def _lay_out(self) -> None:

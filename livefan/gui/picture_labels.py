@@ -10,6 +10,10 @@ from livefan.gui.picture_state import PictureState
 _DROP_FRAME_PX = 4
 _BOTTOM_PX = 90
 """Room at the bottom for the controller over a full-screen picture."""
+_NAMES_PX = 34
+"""Height of the names of two models at the top of the picture."""
+_SLOWEST_SHOWN = 0.05
+"""Speed of playback that is rounded to 0.1 x; a lower one would be shown as 0.0 x."""
 _PLATE_COLOUR = QColor(20, 20, 20, 190)
 _DIM_COLOUR = QColor(0, 0, 0, 130)
 
@@ -23,8 +27,8 @@ def draw_message(painter: QPainter, area: QRect, text: str, *, at_bottom: bool) 
     _draw_plate(painter, area, text, place)
 
 
-def draw_state(painter: QPainter, area: QRect, state: PictureState) -> None:
-    """Dim an old picture, and write the state of the session at the top."""
+def draw_state(painter: QPainter, area: QRect, state: PictureState, *, below_names: bool = False) -> None:
+    """Dim an old picture, and write the state of the session at the top, or below the names of two models."""
     texts = {
         "paused": _tr("Paused"),
         "lost": _tr("Connection lost, trying again"),
@@ -36,7 +40,8 @@ def draw_state(painter: QPainter, area: QRect, state: PictureState) -> None:
     if state.speed is not None:
         text = speed_text(state.speed)
     if text is not None:
-        _draw_plate(painter, area, text, Qt.AlignmentFlag.AlignTop)
+        top = _NAMES_PX if below_names else 0
+        _draw_plate(painter, area.adjusted(0, top, 0, 0), text, Qt.AlignmentFlag.AlignTop)
 
 
 def draw_drop(painter: QPainter, area: QRect, colour: QColor) -> None:
@@ -63,7 +68,7 @@ def _draw_plate(painter: QPainter, area: QRect, text: str, place: Qt.AlignmentFl
 
 def speed_text(speed: float) -> str:
     """Return a speed of playback as text, such as ``0.6 x``."""
-    return _tr("{:.1f} x").format(speed)
+    return _tr("{:.1f} x").format(speed) if speed >= _SLOWEST_SHOWN else _tr("less than 0.1 x")
 
 
 def _tr(text: str) -> str:

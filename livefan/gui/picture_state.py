@@ -25,9 +25,11 @@ class PictureState:
 
 
 def picture_state(session: LiveSession | None, result: Result | None) -> PictureState:
-    """Return the state of a session whose result is on the screen."""
-    if session is None or result is None:
+    """Return the state of a session whose result is on the screen; the result is None before the first."""
+    if session is None:
         return PictureState()
+    if result is None:  # a recording that is paused shows its first frame soon
+        return PictureState("paused") if session.live and session.paused else PictureState()
     if session.connection_lost:
         return PictureState("lost", dimmed=True)
     if session.paused and not result.photographs:

@@ -5,6 +5,7 @@ Sessions and painters work in their own threads. Signals carry their results to 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -49,6 +50,8 @@ class Player(QObject):
     """Emitted when the state of the session, the recorder or the view has changed."""
     opened = pyqtSignal()
     """Emitted with the first result of a session."""
+    found = pyqtSignal(list)
+    """Emitted with the sources of a list that open, before the first of them is played."""
 
     def __init__(self, config: SessionConfig, view: View) -> None:
         super().__init__()
@@ -76,7 +79,7 @@ class Player(QObject):
         self._runner.ended.connect(self._on_session_ended)
         self._models.changed.connect(self.changed)
         self._models.lost.connect(lambda: self.change_view(layout=Layout.SINGLE, close_up=False))
-        self._trial.succeeded.connect(self._watch)
+        self._trial.succeeded.connect(self._on_found)
         self._trial.failed.connect(self.messages.error)
         self.recordings.changed.connect(self.changed)
         self.recordings.error.connect(self.messages.error)
@@ -150,7 +153,11 @@ class Player(QObject):
         if not self.running or isinstance(source, int) or camera_index(source) is not None:
             self._watch(source, size)  # a camera cannot be open twice
         else:
-            self._trial.start(source, photographs=not self.config.sequence)
+            self.watch_list([source])
+
+    def watch_list(self, sources: Sequence[str]) -> None:
+        """Play the first of several paths and addresses that opens; a running session goes on until then."""
+        self._trial.start(sources, photographs=not self.config.sequence)
 
     def _watch(self, source: str | int, size: tuple[int, int] | None = None) -> None:
         self._trial.cancel()
@@ -243,6 +250,10 @@ class Player(QObject):
         self.outputs.close()
 
     # Called by signals, in the window's thread.
+
+    def _on_found(self, sources: list[str]) -> None:
+        self.found.emit(sources)
+        self._watch(sources[0])
 
     def _on_session_status(self, text: str) -> None:
         if self.session is not None:

@@ -123,8 +123,8 @@ class FrameView(QWidget):
         alone = window is not None and window.isFullScreen()  # the status bar is hidden
         if self.message and (self.result is None or alone):
             draw_message(painter, self.rect(), self.message, at_bottom=self.result is not None)
-        if self.result is not None:
-            draw_state(painter, self.rect(), self.state)
+        two = self.layout_shown not in (None, Layout.SINGLE)
+        draw_state(painter, self.rect(), self.state, below_names=two)
         if self._drop:
             draw_drop(painter, self.rect(), self.palette().highlight().color())
         if self._flashing:

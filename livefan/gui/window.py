@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -84,6 +85,7 @@ class MainWindow(QMainWindow):
             picture=self.view,
             dialogs=WindowDialogs(self, preferences),
         )
+        self._changed = False  # within the present action
         self.controls = Controls(self, self.context)
         self.tool_bar = ToolBar(self.controls, self.context)
         self.transport = Transport(self.controls)
@@ -147,8 +149,9 @@ class MainWindow(QMainWindow):
 
     def _connect(self) -> None:
         self.player.messages.changed.connect(self._show_message)
-        self.player.changed.connect(self._show_state)
+        self.player.changed.connect(self._show_change)
         self.player.opened.connect(self._remember_source)
+        self.player.found.connect(self._remember)
         self.start_page.chosen.connect(self.context.run)
         self.status_bar.show_in_folder.clicked.connect(lambda: self.context.run(ShowSavedFiles()))
         self.status_bar.dismiss.clicked.connect(lambda: self.context.run(DismissError()))
@@ -187,7 +190,7 @@ class MainWindow(QMainWindow):
             application = QApplication.instance()
             assert isinstance(application, QApplication)
             apply_theme(application, self.context.theme)
-        if Part.CONTROLS in parts:
+        if Part.CONTROLS in parts or self._changed:
             self._show_state()
 
     def _show_frame(self, full_screen: bool) -> None:
@@ -197,17 +200,19 @@ class MainWindow(QMainWindow):
             self.panels.hide_all()
             for bar in self._bars:
                 bar.hide()
+            self._floating.show_full_screen(True)
             self.showFullScreen()
         else:
             self.showNormal()
             self._returning.start()
-        self._floating.show_full_screen(full_screen)
-        self._show_transport()
 
     def _show_next_bar(self) -> None:
-        """Show one bar that full screen has hidden, or at last the panels: no handler does it all."""
+        """Show a part that full screen has hidden: controller, bars, at last the panels, each by itself."""
         hidden = [bar for bar in self._bars if bar.isHidden()]
-        if hidden:
+        if self._floating.on:
+            self._floating.show_full_screen(False)
+            self._show_transport()
+        elif hidden:
             hidden[0].show()
         else:
             self._returning.stop()
@@ -246,7 +251,14 @@ class MainWindow(QMainWindow):
         self.view.show_message(message.text)
         self.start_page.message.setText(message.text)
 
+    def _show_change(self) -> None:
+        """Show the state; an action, which can change it several times, shows it once at its end."""
+        self._changed = self.context.acting
+        if not self._changed:
+            self._show_state()
+
     def _show_state(self) -> None:
+        self._changed = False
         name = self.tool_bar.sources.sources.currentText()
         self.setWindowTitle(f"{name} - livefan" if name else "livefan")
         self.controls.show_state()
@@ -260,8 +272,12 @@ class MainWindow(QMainWindow):
 
     def _remember_source(self) -> None:
         if self.player.config.source is not None:
-            self.context.preferences.add_recent(self.player.config.source)
-            self._show_state()
+            self._remember([self.player.config.source])
+
+    def _remember(self, sources: Sequence[str | int]) -> None:
+        for source in reversed(sources):
+            self.context.preferences.add_recent(source)
+        self._show_state()
 
     # Qt events.
 

@@ -277,6 +277,7 @@ class SessionModels:
             model,
             lambda result: self._add_second(worker, result),
             lambda error, defect: self._lose_second(worker, error, defect),
+            yields=self._live and not self._in_step,
         )
         self._worker = worker
         worker.start()

@@ -130,9 +130,11 @@ class Model:
         return True
 
     def _report_preparing(self, requested: ModelChoice, text: str) -> None:
-        """Report which model is being loaded, and the step of it."""
+        """Report which model is being loaded, and the step of it; a step that names it needs no more."""
+        name = requested.label.partition("@")[0]
         message = f"Preparing {requested.label} {self.place}".rstrip()
-        self._log(f"{message}: {text}" if text else message)
+        step = text.removeprefix(f"preparing {name}")
+        self._log(f"{message}{step}" if step != text else f"{message}: {text}" if text else message)
 
     def process(self, frame: Frame, epoch: int) -> Result:
         """Return the result of a frame; faces are found anew if the epoch differs from that before.
@@ -222,14 +224,22 @@ class BackgroundWorker:
         on_result: receives every result, from the thread.
         on_error: called once, from the thread, if the worker ends by itself: with a message, and with
             whether the cause is a defect of livefan rather than an error of the user.
+        yields: whether the thread has a lower priority than that of the first model. Models that wait for
+            each other have the same priority, so that their times can be compared on a busy machine.
     """
 
     def __init__(
-        self, model: Model, on_result: Callable[[Result], None], on_error: Callable[[str, bool], None]
+        self,
+        model: Model,
+        on_result: Callable[[Result], None],
+        on_error: Callable[[str, bool], None],
+        *,
+        yields: bool = True,
     ) -> None:
         self.model = model
         self._on_result = on_result
         self._on_error = on_error
+        self._yields = yields
         self._offered: tuple[Frame, int] | Result | None = None
         self._changed = threading.Condition()
         self._busy = True  # until the model is loaded
@@ -284,7 +294,8 @@ class BackgroundWorker:
 
     def _run(self) -> None:
         try:
-            lower_priority(SECOND_NICENESS)
+            if self._yields:
+                lower_priority(SECOND_NICENESS)
             self.model.prepare()
             while (taken := self._take()) is not None:
                 if isinstance(taken, Result):

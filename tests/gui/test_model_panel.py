@@ -49,9 +49,9 @@ class TestComparison:
         assert [float(table.item(row, 1).text().removesuffix(" MiB")) for row in range(2)] == pytest.approx(
             [each.n_bytes / 2**20 for each in models], abs=0.5
         )
+        drive.until(lambda: not table.isRowHidden(1))
         assert window.models.first.weights.currentText() == "mobilefan-300w"
         assert window.models.second.weights.currentText() == "teacher-300w"
-        assert not table.isRowHidden(1)
         drive.until(lambda: window.view.painted.picture.layout is Layout.SIDE_BY_SIDE)
         figures = window.models.second.figures
         drive.until(lambda: " ms" in figures.text())
@@ -59,7 +59,7 @@ class TestComparison:
         assert "openvino float32" in figures.text()
         assert "inter-ocular" in figures.toolTip()
         window.controls.compare.trigger()
-        assert table.isRowHidden(1)
+        drive.until(lambda: table.isRowHidden(1))
 
     @pytest.mark.slow
     def test_every_layout_shows_both_models_on_one_frame_and_the_mouse_drags_the_wipe(

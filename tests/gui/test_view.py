@@ -1,6 +1,8 @@
 """Tests of the picture: overlay, zoom, close-up and the mouse."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import cv2
 import numpy as np
@@ -8,6 +10,9 @@ import pytest
 from PyQt6.QtCore import QEvent, QPointF, Qt
 from windows import RAW, Driven, full_size, index, mouse, pane, paused_at_end, place_of, shows, wheel
 
+from livefan.gui.picture_labels import speed_text
+from livefan.gui.picture_state import PictureState, picture_state
+from livefan.live.session import LiveSession
 from livefan.live.view_state import Layout, Spot
 
 
@@ -130,3 +135,15 @@ class TestView:
         window.controls.close_up.trigger()
         middle = (other.box_px[0] + other.box_px[2]) / 2 / (2 * photo.shape[1])
         drive.until(lambda: window.view.painted.view.centre[0] == pytest.approx(middle, abs=0.02))
+
+
+@pytest.mark.parametrize(("speed", "text"), [(0.6, "0.6 x"), (2.0, "2.0 x"), (0.04, "less than 0.1 x")])
+def test_speed_is_never_shown_as_zero(speed: float, text: str):
+    assert speed_text(speed) == text
+
+
+def test_camera_that_is_held_before_its_first_frame_shows_the_pause():
+    session = cast(LiveSession, SimpleNamespace(live=True, paused=True))
+    assert picture_state(session, None) == PictureState("paused")
+    session.paused = False
+    assert picture_state(session, None) == PictureState()

@@ -141,6 +141,15 @@ class TestPlayback:
         assert names.index("3.png") < names.index("1.png")
 
     @pytest.mark.slow
+    def test_unreadable_files_among_several_are_left_out(self, drive: Driven, images: Path, tmp_path: Path):
+        window = paused_at_end(drive, images)
+        (tmp_path / "text.mp4").write_text("this is no video")
+        self.drop(window, tmp_path / "text.mp4", images / "3.png")
+        drive.until(lambda: window.player.config.source == str(images / "3.png"))
+        drive.until(lambda: "text.mp4" in window.status_bar.message.text())
+        assert not any("text.mp4" in source for source in window.context.preferences.recent_sources)
+
+    @pytest.mark.slow
     def test_picture_is_highlighted_while_a_file_is_dragged(self, drive: Driven, images: Path):
         window = paused_at_end(drive, images)
         data = QMimeData()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
 
 import cv2
 import numpy as np
@@ -22,6 +23,7 @@ from livefan.live.result import Pair, Result
 from livefan.live.session import LiveSession
 from livefan.live.statistics import Gauges
 from livefan.live.view_state import Layout, View
+from livefan.live.worker import Model
 from livefan.runtimes.openvino_runtime import OpenVinoRuntime
 from livefan.tracking.model_spec import ModelChoice
 from livefan.tracking.pipeline import Pipeline
@@ -110,6 +112,40 @@ def test_both_models_are_prepared_before_the_first_frame(compare: Callable[..., 
     second = f"Preparing {RAW.label} (2 of 2)"
     assert before.index(first) < before.index(second)
     assert before[-1] == ""
+
+
+def test_message_of_a_loading_model_names_it_once():
+    def pipeline(log: Callable[[str], None], **how) -> SimpleNamespace:
+        log("preparing teacher-300w for openvino float32; only the first time")
+        log("reading the file")
+        return SimpleNamespace(warm_up=lambda: None)
+
+    messages: list[str] = []
+    choice = SimpleNamespace(label="teacher-300w@openvino", pipeline=pipeline)
+    model = Model(cast(ModelChoice, choice), 1, messages.append)
+    model.place = "(2 of 2)"
+    model.prepare()
+    assert messages == [
+        "Preparing teacher-300w@openvino (2 of 2)",
+        "Preparing teacher-300w@openvino (2 of 2) for openvino float32; only the first time",
+        "Preparing teacher-300w@openvino (2 of 2): reading the file",
+        "",
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("every_frame", "lowered"), [(True, False), (False, True)])
+def test_models_that_wait_for_each_other_have_the_same_priority(
+    compare: Callable[..., Compared], every_frame: bool, lowered: bool, monkeypatch: pytest.MonkeyPatch
+):
+    given: list[int] = []
+    monkeypatch.setattr("livefan.live.worker.lower_priority", given.append)
+    monkeypatch.setattr(
+        "livefan.live.session.open_source", lambda *source, **how: Numbered(N_FRAMES, live=True)
+    )
+    compared = compare(0, FIRST, RAW, every_frame=every_frame)
+    wait_for(lambda: any("(2 of 2)" in text for text in compared.messages))
+    assert bool(given) is lowered
 
 
 @pytest.mark.slow

@@ -92,7 +92,7 @@ def _save_picture(pixels: np.ndarray, path: Path, player: Player) -> None:
     except (OSError, LivefanError) as error:
         player.messages.error.emit(_tr("Snapshot not saved: {}").format(error))
         return
-    player.messages.saved.emit(path, _tr("Saved {}").format(path))
+    player.messages.saved.emit(path, _tr("Saved to {}").format(path))
 
 
 def _tr(text: str) -> str:

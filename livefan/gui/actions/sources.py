@@ -79,16 +79,13 @@ class Stop(Action):
 
 @dataclass(frozen=True)
 class WatchFiles(Action):
-    """Add several files to the list of sources and play the first."""
+    """Add those of several files that open to the list of sources, and play the first of them."""
 
     paths: tuple[str, ...]
 
     def act(self, context: ActionContext) -> None:
         """Start the first file."""
-        for path in reversed(self.paths):
-            context.preferences.add_recent(path)
-        context.player.watch(self.paths[0])
-        context.player.changed.emit()
+        context.player.watch_list(self.paths)
 
 
 class CloseSource(Action):
