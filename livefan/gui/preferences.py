@@ -12,6 +12,7 @@ from PyQt6.QtCore import QByteArray, QSettings
 
 from livefan.core.errors import LivefanError
 from livefan.drawing.faces import STYLE_PARTS
+from livefan.gui.settings_store import SettingsStore
 from livefan.gui.session_config import THEMES, CliOverrides, SessionConfig
 from livefan.io.stream import is_address, public_name
 from livefan.live.view_state import Layout, View
@@ -28,7 +29,7 @@ class Preferences:
     """
 
     def __init__(self, settings: QSettings) -> None:
-        self._settings = settings
+        self._store = SettingsStore(settings)
 
     def session_config(self, overrides: CliOverrides) -> SessionConfig:
         """Return the configuration of the session: options of the command line, else remembered values."""
@@ -127,7 +128,7 @@ class Preferences:
         if isinstance(source, int) or (is_address(source) and source != public_name(source)):
             return
         others = [each for each in self.recent_sources if each != source]
-        self._settings.setValue("recent", [source, *others][:_MAX_RECENT])
+        self._store.put({"recent": [source, *others][:_MAX_RECENT]})
 
     @property
     def tour_seen(self) -> bool:
@@ -136,8 +137,7 @@ class Preferences:
 
     def save_tour_seen(self) -> None:
         """Remember that the tour was shown."""
-        self._settings.setValue("tour_seen", True)
-        self._settings.sync()
+        self._store.put({"tour_seen": True})
 
     def last_folder(self, purpose: str) -> str:
         """Return the folder that a dialog opened last; empty for none."""
@@ -145,7 +145,7 @@ class Preferences:
 
     def save_folder(self, purpose: str, folder: str) -> None:
         """Remember the folder of a dialog."""
-        self._settings.setValue(f"folder/{purpose}", folder)
+        self._store.put({f"folder/{purpose}": folder})
 
     def save_session(self, config: SessionConfig, view: View, theme: str) -> None:
         """Remember models, view and theme."""
@@ -167,17 +167,18 @@ class Preferences:
                 "layout": str(view.layout),
                 "close_up": view.close_up,
             }
-        for name, value in values.items():
-            self._settings.setValue(name, value)
+        self._store.put(values)
 
     def save_window(self, geometry: QByteArray, docks: QByteArray) -> None:
         """Remember the positions of the window and its panels."""
-        self._settings.setValue("geometry", geometry)
-        self._settings.setValue("docks", docks)
-        self._settings.sync()
+        self._store.put({"geometry": geometry, "docks": docks})
+
+    def finish(self) -> None:
+        """Wait until all settings are written."""
+        self._store.join()
 
     def _value(self, name: str, parse: Callable[[Any], Any], default: Any) -> Any:
-        stored = self._settings.value(name)
+        stored = self._store.get(name)
         if stored is not None:
             with suppress(ValueError, TypeError, LivefanError):
                 return parse(stored)

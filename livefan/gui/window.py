@@ -298,6 +298,7 @@ class MainWindow(QMainWindow):
         if not self.isFullScreen():
             preferences.save_window(self.saveGeometry(), self.saveState())
         self.player.close()
+        preferences.finish()
         super().closeEvent(event)
 
 

@@ -1,5 +1,6 @@
 """Tests of settings that persist between sessions."""
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -87,3 +88,16 @@ def test_relative_path_is_remembered_as_an_absolute_one(tmp_path: Path, monkeypa
     preferences = Preferences(QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat))
     for source, kept in (("clip.mp4", str(tmp_path / "clip.mp4")), ("0", "0"), ("rtsp://a/b", "rtsp://a/b")):
         assert preferences.session_config(CliOverrides(source=source)).source == kept
+
+
+def test_slow_disk_delays_the_window_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    written = threading.Event()
+    monkeypatch.setattr(QSettings, "sync", lambda settings: written.wait(60))
+    storage = QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat)
+    preferences = Preferences(storage)
+    preferences.add_recent("a.mp4")  # returns while the file is being written
+    preferences.add_recent("b.mp4")
+    assert preferences.recent_sources == ["b.mp4", "a.mp4"]
+    written.set()
+    preferences.finish()
+    assert Preferences(storage).recent_sources == ["b.mp4", "a.mp4"]

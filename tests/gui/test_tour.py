@@ -37,8 +37,10 @@ def test_tour_shows_its_hints_beside_their_widgets_and_ends_once(qtbot: QtBot):
 
 
 def test_window_shows_the_tour_at_the_first_start_only(drive: Driven):
-    tour = show_tour(drive.open())
+    window = drive.open()
+    tour = show_tour(window)
     assert tour is not None
     assert tour.isVisible()
     assert tour.count.text() == "1 of 3"
+    window.close()
     assert show_tour(drive.open()) is None
