@@ -38,11 +38,6 @@ class FullScreenController(QObject):
         self._rest.setInterval(_REST_MS)
         self._rest.timeout.connect(self._hide)
 
-    @property
-    def on(self) -> bool:
-        """Whether the controller is over the picture."""
-        return self._on
-
     def show_full_screen(self, on: bool) -> None:
         """Put the controller onto the picture, hidden until the mouse moves, or back below the picture."""
         if on == self._on:

@@ -200,19 +200,17 @@ class MainWindow(QMainWindow):
             self.panels.hide_all()
             for bar in self._bars:
                 bar.hide()
-            self._floating.show_full_screen(True)
             self.showFullScreen()
         else:
             self.showNormal()
             self._returning.start()
+        self._floating.show_full_screen(full_screen)
+        self._show_transport()
 
     def _show_next_bar(self) -> None:
-        """Show a part that full screen has hidden: controller, bars, at last the panels, each by itself."""
+        """Show one bar that full screen has hidden, or at last the panels: no handler does it all."""
         hidden = [bar for bar in self._bars if bar.isHidden()]
-        if self._floating.on:
-            self._floating.show_full_screen(False)
-            self._show_transport()
-        elif hidden:
+        if hidden:
             hidden[0].show()
         else:
             self._returning.stop()
