@@ -12,8 +12,8 @@ from PyQt6.QtCore import QByteArray, QSettings
 
 from livefan.core.errors import LivefanError
 from livefan.drawing.faces import STYLE_PARTS
-from livefan.gui.settings_store import SettingsStore
 from livefan.gui.session_config import THEMES, CliOverrides, SessionConfig
+from livefan.gui.settings_store import SettingsStore
 from livefan.io.stream import is_address, public_name
 from livefan.live.view_state import Layout, View
 from livefan.tracking.model_spec import ModelChoice, rival
