@@ -9,6 +9,7 @@ from PyQt6.QtCore import QObject, pyqtSignal
 
 from livefan.core.errors import LivefanError
 from livefan.gui.model_card import ModelCard, read_card
+from livefan.live.priority import WORKER_NICENESS, lower_priority
 from livefan.tracking.model_spec import ModelChoice
 
 
@@ -34,6 +35,7 @@ class CardReader(QObject):
         return True
 
     def _read(self, side: int, choice: ModelChoice) -> None:
+        lower_priority(WORKER_NICENESS)
         card: ModelCard | None = None
         with suppress(LivefanError, OSError):
             card = read_card(choice)

@@ -11,6 +11,7 @@ from typing import Any
 from PyQt6.QtCore import QByteArray, QSettings
 
 from livefan.core.errors import LivefanError
+from livefan.core.resources import find_weights
 from livefan.drawing.faces import STYLE_PARTS
 from livefan.gui.session_config import THEMES, CliOverrides, SessionConfig
 from livefan.gui.settings_store import SettingsStore
@@ -96,7 +97,7 @@ class Preferences:
     @property
     def second_model(self) -> ModelChoice | None:
         """The second model of the last comparison."""
-        return self._value("second", _model, None)
+        return self._value("second", _present_model, None)
 
     @property
     def layout(self) -> Layout:
@@ -238,6 +239,13 @@ def _size(stored: str) -> tuple[int, int] | None:
 
 
 def _model(stored: str) -> ModelChoice:
+    choice = _present_model(stored)
+    if not choice.is_foreign:
+        choice.file  # noqa: B018  # raises for a file that is not valid
+    return choice
+
+
+def _present_model(stored: str) -> ModelChoice:
     choice = ModelChoice.parse(stored)
     if choice.is_described:  # reading the network takes longer than the window may
         if not Path(choice.weights).is_file():
@@ -245,5 +253,5 @@ def _model(stored: str) -> ModelChoice:
     elif choice.is_foreign:
         choice.check()
     else:
-        choice.file  # noqa: B018  # raises for a file that does not exist
+        find_weights(choice.weights)
     return choice

@@ -18,6 +18,8 @@ from livefan.live.view_state import LARGEST_ZOOM, Spot, View
 
 _NEAREST_ZOOM = 6.0
 """Magnification from which pixels are shown as squares."""
+_WHOLE_PX = 1e-3
+"""Distance from a whole pixel that counts as none."""
 
 
 @dataclass(frozen=True)
@@ -75,10 +77,30 @@ class Pane:
             )
         return moved
 
+    def _placed(self) -> np.ndarray | None:
+        """Return :meth:`resampled` for a whole image at whole pixels, which takes half of the time; else None."""
+        image, scale = self.result.frame.image, self.matrix[0, 0]  # negative in a mirror
+        if not 0.5 <= scale < _NEAREST_ZOOM:
+            return None
+        corner = self.matrix[:, 2] - (0.5 * scale - 0.5)
+        left, top = np.round(corner).astype(int)
+        height, width = (round(scale * length) for length in image.shape[:2])
+        fits = left >= 0 and top >= 0 and left + width <= self.width and top + height <= self.height
+        if not fits or np.abs(corner - (left, top)).max() > _WHOLE_PX:
+            return None
+        scaled = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
+        if scaled.shape[:2] == (self.height, self.width):
+            return scaled
+        canvas = np.zeros((self.height, self.width, 3), np.uint8)
+        canvas[top : top + scaled.shape[0], left : left + scaled.shape[1]] = scaled
+        return canvas
+
     def resampled(self) -> np.ndarray:
         """Return ``(height, width, 3)`` uint8 BGR: the visible part of the frame, black around it."""
         image, scale = self.result.frame.image, abs(self.matrix[0, 0])
         size = (self.width, self.height)
+        if (placed := self._placed()) is not None:
+            return placed
         if scale >= 1:
             flags = cv2.INTER_NEAREST if scale >= _NEAREST_ZOOM else cv2.INTER_LINEAR
             return cv2.warpAffine(image, self.matrix, size, flags=flags)
@@ -114,7 +136,8 @@ def pane_of(result: Result, view: View, left: int, width: int, height: int, top:
 def frame_to_pane(shape: tuple[int, ...], view: View, width: int, height: int) -> np.ndarray:
     """Return the ``(2, 3)`` matrix that fits an image of ``(height, width, ...)`` into a pane under a view.
 
-    The image moves no further than its edge to the pane's edge. An image smaller than the pane is centred.
+    The image moves no further than its edge to the pane's edge. An image smaller than the pane is centred, to
+    a whole pixel.
     """
     image_height, image_width = shape[:2]
     scale = min(width / image_width, height / image_height) * min(max(view.zoom, 1.0), LARGEST_ZOOM)
@@ -133,5 +156,5 @@ def frame_to_pane(shape: tuple[int, ...], view: View, width: int, height: int) -
 
 def _shift(length: float, room: float, centre: float) -> float:
     if length <= room:
-        return (room - length) / 2
+        return float(round((room - length) / 2))
     return float(np.clip(room / 2 - centre * length, room - length, 0.0))

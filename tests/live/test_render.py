@@ -77,7 +77,8 @@ def test_image_fills_the_pane_or_is_centred(width: int, height: int, view: View)
             assert low[axis] <= 1e-6
             assert high[axis] >= room - 1e-6
         else:
-            assert low[axis] + high[axis] == pytest.approx(room, abs=1e-6)
+            assert low[axis] + high[axis] == pytest.approx(room, abs=1 + 1e-6)
+            assert low[axis] == pytest.approx(round(low[axis]), abs=1e-6)
 
 
 @pytest.mark.parametrize("mirror", [False, True])
@@ -99,6 +100,19 @@ def test_picture_at_natural_size_equals_the_frame(shown: Shown, photo: np.ndarra
     assert np.array_equal(render(shown, view, natural_size(shown, view.layout)).image, photo)
     mirrored = render(shown, replace(view, mirror=True), natural_size(shown, view.layout)).image
     assert np.abs(mirrored.astype(int) - photo[:, ::-1]).max() <= 1
+
+
+@pytest.mark.parametrize("size", [(640, 480), (333, 300), (901, 603), (500, 900)])
+def test_scaled_image_lies_where_its_landmarks_do(size: tuple[int, int]):
+    """The middle of a square is where the matrix of the pane puts it."""
+    image = np.zeros((300, 400, 3), np.uint8)
+    image[101:140, 251:290] = 255
+    picture = render(Shown(result_of(image, [])), View(), size)
+    rows, columns = np.nonzero(picture.image[:, :, 0] > 127)
+    (pane,) = picture.panes
+    assert pane.to_pane(np.array([[270.0, 120.0]]))[0] == pytest.approx(
+        (np.mean([columns.min(), columns.max()]), np.mean([rows.min(), rows.max()])), abs=0.6
+    )
 
 
 def test_large_frame_is_averaged():
