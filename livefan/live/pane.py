@@ -78,7 +78,7 @@ class Pane:
         return moved
 
     def _placed(self) -> np.ndarray | None:
-        """Return :meth:`resampled` for a whole image at whole pixels, which takes half of the time; else None."""
+        """Return :meth:`resampled` of a whole image at whole pixels, in half of the time; else None."""
         image, scale = self.result.frame.image, self.matrix[0, 0]  # negative in a mirror
         if not 0.5 <= scale < _NEAREST_ZOOM:
             return None
