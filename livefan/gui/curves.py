@@ -9,7 +9,7 @@ from PyQt6.QtCore import QPointF, QRectF, QSize, Qt
 from PyQt6.QtGui import QColor, QPainter, QPaintEvent, QPalette, QPen, QPolygonF
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
-_LEFT_PX, _BOTTOM_PX, _TOP_PX, _RIGHT_PX = 34, 16, 7, 8
+_LEFT_PX, _BOTTOM_PX, _TOP_PX, _RIGHT_PX = 34, 19, 7, 8
 _LETTERS = 0.8
 """Size of the labels, as a share of the font of the window."""
 _BESIDE_AXIS = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
@@ -82,7 +82,7 @@ class CurveArea(QWidget):
             painter.drawText(label, _BESIDE_AXIS, f"{value:g}")
         for seconds, name in self._ticks.items():
             x = area.right() - area.width() * seconds / self._seconds
-            label = QRectF(min(x - 30, self.width() - 62), area.bottom() + 1, 60, _BOTTOM_PX - 1)
+            label = QRectF(min(x - 30, self.width() - 62), area.bottom() + 4, 60, _BOTTOM_PX - 4)
             right = x + 30 > self.width()
             painter.drawText(label, _BELOW_RIGHT if right else _BELOW_CENTRE, name)
 

@@ -22,6 +22,7 @@ from livefan.gui.session_config import SessionConfig
 from livefan.gui.session_runner import SessionRunner
 from livefan.gui.source_trial import SourceTrial
 from livefan.io.camera import camera_index
+from livefan.io.stream import is_address
 from livefan.live.photographs import Photographs
 from livefan.live.session import LiveSession
 from livefan.live.statistics import Gauges
@@ -148,12 +149,14 @@ class Player(QObject):
     def watch(self, source: str | int, size: tuple[int, int] | None = None) -> None:
         """Play another source: a camera's index, a path or an address.
 
-        A running session goes on until the new source has proved to open.
+        A running session goes on until the new source has proved to open. A camera cannot be open twice, and
+        a stream that is not there yet is waited for if nothing runs: both are played at once.
         """
-        if not self.running or isinstance(source, int) or camera_index(source) is not None:
-            self._watch(source, size)  # a camera cannot be open twice
+        camera = isinstance(source, int) or camera_index(source) is not None
+        if camera or (is_address(str(source)) and not self.running):
+            self._watch(source, size)
         else:
-            self.watch_list([source])
+            self.watch_list([str(source)])
 
     def watch_list(self, sources: Sequence[str]) -> None:
         """Play the first of several paths and addresses that opens; a running session goes on until then."""

@@ -49,6 +49,7 @@ def test_output_is_added_sends_every_frame_and_is_switched_off(
     drive.until(lambda: opened(window) == [address])
     assert entry(window, address).isChecked()
     window.player.watch(str(images))
+    drive.until(lambda: window.player.running)
     frames = [json.loads(receiver.recv(65535)) for _ in range(6)]
     assert [frame["frame"] for frame in frames] == list(range(6))
     assert all(len(frame["faces"]) == 1 for frame in frames)

@@ -178,13 +178,21 @@ class TestPlayback:
             button for button in window.start_page.findChildren(QPushButton) if button.text() == images.name
         ]
         link.click()
-        assert not window.start_page.isVisible()
+        drive.until(lambda: not window.start_page.isVisible())
         drive.until(lambda: index(window) == 5 and window.player.paused)
 
     def test_failed_start_shows_the_message_on_the_start_page(self, drive: Driven, tmp_path: Path):
         window = drive.open(source=str(tmp_path / "none.mp4"))
         drive.until(window.start_page.isVisible)
         assert "none.mp4" in window.start_page.message.text()
+
+    def test_unreadable_file_does_not_enter_the_list_of_the_start_page(self, drive: Driven, tmp_path: Path):
+        window = drive.open()
+        (tmp_path / "text.mp4").write_text("this is no video")
+        self.drop(window, tmp_path / "text.mp4")
+        drive.until(lambda: "text.mp4" in window.start_page.message.text())
+        assert window.tool_bar.sources.sources.findText("text.mp4") < 0
+        assert window.player.config.source is None
 
     def drop(self, window: MainWindow, *paths: Path) -> None:
         data = QMimeData()
