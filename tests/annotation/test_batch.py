@@ -93,9 +93,16 @@ def test_second_batch_into_a_folder_is_refused(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(("cores", "jobs"), [(1, 1), (2, 1), (3, 1), (8, 4), (None, 1)])
-def test_half_of_the_cores_are_used_by_default(monkeypatch: pytest.MonkeyPatch, cores: int | None, jobs: int):
+@pytest.mark.parametrize(
+    ("cores", "free_gib", "jobs"),
+    [(1, 64, 1), (2, 64, 2), (3, 64, 2), (8, 64, 6), (8, 2, 2), (8, 0.5, 1), (8, None, 6), (None, 64, 1)],
+)
+def test_number_of_jobs_follows_from_cores_and_free_memory(
+    monkeypatch: pytest.MonkeyPatch, cores: int | None, free_gib: float | None, jobs: int
+):
     monkeypatch.setattr("os.cpu_count", lambda: cores)
+    free = None if free_gib is None else int(free_gib * 2**30)
+    monkeypatch.setattr("livefan.annotation.batch.free_bytes", lambda: free)
     assert best_jobs() == jobs
 
 

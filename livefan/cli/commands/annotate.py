@@ -114,8 +114,8 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "--jobs",
         type=int,
         metavar="N",
-        help="number of recordings to annotate at a time (0: one for each core; default: half of the cores, "
-        "because one annotation keeps two busy)",
+        help="number of recordings to annotate at a time (0: one for each core; default: two for each "
+        "three cores, fewer where memory is short)",
     )
     work.add_argument(
         "--scheduler",
