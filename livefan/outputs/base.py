@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+from livefan.core.landmarks import LandmarkScheme
 from livefan.outputs.address import Address
 from livefan.outputs.frame_result import FrameResult
 
@@ -32,6 +33,9 @@ class Output(ABC):
         Raises:
             LivefanError: if this fails.
         """
+
+    def prepare(self, scheme: LandmarkScheme) -> None:  # noqa: B027
+        """Get ready for results of a scheme; called after :meth:`open`, if the scheme is known by then."""
 
     @abstractmethod
     def send(self, result: FrameResult) -> int:

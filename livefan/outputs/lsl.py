@@ -126,13 +126,17 @@ class LslOutput(Output):
         self._scheme: LandmarkScheme | None = None
 
     def open(self) -> None:
-        """See :meth:`livefan.outputs.base.Output.open`; the first frame tells the channels."""
+        """See :meth:`livefan.outputs.base.Output.open`; the scheme tells the channels."""
+
+    def prepare(self, scheme: LandmarkScheme) -> None:
+        """Announce the stream, so that inlets can connect before the first frame."""
+        if self._scheme != scheme:
+            self._outlet = self._new_outlet(scheme)
+            self._scheme = scheme
 
     def send(self, result: FrameResult) -> int:
         """See :meth:`livefan.outputs.base.Output.send`."""
-        if self._scheme != result.scheme:
-            self._outlet = self._new_outlet(result.scheme)
-            self._scheme = result.scheme
+        self.prepare(result.scheme)
         face = min(result.measured, key=lambda each: each.face.track_id, default=None)
         captured_at = result.frame.captured_at + clock_offset(self._library.local_clock)
         self._outlet.push_sample(sample(face, result.scheme), captured_at)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from importlib import import_module
 
 from livefan.core.errors import LivefanError
+from livefan.core.landmarks import LandmarkScheme
 from livefan.outputs.address import Address, parse_address
 from livefan.outputs.base import Output
 from livefan.outputs.frame_result import FrameResult
@@ -74,6 +75,11 @@ class OutputGroup:
         for sender in senders:
             sender.start()
         self._senders += senders
+
+    def prepare(self, scheme: LandmarkScheme) -> None:
+        """Prepare the outputs for results of a scheme, before the first result."""
+        for sender in self._senders:
+            sender.output.prepare(scheme)
 
     def offer(self, result: FrameResult) -> None:
         """Offer a result to all outputs; returns at once."""

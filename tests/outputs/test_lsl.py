@@ -31,7 +31,7 @@ def described(info: pylsl.StreamInfo) -> list[tuple[str, str, str]]:
 def test_inlet_gets_every_frame_with_names_units_and_times(result: Make, outputs: OutputGroup, posed_face):
     name = f"livefan test {time.monotonic_ns()}"
     outputs.open_all([f"lsl://{name}"])
-    outputs.offer(result(0))
+    outputs.prepare(IBUG_68)  # the stream is announced before the first frame
     found = pylsl.resolve_byprop("name", name, timeout=20)
     assert len(found) == 1
     inlet = pylsl.StreamInlet(found[0])

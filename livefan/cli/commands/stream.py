@@ -16,7 +16,6 @@ from livefan.cli.commands.options import (
     picture_size,
 )
 from livefan.core.errors import LivefanError
-from livefan.core.resources import find_weights
 
 if TYPE_CHECKING:
     import numpy as np
@@ -76,11 +75,13 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         LivefanError: if an output does not open, before the source is opened; or if the source fails.
     """
+    from livefan.networks.checkpoint_info import read_weight_file
     from livefan.outputs.output_group import OutputGroup
 
-    find_weights(arguments.weights)
+    scheme = read_weight_file(arguments.weights).scheme
     outputs = OutputGroup()
     outputs.open_all(arguments.to)
+    outputs.prepare(scheme)
     status = StatusLine(outputs, quiet=arguments.quiet)
     # A service manager ends it like Ctrl+C.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
