@@ -100,6 +100,8 @@ class ModelPanel(QScrollArea):
         margins = column.contentsMargins()
         around = margins.left() + margins.right() + 2 * self.frameWidth() + scroll_bar.sizeHint().width()
         self.setMinimumWidth(max(_SMALLEST_WIDTH_PX, self._choices.minimumSizeHint().width() + around))
+        self.second.hide()
+        self.table.hide()
 
     def sizeHint(self) -> QSize:  # noqa: N802
         """Return a width that leaves room for the picture."""
@@ -110,8 +112,8 @@ class ModelPanel(QScrollArea):
         self.first.show_choice(config.first)
         if config.second is not None:
             self.second.show_choice(config.second)
-        self.second.setVisible(config.second is not None)
-        if self.isVisible():
+        if self.table.isVisible():  # else the panel is closed, or opens part by part
+            self._show_second()
             QTimer.singleShot(_LET_DRAW_MS, self._show_differences)
             QTimer.singleShot(2 * _LET_DRAW_MS, self._show_history)
         self.table.show_models(config.first, config.second)
@@ -129,16 +131,24 @@ class ModelPanel(QScrollArea):
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802
         """Show the parts one after another."""
         super().showEvent(event)
-        QTimer.singleShot(_LET_DRAW_MS, self._choices.show)
-        QTimer.singleShot(2 * _LET_DRAW_MS, self._show_differences)
-        QTimer.singleShot(3 * _LET_DRAW_MS, self._show_history)
+        parts = (
+            self._choices.show,
+            self._show_second,
+            self.table.show,
+            self._show_differences,
+            self._show_history,
+        )
+        for number, show in enumerate(parts, start=1):
+            QTimer.singleShot(number * _LET_DRAW_MS, show)
 
     def hideEvent(self, event: QHideEvent | None) -> None:  # noqa: N802
         """Hide the parts, which :meth:`showEvent` shows one after another."""
         super().hideEvent(event)
-        self._choices.hide()
-        self._differences.hide()
-        self._history.hide()
+        for part in (self._choices, self.second, self.table, self._differences, self._history):
+            part.hide()
+
+    def _show_second(self) -> None:
+        self.second.setVisible(self._player.config.second is not None)
 
     def _show_differences(self) -> None:
         self._differences.setVisible(self._player.config.second is not None)
