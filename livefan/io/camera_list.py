@@ -22,7 +22,6 @@ CAMERA_BACKEND = {"linux": cv2.CAP_V4L2, "win32": cv2.CAP_DSHOW, "darwin": cv2.C
 )
 _DEVICES = Path("/dev")
 _DEVICE_PROPERTIES = Path("/sys/class/video4linux")
-_PROBED_CAMERAS = 4
 _QUERY = Path(__file__).with_name("camera_query.py")
 _QUERY_S = 20.0
 
@@ -59,13 +58,12 @@ class CameraInfo:
 def list_cameras() -> list[CameraInfo]:
     """Return the connected cameras in the order of their numbers, with their names.
 
-    No camera is opened, except on Windows and macOS without QtMultimedia: the first four numbers are then
-    tried, which can take a second and switches on the camera's light.
+    No camera is opened, which would switch on its light. On Windows and macOS without QtMultimedia, the list
+    is empty; cameras can then be opened by their number.
     """
     if sys.platform == "linux":
         return list(_linux_cameras())
-    cameras = _query_cameras()
-    return list(_probed_cameras()) if cameras is None else cameras
+    return _query_cameras() or []
 
 
 def list_camera_formats(cameras: list[CameraInfo]) -> list[CameraInfo]:
@@ -126,15 +124,6 @@ def _text(path: Path) -> str:
         return path.read_text(errors="replace").strip()
     except OSError:
         return ""
-
-
-def _probed_cameras() -> Iterator[CameraInfo]:
-    silence_opencv()
-    for index in range(_PROBED_CAMERAS):
-        device = cv2.VideoCapture(index, CAMERA_BACKEND)
-        if device.isOpened():
-            yield CameraInfo(index, f"camera {index}")
-        device.release()
 
 
 def silence_opencv() -> None:
