@@ -10,7 +10,7 @@ from livefan.live.session import LiveSession
 from livefan.live.statistics import Gauges
 from livefan.tracking.model_spec import ModelChoice
 
-_LET_DRAW_MS = 80
+_LET_DRAW_MS = 160
 """Delay before a second model loads: the window shows the new controls first."""
 
 

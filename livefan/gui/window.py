@@ -152,6 +152,7 @@ class MainWindow(QMainWindow):
         self.player.changed.connect(self._show_change)
         self.player.opened.connect(self._remember_source)
         self.player.found.connect(self._remember)
+        self.player.opened.connect(self.panels.prepare)
         self.start_page.chosen.connect(self.context.run)
         self.status_bar.show_in_folder.clicked.connect(lambda: self.context.run(ShowSavedFiles()))
         self.status_bar.dismiss.clicked.connect(lambda: self.context.run(DismissError()))

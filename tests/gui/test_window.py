@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PyQt6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PyQt6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
-from PyQt6.QtWidgets import QAbstractButton, QPushButton
+from PyQt6.QtWidgets import QAbstractButton, QDockWidget, QPushButton
 from windows import LONG_MS, RAW, Driven, index, memory_mib, open_files, pane, paused_at_end, shows
 
 from livefan.core.frame import Frame
@@ -372,3 +372,14 @@ class TestEndurance:
         at = index(window)
         drive.until(lambda: index(window) > at)
         drive.until(lambda: threading.active_count() <= before)
+
+
+def test_closed_panels_are_prepared_while_a_recording_plays(
+    drive: Driven, images: Path, monkeypatch: pytest.MonkeyPatch
+):
+    drawn: list[str] = []
+    grab = QDockWidget.grab
+    monkeypatch.setattr(QDockWidget, "grab", lambda dock: (drawn.append(dock.objectName()), grab(dock))[1])
+    window = drive.open(source=str(images), panels=("plots",))
+    drive.until(lambda: drawn == ["models", "expressions"])
+    assert not window.panels.models.isVisible()
