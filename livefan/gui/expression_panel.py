@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import time
+
+from PyQt6.QtGui import QShowEvent
 from PyQt6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from livefan.gui.expression_bars import ExpressionBars
 from livefan.gui.player import Player
 from livefan.live.result import Result
+
+_LOADING_S = 3.0
+"""Time in seconds after which the expression head is loaded."""
 
 
 class ExpressionPanel(QWidget):
@@ -20,6 +26,7 @@ class ExpressionPanel(QWidget):
         super().__init__()
         self._player = player
         self._shown: Result | None = None
+        self._opened_at = float("-inf")
         self.message = QLabel()
         self.message.setWordWrap(True)
         self.bars = ExpressionBars()
@@ -44,8 +51,7 @@ class ExpressionPanel(QWidget):
         face = next((each for each in faces if each.expressions is not None), None)
         self.neutral.setEnabled(face is not None)
         if result is None or face is None or face.expressions is None:
-            missing = self.tr("These weights measure no expressions.") if faces else self.tr("No face.")
-            self.message.setText(missing)
+            self.message.setText(self._missing(bool(faces)))
             self.gaze.clear()
             self.bars.show_values(None)
             return
@@ -55,6 +61,19 @@ class ExpressionPanel(QWidget):
             yaw = (face.gaze.right_yaw + face.gaze.left_yaw) / 2
             pitch = (face.gaze.right_pitch + face.gaze.left_pitch) / 2
             self.gaze.setText(self.tr("gaze: {:+.0f}° across, {:+.0f}° up").format(yaw, pitch))
+
+    def _missing(self, has_faces: bool) -> str:
+        """Return the reason why there are no expressions; none while the head for them may be loading."""
+        if not has_faces:
+            return self.tr("No face.")
+        if time.monotonic() - self._opened_at < _LOADING_S:
+            return ""
+        return self.tr("These weights measure no expressions.")
+
+    def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802 - Qt's name
+        """Take note of the time; the head that measures expressions runs from now on."""
+        self._opened_at = time.monotonic()
+        super().showEvent(event)
 
     def _take_neutral(self) -> None:
         session = self._player.session

@@ -38,6 +38,11 @@ class LiveOutputs(QObject):
         self._group = OutputGroup()
         self._lock = threading.Lock()
 
+    @property
+    def active(self) -> bool:
+        """Whether results are sent or kept."""
+        return bool(self._group) or self.keeps_newest
+
     def adopt(self, group: OutputGroup) -> None:
         """Take over outputs that are open already, as those of the command line."""
         self._group = group
@@ -57,7 +62,7 @@ class LiveOutputs(QObject):
 
     def add_result(self, result: Result) -> None:
         """Send a result; called from the thread of a session."""
-        if not (self._group or self.keeps_newest):
+        if not self.active:
             self.newest = None
             return
         style = self.style

@@ -11,6 +11,7 @@ from typing import Any
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
+from livefan.gui.heads import heads_in_use
 from livefan.gui.live_outputs import LiveOutputs
 from livefan.gui.messages import Messages
 from livefan.gui.model_choices import ModelChoices
@@ -44,6 +45,7 @@ class Player(QObject):
         recordings: the recordings of the session.
         outputs: the outputs to other programs.
         reports: the reports of comparisons.
+        shows_expressions: whether the panel of expressions is visible; see :meth:`choose_heads`.
         messages: messages for the user.
     """
 
@@ -70,6 +72,7 @@ class Player(QObject):
         self._models = ModelChoices(self._runner, self.gauges, painter)
         self._trial = SourceTrial()
         self.reports = ReportExport()
+        self.shows_expressions = False
         self.outputs.style = view.style
         self._connect()
 
@@ -82,6 +85,7 @@ class Player(QObject):
         self._models.lost.connect(lambda: self.change_view(layout=Layout.SINGLE, close_up=False))
         self._trial.succeeded.connect(self._on_found)
         self._trial.failed.connect(self.messages.error)
+        self.recordings.changed.connect(self.choose_heads)
         self.recordings.changed.connect(self.changed)
         self.recordings.error.connect(self.messages.error)
         self.recordings.saved.connect(self.messages.saved)
@@ -127,6 +131,17 @@ class Player(QObject):
         """Forget the results of the last session before a new one starts."""
         self._results.forget()
         session.heatmaps = self.view.heatmaps
+        self.choose_heads()
+
+    def choose_heads(self) -> None:
+        """Run those heads of the network whose outputs are shown, recorded or sent."""
+        if (session := self.session) is not None:
+            session.heads = heads_in_use(
+                self.view,
+                live=isinstance(self.config.source, int) if session.live is None else session.live,
+                panel=self.shows_expressions,
+                passed_on=self.outputs.active or self.recordings.kind is RecordingKind.CLEAN,
+            )
 
     def stop(self) -> None:
         """Stop the session; the last picture stays."""

@@ -91,6 +91,8 @@ class Updates(QObject):
     def _show_plots(self) -> None:
         if self._plots.isVisible():
             self._plots.show_figures()
+        self._player.shows_expressions = self._expressions.isVisible()
+        self._player.choose_heads()
         if self._expressions.isVisible():
             self._expressions.show_result(self._view.result)
 
