@@ -175,8 +175,8 @@ class Preferences:
         self._store.put({"geometry": geometry, "docks": docks})
 
     def finish(self) -> None:
-        """Wait until all settings are written."""
-        self._store.join()
+        """Write all settings now."""
+        self._store.finish()
 
     def _value(self, name: str, parse: Callable[[Any], Any], default: Any) -> Any:
         stored = self._store.get(name)

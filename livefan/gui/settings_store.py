@@ -1,12 +1,13 @@
-"""Settings that are written in a thread: the system may take tens of milliseconds for a file."""
+"""Settings in memory, which a thread writes: the system may take tens of milliseconds for a file."""
 
 from __future__ import annotations
 
-import threading
+import atexit
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
-from PyQt6.QtCore import QSettings
+from PyQt6.QtCore import QObject, QSettings, QThread, pyqtSignal, pyqtSlot
 
 
 class SettingsStore:
@@ -19,9 +20,7 @@ class SettingsStore:
     def __init__(self, settings: QSettings) -> None:
         self._settings = settings
         self._values: dict[str, Any] = {name: settings.value(name) for name in settings.allKeys()}
-        self._lock = threading.Lock()
-        self._unwritten: dict[str, Any] = {}
-        self._writer: threading.Thread | None = None
+        self._changed: dict[str, Any] = {}
 
     def get(self, name: str) -> Any:
         """Return a value, as text or as a type of Qt; None if there is none."""
@@ -30,37 +29,56 @@ class SettingsStore:
     def put(self, values: Mapping[str, Any]) -> None:
         """Change values; they are written soon."""
         self._values.update(values)
-        with self._lock:
-            self._unwritten.update(values)
-            if self._writer is None:
-                self._writer = threading.Thread(target=self._write, name="livefan-settings")
-                self._writer.start()
+        self._changed.update(values)
+        _writer().requested.emit(self._settings, dict(values))
 
-    def join(self) -> None:
-        """Wait until all values are written."""
-        writer = self._writer
-        if writer is not None:
-            writer.join()
+    def finish(self) -> None:
+        """Write all changed values now."""
+        for name, value in self._changed.items():
+            self._settings.setValue(name, value)
+        self._settings.sync()
 
-    def _write(self) -> None:
-        while values := self._take():
-            settings = _same_file(self._settings)  # an object of Qt belongs to one thread
-            for name, value in values.items():
-                settings.setValue(name, value)
-            settings.sync()
 
-    def _take(self) -> dict[str, Any]:
-        """Return the values that are not written; end the thread if there are none."""
-        with self._lock:
-            values, self._unwritten = self._unwritten, {}
-            if not values:
-                self._writer = None
-            return values
+class _Writer(QObject):
+    """Writes settings in a thread with an event loop.
+
+    Qt writes the file in the event loop, which does not hold Python's lock. :meth:`QSettings.sync` would hold
+    the lock meanwhile, and thus delay the window.
+    """
+
+    requested = pyqtSignal(object, object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._files: dict[str, QSettings] = {}
+
+    @pyqtSlot(object, object)
+    def write(self, settings: QSettings, values: dict[str, Any]) -> None:
+        """Change values of the file of other settings."""
+        path = settings.fileName()
+        if path not in self._files:
+            self._files[path] = _same_file(settings)  # an object of Qt belongs to one thread
+        for name, value in values.items():
+            self._files[path].setValue(name, value)
+
+
+@cache
+def _writer() -> _Writer:
+    writer, thread = _Writer(), QThread()
+    writer.moveToThread(thread)
+    writer.requested.connect(writer.write)
+    thread.start()
+
+    def end() -> None:
+        thread.quit()
+        thread.wait()
+
+    atexit.register(end)
+    return writer
 
 
 def _same_file(settings: QSettings) -> QSettings:
     if settings.organizationName():
-        return QSettings(
-            settings.format(), settings.scope(), settings.organizationName(), settings.applicationName()
-        )
+        scope, organization, name = settings.scope(), settings.organizationName(), settings.applicationName()
+        return QSettings(settings.format(), scope, organization, name)
     return QSettings(settings.fileName(), settings.format())
