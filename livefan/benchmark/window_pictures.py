@@ -141,6 +141,7 @@ def _grab(window: MainWindow) -> Image.Image:
     """Return the window as a picture, without the label of a pause."""
     _run_for(_LET_UPDATE_MS)
     window.updates.show_figures()
+    window.updates.show_distances()
     window.updates.show_along_recording()
     window.updates.show_position()
     window.view.show_state(PictureState())

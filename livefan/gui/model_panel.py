@@ -160,7 +160,7 @@ class ModelPanel(QScrollArea):
         self.over_time.setVisible(session is None or session.live is not False)
 
     def show_figures(self) -> None:
-        """Show the present figures of the session."""
+        """Show the present figures of the models."""
         gauges, session = self._player.gauges, self._player.session
         self.table.show_jitter(gauges)
         if session is not None and not self._player.paused:
@@ -168,9 +168,12 @@ class ModelPanel(QScrollArea):
         for side, picker in enumerate(self._pickers):
             picker.figures.setText(self._figures_text(side))
         self.progress.show_figures()
+
+    def show_distances(self) -> None:
+        """Show the present distances between the models."""
         if self._player.config.second is not None:
-            self._show_distance(gauges)
-            self._show_worst(gauges)
+            self._show_distance(self._player.gauges)
+            self._show_worst(self._player.gauges)
 
     def _show_card(self, side: int, card: ModelCard | None) -> None:
         self._card_of[side] = card

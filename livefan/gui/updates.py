@@ -48,8 +48,8 @@ class Updates(QObject):
         self._controls, self._transport, self._status_bar = controls, transport, status_bar
         self._strip, self._models, self._plots = strip, models, plots
         self._expressions = expressions
-        self._turns = itertools.cycle((self.show_figures, self.show_along_recording))
-        self._every(_FIGURES_MS // 2, self._show_in_turn)
+        self._turns = itertools.cycle((self.show_figures, self.show_distances, self.show_along_recording))
+        self._every(_FIGURES_MS // 3, self._show_in_turn)
         self._every(_PLOT_MS, self._show_plots)
         self._every(_POSITION_MS, self.show_position)
 
@@ -60,7 +60,7 @@ class Updates(QObject):
         timer.start()
 
     def _show_in_turn(self) -> None:
-        """Show figures and the timeline alternately, so that no handler does both."""
+        """Show figures, distances and the timeline in turn, so that no handler does all."""
         next(self._turns)()
 
     def show_figures(self) -> None:
@@ -79,6 +79,11 @@ class Updates(QObject):
         self._strip.show_state(self._view.result, self._player.config.source, measuring=measuring)
         if ended:
             self._player.changed.emit()  # the session is paused again
+
+    def show_distances(self) -> None:
+        """Show the distances between two models in the panel."""
+        if self._models.isVisible():
+            self._models.show_distances()
 
     def show_along_recording(self) -> None:
         """Show blinks and distances along the recording, and the recent distances in the panel."""

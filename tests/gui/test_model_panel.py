@@ -316,7 +316,7 @@ def test_dropped_network_is_compared_on_its_landmarks(
     newest = window.player.gauges.newest
     assert (newest.second.label, newest.second.runtime) == ("net", "openvino float32")
     assert len(newest.disagreements[0].points) == 3
-    window.models.show_figures()
+    window.models.show_distances()
     assert "on 3 common landmarks" in window.models.apart.text()
     window.player.choose_first(ModelChoice(str(path)))
     drive.until(lambda: window.player.gauges.newest and window.player.gauges.newest.first.label == "net")
