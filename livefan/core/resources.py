@@ -8,6 +8,8 @@ from livefan.core.errors import LivefanError
 
 DEFAULT_WEIGHTS = "mobilefan-300w"
 IMAGENET_ENCODER = "mobilenetv2-imagenet"
+SHORT_NAMES = {"fast": "mobilefan-fast-300w"}
+"""Short names of shipped weights, which :func:`find_weights` takes too."""
 CLIP_NAME = "expressions.mp4"
 
 
@@ -24,7 +26,7 @@ def bundled_clip() -> Path:
 
 
 def find_weights(name_or_path: str | Path) -> Path:
-    """Return the path of a weight file, given by path or by the name of a shipped file.
+    """Return the path of a weight file, given by path, or by the name or short name of a shipped file.
 
     Raises:
         LivefanError: if neither exists.
@@ -32,7 +34,8 @@ def find_weights(name_or_path: str | Path) -> Path:
     path = Path(name_or_path)
     if path.is_file():
         return path
-    bundled = bundled_folder("weights") / f"{name_or_path}.safetensors"
+    name = SHORT_NAMES.get(str(name_or_path), name_or_path)
+    bundled = bundled_folder("weights") / f"{name}.safetensors"
     if path.name == str(name_or_path) and bundled.is_file():
         return bundled
     shipped = ", ".join(shipped_models()) or "none shipped"
