@@ -190,7 +190,9 @@ class MainWindow(QMainWindow):
         if Part.THEME in parts:
             application = QApplication.instance()
             assert isinstance(application, QApplication)
+            self.setUpdatesEnabled(False)  # the widgets change now and are painted after other events
             apply_theme(application, self.context.theme)
+            QTimer.singleShot(1, lambda: self.setUpdatesEnabled(True))
         if Part.CONTROLS in parts or self._changed:
             self._show_state()
 

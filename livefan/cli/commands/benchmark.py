@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from livefan.runtimes.base import RuntimeChoice
 
 
-HALF_WIDTH = "mobilefan-half-300w"
+ALSO = ("mobilefan-half-300w", "mobilefan-fast-300w")
 _FRAMES = 100
 _INSTEAD = ("minutes", "annotate", "gui", "tracking", "growth", "all", "compare", "empty")
 _OF_THE_WHOLE = ("also", "frames", "dlib", "plot", "mesh_python", "repeats", "lengths")
@@ -59,7 +59,7 @@ def add(commands: Commands) -> None:
         nargs="*",
         metavar="MODEL",
         help="further models to measure: weight files, mediapipe, dlib, or network files with their "
-        f"description (default: {HALF_WIDTH})",
+        f"description (default: {', '.join(ALSO)})",
     )
     parser.add_argument(
         "--frames",
@@ -202,7 +202,7 @@ def _benchmark(
         clip,
         arguments.weights,
         choice,
-        also=[HALF_WIDTH] if arguments.also is None else arguments.also,
+        also=list(ALSO) if arguments.also is None else arguments.also,
         count=arguments.frames or _FRAMES,
         dlib_model=arguments.dlib or installed_model(),
         mesh_python=arguments.mesh_python,
