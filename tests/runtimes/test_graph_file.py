@@ -20,7 +20,14 @@ from livefan.runtimes.selection import open_runtime
 from livefan.runtimes.self_check import check_crops
 from livefan.runtimes.torch_runtime import TorchRuntime
 
-BUNDLED = ("mobilefan-300w", "mobilefan-half-300w", "mobilefan-fast-300w", "mobilefan-wflw", "mobilefan-cofw", "teacher-300w")
+BUNDLED = (
+    "mobilefan-300w",
+    "mobilefan-half-300w",
+    "mobilefan-fast-300w",
+    "mobilefan-wflw",
+    "mobilefan-cofw",
+    "teacher-300w",
+)
 RUNTIMES = ("openvino", "onnxruntime")
 
 
