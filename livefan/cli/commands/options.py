@@ -113,7 +113,7 @@ def add_pipeline_options(parser: argparse.ArgumentParser, *, remembered: bool = 
     parser.add_argument(
         "--weights",
         default=None if remembered else DEFAULT_WEIGHTS,
-        help=f"weight file, or the name of a bundled one (default: {default})",
+        help=f"weight file, or the name of a bundled one; fast is mobilefan-fast-300w (default: {default})",
     )
     parser.add_argument(
         "--smoothing",
