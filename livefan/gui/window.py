@@ -44,6 +44,8 @@ from livefan.gui.view import FrameView
 _DEFAULT_SIZE = QSize(1100, 720)
 _SYSTEM_FRAME = QSize(8, 40)
 """Room for the system's window frame, which is absent until the window is shown."""
+_LET_CHANGE_MS = 20
+"""Time in which all widgets take another theme, before they are painted."""
 
 
 class MainWindow(QMainWindow):
@@ -192,7 +194,7 @@ class MainWindow(QMainWindow):
             assert isinstance(application, QApplication)
             self.setUpdatesEnabled(False)  # the widgets change now and are painted after other events
             apply_theme(application, self.context.theme)
-            QTimer.singleShot(1, lambda: self.setUpdatesEnabled(True))
+            QTimer.singleShot(_LET_CHANGE_MS, lambda: self.setUpdatesEnabled(True))
         if Part.CONTROLS in parts or self._changed:
             self._show_state()
 
