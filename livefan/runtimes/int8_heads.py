@@ -39,6 +39,8 @@ def with_heads(model: Any, complete: Any) -> Any:
             name = _source(place)
             if name in known:
                 place.replace_source_output(known[name])
+            elif place.get_source_output().get_node().get_type_name() == "Constant":
+                continue  # of the head, or one of the network that OpenVINO shares with the head
             elif name.startswith(_NETWORK):
                 raise LivefanError(
                     f"the int8 network has no map {name}; make it again with 'livefan quantise'"

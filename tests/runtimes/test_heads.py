@@ -64,3 +64,14 @@ def test_loaded_weights_run_the_heads_that_are_wanted():
     runtime.run(check_crops(SIZE)[:1])
     assert runtime.expressions is None
     assert runtime.occluded is not None
+
+
+@pytest.mark.slow
+def test_int8_network_that_shares_a_constant_with_a_head_runs_its_heads():
+    exact, rounded = (open_runtime("fast", RuntimeChoice("openvino", each)) for each in ("float32", "int8"))
+    crops = check_crops(exact.input_size)
+    for runtime in (exact, rounded):
+        runtime.run(crops)
+    assert rounded.precision == "int8"
+    assert np.abs(rounded.expressions - exact.expressions).mean() < 0.02
+    assert np.abs(rounded.occluded - exact.occluded).mean() < 0.05
