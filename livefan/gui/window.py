@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -145,6 +146,10 @@ class MainWindow(QMainWindow):
         self.status_bar.addPermanentWidget(OutputIndicator(self.context))
         self.setStatusBar(self.status_bar)
         self._bars: tuple[QWidget, ...] = (bar, self.tool_bar, self.status_bar)
+        self._painting_again = QTimer(self)
+        self._painting_again.setSingleShot(True)
+        self._painting_again.setInterval(_LET_CHANGE_MS)
+        self._painting_again.timeout.connect(partial(self.setUpdatesEnabled, True))
         self._returning = QTimer(self)
         self._returning.setInterval(LET_DRAW_MS)
         self._returning.timeout.connect(self._show_next_bar)
@@ -194,7 +199,7 @@ class MainWindow(QMainWindow):
             assert isinstance(application, QApplication)
             self.setUpdatesEnabled(False)  # the widgets change now and are painted after other events
             apply_theme(application, self.context.theme)
-            QTimer.singleShot(_LET_CHANGE_MS, lambda: self.setUpdatesEnabled(True))
+            self._painting_again.start()
         if Part.CONTROLS in parts or self._changed:
             self._show_state()
 
