@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -45,8 +44,6 @@ from livefan.gui.view import FrameView
 _DEFAULT_SIZE = QSize(1100, 720)
 _SYSTEM_FRAME = QSize(8, 40)
 """Room for the system's window frame, which is absent until the window is shown."""
-_LET_CHANGE_MS = 20
-"""Time in which all widgets take another theme, before they are painted."""
 
 
 class MainWindow(QMainWindow):
@@ -146,10 +143,6 @@ class MainWindow(QMainWindow):
         self.status_bar.addPermanentWidget(OutputIndicator(self.context))
         self.setStatusBar(self.status_bar)
         self._bars: tuple[QWidget, ...] = (bar, self.tool_bar, self.status_bar)
-        self._painting_again = QTimer(self)
-        self._painting_again.setSingleShot(True)
-        self._painting_again.setInterval(_LET_CHANGE_MS)
-        self._painting_again.timeout.connect(partial(self.setUpdatesEnabled, True))
         self._returning = QTimer(self)
         self._returning.setInterval(LET_DRAW_MS)
         self._returning.timeout.connect(self._show_next_bar)
@@ -197,9 +190,7 @@ class MainWindow(QMainWindow):
         if Part.THEME in parts:
             application = QApplication.instance()
             assert isinstance(application, QApplication)
-            self.setUpdatesEnabled(False)  # the widgets change now and are painted after other events
             apply_theme(application, self.context.theme)
-            self._painting_again.start()
         if Part.CONTROLS in parts or self._changed:
             self._show_state()
 
