@@ -14,7 +14,6 @@ from livefan.core.errors import LivefanError
 from livefan.core.resources import find_weights
 from livefan.drawing.faces import STYLE_PARTS
 from livefan.gui.session_config import THEMES, CliOverrides, SessionConfig
-from livefan.gui.settings_store import SettingsStore
 from livefan.io.stream import is_address, public_name
 from livefan.live.view_state import Layout, View
 from livefan.tracking.model_spec import ModelChoice, rival
@@ -30,7 +29,7 @@ class Preferences:
     """
 
     def __init__(self, settings: QSettings) -> None:
-        self._store = SettingsStore(settings)
+        self._settings = settings
 
     def session_config(self, overrides: CliOverrides) -> SessionConfig:
         """Return the configuration of the session: options of the command line, else remembered values."""
@@ -129,7 +128,7 @@ class Preferences:
         if isinstance(source, int) or (is_address(source) and source != public_name(source)):
             return
         others = [each for each in self.recent_sources if each != source]
-        self._store.put({"recent": [source, *others][:_MAX_RECENT]})
+        self._settings.setValue("recent", [source, *others][:_MAX_RECENT])
 
     @property
     def tour_seen(self) -> bool:
@@ -138,7 +137,7 @@ class Preferences:
 
     def save_tour_seen(self) -> None:
         """Remember that the tour was shown."""
-        self._store.put({"tour_seen": True})
+        self._settings.setValue("tour_seen", True)
 
     def last_folder(self, purpose: str) -> str:
         """Return the folder that a dialog opened last; empty for none."""
@@ -146,7 +145,7 @@ class Preferences:
 
     def save_folder(self, purpose: str, folder: str) -> None:
         """Remember the folder of a dialog."""
-        self._store.put({f"folder/{purpose}": folder})
+        self._settings.setValue(f"folder/{purpose}", folder)
 
     def save_session(self, config: SessionConfig, view: View, theme: str) -> None:
         """Remember models, view and theme."""
@@ -168,18 +167,20 @@ class Preferences:
                 "layout": str(view.layout),
                 "close_up": view.close_up,
             }
-        self._store.put(values)
+        for name, value in values.items():
+            self._settings.setValue(name, value)
 
     def save_window(self, geometry: QByteArray, docks: QByteArray) -> None:
         """Remember the positions of the window and its panels."""
-        self._store.put({"geometry": geometry, "docks": docks})
+        self._settings.setValue("geometry", geometry)
+        self._settings.setValue("docks", docks)
 
     def finish(self) -> None:
         """Write all settings now."""
-        self._store.finish()
+        self._settings.sync()
 
     def _value(self, name: str, parse: Callable[[Any], Any], default: Any) -> Any:
-        stored = self._store.get(name)
+        stored = self._settings.value(name)
         if stored is not None:
             with suppress(ValueError, TypeError, LivefanError):
                 return parse(stored)

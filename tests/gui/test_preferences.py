@@ -90,7 +90,7 @@ def test_relative_path_is_remembered_as_an_absolute_one(tmp_path: Path, monkeypa
         assert preferences.session_config(CliOverrides(source=source)).source == kept
 
 
-def test_settings_are_written_in_a_thread(qtbot: QtBot, tmp_path: Path):
+def test_settings_are_written_soon_and_at_the_end(qtbot: QtBot, tmp_path: Path):
     path = str(tmp_path / "settings.ini")
     preferences = Preferences(QSettings(path, QSettings.Format.IniFormat))
     preferences.add_recent("a.mp4")
