@@ -226,30 +226,21 @@ def _make(
     heads: Collection[Head],
 ) -> Runtime:
     """Build a runtime."""
-    made = _build(weights, candidate, threads, store, copy, heads)
-    made.device = candidate.device
-    return made
-
-
-def _build(
-    weights: WeightFile,
-    candidate: Candidate,
-    threads: int,
-    store: Store,
-    copy: int,
-    heads: Collection[Head],
-) -> Runtime:
+    made: Runtime
     if candidate.runtime == "openvino":
-        return _openvino(weights, candidate, threads, store, copy, heads)
-    if candidate.runtime == "onnxruntime":
+        made = _openvino(weights, candidate, threads, store, copy, heads)
+    elif candidate.runtime == "onnxruntime":
         from livefan.runtimes.onnx_runtime import OnnxRuntime
 
         with files_of(network_graph(weights, store), weights) as path:
-            return OnnxRuntime(weights, path, threads, candidate.device, heads)
-    from livefan.networks.checkpoint import load_weights
-    from livefan.runtimes.torch_runtime import TorchRuntime
+            made = OnnxRuntime(weights, path, threads, candidate.device, heads)
+    else:
+        from livefan.networks.checkpoint import load_weights
+        from livefan.runtimes.torch_runtime import TorchRuntime
 
-    return TorchRuntime(load_weights(weights.path), threads=threads, heads=heads)
+        made = TorchRuntime(load_weights(weights.path), threads=threads, heads=heads)
+    made.device = candidate.device
+    return made
 
 
 def _openvino(
