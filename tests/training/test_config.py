@@ -1,7 +1,6 @@
 """Settings and recipes."""
 
 import math
-import re
 from dataclasses import fields
 from pathlib import Path
 
@@ -66,24 +65,3 @@ def test_number_out_of_range_gives_one_line_error_with_the_range(capsys: pytest.
 @pytest.mark.parametrize("recipe", sorted(Path("weights/recipes").glob("*.toml")), ids=lambda path: path.stem)
 def test_every_recipe_can_be_read(recipe: Path):
     read_config(recipe, {})
-
-
-def test_recipes_start_from_outputs_of_documented_commands():
-    """Of the half width, whose commands are as the others, by the numbers of its stages."""
-    card = Path("docs/experiments.md").read_text()
-    runs = {
-        *re.findall(r"--out (runs/\S+)", card),
-        "runs/half",
-        *(f"runs/half-{stage}" for stage in range(2, 9)),
-    }
-    means = re.findall(r" -o (runs/\S+)", card)
-    assert {str(Path(mean).parent) for mean in means} <= runs  # where a folder is there to write to
-    means += ["runs/half-3/mean.safetensors", "runs/half-5/mean.safetensors"]
-    for recipe in Path("weights/recipes").glob("*.toml"):
-        init = read_config(recipe, {}).init
-        # Own faces are fine-tuned from the latest weights, and further landmarks start from them.
-        if init in ("", TrainConfig().init) or recipe.stem in ("finetune", "wflw-head"):
-            continue
-        # Not by a name that is taken by other weights at every release.
-        assert init in means or re.search(r"^(.*)/(best|epoch-\d+)\.safetensors$", init), recipe
-        assert str(Path(init).parent) in runs, recipe
