@@ -13,7 +13,7 @@ from livefan.gui import help as help_texts
 from livefan.gui.preferences import Preferences
 from livefan.io.images import IMAGE_SUFFIXES
 from livefan.io.video import RECORDING_SUFFIXES
-from livefan.outputs.address import EXAMPLES
+from livefan.outputs.address import KINDS
 
 _SOURCES, _REPORTS = "sources", "reports"
 
@@ -65,7 +65,9 @@ class WindowDialogs(QObject):
 
     def enter_output(self) -> str:
         """Return the address of an output; empty if cancelled."""
-        question = self.tr("Send to the address, such as {}:").format(", ".join(EXAMPLES.values()))
+        question = self.tr("Send to the address, such as {}:").format(
+            ", ".join(kind.example for kind in KINDS.values())
+        )
         title, echo = self.tr("Output to another program"), QLineEdit.EchoMode.Normal
         return QInputDialog.getText(self._window, title, question, echo)[0].strip()
 

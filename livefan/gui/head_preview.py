@@ -46,8 +46,7 @@ class HeadPreview(QWidget):
     def refresh(self) -> None:
         """Show the newest face."""
         newest = self._player.outputs.newest
-        faces = newest.measured if newest is not None else ()
-        face = min(faces, key=lambda each: each.face.track_id, default=None)
+        face = None if newest is None else newest.first
         self.shape = None if face is None else head_shape(face)
         self.update()
 

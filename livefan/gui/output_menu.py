@@ -10,7 +10,7 @@ from PyQt6.QtWidgets import QLabel, QMenu, QWidget
 from livefan.gui.action_context import ActionContext
 from livefan.gui.actions.outputs import AddOutput, SwitchOutput
 from livefan.gui.head_preview import HeadPreview
-from livefan.outputs.address import EXAMPLES
+from livefan.outputs.address import KINDS
 from livefan.outputs.sender import Statistics
 
 _UPDATE_MS = 500
@@ -31,7 +31,7 @@ class OutputMenu(QMenu):
         self.clear()
         names = _names()
         opened = [each.address for each in self._context.player.outputs.statistics()]
-        for address in dict.fromkeys((*EXAMPLES.values(), *opened)):
+        for address in dict.fromkeys((*names, *opened)):
             entry = self.addAction(f"{names[address]}: {address}" if address in names else address)
             assert entry is not None
             entry.setCheckable(True)
@@ -89,7 +89,7 @@ def _names() -> dict[str, str]:
         "lsl": _tr("Lab Streaming Layer"),
         "camera": _tr("Virtual camera"),
     }
-    return {EXAMPLES[kind]: name for kind, name in names.items()}
+    return {kind.example: names.get(name, name) for name, kind in KINDS.items()}
 
 
 def _tr(text: str) -> str:

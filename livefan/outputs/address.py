@@ -11,21 +11,33 @@ from livefan.core.errors import LivefanError
 
 THIS_MACHINE = "127.0.0.1"
 
-DEFAULT_PORTS = {"openseeface": 11573, "vmc": 39539, "udp+json": 11574, "ws": 8765}
-"""Ports of the outputs that have a host."""
 
-EXAMPLES = {
-    "openseeface": "openseeface://127.0.0.1:11573",
-    "vmc": "vmc://127.0.0.1:39539",
-    "udp+json": "udp+json://127.0.0.1:11574",
-    "ws": "ws://127.0.0.1:8765",
-    "lsl": "lsl://livefan",
-    "camera": "camera://",
+@dataclass(frozen=True)
+class Kind:
+    """A kind of address.
+
+    Attributes:
+        output: module and class in this package; imported only when an address of this kind is used.
+        example: an address, for help and errors.
+        port: the default port; None if the address has a name rather than a host and a port.
+        options: words that may follow ``?``.
+    """
+
+    output: str
+    example: str
+    port: int | None = None
+    options: frozenset[str] = frozenset()
+
+
+KINDS = {
+    "openseeface": Kind("openseeface.OpenSeeFaceOutput", "openseeface://127.0.0.1:11573", 11573),
+    "vmc": Kind("vmc.VmcOutput", "vmc://127.0.0.1:39539", 39539, frozenset({"arkit", "presets"})),
+    "udp+json": Kind("udp_json.UdpJsonOutput", "udp+json://127.0.0.1:11574", 11574),
+    "ws": Kind("websocket.WebSocketOutput", "ws://127.0.0.1:8765", 8765),
+    "lsl": Kind("lsl.LslOutput", "lsl://livefan"),
+    "camera": Kind("virtual_camera.VirtualCameraOutput", "camera://", options=frozenset({"clean"})),
 }
-"""An address of each kind, for help and errors."""
-
-_NAMED = ("lsl", "camera")
-_OPTIONS = {"vmc": frozenset({"arkit", "presets"}), "camera": frozenset({"clean"})}
+"""All outputs, by the part of an address before ``://``. A further output is a module and an entry here."""
 
 
 @dataclass(frozen=True)
@@ -33,14 +45,12 @@ class Address:
     """A parsed address.
 
     Attributes:
-        text: the address as given.
-        kind: the part before ``://``.
-        host, port: for the kinds of :data:`DEFAULT_PORTS`; a host is a name or an IP address.
-        name: name of the stream (``lsl``) or device (``camera``); may be empty.
-        options: the words after ``?``: ``clean`` (camera), ``arkit`` and ``presets`` (vmc).
+        kind: the part before ``://``, one of :data:`KINDS`.
+        host, port: for kinds with a port; a host is a name or an IP address.
+        name: for the other kinds, name of the stream (``lsl``) or device (``camera``); may be empty.
+        options: the words after ``?``.
     """
 
-    text: str
     kind: str
     host: str = ""
     port: int = 0
@@ -48,7 +58,7 @@ class Address:
     options: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
-        if self.kind in _NAMED:
+        if KINDS[self.kind].port is None:
             return f"{self.kind}://{self.name}"
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.kind}://{host}:{self.port}"
@@ -75,40 +85,36 @@ def parse_address(text: str) -> Address:
     Raises:
         LivefanError: if the address has no known kind, or a wrong host, port or option.
     """
-    kind, separator, _ = text.partition("://")
-    kind = kind.strip().lower()
-    if not separator or kind not in EXAMPLES:
-        known = ", ".join(EXAMPLES.values())
+    name, separator, _ = text.partition("://")
+    name = name.strip().lower()
+    if not separator or name not in KINDS:
+        known = ", ".join(kind.example for kind in KINDS.values())
         raise LivefanError(f"{text!r} is not the address of an output; use one such as {known}")
+    kind = KINDS[name]
+
+    def wrong(reason: str) -> LivefanError:
+        return LivefanError(f"{text}: {reason}; use an address such as {kind.example}")
+
     try:
         parts = urlsplit(text.strip())
         port = parts.port
     except ValueError as error:
-        raise _wrong(text, kind, str(error)) from None
+        raise wrong(str(error)) from None
     options = frozenset(word for word, _ in parse_qsl(parts.query, keep_blank_values=True))
-    for option in options - _options_of(kind):
-        raise _wrong(text, kind, f"unknown option {option!r}")
+    for option in options - kind.options:
+        raise wrong(f"unknown option {option!r}")
     if parts.fragment or parts.username is not None:
-        raise _wrong(text, kind, "only a host and a port are allowed")
-    if kind in _NAMED:
-        name = (parts.netloc + parts.path).strip()
-        return Address(text, kind, name=name, options=options)
+        raise wrong("only a host and a port are allowed")
+    if kind.port is None:
+        return Address(name, name=(parts.netloc + parts.path).strip(), options=options)
     if parts.path.strip("/"):
-        raise _wrong(text, kind, f"unexpected {parts.path!r} after the port")
+        raise wrong(f"unexpected {parts.path!r} after the port")
     if port == 0:
-        raise _wrong(text, kind, "port 0 is not a port")
+        raise wrong("port 0 is not a port")
     host = parts.hostname or THIS_MACHINE
     if any(character.isspace() for character in host):
-        raise _wrong(text, kind, f"{host!r} is not a host name")
-    return Address(text, kind, host, port or DEFAULT_PORTS[kind], options=options)
-
-
-def _options_of(kind: str) -> frozenset[str]:
-    return _OPTIONS.get(kind, frozenset())
-
-
-def _wrong(text: str, kind: str, reason: str) -> LivefanError:
-    return LivefanError(f"{text}: {reason}; use an address such as {EXAMPLES[kind]}")
+        raise wrong(f"{host!r} is not a host name")
+    return Address(name, host, port or kind.port, options=options)
 
 
 def resolve(address: Address, kind: socket.SocketKind) -> tuple[socket.AddressFamily, tuple]:

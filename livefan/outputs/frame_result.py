@@ -78,6 +78,11 @@ class FrameResult:
         with self._lock:
             return self._measured
 
+    @property
+    def first(self) -> MeasuredFace | None:
+        """The face with the lowest id, for receivers of one face."""
+        return min(self.measured, key=lambda each: each.face.track_id, default=None)
+
     @cached_property
     def _measured(self) -> tuple[MeasuredFace, ...]:
         return tuple(self._measure(face) for face in self.faces)
@@ -85,12 +90,12 @@ class FrameResult:
     def _measure(self, face: Face) -> MeasuredFace:
         points_px, scheme = face.points_px, self.scheme
         pose = head_pose(points_px, scheme, *self.size)
-        looks, pupils_px = face.gaze, face.pupils_px
+        directions, pupils_px = face.gaze, face.pupils_px
         if pupils_px is None and set(_PUPILS) <= set(scheme.point_names):
             pupils_px = points_px[[scheme.point_names.index(name) for name in _PUPILS]]
-        if looks is None and pupils_px is not None:
-            looks = gaze(pupils_px, points_px, pose, scheme, *self.size)
-        return MeasuredFace(face, pose, aspect_ratios(points_px, scheme), looks, pupils_px)
+        if directions is None and pupils_px is not None:
+            directions = gaze(pupils_px, points_px, pose, scheme, *self.size)
+        return MeasuredFace(face, pose, aspect_ratios(points_px, scheme), directions, pupils_px)
 
     @cached_property
     def drawn(self) -> np.ndarray:

@@ -94,7 +94,7 @@ def sample(measured: MeasuredFace | None, scheme: LandmarkScheme) -> list[float]
         return [0.0] + [float("nan")] * (len(channels(scheme)) - 1)
     face, pose, ratios, gaze = measured.face, measured.pose, measured.ratios, measured.gaze
     unknown = float("nan")
-    looks = (
+    directions = (
         [unknown] * 4 if gaze is None else [gaze.right_yaw, gaze.right_pitch, gaze.left_yaw, gaze.left_pitch]
     )
     values = coefficients(measured)
@@ -103,7 +103,7 @@ def sample(measured: MeasuredFace | None, scheme: LandmarkScheme) -> list[float]
         *face.box_px.tolist(),
         *(pose.yaw, pose.pitch, pose.roll, *pose.translation_mm),
         *(ratios.right_eye, ratios.left_eye, ratios.mouth),
-        *looks,
+        *directions,
         *([unknown] * 4 if measured.pupils_px is None else measured.pupils_px.ravel().tolist()),
         *(values.get(name, unknown) for name in NAMES),
         *np.asarray(face.points_px, np.float64).ravel().tolist(),
@@ -137,9 +137,8 @@ class LslOutput(Output):
     def send(self, result: FrameResult) -> int:
         """See :meth:`livefan.outputs.base.Output.send`."""
         self.prepare(result.scheme)
-        face = min(result.measured, key=lambda each: each.face.track_id, default=None)
         captured_at = result.frame.captured_at + clock_offset(self._library.local_clock)
-        self._outlet.push_sample(sample(face, result.scheme), captured_at)
+        self._outlet.push_sample(sample(result.first, result.scheme), captured_at)
         return 1
 
     def close(self) -> None:

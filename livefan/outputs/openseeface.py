@@ -162,20 +162,20 @@ def _pose(pose: HeadPose, points_px: np.ndarray, pupils_px: np.ndarray, size: tu
     )
 
 
-def _quaternion(rotation: np.ndarray) -> np.ndarray:
+def _quaternion(turn: np.ndarray) -> np.ndarray:
     """Return the quaternion of the inverse rotation, as OpenSeeFace sends it.
 
     Its scalar part is near 0. The sign is chosen so that neighbouring frames have like quaternions.
     """
-    turn = quaternion(rotation) * [-1, -1, -1, 1]
-    return turn if turn[0] + turn[1] >= 0 else -turn
+    inverse = quaternion(turn) * [-1, -1, -1, 1]
+    return inverse if inverse[0] + inverse[1] >= 0 else -inverse
 
 
-def _euler(rotation: np.ndarray) -> tuple[float, float, float]:
+def _euler(turn: np.ndarray) -> tuple[float, float, float]:
     """Return the angles in degrees of ``Rz Ry Rx``: near (180, 0, 90) for a frontal face."""
-    x = math.atan2(rotation[2, 1], rotation[2, 2])
-    y = math.asin(max(-1.0, min(1.0, -rotation[2, 0])))
-    z = math.atan2(rotation[1, 0], rotation[0, 0])
+    x = math.atan2(turn[2, 1], turn[2, 2])
+    y = math.asin(max(-1.0, min(1.0, -turn[2, 0])))
+    z = math.atan2(turn[1, 0], turn[0, 0])
     return math.degrees(x), math.degrees(y), math.degrees(z)
 
 

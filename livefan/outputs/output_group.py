@@ -7,20 +7,10 @@ from importlib import import_module
 
 from livefan.core.errors import LivefanError
 from livefan.core.landmarks import LandmarkScheme
-from livefan.outputs.address import Address, parse_address
+from livefan.outputs.address import KINDS, parse_address
 from livefan.outputs.base import Output
 from livefan.outputs.frame_result import FrameResult
 from livefan.outputs.sender import Sender, Statistics
-
-OUTPUTS = {
-    "openseeface": "openseeface.OpenSeeFaceOutput",
-    "vmc": "vmc.VmcOutput",
-    "udp+json": "udp_json.UdpJsonOutput",
-    "ws": "websocket.WebSocketOutput",
-    "lsl": "lsl.LslOutput",
-    "camera": "virtual_camera.VirtualCameraOutput",
-}
-"""Module and class of each kind of address. An entry is imported only when an address of its kind is used."""
 
 
 def make_output(text: str) -> Output:
@@ -29,8 +19,8 @@ def make_output(text: str) -> Output:
     Raises:
         LivefanError: if the address cannot be parsed, or a library is missing.
     """
-    address: Address = parse_address(text)
-    module, _, name = OUTPUTS[address.kind].partition(".")
+    address = parse_address(text)
+    module, _, name = KINDS[address.kind].output.partition(".")
     output: Output = getattr(import_module(f"livefan.outputs.{module}"), name)(address)
     return output
 
@@ -58,9 +48,9 @@ class OutputGroup:
                 open.
         """
         made = [make_output(text) for text in addresses]
-        names = [sender.output.address for sender in self._senders] + [output.address for output in made]
+        names = [str(output.address) for output in (*(each.output for each in self._senders), *made)]
         for name in names:
-            if [str(each) for each in names].count(str(name)) > 1:
+            if names.count(name) > 1:
                 raise LivefanError(f"{name}: is given twice; leave one out")
         opened: list[Output] = []
         try:

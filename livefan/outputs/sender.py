@@ -14,6 +14,7 @@ from livefan.core.errors import LivefanError
 from livefan.core.rates import RateMeter
 from livefan.outputs.base import Output
 from livefan.outputs.frame_result import FrameResult
+from livefan.outputs.newest_items import NewestItems
 
 _LOG = logging.getLogger(__name__)
 
@@ -84,12 +85,10 @@ class Sender:
 
     def __init__(self, output: Output) -> None:
         self.output = output
-        self._waiting: deque[FrameResult] = deque()
-        self._changed = threading.Condition()
-        self._stopping = False
+        self._waiting: NewestItems[FrameResult] = NewestItems(WAITING_FRAMES)
         self._rate = RateMeter()
         self._latencies: deque[tuple[float, float]] = deque(maxlen=_LATENCIES)
-        self._packets = self._frames = self._dropped = 0
+        self._packets = self._frames = self._failed = 0
         self._error = ""
         self._ended = False
         self._thread = threading.Thread(target=self._run, name=f"output {output.address}", daemon=True)
@@ -100,24 +99,14 @@ class Sender:
 
     def offer(self, result: FrameResult) -> None:
         """Offer a result; if too many wait, it replaces the oldest."""
-        with self._changed:
-            if self._stopping or self._ended:
-                return
-            if len(self._waiting) == WAITING_FRAMES:
-                self._waiting.popleft()
-                self._dropped += 1
-            self._waiting.append(result)
-            self._changed.notify()
+        self._waiting.put(result)
 
     def stop(self, timeout: float = 1.0) -> None:
         """Send the waiting results for at most ``timeout`` seconds, and end; the thread closes the output."""
-        with self._changed:
-            self._stopping = True
-            self._changed.notify()
+        self._waiting.end()
         if self._thread.is_alive():
             self._thread.join(timeout)
-        with self._changed:
-            self._waiting.clear()
+        self._waiting.clear()
 
     def statistics(self) -> Statistics:
         """Return the present state; may be called from any thread."""
@@ -131,7 +120,7 @@ class Sender:
             self._packets,
             self._rate.rate(),
             self._frames,
-            self._dropped,
+            self._waiting.dropped + self._failed,
             latency,
             after_model,
             self._error,
@@ -140,7 +129,7 @@ class Sender:
 
     def _run(self) -> None:
         try:
-            while (result := self._take()) is not None:
+            while (result := self._waiting.take()) is not None:
                 self._send(result)
         except LivefanError as error:
             self._end(str(error))
@@ -150,19 +139,12 @@ class Sender:
         finally:
             self.output.close()
 
-    def _take(self) -> FrameResult | None:
-        """Wait for a result; return None once the sender is stopped and nothing waits."""
-        with self._changed:
-            while not self._waiting and not self._stopping:
-                self._changed.wait(0.5)  # on Windows, Ctrl+C does not interrupt a wait
-            return self._waiting.popleft() if self._waiting else None
-
     def _send(self, result: FrameResult) -> None:
         try:
             packets = self.output.send(result)
         except OSError as error:
             self._error = error.strerror or str(error)
-            self._dropped += 1
+            self._failed += 1
             return
         self._error = ""
         self._frames += 1
@@ -173,6 +155,6 @@ class Sender:
             self._rate.tick()
 
     def _end(self, error: str) -> None:
-        with self._changed:
-            self._error, self._ended = error, True
-            self._waiting.clear()
+        self._error, self._ended = error, True
+        self._waiting.end()
+        self._waiting.clear()

@@ -54,8 +54,8 @@ class VmcOutput(UdpOutput):
         parts = [osc.write_string("#bundle"), osc.write_date(osc.IMMEDIATELY)]
         parts.append(self._message("/VMC/Ext/OK", "i", 1))
         parts.append(self._message("/VMC/Ext/T", "f", captured_at - self._started_at))
-        if result.measured:
-            parts += self._of_face(min(result.measured, key=lambda each: each.face.track_id))
+        if result.first is not None:
+            parts += self._of_face(result.first)
         return self.send_datagram(b"".join(parts))
 
     def _of_face(self, measured: MeasuredFace) -> Iterator[bytes]:

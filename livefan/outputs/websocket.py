@@ -6,7 +6,6 @@ import logging
 import re
 import socket
 import threading
-from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from livefan.core.errors import LivefanError
@@ -15,6 +14,7 @@ from livefan.outputs.base import Output
 from livefan.outputs.frame_result import FrameResult
 from livefan.outputs.json_message import json_message
 from livefan.outputs.missing import missing_library
+from livefan.outputs.newest_items import NewestItems
 
 if TYPE_CHECKING:
     from websockets.sync.server import ServerConnection
@@ -22,35 +22,12 @@ if TYPE_CHECKING:
 _WAITING_MESSAGES = 8
 """Messages that wait for a client; a further one replaces the oldest."""
 
+_Messages = NewestItems[str]
+"""Messages for one client; its thread sends them, so that a slow client delays nothing else."""
+
 _ORIGINS = (None, re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"))
 """Accepted clients: programs, which send no origin, and pages of this machine. Else any web site that is open
 in a browser could receive the landmarks."""
-
-
-class _Client:
-    """The messages that wait for one client; its thread sends them, so a slow client delays nothing else."""
-
-    def __init__(self) -> None:
-        self._messages: deque[str] = deque(maxlen=_WAITING_MESSAGES)
-        self._changed = threading.Condition()
-        self._ended = False
-
-    def put(self, message: str) -> None:
-        with self._changed:
-            self._messages.append(message)
-            self._changed.notify()
-
-    def end(self) -> None:
-        with self._changed:
-            self._ended = True
-            self._changed.notify()
-
-    def take(self) -> str | None:
-        """Wait for a message; return None once the client has ended and nothing waits."""
-        with self._changed:
-            while not self._messages and not self._ended:
-                self._changed.wait(0.5)
-            return self._messages.popleft() if self._messages else None
 
 
 class WebSocketOutput(Output):
@@ -65,9 +42,8 @@ class WebSocketOutput(Output):
         self._library = server
         self._server: Any = None
         self._thread: threading.Thread | None = None
-        self._clients: set[_Client] = set()
+        self._clients: set[_Messages] = set()
         self._lock = threading.Lock()
-        self._handlers: list[threading.Thread] = []
 
     def open(self) -> None:
         """See :meth:`livefan.outputs.base.Output.open`."""
@@ -86,11 +62,6 @@ class WebSocketOutput(Output):
             ) from error
         self._thread = threading.Thread(target=self._server.serve_forever, name="websocket", daemon=True)
         self._thread.start()
-
-    @property
-    def n_clients(self) -> int:
-        """Number of connected clients."""
-        return len(self._clients)
 
     def send(self, result: FrameResult) -> int:
         """See :meth:`livefan.outputs.base.Output.send`; a packet is a message to one client."""
@@ -115,7 +86,7 @@ class WebSocketOutput(Output):
         """Send messages to a client until it or the output ends."""
         from websockets.exceptions import ConnectionClosed
 
-        client = _Client()
+        client = _Messages(_WAITING_MESSAGES)
         # A silent thread reads, which is how a lost client is noticed while no frame comes.
         reader = threading.Thread(target=_read_until_closed, args=(connection, client), daemon=True)
         reader.start()
@@ -131,7 +102,7 @@ class WebSocketOutput(Output):
                 self._clients.discard(client)
 
 
-def _read_until_closed(connection: ServerConnection, client: _Client) -> None:
+def _read_until_closed(connection: ServerConnection, client: _Messages) -> None:
     """Discard the messages of a client until its connection closes."""
     try:
         for _ in connection:

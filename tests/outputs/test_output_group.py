@@ -5,14 +5,15 @@ import sys
 import pytest
 
 from livefan.core.errors import LivefanError
-from livefan.outputs.address import EXAMPLES
-from livefan.outputs.output_group import OUTPUTS, OutputGroup, make_output
+from livefan.outputs.address import KINDS
+from livefan.outputs.output_group import OutputGroup, make_output
 
 
 def test_every_kind_of_address_has_an_output():
-    assert set(OUTPUTS) == set(EXAMPLES)
-    for kind, example in EXAMPLES.items():
-        assert make_output(example).address.kind == kind
+    for name, kind in KINDS.items():
+        address = make_output(kind.example).address
+        assert address.kind == name
+        assert str(address) == kind.example
 
 
 @pytest.mark.parametrize(
@@ -32,7 +33,7 @@ def test_missing_library_is_one_line_with_the_extra(
     monkeypatch.setitem(sys.modules, library, None)
     group = OutputGroup()
     with pytest.raises(LivefanError, match=rf'which is missing; run: pip install "livefan\[{extra}\]"$'):
-        group.open_all(["udp+json://", EXAMPLES[kind]])
+        group.open_all(["udp+json://", KINDS[kind].example])
     assert not group
 
 
