@@ -27,7 +27,7 @@ from PyQt6.QtWidgets import QApplication  # noqa: E402
 from livefan.benchmark.window import WindowReport  # noqa: E402
 from livefan.core.errors import LivefanError  # noqa: E402
 from livefan.core.process import end_process  # noqa: E402
-from livefan.gui.app import make_application, open_window, shorten_collections  # noqa: E402
+from livefan.gui.app import collect_in_this_thread, make_application, open_window  # noqa: E402
 from livefan.gui.session_config import CliOverrides  # noqa: E402
 from livefan.live.view_state import Layout  # noqa: E402
 from livefan.tracking.model_spec import ModelChoice  # noqa: E402
@@ -139,7 +139,7 @@ def drive(clip: str, choice: ModelChoice, pace: float, begun_at: float) -> Windo
         begun_at: start of the process, in seconds of :func:`time.time`.
     """
     application = make_application()
-    shorten_collections()
+    collect_in_this_thread()
     with tempfile.TemporaryDirectory(prefix="livefan-benchmark-") as folder:
         settings = QSettings(str(Path(folder) / "settings.ini"), QSettings.Format.IniFormat)
         before = threading.active_count()

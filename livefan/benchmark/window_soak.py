@@ -33,7 +33,7 @@ leave_qt_to_pyqt()
 
 from PyQt6.QtCore import QObject, QSettings, QTimer  # noqa: E402
 
-from livefan.gui.app import make_application, shorten_collections  # noqa: E402
+from livefan.gui.app import collect_in_this_thread, make_application  # noqa: E402
 from livefan.gui.session_config import CliOverrides  # noqa: E402
 from livefan.gui.window import MainWindow  # noqa: E402
 
@@ -137,7 +137,7 @@ def run(clip: str, minutes: float, folder: Path | None) -> None:
         settings = QSettings(str(Path(settings_folder) / "settings.ini"), QSettings.Format.IniFormat)
         window = MainWindow(CliOverrides(source=address), settings=settings)
         window.show()
-        shorten_collections()
+        collect_in_this_thread()
         print("minute     MiB latency ms  highest ms     face %   dropped   load", flush=True)
         watch = _Watch(window, minutes, folder)
         application.exec()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import itertools
 import logging
 import os
 import signal
@@ -19,7 +20,7 @@ import cv2
 from livefan.core.errors import LivefanError
 
 if TYPE_CHECKING:
-    from PyQt6.QtCore import QSettings
+    from PyQt6.QtCore import QSettings, QTimer
     from PyQt6.QtWidgets import QApplication
 
     from livefan.gui.player import Player
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _SWITCH_S = 0.0005
-_SETTLED_MS = 2500
+_SETTLED_MS, _COLLECTION_MS = 2500, 500
+_TURNS_OF_FULL_COLLECTION = 60
 
 
 def leave_qt_to_pyqt() -> None:
@@ -90,7 +92,7 @@ def run_window(overrides: CliOverrides) -> int:
         LivefanError: if there is no screen or Qt cannot be loaded.
     """
     check_screen()
-    gc.disable()  # until shorten_collections: imports and widgets are no garbage
+    gc.disable()  # until collect_in_this_thread: imports and widgets are no garbage
     leave_qt_to_pyqt()
     trial = try_qt()  # beside the imports, which take as long
     with suppress(ImportError):  # a missing library of Qt has its message below
@@ -113,7 +115,7 @@ def run_window(overrides: CliOverrides) -> int:
     heartbeat.setInterval(200)
     heartbeat.timeout.connect(lambda: None)
     heartbeat.start()
-    shorten_collections()
+    collect_in_this_thread()
     return application.exec()
 
 
@@ -150,19 +152,28 @@ def show_internal_errors(player: Player) -> None:
     sys.excepthook = show
 
 
-def shorten_collections() -> None:
-    """Exclude the objects of the start-up from garbage collections, which stop all threads.
+def collect_in_this_thread() -> QTimer:
+    """Run garbage collections in the window's thread only, by the timer that is returned.
 
-    There are no collections until the start-up is over.
+    A collection in another thread may delete widgets there, which ends the process. There are no collections
+    until the start-up is over. They exclude its objects, and so are short.
     """
     from PyQt6.QtCore import QTimer
 
+    gc.disable()
+    turns = itertools.count(1)
+
     def resume() -> None:
         gc.freeze()
-        gc.enable()
+        timer.start(_COLLECTION_MS)
 
-    gc.disable()
+    def collect() -> None:
+        gc.collect(2 if next(turns) % _TURNS_OF_FULL_COLLECTION == 0 else 1)
+
+    timer = QTimer(make_application())
+    timer.timeout.connect(collect)
     QTimer.singleShot(_SETTLED_MS, resume)
+    return timer
 
 
 def make_application() -> QApplication:

@@ -1,5 +1,6 @@
 """Fixtures of the window tests."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from PyQt6.QtCore import QSettings
+from PyQt6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 from windows import Driven
 
@@ -16,6 +18,17 @@ from windows import Driven
 def equal_priorities(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the priority of all threads; one of low priority takes too long on a busy machine."""
     monkeypatch.setattr(os, "setpriority", lambda *arguments: None, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def collections_in_this_thread(qapp: QApplication) -> Iterator[None]:
+    """Collect garbage in this thread only; a collection in another may delete widgets there."""
+    gc.disable()
+    gc.freeze()
+    yield
+    gc.collect()
+    gc.unfreeze()
+    gc.enable()
 
 
 @pytest.fixture

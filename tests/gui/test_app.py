@@ -4,12 +4,15 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
+from pytestqt.qtbot import QtBot
 from windows import LONG_MS, Driven, index, paused_at_end
 
+from livefan.gui import app
 from livefan.gui.app import open_window, show_internal_errors
 from livefan.gui.session_config import CliOverrides
 from livefan.io.open import open_source
@@ -36,6 +39,31 @@ class TestInternalErrors:
         assert "Traceback" in capsys.readouterr().err
         assert "Traceback" in caplog.text
         assert window.isVisible()
+
+
+def test_garbage_of_other_threads_is_deleted_in_the_thread_of_the_window(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(app, "_SETTLED_MS", 0)
+    monkeypatch.setattr(app, "_COLLECTION_MS", 1)
+    deleted_in: list[threading.Thread] = []
+
+    class Cycle:
+        def __init__(self) -> None:
+            self.itself = self
+
+        def __del__(self) -> None:
+            deleted_in.append(threading.current_thread())
+
+    timer = app.collect_in_this_thread()
+    try:
+        qtbot.waitUntil(timer.isActive, timeout=LONG_MS)
+        maker = threading.Thread(target=lambda: [Cycle() for _ in range(2000)])
+        maker.start()
+        qtbot.waitUntil(lambda: len(deleted_in) == 2000, timeout=LONG_MS)
+    finally:
+        timer.stop()
+    assert set(deleted_in) == {threading.current_thread()}
 
 
 @pytest.mark.slow
