@@ -38,9 +38,9 @@ class HeadPreview(QWidget):
         self._timer.timeout.connect(self.refresh)
 
     def setVisible(self, visible: bool) -> None:  # noqa: N802
-        """Show or hide the head; the outputs keep their newest result while it is shown."""
+        """Show or hide the head; the head of the network that it needs runs while it is shown."""
         super().setVisible(visible)
-        self._player.outputs.keeps_newest = visible
+        self._player.outputs.previewed = visible
         self._timer.start() if visible else self._timer.stop()
 
     def refresh(self) -> None:

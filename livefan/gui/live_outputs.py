@@ -11,6 +11,7 @@ from PyQt6.QtCore import QObject, pyqtSignal
 from livefan.core.errors import LivefanError
 from livefan.drawing.faces import OverlayStyle, draw_faces
 from livefan.live.result import Result
+from livefan.outputs.base import Read
 from livefan.outputs.frame_result import FrameResult
 from livefan.outputs.output_group import OutputGroup
 from livefan.outputs.sender import Statistics
@@ -21,8 +22,8 @@ class LiveOutputs(QObject):
 
     Attributes:
         style: parts of the faces that are drawn for a virtual camera.
-        keeps_newest: whether :attr:`newest` follows the session.
-        newest: the newest result; None while it is not kept.
+        previewed: whether a head is drawn from :attr:`newest`.
+        newest: the newest result of the session; None before the first.
     """
 
     changed = pyqtSignal()
@@ -33,15 +34,15 @@ class LiveOutputs(QObject):
     def __init__(self) -> None:
         super().__init__()
         self.style = OverlayStyle()
-        self.keeps_newest = False
+        self.previewed = False
         self.newest: FrameResult | None = None
         self._group = OutputGroup()
         self._lock = threading.Lock()
 
     @property
-    def active(self) -> bool:
-        """Whether results are sent or kept."""
-        return bool(self._group) or self.keeps_newest
+    def reads(self) -> frozenset[Read]:
+        """The parts of results that the outputs and the drawn head read."""
+        return self._group.reads | ({"expressions"} if self.previewed else set())
 
     def adopt(self, group: OutputGroup) -> None:
         """Take over outputs that are open already, as those of the command line."""
@@ -62,9 +63,6 @@ class LiveOutputs(QObject):
 
     def add_result(self, result: Result) -> None:
         """Send a result; called from the thread of a session."""
-        if not self.active:
-            self.newest = None
-            return
         style = self.style
 
         def draw() -> np.ndarray:
@@ -72,9 +70,12 @@ class LiveOutputs(QObject):
             draw_faces(image, result.faces, result.scheme, style)
             return image
 
-        sent = FrameResult(result.frame, tuple(result.faces), result.scheme, result.finished_at, draw)
-        self.newest = sent if self.keeps_newest else None
-        self._group.offer(sent)
+        self.newest = FrameResult(result.frame, tuple(result.faces), result.scheme, result.finished_at, draw)
+        self._group.offer(self.newest)
+
+    def forget(self) -> None:
+        """Forget the newest result, as of a session that has ended."""
+        self.newest = None
 
     def report_ended(self) -> None:
         """Emit the error of each output that has ended by itself, and close it."""

@@ -11,7 +11,6 @@ from typing import Any
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
-from livefan.gui.heads import heads_in_use
 from livefan.gui.live_outputs import LiveOutputs
 from livefan.gui.messages import Messages
 from livefan.gui.model_choices import ModelChoices
@@ -24,6 +23,7 @@ from livefan.gui.session_runner import SessionRunner
 from livefan.gui.source_trial import SourceTrial
 from livefan.io.camera import camera_index
 from livefan.io.stream import is_address
+from livefan.live.heads import heads_in_use
 from livefan.live.photographs import Photographs
 from livefan.live.session import LiveSession
 from livefan.live.statistics import Gauges
@@ -138,9 +138,9 @@ class Player(QObject):
         if (session := self.session) is not None:
             session.heads = heads_in_use(
                 self.view,
-                live=isinstance(self.config.source, int) if session.live is None else session.live,
                 panel=self.shows_expressions,
-                passed_on=self.outputs.active or self.recordings.kind is RecordingKind.CLEAN,
+                recorded=self.recordings.kind is RecordingKind.CLEAN,
+                sent=self.outputs.reads,
             )
 
     def stop(self) -> None:
@@ -157,7 +157,7 @@ class Player(QObject):
         """Stop the session and clear the picture."""
         self.stop()
         self._runner.change(source=None, start_at=0.0)
-        self.pictures.painter.forget(all_of_it=True)
+        self._results.forget()
         self.messages.show_notice("")  # it may name the source
         self.changed.emit()
 

@@ -39,6 +39,7 @@ class ResultSink:
         self._gauges.clear()
         self._photographs.clear()
         self._painter.forget(all_of_it=True)
+        self._outputs.forget()
         self._has_result = False
 
     def add_first(self, result: Result) -> None:

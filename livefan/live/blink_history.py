@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import deque
 
@@ -9,7 +10,8 @@ import numpy as np
 
 from livefan.core.face_measures import Blink
 from livefan.live.result import Result
-from livefan.measures.blinks import LEFT, RIGHT, find_blinks
+from livefan.measures.aspect_ratios import aspect_ratios
+from livefan.measures.blinks import find_blinks_by_ratio
 
 _MAX_FRAMES = 240
 """Frames of a face in which blinks are searched: eight seconds at 30 frames a second."""
@@ -18,26 +20,31 @@ _MAX_BLINKS = 10_000
 
 
 class _Run:
-    """The lids of one face on consecutive frames."""
+    """The aspect ratios of one face's eyes on consecutive frames."""
 
     def __init__(self) -> None:
         self.last = (-1, -1)  # epoch and index of the last frame
-        self._lids: deque[tuple[float, float, float]] = deque(maxlen=_MAX_FRAMES)
+        self._ratios: deque[tuple[float, float, float]] = deque(maxlen=_MAX_FRAMES)
+        self._searched = False
 
-    def add(self, seconds: float, right: float, left: float) -> list[Blink]:
-        """Add a frame; return the blinks of the run if the lids open on this frame, else nothing."""
-        before = max(self._lids[-1][1:]) if self._lids else 0.0
-        self._lids.append((seconds, right, left))
-        if max(right, left) >= before:
+    def add(self, seconds: float, right: float, left: float) -> None:
+        """Add a frame."""
+        self._ratios.append((seconds, right, left))
+        self._searched = False
+
+    def new_blinks(self) -> list[Blink]:
+        """Return the blinks among the last frames, unless they were returned before the last frame."""
+        if self._searched:
             return []
-        times, *lids = np.array(self._lids).T
-        return find_blinks(times, *lids)
+        self._searched = True
+        return find_blinks_by_ratio(*np.array(self._ratios).T)
 
 
 class BlinkHistory:
-    """Finds blinks in the results of the first model; for use from any thread.
+    """Finds blinks in the results of the first model, from the aspect ratio of the eyes, in any thread.
 
-    A blink that is played again, as after a jump back, counts once.
+    Blinks are searched when they are read or a face is lost: adding a result takes no time. A blink that is
+    played again, as after a jump back, counts once.
     """
 
     def __init__(self) -> None:
@@ -51,28 +58,33 @@ class BlinkHistory:
             return
         key = (result.epoch, result.frame.index)
         with self._lock:
-            runs, self._runs = self._runs, {}
+            before, self._runs = self._runs, {}
             for face in result.faces:
-                if face.expressions is None:
+                ratios = aspect_ratios(face.points_px, result.scheme)
+                if math.isnan(ratios.right_eye):  # a scheme without lids
                     continue
-                run = runs.get(face.track_id)
+                run = before.get(face.track_id)
                 if run is None or run.last not in (key, (key[0], key[1] - 1)):
                     run = _Run()
                 if run.last != key:  # else a paused frame, passed on again
                     run.last = key
-                    lids = float(face.expressions[RIGHT]), float(face.expressions[LEFT])
-                    for blink in run.add(result.frame.source_time, *lids):
-                        self._keep(blink)
+                    run.add(result.frame.source_time, ratios.right_eye, ratios.left_eye)
                 self._runs[face.track_id] = run
+            for track_id, run in before.items():
+                if self._runs.get(track_id) is not run:
+                    self._keep(run)
 
-    def _keep(self, blink: Blink) -> None:
-        if not any(_overlap(blink, each) for each in self._blinks):
-            self._blinks.append(blink)
+    def _keep(self, run: _Run) -> None:
+        for blink in run.new_blinks():
+            if not any(_overlap(blink, each) for each in self._blinks):
+                self._blinks.append(blink)
 
     @property
     def blinks(self) -> tuple[Blink, ...]:
         """All blinks found on this source, in the order in which they were found."""
         with self._lock:
+            for run in self._runs.values():
+                self._keep(run)
             return tuple(self._blinks)
 
     def clear(self) -> None:

@@ -1,6 +1,8 @@
-"""Blinks: short closures of one eye or both, from the coefficients of the lids over time."""
+"""Blinks: short closures of one eye or both, from the coefficients of the lids or aspect ratios of the eyes."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,10 +12,26 @@ LONGEST_BLINK_S = 1.0
 """A longer closure is no blink; most blinks take 0.1 to 0.4 s."""
 RIGHT, LEFT = (EXPRESSION_NAMES.index(f"eyeBlink{side}") for side in ("Right", "Left"))
 """Places of the coefficients of the lids among the expressions."""
-_CLOSED = 0.25
-"""Rise of the coefficient above that of open eyes that at least one eye reaches in a blink."""
-_SHUTTING = 0.12
-"""Rise of the coefficient at which a blink begins and ends."""
+
+
+class _Thresholds(NamedTuple):
+    """Closures of the eye that is shut further, measured from that of open eyes.
+
+    Attributes:
+        shutting: at which a blink begins and ends.
+        closed: reached in a blink.
+        long_closed: reached in a blink of more than :data:`_BRIEF_S`; below it the eyes are narrowed.
+    """
+
+    shutting: float
+    closed: float
+    long_closed: float
+
+
+_OF_COEFFICIENTS = _Thresholds(0.12, 0.25, 0.25)
+_OF_RATIOS = _Thresholds(0.2, 0.35, 0.5)
+_BRIEF_S = 0.25
+_SMALLEST_RATIO = 1e-3
 
 
 def find_blinks(times: np.ndarray, right: np.ndarray, left: np.ndarray) -> list[Blink]:
@@ -29,22 +47,39 @@ def find_blinks(times: np.ndarray, right: np.ndarray, left: np.ndarray) -> list[
     """
     if not len(times):
         return []
+    return _blinks(times, right, left, _OF_COEFFICIENTS)
+
+
+def find_blinks_by_ratio(times: np.ndarray, right: np.ndarray, left: np.ndarray) -> list[Blink]:
+    """Return the blinks of one face as :func:`find_blinks`, from aspect ratios of the eyes, ``(k,)`` each.
+
+    The depth of a blink is the share by which the aspect ratio falls below its median.
+    """
+    if not len(times):
+        return []
+    right, left = (1 - ratios / max(float(np.median(ratios)), _SMALLEST_RATIO) for ratios in (right, left))
+    return _blinks(times, right, left, _OF_RATIOS)
+
+
+def _blinks(times: np.ndarray, right: np.ndarray, left: np.ndarray, thresholds: _Thresholds) -> list[Blink]:
+    """Return the blinks in the closures of both eyes."""
     shut = np.maximum(right, left)
     shut = shut - np.median(shut)
-    changes = np.flatnonzero(np.diff(shut >= _SHUTTING))
-    if len(changes) and shut[0] >= _SHUTTING:
+    changes = np.flatnonzero(np.diff(shut >= thresholds.shutting))
+    if len(changes) and shut[0] >= thresholds.shutting:
         changes = changes[1:]
     found = []
     for opened, closed in zip(changes[::2].tolist(), changes[1::2].tolist(), strict=False):
         inside = slice(opened + 1, closed + 1)
-        start, end = (_crossing(times, shut, place) for place in (opened, closed))
-        if shut[inside].max() >= _CLOSED and end - start <= LONGEST_BLINK_S:
+        start, end = (_crossing(times, shut, place, thresholds.shutting) for place in (opened, closed))
+        least = thresholds.closed if end - start <= _BRIEF_S else thresholds.long_closed
+        if shut[inside].max() >= least and end - start <= LONGEST_BLINK_S:
             depths = float(right[inside].max()), float(left[inside].max())
             found.append(Blink(start, end - start, *depths))
     return found
 
 
-def _crossing(times: np.ndarray, values: np.ndarray, place: int) -> float:
-    """Return the time after ``times[place]`` at which interpolated values cross the threshold."""
-    share = (_SHUTTING - values[place]) / (values[place + 1] - values[place])
+def _crossing(times: np.ndarray, values: np.ndarray, place: int, threshold: float) -> float:
+    """Return the time after ``times[place]`` at which interpolated values cross a threshold."""
+    share = (threshold - values[place]) / (values[place + 1] - values[place])
     return float(times[place] + share * (times[place + 1] - times[place]))

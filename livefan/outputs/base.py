@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Literal
 
 from livefan.core.landmarks import LandmarkScheme
 from livefan.outputs.address import Address
 from livefan.outputs.frame_result import FrameResult
+
+Read = Literal["expressions", "reliability", "drawing"]
+"""A part of a result: what the expression head or the reliability head gives, or the image with the faces."""
 
 
 class Output(ABC):
@@ -19,9 +23,14 @@ class Output(ABC):
     Args:
         address: the address to send to.
 
+    Attributes:
+        reads: the parts of results that the output reads beside landmarks, confidences and the clean image.
+
     Raises:
         LivefanError: if a library is missing.
     """
+
+    reads: frozenset[Read] = frozenset({"expressions"})
 
     def __init__(self, address: Address) -> None:
         self.address = address

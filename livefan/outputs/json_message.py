@@ -10,9 +10,12 @@ import numpy as np
 
 from livefan.core.face_measures import AspectRatios, Gaze, HeadPose
 from livefan.core.version import __version__
+from livefan.outputs.base import Read
 from livefan.outputs.coefficients import coefficients
 from livefan.outputs.frame_result import FrameResult, MeasuredFace
 
+READS: frozenset[Read] = frozenset({"expressions", "reliability"})
+"""The parts of results in the message, see :attr:`livefan.outputs.base.Output.reads`."""
 SCHEMA_VERSION = 1
 """Raised when a field is removed or changes its meaning; new fields leave it unchanged."""
 

@@ -8,7 +8,7 @@ from importlib import import_module
 from livefan.core.errors import LivefanError
 from livefan.core.landmarks import LandmarkScheme
 from livefan.outputs.address import KINDS, parse_address
-from livefan.outputs.base import Output
+from livefan.outputs.base import Output, Read
 from livefan.outputs.frame_result import FrameResult
 from livefan.outputs.sender import Sender, Statistics
 
@@ -65,6 +65,11 @@ class OutputGroup:
         for sender in senders:
             sender.start()
         self._senders += senders
+
+    @property
+    def reads(self) -> frozenset[Read]:
+        """The parts of results that any of the outputs reads."""
+        return frozenset[Read]().union(*(sender.output.reads for sender in self._senders))
 
     def prepare(self, scheme: LandmarkScheme) -> None:
         """Prepare the outputs for results of a scheme, before the first result."""

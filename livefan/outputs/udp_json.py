@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 
 from livefan.outputs.frame_result import FrameResult
-from livefan.outputs.json_message import json_message
+from livefan.outputs.json_message import READS, json_message
 from livefan.outputs.udp import LARGEST_DATAGRAM, UdpOutput
 
 
 class UdpJsonOutput(UdpOutput):
     """Sends one JSON object a frame in a datagram of UTF-8."""
+
+    reads = READS
 
     def send(self, result: FrameResult) -> int:
         """See :meth:`livefan.outputs.base.Output.send`."""

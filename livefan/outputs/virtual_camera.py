@@ -40,6 +40,8 @@ class VirtualCameraOutput(Output):
             raise missing_library(address, "pyvirtualcam", "camera") from error
         self._library: Any = pyvirtualcam
         self._camera: Any = None
+        self._clean = "clean" in address.options
+        self.reads = frozenset() if self._clean else frozenset({"drawing"})
         self._size = (0, 0)
 
     def open(self) -> None:
@@ -48,8 +50,7 @@ class VirtualCameraOutput(Output):
 
     def send(self, result: FrameResult) -> int:
         """See :meth:`livefan.outputs.base.Output.send`."""
-        clean = "clean" in self.address.options
-        picture = result.frame.image if clean else result.drawn
+        picture = result.frame.image if self._clean else result.drawn
         if result.size != self._size:
             self._start(result.size)
         self._camera.send(np.ascontiguousarray(picture))

@@ -12,7 +12,7 @@ from livefan.core.errors import LivefanError
 from livefan.outputs.address import Address, resolve
 from livefan.outputs.base import Output
 from livefan.outputs.frame_result import FrameResult
-from livefan.outputs.json_message import json_message
+from livefan.outputs.json_message import READS, json_message
 from livefan.outputs.missing import missing_library
 from livefan.outputs.newest_items import NewestItems
 
@@ -32,6 +32,8 @@ in a browser could receive the landmarks."""
 
 class WebSocketOutput(Output):
     """Serves any number of WebSocket clients; messages of clients are ignored."""
+
+    reads = READS
 
     def __init__(self, address: Address) -> None:
         super().__init__(address)

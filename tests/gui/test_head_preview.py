@@ -62,9 +62,14 @@ def test_menu_shows_the_head_of_the_session(drive: Driven, images: Path):
     middle = picture.pixelColor(picture.width() // 2, picture.height() * 2 // 5)
     assert middle.red() > middle.blue() + 20  # skin
     window.outputs.head.close()
-    assert not window.player.outputs.keeps_newest
+    assert not window.player.outputs.previewed
 
 
-def test_no_result_is_kept_while_the_head_is_hidden(drive: Driven, images: Path):
+def test_head_that_opens_on_a_paused_frame_shows_its_face(drive: Driven, images: Path):
     window = paused_at_end(drive, images)
-    assert window.player.outputs.newest is None
+    window.outputs.head.show()
+    drive.until(lambda: window.outputs.head.shape is not None)
+    drive.until(lambda: window.player.outputs.newest.faces[0].expressions is not None)
+    window.player.close_source()
+    window.outputs.head.refresh()
+    assert window.outputs.head.shape is None

@@ -4,25 +4,24 @@ from dataclasses import replace
 
 import numpy as np
 
-from livefan.core.face_measures import EXPRESSION_NAMES
 from livefan.core.frame import Face, Frame
 from livefan.core.landmarks import IBUG_68
 from livefan.live.blink_history import BlinkHistory
 from livefan.live.result import Result
 from livefan.live.statistics import Gauges
-from livefan.measures.blinks import RIGHT
 
 CLOSED = {30, 31, 32, 33, 80, 81, 82}
 """Frames with shut eyes, at 25 frames a second."""
+UPPER_LIDS, LOWER_LIDS = [37, 38, 43, 44], [41, 40, 47, 46]
 
 
 def result(face: Face, index: int, epoch: int = 0) -> Result:
-    lids = np.full(len(EXPRESSION_NAMES), 0.05, np.float32)
-    lids[RIGHT] = 0.8 if index in CLOSED else 0.1
+    points_px = face.points_px.copy()
+    if index in CLOSED:
+        points_px[LOWER_LIDS] += 0.6 * (points_px[UPPER_LIDS] - points_px[LOWER_LIDS])
+    faces = [replace(face, points_px=points_px)]
     frame = Frame(np.zeros((2, 2, 3), np.uint8), index, 0.0, index / 25)
-    return Result(
-        frame, [replace(face, expressions=lids)], IBUG_68, "a", "openvino", 0.5, 0.0, 0.01, 0.0, epoch
-    )
+    return Result(frame, faces, IBUG_68, "a", "openvino", 0.5, 0.0, 0.01, 0.0, epoch)
 
 
 def starts(history: BlinkHistory) -> list[float]:
@@ -51,9 +50,18 @@ def test_jump_out_of_shut_eyes_is_no_blink(face: Face):
     assert starts(history) == []
 
 
-def test_other_faces_and_photographs_give_no_blinks(face: Face):
+def test_blinks_of_a_lost_face_stay(face: Face):
     history = BlinkHistory()
+    for index in range(50):
+        history.add(result(face, index))
+    history.add(replace(result(face, 50), faces=[]))
+    assert starts(history) == [1.2]
+
+
+def test_photographs_and_unknown_lids_give_no_blinks(face: Face):
+    history, unknown = BlinkHistory(), BlinkHistory()
+    scheme = replace(IBUG_68, name="a scheme of the user")
     for index in range(100):
         history.add(replace(result(face, index), photographs=("a.png",)))
-        history.add(replace(result(face, index), faces=[face]))
-    assert starts(history) == []
+        unknown.add(replace(result(face, index), scheme=scheme))
+    assert starts(history) == starts(unknown) == []

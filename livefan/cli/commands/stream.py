@@ -98,7 +98,9 @@ def run(arguments: argparse.Namespace) -> int:
 def _stream(arguments: argparse.Namespace, outputs: OutputGroup, status: StatusLine) -> None:
     """Send the results of a session until it ends."""
     from livefan.io.camera import camera_index
+    from livefan.live.heads import heads_in_use
     from livefan.live.session import LiveSession
+    from livefan.live.view_state import View
     from livefan.tracking.model_spec import ModelChoice
 
     ended = threading.Event()
@@ -127,6 +129,7 @@ def _stream(arguments: argparse.Namespace, outputs: OutputGroup, status: StatusL
     )
     session.smoothing, session.loop = arguments.smoothing, arguments.loop
     session.neutral.automatic = arguments.neutral
+    session.heads = heads_in_use(View(overlay=False), sent=outputs.reads)
     session.start()
     try:
         while not ended.wait(_WAIT_S) and not session.at_end:
