@@ -1,4 +1,4 @@
-"""Blinks: short closures of an eye or both, from the coefficients of the lids or aspect ratios of the eyes."""
+"""Blinks: short closures of one or both eyes, from coefficients of the lids or aspect ratios of the eyes."""
 
 from __future__ import annotations
 
