@@ -22,6 +22,9 @@ from livefan.annotation.journal import EncodedPacket, Journal
 from livefan.core.errors import LivefanError
 from livefan.io.video_writer import fit_image
 
+_MOST_THREADS = 4
+"""More threads take memory, and limit the vertical motion that x264 can use."""
+
 
 class SegmentEncoder:
     """Encodes pictures into segments and adds them to the journal.
@@ -85,7 +88,8 @@ class SegmentEncoder:
         self._picture.set_up(context)
         context.options = self._video.options
         context.flags |= Flags.global_header
-        context.thread_count = max(1, (os.cpu_count() or 1) // 2)  # the network needs the other cores
+        # By frames, x264 gives the same pictures as on one core; slices would need more bits.
+        context.thread_count, context.thread_type = min(os.cpu_count() or 1, _MOST_THREADS), "FRAME"
         try:
             context.open()
         except av.error.FFmpegError as error:

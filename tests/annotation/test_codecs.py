@@ -12,7 +12,9 @@ from clips import (
 )
 
 from livefan.annotation.annotate import annotate
-from livefan.annotation.codecs import CODECS, VIDEO_SUFFIXES, VideoFormat
+from livefan.annotation.codecs import CODECS, VIDEO_SUFFIXES, PictureFormat, VideoFormat
+from livefan.annotation.encoder import SegmentEncoder
+from livefan.annotation.journal import Journal
 from livefan.annotation.outputs import Outputs
 from livefan.annotation.settings import AnnotationSettings
 from livefan.cli.commands import annotate as command
@@ -39,6 +41,25 @@ def test_each_codec_encodes_at_the_given_quality(
     assert capfd.readouterr().err == ""  # encoders print no settings
     with pytest.raises(LivefanError, match="does not hold"):
         annotate(clip, Outputs(tmp_path / "no", ".mov"), AnnotationSettings(video=VideoFormat("vp9")))
+
+
+def test_h264_is_the_same_on_one_core_and_on_three(
+    tmp_path: Path, small: np.ndarray, monkeypatch: pytest.MonkeyPatch
+):
+    videos = []
+    for cores in (1, 3):
+        monkeypatch.setattr("os.cpu_count", lambda cores=cores: cores)
+        with Journal(tmp_path / f"{cores}.sqlite", "") as journal:
+            picture = PictureFormat(
+                (320, 180), Fraction(1, 25), Fraction(25), Fraction(1), colour_tagged=False
+            )
+            encoder = SegmentEncoder(picture, VideoFormat(), journal, tmp_path / "out.mp4")
+            for index in range(4):
+                encoder.add(moved(small, 2 * index), index)
+            encoder.end_segment(4)
+            videos.append([packet.data for packet in journal.packets()])
+    assert len(videos[0]) == 4
+    assert videos[0][1:] == videos[1][1:]  # the first packet names the encoder's settings
 
 
 def test_command_line_lists_all_codecs_and_drawing_parts():
