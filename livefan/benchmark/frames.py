@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import av
 import cv2
 import numpy as np
 
@@ -61,6 +62,22 @@ def write_frames(path: Path, frames: Sequence[Frame], rate: float = _RATE) -> No
     with VideoWriter(path) as video:
         for number, frame in enumerate(frames):
             video.write(as_bgr(frame.image), number / rate)
+
+
+def repeat_video(path: Path, seconds: float, times: int, out: Path) -> None:
+    """Write the pictures of a video of some seconds several times in a row, without encoding them again."""
+    with av.open(str(path)) as video, av.open(str(out), "w") as repeated:
+        stream = video.streams.video[0]
+        copy = repeated.add_stream_from_template(stream)
+        for number in range(times):
+            video.seek(0)
+            for packet in video.demux(stream):
+                if packet.pts is None or packet.dts is None:
+                    continue  # the end
+                later = round(number * seconds / packet.time_base)
+                packet.pts, packet.dts = packet.pts + later, packet.dts + later
+                packet.stream = copy
+                repeated.mux(packet)
 
 
 def scaled(frames: Sequence[Frame], width: int, height: int) -> list[Frame]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import os
 import shutil
 import statistics
@@ -17,7 +18,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from livefan.benchmark.frames import crowd, read_from_first_face, scaled, there_and_back, write_frames
+from livefan.benchmark.frames import (
+    crowd,
+    read_from_first_face,
+    repeat_video,
+    scaled,
+    there_and_back,
+    write_frames,
+)
 from livefan.benchmark.suite import track_in_turn
 from livefan.core.errors import LivefanError
 from livefan.core.frame import Frame
@@ -149,8 +157,11 @@ def _lengths(
 ) -> Iterator[Row]:
     with tempfile.TemporaryDirectory(prefix="livefan-benchmark-") as folder:
         for length in minutes:
-            path = Path(folder) / f"{length:g}.mp4"
-            write_frames(path, there_and_back(frames, round(60 * _RATE * length)), _RATE)
+            part, path = Path(folder) / "part.mp4", Path(folder) / f"{length:g}.mp4"
+            parts = math.ceil(length)  # an hour is not encoded for the measurement
+            count = round(60 * _RATE * length / parts)
+            write_frames(part, there_and_back(frames, count), _RATE)
+            repeat_video(part, count / _RATE, parts, path)
             seconds, mebibytes = _annotate([path], Path(folder) / "out", weights, choice, "--no-video")
             note = f"{60 * length / seconds:.1f} x real time"
             yield Row("length, data only", f"{length:g} min", seconds, "s", mebibytes, note)

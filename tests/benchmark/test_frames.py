@@ -1,6 +1,10 @@
-import numpy as np
+from fractions import Fraction
+from pathlib import Path
 
-from livefan.benchmark.frames import crowd, fit, rewritten, there_and_back
+import numpy as np
+from clips import moved, read_pictures, shrunk
+
+from livefan.benchmark.frames import crowd, fit, repeat_video, rewritten, there_and_back, write_frames
 from livefan.core.frame import Frame
 from livefan.tracking.pipeline import Pipeline
 
@@ -27,6 +31,16 @@ def test_there_and_back_has_rising_timestamps(photo: np.ndarray):
     assert [frame.index for frame in long] == [0, 1, 2, 1, 0, 1, 2, 1]
     assert (np.diff([frame.source_time for frame in long]) > 0).all()
     assert long[3].image is frames[1].image
+
+
+def test_repeated_video_goes_on_at_the_frame_rate(tmp_path: Path, photo: np.ndarray):
+    once, repeated = tmp_path / "once.mp4", tmp_path / "repeated.mp4"
+    small = shrunk(photo)
+    write_frames(once, [Frame(moved(small, 3 * n), n) for n in range(4)])
+    repeat_video(once, 4 / 25, 3, repeated)
+    pictures, times = read_pictures(repeated)
+    assert times == [Fraction(n, 25) for n in range(12)]
+    assert np.array_equal(pictures[:4], pictures[8:])
 
 
 def test_every_face_of_a_crowd_is_tracked(pipeline: Pipeline, photo: np.ndarray):
