@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,7 +65,7 @@ def open_runtime(
     problems: list[str] = []
     for candidate in candidates(file, choice):
         try:
-            opened = _open(file, candidate, choice.threads, store, log, copy, heads)
+            opened = _open(_Variant(file, candidate, store, choice.threads, copy, heads), log)
             return _logged(opened, file.path.name, choice.threads)
         except LivefanError as error:
             if AUTO not in (choice.runtime, choice.precision):
@@ -171,33 +172,45 @@ def _missing(weights: WeightFile, choice: RuntimeChoice) -> str:
     return f"{choice.precision} cannot be run here by {runtime}; choose float32"
 
 
-def _open(
-    weights: WeightFile,
-    candidate: Candidate,
-    threads: int,
-    store: Store,
-    log: Callable[[str], None] = lambda text: None,
-    copy: int = 0,
-    heads: Collection[Head] = HEADS,
-) -> Runtime:
+@dataclass(frozen=True)
+class _Variant:
+    """A network in the form in which it is opened.
+
+    Attributes:
+        weights: the weight file.
+        candidate: runtime, precision and device.
+        store: the cache of the weight file.
+        threads, copy, heads: see :func:`open_runtime`.
+    """
+
+    weights: WeightFile
+    candidate: Candidate
+    store: Store
+    threads: int
+    copy: int
+    heads: Collection[Head]
+
+
+def _open(variant: _Variant, log: Callable[[str], None]) -> Runtime:
     """Return a runtime that agrees with torch; the result of the comparison is kept in the cache.
 
     Raises:
         LivefanError: if it is not available, fails, or disagrees.
     """
+    weights, candidate, store = variant.weights, variant.candidate, variant.store
     problem = unavailable(weights, candidate)
     if problem is not None:
         raise LivefanError(problem)
     try:
         if candidate.runtime == "torch":
-            return _make(weights, candidate, threads, store, copy, heads)
+            return _make(variant)
         checked = _checked(store)
         name = f"{candidate} {model_id(weights, candidate.precision)}"
         if name not in checked:
             log(f"preparing {weights.path.stem} for {candidate}; only the first time")
-        made = _make(weights, candidate, threads, store, copy, heads)
+        made = _make(variant)
         if name not in checked:
-            _check(made, weights, candidate, store)
+            _check(made, variant)
             store.write(checked=[*_checked(store), name])
     except LivefanError:
         raise
@@ -217,77 +230,78 @@ def _checked(store: Store) -> list[str]:
     return kept if isinstance(kept, list) else []
 
 
-def _make(
-    weights: WeightFile,
-    candidate: Candidate,
-    threads: int,
-    store: Store,
-    copy: int,
-    heads: Collection[Head],
-) -> Runtime:
+def _make(variant: _Variant) -> Runtime:
     """Build a runtime."""
+    weights, candidate = variant.weights, variant.candidate
     made: Runtime
     if candidate.runtime == "openvino":
-        made = _openvino(weights, candidate, threads, store, copy, heads)
+        made = _openvino(variant)
     elif candidate.runtime == "onnxruntime":
         from livefan.runtimes.onnx_runtime import OnnxRuntime
 
-        with files_of(network_graph(weights, store), weights) as path:
-            made = OnnxRuntime(weights, path, threads, candidate.device, heads)
+        with files_of(network_graph(weights, variant.store), weights) as path:
+            made = OnnxRuntime(weights, path, variant.threads, candidate.device, variant.heads)
     else:
         from livefan.networks.checkpoint import load_weights
         from livefan.runtimes.torch_runtime import TorchRuntime
 
-        made = TorchRuntime(load_weights(weights.path), threads=threads, heads=heads)
+        made = TorchRuntime(load_weights(weights.path), threads=variant.threads, heads=variant.heads)
     made.device = candidate.device
     return made
 
 
-def _openvino(
-    weights: WeightFile,
-    candidate: Candidate,
-    threads: int,
-    store: Store,
-    copy: int,
-    heads: Collection[Head],
-) -> Runtime:
-    from livefan.runtimes.openvino_runtime import OpenVinoRuntime, check_device, load_network
+def _openvino(variant: _Variant) -> Runtime:
+    from livefan.runtimes.openvino_runtime import OpenVinoRuntime, check_device
 
-    precision, device = candidate.precision, candidate.device
-    name = model_id(weights, precision) + ("" if device == CPU else f"-{device}")
-
-    def load(heads: Collection[Head], threads: int = threads, copy: int = copy) -> Any:
-        def read() -> Any:
-            return openvino_model(weights, precision, store, heads)
-
-        present = sorted(weights.info.heads & set(heads))
-        parts = "" if set(present) == weights.info.heads else "-" + "-".join(["landmarks", *present])
-        blob = f"{name}{parts}-{threads}.blob"
-        return load_network(blob, read, precision, threads, store, copy=copy, device=device)
+    def load(heads: Collection[Head]) -> Any:
+        return _openvino_network(replace(variant, heads=heads))
 
     def further(heads: Collection[Head], number: int) -> Any:
-        return load(heads, 1, 0 if number == copy else number)
+        copy = 0 if number == variant.copy else number
+        return _openvino_network(replace(variant, heads=heads, threads=1, copy=copy))
 
-    if device != CPU:
-        check_device(device)
+    weights, candidate = variant.weights, variant.candidate
+    on_cpu = candidate.device == CPU
+    if not on_cpu:
+        check_device(candidate.device)
     return OpenVinoRuntime(
         weights,
-        load(heads),
-        precision,
-        further if device == CPU else None,
-        threads,
-        heads=heads,
+        load(variant.heads),
+        candidate.precision,
+        further if on_cpu else None,
+        variant.threads,
+        heads=variant.heads,
         load=load,
     )
 
 
-def _check(made: Runtime, weights: WeightFile, candidate: Candidate, store: Store) -> None:
+def _openvino_network(variant: _Variant) -> Any:
+    """Return the network compiled for the heads, threads and device of a variant."""
+    from livefan.runtimes.openvino_runtime import load_network
+
+    weights, precision, device = variant.weights, variant.candidate.precision, variant.candidate.device
+    present = sorted(weights.info.heads & set(variant.heads))
+    parts = "" if set(present) == weights.info.heads else "-" + "-".join(["landmarks", *present])
+    on_device = "" if device == CPU else f"-{device}"
+    return load_network(
+        f"{model_id(weights, precision)}{on_device}{parts}-{variant.threads}.blob",
+        lambda: openvino_model(weights, precision, variant.store, variant.heads),
+        precision,
+        variant.threads,
+        variant.store,
+        copy=variant.copy,
+        device=device,
+    )
+
+
+def _check(made: Runtime, variant: _Variant) -> None:
     """Compare a runtime with torch's landmarks.
 
     Raises:
         LivefanError: if it disagrees.
     """
-    apart = distance_from_torch(made, weights, store)
+    weights, candidate = variant.weights, variant.candidate
+    apart = distance_from_torch(made, weights, variant.store)
     # Other devices round to fewer bits: an NPU to half precision, CUDA to TensorFloat-32.
     limit = AGREEMENT_PX["bfloat16" if candidate.device != CPU else candidate.precision]
     if not apart <= limit:

@@ -5,6 +5,7 @@ import sys
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -168,8 +169,8 @@ def test_runtime_that_disagrees_with_torch_is_refused(
 ):
     make = selection._make  # private: nothing public builds a runtime without checking it
 
-    def broken(*arguments: object) -> Runtime:
-        made = make(*arguments)  # type: ignore[arg-type]
+    def broken(variant: Any) -> Runtime:
+        made = make(variant)
         run = made.run
         monkeypatch.setattr(made, "run", lambda crops: run(crops) + 1)
         return made
