@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 from PyQt6.QtCore import QPointF, QRectF, QSize, Qt
-from PyQt6.QtGui import QColor, QPainter, QPaintEvent, QPalette, QPen, QPolygonF
+from PyQt6.QtGui import QColor, QPainter, QPaintEvent, QPalette, QPen, QPixmap, QPolygonF
 from PyQt6.QtWidgets import QSizePolicy, QWidget
+
+from livefan.gui.deferred import Deferred
 
 _LEFT_PX, _BOTTOM_PX, _TOP_PX, _RIGHT_PX = 34, 19, 7, 8
 _LETTERS = 0.8
@@ -19,6 +21,9 @@ _BELOW_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop
 
 class CurveArea(QWidget):
     """Draws curves with axes. The newest time lies at the right edge; a NaN value breaks a curve.
+
+    The curves are drawn into memory. After a new size or theme they are drawn anew in the next turn of the
+    event loop, so that a change of the whole window does not wait for all plots.
 
     Args:
         colours: colours of the curves.
@@ -36,6 +41,9 @@ class CurveArea(QWidget):
         self._seconds, self._ticks = seconds, ticks
         self.curves: list[tuple[np.ndarray, np.ndarray]] = [(np.empty(0), np.empty(0)) for _ in colours]
         self.top = 0.0
+        self._drawn = QPixmap()
+        self._drawn_for: tuple[QSize, int] | None = None  # size, and number of the palette
+        self._draw_later = Deferred(self, self._draw)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
 
@@ -46,12 +54,26 @@ class CurveArea(QWidget):
     def show_curves(self, curves: list[tuple[np.ndarray, np.ndarray]], top: float) -> None:
         """Draw the curves up to a value of the vertical axis."""
         self.curves, self.top = curves, top
-        self.update()
+        self._draw()
 
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802
-        """Draw the axes and the curves."""
+        """Show the curves as drawn last."""
         painter = QPainter(self)
         painter.fillRect(self.rect(), self.palette().color(QPalette.ColorRole.Base))
+        painter.drawPixmap(0, 0, self._drawn)
+        painter.end()
+        if self._drawn_for != (self.size(), self.palette().cacheKey()):
+            self._draw_later.request()
+
+    def _draw(self) -> None:
+        """Draw the axes and the curves into memory."""
+        ratio = self.devicePixelRatioF()
+        self._drawn = QPixmap(self.size() * ratio)
+        self._drawn.setDevicePixelRatio(ratio)
+        self._drawn_for = self.size(), self.palette().cacheKey()
+        self._drawn.fill(self.palette().color(QPalette.ColorRole.Base))
+        painter = QPainter(self._drawn)
+        painter.setFont(self.font())
         area = QRectF(self.rect()).adjusted(_LEFT_PX, _TOP_PX, -_RIGHT_PX, -_BOTTOM_PX)
         if area.width() > 1 and area.height() > 1:
             self._draw_axes(painter, area)
@@ -64,6 +86,7 @@ class CurveArea(QWidget):
                     else:
                         painter.drawEllipse(run[0], 1.0, 1.0)
         painter.end()
+        self.update()
 
     def _draw_axes(self, painter: QPainter, area: QRectF) -> None:
         font = painter.font()

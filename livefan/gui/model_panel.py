@@ -40,7 +40,11 @@ _LET_DRAW_MS = 20
 
 
 class ModelPanel(QScrollArea):
-    """Chooses the models and shows their figures; with two models also the distance between them."""
+    """Chooses the models and shows their figures; with two models also the distance between them.
+
+    Attributes:
+        parts: the parts that are hidden with the panel, and shown one after another.
+    """
 
     def __init__(self, player: Player, controls: Controls) -> None:
         super().__init__()
@@ -81,6 +85,7 @@ class ModelPanel(QScrollArea):
         self._choices = _column(self.first, self.second, self.table)
         self._differences = _column(self.progress, self.apart, self.regions)
         self._history = _column(self.over_time, heading, self.worst)
+        self.parts = (self._choices, self.second, self.table, self._differences, self._history)
         self._lay_out()
         self._choices_later = Deferred(self, self._show_choices, _LET_DRAW_MS)
         player.changed.connect(self._choices_later.request)
@@ -144,7 +149,7 @@ class ModelPanel(QScrollArea):
     def hideEvent(self, event: QHideEvent | None) -> None:  # noqa: N802
         """Hide the parts, which :meth:`showEvent` shows one after another."""
         super().hideEvent(event)
-        for part in (self._choices, self.second, self.table, self._differences, self._history):
+        for part in self.parts:
             part.hide()
 
     def _show_second(self) -> None:

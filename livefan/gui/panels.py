@@ -9,11 +9,12 @@ from PyQt6.QtGui import QAction
 from PyQt6.QtWidgets import QAbstractButton, QDockWidget, QMainWindow, QStyle, QWidget
 
 from livefan.gui.icons import text_icon
+from livefan.gui.model_panel import ModelPanel
 
 LET_DRAW_MS = 10
 """Delay before a panel opens: the change that opened it is drawn first, so neither delays the other."""
-_IDLE_MS = 400
-"""Time between two panels that are prepared, and before the first."""
+_IDLE_MS = 250
+"""Time between two widgets that are prepared, and before the first."""
 _TITLE_ICONS = {
     "qt_dockwidget_floatbutton": QStyle.StandardPixmap.SP_TitleBarNormalButton,
     "qt_dockwidget_closebutton": QStyle.StandardPixmap.SP_TitleBarCloseButton,
@@ -35,7 +36,7 @@ class Panels(QObject):
         toggles: menu entries that show and hide each panel.
     """
 
-    def __init__(self, window: QMainWindow, models: QWidget, plots: QWidget, expressions: QWidget) -> None:
+    def __init__(self, window: QMainWindow, models: ModelPanel, plots: QWidget, expressions: QWidget) -> None:
         super().__init__(window)
         self._window = window
         area = Qt.DockWidgetArea
@@ -50,20 +51,20 @@ class Panels(QObject):
             self._toggle(dock, keys) for dock, keys in zip(self._docks, ("F2", "F3", "F4"), strict=True)
         ]
         self._hidden: list[QDockWidget] = []
-        self._unprepared = list(self._docks)
+        self._unprepared: list[QWidget] = [*self._docks, *models.parts]
         self._preparing = QTimer(self)
         self._preparing.setInterval(_IDLE_MS)
         self._preparing.timeout.connect(self._prepare_next)
 
     def prepare(self) -> None:
-        """Draw each closed panel once into memory, so that its first opening takes half as long."""
+        """Draw closed panels and their hidden parts once into memory, so that they open faster."""
         if self._unprepared:
             self._preparing.start()
 
     def _prepare_next(self) -> None:
-        dock = self._unprepared.pop(0)
-        if dock.isHidden():
-            dock.grab()
+        widget = self._unprepared.pop(0)
+        if widget.isHidden():
+            widget.grab()
         if not self._unprepared:
             self._preparing.stop()
 

@@ -18,6 +18,7 @@ from livefan.gui.actions.playback import MeasureAll, SetSpeed
 from livefan.gui.actions.saving import ShowSavedFiles
 from livefan.gui.actions.sources import open_dropped
 from livefan.gui.controls import Controls
+from livefan.gui.deferred import Deferred
 from livefan.gui.dialogs import WindowDialogs
 from livefan.gui.early_start import new_player
 from livefan.gui.expression_panel import ExpressionPanel
@@ -86,6 +87,8 @@ class MainWindow(QMainWindow):
             dialogs=WindowDialogs(self, preferences),
         )
         self._changed = False  # within the present action
+        self._recolour = Deferred(self, self._apply_palette, LET_DRAW_MS)
+        self._repaint = Deferred(self, lambda: self.setUpdatesEnabled(True), LET_DRAW_MS)
         self.controls = Controls(self, self.context)
         self.tool_bar = ToolBar(self.controls, self.context)
         self.transport = Transport(self.controls)
@@ -111,7 +114,7 @@ class MainWindow(QMainWindow):
         )
         self._restore(overrides)
         self.redraw(Part.THEME | Part.CONTROLS)
-        self._apply_palette()  # a dark platform sends no event
+        self._recolour.request()  # a dark platform sends no event
         self.start_up.run()
         self._show_message()
         if self.player.pictures.has_frame:
@@ -281,14 +284,16 @@ class MainWindow(QMainWindow):
     # Qt events.
 
     def changeEvent(self, event: QEvent | None) -> None:  # noqa: N802
-        """Use the colours of a new theme, chosen here or by the platform."""
+        """Use the colours of a new theme, chosen here or by the platform, step by step."""
         super().changeEvent(event)
         if event is not None and event.type() == QEvent.Type.PaletteChange:
-            self._apply_palette()
+            self.setUpdatesEnabled(False)
+            self._recolour.request()
 
     def _apply_palette(self) -> None:
         self.controls.apply_palette()
         self.panels.apply_palette()
+        self._repaint.request()
 
     def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802
         """Save the preferences and end all threads."""

@@ -244,7 +244,9 @@ class TestAppearance:
         for theme, dark in (("dark", True), ("light", False)):
             window.controls.themes[theme].trigger()
             drive.until(lambda dark=dark: (window.palette().window().color().lightness() < 128) is dark)
-            assert (button.icon().pixmap(16).toImage().pixelColor(8, 8).lightness() > 128) is dark
+            icon = lambda: button.icon().pixmap(16).toImage().pixelColor(8, 8)  # noqa: E731
+            drive.until(lambda dark=dark, icon=icon: (icon().lightness() > 128) is dark)
+            drive.until(window.updatesEnabled)
             assert window.controls.themes[theme].isChecked()
         window.controls.themes["system"].trigger()
         assert window.controls.themes["system"].isChecked()
