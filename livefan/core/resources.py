@@ -9,7 +9,7 @@ from livefan.core.errors import LivefanError
 DEFAULT_WEIGHTS = "mobilefan-300w"
 IMAGENET_ENCODER = "mobilenetv2-imagenet"
 SHORT_NAMES = {"fast": "mobilefan-fast-300w"}
-"""Short names of shipped weights, which :func:`find_weights` takes too."""
+"""Short names of shipped weights, see :func:`full_name`."""
 CLIP_NAME = "expressions.mp4"
 
 
@@ -34,12 +34,16 @@ def find_weights(name_or_path: str | Path) -> Path:
     path = Path(name_or_path)
     if path.is_file():
         return path
-    name = SHORT_NAMES.get(str(name_or_path), name_or_path)
-    bundled = bundled_folder("weights") / f"{name}.safetensors"
+    bundled = bundled_folder("weights") / f"{full_name(str(name_or_path))}.safetensors"
     if path.name == str(name_or_path) and bundled.is_file():
         return bundled
     shipped = ", ".join(shipped_models()) or "none shipped"
     raise LivefanError(f"{name_or_path}: no such weight file; give a path, or one of: {shipped}")
+
+
+def full_name(name_or_path: str) -> str:
+    """Return the name of shipped weights for their short name; else the argument, as for an existing file."""
+    return name_or_path if Path(name_or_path).is_file() else SHORT_NAMES.get(name_or_path, name_or_path)
 
 
 def shipped_models() -> list[str]:

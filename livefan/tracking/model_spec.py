@@ -13,7 +13,7 @@ from safetensors import safe_open
 
 from livefan.core.errors import LivefanError
 from livefan.core.landmarks import LandmarkScheme
-from livefan.core.resources import DEFAULT_WEIGHTS, find_weights, shipped_models
+from livefan.core.resources import DEFAULT_WEIGHTS, find_weights, full_name, shipped_models
 from livefan.foreign.description import is_described
 from livefan.foreign.open import (
     check_foreign,
@@ -79,7 +79,7 @@ class ModelChoice:
             else:
                 known = ", ".join((*RUNTIMES, *PRECISIONS, CPU, *DEVICES, RAW))
                 raise LivefanError(f"{spec}: {word!r} after the @ is none of {known}")
-        choice = cls(weights, runtime, precision, raw, threads, device)
+        choice = cls(full_name(weights), runtime, precision, raw, threads, device)
         choice._check_runtime()
         return choice
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from livefan.core.errors import LivefanError
-from livefan.core.resources import DEFAULT_WEIGHTS
+from livefan.core.resources import DEFAULT_WEIGHTS, full_name
 
 if TYPE_CHECKING:
     from livefan.datasets import FaceSet
@@ -112,6 +112,7 @@ def add_pipeline_options(parser: argparse.ArgumentParser, *, remembered: bool = 
     default = _LEFT if remembered else "%(default)s"
     parser.add_argument(
         "--weights",
+        type=full_name,
         default=None if remembered else DEFAULT_WEIGHTS,
         help=f"weight file, or the name of a bundled one; fast is mobilefan-fast-300w (default: {default})",
     )
