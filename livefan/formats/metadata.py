@@ -97,7 +97,8 @@ class Metadata:
         fps_assumed: whether the times of the frames are assumed, because the recording states none.
         photographs: whether the frames are independent photographs, each with faces of its own.
         measures: further measures in the data, keys of :data:`livefan.formats.columns.MEASURES`.
-        neutral: whether expressions are measured from the first second of each face.
+        neutral: whether expressions are measured from the neutral expression of each face: that of its first
+            second, or in a live recording of a second that the user chose.
     """
 
     livefan: str

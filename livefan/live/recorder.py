@@ -7,7 +7,7 @@ import queue
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -162,7 +162,7 @@ class Recorder:
 
     def _write_all(self) -> None:
         with ExitStack() as files:
-            table = None
+            table, neutral = None, False
             if self._model is not None:
                 table_path, metadata_path = data_paths(self._path)
                 metadata_file = files.enter_context(atomic_write(metadata_path))
@@ -179,9 +179,10 @@ class Recorder:
                         )
                     table.write([_annotated(result, self._n_frames, tick)])
                     self._note_strength(result.smoothing)
+                    neutral = neutral or result.neutral
                 self._n_frames += 1
             if table is not None:
-                table.metadata.write(metadata_file, n_frames=self._n_frames)
+                replace(table.metadata, neutral=neutral).write(metadata_file, n_frames=self._n_frames)
 
     def _note_strength(self, strength: float) -> None:
         strengths = self._smoothing["strengths"]

@@ -31,6 +31,8 @@ class Result:
         heatmaps: of each face, if enabled; else empty.
         photographs: names of the photographs that the frame is one of, by the index of their frames; of
             anything else none. A photograph has nothing to do with others, and its faces are numbered from 1.
+        neutral: whether expressions are measured from neutral ones, see
+            :class:`livefan.measures.expressions.NeutralFaces`.
     """
 
     frame: Frame
@@ -45,6 +47,7 @@ class Result:
     epoch: int = 0
     heatmaps: tuple[FaceHeatmaps, ...] = ()
     photographs: tuple[str, ...] = ()
+    neutral: bool = False
 
 
 @dataclass(frozen=True)

@@ -170,6 +170,7 @@ class Model:
             finished_at=finished,
             epoch=epoch,
             photographs=self.photographs,
+            neutral=self.neutral.in_use,
         )
         return self.with_heatmaps(result) if self.heatmaps else result
 

@@ -36,6 +36,11 @@ class NeutralFaces:
         self._observed: dict[int, list[tuple[float, np.ndarray]]] = {}
         self._requested = False
 
+    @property
+    def in_use(self) -> bool:
+        """Whether the expressions of any face are measured from its neutral one."""
+        return bool(self._neutral)
+
     def request(self) -> None:
         """Take the expressions of the faces on the next second for neutral; callable from any thread."""
         self._requested = True

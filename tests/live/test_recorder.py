@@ -211,3 +211,12 @@ def test_unfinished_video_can_be_played(tmp_path: Path, photo: np.ndarray):
             n_frames = sum(1 for _ in container.decode(video=0))
         raise KeyboardInterrupt
     assert n_frames >= 250
+
+
+@pytest.mark.parametrize("neutral", [True, False])
+def test_metadata_state_whether_expressions_are_measured_from_neutral_ones(
+    neutral: bool, tmp_path: Path, photo: np.ndarray
+):
+    results = [replace(result_of(photo, n, n * 0.04), neutral=neutral and n > 0) for n in range(2)]
+    record(tmp_path / "a.mp4", results, MEDIAPIPE)
+    assert json.loads((tmp_path / "a.livefan.json").read_text())["neutral"] is neutral
