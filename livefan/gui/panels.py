@@ -63,7 +63,8 @@ class Panels(QObject):
 
     def _prepare_next(self) -> None:
         widget = self._unprepared.pop(0)
-        if widget.isHidden():
+        # Drawing a hidden widget lays the window out with it, which would end full screen.
+        if widget.isHidden() and self._window.windowState() == Qt.WindowState.WindowNoState:
             widget.grab()
         if not self._unprepared:
             self._preparing.stop()

@@ -84,6 +84,9 @@ class Transport(QWidget):
 
     Args:
         controls: actions of the buttons.
+
+    Attributes:
+        show_in_folder: button that opens the folder of a saved file; hidden unless it is needed here.
     """
 
     sought = pyqtSignal(float)
@@ -119,6 +122,11 @@ class Transport(QWidget):
         self.speed = SpeedPicker()
         self.speed.hide()
         row.addWidget(self.speed)
+        self.show_in_folder = QToolButton()
+        self.show_in_folder.setText(self.tr("Show in folder"))
+        self.show_in_folder.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.show_in_folder.hide()
+        row.addWidget(self.show_in_folder)
         self.recording = RecordingTime()
         for part in (self.recording, _button(controls.snapshot), _button(controls.record_shown)):
             row.addWidget(part)

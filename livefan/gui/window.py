@@ -25,6 +25,7 @@ from livefan.gui.expression_panel import ExpressionPanel
 from livefan.gui.file_drop import FileDrop
 from livefan.gui.full_screen_controller import FullScreenController
 from livefan.gui.menus import fill_menu_bar
+from livefan.gui.messages import Kind
 from livefan.gui.model_panel import ModelPanel
 from livefan.gui.output_menu import OutputIndicator, OutputMenu
 from livefan.gui.panels import LET_DRAW_MS, Panels
@@ -157,7 +158,8 @@ class MainWindow(QMainWindow):
         self.player.found.connect(self._remember)
         self.player.opened.connect(self.panels.prepare)
         self.start_page.chosen.connect(self.context.run)
-        self.status_bar.show_in_folder.clicked.connect(lambda: self.context.run(ShowSavedFiles()))
+        for bar in (self.status_bar, self.transport):
+            bar.show_in_folder.clicked.connect(lambda: self.context.run(ShowSavedFiles()))
         self.status_bar.dismiss.clicked.connect(lambda: self.context.run(DismissError()))
         self.status_bar.cancel.clicked.connect(lambda: self.context.run(CancelReport()))
         self.transport.sought.connect(self.player.seek)
@@ -210,6 +212,7 @@ class MainWindow(QMainWindow):
             self._returning.start()
         self._floating.show_full_screen(full_screen)
         self._show_transport()
+        self._show_message()
 
     def _show_next_bar(self) -> None:
         """Show one bar that full screen has hidden, or at last the panels: no handler does it all."""
@@ -252,6 +255,8 @@ class MainWindow(QMainWindow):
         self.status_bar.show_message(message)
         self.view.show_message(message.text)
         self.start_page.message.setText(message.text)
+        saved = message.kind is Kind.SAVED
+        self.transport.show_in_folder.setVisible(saved and self.context.full_screen)  # no status bar there
 
     def _show_change(self) -> None:
         """Show the state; an action, which can change it several times, shows it once at its end."""

@@ -58,6 +58,14 @@ class TestSaving:
         drive.until(lambda: window.view.grab().toImage().pixelColor(5, 5) == before)
         button.click()
         assert opened == [str(drive.pictures)]
+        beside_controls = window.transport.show_in_folder
+        assert beside_controls.isHidden()
+        window.controls.full_screen.trigger()  # which hides the status bar
+        assert not beside_controls.isHidden()
+        beside_controls.click()
+        assert opened == 2 * [str(drive.pictures)]
+        window.controls.full_screen.trigger()
+        assert beside_controls.isHidden()
         window.player.messages.status.emit("another message")
         assert not button.isVisible()
 
