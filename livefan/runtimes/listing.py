@@ -108,7 +108,7 @@ def list_runtimes(
         runtime = opened.get(candidate)
         is_chosen = candidate == Candidate(chosen.name, chosen.precision, chosen.device)
         reason = problems.get(candidate) or _reason(
-            choice, measured.is_accurate(candidate.precision), is_chosen
+            choice, candidate, measured.is_accurate(candidate.precision), is_chosen
         )
         apart = None if runtime is None else distance_from_torch(runtime, file, store)
         nme = measured.nme.get(candidate.precision)
@@ -121,7 +121,7 @@ def _choice_of(candidate: Candidate, threads: int) -> RuntimeChoice:
     return RuntimeChoice(candidate.runtime, candidate.precision, threads, candidate.device)
 
 
-def _reason(choice: RuntimeChoice, is_accurate: bool, is_chosen: bool) -> str:
+def _reason(choice: RuntimeChoice, candidate: Candidate, is_accurate: bool, is_chosen: bool) -> str:
     """Return why a candidate that runs here is chosen or not."""
     if is_chosen:
         named = AUTO not in (choice.runtime, choice.precision)
@@ -130,7 +130,9 @@ def _reason(choice: RuntimeChoice, is_accurate: bool, is_chosen: bool) -> str:
         return "chosen: named by the user" if named else "chosen: the first that is accurate and runs here"
     if not is_accurate:
         return f"not chosen: its NME is unknown or above {NME_TOLERANCE:g} times that of float32"
-    return "not chosen: an earlier one is, or the user names another one"
+    if choice.runtime not in (AUTO, candidate.runtime) or choice.precision not in (AUTO, candidate.precision):
+        return "not chosen: the user names another one"
+    return "not chosen: an earlier one is"
 
 
 def _time_in_turn(runtimes: dict[Candidate, Runtime], crops: np.ndarray) -> dict[Candidate, float]:

@@ -161,6 +161,10 @@ def test_listing_names_the_chosen_candidate_and_its_distance_from_torch(small: P
     assert "livefan quantise" in by_name["openvino int8"].reason
     assert "LIVEFAN_RUNTIME" in by_name["openvino float32"].reason
     assert any(line.startswith("> openvino float32") for line in listing.as_lines())
+    assert by_name["torch float32"].reason.endswith("an earlier one is")
+    named = list_runtimes(small, RuntimeChoice("onnxruntime"), cache=tmp_path)
+    reasons = {str(each.candidate): each.reason for each in named.listed if not each.chosen}
+    assert reasons["openvino float32"].endswith("the user names another one")
 
 
 @pytest.mark.slow
