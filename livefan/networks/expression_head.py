@@ -56,7 +56,7 @@ class ExpressionHead(nn.Module):
         *,
         per_eye_sample: int = 12,
         per_point: int = 8,
-        components: int = 48,
+        components: int = 64,
         hidden: int = 96,
     ) -> None:
         super().__init__()

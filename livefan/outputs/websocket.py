@@ -58,7 +58,7 @@ class WebSocketOutput(Output):
                 self._serve, sock=listening, origins=list(_ORIGINS), compression=None, logger=logger
             )
         except OSError as error:
-            reason = error.strerror or error
+            reason = str(error.strerror or error).partition(" (while ")[0]  # it repeats the address
             raise LivefanError(
                 f"{self.address}: cannot be opened ({reason}); choose another host or port"
             ) from error

@@ -47,7 +47,7 @@ _LOWEST_SCORE = 0.7
 """Faces with a lower face score are left out."""
 _OUTLIERS = 0.03
 """Share of the samples that are left out, because code and mesh differ most: no faces, and failed meshes."""
-_RIDGE = 3.0
+_RIDGE = 1.0
 """Strength of the regularisation of the code, for standardised inputs."""
 _EYE_WEIGHT, _LIP_WEIGHT = 3.0, 2.0
 """Weights of the points of eyes and lips in the principal components of the mesh."""
