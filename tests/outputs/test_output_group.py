@@ -1,5 +1,6 @@
 """Outputs by address: what is missing is named before anything is opened."""
 
+import socket
 import sys
 
 import pytest
@@ -41,4 +42,14 @@ def test_unknown_host_opens_nothing():
     group = OutputGroup()
     with pytest.raises(LivefanError, match="cannot be found"):
         group.open_all(["udp+json://", "vmc://no.such.host.invalid"])
+    assert not group
+
+
+def test_port_in_use_is_one_reason_and_opens_nothing():
+    pytest.importorskip("websockets")
+    group = OutputGroup()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"ws://127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(LivefanError, match=rf"^{address}: cannot be opened \([^()]+\); choose"):
+            group.open_all(["udp+json://", address])
     assert not group
