@@ -8,7 +8,7 @@ from PyQt6.QtGui import QColor, QPainter, QPen
 from livefan.gui.picture_state import PictureState
 
 _DROP_FRAME_PX = 4
-_BOTTOM_PX = 90
+_BOTTOM_PX = 104
 """Room at the bottom for the controller over a full-screen picture."""
 _NAMES_PX = 34
 """Height of the names of two models at the top of the picture."""

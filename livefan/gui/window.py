@@ -44,6 +44,8 @@ from livefan.gui.updates import Updates
 from livefan.gui.view import FrameView
 
 _DEFAULT_SIZE = QSize(1100, 720)
+_SAVED_MS = 8000
+"""Time for which the name of a saved file covers a full-screen picture."""
 _SYSTEM_FRAME = QSize(8, 40)
 """Room for the system's window frame, which is absent until the window is shown."""
 
@@ -88,6 +90,7 @@ class MainWindow(QMainWindow):
             dialogs=WindowDialogs(self, preferences),
         )
         self._changed = False  # within the present action
+        self._hide_saved = Deferred(self, self._hide_saved_message, _SAVED_MS)
         self._recolour = Deferred(self, self._apply_palette, LET_DRAW_MS)
         self._repaint = Deferred(self, lambda: self.setUpdatesEnabled(True), LET_DRAW_MS)
         self.controls = Controls(self, self.context)
@@ -256,7 +259,13 @@ class MainWindow(QMainWindow):
         self.view.show_message(message.text)
         self.start_page.message.setText(message.text)
         saved = message.kind is Kind.SAVED
+        if saved:
+            self._hide_saved.start()
         self.transport.show_in_folder.setVisible(saved and self.context.full_screen)  # no status bar there
+
+    def _hide_saved_message(self) -> None:
+        if self.player.messages.shown.kind is Kind.SAVED:
+            self.view.show_message("")
 
     def _show_change(self) -> None:
         """Show the state; an action, which can change it several times, shows it once at its end."""

@@ -17,6 +17,8 @@ _MAX_FRAMES = 100_000
 _N_FACES = 900
 """Number of faces, the latest ones, whose median distance is returned."""
 _N_WORST = 20
+_SETTLED = 10
+"""Consecutive frames after which the smoothing no longer depends on its start."""
 _WORST_GAP_S = 0.5
 """Shortest time in seconds between two of the worst disagreements."""
 
@@ -36,8 +38,8 @@ class Coverage:
 class ComparisonResults:
     """Distances between two models on the frames of one source.
 
-    A frame that is processed again, as after a seek, replaces its earlier result. The caller guards against
-    simultaneous use from several threads.
+    A frame that is processed again replaces its earlier result, unless it follows a seek, where the smoothing
+    has just started anew. The caller guards against simultaneous use from several threads.
     """
 
     def __init__(self) -> None:
@@ -46,6 +48,9 @@ class ComparisonResults:
         self._processed: set[int] = set()  # by the first model
         self._points: deque[np.ndarray] = deque(maxlen=_N_FACES)
         self._worst: list[Disagreement] = []
+        self._last = (-1, -1)  # epoch and index of the last frame
+        self._run = 0  # consecutive frames until the last, at most _SETTLED
+        self._runs: dict[int, int] = {}  # by frame
 
     def add_first(self, index: int) -> None:
         """Add a frame that the first model processed."""
@@ -55,6 +60,10 @@ class ComparisonResults:
         """Add a frame that both models processed."""
         index = pair.frame.index
         self._processed.add(index)
+        self._count_run(pair.first.epoch, index)
+        if self._run < self._runs.get(index, 0):
+            return
+        self._runs[index] = self._run
         self._worst = [each for each in self._worst if each.frame != index]
         mean = pair.apart
         if mean is None:
@@ -64,7 +73,8 @@ class ComparisonResults:
         self._without_faces.discard(index)
         self._distances[index] = (pair.frame.source_time, mean.overall)
         if len(self._distances) > _MAX_FRAMES:
-            self._distances.popitem(last=False)
+            oldest, _ = self._distances.popitem(last=False)
+            self._runs.pop(oldest, None)
         for disagreement in pair.disagreements:
             self._points.append(disagreement.points)
             self._keep_worst(disagreement)
@@ -108,6 +118,12 @@ class ComparisonResults:
             for name, indices in regions(scheme).items()
         }
         return float(np.median(points.mean(axis=1))), by_region
+
+    def _count_run(self, epoch: int, index: int) -> None:
+        if (epoch, index) == self._last:
+            return  # a paused frame, processed again
+        self._run = min(self._run + 1, _SETTLED) if (epoch, index - 1) == self._last else 1
+        self._last = epoch, index
 
     def _keep_worst(self, disagreement: Disagreement) -> None:
         near = [each for each in self._worst if abs(each.time_s - disagreement.time_s) < _WORST_GAP_S]

@@ -360,13 +360,18 @@ def test_results_return_with_the_same_models(photo: np.ndarray, face: Face):
     assert str(gauges.coverage(10)) == "1 of 10 frames"
 
 
-def test_frame_after_a_seek_replaces_its_earlier_result(photo: np.ndarray, face: Face):
+def test_only_a_frame_that_does_not_follow_a_seek_replaces_its_earlier_result(photo: np.ndarray, face: Face):
     gauges = Gauges()
-    for index, by in ((0, 1.0), (1, 4.0), (0, 2.0)):
+    for index, by in ((0, 1.0), (1, 4.0), (0, 2.0), (1, 8.0)):
         add(gauges, both_of(photo, face, index, by=by))
     _, distances = gauges.distances()
-    assert distances[1] == pytest.approx(2 * distances[0])
-    assert str(gauges.coverage(2)) == "2 of 2 frames"
+    assert distances[1] == pytest.approx(4 * distances[0])
+    worst = gauges.worst
+    for index in (5, 1):
+        add(gauges, both_of(photo, face, index, by=2.0))
+    assert gauges.distances()[1][:2] == pytest.approx(distances)
+    assert gauges.worst == worst
+    assert str(gauges.coverage(6)) == "3 of 6 frames"
 
 
 def test_frames_without_a_common_face_are_covered(photo: np.ndarray, face: Face):
