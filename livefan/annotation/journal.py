@@ -25,9 +25,9 @@ _TABLES = """
 create table notes (name text primary key, value text);
 create table frames (frame integer primary key, pts integer, seconds real, damage text,
                      width integer, height integer, image text, cut integer);
-create table faces (frame integer, track integer, points blob, confidence blob, sigma blob,
-                    backwards integer, expressions blob, pupils blob, occluded blob, presence real,
-                    primary key (frame, track));
+create table faces (frame integer, track integer, points blob, confidence blob, width blob,
+                    face_score real, backwards integer, expressions blob, pupils blob, occluded blob,
+                    presence real, primary key (frame, track));
 create table samples (frame integer, track integer, descriptor blob, primary key (frame, track));
 create table packets (number integer primary key, pts integer, key integer, data blob);
 """
@@ -160,7 +160,7 @@ class Journal:
                 ],
             )
             database.executemany(
-                "insert or replace into faces values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "insert or replace into faces values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     (
                         face.frame,
@@ -168,6 +168,7 @@ class Journal:
                         face.points_px.tobytes(),
                         face.confidence.tobytes(),
                         face.width_px.tobytes(),
+                        face.face_score,
                         face.backwards,
                         None if face.expressions is None else face.expressions.tobytes(),
                         None if face.pupils_px is None else face.pupils_px.tobytes(),
@@ -234,7 +235,8 @@ class Journal:
                 track,
                 np.frombuffer(points, np.float64).reshape(-1, 2),
                 np.frombuffer(confidence, np.float64),
-                np.frombuffer(sigma, np.float64),
+                np.frombuffer(width, np.float64),
+                face_score,
                 bool(backwards),
                 None if expressions is None else np.frombuffer(expressions, np.float32),
                 None if pupils is None else np.frombuffer(pupils, np.float64).reshape(2, 2),
@@ -246,7 +248,8 @@ class Journal:
                 track,
                 points,
                 confidence,
-                sigma,
+                width,
+                face_score,
                 backwards,
                 expressions,
                 pupils,

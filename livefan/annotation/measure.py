@@ -194,6 +194,7 @@ def _observation(index: int, face: Face) -> Observation:
         face.points_px,
         face.confidence,
         width_px,
+        face.face_score,
         expressions=face.expressions,
         pupils_px=face.pupils_px,
         occluded=face.occluded,
@@ -221,7 +222,7 @@ def _track_back(
         if face.track_id in earlier.faces or len(earlier.faces) >= pipeline.max_faces:
             break
         (located,) = locate(pipeline.runtime, earlier.image, [upright_crop(points_px, pipeline.scheme)])
-        points_px, confidence = located.points_px, located.confidence
+        points_px = located.points_px
         box = bounding_box(points_px)
         taken = any(iou(box, bounding_box(other)) > _SAME_FACE_IOU for other in earlier.faces.values())
         if located.face_score < MIN_FACE_SCORE or taken:
@@ -231,8 +232,9 @@ def _track_back(
                 earlier.index,
                 face.track_id,
                 points_px,
-                confidence,
+                pipeline.runtime.calibrated_confidence(located.heatmap_confidence),
                 located.width_px,
+                located.face_score,
                 backwards=True,
                 expressions=located.expressions,
                 pupils_px=located.pupils_px,

@@ -17,8 +17,9 @@ class Observation:
         frame: index of the frame.
         track: id of the track. A face may have several tracks, one after another.
         points_px: ``(n, 2)`` float64 landmarks in image pixels.
-        confidence: ``(n,)`` float64 in [0, 1].
+        confidence: ``(n,)`` float64, as in :class:`livefan.core.frame.Face`.
         width_px: ``(n,)`` float64, width of the heatmap of each landmark, in image pixels.
+        face_score: mean confidence of the heatmaps, not calibrated, in [0, 1].
         backwards: whether the face was tracked back in time from a later frame.
         expressions: ``(k,)`` float32 expression coefficients; None if the weights have no expression head.
         pupils_px: ``(2, 2)`` float64 centres of the irises in image pixels; None likewise.
@@ -31,16 +32,12 @@ class Observation:
     points_px: np.ndarray
     confidence: np.ndarray
     width_px: np.ndarray
+    face_score: float
     backwards: bool = False
     expressions: np.ndarray | None = None
     pupils_px: np.ndarray | None = None
     occluded: np.ndarray | None = None
     presence: float | None = None
-
-    @property
-    def face_score(self) -> float:
-        """Mean confidence of the landmarks, in [0, 1]."""
-        return float(self.confidence.mean())
 
     @property
     def is_sure(self) -> bool:

@@ -82,7 +82,9 @@ class Face:
         track_id: id of the face, the same on later frames, from 1.
         box_px: ``(4,)`` float64 bounding box of the landmarks: left, top, right, bottom in image pixels.
         points_px: ``(n, 2)`` float64 landmarks ``(x, y)`` in image pixels, pixel centres at integers.
-        confidence: ``(n,)`` float64 confidence of each landmark, in [0, 1]; NaN if the model gives none.
+        confidence: ``(n,)`` float64, the probability in [0, 1] that there is a face and the landmark is in
+            its place, within 5 % of the face's size; the confidence of the heatmap, if the weights are not
+            calibrated. NaN if the model gives none.
         sigma_px: ``(n,)`` float64 radius around each landmark that holds 68 % of the errors, in image pixels;
             the width of the heatmap, if the weights are not calibrated. None if unknown.
         raw_points_px: ``(n, 2)`` float64 landmarks as measured, before the filter; None if unknown.
@@ -96,6 +98,8 @@ class Face:
         occluded: ``(n,)`` float32 probability that each landmark is covered, as by a hand or hair; None if
             no reliability head ran. Not smoothed.
         presence: probability that there is a face at all, in [0, 1]; None likewise.
+        face_score: mean confidence of the heatmaps, not calibrated, by which the tracker decides whether a
+            face is lost or uncertain; NaN if the model gives none.
 
     Examples:
         >>> import cv2, livefan
@@ -117,6 +121,7 @@ class Face:
     width_px: np.ndarray | None = None
     occluded: np.ndarray | None = None
     presence: float | None = None
+    face_score: float = math.nan
 
 
 def as_bgr(image: Any, name: str = "image") -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Write the calibration of sigma to a weight file, and adapt the files beside a weight file."""
+"""Write the calibration of a weight file, and adapt the files beside a weight file."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from livefan.core.files import atomic_write, check_folder
 from livefan.export.export import export_graph
 from livefan.networks.checkpoint import write_info
 from livefan.networks.checkpoint_info import WeightFile, read_weight_file
+from livefan.networks.confidence_calibration import ConfidenceCalibration
 from livefan.networks.sigma_calibration import SigmaCalibration
 from livefan.runtimes.precisions import int8_path, precisions_path
 
 
-def write_calibration(weights: WeightFile, calibration: SigmaCalibration) -> None:
-    """Write a calibration to the metadata of a weight file.
+def write_calibration(
+    weights: WeightFile, sigma: SigmaCalibration, confidence: ConfidenceCalibration
+) -> None:
+    """Write both calibrations to the metadata of a weight file.
 
     The tensors stay as they are. The graph beside the file is written anew, and int8 weights and measured
     precisions get the new hash of the file.
@@ -25,7 +28,9 @@ def write_calibration(weights: WeightFile, calibration: SigmaCalibration) -> Non
     """
     check_folder(weights.path.parent)
     sha256 = weights.sha256
-    write_info(weights.path, replace(weights.info, sigma=calibration.described()))
+    write_info(
+        weights.path, replace(weights.info, sigma=sigma.described(), confidence=confidence.described())
+    )
     adapt_files(weights, sha256, weights.path)
 
 

@@ -20,7 +20,7 @@ null (empty in CSV). The names of the columns are stable; read columns by name, 
 | ``pose_residual_px`` | float64 | root mean square error of the head pose, image pixels |
 | ``right_eye_opening``, ``left_eye_opening``, ``mouth_opening`` | float64 | aspect ratio, 0 is closed |
 | ``LANDMARK_x``, ``LANDMARK_y`` | float64 | smoothed landmark, image pixels, pixel centres at integers |
-| ``LANDMARK_confidence`` | float64 | confidence in [0, 1]; 0 if filled; null if the model gives none |
+| ``LANDMARK_confidence`` | float64 | probability that it is in its place; 0 if filled; null if unknown |
 | ``LANDMARK_raw_x``, ``LANDMARK_raw_y`` | float64 | landmark as measured; null if filled |
 | ARKit's names, such as ``jawOpen`` | float64 | expression coefficient in [0, 1] |
 | ``right_iris_x``, ``right_iris_y``, ``left_iris_x``, ``left_iris_y`` | float64 | centres, image pixels |

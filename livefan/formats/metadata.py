@@ -35,7 +35,8 @@ UNITS = {
     "points": "image pixels; pixel centres at integers, origin at the centre of the top left pixel of "
     "the upright picture; raw as measured, else smoothed",
     "left, top, right, bottom": "image pixels, bounds of the landmarks",
-    "confidence": "in [0, 1], for each landmark; 0 where filled; empty if the model gives none",
+    "confidence": "probability that the landmark is within 5 % of the size of the face of its place; 0 where "
+    "filled; empty if the model gives none",
     "yaw_deg, pitch_deg, roll_deg": "degrees; positive where the nose points to the right of the picture, "
     "where the nose points up, where the head leans clockwise on the screen",
     "x_mm, y_mm, z_mm": "millimetres from the camera to the point between the eyes: right, down, away; for a "

@@ -16,6 +16,7 @@ from livefan.core.errors import LivefanError
 from livefan.core.landmarks import LandmarkScheme, scheme_by_name
 from livefan.core.resources import DEFAULT_WEIGHTS, bundled_folder, find_weights
 from livefan.core.scheme_file import scheme_from
+from livefan.networks.confidence_calibration import ConfidenceCalibration
 from livefan.networks.sigma_calibration import SigmaCalibration
 
 INPUT_SIZE = 256
@@ -24,7 +25,7 @@ SIDE_STEP = 32
 """Sides of crops are multiples of this number of pixels, the coarsest stride of the networks."""
 INPUT_SIZES = range(2 * SIDE_STEP, INPUT_SIZE + 1, SIDE_STEP)
 CONFIDENCE_RADIUS = 3.0
-"""Radius in heatmap cells. The probability within it around a landmark is the landmark's confidence."""
+"""Radius in heatmap cells. The probability within it around a landmark is the confidence of its heatmap."""
 DECODERS = ("soft-argmax", "argmax")
 """Names of the decoders; :data:`livefan.networks.heatmaps.DECODERS` holds their functions."""
 Head = Literal["expressions", "reliability"]
@@ -54,6 +55,8 @@ class WeightsInfo:
             the crop's side; see :class:`livefan.training.config.TrainConfig`.
         sigma: calibration of sigma, see :mod:`livefan.networks.sigma_calibration`; None if the weights are
             not calibrated.
+        confidence: calibration of the confidence, see :mod:`livefan.networks.confidence_calibration`; None
+            likewise.
         landmarks: definition of a user's scheme, see :mod:`livefan.core.scheme_file`; None for built-in ones.
         training: text by key. ``data``, ``terms``, ``validation``, ``settings``, ``seed``, ``epoch``,
             ``command``, ``commit`` and ``torch`` describe the training; for an average, that of its best or
@@ -75,6 +78,7 @@ class WeightsInfo:
     training: Mapping[str, str] = field(default_factory=dict)
     landmarks: Mapping[str, Any] | None = None
     sigma: Mapping[str, Any] | None = None
+    confidence: Mapping[str, Any] | None = None
     expressions: tuple[str, ...] | None = None
     reliability: bool | None = None
 
@@ -188,6 +192,7 @@ def read_weight_file(name_or_path: str | Path = DEFAULT_WEIGHTS) -> WeightFile:
         raise LivefanError(f"{path}: {error}; use weights of a known scheme") from error
     try:
         SigmaCalibration.read(info.sigma, scheme.n_points)
+        ConfidenceCalibration.read(info.confidence)
     except ValueError as error:
         raise LivefanError(f"{path}: {error}; run calibrate-sigma again") from error
     return WeightFile(path, info, scheme)

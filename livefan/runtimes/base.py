@@ -10,6 +10,7 @@ import numpy as np
 
 from livefan.core.landmarks import LandmarkScheme
 from livefan.networks.checkpoint_info import HEADS, Head, WeightsInfo, outputs_of
+from livefan.networks.confidence_calibration import ConfidenceCalibration
 from livefan.networks.sigma_calibration import SigmaCalibration
 
 RUNTIMES = ("openvino", "onnxruntime", "torch")
@@ -54,6 +55,7 @@ class Runtime(ABC):
         input_size: side of a crop in pixels.
         mirror_offset: see :class:`livefan.networks.checkpoint_info.WeightsInfo`.
         calibration: map from widths of heatmaps to sigma; None if the weights have none.
+        confidence_calibration: map from confidences of heatmaps to probabilities; None likewise.
         device: ``"cpu"``, or a key of :data:`DEVICES`.
         expressions: ``(batch, k)`` float32 expression coefficients of the crops of the last run; None if no
             expression head ran. Valid until the next run.
@@ -80,6 +82,7 @@ class Runtime(ABC):
         self.input_size = info.input_size
         self.mirror_offset = info.mirror_offset
         self.calibration = SigmaCalibration.read(info.sigma, scheme.n_points)
+        self.confidence_calibration = ConfidenceCalibration.read(info.confidence)
         self.precision = precision
         self._known_heads = info.heads
         self._heads = info.heads & set(heads)
@@ -130,6 +133,11 @@ class Runtime(ABC):
         for number, place in enumerate(pixels):
             cut(number, place)
         return self.run(pixels)
+
+    def calibrated_confidence(self, heatmap_confidence: np.ndarray) -> np.ndarray:
+        """Return confidences of landmarks from those of their heatmaps; the same without a calibration."""
+        calibration = self.confidence_calibration
+        return heatmap_confidence if calibration is None else calibration.confidence(heatmap_confidence)
 
     def _keep_further(self, outputs: Sequence[np.ndarray]) -> None:
         """Set the attributes of the heads that ran, given their outputs in the order of the network."""

@@ -44,7 +44,8 @@ class Located:
 
     Attributes:
         points_px: ``(n, 2)`` float64 ``(x, y)`` in image pixels.
-        confidence: ``(n,)`` float64 in [0, 1].
+        heatmap_confidence: ``(n,)`` float64 in [0, 1], not calibrated; see
+            :class:`livefan.networks.heatmaps.Decoded`.
         width_px: ``(n,)`` float64 width of the heatmap of each landmark in image pixels; see
             :class:`livefan.networks.heatmaps.Decoded`. Filters take it as the measurement noise.
         margin: distance of the outermost landmark from the edge of the crop, as a share of its side.
@@ -57,7 +58,7 @@ class Located:
     """
 
     points_px: np.ndarray
-    confidence: np.ndarray
+    heatmap_confidence: np.ndarray
     width_px: np.ndarray
     margin: float = 0.5
     sigma_px: np.ndarray | None = None
@@ -73,8 +74,8 @@ class Located:
 
     @cached_property
     def face_score(self) -> float:
-        """Mean confidence of the landmarks, in [0, 1]."""
-        return float(np.add.reduce(self.confidence)) / len(self.confidence)
+        """Mean confidence of the heatmaps, in [0, 1]."""
+        return float(np.add.reduce(self.heatmap_confidence)) / len(self.heatmap_confidence)
 
 
 def locate(runtime: Runtime, image: np.ndarray, crops: list[Crop]) -> list[Located]:
@@ -156,7 +157,7 @@ def _in_image(crop: Crop, found: np.ndarray, runtime: Runtime, number: int) -> L
 
     Args:
         crop: the crop.
-        found: ``(n, 4)`` x, y, confidence and width.
+        found: ``(n, 4)`` x, y, confidence of the heatmap, and width.
         runtime: the network; its last run has the outputs of the heads.
         number: number of the crop in this run.
     """
@@ -190,5 +191,6 @@ def _sigma_px(runtime: Runtime, number: int, width_px: np.ndarray, crop: Crop) -
         return runtime.calibration.sigma(width_px, crop.side_px)
     if runtime.expected_error_crop is None:
         return None
-    expected_px = (crop.side_px / crop.size) * runtime.expected_error_crop[number].astype(np.float64)
-    return runtime.calibration.sigma(expected_px, crop.side_px)
+    expected_crop = runtime.expected_error_crop[number].astype(np.float64)
+    occluded = 0.0 if runtime.occluded is None else runtime.occluded[number].astype(np.float64)
+    return runtime.calibration.sigma(expected_crop * (crop.side_px / crop.size), crop.side_px, occluded)

@@ -176,7 +176,7 @@ class Pipeline:
         """
         tracks = [track for track in self._tracks if track.confirmed and not track.is_sure]
         return [
-            _face(track, track.located.points_px, track.box_px)
+            _face(track, track.located.points_px, track.box_px, self.runtime)
             for track in sorted(tracks, key=lambda track: track.track_id)
         ]
 
@@ -424,13 +424,16 @@ class Pipeline:
             track.smoother.reset()
             points_px, box_px = located.points_px, track.box_px
         if located.expressions is None or located.pupils_px is None:
-            return _face(track, points_px, box_px)
+            return _face(track, points_px, box_px, self.runtime)
         expressions, pupils_px = self._smooth_coefficients(
             track, located.expressions, located.pupils_px, points_px
         )
         find_gaze = partial(_gaze, pupils_px, points_px, self.scheme, width, height)
         return replace(
-            _face(track, points_px, box_px), expressions=expressions, pupils_px=pupils_px, gaze=find_gaze
+            _face(track, points_px, box_px, self.runtime),
+            expressions=expressions,
+            pupils_px=pupils_px,
+            gaze=find_gaze,
         )
 
     def _smooth_coefficients(
@@ -454,14 +457,14 @@ def _gaze(
     return gaze(pupils_px, points_px, pose, scheme, width, height)
 
 
-def _face(track: Track, points_px: np.ndarray, box_px: np.ndarray) -> Face:
+def _face(track: Track, points_px: np.ndarray, box_px: np.ndarray, runtime: Runtime) -> Face:
     """Return the face of a track, with other landmarks than measured on the last frame."""
     located = track.located
     return Face(
         track.track_id,
         box_px,
         points_px,
-        located.confidence,
+        runtime.calibrated_confidence(located.heatmap_confidence),
         located.sigma_px,
         located.points_px,
         width_px=located.width_px,
@@ -469,6 +472,7 @@ def _face(track: Track, points_px: np.ndarray, box_px: np.ndarray) -> Face:
         pupils_px=located.pupils_px,
         occluded=located.occluded,
         presence=located.presence,
+        face_score=located.face_score,
     )
 
 

@@ -176,7 +176,7 @@ class Track:
         return {
             "track_id": self.track_id,
             "points_px": self.located.points_px.tolist(),
-            "confidence": self.located.confidence.tolist(),
+            "heatmap_confidence": self.located.heatmap_confidence.tolist(),
             "width_px": self.located.width_px.tolist(),
             "seen_at": self.seen_at,
             "velocity_px": self.velocity_px.tolist(),
@@ -192,13 +192,13 @@ class Track:
     @staticmethod
     def from_json(values: dict[str, Any], smoother: KalmanSmoother) -> Track:
         """Return the track of :meth:`as_json`, with a filter."""
-        points_px, confidence, width_px = (
-            np.array(values[name]) for name in ("points_px", "confidence", "width_px")
+        points_px, heatmap_confidence, width_px = (
+            np.array(values[name]) for name in ("points_px", "heatmap_confidence", "width_px")
         )
         appearance_ = values["appearance"]
         return Track(
             track_id=values["track_id"],
-            located=Located(points_px, confidence, width_px),
+            located=Located(points_px, heatmap_confidence, width_px),
             smoother=smoother,
             seen_at=values["seen_at"],
             velocity_px=np.array(values["velocity_px"]),

@@ -96,7 +96,7 @@ def average(
     training["averaged"] = ", ".join(path.stem for path in chosen)
     training["averaged_by"] = made_by()
     training["validation"] = f"{best:.3f} %" + training.get("validation", "").partition("%")[2]
-    save_weights(output, mean, replace(first.info, training=training, sigma=None), half=half)
+    save_weights(output, mean, replace(first.info, training=training, sigma=None, confidence=None), half=half)
     return chosen, best
 
 

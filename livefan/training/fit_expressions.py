@@ -311,7 +311,7 @@ def cache_name(weights: Weights, source: Path, choice: SampleChoice) -> str:
 def _find(pipeline: Pipeline, frame: Frame, *, photographs: bool) -> list[Face]:
     """Return the faces of a frame that are sure enough to be taught."""
     found = pipeline.process_image(frame.image) if photographs else pipeline.process(frame)
-    return [face for face in found if float(face.confidence.mean()) >= _LOWEST_SCORE]
+    return [face for face in found if face.face_score >= _LOWEST_SCORE]
 
 
 def fit_head(head: ExpressionHead, samples: Samples, seed: int = 0, steps: int = STEPS) -> None:

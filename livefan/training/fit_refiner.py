@@ -167,7 +167,8 @@ def refine(
         training["refiner"] = f"fitted to {len(views.predicted)} views, seed {seed}, strength {strength:.2f}"
         training["refined_by"] = made_by()
     training["validation"] = f"{after:.3f} %" + training.get("validation", "").partition("%")[2]
-    info = replace(weights.info, training=training, sigma=None)  # calibrated for other landmarks
+    # Both maps were calibrated for other landmarks.
+    info = replace(weights.info, training=training, sigma=None, confidence=None)
     save_weights(output, weights.model, info, refiner=refiner, half=half)
     return Refined(len(views.predicted), strength, before, after)
 

@@ -77,7 +77,7 @@ def in_scheme(weights: Weights, scheme: LandmarkScheme) -> Weights:
         )
     model = build_network(weights.info.architecture, scheme.n_points, weights.info.width)
     load_initial(model, weights.path, scheme)
-    info = replace(weights.info, scheme=scheme.name, landmarks=None, sigma=None)
+    info = replace(weights.info, scheme=scheme.name, landmarks=None, sigma=None, confidence=None)
     return Weights(weights.path, model.requires_grad_(False).eval(), scheme, info)
 
 

@@ -37,7 +37,7 @@ def shot(track: int, first: int, look: float, count: int = 30) -> tuple[list[Obs
     """Return the observations of a track in one place, and its appearance: one number for all cells."""
     points_px = np.random.default_rng(0).uniform(100, 200, (68, 2))
     confidence, width_px = np.ones(68), np.ones(68)
-    faces = [Observation(first + n, track, points_px, confidence, width_px) for n in range(count)]
+    faces = [Observation(first + n, track, points_px, confidence, width_px, 1.0) for n in range(count)]
     return faces, AppearanceSample(first, track, np.full(192, look, np.float32))
 
 

@@ -47,7 +47,7 @@ def test_uncertain_face_is_filled_in_a_short_gap_and_unsure_elsewhere(tmp_path: 
     sigma_px = np.full(68, 2.0)
     scores = [0.9] * 10 + [0.5] * 3 + [0.9] * 10 + [0.5] * 17
     faces = [
-        Observation(n, 1, points_px + n, np.full(68, score), sigma_px, backwards=n < 3)
+        Observation(n, 1, points_px + n, np.full(68, 0.8 * score), sigma_px, score, backwards=n < 3)
         for n, score in enumerate(scores)
     ]
     with Journal(tmp_path / "journal.sqlite", "test") as journal:
@@ -59,7 +59,7 @@ def test_uncertain_face_is_filled_in_a_short_gap_and_unsure_elsewhere(tmp_path: 
     assert [face.found for face in annotated] == expected
     assert {face.track_id for face in annotated} == {1}
     np.testing.assert_allclose(annotated[30].points_px, points_px + 30)
-    assert annotated[30].confidence.mean() == pytest.approx(0.5)
+    assert annotated[30].confidence.mean() == pytest.approx(0.4)
     assert np.isnan(annotated[11].raw_points_px).all()
 
 
@@ -68,7 +68,7 @@ def test_nothing_is_smoothed_across_a_cut_at_which_the_face_changes(tmp_path: Pa
     frames = [FrameInfo(n, n, n / 25, "", 640, 480, cut=n in (5, 10)) for n in range(20)]
     face_px = np.random.default_rng(0).uniform(100, 200, (68, 2))
     faces = [
-        Observation(n, 1 if n < 10 else 2, face_px + 300 * (n >= 10), np.full(68, 0.9), np.full(68, 2.0))
+        Observation(n, 1 if n < 10 else 2, face_px + 300 * (n >= 10), np.full(68, 0.9), np.full(68, 2.0), 0.9)
         for n in range(20)
         if n not in (6, 9)
     ]
@@ -91,7 +91,7 @@ def test_expressions_are_measured_from_the_first_second_of_each_face(tmp_path: P
     for n in range(100):
         expressions = np.full(len(NAMES), 0.1, np.float32)
         expressions[jaw_open] = 0.2 if n < 50 else 0.6
-        quality = np.full(68, 0.9), np.full(68, 2.0)
+        quality = np.full(68, 0.9), np.full(68, 2.0), 0.9
         faces.append(
             Observation(n, 1, points_px, *quality, expressions=expressions, pupils_px=points_px[[37, 43]])
         )

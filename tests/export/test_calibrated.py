@@ -16,6 +16,7 @@ from livefan.core.resources import find_weights
 from livefan.export.calibrated import write_calibration
 from livefan.networks.checkpoint import read_tensors, write_info
 from livefan.networks.checkpoint_info import read_weight_file
+from livefan.networks.confidence_calibration import ConfidenceCalibration
 from livefan.networks.sigma_calibration import SigmaCalibration
 from livefan.runtimes.base import RuntimeChoice
 from livefan.runtimes.selection import open_runtime
@@ -28,22 +29,29 @@ def test_calibration_changes_sigma_and_no_landmark(tmp_path: Path, photo: np.nda
     path = tmp_path / "own.safetensors"
     shutil.copy(source, path)
     info = read_weight_file(source).info
-    write_info(path, replace(info, sigma=None))
+    write_info(path, replace(info, sigma=None, confidence=None))
     weights = read_weight_file(path)
     beside = tmp_path / "own.precisions.json"
     beside.write_text(json.dumps({"weights_sha256": weights.sha256, "nme": {"float32": 3.0}}))
     choice = RuntimeChoice("openvino", "float32")
     crop = upright_crop(face.points_px, IBUG_68)
-    (before,) = locate(open_runtime(path, choice), photo, [crop])
+    runtime = open_runtime(path, choice)
+    (before,) = locate(runtime, photo, [crop])
+    assert runtime.calibrated_confidence(before.heatmap_confidence) is before.heatmap_confidence
 
-    write_calibration(weights, SigmaCalibration(1.0, np.full(68, 2.0)))
+    confidence = ConfidenceCalibration(-1.0, 2.0)
+    write_calibration(weights, SigmaCalibration(1.0, np.full(68, 2.0)), confidence)
     calibrated = read_weight_file(path)
     assert json.loads(beside.read_text())["weights_sha256"] == calibrated.sha256 != weights.sha256
     (tensors, _), (others, _) = read_tensors(path), read_tensors(source)
     assert all((tensors[name] == value).all() for name, value in others.items())
-    (after,) = locate(open_runtime(path, choice), photo, [crop])
+    runtime = open_runtime(path, choice)
+    (after,) = locate(runtime, photo, [crop])
     assert np.array_equal(after.points_px, before.points_px)
     assert np.array_equal(after.width_px, before.width_px)  # the filter's measurement noise
+    assert after.face_score == before.face_score  # the tracker's thresholds
+    stated = runtime.calibrated_confidence(after.heatmap_confidence)
+    assert np.array_equal(stated, confidence.confidence(before.heatmap_confidence))
     assert before.sigma_px is not None
     assert np.allclose(after.sigma_px, 2 * before.width_px)
     assert np.array_equal(before.sigma_px, before.width_px)

@@ -441,7 +441,7 @@ def test_landmarks_below_the_face_score_of_a_face_are_not_returned(pipeline: Pip
     ]
     found = [pipeline.process(frame) for frame in frames(pictures)]
     assert len(found[0]) == 1
-    assert all(face.confidence.mean() >= 0.6 for faces in found for face in faces)
+    assert all(face.face_score >= 0.6 for faces in found for face in faces)
     assert found[-1] == []
 
 

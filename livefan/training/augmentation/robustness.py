@@ -18,8 +18,6 @@ from livefan.core.crop import Crop
 from livefan.core.errors import LivefanError
 from livefan.core.landmarks import IBUG_68
 from livefan.datasets import FaceSet, LabelledFace
-from livefan.evaluation.reliability import LandmarkErrors, landmark_errors
-from livefan.runtimes.base import Runtime
 from livefan.training.augmentation import distortions
 from livefan.training.augmentation.distortions import Distortion
 from livefan.training.augmentation.face_mesh import FaceMesh, canvas
@@ -159,16 +157,3 @@ def _profiles(faces: FaceSet) -> tuple[list[LabelledFace], list[str]]:
                 )
             )
     return profiles, skipped
-
-
-def plain_and_hard_errors(runtime: Runtime, faces: FaceSet) -> LandmarkErrors:
-    """Measure a network on faces as they are, and in each hard form except profile views.
-
-    Raises:
-        LivefanError: if no face can be read.
-    """
-    hard = hard_faces(faces, profiles=False)
-    both = replace(faces, faces=faces.faces + hard.faces)
-    kinds = ["plain"] * len(faces.faces) + [face.attributes[0] for face in hard.faces]
-    originals = [getattr(face, "original", face) for face in both.faces]
-    return landmark_errors(runtime, both, kinds, [face.photograph for face in originals])
