@@ -52,6 +52,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "darkness": (0, 1),
     "covering": (0, 1),
     "eye_closing": (0, 1),
+    "mouth_opening": (0, 1),
 }
 """The lowest and the highest value of each number. Infinity is not allowed."""
 
@@ -102,6 +103,8 @@ class TrainConfig:
             these changes of :mod:`livefan.training.augmentation.distortions` is applied.
         eye_closing: share of crops with synthetically closed eyes; see
             :mod:`livefan.training.augmentation.eyelids`.
+        mouth_opening: share of crops with synthetically opened mouths; see
+            :mod:`livefan.training.augmentation.mouth`.
     """
 
     architecture: str = MobileFAN.architecture
@@ -143,6 +146,7 @@ class TrainConfig:
     darkness: float = 0.0
     covering: float = 0.0
     eye_closing: float = 0.0
+    mouth_opening: float = 0.0
 
     def check(self) -> None:
         """Raise a ValueError if a setting is out of its range or contradicts another."""

@@ -1,4 +1,4 @@
-"""Augment labelled faces: random crops, light, blur and occlusion, and synthetically closed eyes."""
+"""Augment labelled faces: random crops, light, blur and occlusion, closed eyes and opened mouths."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from livefan.datasets import LabelledFace, read_images
 from livefan.networks.checkpoint_info import INPUT_SIZE
 from livefan.training.augmentation import distortions
 from livefan.training.augmentation.eyelids import close_eyes
+from livefan.training.augmentation.mouth import open_mouth
 from livefan.training.config import TrainConfig
 
 _KEPT_BOX_PX = 220
@@ -78,6 +79,8 @@ class TrainingFaces(Dataset[tuple[Tensor, Tensor]]):
         image, points_px = self._kept[index]
         if self.config.eye_closing > 0 and rng.random() < self.config.eye_closing:
             image, points_px = close_eyes(image, points_px, self.scheme, rng)
+        if self.config.mouth_opening > 0 and rng.random() < self.config.mouth_opening:
+            image, points_px = open_mouth(image, points_px, self.scheme, rng)
         crop = _random_framing(points_px, rng, self.config, size)
         pixels, points_crop = crop.cut(image), crop.to_crop(points_px)
         if rng.random() < self.config.mirror:
