@@ -67,7 +67,7 @@ def draw(measured: dict[str, Measured], path: Path) -> None:
         row[-1].set_title(f"{name}, all")
         _draw_confidence(row[-1], errors, confidence)
         for axes in row:
-            axes.legend(fontsize="small", loc="upper left")
+            axes.legend(fontsize="small", loc="lower right")
             axes.grid(alpha=0.3)
     figure.savefig(path, format="png")
 

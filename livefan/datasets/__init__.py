@@ -10,11 +10,12 @@ from livefan.core.errors import LivefanError
 from livefan.datasets import cofw, pts, w300, wflw
 from livefan.datasets.duplicates import exclude_duplicates
 from livefan.datasets.faces import FaceSet, LabelledFace, print_skipped, read_images
-from livefan.datasets.holdout import VALIDATION_SEED, VALIDATION_SHARE, divide, divide_whole
+from livefan.datasets.holdout import HALVES, VALIDATION_SEED, VALIDATION_SHARE, divide, divide_whole, halved
 from livefan.datasets.w300 import load_300w
 
 __all__ = [
     "DATASETS",
+    "HALVES",
     "VALIDATION_SEED",
     "VALIDATION_SHARE",
     "DataSet",
@@ -58,17 +59,20 @@ def load(dataset: str, root: Path, split: str) -> FaceSet:
     Args:
         dataset: a key of :data:`DATASETS`; ``"pts"`` is any folder of images with ``.pts`` files beside them.
         root: the data set's folder in its official layout.
-        split: ``"train"``, ``"validation"`` (held out of the training faces), or a test split.
+        split: ``"train"``, ``"validation"`` (held out of the training faces), one of its :data:`HALVES`, or a
+            test split.
 
     Raises:
         LivefanError: if there is no such split, or the folder lacks a part of the layout.
     """
     root, known = Path(root), DATASETS[dataset]
-    if split not in known.splits:
-        raise LivefanError(f"{dataset} has no split {split!r}: choose from {', '.join(known.splits)}")
+    if split not in (*known.splits, *HALVES):
+        names = ", ".join((*known.splits, *HALVES))
+        raise LivefanError(f"{dataset} has no split {split!r}: choose from {names}")
     if not root.is_dir():
         raise LivefanError(f"{root}: no such folder; --root must hold the data set")
-    return replace(known.load(root, split), title=f"{dataset} {split}")
+    faces = halved(known.load(root, "validation"), split) if split in HALVES else known.load(root, split)
+    return replace(faces, title=f"{dataset} {split}")
 
 
 def load_training(dataset: str, root: Path, extra: Sequence[Path] = ()) -> tuple[FaceSet, FaceSet]:
@@ -100,13 +104,16 @@ def load_training_with(
         dataset: a key of :data:`DATASETS`.
         root: the data set's folder.
         extra: folders of images with ``.pts`` files beside them; their faces are added to the training faces.
-        validation: ``"none"`` trains on all faces. ``"test"`` trains on all faces and validates on the test
+        validation: ``"half"`` divides as published, and validates on the first of the :data:`HALVES`.
+            ``"none"`` trains on all faces. ``"test"`` trains on all faces and validates on the test
             faces. A share, such as ``"0.2"``, of the faces is held out for validation by photograph.
 
     Raises:
         LivefanError: if a folder lacks a part of its layout, the landmark schemes differ, or the data set has
             no test split.
     """
+    if validation == "half":
+        return load_training(dataset, root, extra)[0], load(dataset, root, HALVES[0])
     training, own = (load(dataset, root, split) for split in ("train", "validation"))
     every = replace(training, faces=training.faces + own.faces, title=f"{dataset}, all training faces")
     held_out: FaceSet | None = None

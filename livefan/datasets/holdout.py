@@ -11,6 +11,8 @@ from livefan.datasets.faces import FaceSet, LabelledFace
 
 VALIDATION_SHARE = 0.1
 VALIDATION_SEED = 300
+HALVES = ("validation-choice", "validation-report")
+"""Splits that together are the validation faces."""
 
 _Photograph: TypeAlias = tuple[str, str]
 """Image set and name of the photograph in it."""
@@ -33,6 +35,17 @@ def divide_whole(faces: FaceSet, split: str, share: float = VALIDATION_SHARE) ->
     skipped, the smallest one is held out.
     """
     return _side(faces, split, _held_out_of_whole(faces.faces, share))
+
+
+def halved(faces: FaceSet, half: str) -> FaceSet:
+    """Return one of the :data:`HALVES` of validation faces, by photograph.
+
+    Epochs and settings may be chosen on the first half. The error on the second half is then not too low.
+    """
+    photographs = sorted({(face.subset, face.photograph) for face in faces.faces}, key=_seeded_hash)
+    kept = set(photographs[HALVES.index(half) :: 2])
+    chosen = [face for face in faces.faces if (face.subset, face.photograph) in kept]
+    return replace(faces, faces=chosen)
 
 
 def _side(faces: FaceSet, split: str, held_out: set[_Photograph]) -> FaceSet:

@@ -7,6 +7,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import cv2
+
+from livefan.training.preview import SHEET_NAME
 from livefan.training.state import Progress
 
 _OWN_FORMAT = ("epoch", "validation_nme", "learning_rate", "images_per_second")
@@ -16,7 +19,7 @@ class EpochLog:
     """Prints one line an epoch, and writes the figures for TensorBoard where that is installed.
 
     Args:
-        folder: gets TensorBoard's file.
+        folder: the run's folder, which has the sheet of augmented faces; gets TensorBoard's file.
         epochs: number of epochs of the whole run.
         progress: the run's progress, which this log reads after every epoch.
         quiet: print nothing.
@@ -26,6 +29,9 @@ class EpochLog:
         self._epochs, self._progress, self._quiet = epochs, progress, quiet
         self._started, self._first_epoch = time.monotonic(), progress.epoch
         self._board = _tensorboard(folder)
+        if self._board is not None:
+            sheet = cv2.imread(str(folder / SHEET_NAME))[..., ::-1]
+            self._board.add_image("augmented faces", sheet, progress.epoch, dataformats="HWC")
 
     def write(self) -> None:
         """Log the latest epoch."""

@@ -14,6 +14,8 @@ from livefan.datasets import FaceSet, LabelledFace
 from livefan.training.augmentation.augment import TrainingFaces
 from livefan.training.config import TrainConfig
 
+SHEET_NAME = "augmented.png"
+"""Name of the sheet in the folder of a run."""
 _COLOURS = ((80, 80, 255), (255, 160, 60), (80, 220, 80), (40, 220, 255), (255, 120, 255))
 """BGR colours of the outlines in turn. Left and right differ, so that a wrong mirror order shows."""
 

@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from livefan.core.errors import LivefanError
+from livefan.core.files import atomic_write
 from livefan.core.landmarks import LandmarkScheme
 from livefan.datasets import FaceSet, print_skipped
 from livefan.networks.checkpoint import load_weights
@@ -26,6 +27,7 @@ from livefan.training.loader import Loader
 from livefan.training.objective import Objective
 from livefan.training.optimisation import build_optimiser
 from livefan.training.precision import DTYPES, choose_dtype, name_of
+from livefan.training.preview import SHEET_NAME, draw_preview
 from livefan.training.run import Run
 from livefan.training.state import Progress, State
 from livefan.training.summary import hardware, seconds_per_step, summary
@@ -75,6 +77,8 @@ def train(
         used = hardware(processes, dtype)
         if processes.first:
             run.begin(skipped, used)
+            with atomic_write(run_folder / SHEET_NAME) as partial:
+                draw_preview(training, config, partial, rows=4, samples=4)
         processes.wait()
         progress = run.resume(state)
         if processes.first and not quiet and progress.epoch < config.epochs:

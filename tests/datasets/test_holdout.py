@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from labelled import add_face
 
-from livefan.datasets import load, load_300w
+from livefan.datasets import HALVES, load, load_300w, load_training_with
 
 
 def test_train_and_validation_divide_the_training_images(root: Path):
@@ -39,6 +39,16 @@ def test_division_is_reproducible_and_independent_of_the_path(root: Path, tmp_pa
     for name in ("lfpw", "helen", "afw"):
         (root / name).rename(moved / name)
     assert [face.image_path.name for face in load_300w(moved, "validation").faces] == before
+
+
+def test_halves_of_the_validation_faces_share_no_photograph(root: Path):
+    choice, report = ({face.image_path for face in load("300w", root, half).faces} for half in HALVES)
+    assert (len(choice), len(report)) == (6, 5)
+    assert choice | report == {face.image_path for face in load_300w(root, "validation").faces}
+    training, validation = load_training_with("300w", root, [], "half")
+    assert validation is not None
+    assert {face.image_path for face in validation.faces} == choice
+    assert not {face.image_path for face in training.faces} & (choice | report)
 
 
 def held_out_of(root: Path) -> tuple[set[str], set[str]]:

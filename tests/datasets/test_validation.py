@@ -53,4 +53,4 @@ def test_data_set_without_test_split_gives_one_line_error(w300: Path):
 def test_wrong_share_is_rejected(value: str, w300: Path, capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit):
         main(["train", "--root", str(w300), "--out", "x", "--validation", value])
-    assert "is not none, test or a share between 0 and 1" in capsys.readouterr().err
+    assert "is not none, half, test or a share between 0 and 1" in capsys.readouterr().err

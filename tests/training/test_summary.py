@@ -3,11 +3,13 @@
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import pytest
 from marked_faces import SMALL, marked_faces, new_folder
 
 from livefan.networks.checkpoint import load_weights
 from livefan.training.optimisation import learning_rate_factor
+from livefan.training.preview import SHEET_NAME
 from livefan.training.train import train
 
 
@@ -36,6 +38,7 @@ def test_run_begins_with_a_summary_and_logs_rate_norm_and_speed(
     assert first["learning_rate"] == pytest.approx(SMALL.learning_rate * sum(factors) / 2)
     assert first["gradient_norm"] > 0
     assert first["images_per_second"] > 0
+    assert cv2.imread(str(tmp_path / "r" / SHEET_NAME)).shape == (4 * 96, 5 * 96, 3)
 
 
 @pytest.mark.slow

@@ -26,6 +26,12 @@ def add(commands: Commands) -> None:
         action="store_true",
         help="include every file, also if the validation NME rises; the metadata are those of the first file",
     )
+    parser.add_argument(
+        "--split",
+        choices=("validation", "validation-choice"),
+        default="validation",
+        help="faces that decide (default: %(default)s)",
+    )
     parser.add_argument("--half", action="store_true", help="write 16-bit floats, which halves the size")
     parser.set_defaults(run=run)
 
@@ -39,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     # Opened before the work, so that an output that cannot be written is reported at once.
     with atomic_write(arguments.out) as partial:
-        validation = load(arguments.dataset, arguments.root, "validation")
+        validation = load(arguments.dataset, arguments.root, arguments.split)
         print_left_out(validation)
         chosen, error = average(
             arguments.candidates, validation, partial, greedy=not arguments.all, half=arguments.half

@@ -76,9 +76,10 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--validation",
         type=_validation,
-        metavar="none|test|SHARE",
-        help="train on all faces (none), validate on the test split (test), or hold out another share of the "
-        "training faces by photograph (default: a tenth)",
+        metavar="none|half|test|SHARE",
+        help="train on all faces (none), choose epochs on one half of the validation faces (half), validate "
+        "on the test split (test), or hold out another share of the training faces by photograph (default: a "
+        "tenth)",
     )
     parser.add_argument("--threads", type=positive_number, help="CPU threads (default: all cores)")
     parser.add_argument("--keep-epochs", action="store_true", help="write the weights of every epoch")
@@ -114,13 +115,13 @@ def _run_recipe(arguments: argparse.Namespace) -> int:
 
 
 def _validation(text: str) -> str:
-    """Check a way of validation: none, test, or a share between 0 and 1."""
-    if text in ("none", "test"):
+    """Check a way of validation: none, half, test, or a share between 0 and 1."""
+    if text in ("none", "half", "test"):
         return text
     with suppress(ValueError):
         if 0 < float(text) < 1:
             return text
-    raise argparse.ArgumentTypeError(f"{text!r} is not none, test or a share between 0 and 1")
+    raise argparse.ArgumentTypeError(f"{text!r} is not none, half, test or a share between 0 and 1")
 
 
 def run(arguments: argparse.Namespace) -> int:
