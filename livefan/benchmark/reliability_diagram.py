@@ -27,7 +27,6 @@ from livefan.evaluation.reliability import (
     fit_sigma,
     halves,
     reliability,
-    stated_confidence,
     stated_sigma,
 )
 from livefan.networks.confidence_calibration import ConfidenceCalibration
@@ -88,8 +87,8 @@ def _draw_sigma(axes: Axes, errors: LandmarkErrors, calibration: SigmaCalibratio
 
 def _draw_confidence(axes: Axes, errors: LandmarkErrors, calibration: ConfidenceCalibration) -> None:
     """Draw the share of landmarks in their place against the confidence."""
-    for label, used in (("heatmap", None), ("confidence", calibration)):
-        confidence = stated_confidence(errors.confidence, used)
+    calibrated = calibration.confidence(errors.confidence)
+    for label, confidence in (("heatmap", errors.confidence), ("confidence", calibrated)):
         stated, share = confidence_bins(confidence, errors.in_place)
         error = 100 * confidence_error(confidence, errors.in_place)
         axes.plot(100 * stated, 100 * share, "o-", label=f"{label}, ECE {error:.1f} %")

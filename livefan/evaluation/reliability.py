@@ -206,13 +206,6 @@ def calibration_error(errors: LandmarkErrors, sigma: np.ndarray) -> float:
     return float(np.abs(covered - COVERAGE).mean())
 
 
-def stated_confidence(
-    heatmap_confidence: np.ndarray, calibration: ConfidenceCalibration | None
-) -> np.ndarray:
-    """Return the confidences of landmarks; those of the heatmaps without calibration."""
-    return heatmap_confidence if calibration is None else calibration.confidence(heatmap_confidence)
-
-
 def confidence_bins(stated: np.ndarray, in_place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return ten equal bins of landmarks: mean confidence, and share of landmarks in their place."""
     order = np.argsort(stated, axis=None)

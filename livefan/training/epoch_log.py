@@ -7,8 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import cv2
-
+from livefan.io.image_file import read_image
 from livefan.training.preview import SHEET_NAME
 from livefan.training.state import Progress
 
@@ -30,7 +29,7 @@ class EpochLog:
         self._started, self._first_epoch = time.monotonic(), progress.epoch
         self._board = _tensorboard(folder)
         if self._board is not None:
-            sheet = cv2.imread(str(folder / SHEET_NAME))[..., ::-1]
+            sheet = read_image(folder / SHEET_NAME)[..., ::-1]
             self._board.add_image("augmented faces", sheet, progress.epoch, dataformats="HWC")
 
     def write(self) -> None:

@@ -17,7 +17,7 @@ from livefan.export.calibrated import write_calibration
 from livefan.networks.checkpoint import read_tensors, write_info
 from livefan.networks.checkpoint_info import read_weight_file
 from livefan.networks.confidence_calibration import ConfidenceCalibration
-from livefan.networks.sigma_calibration import SigmaCalibration
+from livefan.networks.sigma_calibration import EXPECTED_ERROR, SigmaCalibration
 from livefan.runtimes.base import RuntimeChoice
 from livefan.runtimes.selection import open_runtime
 from livefan.tracking.landmarker import locate
@@ -59,3 +59,15 @@ def test_calibration_changes_sigma_and_no_landmark(tmp_path: Path, photo: np.nda
     write_info(path, replace(calibrated.info, sigma={"exponent": 1.0, "scale": [1.0]}))
     with pytest.raises(LivefanError, match="run calibrate-sigma again"):
         read_weight_file(path)
+
+
+@pytest.mark.parametrize("name", ["300w", "half-300w", "fast-300w", "wflw", "cofw"])
+def test_bundled_weights_are_calibrated(name: str):
+    info = read_weight_file(f"mobilefan-{name}").info
+    assert info.sigma is not None
+    assert info.sigma["of"] == EXPECTED_ERROR
+    confidence = ConfidenceCalibration.read(info.confidence)
+    assert confidence is not None
+    empty, clear = confidence.confidence(np.array([0.25, 0.95]))
+    assert empty < 0.1
+    assert clear > 0.95

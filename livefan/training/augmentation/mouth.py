@@ -17,7 +17,7 @@ _LEAST_OPENING, _LARGEST_OPENING = 0.08, 0.75
 """Fall of the lower lip, in widths of the mouth between the inner corners of the lips."""
 _OPEN = 0.3
 """Height of an open mouth, in the same widths. Such a mouth is not changed."""
-_JAW = 0.95
+_JAW = 1.25
 """Half of the width of the jaw at the chin, in the same widths."""
 _NECK = 2.0
 """Height of the neck that the chin moves into, in falls of the chin."""
@@ -137,9 +137,8 @@ def open_mouth(
         s, t = np.moveaxis((np.stack([x, y], axis=-1) - corner) @ frame, -1, 0)
         source = np.where(t > jaw.lip(s), jaw.source(s, t), t)
         from_px = corner + s[..., None] * along + source[..., None] * down
-        shown = cv2.remap(
-            image, from_px.astype(np.float32), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
+        x, y = np.moveaxis(from_px, -1, 0).astype(np.float32)
+        shown = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         edge = jaw.lip(s)
         floor = edge + jaw.motion(s, edge)
         share = np.where(np.isnan(lip_at(s)), 0, (np.minimum(t - edge, floor - t) + 0.5).clip(0, 1))[
