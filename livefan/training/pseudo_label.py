@@ -50,7 +50,7 @@ class Criteria:
     Attributes:
         disagreement: largest mean distance of the predictions from their mean, as a share of the distance
             between the outer eye corners.
-        confidence: lowest mean confidence of the landmarks.
+        confidence: lowest mean confidence of the heatmaps.
         side_px: smallest longer side of the landmark box.
     """
 
@@ -79,7 +79,7 @@ class Consensus:
     Attributes:
         points_px: ``(n, 2)`` mean landmarks in image pixels.
         disagreement: mean distance of the predictions from the mean, in inter-ocular distances.
-        confidence: mean confidence.
+        confidence: mean confidence of the heatmaps.
     """
 
     points_px: np.ndarray

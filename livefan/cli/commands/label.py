@@ -51,7 +51,7 @@ def add(commands: Commands) -> None:
         type=share,
         default=0.6,
         metavar="C",
-        help="lowest mean confidence of the landmarks, from 0 to 1 (default: %(default)s)",
+        help="lowest face score, the mean confidence of the heatmaps, from 0 to 1 (default: %(default)s)",
     )
     parser.add_argument(
         "--every",
