@@ -206,7 +206,8 @@ class ModelPanel(QScrollArea):
     def _show_distance(self, gauges: Gauges) -> None:
         newest = gauges.newest
         if newest is None:
-            self.apart.setText(self.tr("Waiting for the second model …"))
+            session = self._player.session
+            self.apart.setText(self.tr("Waiting for the second model …") if session is not None else "")
             self.regions.show_distances({}, {})
             return
         scheme = newest.common.scheme

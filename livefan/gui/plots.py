@@ -137,7 +137,7 @@ class PlotsPanel(QWidget):
     def _show_rate(self) -> None:
         journeys = self._player.gauges.journeys
         if journeys:
-            self.rate.show_values([_rates(journeys)])
+            self.rate.show_values([frame_rates(journeys)])
 
     def _show_jitter(self) -> None:
         self.jitter.show_values([model.jitter.recent() for model in self._player.gauges.models])
@@ -152,10 +152,14 @@ class PlotsPanel(QWidget):
         return [names[stage] for stage in STAGES]
 
 
-def _rates(journeys: list[Journey]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the frame rate of each whole second: times before now and rates, both ``(n,)``, oldest first."""
+def frame_rates(journeys: list[Journey]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the frame rate of each whole second with frames: times before now and rates, both ``(n,)``.
+
+    The oldest is first. A pause is left out.
+    """
     now = journeys[-1].at
     ages = now - np.array([journey.at for journey in journeys])
     n_bins = int(ages[0] / _RATE_BIN_S)
     counts = np.bincount((ages / _RATE_BIN_S).astype(int), minlength=n_bins + 1)[:n_bins]
-    return -(np.arange(n_bins)[::-1] + 0.5) * _RATE_BIN_S, counts[::-1] / _RATE_BIN_S
+    played = np.flatnonzero(counts)[::-1]
+    return -(played + 0.5) * _RATE_BIN_S, counts[played] / _RATE_BIN_S

@@ -127,7 +127,7 @@ class ComparisonResults:
 
     def _keep_worst(self, disagreement: Disagreement) -> None:
         near = [each for each in self._worst if abs(each.time_s - disagreement.time_s) < _WORST_GAP_S]
-        if any(each.overall >= disagreement.overall for each in near):
+        if not disagreement.overall or any(each.overall >= disagreement.overall for each in near):
             return
         for each in near:
             self._worst.remove(each)

@@ -8,7 +8,8 @@ import pytest
 from windows import Driven
 
 from livefan.gui.curves import highest_by_column
-from livefan.gui.plots import LivePlot
+from livefan.gui.plots import LivePlot, frame_rates
+from livefan.live.statistics import Journey
 
 
 class TestPlots:
@@ -49,6 +50,13 @@ class TestPlots:
         assert plot.area.top == 5.0
         plot.resize(300, 120)
         assert not plot.grab().toImage().isNull()
+
+
+def test_frame_rate_leaves_out_a_pause():
+    times = np.concatenate([np.arange(0.0, 2, 0.1), np.arange(8.07, 10.05, 0.05)])
+    seconds, rates = frame_rates([Journey(at, (0.0, 0.0, 0.0, 0.0)) for at in times.tolist()])
+    assert seconds.tolist() == [-9.5, -8.5, -1.5, -0.5]
+    assert rates == pytest.approx([10, 10, 20, 20], abs=1)
 
 
 def test_curve_has_the_highest_value_of_each_column_and_keeps_its_gaps():
