@@ -30,7 +30,7 @@ class StatusBar(QStatusBar):
         self.show_in_folder = _button(self.tr("Show in folder"))
         self.dismiss = _button(self.tr("Dismiss"))
         self.progress = QProgressBar()
-        self.progress.setMaximumWidth(_PROGRESS_PX)
+        self.progress.setFixedWidth(_PROGRESS_PX)  # else its text may be cut
         self.progress.hide()
         self.cancel = _button(self.tr("Cancel"))
         self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
