@@ -84,7 +84,7 @@ def _window(size: tuple[int, int], **options: Any) -> Iterator[MainWindow]:
         settings = QSettings(str(Path(name) / "settings.ini"), QSettings.Format.IniFormat)
         overrides = CliOverrides(source=str(bundled_clip()), hold=True, **options)
         window = MainWindow(overrides, settings=settings, pictures=Path(name), videos=Path(name))
-        window.resize(*size)
+        window.setFixedSize(*size)  # a window manager may give another size
         window.show()
         try:
             _wait(window, lambda: _index(window) == 0)

@@ -15,6 +15,8 @@ LET_DRAW_MS = 10
 """Delay before a panel opens: the change that opened it is drawn first, so neither delays the other."""
 _IDLE_MS = 250
 """Time between two widgets that are prepared, and before the first."""
+_MARGIN_PX = 20
+"""Room for the edges of a panel."""
 _TITLE_ICONS = {
     "qt_dockwidget_floatbutton": QStyle.StandardPixmap.SP_TitleBarNormalButton,
     "qt_dockwidget_closebutton": QStyle.StandardPixmap.SP_TitleBarCloseButton,
@@ -63,11 +65,30 @@ class Panels(QObject):
 
     def _prepare_next(self) -> None:
         widget = self._unprepared.pop(0)
-        # Drawing a hidden widget lays the window out with it, which would end full screen.
-        if widget.isHidden() and self._window.windowState() == Qt.WindowState.WindowNoState:
+        if widget.isHidden() and self._has_room:
             widget.grab()
         if not self._unprepared:
             self._preparing.stop()
+
+    @property
+    def prepared(self) -> bool:
+        """Whether all panels are prepared."""
+        return not self._unprepared
+
+    @property
+    def _has_room(self) -> bool:
+        """Whether a closed panel fits into the window.
+
+        Drawing a hidden widget lays the window out with it: the window would grow, or end its full screen.
+        """
+        if self._window.windowState() != Qt.WindowState.WindowNoState:
+            return False
+        room = self._window.size() - self._window.minimumSizeHint()
+        needed = [dock.minimumSizeHint() for dock in self._docks]
+        return all(
+            size.width() + _MARGIN_PX <= room.width() and size.height() + _MARGIN_PX <= room.height()
+            for size in needed
+        )
 
     def _add(self, title: str, name: str, inside: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
         dock = QDockWidget(title, self._window)

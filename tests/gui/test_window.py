@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from PyQt6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PyQt6.QtCore import QMimeData, QPoint, QPointF, QSize, Qt, QUrl
 from PyQt6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
 from PyQt6.QtWidgets import QAbstractButton, QDockWidget, QPushButton
 from windows import LONG_MS, RAW, Driven, index, memory_mib, open_files, pane, paused_at_end, shows
@@ -237,6 +237,14 @@ class TestAppearance:
         assert not window.isFullScreen()
         window.controls.home.trigger()
         drive.until(lambda: window.view.message == "")
+
+    def test_small_window_keeps_its_size_while_panels_are_prepared(self, drive: Driven):
+        window = drive.open()
+        window.resize(window.minimumSizeHint() + QSize(100, 50))
+        before = window.size()
+        window.panels.prepare()
+        drive.until(lambda: window.panels.prepared)
+        assert window.size() == before
 
     def test_themes(self, drive: Driven):
         window = drive.open()
