@@ -200,9 +200,9 @@ def _expression_head(file: WeightFile, model: HeatmapNetwork, tensors: dict[str,
             model.encoder.channels,
             file.info.input_size,
             file.info.expressions or (),
-            **ExpressionHead.sizes(tensors),
+            **ExpressionHead.sizes(tensors, file.scheme.n_points),
         )
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, ZeroDivisionError) as error:
         raise RuntimeError(f"no whole expression head ({error})") from error
     head.load_state_dict(tensors)
     return head

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -12,8 +13,6 @@ from livefan.core.landmarks import LandmarkScheme
 from livefan.networks.map_samples import sample_map
 from livefan.networks.shape_refiner import in_own_frame
 
-_COLUMNS, _ROWS = 9, 5
-"""Number of samples along and across the grid around an eye."""
 _REACH = 0.26
 """Half of the width of this grid in units of the face's shape: 1.3 times half of the width of an eye."""
 _EYES_ABOVE = 0.5
@@ -37,6 +36,7 @@ class ExpressionHead(nn.Module):
         channels: channels of the encoder's maps of strides 4, 8, 16 and 32.
         input_size: side of the crops in pixels.
         names: names of the coefficients.
+        eye_rows: rows of the grid around an eye; the grid is twice as wide as high.
         per_eye_sample: channels to which the samples around the eyes are reduced.
         per_point: channels to which the samples at each landmark are reduced.
         components: number of components of the mesh.
@@ -54,6 +54,7 @@ class ExpressionHead(nn.Module):
         input_size: int,
         names: Sequence[str],
         *,
+        eye_rows: int = 5,
         per_eye_sample: int = 12,
         per_point: int = 8,
         components: int = 64,
@@ -63,26 +64,30 @@ class ExpressionHead(nn.Module):
         self.names = tuple(names)
         self.input_size = input_size
         self._eyes = [list(scheme.right_eye), list(scheme.left_eye)]
-        columns = torch.linspace(-1, 1, _COLUMNS)
-        rows = torch.linspace(-1, 1, _ROWS) * (_ROWS - 1) / (_COLUMNS - 1)
+        columns, rows = torch.linspace(-1, 1, 2 * eye_rows - 1), torch.linspace(-0.5, 0.5, eye_rows)
         grid = torch.stack(torch.meshgrid(columns, rows, indexing="xy"), -1)
         self.register_buffer("grid", _REACH * grid.flatten(0, 1), persistent=False)
         self.n_points, self.n_shape = scheme.n_points, 2 * scheme.n_points
-        self.n_eyes = 2 * _ROWS * _COLUMNS * channels[0]
+        n_samples = 2 * len(self.grid)
+        self.n_eyes = n_samples * channels[0]
         self.reduce_eyes = nn.Linear(channels[0], per_eye_sample, bias=False)
         self.reduce = nn.Linear(channels[2], per_point, bias=False)
-        self.widths = (self.n_shape, 2 * _ROWS * _COLUMNS * per_eye_sample, scheme.n_points * per_point)
+        self.widths = (self.n_shape, n_samples * per_eye_sample, scheme.n_points * per_point)
         self.code = nn.Linear(sum(self.widths), components + 4)
         self.hidden = nn.Linear(components, hidden)
         self.output = nn.Linear(hidden, len(names))
 
     @staticmethod
-    def sizes(tensors: Mapping[str, Tensor]) -> dict[str, int]:
-        """Return the arguments of the constructor that the tensors of a head determine."""
+    def sizes(tensors: Mapping[str, Tensor], n_points: int) -> dict[str, int]:
+        """Return the arguments of the constructor that the tensors of a head for some landmarks determine."""
+        per_eye_sample, per_point = len(tensors["reduce_eyes.weight"]), len(tensors["reduce.weight"])
+        n_codes, n_inputs = tensors["code.weight"].shape
+        n_grid = (n_inputs - n_points * (2 + per_point)) // (2 * per_eye_sample)
         return {
-            "per_eye_sample": len(tensors["reduce_eyes.weight"]),
-            "per_point": len(tensors["reduce.weight"]),
-            "components": len(tensors["code.weight"]) - 4,
+            "eye_rows": (1 + math.isqrt(1 + 8 * n_grid)) // 4,  # n_grid is rows times 2 rows - 1
+            "per_eye_sample": per_eye_sample,
+            "per_point": per_point,
+            "components": n_codes - 4,
             "hidden": len(tensors["hidden.weight"]),
         }
 

@@ -101,17 +101,19 @@ class Samples:
 
 @dataclass(frozen=True)
 class SampleChoice:
-    """The faces that samples are taken of.
+    """The faces that samples are taken of, and the places of the samples.
 
     Attributes:
         every: take one of so many frames of a video.
         most: take at most so many images of a folder, evenly.
         views: number of disturbed crops of each face, beside the plain one.
+        eye_rows: rows of the grid of samples around an eye.
     """
 
     every: int = 2
     most: int = 2000
     views: int = 1
+    eye_rows: int = 5
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,7 @@ def fit_expressions(
         sources: videos, images and folders of images to train on.
         held_out: recordings to measure on.
         output: the weight file to write.
-        choice: the faces to take.
+        choice: the samples to take.
         seed: decides disturbances and initial weights.
         half: write float16.
         cache: folder that keeps the samples of each source; the next fit of the same weights with the same
@@ -172,8 +174,9 @@ def fit_expressions(
         LivefanError: if weights or sources cannot be read, or too few faces are found.
     """
     weights = replace(load_weights(name_or_path), expression_head=None)
-    head = new_head(weights, seed)
-    collector = _Collector(weights, head, choice or SampleChoice(), cache)
+    choice = choice or SampleChoice()
+    head = new_head(weights, seed, choice.eye_rows)
+    collector = _Collector(weights, head, choice, cache)
     parts = {}
     for source in tqdm([*sources, *held_out], "measuring", disable=True if quiet else None, leave=False):
         parts[source] = collector.samples(source, np.random.default_rng(seed))
@@ -200,11 +203,11 @@ def fit_expressions(
     return agreements
 
 
-def new_head(weights: Weights, seed: int = 0) -> ExpressionHead:
+def new_head(weights: Weights, seed: int = 0, eye_rows: int = 5) -> ExpressionHead:
     """Return a head with random weights for a network."""
     torch.manual_seed(seed)
-    channels = weights.model.encoder.channels
-    return ExpressionHead(weights.scheme, channels, weights.info.input_size, EXPRESSION_NAMES)
+    channels, size = weights.model.encoder.channels, weights.info.input_size
+    return ExpressionHead(weights.scheme, channels, size, EXPRESSION_NAMES, eye_rows=eye_rows)
 
 
 class _Collector:

@@ -52,6 +52,13 @@ def add(commands: Commands) -> None:
         metavar="N",
         help="disturbed crops of each face, beside the plain one (default: %(default)s)",
     )
+    parser.add_argument(
+        "--eye-rows",
+        type=int,
+        choices=(3, 5),
+        default=5,
+        help="rows of the grid of samples around each eye; 3 take less time (default: %(default)s)",
+    )
     add_fit_options(parser)
     add_cache_option(parser)
     parser.set_defaults(run=run)
@@ -77,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.sources,
         arguments.hold_out,
         arguments.out,
-        SampleChoice(arguments.every, arguments.most, arguments.views),
+        SampleChoice(arguments.every, arguments.most, arguments.views, arguments.eye_rows),
         seed=arguments.seed,
         half=arguments.half,
         cache=arguments.cache,
