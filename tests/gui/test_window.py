@@ -391,5 +391,6 @@ def test_closed_panels_are_prepared_while_a_recording_plays(
     grab = QDockWidget.grab
     monkeypatch.setattr(QDockWidget, "grab", lambda dock: (drawn.append(dock.objectName()), grab(dock))[1])
     window = drive.open(source=str(images), panels=("plots",))
+    window.resize(1200, 900)  # a closed panel must fit
     drive.until(lambda: drawn == ["models", "expressions"])
     assert not window.panels.models.isVisible()
