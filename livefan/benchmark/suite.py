@@ -41,7 +41,7 @@ from livefan.networks.checkpoint_info import read_weight_file
 from livefan.runtimes.base import Runtime, RuntimeChoice
 from livefan.runtimes.cache import Store, installed_version
 from livefan.runtimes.network_files import openvino_model
-from livefan.runtimes.openvino_runtime import layer_seconds
+from livefan.runtimes.openvino_network import layer_seconds
 from livefan.runtimes.selection import open_runtime
 from livefan.tracking.cut_detector import CutDetector
 from livefan.tracking.kalman import KalmanSmoother

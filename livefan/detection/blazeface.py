@@ -18,7 +18,8 @@ import numpy as np
 from livefan.core.errors import LivefanError
 from livefan.core.resources import bundled_folder
 from livefan.runtimes.cache import Store
-from livefan.runtimes.openvino_runtime import from_file, load_network
+from livefan.runtimes.openvino_model import from_file
+from livefan.runtimes.openvino_network import load_network
 
 _log = logging.getLogger(__name__)
 

@@ -72,7 +72,7 @@ def export_int8(name_or_path: str | Path, out: Path) -> None:
     Raises:
         LivefanError: if the weight file was not quantised, or ``out`` does not fit or cannot be written.
     """
-    from livefan.runtimes.openvino_runtime import read_metadata, read_model, save_model
+    from livefan.runtimes.openvino_model import read_metadata, read_model, save_model
 
     if out.suffix != SUFFIXES["openvino"]:
         raise LivefanError(f"{out}: end the name in {SUFFIXES['openvino']} for int8")
@@ -121,7 +121,9 @@ def export_graph(name_or_path: str | Path) -> tuple[Path, float]:
     Raises:
         LivefanError: if a package is missing, the folder cannot be written to, or the check fails.
     """
-    from livefan.runtimes.openvino_runtime import OpenVinoRuntime, for_one_crop, from_onnx, load_network
+    from livefan.runtimes.openvino_model import for_one_crop, from_onnx
+    from livefan.runtimes.openvino_network import load_network
+    from livefan.runtimes.openvino_runtime import OpenVinoRuntime
 
     weights = read_weight_file(name_or_path)
     out = graph_path(weights.path)
@@ -171,14 +173,9 @@ def _write_onnx(weights: WeightFile, graph: bytes, path: Path) -> Runtime:
 
 
 def _write_openvino(weights: WeightFile, graph: bytes, path: Path) -> Runtime:
-    from livefan.runtimes.openvino_runtime import (
-        OpenVinoRuntime,
-        for_one_crop,
-        from_onnx,
-        load_network,
-        read_model,
-        save_model,
-    )
+    from livefan.runtimes.openvino_model import for_one_crop, from_onnx, read_model, save_model
+    from livefan.runtimes.openvino_network import load_network
+    from livefan.runtimes.openvino_runtime import OpenVinoRuntime
 
     save_model(from_onnx(graph), path, describe(weights))
     network = load_network(path.name, lambda: for_one_crop(read_model(path), weights), "float32", 1)

@@ -28,14 +28,8 @@ from livefan.networks.checkpoint import load_weights
 from livefan.networks.checkpoint_info import WeightFile, read_weight_file
 from livefan.runtimes.base import RuntimeChoice
 from livefan.runtimes.onnx_graph import as_onnx
-from livefan.runtimes.openvino_runtime import (
-    for_one_crop,
-    from_onnx,
-    has_bfloat16,
-    save_model,
-    simplified,
-    without_telemetry,
-)
+from livefan.runtimes.openvino_core import has_bfloat16, without_telemetry
+from livefan.runtimes.openvino_model import for_one_crop, from_onnx, save_model, simplified
 from livefan.runtimes.precisions import int8_path, precisions_path, read_precisions
 from livefan.runtimes.selection import open_runtime
 from livefan.tracking.pipeline import Pipeline

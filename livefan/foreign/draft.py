@@ -11,7 +11,7 @@ import numpy as np
 from livefan.core.landmarks import MEDIAPIPE_478, SCHEMES
 from livefan.foreign.description import ABSENT, MAP_PARTS, RANGES
 from livefan.foreign.network_file import NetworkFile, Tensor
-from livefan.runtimes.openvino_runtime import load_network
+from livefan.runtimes.openvino_network import load_network
 
 _USUAL_SIZE = 256
 _SMALLEST_MAP = 8

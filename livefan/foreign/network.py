@@ -16,7 +16,7 @@ from livefan.foreign.description import InputFormat, ModelDescription, OutputFor
 from livefan.foreign.finder import FoundFace
 from livefan.networks.checkpoint_info import CONFIDENCE_RADIUS
 from livefan.runtimes.cache import Store
-from livefan.runtimes.openvino_runtime import load_network
+from livefan.runtimes.openvino_network import load_network
 
 _DETECT_EVERY_S = 0.5
 """Seconds between two detections while faces are tracked."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from livefan.core.errors import LivefanError
 from livefan.networks.checkpoint_info import sha256_of
-from livefan.runtimes.openvino_runtime import from_file
+from livefan.runtimes.openvino_model import from_file
 
 NETWORK_SUFFIXES = (".onnx", ".xml", ".tflite")
 

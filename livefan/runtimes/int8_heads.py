@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from livefan.core.errors import LivefanError
-from livefan.runtimes.openvino_runtime import openvino
+from livefan.runtimes.openvino_core import openvino
 
 _NETWORK = "/network/"
 """Prefix of the names of the network's nodes in a graph of :mod:`livefan.runtimes.onnx_graph`."""

@@ -21,7 +21,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from livefan.networks.checkpoint_info import CONFIDENCE_RADIUS, WeightsInfo
-from livefan.runtimes.openvino_runtime import margin_bgr, openvino
+from livefan.runtimes.openvino_core import openvino
+from livefan.runtimes.openvino_runtime import margin_bgr
 
 MARGIN = 1
 """Pixels of mean colour that the rewritten network needs above and left of a crop."""

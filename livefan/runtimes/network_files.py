@@ -57,7 +57,7 @@ def openvino_model(weights: WeightFile, precision: str, store: Store, heads: Col
     Raises:
         LivefanError: if its files are missing, damaged or of other weights.
     """
-    from livefan.runtimes.openvino_runtime import for_one_crop, with_outputs_of
+    from livefan.runtimes.openvino_model import for_one_crop, with_outputs_of
 
     if precision != "int8":
         return with_outputs_of(heads, for_one_crop(_float32_model(weights, store), weights), weights)
@@ -80,14 +80,14 @@ def model_id(weights: WeightFile, precision: str) -> str:
 
 
 def _float32_model(weights: WeightFile, store: Store) -> Any:
-    from livefan.runtimes.openvino_runtime import from_onnx
+    from livefan.runtimes.openvino_model import from_onnx
 
     with files_of(network_graph(weights, store), weights) as path:
         return from_onnx(path)
 
 
 def _int8_model(weights: WeightFile) -> Any:
-    from livefan.runtimes.openvino_runtime import read_metadata, read_model
+    from livefan.runtimes.openvino_model import read_metadata, read_model
 
     model = read_model(int8_path(weights))
     if read_metadata(model).get("weights_sha256") != weights.sha256:
@@ -104,7 +104,8 @@ def load_heatmap_network(weights: WeightFile, threads: int = 1) -> Any:
     The input is ``(1, size, size, 3)`` uint8 BGR. The output is ``(1, n, size / 4, size / 4)`` float32,
     before the softmax.
     """
-    from livefan.runtimes.openvino_runtime import for_one_crop, load_network, without_decoder
+    from livefan.runtimes.openvino_model import for_one_crop, without_decoder
+    from livefan.runtimes.openvino_network import load_network
 
     store = Store(weights.sha256, threads)
 

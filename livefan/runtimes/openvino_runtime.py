@@ -2,90 +2,26 @@
 
 from __future__ import annotations
 
-import io
-import json
 import logging
 import os
-import sys
-import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from livefan.core.errors import LivefanError
-from livefan.core.files import atomic_write
-from livefan.core.quiet import quiet_stderr
-from livefan.networks.checkpoint_info import HEADS, Head, WeightFile, WeightsInfo, outputs_of
-from livefan.runtimes.base import CPU, Runtime
-from livefan.runtimes.cache import Store
+from livefan.networks.checkpoint_info import HEADS, Head, WeightFile, WeightsInfo
+from livefan.runtimes.base import Runtime
+from livefan.runtimes.openvino_core import openvino
 
 _log = logging.getLogger(__name__)
-_HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
-"""OpenVINO's names of the precision of layers that are not quantised."""
-_HEADS = ("/expressions/", "/reliability/")
-"""Beginnings of the names of layers of the heads."""
 _MOST_LANES = 4
 """Most crops that run in parallel without an explicit number of threads; each takes memory."""
-_MOST_LOADED = 6
-_LOADED: dict[tuple[Any, ...], Any] = {}
-"""Compiled networks, the last used one at the end. Six: two detectors, and two copies of two networks."""
-_LOADING: dict[tuple[Any, ...], threading.Lock] = {}
-"""Locks that are held while a network is looked up or loaded, so that two threads do not load one twice."""
-_COMPILING, _REGISTRY = threading.Lock(), threading.Lock()
-"""Held while a network is compiled, and while :data:`_LOADED` changes."""
-_IMPORT = threading.RLock()
-_TELEMETRY = ("openvino_telemetry", "openvino.tools.ovc")
 
 
-@contextmanager
-def without_telemetry() -> Iterator[None]:
-    """Make the telemetry package, and OpenVINO's converter which loads it, fail to import within a block.
-
-    OpenVINO and NNCF work without them. Modules that were imported before stay.
-    """
-    left_out = [name for name in _TELEMETRY if name not in sys.modules]
-    for name in left_out:
-        sys.modules[name] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        for name in left_out:
-            del sys.modules[name]
-
-
-@cache
-def openvino() -> Any:
-    """Return the module ``openvino``, imported without its converter, which sends reports on its use.
-
-    Leaving out the converter also saves 9 MiB of memory.
-
-    Raises:
-        LivefanError: if it is not installed.
-    """
-    with _IMPORT, without_telemetry():
-        try:
-            import openvino as module
-        except ImportError as error:
-            raise LivefanError(f"OpenVINO cannot be loaded ({error}); run: pip install openvino") from error
-    return module
-
-
-def _core() -> Any:
-    with _IMPORT:
-        return _the_core()
-
-
-@cache
-def _the_core() -> Any:
-    core = openvino().Core()
-    with quiet_stderr():  # the CPU plugin's first use prints a line where /sys is not mounted
-        core.get_property("CPU", "FULL_DEVICE_NAME")
-    return core
+def margin_bgr(info: WeightsInfo) -> np.ndarray:
+    """Return the ``(3,)`` uint8 BGR colour whose normalised value is nearest to zero."""
+    return np.round(np.array(info.mean[::-1]) * 255).astype(np.uint8)
 
 
 def _cores() -> int:
@@ -93,250 +29,6 @@ def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def check_device(device: str) -> None:
-    """Check that OpenVINO finds a device: ``cpu``, ``gpu`` or ``npu``.
-
-    Raises:
-        LivefanError: if it does not.
-    """
-    found = [name.partition(".")[0].lower() for name in _core().available_devices]
-    if device not in found:
-        raise LivefanError(
-            f"device {device}: OpenVINO finds none here, only {', '.join(dict.fromkeys(found))}; install the "
-            "driver of the device, or choose --device cpu"
-        )
-
-
-def has_bfloat16() -> bool:
-    """Return whether this CPU computes in bfloat16."""
-    return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-
-
-def from_onnx(model: Path | bytes) -> Any:
-    """Return an OpenVINO model of an ONNX file, given by its path or its content."""
-    return _core().read_model(io.BytesIO(model) if isinstance(model, bytes) else str(model))
-
-
-def from_file(path: Path) -> Any:
-    """Return an OpenVINO model of an ONNX (.onnx), OpenVINO (.xml) or TensorFlow Lite (.tflite) file.
-
-    Raises:
-        LivefanError: if OpenVINO cannot read the file.
-    """
-    try:
-        return _core().read_model(str(path))
-    except RuntimeError as error:
-        reason = str(error).strip().splitlines()[-1].strip()
-        raise LivefanError(f"{path}: OpenVINO cannot read the network ({reason}); copy it again") from error
-
-
-def save_model(model: Any, path: Path, metadata: dict[str, str]) -> None:
-    """Write an OpenVINO model: its graph as ``path`` (.xml) and its weights beside it (.bin).
-
-    An interruption leaves no graph; a graph never lies beside the weights of another one.
-    """
-    model.set_rt_info(json.dumps(metadata), ["livefan"])
-    with atomic_write(path) as description, atomic_write(path.with_suffix(".bin")) as weights:
-        openvino().save_model(model, str(description), compress_to_fp16=False)
-        description.with_suffix(".bin").replace(weights)
-        path.unlink(missing_ok=True)
-
-
-def read_model(path: Path) -> Any:
-    """Return an OpenVINO model.
-
-    Raises:
-        LivefanError: if it is damaged.
-    """
-    try:
-        return _core().read_model(str(path), str(path.with_suffix(".bin")))
-    except RuntimeError as error:
-        reason = str(error).strip().splitlines()[-1]
-        raise LivefanError(f"{path}: not a whole OpenVINO model ({reason}); write it again") from error
-
-
-def read_metadata(model: Any) -> dict[str, str]:
-    """Return the metadata that :func:`save_model` wrote into a model; empty if there is none."""
-    if not model.has_rt_info(["livefan"]):
-        return {}
-    return json.loads(model.get_rt_info(["livefan"]).astype(str))
-
-
-def load_network(
-    name: str,
-    read: Callable[[], Any],
-    precision: str,
-    threads: int,
-    store: Store | None = None,
-    *,
-    copy: int = 0,
-    device: str = CPU,
-) -> Any:
-    """Return a network compiled for a device, from the cache if it was compiled before.
-
-    Loading a compiled network takes a third of the time of compiling, and less memory. The last used networks
-    stay in memory: a batch of short recordings, or of photographs, loads them once. All callers get the same
-    network. It runs one inference at a time, so threads that infer at the same time need several copies.
-
-    Args:
-        name: name of the compiled network in the cache.
-        read: returns the OpenVINO model; called if it must be compiled.
-        precision: precision of the layers that are not quantised.
-        threads: CPU threads of one inference.
-        store: the cache, if any.
-        copy: number of the copy; only copies that are needed at the same time take memory.
-        device: ``cpu``, ``gpu`` or ``npu``.
-    """
-    settings = _settings(precision, threads, device)
-    if store is None:
-        return _core().compile_model(read(), device.upper(), settings)
-    key = (store.folder / name, copy, device, *settings.values())
-    with _LOADING.setdefault(key, threading.Lock()):
-        network = _LOADED.get(key) or _from_store(name, read, settings, store, device)
-        with _REGISTRY:
-            _LOADED.pop(key, None)
-            _LOADED[key] = network
-            while len(_LOADED) > _MOST_LOADED:
-                _LOADED.pop(next(iter(_LOADED)))
-    return network
-
-
-def _settings(precision: str, threads: int, device: str = CPU) -> dict[str, Any]:
-    if device != CPU:  # an NPU computes in half precision only, and takes no hint
-        return {} if device == "npu" else {"INFERENCE_PRECISION_HINT": _HINTS[precision]}
-    return {
-        "INFERENCE_PRECISION_HINT": _HINTS[precision],
-        "INFERENCE_NUM_THREADS": threads,
-        "NUM_STREAMS": 1,
-        # Networks that run at the same time must not be tied to the same core.
-        "ENABLE_CPU_PINNING": False,
-    }
-
-
-def _from_store(
-    name: str, read: Callable[[], Any], settings: dict[str, Any], store: Store, device: str
-) -> Any:
-    network = _kept(name, settings, store, device)
-    if network is not None:
-        return network
-    with _COMPILING:  # another thread may have compiled a copy meanwhile
-        network = _kept(name, settings, store, device)
-        if network is None:
-            network = _core().compile_model(read(), device.upper(), settings)
-            store.save(name, network.export_model().getvalue())
-    return network
-
-
-def _kept(name: str, settings: dict[str, Any], store: Store, device: str) -> Any | None:
-    """Return a network that was compiled before; None if there is none, or it is damaged."""
-    kept: list[Any] = []
-
-    def room(size: int) -> np.ndarray:
-        # OpenVINO uses the memory of a tensor in place, and releases the interpreter lock meanwhile. It would
-        # copy a stream, and hold the lock.
-        kept.append(openvino().Tensor(openvino().Type.u8, openvino().Shape([size])))
-        return kept[0].data
-
-    if store.load_into(name, room) is not None:
-        try:
-            return _core().import_model(kept[0], device.upper(), settings)
-        except RuntimeError:
-            pass  # written by another build of the same version
-    return None
-
-
-def for_one_crop(model: Any, weights: WeightFile) -> Any:
-    """Set the model's batch size to one, and return it."""
-    size = weights.info.input_size
-    model.reshape({0: [1, size, size, 3]})
-    return model
-
-
-def with_outputs_of(heads: Collection[Head], model: Any, weights: WeightFile) -> Any:
-    """Remove the outputs of all other heads from a model, and return it."""
-    wanted = outputs_of(heads)
-    of_heads = model.get_results()[1:]
-    for name, result in zip(weights.info.further_outputs, of_heads, strict=True):
-        if name not in wanted:
-            model.remove_result(result)
-    return model
-
-
-def layer_seconds(
-    model: Any, precision: str, threads: int, runs: int
-) -> tuple[list[tuple[str, float]], list[tuple[str, float]]]:
-    """Return the layers of a network and their seconds by OpenVINO's counters.
-
-    A counter gives the mean since the first inference, which takes far longer than the others. So the means
-    of the first tenth of the runs are subtracted.
-
-    Args:
-        model: takes one crop.
-        precision: precision of the layers that are not quantised.
-        threads: CPU threads of one inference.
-        runs: number of inferences of an empty crop, at least 10.
-
-    Returns:
-        Name with kernel, and seconds, of the layers up to the last convolution before the landmarks, and of
-        those after it, heads included.
-    """
-    network = _core().compile_model(model, "CPU", _settings(precision, threads) | {"PERF_COUNT": True})
-    request = network.create_infer_request()
-    empty = np.zeros(tuple(network.input(0).shape), np.uint8)
-
-    def means(count: int) -> list[Any]:
-        for _ in range(count):
-            request.infer({0: empty})
-        return [layer for layer in request.profiling_info if layer.status.name == "EXECUTED"]
-
-    first = runs // 10
-    # A layer of less than a microsecond may count as not executed.
-    early = {layer.node_name: layer.real_time.total_seconds() for layer in means(first)}
-    layers = means(runs - first)
-    last = max(
-        number
-        for number, layer in enumerate(layers)
-        if layer.node_type == "Convolution" and not layer.node_name.startswith(_HEADS)
-    )
-    taken = [
-        (
-            f"{layer.node_name} ({layer.exec_type})",
-            (runs * layer.real_time.total_seconds() - first * early.get(layer.node_name, 0.0))
-            / (runs - first),
-        )
-        for layer in layers
-    ]
-    return taken[: last + 1], taken[last + 1 :]
-
-
-def without_decoder(model: Any) -> Any:
-    """Return the model of :func:`from_onnx` up to its heatmaps, before the softmax."""
-    # The order of independent operations is not fixed: constants of the encoder may come last.
-    layers = [
-        each for each in model.get_ordered_ops() if each.get_friendly_name().startswith("/network/head/")
-    ]
-    heatmaps = next(layer for layer in reversed(layers) if len(layer.output(0).partial_shape) == 4)
-    return openvino().Model([heatmaps.output(0)], model.get_parameters())
-
-
-def simplified(model: Any) -> Any:
-    """Return the model with constants computed and operations fused, as compiling does.
-
-    Quantisation must start from the fused model. Otherwise ranges are measured, and values rounded, between
-    operations that compiling fuses.
-    """
-    openvino()
-    from openvino._offline_transformations import apply_moc_transformations
-
-    apply_moc_transformations(model, cf=True)
-    return model
-
-
-def margin_bgr(info: WeightsInfo) -> np.ndarray:
-    """Return the ``(3,)`` uint8 BGR colour whose normalised value is nearest to zero."""
-    return np.round(np.array(info.mean[::-1]) * 255).astype(np.uint8)
 
 
 def _outputs(request: Any) -> list[np.ndarray]:
@@ -353,8 +45,8 @@ class OpenVinoRuntime(Runtime):
 
     Args:
         weights: the weight file.
-        network: the result of :func:`load_network` for a model with a batch size of one, rewritten by
-            :func:`livefan.runtimes.int8_rewrite.tuned` or not.
+        network: the result of :func:`livefan.runtimes.openvino_network.load_network` for a model with a batch
+            size of one, rewritten by :func:`livefan.runtimes.int8_rewrite.tuned` or not.
         precision: see :class:`livefan.runtimes.base.Runtime`.
         further: returns another such network, compiled for one thread, for some heads and each number from 1;
             None to run crops one by one.

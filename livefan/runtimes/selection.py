@@ -149,7 +149,7 @@ def _is_available(weights: WeightFile, candidate: Candidate) -> bool:
         path = int8_path(weights)
         return path.is_file() and path.with_suffix(".bin").is_file()
     if candidate.precision == "bfloat16":
-        from livefan.runtimes.openvino_runtime import has_bfloat16
+        from livefan.runtimes.openvino_core import has_bfloat16
 
         try:
             return has_bfloat16()
@@ -251,7 +251,8 @@ def _make(variant: _Variant) -> Runtime:
 
 
 def _openvino(variant: _Variant) -> Runtime:
-    from livefan.runtimes.openvino_runtime import OpenVinoRuntime, check_device
+    from livefan.runtimes.openvino_core import check_device
+    from livefan.runtimes.openvino_runtime import OpenVinoRuntime
 
     def load(heads: Collection[Head]) -> Any:
         return _openvino_network(replace(variant, heads=heads))
@@ -277,7 +278,7 @@ def _openvino(variant: _Variant) -> Runtime:
 
 def _openvino_network(variant: _Variant) -> Any:
     """Return the network compiled for the heads, threads and device of a variant."""
-    from livefan.runtimes.openvino_runtime import load_network
+    from livefan.runtimes.openvino_network import load_network
 
     weights, precision, device = variant.weights, variant.candidate.precision, variant.candidate.device
     present = sorted(weights.info.heads & set(variant.heads))

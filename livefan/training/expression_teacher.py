@@ -88,7 +88,8 @@ class ExpressionTeacher:
     """Measures the expressions of faces by MediaPipe's networks."""
 
     def __init__(self) -> None:
-        from livefan.runtimes.openvino_runtime import from_file, load_network
+        from livefan.runtimes.openvino_model import from_file
+        from livefan.runtimes.openvino_network import load_network
 
         with (
             TemporaryDirectory(prefix="livefan-", ignore_cleanup_errors=True) as folder,

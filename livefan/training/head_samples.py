@@ -15,7 +15,8 @@ from livefan.core.crop import Crop
 from livefan.networks.checkpoint import Weights
 from livefan.networks.checkpoint_info import read_weight_file
 from livefan.runtimes.onnx_graph import LandmarkGraph, export_module
-from livefan.runtimes.openvino_runtime import for_one_crop, from_onnx, load_network
+from livefan.runtimes.openvino_model import for_one_crop, from_onnx
+from livefan.runtimes.openvino_network import load_network
 
 _SHIFT, _SCALE, _TURN = 0.02, 0.05, 0.05
 """Standard deviations of the disturbances of a crop: in sides, logarithm of the side, and radians."""

@@ -28,7 +28,7 @@ from livefan.networks.checkpoint_info import read_weight_file
 from livefan.runtimes.base import RuntimeChoice
 from livefan.runtimes.cache import Store
 from livefan.runtimes.network_files import openvino_model
-from livefan.runtimes.openvino_runtime import layer_seconds
+from livefan.runtimes.openvino_network import layer_seconds
 from livefan.tracking.pipeline import Pipeline
 
 

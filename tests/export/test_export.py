@@ -35,7 +35,8 @@ def test_exported_onnx_file_runs_without_livefan_and_has_metadata(tmp_path: Path
 
 @pytest.mark.slow
 def test_exported_openvino_model_runs_without_livefan_and_has_metadata(tmp_path: Path, weights: Weights):
-    from livefan.runtimes.openvino_runtime import openvino, read_metadata
+    from livefan.runtimes.openvino_core import openvino
+    from livefan.runtimes.openvino_model import read_metadata
 
     out = tmp_path / "face.xml"
     assert main(["export", "mobilefan-300w", "-o", str(out), "--format", "openvino"]) == 0
@@ -49,7 +50,8 @@ def test_exported_openvino_model_runs_without_livefan_and_has_metadata(tmp_path:
 
 @pytest.mark.slow
 def test_exported_int8_model_takes_batches(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    from livefan.runtimes.openvino_runtime import openvino, read_metadata
+    from livefan.runtimes.openvino_core import openvino
+    from livefan.runtimes.openvino_model import read_metadata
 
     out = tmp_path / "face.xml"
     words = ["export", "mobilefan-half-300w", "-o", str(out), "--precision", "int8", "--format"]

@@ -9,15 +9,10 @@ from livefan.runtimes import int8_rewrite as tuning
 from livefan.runtimes.base import RuntimeChoice
 from livefan.runtimes.graph_file import files_of, graph_path, parse_graph
 from livefan.runtimes.int8_rewrite import MARGIN, tuned
-from livefan.runtimes.openvino_runtime import (
-    OpenVinoRuntime,
-    for_one_crop,
-    from_onnx,
-    load_network,
-    margin_bgr,
-    openvino,
-    read_model,
-)
+from livefan.runtimes.openvino_core import openvino
+from livefan.runtimes.openvino_model import for_one_crop, from_onnx, read_model
+from livefan.runtimes.openvino_network import load_network
+from livefan.runtimes.openvino_runtime import OpenVinoRuntime, margin_bgr
 from livefan.runtimes.precisions import int8_path
 from livefan.runtimes.selection import open_runtime
 from livefan.runtimes.self_check import check_crops

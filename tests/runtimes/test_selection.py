@@ -23,11 +23,13 @@ from livefan.networks.checkpoint_info import WeightFile, read_weight_file
 from livefan.networks.heatmaps import crop_to_heatmap, decode_soft_argmax
 from livefan.networks.mobilefan import build_network
 from livefan.runtimes import choice_rule, selection
-from livefan.runtimes import openvino_runtime as open_vino
 from livefan.runtimes.base import Runtime, RuntimeChoice
 from livefan.runtimes.listing import list_runtimes
 from livefan.runtimes.onnx_graph import as_onnx
-from livefan.runtimes.openvino_runtime import has_bfloat16
+from livefan.runtimes.openvino_core import has_bfloat16
+from livefan.runtimes.openvino_model import for_one_crop, from_onnx
+from livefan.runtimes.openvino_network import load_network
+from livefan.runtimes.openvino_runtime import OpenVinoRuntime
 from livefan.runtimes.selection import candidates, open_runtime
 from livefan.runtimes.self_check import check_crops, disagreement
 from livefan.runtimes.torch_runtime import TorchRuntime
@@ -327,10 +329,8 @@ def test_network_decoded_by_argmax_finds_the_face_in_torch_and_openvino(
     assert np.median(found.sigma_px) < 0.05 * size
     assert np.linalg.norm(found.points_px - face.points_px, axis=1).mean() < 0.03 * size
     file = WeightFile(values.path, values.info, values.scheme)
-    model = open_vino.for_one_crop(open_vino.from_onnx(as_onnx(values)), file)
-    compiled = open_vino.OpenVinoRuntime(
-        file, open_vino.load_network("drawn", lambda: model, "float32", 1), "float32"
-    )
+    model = for_one_crop(from_onnx(as_onnx(values)), file)
+    compiled = OpenVinoRuntime(file, load_network("drawn", lambda: model, "float32", 1), "float32")
     of_torch = TorchRuntime(values).run(crops)
     assert np.abs(compiled.run(crops) - of_torch)[..., 2:].max() < 0.05
     # A quarter step may go the other way if two neighbours are equally high.
