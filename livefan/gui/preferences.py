@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from PyQt6.QtCore import QByteArray, QSettings
+from PyQt6.QtCore import QByteArray, QMetaObject, QSettings, Qt, QThread, QTimer
 
 from livefan.core.errors import LivefanError
 from livefan.core.resources import find_weights
@@ -21,8 +23,33 @@ from livefan.tracking.model_spec import ModelChoice, rival
 _MAX_RECENT = 10
 
 
+@cache
+def _disk_thread() -> QThread:
+    """Return the thread that waits for the disk: tens of milliseconds, while the window must answer."""
+    thread = QThread()
+    thread.start()
+
+    def end() -> None:
+        thread.quit()
+        thread.wait()
+
+    atexit.register(end)
+    return thread
+
+
+@cache
+def _last_in_line() -> QTimer:
+    """Return an object of the thread that waits for the disk, to wait until it has handled its events."""
+    timer = QTimer()
+    timer.moveToThread(_disk_thread())
+    return timer
+
+
 class Preferences:
     """Reads and writes the settings of the window.
+
+    Qt writes changed settings to the disk in a thread of its own: there it handles the events of the settings
+    object, without Python's lock. Reading and changing values lock them, from any thread.
 
     Args:
         settings: the storage; unreadable values count as absent.
@@ -30,6 +57,8 @@ class Preferences:
 
     def __init__(self, settings: QSettings) -> None:
         self._settings = settings
+        if settings.thread() is not _disk_thread():
+            settings.moveToThread(_disk_thread())
 
     def session_config(self, overrides: CliOverrides) -> SessionConfig:
         """Return the configuration of the session: options of the command line, else remembered values."""
@@ -176,8 +205,10 @@ class Preferences:
         self._settings.setValue("docks", docks)
 
     def finish(self) -> None:
-        """Write all settings now."""
+        """Write all settings now; afterwards no thread uses them."""
         self._settings.sync()
+        # Handled after all earlier events, also those of the settings.
+        QMetaObject.invokeMethod(_last_in_line(), "stop", Qt.ConnectionType.BlockingQueuedConnection)
 
     def _value(self, name: str, parse: Callable[[Any], Any], default: Any) -> Any:
         stored = self._settings.value(name)
