@@ -14,7 +14,7 @@ from typing import Any
 
 from livefan.benchmark.suite import machine
 from livefan.core.errors import LivefanError
-from livefan.core.provenance import commit
+from livefan.core.provenance import commit, without_folder
 from livefan.runtimes.cache import installed_version
 
 FORMAT = 1
@@ -60,7 +60,10 @@ def measure_all(
         "machine": machine(),
         "commit": commit(),
         "versions": {package: installed_version(package) for package in _PACKAGES},
-        "command": {name: " ".join(["benchmark", *_PARTS[name], *options[name]]) for name in parts},
+        "command": {
+            name: " ".join(["benchmark", *_PARTS[name], *map(without_folder, options[name])])
+            for name in parts
+        },
         "parts": parts,
     }
 

@@ -28,8 +28,18 @@ def environment() -> dict[str, str]:
 
 def made_by() -> str:
     """Return the running command and its commit, for the metadata of a file."""
-    now = environment()
-    return f"{now['command']} (commit {now['commit']})"
+    return f"{portable_command()} (commit {commit()})"
+
+
+def portable_command() -> str:
+    """Return the running command for a file that others may get: absolute paths are cut to their names."""
+    return " ".join(["livefan", *map(without_folder, sys.argv[1:])])
+
+
+def without_folder(argument: str) -> str:
+    """Return the name of an absolute path; another text as it is."""
+    path = Path(argument)
+    return path.name if path.is_absolute() else argument
 
 
 def _version(package: str) -> str:

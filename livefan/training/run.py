@@ -14,7 +14,7 @@ from safetensors.torch import save
 from livefan.core.errors import LivefanError
 from livefan.core.files import atomic_write
 from livefan.core.landmarks import BUILT_IN
-from livefan.core.provenance import environment
+from livefan.core.provenance import environment, portable_command, without_folder
 from livefan.core.resources import find_weights
 from livefan.core.scheme_file import table_of
 from livefan.datasets import VALIDATION_SEED, FaceSet
@@ -170,6 +170,7 @@ class Run:
     def describe(self, progress: Progress, n_faces: int, decoder: str) -> WeightsInfo:
         """Return the metadata of a weight file of this run."""
         now, scheme = environment(), self._training.scheme
+        init, teacher = without_folder(self.config.init), without_folder(self.config.teacher)
         return WeightsInfo(
             scheme=scheme.name,
             landmarks=None if scheme.name in BUILT_IN else table_of(scheme),
@@ -182,11 +183,12 @@ class Run:
                 "data": f"{n_faces} faces: {self._training.title or 'a set of labelled faces'}",
                 "terms": "the annotations of 300W, WFLW and COFW are for research use; so are weights "
                 "trained on them",
-                "settings": to_toml(self.config),
+                "settings": to_toml(replace(self.config, init=init, teacher=teacher)),
                 "seed": str(self.config.seed),
                 "epoch": f"{progress.epoch} of {self.config.epochs}",
                 "validation": self._validation_text(progress.history[-1]),
-                **{name: now[name] for name in ("command", "commit", "torch")},
+                "command": portable_command(),
+                **{name: now[name] for name in ("commit", "torch")},
             },
         )
 

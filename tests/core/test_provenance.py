@@ -90,3 +90,11 @@ def test_installation_inside_another_repository_has_a_version(
 def test_installation_without_git_has_a_version(checkout: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PATH", "")
     assert commit_of(checkout / "livefan/core/provenance.py", monkeypatch) == livefan.__version__
+
+
+def test_metadata_name_files_without_their_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    given = ["livefan", "train", "--root", str(tmp_path / "faces"), "--init", "runs/a.safetensors"]
+    monkeypatch.setattr(sys, "argv", given)
+    expected = "livefan train --root faces --init runs/a.safetensors"
+    assert provenance.portable_command() == expected
+    assert provenance.made_by().startswith(f"{expected} (commit ")

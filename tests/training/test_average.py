@@ -25,6 +25,7 @@ def test_greedy_average_never_raises_the_error_and_records_its_inputs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     training, validation = (marked_faces(new_folder(tmp_path / name), 8) for name in ("t", "v"))
+    monkeypatch.setattr(sys, "argv", ["livefan", "train", "--root", "faces"])
     progress = train(training, validation, SMALL, tmp_path / "run", keep_epochs=True, quiet=True)
     epochs = [tmp_path / f"run/epoch-{number}.safetensors" for number in (1, 2)]
     monkeypatch.setattr(sys, "argv", ["livefan", "average", "run/epoch-1.safetensors", "--root", "faces"])
@@ -35,7 +36,7 @@ def test_greedy_average_never_raises_the_error_and_records_its_inputs(
     environment = json.loads((tmp_path / "run/environment.json").read_text())
     done = f"livefan average run/epoch-1.safetensors --root faces (commit {environment['commit']})"
     assert mean.info.training["averaged_by"] == done
-    assert mean.info.training["command"] == environment["command"] != done
+    assert mean.info.training["command"] == environment["command"] == "livefan train --root faces"
     parts = [load_weights(path).model.head.weight for path in chosen]
     assert torch.allclose(mean.model.head.weight, torch.stack(parts).mean(0), atol=1e-7)
     average(epochs, validation, tmp_path / "half.safetensors", half=True)
