@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
 from livefan.core.landmarks import COFW_29, IBUG_68, WFLW_98, LandmarkScheme
+from livefan.training.augmentation.corner_frame import CornerFrame
 
 _SKIN = 0.35
 """Height of the skin above the lid that is stretched, in eye widths. The brow lies higher."""
@@ -78,16 +78,11 @@ def _lower_lid(image: np.ndarray, points_px: np.ndarray, eye: _Eye, closing: flo
     the edge of the lid is stretched down to the new edge. The pixels below do not change.
     """
     upper, lower = points_px[list(eye.upper)], points_px[list(eye.lower)]
-    corner, across = upper[0], upper[-1] - upper[0]
-    width = float(np.linalg.norm(across))
+    frame = CornerFrame.between(upper[0], upper[-1], (lower - upper).sum(axis=0))
+    width = frame.width
     if width < _SMALLEST_PX:
         return
-    along = across / width
-    down = np.array([-along[1], along[0]])
-    if ((lower - upper) @ down).sum() < 0:
-        down = -down
-    frame = np.stack([along, down], axis=1)
-    lid, floor = (upper - corner) @ frame, (lower - corner) @ frame
+    lid, floor = frame.places(upper), frame.places(lower)
     if min(np.diff(lid[:, 0]).min(), np.diff(floor[:, 0]).min()) <= 0:
         return  # too far in profile
     lid_at, floor_at = (PchipInterpolator(*curve.T, extrapolate=False) for curve in (lid, floor))
@@ -100,7 +95,7 @@ def _lower_lid(image: np.ndarray, points_px: np.ndarray, eye: _Eye, closing: flo
     if not part.size:
         return
     ys, xs = np.mgrid[top : top + part.shape[0], left : left + part.shape[1]]
-    s, t = np.moveaxis((np.stack([xs, ys], axis=-1) - corner) @ frame, -1, 0)
+    s, t = np.moveaxis(frame.places(np.stack([xs, ys], axis=-1)), -1, 0)
     edge = np.nan_to_num(lid_at(s), nan=np.inf)  # infinite beside the eye
     fall = closing * np.maximum(np.nan_to_num(floor_at(s)) - edge, 0)
     lashes = _LASHES * width * np.clip(4 * s / width * (1 - s / width), 0, 1)
@@ -110,10 +105,9 @@ def _lower_lid(image: np.ndarray, points_px: np.ndarray, eye: _Eye, closing: flo
         from_t = np.where(t > top_edge, top_edge + share * (edge + lashes - top_edge), t)
         covered = np.where(t > top_edge, np.clip(edge + fall + lashes - t + 0.5, 0, 1), 0)
     from_t = np.where(covered > 0, from_t, t)
-    x, y = np.moveaxis(corner + s[..., None] * along + from_t[..., None] * down, -1, 0).astype(np.float32)
-    stretched = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float64)
+    stretched = frame.sample(image, s, from_t).astype(np.float64)
     part[:] = np.round(part + covered[..., None] * (stretched - part)).astype(np.uint8)
 
     inner = list(eye.upper[1:-1])
     falls = closing * np.maximum(floor_at(lid[1:-1, 0]) - lid[1:-1, 1], 0)
-    points_px[inner] += np.nan_to_num(falls)[:, None] * down
+    points_px[inner] += np.nan_to_num(falls)[:, None] * frame.down

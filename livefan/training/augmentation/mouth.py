@@ -12,6 +12,7 @@ import numpy as np
 from scipy.interpolate import PchipInterpolator
 
 from livefan.core.landmarks import COFW_29, IBUG_68, WFLW_98, LandmarkScheme
+from livefan.training.augmentation.corner_frame import CornerFrame
 
 _LEAST_OPENING, _LARGEST_OPENING = 0.08, 0.75
 """Fall of the lower lip, in widths of the mouth between the inner corners of the lips."""
@@ -108,59 +109,62 @@ def open_mouth(
     if mouth is None:  # a user's scheme, whose lips are not known
         return image, points_px
     upper, lower = points_px[list(mouth.upper)], points_px[list(mouth.lower)]
-    corner, across = upper[0], upper[-1] - upper[0]
-    width = float(np.linalg.norm(across))
+    chin_px = points_px[mouth.chin]
+    frame = CornerFrame.between(upper[0], upper[-1], chin_px - upper[0])
+    width = frame.width
     if width < _SMALLEST_PX:
         return image, points_px
-    along = across / width
-    down = np.array([-along[1], along[0]])
-    down = down if (points_px[mouth.chin] - corner) @ down > 0 else -down
-    frame = np.stack([along, down], axis=1)
-    top, bottom, chin = ((part - corner) @ frame for part in (upper, lower, points_px[mouth.chin]))
+    top, bottom, chin = (frame.places(part) for part in (upper, lower, chin_px))
     far_in_profile = min(np.diff(top[:, 0]).min(), np.diff(bottom[:, 0]).min()) <= 0.02 * width
     if far_in_profile or (bottom - top)[:, 1].max() > _OPEN * width or chin[1] < 0.3 * width:
         return image, points_px
     top_at, lip_at = (PchipInterpolator(*curve.T, extrapolate=False) for curve in (top, bottom))
     jaw = _Jaw(width, width * rng.uniform(_LEAST_OPENING, _LARGEST_OPENING), float(chin[1]), lip_at)
 
-    places = (points_px - corner) @ frame
+    places = frame.places(points_px)
     moves = places[:, 1] >= jaw.lip(places[:, 0]) - 1e-6
     moves[list(mouth.upper)] = False
     moves[list(mouth.lower[1:-1])] = True
-    moved = points_px + (moves * jaw.motion(*places.T))[:, None] * down
+    moved = points_px + (moves * jaw.motion(*places.T))[:, None] * frame.down
 
     image = image.copy()
-    left, top_px, right, bottom_px = _region(jaw, corner, frame, image.shape)
-    part = image[top_px:bottom_px, left:right]
-    if part.size:
-        y, x = np.mgrid[top_px:bottom_px, left:right]
-        s, t = np.moveaxis((np.stack([x, y], axis=-1) - corner) @ frame, -1, 0)
-        source = np.where(t > jaw.lip(s), jaw.source(s, t), t)
-        from_px = corner + s[..., None] * along + source[..., None] * down
-        x, y = np.moveaxis(from_px, -1, 0).astype(np.float32)
-        shown = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        edge = jaw.lip(s)
-        floor = edge + jaw.motion(s, edge)
-        share = np.where(np.isnan(lip_at(s)), 0, (np.minimum(t - edge, floor - t) + 0.5).clip(0, 1))[
-            ..., None
-        ]
-        roof = np.minimum(np.nan_to_num(top_at(s)), edge)
-        height = np.maximum(floor - roof, 1.0)
-        drawn = _inside((t - roof) / height, height / width, rng) * (shown.mean() / _BRIGHTNESS)
-        if np.ptp(shown, axis=-1).mean() < _GREY:
-            drawn = drawn.mean(axis=-1, keepdims=True).repeat(3, axis=-1)
-        drawn = cv2.GaussianBlur(drawn + rng.normal(0, 4, drawn.shape), (0, 0), max(width / 60, 0.5))
-        part[:] = np.round(shown + share * (drawn - shown)).clip(0, 255)
+    _draw_opening(image, frame, jaw, top_at, rng)
     return image, moved
 
 
-def _region(
-    jaw: _Jaw, corner: np.ndarray, frame: np.ndarray, shape: tuple[int, ...]
-) -> tuple[int, int, int, int]:
+def _draw_opening(
+    image: np.ndarray, frame: CornerFrame, jaw: _Jaw, top_at: PchipInterpolator, rng: np.random.Generator
+) -> None:
+    """Move the lower part of a face down and draw the inside of the mouth, in place.
+
+    ``top_at`` gives ``t`` of the inner edge of the upper lip.
+    """
+    left, top_px, right, bottom_px = _region(jaw, frame, image.shape)
+    part = image[top_px:bottom_px, left:right]
+    if not part.size:
+        return
+    y, x = np.mgrid[top_px:bottom_px, left:right]
+    s, t = np.moveaxis(frame.places(np.stack([x, y], axis=-1)), -1, 0)
+    source = np.where(t > jaw.lip(s), jaw.source(s, t), t)
+    shown = frame.sample(image, s, source)
+    edge = jaw.lip(s)
+    floor = edge + jaw.motion(s, edge)
+    inside = (np.minimum(t - edge, floor - t) + 0.5).clip(0, 1)
+    share = np.where(np.isnan(jaw.lip_at(s)), 0, inside)[..., None]
+    roof = np.minimum(np.nan_to_num(top_at(s)), edge)
+    height = np.maximum(floor - roof, 1.0)
+    drawn = _inside((t - roof) / height, height / jaw.width, rng) * (shown.mean() / _BRIGHTNESS)
+    if np.ptp(shown, axis=-1).mean() < _GREY:
+        drawn = drawn.mean(axis=-1, keepdims=True).repeat(3, axis=-1)
+    drawn = cv2.GaussianBlur(drawn + rng.normal(0, 4, drawn.shape), (0, 0), max(jaw.width / 60, 0.5))
+    part[:] = np.round(shown + share * (drawn - shown)).clip(0, 255)
+
+
+def _region(jaw: _Jaw, frame: CornerFrame, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
     """Return left, top, right and bottom of the pixels that change; right and bottom are excluded."""
     reach, neck = jaw.width * (_JAW - 0.5), jaw.chin + _NECK * jaw.fall
     outline = np.array([(s, t) for s in (-reach, jaw.width + reach) for t in (-0.3 * jaw.width, neck)])
-    corners = corner + outline @ frame.T
+    corners = frame.corner + outline @ np.stack([frame.along, frame.down])
     left, top = np.maximum(np.floor(corners.min(axis=0)), 0).astype(int).tolist()
     right, bottom = np.minimum(np.ceil(corners.max(axis=0)) + 1, shape[1::-1]).astype(int).tolist()
     return left, top, max(right, left), max(bottom, top)
