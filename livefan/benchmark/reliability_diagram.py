@@ -18,15 +18,14 @@ from livefan.core.resources import DEFAULT_WEIGHTS
 from livefan.datasets import load
 from livefan.evaluation.reliability import (
     LandmarkErrors,
+    bins,
     calibration_error,
-    confidence_bins,
     confidence_error,
     confidence_table,
     coverage_table,
     fit_confidence,
     fit_sigma,
     halves,
-    reliability,
     stated_sigma,
 )
 from livefan.networks.confidence_calibration import ConfidenceCalibration
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 KINDS = ("all", "plain", "covered")
-
 
 Measured = tuple[LandmarkErrors, SigmaCalibration, ConfidenceCalibration]
 """Errors on held-out faces, and the calibration."""
@@ -76,7 +74,9 @@ def _draw_sigma(axes: Axes, errors: LandmarkErrors, calibration: SigmaCalibratio
     limit = 0.0
     for label, used in (("width of the heatmap", None), ("sigma", calibration)):
         sigma = stated_sigma(errors, used)
-        stated, radius, _ = reliability(errors, sigma)
+        stated, radius = np.array(
+            [(np.median(each), np.quantile(error, COVERAGE)) for each, error in bins(sigma, errors.error)]
+        ).T
         error = 100 * calibration_error(errors, sigma)
         axes.plot(100 * stated, 100 * radius, "o-", label=f"{label}, ECE {error:.1f} %")
         limit = max(limit, 100 * float(np.max([stated, radius])))
@@ -89,7 +89,9 @@ def _draw_confidence(axes: Axes, errors: LandmarkErrors, calibration: Confidence
     """Draw the share of landmarks in their place against the confidence."""
     calibrated = calibration.confidence(errors.confidence)
     for label, confidence in (("heatmap", errors.confidence), ("confidence", calibrated)):
-        stated, share = confidence_bins(confidence, errors.in_place)
+        stated, share = np.array(
+            [(each.mean(), actual.mean()) for each, actual in bins(confidence, errors.in_place)]
+        ).T
         error = 100 * confidence_error(confidence, errors.in_place)
         axes.plot(100 * stated, 100 * share, "o-", label=f"{label}, ECE {error:.1f} %")
     axes.plot([0, 100], [0, 100], "k:", linewidth=1)

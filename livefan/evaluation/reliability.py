@@ -188,36 +188,31 @@ def coverage(errors: LandmarkErrors, sigma: np.ndarray) -> float:
     return float((errors.error <= sigma).mean())
 
 
-def reliability(errors: LandmarkErrors, sigma: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return ten equal bins of landmarks: median stated sigma, radius of 68 % of the errors, coverage."""
-    order = np.argsort(sigma, axis=None)
-    stated, error = sigma.ravel()[order], errors.error.ravel()[order]
-    bins = [
-        (np.median(s), np.quantile(e, COVERAGE), (e <= s).mean())
-        for s, e in zip(np.array_split(stated, _BINS), np.array_split(error, _BINS), strict=True)
-    ]
-    median, radius, covered = np.array(bins).T
-    return median, radius, covered
+def bins(stated: np.ndarray, actual: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return ten bins of equally many landmarks, from the smallest to the largest stated value.
+
+    Args:
+        stated: stated values, such as sigma or confidence.
+        actual: the actual values of the same landmarks, such as errors.
+
+    Returns:
+        For each bin the stated and the actual values; fewer bins than ten for fewer landmarks than ten.
+    """
+    order = np.argsort(stated, axis=None)
+    n_bins = min(_BINS, len(order))
+    parts = (np.array_split(values.ravel()[order], n_bins) for values in (stated, actual))
+    return list(zip(*parts, strict=True))
 
 
 def calibration_error(errors: LandmarkErrors, sigma: np.ndarray) -> float:
     """Return the expected calibration error: the mean distance of the bins' coverage from 68 %."""
-    _, _, covered = reliability(errors, sigma)
-    return float(np.abs(covered - COVERAGE).mean())
-
-
-def confidence_bins(stated: np.ndarray, in_place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return ten equal bins of landmarks: mean confidence, and share of landmarks in their place."""
-    order = np.argsort(stated, axis=None)
-    bins = (np.array_split(values.ravel()[order], _BINS) for values in (stated, in_place))
-    mean, share = (np.array([part.mean() for part in parts]) for parts in bins)
-    return mean, share
+    covered = [(error <= stated).mean() for stated, error in bins(sigma, errors.error)]
+    return float(np.abs(np.subtract(covered, COVERAGE)).mean())
 
 
 def confidence_error(stated: np.ndarray, in_place: np.ndarray) -> float:
     """Return the expected calibration error: the mean distance of confidences from shares, over the bins."""
-    mean, share = confidence_bins(stated, in_place)
-    return float(np.abs(mean - share).mean())
+    return float(np.mean([abs(each.mean() - actual.mean()) for each, actual in bins(stated, in_place)]))
 
 
 def coverage_table(errors: LandmarkErrors, calibration: SigmaCalibration) -> str:

@@ -109,10 +109,10 @@ def candidates(weights: WeightFile, choice: RuntimeChoice) -> list[Candidate]:
     Raises:
         LivefanError: if there is none.
     """
+    if AUTO not in (choice.runtime, choice.precision):  # the reason is reported when it is opened
+        return [Candidate(choice.runtime, choice.precision, choice.device)]
     found = [each for each in _matching(choice) if unavailable(weights, each) is None]
-    if AUTO not in (choice.runtime, choice.precision):
-        found = list(_matching(choice))  # to report why it is not available
-    elif choice.precision == AUTO:
+    if choice.precision == AUTO:
         measured = read_precisions(weights)
         found = [each for each in found if measured.is_accurate(each.precision)]
     if not found:
@@ -121,13 +121,8 @@ def candidates(weights: WeightFile, choice: RuntimeChoice) -> list[Candidate]:
 
 
 def _matching(choice: RuntimeChoice) -> Iterator[Candidate]:
-    """Yield the candidates that a choice allows, in the order of the rule."""
-    named = Candidate(choice.runtime, choice.precision, choice.device)
-    known = ordered(choice.device)
-    if AUTO not in (choice.runtime, choice.precision):
-        yield named
-        return
-    for each in known:
+    """Yield the candidates that a choice with an automatic part allows, in the order of the rule."""
+    for each in ordered(choice.device):
         if choice.runtime in (AUTO, each.runtime) and choice.precision in (AUTO, each.precision):
             yield each
 

@@ -8,6 +8,7 @@ import pytest
 from livefan.core.errors import LivefanError
 from livefan.evaluation.reliability import (
     LandmarkErrors,
+    bins,
     calibration_error,
     confidence_error,
     confidence_table,
@@ -81,6 +82,18 @@ def test_fitted_confidence_is_the_share_of_landmarks_in_their_place():
     assert confidence_error(held_out.confidence, held_out.in_place) > 0.05
     table = confidence_table(held_out, empty, calibration).splitlines()
     assert [line.split()[0] for line in table] == ["crops", "plain", "covered", "all", "no"]
+
+
+def test_bins_hold_equally_many_landmarks_in_the_order_of_the_stated_values():
+    stated, actual = np.array([[3.0, 1.0], [2.0, 4.0]]), np.array([[30, 10], [20, 40]])
+    # Fewer landmarks than bins: no bin is empty, since its mean would be NaN.
+    assert [(each.tolist(), other.tolist()) for each, other in bins(stated, actual)] == [
+        ([1.0], [10]),
+        ([2.0], [20]),
+        ([3.0], [30]),
+        ([4.0], [40]),
+    ]
+    assert [len(each) for each, _ in bins(np.arange(40), np.arange(40))] == [4] * 10
 
 
 def test_halves_share_no_photograph():
