@@ -80,7 +80,7 @@ def _run(arguments: Sequence[str]) -> Any:
         if done.returncode:
             reason = (done.stderr.strip().splitlines() or ["no message"])[-1].removeprefix("livefan: ")
             raise LivefanError(f"benchmark {' '.join(arguments)}: {reason}")
-        return json.loads(file.read_text())
+        return json.loads(file.read_text(encoding="utf-8"))
 
 
 def read_measurement(path: Path) -> dict[str, Any]:

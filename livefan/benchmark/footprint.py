@@ -68,7 +68,7 @@ def peak_mebibytes() -> float | None:
     """Return the peak resident memory of this process in MiB, or None where the system does not report it."""
     if sys.platform.startswith("linux"):
         # getrusage of a forked process includes the memory of its parent.
-        status = Path("/proc/self/status").read_text().splitlines()
+        status = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
         return int(next(line for line in status if line.startswith("VmHWM")).split()[1]) / 1024
     try:
         import resource

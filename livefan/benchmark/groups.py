@@ -36,7 +36,7 @@ RADIUS = 0.08
 LEAST_CHROMA = 3.0
 """Chroma below which a photograph counts as grey."""
 _RESAMPLES = 2000
-AGES = tomllib.loads(Path(__file__).with_name("ages.toml").read_text())
+AGES = tomllib.loads(Path(__file__).with_name("ages.toml").read_text(encoding="utf-8"))
 """Names of faces by age group; all others are adults."""
 GROWN_UP = "in between"
 

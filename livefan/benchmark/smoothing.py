@@ -350,7 +350,9 @@ def main() -> None:
     print(f"\njitter measured at rest: {np.mean(raw):.3f} % of the face's size")
     print(f"one update of livefan's filter: {microseconds:.0f} us")
     if arguments.json:
-        arguments.json.write_text(json.dumps({"rows": rows, "update_us": microseconds}, indent=1) + "\n")
+        arguments.json.write_text(
+            json.dumps({"rows": rows, "update_us": microseconds}, indent=1) + "\n", encoding="utf-8"
+        )
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ def held_mebibytes() -> float | None:
     """Return the resident memory of this process in MiB; without Linux, :func:`peak_mebibytes`."""
     if not sys.platform.startswith("linux"):
         return peak_mebibytes()
-    status = Path("/proc/self/status").read_text().splitlines()
+    status = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return int(next(line for line in status if line.startswith("VmRSS")).split()[1]) / 1024
 
 

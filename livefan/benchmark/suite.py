@@ -463,7 +463,7 @@ def machine() -> str:
     """Return processor, number of cores, system and Python version."""
     processor = platform.processor() or platform.machine()
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         processor = next(line.split(": ", 1)[1] for line in lines if line.startswith("model name"))
     except (OSError, StopIteration, IndexError):
         pass

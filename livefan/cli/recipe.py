@@ -116,7 +116,7 @@ def read_recipe(path: Path) -> list[Stage]:
         LivefanError: if the file cannot be read, or is not a recipe.
     """
     try:
-        content = tomllib.loads(path.read_text())
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise LivefanError(f"{path}: cannot be read as a TOML recipe ({error}); check the path") from error
     tables = content.get("stages")
@@ -159,7 +159,7 @@ def run_recipe(path: Path, places: Places, parse: ParseCommand) -> None:
         raise LivefanError(f"{path}: cannot begin; missing are: {'; '.join(missing)}")
     places.out.mkdir(parents=True, exist_ok=True)
     with atomic_write(places.out / RECIPE_NAME) as partial:
-        partial.write_text(path.read_text())
+        partial.write_text(path.read_text(encoding="utf-8"))
     parsed = [parse(_with_settings(command, places)) for command in commands]
     for number, (command, arguments) in enumerate(zip(commands, parsed, strict=True), 1):
         title = f"stage {number} of {len(stages)}, {command.stage.name}"
@@ -170,7 +170,7 @@ def run_recipe(path: Path, places: Places, parse: ParseCommand) -> None:
         if arguments.run(arguments) != 0:
             raise LivefanError(f"{path}: {title} failed; repeat the same command to resume")
         with atomic_write(_marker(command.stage, places.out)) as partial:
-            partial.write_text(json.dumps(environment(), indent=1) + "\n")
+            partial.write_text(json.dumps(environment(), indent=1) + "\n", encoding="utf-8")
 
 
 def _command(path: Path, stage: Stage, places: Places, names: Sequence[str]) -> _Command:
@@ -211,7 +211,8 @@ def _with_settings(command: _Command, places: Places) -> list[str]:
     with atomic_write(target) as partial:
         # For strings, numbers and lists of them, JSON's notation is TOML's too.
         partial.write_text(
-            "".join(f"{key} = {json.dumps(value)}\n" for key, value in command.settings.items())
+            "".join(f"{key} = {json.dumps(value)}\n" for key, value in command.settings.items()),
+            encoding="utf-8",
         )
     return [*command.words, "--config", str(target)]
 
@@ -219,7 +220,7 @@ def _with_settings(command: _Command, places: Places) -> list[str]:
 def _check_folder(path: Path, out: Path) -> None:
     """Raise a LivefanError if the output folder holds another recipe."""
     kept = out / RECIPE_NAME
-    if kept.exists() and kept.read_text() != path.read_text():
+    if kept.exists() and kept.read_text(encoding="utf-8") != path.read_text(encoding="utf-8"):
         raise LivefanError(f"{kept}: this folder holds the run of another recipe; choose another --out")
 
 

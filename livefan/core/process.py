@@ -24,7 +24,7 @@ def end_process(code: int) -> NoReturn:
 def free_bytes() -> int | None:
     """Return the memory that new processes can use without swapping; None where the system does not say."""
     try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
+        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
         return next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable"))
     except (OSError, StopIteration, ValueError):
         return None

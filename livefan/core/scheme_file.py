@@ -33,7 +33,7 @@ def read_scheme(path: Path) -> LandmarkScheme:
         LivefanError: if the file cannot be read, is no scheme, or has the name of another scheme.
     """
     try:
-        table = tomllib.loads(path.read_text())
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise LivefanError(f"{path}: cannot be read as a landmark scheme ({error})") from error
     return scheme_from(table, path)

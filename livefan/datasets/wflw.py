@@ -58,7 +58,7 @@ def load_wflw(root: Path, split: str) -> FaceSet:
         if not is_there:
             raise LivefanError(f"{needed}: not there; --root must hold WFLW's folders")
     result = FaceSet(WFLW_98, [])
-    for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
         if not line.strip():
             continue
         try:

@@ -107,7 +107,7 @@ def load_detection_to_crop(path: Path | None = None) -> DetectionToCrop:
     own = os.environ.get(VARIABLE)
     path = path or (Path(own) if own else bundled_folder("assets") / FILE_NAME)
     try:
-        models = json.loads(path.read_text())["models"]
+        models = json.loads(path.read_text(encoding="utf-8"))["models"]
         coefficients = {
             model: np.array(models[model]["coefficients"], np.float64).reshape(N_FEATURES, 3)
             for model in (SHORT_RANGE, FULL_RANGE)

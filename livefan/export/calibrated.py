@@ -51,11 +51,11 @@ def adapt_files(weights: WeightFile, sha256: str, out: Path) -> None:
     after = read_weight_file(out)
     for place in (int8_path, precisions_path):
         path, target = place(weights), place(after)
-        if not path.is_file() or sha256 not in (text := path.read_text()):
+        if not path.is_file() or sha256 not in (text := path.read_text(encoding="utf-8")):
             continue  # there is none, or it belongs to other weights
         numbers, copy = (each.with_suffix(".bin") for each in (path, target))
         if place is int8_path and numbers.resolve() != copy.resolve():
             shutil.copyfile(numbers, copy)
         with atomic_write(target) as partial:
-            partial.write_text(text.replace(sha256, after.sha256))
+            partial.write_text(text.replace(sha256, after.sha256), encoding="utf-8")
     export_graph(out)

@@ -83,17 +83,16 @@ def found_crops(folder: Path, weights: str | Path, count: int = FACES) -> list[n
         LivefanError: if there is no such folder, or it holds no image.
     """
     paths = images_below(folder, "pictures of faces")
-    pipeline = Pipeline(weights, smoothing=0.0, runtime=RuntimeChoice("openvino", "float32"))
-    size = pipeline.runtime.input_size
     crops: list[np.ndarray] = []
-    for path in paths:
-        with suppress(LivefanError):
-            image = read_image(path)
-            for face in pipeline.process_image(image):
-                crops.append(crop_from_landmarks(face.points_px).sized(size).cut(image))
-        if len(crops) >= count:
-            break
-    pipeline.close()
+    with Pipeline(weights, smoothing=0.0, runtime=RuntimeChoice("openvino", "float32")) as pipeline:
+        size = pipeline.runtime.input_size
+        for path in paths:
+            with suppress(LivefanError):
+                image = read_image(path)
+                for face in pipeline.process_image(image):
+                    crops.append(crop_from_landmarks(face.points_px).sized(size).cut(image))
+            if len(crops) >= count:
+                break
     return crops[:count]
 
 
@@ -145,14 +144,14 @@ def quantise(
 def _forget_int8(weights: WeightFile) -> None:
     """Remove the measured accuracy of the int8 weights that are about to be replaced."""
     if "int8" in read_precisions(weights).nme:
-        kept = json.loads(precisions_path(weights).read_text())
+        kept = json.loads(precisions_path(weights).read_text(encoding="utf-8"))
         del kept["nme"]["int8"]
         _write_precisions(weights, kept)
 
 
 def _write_precisions(weights: WeightFile, kept: dict[str, Any]) -> None:
     with atomic_write(precisions_path(weights)) as partial:
-        partial.write_text(json.dumps(kept, indent=1) + "\n")
+        partial.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
 
 
 def _quantised(model: Any, crops: list[np.ndarray]) -> Any:

@@ -99,6 +99,7 @@ def _annotation(number: int, image_id: int, face: dict[str, Any]) -> dict[str, A
     points, confidence = face.pop("points"), face.pop("confidence")
     visibility = 1 if face["found"] == "filled" else 2
     size = [round(right - left, 3), round(bottom - top, 3)]
+    known = [each for each in confidence if each is not None]
     return {
         "id": number,
         "image_id": image_id,
@@ -109,7 +110,7 @@ def _annotation(number: int, image_id: int, face: dict[str, Any]) -> dict[str, A
         "iscrowd": 0,
         "keypoints": [value for x, y in points for value in (x, y, visibility)],
         "num_keypoints": len(points),
-        "score": round(float(np.mean(confidence)), 4),
+        "score": round(float(np.mean(known)), 4) if known else None,
         "attributes": {"right": right, "bottom": bottom, "confidence": confidence, **face},
     }
 

@@ -49,14 +49,14 @@ class Writer(TableWriter):
             index = frame.info.index
             for face in frame.faces:
                 name = f"frame_{index:06}_face_{face.track_id}.pts"
-                (self.path / name).write_text(_as_pts(np.round(face.points_px, 3) + 1))
+                _write_pts(self.path / name, np.round(face.points_px, 3) + 1)
             if not frame.faces:
-                (self.path / f"frame_{index:06}.pts").write_text(_as_pts(np.empty((0, 2))))
+                _write_pts(self.path / f"frame_{index:06}.pts", np.empty((0, 2)))
 
 
-def _as_pts(points: np.ndarray) -> str:
+def _write_pts(path: Path, points: np.ndarray) -> None:
     lines = "".join(f"{x:.3f} {y:.3f}\n" for x, y in points)
-    return f"version: 1\nn_points: {len(points)}\n{{\n{lines}}}\n"
+    path.write_text(f"version: 1\nn_points: {len(points)}\n{{\n{lines}}}\n", encoding="utf-8")
 
 
 def read(path: Path) -> pa.Table:
@@ -87,7 +87,7 @@ def read(path: Path) -> pa.Table:
 
 
 def _row(track_id: int, file: Path, scheme: LandmarkScheme) -> list[Any]:
-    text = file.read_text()
+    text = file.read_text(encoding="utf-8")
     numbers = text[text.index("{") + 1 : text.index("}")].split()
     points = np.round(np.array(numbers, np.float64).reshape(scheme.n_points, 2) - 1, 3)
     box = np.concatenate([points.min(axis=0), points.max(axis=0)])

@@ -121,7 +121,7 @@ def _linux_cameras() -> Iterator[CameraInfo]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(errors="replace").strip()
+        return path.read_text(encoding="utf-8", errors="replace").strip()
     except OSError:
         return ""
 

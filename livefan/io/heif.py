@@ -168,6 +168,13 @@ def _read_meta(meta: bytes, file: bytes, found: _Items) -> None:
 
 
 def _uint(data: bytes, position: int, size: int) -> int:
+    """Return an unsigned number.
+
+    Raises:
+        IndexError: if the data end before, so that a damaged count is not followed.
+    """
+    if position + size > len(data):
+        raise IndexError("beyond the data")
     return int.from_bytes(data[position : position + size], "big")
 
 

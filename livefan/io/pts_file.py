@@ -23,7 +23,7 @@ def read_pts(path: Path, n_points: int | None = None) -> np.ndarray:
         LivefanError: if the file cannot be read, is damaged, or holds another number of points.
     """
     try:
-        text = path.read_text(errors="replace")
+        text = path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise LivefanError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
     opening, closing = text.find("{"), text.rfind("}")
@@ -48,4 +48,4 @@ def write_pts(path: Path, points_px: np.ndarray) -> None:
         points_px: ``(n, 2)`` image pixels, counted from zero.
     """
     lines = "\n".join(f"{x + 1:.3f} {y + 1:.3f}" for x, y in points_px)
-    path.write_text(f"version: 1\nn_points: {len(points_px)}\n{{\n{lines}\n}}\n")
+    path.write_text(f"version: 1\nn_points: {len(points_px)}\n{{\n{lines}\n}}\n", encoding="utf-8")

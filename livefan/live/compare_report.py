@@ -117,7 +117,7 @@ def write_report(
     """
     numbers = _numbers(comparison, choices, source, names)
     with atomic_write(folder / NUMBERS_NAME) as partial:
-        partial.write_text(json.dumps(numbers, indent=1) + "\n")
+        partial.write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
     with atomic_write(folder / REPORT_NAME) as partial:
         partial.write_text(_page(comparison, numbers, examples, names), encoding="utf-8")
 

@@ -71,4 +71,4 @@ class GroundTruth:
 
 
 def _has_points(path: Path) -> bool:
-    return "n_points: 0" not in path.read_text(errors="replace")
+    return "n_points: 0" not in path.read_text(encoding="utf-8", errors="replace")

@@ -60,7 +60,7 @@ def _at_home(folder: str) -> Path:
 def cpu_name() -> str:
     """Return name and flags of this machine's processor."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return platform.processor() or platform.machine()
     # Virtual machines give different processors one name; their flags differ.
@@ -89,7 +89,7 @@ def _key(subject: str, threads: int) -> str:
     code = Path(__file__).parent.parent
     parts = [subject, cpu_name(), str(threads), __version__]
     parts += [installed_version(package) for package in _PACKAGES]
-    parts += [(code / name).read_text() for name in _SOURCES]
+    parts += [(code / name).read_text(encoding="utf-8") for name in _SOURCES]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
 
 
@@ -109,7 +109,7 @@ class Store:
     def read(self) -> dict[str, Any]:
         """Return the entries; none if the file is missing or damaged."""
         try:
-            kept = json.loads((self.folder / _MANIFEST).read_text())
+            kept = json.loads((self.folder / _MANIFEST).read_text(encoding="utf-8"))
             os.utime(self.folder)
         except (OSError, ValueError):
             return {}
@@ -120,7 +120,7 @@ class Store:
         try:
             self._prepare()
             with atomic_write(self.folder / _MANIFEST) as partial:
-                partial.write_text(json.dumps(self.read() | entries, indent=1) + "\n")
+                partial.write_text(json.dumps(self.read() | entries, indent=1) + "\n", encoding="utf-8")
         except (OSError, LivefanError):
             return
 

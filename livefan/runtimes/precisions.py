@@ -46,7 +46,7 @@ def int8_path(weights: WeightFile) -> Path:
 def read_precisions(weights: WeightFile) -> Precisions:
     """Read a weight file's measured precisions; none if the file is missing, damaged or of other weights."""
     try:
-        kept = json.loads(precisions_path(weights).read_text())
+        kept = json.loads(precisions_path(weights).read_text(encoding="utf-8"))
         if kept["weights_sha256"] == weights.sha256:
             return Precisions({str(k): float(v) for k, v in kept["nme"].items()}, int(kept["faces"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

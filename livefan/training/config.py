@@ -198,7 +198,7 @@ def _read_toml(path: Path) -> dict[str, object]:
     if not path.is_file():
         raise LivefanError(f"{path}: no such file; check the path")
     try:
-        return tomllib.loads(path.read_text())
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise LivefanError(f"{path}: cannot be read as TOML settings ({error})") from error
 

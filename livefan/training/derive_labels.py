@@ -238,7 +238,7 @@ def derive_labels(
         "offsets": None if offsets is None else offsets.round(5).tolist(),
         "left out": result.left_out,
     }
-    (partial / LABELS_NAME).write_text(json.dumps(report, indent=1) + "\n")
+    (partial / LABELS_NAME).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     partial.rename(output)
     return result
 

@@ -79,7 +79,9 @@ def calibrate(training: FaceSet, validation: FaceSet, output: Path) -> dict[str,
         models[model] = {"coefficients": coefficients.round(6).tolist(), "validation": report[model]}
     source = f"{len(training.faces)} faces of {training.title}, ridge {_RIDGE}"
     with atomic_write(output) as partial:
-        partial.write_text(json.dumps({"fitted_on": source, "models": models}, indent=1) + "\n")
+        partial.write_text(
+            json.dumps({"fitted_on": source, "models": models}, indent=1) + "\n", encoding="utf-8"
+        )
     return report
 
 

@@ -186,7 +186,7 @@ def label(
     with (
         _report_full_disk(partial),
         FaceDetector() as detector,
-        (partial / _JOURNAL).open("a") as journal,
+        (partial / _JOURNAL).open("a", encoding="utf-8") as journal,
     ):
 
         def record(name: str, labels: Labels) -> None:
@@ -209,7 +209,7 @@ def label(
     )
     report = {"criteria": asdict(criteria), "kept": labels.kept, "left out": labels.left_out}
     with _report_full_disk(partial):
-        (partial / LABELS_NAME).write_text(json.dumps(report, indent=1) + "\n")
+        (partial / LABELS_NAME).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     partial.rename(output)
     (output / _JOURNAL).unlink()
     return labels
@@ -237,9 +237,9 @@ def _open_journal(partial: Path, settings: dict[str, object]) -> dict[str, Label
     """
     partial.mkdir(exist_ok=True)
     journal = partial / _JOURNAL
-    first, *lines = (journal.read_text() if journal.is_file() else "").split("\n")
+    first, *lines = (journal.read_text(encoding="utf-8") if journal.is_file() else "").split("\n")
     if not lines and set(partial.iterdir()) <= {journal}:  # not even the first line is complete
-        journal.write_text(json.dumps(settings) + "\n")
+        journal.write_text(json.dumps(settings) + "\n", encoding="utf-8")
         return {}
     try:
         same = json.loads(first) == settings

@@ -52,9 +52,9 @@ class Run:
     ) -> None:
         self.folder, self.config = folder, config
         self._training, self._validation = training, validation
-        self._faces = [f"train {face.place}" for face in training.faces]
+        self._faces = [_line(f"train {face.place}") for face in training.faces]
         if validation is not None:
-            self._faces += [f"validation {face.place}" for face in validation.faces]
+            self._faces += [_line(f"validation {face.place}") for face in validation.faces]
         self._hashes = {name: _hash(getattr(config, name)) for name in ("init", "teacher")}
         # A leading dot marks a file that an interrupted process left incomplete.
         self._continues = (folder / CONFIG_NAME).exists() and any(folder.glob("[!.]*.safetensors"))
@@ -122,13 +122,13 @@ class Run:
         self._write(FACES_NAME, "\n".join(self._faces) + "\n")
         self._write(HASHES_NAME, json.dumps(self._hashes, indent=1) + "\n")
         if self._continues:
-            with (self.folder / RESUMED_NAME).open("a") as resumed:
+            with (self.folder / RESUMED_NAME).open("a", encoding="utf-8") as resumed:
                 resumed.write(json.dumps(now) + "\n")
             self._write(CONFIG_NAME, to_toml(self.config))
             return
         (self.folder / RESUMED_NAME).unlink(missing_ok=True)
         self._write(ENVIRONMENT_NAME, json.dumps(now, indent=1) + "\n")
-        self._write("skipped.txt", "".join(f"{line}\n" for line in skipped))
+        self._write("skipped.txt", "".join(f"{_line(text)}\n" for text in skipped))
         self._write(CONFIG_NAME, to_toml(self.config))
 
     def resume(self, state: State) -> Progress:
@@ -202,7 +202,12 @@ class Run:
 
     def _write(self, name: str, text: str) -> None:
         with atomic_write(self.folder / name) as partial:
-            partial.write_text(text)
+            partial.write_text(text, encoding="utf-8")
+
+
+def _line(text: str) -> str:
+    """Return a text as one line of UTF-8; file names of Linux may hold other bytes, and line ends."""
+    return " ".join(text.encode("utf-8", "backslashreplace").decode("utf-8").splitlines())
 
 
 def _read(path: Path) -> str:
@@ -212,7 +217,7 @@ def _read(path: Path) -> str:
         LivefanError: if it is no text.
     """
     try:
-        return path.read_text()
+        return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise LivefanError(f"{path}: is damaged ({error}); choose another --out") from error
 

@@ -1,5 +1,7 @@
 """Landmark schemes of users."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,19 @@ def test_example_defines_twenty_points():
     assert mirrored == swapped
     assert np.array_equal(scheme.mirror_order[scheme.mirror_order], np.arange(20))
     assert scheme_by_name("mini-20") == scheme
+
+
+def test_file_is_read_as_utf_8_whatever_the_locale(tmp_path: Path):
+    path = tmp_path / "scheme.toml"
+    path.write_text("# Köpfe\n" + EXAMPLE.read_text(), encoding="utf-8")
+    code = (
+        "import sys, pathlib; from livefan.core.scheme_file import read_scheme; "
+        "print(read_scheme(pathlib.Path(sys.argv[1])).n_points)"
+    )
+    # Python warns where the encoding of the locale is used, such as that of Windows.
+    strict = ["-X", "warn_default_encoding", "-W", "error::EncodingWarning"]
+    done = subprocess.run([sys.executable, *strict, "-c", code, str(path)], capture_output=True, check=False)
+    assert done.stdout.split() == [b"20"], done.stderr
 
 
 @pytest.mark.parametrize("scheme", [IBUG_68, WFLW_98, COFW_29], ids=lambda scheme: scheme.name)

@@ -3,9 +3,20 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from livefan.formats.registry import format_of
+
+
+def test_faces_of_a_model_without_confidence_are_written(tmp_path: Path, suffix: str, frames, metadata):
+    face = replace(frames[0].faces[0], confidence=np.full(68, np.nan))
+    path = tmp_path / f"out{suffix}"
+    with format_of(path).writer(path, metadata) as writer:
+        writer.write([replace(frames[0], faces=(face,))])
+    metadata.write(tmp_path / "out.livefan.json")
+    table = format_of(path).read(path)
+    assert table["jaw_8_confidence"].null_count == 1
 
 
 def test_missing_or_repeated_frames_are_refused(tmp_path: Path, suffix: str, frames, metadata):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from contextlib import suppress
 from pathlib import Path
 
@@ -55,6 +56,20 @@ def test_lost_tile_is_an_error_of_one_line(tmp_path: Path, gradient: np.ndarray)
     with pytest.raises(LivefanError, match=r"phone\.heic: ") as error:
         read_heif(path)
     assert "\n" not in str(error.value)
+
+
+def test_damaged_number_of_items_is_not_followed(tmp_path: Path):
+    def box(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", 8 + len(body)) + kind + body
+
+    no_items = box(b"iinf", bytes(6)) + box(b"iprp", box(b"ipco", b"") + box(b"ipma", bytes(8)))
+    # Version 2 counts items in 32 bits. To follow this count would take an hour.
+    places = box(b"iloc", struct.pack(">IHI", 2 << 24, 0x4440, 0xFFFFFFFF))
+    meta = box(b"meta", bytes(4) + box(b"pitm", bytes(6)) + no_items + places)
+    path = tmp_path / "phone.heic"
+    path.write_bytes(box(b"ftyp", b"heic" + bytes(4) + b"mif1") + meta)
+    with pytest.raises(LivefanError, match=r"phone\.heic: "):
+        read_heif(path)
 
 
 @pytest.mark.skipif(not features.check("avif"), reason="this Pillow writes no AVIF")

@@ -161,6 +161,18 @@ def test_damaged_files_of_a_run_give_one_line_errors(tmp_path: Path):
             Run(folder, SMALL, faces, faces)
 
 
+def test_faces_with_any_file_name_are_recorded_and_resumed(tmp_path: Path):
+    faces, folder = marked_faces(new_folder(tmp_path / "f"), 2), tmp_path / "r"
+    names = ("b\udcfcro.png", "two\nlines.png")  # a name in Latin-1, and one with a line end
+    odd = [replace(face, image_path=Path(name)) for face, name in zip(faces.faces, names, strict=True)]
+    named = replace(faces, faces=odd)
+    Run(folder, SMALL, named, None).begin(skipped=[f"{name}: damaged" for name in names])
+    (folder / "best.safetensors").write_bytes(b"")
+    assert (folder / "faces.txt").read_text() == "train b\\udcfcro.png\ntrain two lines.png\n"
+    assert len((folder / "skipped.txt").read_text().splitlines()) == 2
+    Run(folder, SMALL, named, None)  # the same faces
+
+
 def test_damaged_state_gives_one_line_error(tmp_path: Path):
     faces, folder = marked_faces(new_folder(tmp_path / "f"), 4), new_folder(tmp_path / "r")
     (folder / "run.toml").write_text(to_toml(SMALL))

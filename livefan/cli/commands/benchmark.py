@@ -187,7 +187,7 @@ def run(arguments: argparse.Namespace) -> int:
         else:
             numbers = _benchmark(clip, arguments, choice, plot)
         if as_json:
-            as_json.write_text(json.dumps(numbers, indent=1) + "\n")
+            as_json.write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
     return 0
 
 

@@ -149,7 +149,7 @@ def run(arguments: argparse.Namespace) -> int:
         if as_json:
             ran_by = _foreign_figures(model) if model else _runtime_figures(runtimes[0][1])
             numbers = _conditions(arguments, faces) | ran_by | _figures(results)
-            as_json.write_text(json.dumps(numbers, indent=1, allow_nan=False) + "\n")
+            as_json.write_text(json.dumps(numbers, indent=1, allow_nan=False) + "\n", encoding="utf-8")
         if ced:
             report.draw_ced(results, ced)
         if worst:

@@ -333,7 +333,7 @@ def _keep_settings(folder: Path, settings: dict[str, int]) -> None:
     """Write the settings of a folder of views; raise a LivefanError if it holds views of other settings."""
     path, now = folder / _SETTINGS_NAME, json.dumps(settings)
     if path.exists():
-        kept = path.read_text().strip()
+        kept = path.read_text(encoding="utf-8").strip()
     else:
         kept = f"unknown settings, without {_SETTINGS_NAME}" if any(folder.glob("*-0.pts")) else ""
     if kept not in ("", now):
@@ -341,7 +341,7 @@ def _keep_settings(folder: Path, settings: dict[str, int]) -> None:
             f"{folder}: holds views of {kept}, not {now}; name the same settings, or choose another --out"
         )
     with atomic_write(path) as partial:
-        partial.write_text(now + "\n")
+        partial.write_text(now + "\n", encoding="utf-8")
 
 
 def _write_views(mesh: FaceMesh, face: LabelledFace, files: list[Path], rng: np.random.Generator) -> None:
