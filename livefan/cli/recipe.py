@@ -22,7 +22,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shlex
+import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,6 +40,7 @@ from livefan.training.config import read_config
 
 RECIPE_NAME = "recipe.toml"
 """Copy of the recipe in the output folder."""
+_POLL_SECONDS = 0.2
 _NEEDED_PACKAGES = {"synthesise-profiles": "mediapipe", "label": "mediapipe", "quantise": "nncf"}
 
 ParseCommand = Callable[[Sequence[str]], argparse.Namespace]
@@ -92,6 +95,11 @@ class _Command:
     settings: dict[str, object]
 
 
+def is_first_process() -> bool:
+    """Return whether this is the only process, or the first of several that torchrun started."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def find_recipe(name_or_path: str | Path) -> Path:
     """Return a recipe by path, or by the name of one that ships with livefan.
 
@@ -140,7 +148,8 @@ def run_recipe(path: Path, places: Places, parse: ParseCommand) -> None:
     """Run the stages of a recipe that are not finished.
 
     Every command line, setting, folder, weight file and package is checked before the first stage. A stopped
-    stage is resumed by the next call, as far as its command can be resumed.
+    stage is resumed by the next call, as far as its command can be resumed. Of several processes that
+    torchrun started, all run the ``train`` stages. The first runs the others; the rest wait for its marker.
 
     Args:
         path: the recipe.
@@ -161,16 +170,23 @@ def run_recipe(path: Path, places: Places, parse: ParseCommand) -> None:
     with atomic_write(places.out / RECIPE_NAME) as partial:
         partial.write_text(path.read_text(encoding="utf-8"))
     parsed = [parse(_with_settings(command, places)) for command in commands]
+    first = is_first_process()
     for number, (command, arguments) in enumerate(zip(commands, parsed, strict=True), 1):
         title = f"stage {number} of {len(stages)}, {command.stage.name}"
         if _is_finished(command.stage, places.out):
-            print(f"{title}: finished before", flush=True)
+            if first:
+                print(f"{title}: finished before", flush=True)
             continue
-        print(f"{title}: livefan {shlex.join(command.words)}", flush=True)
-        if arguments.run(arguments) != 0:
+        if first:
+            print(f"{title}: livefan {shlex.join(command.words)}", flush=True)
+        if (first or command.words[0] == "train") and arguments.run(arguments) != 0:
             raise LivefanError(f"{path}: {title} failed; repeat the same command to resume")
-        with atomic_write(_marker(command.stage, places.out)) as partial:
-            partial.write_text(json.dumps(environment(), indent=1) + "\n", encoding="utf-8")
+        marker = _marker(command.stage, places.out)
+        if first:
+            with atomic_write(marker) as partial:
+                partial.write_text(json.dumps(environment(), indent=1) + "\n", encoding="utf-8")
+        while not marker.exists():
+            time.sleep(_POLL_SECONDS)
 
 
 def _command(path: Path, stage: Stage, places: Places, names: Sequence[str]) -> _Command:

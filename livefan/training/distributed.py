@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import sys
@@ -21,6 +22,8 @@ _LOG = logging.getLogger("livefan.training")
 _POLL_SECONDS = 0.2
 _LONGEST_WAIT_SECONDS = 10.0
 """A process that fails waits so long for the others to read its message. It may hold the store."""
+_RUNS = itertools.count()
+"""Numbers of the runs that this process has joined."""
 _FAILURE, _ENDED = "livefan/failure", "livefan/ended"
 """Keys of the store: the message of the process that failed, and the number of others that have read it."""
 
@@ -64,6 +67,7 @@ def join() -> Iterator[Processes]:
 
     Reads the environment variables that torchrun sets. Without them this is the only process. If one of
     several processes raises an exception in the block, the others print its message and exit with code 2.
+    Processes may join several times, one run after another.
     """
     rank, count = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     on_gpu = torch.cuda.is_available()
@@ -74,7 +78,9 @@ def join() -> Iterator[Processes]:
         with _logged(rank, count):
             yield Processes(0, 1, device)
         return
-    store, _, _ = next(rendezvous("env://"))
+    shared, _, _ = next(rendezvous("env://"))
+    # The store keeps the keys of earlier runs.
+    store: Any = distributed.PrefixStore(f"livefan/{next(_RUNS)}", shared)  # type: ignore[attr-defined]
     distributed.init_process_group("nccl" if on_gpu else "gloo", store=store, rank=rank, world_size=count)
     watcher = _FailureWatcher(store.clone(), rank, count)
     try:

@@ -4,6 +4,7 @@ import argparse
 import json
 import re
 import shutil
+import threading
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -119,6 +120,34 @@ def test_everything_that_is_missing_is_named_before_the_first_stage(
     ):
         assert name in message
     assert not (folder / "run").exists()
+
+
+def test_second_process_runs_train_stages_and_waits_for_the_first(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv("RANK", "1")
+    (folder / "recipe.toml").write_text(
+        '[stages.labels]\ncommand = "label {unlabelled} --out {labels}"\n'
+        f'[stages.student]\ncommand = "train {{data}} --out {{student}}"\nsettings = {{ {START} }}\n'
+    )
+    ran: list[str] = []
+
+    def parse(words: Sequence[str]) -> argparse.Namespace:
+        def run(_: argparse.Namespace) -> int:
+            ran.append(words[0])
+            (folder / "run/student.finished.json").touch()
+            return 0
+
+        return argparse.Namespace(run=run)
+
+    (folder / "run").mkdir()
+    first = threading.Timer(0.5, (folder / "run/labels.finished.json").touch)
+    first.start()
+    places = Places("pts", folder / "faces", folder / "unlabelled", folder / "run")
+    run_recipe(folder / "recipe.toml", places, parse)
+    assert not first.is_alive()
+    assert ran == ["train"]
+    assert not capsys.readouterr().out
 
 
 def test_recipe_is_found_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

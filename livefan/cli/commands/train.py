@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -95,8 +94,6 @@ def add(commands: Commands) -> None:
 def _run_recipe(arguments: argparse.Namespace) -> int:
     from livefan.cli.recipe import Places, find_recipe, run_recipe
 
-    if "WORLD_SIZE" in os.environ:
-        raise LivefanError("--recipe runs in one process; start its train stages one by one with torchrun")
     given = [option for option in _NOT_WITH_RECIPE if getattr(arguments, option)]
     if given:
         named = ", ".join(f"--{option.replace('_', '-')}" for option in given)
@@ -135,6 +132,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     import torch
 
+    from livefan.cli.recipe import is_first_process
     from livefan.datasets import FaceSet, load_training, load_training_with
     from livefan.export.export import export_graph
     from livefan.training.config import read_config
@@ -152,7 +150,7 @@ def run(arguments: argparse.Namespace) -> int:
         training, validation = load_training(*data)
     else:
         training, validation = load_training_with(*data, arguments.validation)
-    first = os.environ.get("RANK", "0") == "0"  # torchrun may have started several processes
+    first = is_first_process()
     if first:
         print_left_out(training)
     progress = train(
