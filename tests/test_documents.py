@@ -22,10 +22,12 @@ from livefan.core.resources import find_weights
 from livefan.io.pts_file import write_pts
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = (".", "docs", "weights", "assets")
+FOLDERS = (".", "docs", "weights", "assets", "benchmarks")
 DOCUMENTS = sorted(path for folder in FOLDERS for path in (ROOT / folder).glob("*.md"))
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`([^`\n]+)`")
+LINK = re.compile(r"\]\(([^)\s#]*)#?([^)\s]*)\)")
+HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 BOOTSTRAP = ("run", "test", "lint", "setup", "lock")
 MADE_BY_TRAINING = "runs/mine/best.safetensors"
 
@@ -166,6 +168,24 @@ def test_command_line_runs_on_small_files(line: Code, folder: Path):
             assert subprocess.run(command, stdin=stream, check=False).returncode == 0
     else:
         assert main(arguments) == 0
+
+
+def anchors(path: Path) -> set[str]:
+    """Return the anchors that GitHub gives to the headings of a document."""
+    headings = HEADING.findall(FENCED.sub(_blank, path.read_text(encoding="utf-8")))
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_to_files_and_headings(path: Path):
+    broken = []
+    for target, anchor in LINK.findall(path.read_text(encoding="utf-8")):
+        if target.startswith(("http:", "https:")):
+            continue
+        file = path.parent / target if target else path
+        if not file.exists() or (anchor and anchor not in anchors(file)):
+            broken.append(f"{target}#{anchor}")
+    assert not broken
 
 
 def test_options_in_running_text_exist(capsys: pytest.CaptureFixture[str]):

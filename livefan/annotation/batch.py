@@ -28,7 +28,7 @@ from livefan.core.process import free_bytes
 
 _log = logging.getLogger(__name__)
 _CORES_OF_A_JOB = 1.5
-"""Cores that one annotation keeps busy: on two cores, two at a time take 0.76 of the time (docs/speed.md)."""
+"""Cores that one annotation keeps busy: on two cores, two at a time take 0.8 of the time."""
 _BYTES_OF_A_JOB = 1 << 30
 """Memory of one annotation: 380 MiB for frames of 640 x 360, 780 MiB for 1920 x 1080."""
 

@@ -10,6 +10,7 @@ without a found face give no measurement.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -302,26 +303,35 @@ def cost_us(recording: Recording, repeats: int = 7) -> float:
 
 
 def table(scores: dict[str, list[tuple[str, float, Score]]]) -> list[dict[str, object]]:
-    """Print the means over the faces as a Markdown table, and return its rows."""
+    """Print the means over the faces as a Markdown table, and return its rows; a cell has all frame rates."""
     print("| motion | figure | " + " | ".join(scores) + " |")
     print("| --- | --- |" + " --- |" * len(scores))
     rows: list[dict[str, object]] = []
-    keys = list(dict.fromkeys((name, fps) for name, fps, _ in next(iter(scores.values()))))
-    for (name, fps), figure in ((key, figure) for key in keys for figure in Score.__dataclass_fields__):
-        means: dict[str, float] = {}
-        for filter_name, all_scores in scores.items():
-            values = [
-                value
-                for motion, rate, one in all_scores
-                if (motion, rate) == (name, fps) and (value := asdict(one)[figure]) is not None
-            ]
-            if values:
-                means[filter_name] = float(np.mean(values))
-        if means:
-            rows.append({"motion": name, "fps": fps, "figure": figure, **means})
-            cells = " | ".join(f"{value:.2f}" for value in means.values())
-            print(f"| {name}, {fps:.0f} fps | {figure} | {cells} |")
+    names = dict.fromkeys(name for name, _, _ in next(iter(scores.values())))
+    for name, figure in itertools.product(names, Score.__dataclass_fields__):
+        by_rate = {fps: _means(scores, name, fps, figure) for fps in RATES}
+        rows += [
+            {"motion": name, "fps": fps, "figure": figure, **means} for fps, means in by_rate.items() if means
+        ]
+        cells = [[f"{value:.2f}" for value in means.values()] for means in by_rate.values() if means]
+        if cells:
+            print(f"| {name} | {figure} | {' | '.join(map('; '.join, zip(*cells, strict=True)))} |")
     return rows
+
+
+def _means(
+    scores: dict[str, list[tuple[str, float, Score]]], name: str, fps: float, figure: str
+) -> dict[str, float]:
+    """Return the mean of a figure over the faces by filter; empty if the motion does not have the figure."""
+    values = {
+        filter_name: [
+            value
+            for motion, rate, one in all_scores
+            if (motion, rate) == (name, fps) and (value := asdict(one)[figure]) is not None
+        ]
+        for filter_name, all_scores in scores.items()
+    }
+    return {filter_name: float(np.mean(each)) for filter_name, each in values.items() if each}
 
 
 def main() -> None:

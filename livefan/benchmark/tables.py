@@ -1,4 +1,4 @@
-"""Write the tables of docs/speed.md and README.md from the measurements that are kept in benchmarks/.
+"""Write the tables of the documents from the measurements that are kept in benchmarks/.
 
 Usage: ``python -m livefan.benchmark.tables``. ``--check`` fails if a document is not up to date.
 """
@@ -18,14 +18,13 @@ from livefan.benchmark.suite import LIVEFAN
 BEGIN = "<!-- begin of the tables that python -m livefan.benchmark.tables writes -->"
 END = "<!-- end of these tables -->"
 _ROOT = Path(__file__).parents[2]
-DOCUMENT, README, FOLDER = _ROOT / "docs" / "speed.md", _ROOT / "README.md", _ROOT / "benchmarks"
+FOLDER = _ROOT / "benchmarks"
+
+Table = Callable[[str, Mapping[str, Any]], Iterator[str]]
+"""Yields the lines for the name and the content of a measurement."""
 
 
-def document_with_tables(
-    text: str,
-    measurements: Mapping[str, Mapping[str, Any]],
-    table: Callable[[str, Mapping[str, Any]], Iterator[str]],
-) -> str:
+def document_with_tables(text: str, measurements: Mapping[str, Mapping[str, Any]], table: Table) -> str:
     """Return a document whose tables, between :data:`BEGIN` and :data:`END`, are those of some measurements.
 
     Args:
@@ -176,14 +175,22 @@ def _spread(values: list[float]) -> str:
     return middle if len(values) == 1 else f"{middle} ({min(values):.2f} to {max(values):.2f})"
 
 
+DOCUMENTS: dict[Path, Table] = {
+    FOLDER / "README.md": tables,
+    _ROOT / "docs" / "speed.md": short_table,
+    _ROOT / "README.md": short_table,
+}
+"""The documents, and the tables of each."""
+
+
 def main() -> int:
     """Write or check the tables; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="fail if the document is not up to date")
+    parser.add_argument("--check", action="store_true", help="fail if a document is not up to date")
     arguments = parser.parse_args()
     kept = {path.stem: read_measurement(path) for path in FOLDER.glob("*.json")}
     differ = False
-    for document, table in ((DOCUMENT, tables), (README, short_table)):
+    for document, table in DOCUMENTS.items():
         text = document.read_text(encoding="utf-8")
         new = document_with_tables(text, kept, table)
         differ = differ or new != text

@@ -15,10 +15,9 @@ from livefan.benchmark.report import as_numbers as report_numbers
 from livefan.benchmark.suite import Report
 from livefan.benchmark.tables import (
     BEGIN,
-    DOCUMENT,
+    DOCUMENTS,
     END,
     FOLDER,
-    README,
     document_with_tables,
     short_table,
     tables,
@@ -100,7 +99,7 @@ def test_document_gets_the_tables_of_kept_measurements(measurement: dict):
 
 def test_tables_of_the_document_are_those_of_the_kept_files():
     kept = {path.stem: read_measurement(path) for path in FOLDER.glob("*.json")}
-    for document, table in ((DOCUMENT, tables), (README, short_table)):
+    for document, table in DOCUMENTS.items():
         text = document.read_text(encoding="utf-8")
         assert document_with_tables(text, kept, table) == text
 
