@@ -1,5 +1,5 @@
-"""How fast livefan is on this machine, and beside its peers: what ``livefan benchmark`` runs.
+"""Speed of livefan on this machine, alone and beside other programs; ``livefan benchmark`` runs it.
 
-Times on a machine that does other things too mean little by themselves. Whatever is compared is run in turn,
-frame by frame, and given as a ratio of medians.
+Other programs on the machine change the times. So compared programs run in turn, in blocks of frames, and
+the result is the ratio of their medians.
 """

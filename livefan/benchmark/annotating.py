@@ -53,9 +53,14 @@ def benchmark_annotate(
 ) -> AnnotationSpeed:
     """Annotate a clip with and without a video, and track it with MediaPipe's FaceLandmarker, in turn.
 
-    With ``mesh_python``, an interpreter that has it, MediaPipe's old face mesh tracks the clip too.
-
     The median of several repeats leaves out the loading of the networks. Decoding counts for all.
+
+    Args:
+        clip: recording that shows a face.
+        weights: name or path of a weight file.
+        choice: runtime and precision.
+        repeats: number of rounds.
+        mesh_python: interpreter that has MediaPipe's old face mesh, which then tracks the clip too.
 
     Raises:
         LivefanError: if the clip cannot be read.

@@ -47,11 +47,9 @@ def read_from_first_face(clip: str | Path, runtime: Runtime, count: int) -> list
     # Imported here: the start of the window is measured with this module loaded.
     from livefan.tracking.pipeline import Pipeline
 
-    pipeline = Pipeline(runtime, max_faces=1)
-    with open_source(str(clip)) as source:
+    with Pipeline(runtime, max_faces=1) as pipeline, open_source(str(clip)) as source:
         rest = itertools.dropwhile(lambda frame: not pipeline.process_image(as_bgr(frame.image)), source)
         frames = list(itertools.islice(rest, count))
-    pipeline.close()
     if not frames:
         raise LivefanError(f"{clip}: no face on any of its frames; choose a recording that shows one")
     return frames

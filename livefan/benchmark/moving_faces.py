@@ -20,7 +20,6 @@ READ_NOISE, SHOT_NOISE = 2.0, 0.25
 JPEG_QUALITY = 85
 _LEVELS = 16
 
-
 CLOSING = (0.85, 0.15)
 """Displacement of the upper and the lower lid of a closed eye, as fractions of its opening."""
 

@@ -7,7 +7,7 @@ import os
 import platform
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -289,9 +289,8 @@ def from_first_face(
     """
     frames, notes = read_from_first_face(clip, runtime, count), []
     measured = there_and_back(frames, count)
-    pipeline = Pipeline(runtime, max_faces=1)
-    shown = sum(bool(pipeline.process(frame)) for frame in scaled(measured, 640, 480))
-    pipeline.close()
+    with Pipeline(runtime, max_faces=1) as pipeline:
+        shown = sum(bool(pipeline.process(frame)) for frame in scaled(measured, 640, 480))
     if shown < _FEWEST_SHOWN:
         raise LivefanError(
             f"{clip}: only {shown} of {count} frames show a face and {_FEWEST_SHOWN} are needed; choose a "
@@ -309,19 +308,16 @@ def from_first_face(
 
 
 def _first_face(runtime: Runtime, frame: Frame) -> Face:
-    pipeline = Pipeline(runtime, max_faces=1)
-    faces = pipeline.process_image(frame.image)
-    pipeline.close()
+    with Pipeline(runtime, max_faces=1) as pipeline:
+        faces = pipeline.process_image(frame.image)
     if not faces:
         raise LivefanError("the clip's only face is unclear; choose a recording that shows a face clearly")
     return faces[0]
 
 
 def _foreign_program(model: ModelChoice) -> Program:
-    pipeline = model.pipeline()
-    ran_by = pipeline.ran_by
-    pipeline.close()
-    return Program(model.weights, model.sha256, ran_by, "")
+    with closing(model.pipeline()) as pipeline:
+        return Program(model.weights, model.sha256, pipeline.ran_by, "")
 
 
 def _in_turn(
@@ -375,22 +371,20 @@ def _layers(
 
 
 def _end_to_end(runtime: Runtime, clip: str | Path, count: int) -> Timing:
-    pipeline, watch = Pipeline(runtime, max_faces=1), Stopwatch()
-    with open_source(str(clip)) as source:
+    watch = Stopwatch()
+    with Pipeline(runtime, max_faces=1) as pipeline, open_source(str(clip)) as source:
         watch.begin()
         for frame in itertools.islice(source, count):
             draw_faces(frame.image, pipeline.process(frame), runtime.scheme)
             watch.end()
             watch.begin()
-    pipeline.close()
     return watch.timing(warm_up=5)
 
 
 def _stages(runtime: Runtime, frames: list[Frame]) -> dict[str, Timing]:
     """Return the time of each step alone, on frames with a known face."""
-    pipeline = Pipeline(runtime, smoothing=0.0, max_faces=1)
-    faces = [(frame, pipeline.process(frame)) for frame in frames]
-    pipeline.close()
+    with Pipeline(runtime, smoothing=0.0, max_faces=1) as pipeline:
+        faces = [(frame, pipeline.process(frame)) for frame in frames]
     known = [(frame, found[0]) for frame, found in faces if found]
     smoother, scheme, cuts = KalmanSmoother(), runtime.scheme, CutDetector()
     pixels = runtime.buffer(1)

@@ -7,6 +7,7 @@ MediaPipe's FaceLandmarker track the same frames.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -81,12 +82,11 @@ def benchmark_tracking(
     """
     photographs = _photographs(root, n_faces)
     results: dict[str, dict[str, Tally]] = {}
-    mediapipe = MediaPipeTracker()
-    trackers: dict[str, Tracker] = {"livefan": LivefanTracker(runtime), MEDIAPIPE: mediapipe}
-    for name, tracker in trackers.items():
-        log(name)
-        results[name] = measure(tracker, photographs)
-    mediapipe.close()
+    with closing(MediaPipeTracker()) as mediapipe:
+        trackers: dict[str, Tracker] = {"livefan": LivefanTracker(runtime), MEDIAPIPE: mediapipe}
+        for name, tracker in trackers.items():
+            log(name)
+            results[name] = measure(tracker, photographs)
     return results
 
 

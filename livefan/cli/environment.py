@@ -23,7 +23,6 @@ LEAST_ADDRESS_SPACE = 1_500_000_000
 _ENOUGH_KIB = 4_000_000
 """KiB of address space that suffice for every command but training."""
 
-
 _GARBAGE = 20_000
 """Objects after which Python searches for unused ones. Imports make many objects that stay: by default,
 a tenth of the time of the imports is spent on searching."""

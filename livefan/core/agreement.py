@@ -68,7 +68,7 @@ class Disagreement:
         return float(self.points.mean())
 
     def by_region(self, scheme: LandmarkScheme) -> dict[str, float]:
-        """Mean over the landmarks of each region."""
+        """Return the mean over the landmarks of each region."""
         return {name: float(self.points[indices].mean()) for name, indices in regions(scheme).items()}
 
 

@@ -284,7 +284,7 @@ def register(scheme: LandmarkScheme, place: object) -> LandmarkScheme:
 
 
 def scheme_by_name(name: str) -> LandmarkScheme:
-    """The scheme called ``name``.
+    """Return the scheme of a name.
 
     Raises:
         LivefanError: if no scheme has that name.

@@ -20,6 +20,18 @@ def bundled_folder(name: str) -> Path:
     return installed if installed.is_dir() else package.parent / name
 
 
+def bundled_asset(name: str) -> Path:
+    """Return the path of a bundled file in ``assets``.
+
+    Raises:
+        LivefanError: if it is missing.
+    """
+    path = bundled_folder("assets") / name
+    if not path.is_file():
+        raise LivefanError(f"{path}: no such file; install livefan again, or restore its assets folder")
+    return path
+
+
 def bundled_clip() -> Path:
     """Return the path of the bundled clip, which shows one face."""
     return bundled_folder("assets") / CLIP_NAME

@@ -10,13 +10,11 @@ import hashlib
 import logging
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
 
-from livefan.core.errors import LivefanError
-from livefan.core.resources import bundled_folder
+from livefan.core.resources import bundled_asset
 from livefan.runtimes.cache import Store
 from livefan.runtimes.openvino_model import from_file
 from livefan.runtimes.openvino_network import load_network
@@ -87,7 +85,7 @@ class BlazeFace:
     """
 
     def __init__(self, model: BlazeFaceModel) -> None:
-        path = _model_path(model.file_name)
+        path = bundled_asset(model.file_name)
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         store = Store("blazeface", 1)
         self._model = model
@@ -142,13 +140,6 @@ class BlazeFace:
         keypoints = guesses[:, 2:] + self._centres[sure, None]
         points = np.concatenate([centre - half, centre + half, keypoints], axis=1)
         return points, 1 / (1 + np.exp(-logits[sure].astype(np.float64)))
-
-
-def _model_path(file_name: str) -> Path:
-    path = bundled_folder("assets") / file_name
-    if not path.is_file():
-        raise LivefanError(f"{path}: no such file; install livefan again, or restore its assets folder")
-    return path
 
 
 def _without_doubles(points: np.ndarray, scores: np.ndarray) -> list[FoundBox]:

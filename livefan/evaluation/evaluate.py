@@ -134,13 +134,13 @@ def evaluate(
         )
     evaluated, skipped = [], list(faces.skipped)
     with FaceDetector() if crop == "detector" else nullcontext() as detector:
-        framing = load_detection_to_crop()
+        to_crop = load_detection_to_crop()
         shown = tqdm(faces.faces, "evaluating", leave=False, disable=None)
         for face, image in read_images(shown, skipped):
             if detector is None:
                 points_px = _predict(runtime, image, crop_from_landmarks(face.points_px), flip)
             else:
-                located = _locate_by_detector(runtime, image, face, detector, framing)
+                located = _locate_by_detector(runtime, image, face, detector, to_crop)
                 if located is None:
                     evaluated.append(EvaluatedFace(face, None, math.inf))
                     continue
@@ -195,13 +195,13 @@ def _locate_by_detector(
     image: np.ndarray,
     face: LabelledFace,
     detector: FaceDetector,
-    framing: DetectionToCrop,
+    to_crop: DetectionToCrop,
 ) -> Located | None:
     """Return the landmarks of a detected face; None if it is missed, or faint and not confirmed."""
     if detection := match_detection(face.points_px, detector.detect(image)):
-        return locate_detected(runtime, image, [framing.crop(detection)])[0]
+        return locate_detected(runtime, image, [to_crop.crop(detection)])[0]
     if detection := match_detection(face.points_px, detector.detect(image, faint=True)):
-        (located,) = locate_detected(runtime, image, [framing.crop(detection)])
+        (located,) = locate_detected(runtime, image, [to_crop.crop(detection)])
         return located if located.face_score >= CONFIRMED_FACE_SCORE else None
     return None
 

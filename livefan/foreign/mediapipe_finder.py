@@ -3,32 +3,19 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
-from livefan.core.errors import LivefanError
 from livefan.core.landmarks import IBUG_68
 from livefan.core.quiet import quiet_mediapipe
-from livefan.core.resources import bundled_folder
+from livefan.core.resources import bundled_asset
 from livefan.foreign.finder import FoundFace
 from livefan.foreign.mesh_map import load_mesh_map
 
-_MODEL_FILE = "face_landmarker.task"
-
-
-def model_path() -> Path:
-    """Return the path of MediaPipe's bundled model.
-
-    Raises:
-        LivefanError: if the file is missing.
-    """
-    path = bundled_folder("assets") / _MODEL_FILE
-    if not path.is_file():
-        raise LivefanError(f"{path}: no such file; install livefan again, or restore its assets folder")
-    return path
+MODEL_FILE = "face_landmarker.task"
+"""MediaPipe's bundled model, in ``assets``."""
 
 
 class MeshFinder:
@@ -41,7 +28,7 @@ class MeshFinder:
     """
 
     def __init__(self) -> None:
-        path = model_path()
+        path = bundled_asset(MODEL_FILE)
         with quiet_mediapipe():
             import mediapipe
             from mediapipe.tasks.python import BaseOptions, vision

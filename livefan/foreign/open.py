@@ -8,6 +8,7 @@ from pathlib import Path
 from livefan.core.errors import LivefanError
 from livefan.core.landmarks import IBUG_68, LandmarkScheme
 from livefan.core.quiet import mediapipe_obstacle
+from livefan.core.resources import bundled_asset
 from livefan.foreign.description import is_described, read_description
 from livefan.foreign.finder import FaceFinder
 from livefan.networks.checkpoint_info import sha256_of
@@ -58,9 +59,9 @@ def foreign_file(name: str) -> Path:
         LivefanError: as :func:`open_finder`.
     """
     if name == MEDIAPIPE:
-        from livefan.foreign.mediapipe_finder import model_path
+        from livefan.foreign.mediapipe_finder import MODEL_FILE
 
-        return model_path()
+        return bundled_asset(MODEL_FILE)
     if name == DLIB:
         from livefan.foreign.dlib_finder import installed_model
 

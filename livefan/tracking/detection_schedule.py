@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 SEARCH_EVERY = 0.2
 """Seconds between two searches for faint or rotated faces while no face is tracked."""
 
-
 N_SEARCHES = 4
 """Searches after which the next one repeats the first."""
 

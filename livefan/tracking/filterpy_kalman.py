@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,16 +16,16 @@ _NAME = "filterpy.kalman.kalman_filter"
 
 
 def _module() -> Any:
-    """Return filterpy's module of the filter, by the usual import if its files lie elsewhere."""
+    """Return filterpy's module of the filter; imported as usual if another version has other files."""
     if _NAME not in sys.modules:
         try:
-            return _alone()
+            return _without_packages()
         except (ImportError, OSError, AttributeError):
             pass
     return importlib.import_module(_NAME)
 
 
-def _alone() -> ModuleType:
+def _without_packages() -> ModuleType:
     """Execute the file of the filter alone; stand-ins for the packages that it names exist meanwhile.
 
     Of ``filterpy.stats`` the filter takes the function of the log-likelihood, which livefan does not use.
@@ -51,9 +50,10 @@ def _alone() -> ModuleType:
 
 
 def _executed(name: str, path: Path) -> ModuleType:
+    """Return the module in a Python file, under a name of its own; the packages of the name stay unloaded."""
     spec = importlib.util.spec_from_file_location(name, path)
-    if not isinstance(spec, ModuleSpec) or spec.loader is None:
-        raise ImportError(f"{path}: not a Python file")
+    assert spec is not None
+    assert spec.loader is not None  # the path ends in .py
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

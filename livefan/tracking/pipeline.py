@@ -66,7 +66,6 @@ _MIN_MARGIN, _WIDER = 0.02, 1.1
 """Distance of a landmark from the edge of its crop, as a share of the side, below which the face may extend
 beyond the crop, as with raised brows. The face is then located again in a crop wider by the given factor."""
 
-
 _WARM_UP_SIZE = (240, 320, 3)
 
 

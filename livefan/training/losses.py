@@ -1,4 +1,4 @@
-"""What training minimises: named terms and their weights."""
+"""The losses of training: named terms and their weights."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from livefan.networks.heatmaps import crop_to_heatmap, soft_argmax
 
 
 class LandmarkCriterion(nn.Module):
-    """How far heatmaps are from the labels.
+    """Distance of heatmaps from the labels.
 
     ``coordinate``: mean absolute error of the soft-argmax positions, in heatmap cells.
-    ``heatmap``: one of :data:`HEATMAP_LOSSES` between each heatmap and a Gaussian about the landmark.
+    ``heatmap``: one of :data:`HEATMAP_LOSSES` between each heatmap and a Gaussian around the landmark.
     Landmarks outside the crop count in neither. A term whose weight is zero is not computed.
 
     Args:
@@ -37,7 +37,7 @@ class LandmarkCriterion(nn.Module):
         self._heatmap_loss = HEATMAP_LOSSES[heatmap_loss]
 
     def forward(self, heatmaps: Tensor, points_crop: Tensor) -> dict[str, Tensor]:
-        """The loss terms, unweighted scalars, by name.
+        """Return the loss terms, unweighted scalars, by name.
 
         Args:
             heatmaps: ``(batch, n, h, w)`` logits.
@@ -61,14 +61,14 @@ def _mean_over(per_landmark: Tensor, counted: Tensor) -> Tensor:
 
 
 def _squared_distance(target: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
-    """``(batch, n, height)`` and ``(batch, n, width)`` squared distances of rows and columns."""
+    """Return ``(batch, n, height)`` and ``(batch, n, width)`` squared distances of rows and columns."""
     rows = torch.arange(height, device=target.device, dtype=torch.float32)
     columns = torch.arange(width, device=target.device, dtype=torch.float32)
     return (rows - target[..., 1:]).square(), (columns - target[..., :1]).square()
 
 
 def cross_entropy(heatmaps: Tensor, target: Tensor, sigma: float) -> Tensor:
-    """``(batch, n)`` cross-entropy between each heatmap's softmax and a normalised Gaussian.
+    """Return the ``(batch, n)`` cross-entropy between each heatmap's softmax and a normalised Gaussian.
 
     Args:
         heatmaps: ``(batch, n, h, w)`` logits.
@@ -83,15 +83,15 @@ def cross_entropy(heatmaps: Tensor, target: Tensor, sigma: float) -> Tensor:
 
 
 def _peaks(heatmaps: Tensor, target: Tensor, sigma: float) -> Tensor:
-    """Gaussians of height one about the sub-pixel targets, of the shape of the heatmaps."""
+    """Return Gaussians of height one around the sub-pixel targets, of the shape of the heatmaps."""
     rows, columns = _squared_distance(target, *heatmaps.shape[-2:])
     return torch.exp(-(rows[..., :, None] + columns[..., None, :]) / (2 * sigma**2))
 
 
 def squared_error(heatmaps: Tensor, target: Tensor, sigma: float) -> Tensor:
-    """``(batch, n)`` mean squared error to a Gaussian of height one: MobileFAN's own loss.
+    """Return the ``(batch, n)`` mean squared error to a Gaussian of height one, MobileFAN's own loss.
 
-    Takes the arguments of :func:`cross_entropy`; the heatmaps are values, not logits.
+    The arguments are those of :func:`cross_entropy`; the heatmaps are values, not logits.
     """
     return (heatmaps - _peaks(heatmaps, target, sigma)).square().mean((2, 3))
 
@@ -100,11 +100,11 @@ HEATMAP_LOSSES: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
     "cross-entropy": cross_entropy,
     "mse": squared_error,
 }
-"""What the heatmap term can be. Only cross-entropy makes heatmaps whose softmax is a distribution."""
+"""The kinds of the heatmap term. Only cross-entropy makes heatmaps whose softmax is a distribution."""
 
 
 class DistillationCriterion(nn.Module):
-    """How far a student is from its teacher, on any face, labelled or not.
+    """Distance of a student from its teacher, on any face, labelled or not.
 
     ``aligned``: mean squared error between the teacher's decoder maps and the student's, lifted to the
     teacher's channels; summed over the stages (MobileFAN, arXiv 1908.03839, equation 3).
@@ -133,7 +133,7 @@ class DistillationCriterion(nn.Module):
         teacher_heatmaps: Tensor,
         teacher_stages: list[Tensor],
     ) -> dict[str, Tensor]:
-        """The loss terms, unweighted scalars, by name.
+        """Return the loss terms, unweighted scalars, by name.
 
         Args:
             heatmaps, teacher_heatmaps: ``(batch, n, h, w)`` logits.
@@ -157,7 +157,7 @@ class DistillationCriterion(nn.Module):
 
 
 def graph_distance(maps: Tensor, other: Tensor) -> Tensor:
-    """Mean squared difference of two graphs of cosine similarities between all pairs of positions.
+    """Return the mean squared difference of two graphs of cosine similarities between all pairs of positions.
 
     With S and T the matrices of unit vectors, one row a position, the graphs are S S' and T T', of
     4096 x 4096 entries for a 64 x 64 map. They are never formed: ``|S S' - T T'|^2`` equals
@@ -179,10 +179,10 @@ def graph_distance(maps: Tensor, other: Tensor) -> Tensor:
 
 
 def sum_of(values: Iterable[Tensor]) -> Tensor:
-    """The sum of scalars."""
+    """Return the sum of scalars."""
     return torch.stack(list(values)).sum()
 
 
 def weighted_total(terms: dict[str, Tensor], weights: dict[str, float]) -> Tensor:
-    """The sum of the terms, each times its weight."""
+    """Return the sum of the terms, each times its weight."""
     return sum_of(weights[name] * value for name, value in terms.items())

@@ -348,9 +348,9 @@ def _detect(detector: FaceDetector, image: np.ndarray) -> tuple[np.ndarray, list
 def _consensus_of_faces(
     teachers: Sequence[Runtime], image: np.ndarray, detections: list[Detection]
 ) -> Iterator[Consensus]:
-    framing = load_detection_to_crop()
+    to_crop = load_detection_to_crop()
     for detection in detections:
-        (seen,) = locate(teachers[0], image, [framing.crop(detection)])
+        (seen,) = locate(teachers[0], image, [to_crop.crop(detection)])
         yield predict_views(teachers, image, upright_crop(seen.points_px, teachers[0].scheme))
 
 

@@ -161,7 +161,7 @@ def test_boxes_of_one_face_are_averaged_by_their_scores():
 
 
 def test_missing_model_gives_one_line_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.setattr(blazeface, "bundled_folder", lambda name: tmp_path / name)
+    monkeypatch.setattr("livefan.core.resources.bundled_folder", lambda name: tmp_path / name)
     with pytest.raises(LivefanError, match=r"short_range\.tflite: no such file"):
         BlazeFace(SHORT_RANGE_MODEL)
 

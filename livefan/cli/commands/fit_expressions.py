@@ -5,8 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from livefan.cli.commands.options import Commands, add_cache_option, add_fit_options, positive_number
-from livefan.core.files import check_folder
+from livefan.cli.commands.options import (
+    Commands,
+    add_cache_option,
+    add_fit_options,
+    positive_number,
+    prepare_fit,
+)
 
 
 def add(commands: Commands) -> None:
@@ -66,19 +71,13 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; return the exit code."""
-    import torch
-
     from livefan.export.calibrated import adapt_files
     from livefan.networks.checkpoint_info import read_weight_file
     from livefan.training.fit_expressions import SampleChoice, fit_expressions
 
     before = read_weight_file(arguments.weights)
     sha256 = before.sha256
-    check_folder(arguments.out.parent)
-    if arguments.cache is not None:
-        check_folder(arguments.cache)
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
+    prepare_fit(arguments)
     agreements = fit_expressions(
         arguments.weights,
         arguments.sources,

@@ -12,8 +12,8 @@ from livefan.cli.commands.options import (
     add_fit_options,
     listed,
     positive_number,
+    prepare_fit,
 )
-from livefan.core.files import check_folder
 
 COVERS = ("hand", "hair", "object", "texture", "rectangle")
 """The value of :data:`livefan.training.reliability_views.COVERED`, whose import would load OpenCV."""
@@ -62,8 +62,6 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; return the exit code."""
-    import torch
-
     from livefan.datasets import load_training
     from livefan.export.calibrated import adapt_files
     from livefan.networks.checkpoint_info import read_weight_file
@@ -71,11 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     before = read_weight_file(arguments.weights)
     sha256 = before.sha256
-    check_folder(arguments.out.parent)
-    if arguments.cache is not None:
-        check_folder(arguments.cache)
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
+    prepare_fit(arguments)
     training, validation = load_training(arguments.dataset, arguments.root)
     measured = fit_reliability(
         arguments.weights,

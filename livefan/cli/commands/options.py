@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from livefan.core.errors import LivefanError
+from livefan.core.files import check_folder
 from livefan.core.resources import DEFAULT_WEIGHTS, full_name
 
 if TYPE_CHECKING:
@@ -145,6 +146,21 @@ def add_fit_options(parser: argparse.ArgumentParser, seed: str = "seed") -> None
     parser.add_argument("--threads", type=positive_number, help="CPU threads (default: all cores)")
     parser.add_argument("--half", action="store_true", help="write 16-bit floats, which halves the size")
     parser.add_argument("--quiet", action="store_true", help="report no progress")
+
+
+def prepare_fit(arguments: argparse.Namespace) -> None:
+    """Check the folders of a command that fits a part of a network, and set its CPU threads.
+
+    Raises:
+        LivefanError: if a folder does not exist or is not writable.
+    """
+    import torch
+
+    for folder in (arguments.out.parent, getattr(arguments, "cache", None)):
+        if folder is not None:
+            check_folder(folder)
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
 
 
 def add_cache_option(parser: argparse.ArgumentParser) -> None:

@@ -11,9 +11,9 @@ from livefan.cli.commands.options import (
     add_extra_option,
     add_fit_options,
     positive_number,
+    prepare_fit,
     print_left_out,
 )
-from livefan.core.files import check_folder
 
 
 def add(commands: Commands) -> None:
@@ -47,15 +47,11 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; return the exit code."""
-    import torch
-
     from livefan.datasets import load_extra, load_training
     from livefan.export.export import export_graph
     from livefan.training.fit_refiner import refine
 
-    check_folder(arguments.out.parent)
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
+    prepare_fit(arguments)
     labelled, validation = load_training(arguments.dataset, arguments.root)
     print_left_out(labelled)
     done = refine(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -14,9 +13,9 @@ from scipy.interpolate import LinearNDInterpolator
 from scipy.spatial import cKDTree
 
 from livefan.core.crop import CROP_MARGIN, Crop, crop_from_landmarks
-from livefan.core.errors import LivefanError
+from livefan.core.face_mesh import OVAL
 from livefan.core.quiet import quiet_mediapipe
-from livefan.core.resources import bundled_folder
+from livefan.core.resources import bundled_asset
 from livefan.datasets import LabelledFace
 
 CANVAS_MARGIN = 2.2
@@ -28,11 +27,6 @@ _LOWEST_DETECTION_SCORE = 0.3
 
 # Vertices of MediaPipe's canonical_face_model. Right and left are the subject's.
 _RIGHT_TEMPLE, _LEFT_TEMPLE, _FOREHEAD, CHIN = 234, 454, 10, 152
-OVAL = (
-    *(10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377),
-    *(152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109),
-)
-"""Vertices of the edge of the mesh, in order."""
 _CHECKED = {36: 33, 39: 133, 42: 362, 45: 263, 30: 1, 48: 61, 54: 291, 8: 152}
 """Landmarks of 300W and the vertices at the same places, to check that the mesh fits the face."""
 _LARGEST_MESH_ERROR = 0.06
@@ -121,7 +115,7 @@ class FaceMesh:
 
     def __init__(self) -> None:
         landmarker, segmenter = (
-            _asset(name) for name in ("face_landmarker.task", "selfie_segmentation.tflite")
+            bundled_asset(name) for name in ("face_landmarker.task", "selfie_segmentation.tflite")
         )
         with quiet_mediapipe():
             import mediapipe
@@ -188,13 +182,6 @@ class FaceMesh:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _asset(name: str) -> Path:
-    path = bundled_folder("assets") / name
-    if not path.is_file():
-        raise LivefanError(f"{path}: no such file; install livefan again")
-    return path
 
 
 def _fits(vertices_px: np.ndarray, points_px: np.ndarray) -> bool:

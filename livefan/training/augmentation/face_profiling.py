@@ -23,11 +23,12 @@ import numpy as np
 from tqdm import tqdm
 
 from livefan.core.errors import LivefanError
+from livefan.core.face_mesh import OVAL
 from livefan.core.files import atomic_write, stems_of
 from livefan.core.landmarks import IBUG_68
 from livefan.datasets import FaceSet, LabelledFace
 from livefan.io.pts_file import write_pts
-from livefan.training.augmentation.face_mesh import CHIN, OVAL, FaceMesh, Portrait, edge_depth_at
+from livefan.training.augmentation.face_mesh import CHIN, FaceMesh, Portrait, edge_depth_at
 
 
 def _rotation(axis: np.ndarray, angle: float) -> np.ndarray:
@@ -270,13 +271,17 @@ class Synthesised:
     skipped: list[str]
 
 
-def draw_views(portrait: Portrait, n_views: int, rng: np.random.Generator) -> list[tuple[float, float]]:
-    """Choose rotations ``(yaw, pitch)`` in radians to yaw angles of 20 to 75 degrees.
+def side_to_turn(yaw: float, rng: np.random.Generator) -> float:
+    """Return 1 to rotate a face of a yaw in radians to the right of the image, -1 to the left.
 
-    A face is rotated to the side to which it already looks. Its image shows too little of the other side.
+    A face is rotated to the side to which it already looks; its image shows too little of the other side.
     """
-    now = portrait.surface.yaw
-    side = math.copysign(1.0, now if abs(now) > _FRONTAL else rng.uniform(-1, 1))
+    return math.copysign(1.0, yaw if abs(yaw) > _FRONTAL else rng.uniform(-1, 1))
+
+
+def draw_views(portrait: Portrait, n_views: int, rng: np.random.Generator) -> list[tuple[float, float]]:
+    """Choose rotations ``(yaw, pitch)`` in radians to yaw angles of 20 to 75 degrees."""
+    now, side = portrait.surface.yaw, side_to_turn(portrait.surface.yaw, rng)
     edges = np.linspace(math.radians(20), math.radians(75), n_views + 1)
     views = []
     for low, high in pairwise(edges):
@@ -287,7 +292,7 @@ def draw_views(portrait: Portrait, n_views: int, rng: np.random.Generator) -> li
     return views
 
 
-_FRONTAL, _SMALLEST_ROTATION, _LARGEST_SOURCE_YAW = math.radians(6), math.radians(10), math.radians(45)
+_FRONTAL, _SMALLEST_ROTATION, LARGEST_SOURCE_YAW = math.radians(6), math.radians(10), math.radians(45)
 """Below the first yaw either side is chosen. Faces above the last yaw are not rotated."""
 _SETTINGS_NAME = "views.json"
 """File in a folder of views: number of views of each face, and the seed of their angles."""
@@ -348,7 +353,7 @@ def _write_views(mesh: FaceMesh, face: LabelledFace, files: list[Path], rng: np.
     portrait = mesh.portrait(face)
     if portrait is None:
         raise LivefanError(f"{face.image_path}: the face mesh does not find the labelled face")
-    if abs(portrait.surface.yaw) > _LARGEST_SOURCE_YAW:
+    if abs(portrait.surface.yaw) > LARGEST_SOURCE_YAW:
         raise LivefanError(f"{face.image_path}: the face is already in profile")
     for file, (yaw, pitch) in zip(files, draw_views(portrait, len(files), rng), strict=True):
         view = rotate(portrait, yaw, pitch)

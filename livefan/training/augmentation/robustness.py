@@ -21,13 +21,11 @@ from livefan.datasets import FaceSet, LabelledFace
 from livefan.training.augmentation import distortions
 from livefan.training.augmentation.distortions import Distortion
 from livefan.training.augmentation.face_mesh import FaceMesh, canvas
-from livefan.training.augmentation.face_profiling import rotate
+from livefan.training.augmentation.face_profiling import LARGEST_SOURCE_YAW, rotate, side_to_turn
 
 SEED = 68
 _LARGEST_ROLL, _SMALLEST_ROLL = 60.0, 20.0
 _SMALLEST_YAW, _LARGEST_YAW = 35.0, 75.0
-_LARGEST_SOURCE_YAW = math.radians(45)
-"""Faces with a larger yaw are not rotated further."""
 
 
 def _blurred(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -141,14 +139,13 @@ def _profiles(faces: FaceSet) -> tuple[list[LabelledFace], list[str]]:
             except LivefanError as error:
                 skipped.append(str(error))
                 continue
-            if portrait is None or abs(portrait.surface.yaw) > _LARGEST_SOURCE_YAW:
+            if portrait is None or abs(portrait.surface.yaw) > LARGEST_SOURCE_YAW:
                 skipped.append(
                     f"{face.image_path}: no profile view; the mesh does not fit, or the face is in profile"
                 )
                 continue
             rng = np.random.default_rng(_seed(face))
-            now = portrait.surface.yaw
-            side = math.copysign(1.0, now if abs(now) > math.radians(6) else rng.uniform(-1, 1))
+            now, side = portrait.surface.yaw, side_to_turn(portrait.surface.yaw, rng)
             yaw = side * math.radians(rng.uniform(_SMALLEST_YAW, _LARGEST_YAW)) - now
             view = rotate(portrait, yaw, math.radians(rng.uniform(-10, 10)))
             profiles.append(

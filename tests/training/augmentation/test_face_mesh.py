@@ -69,7 +69,7 @@ def test_mediapipe_writes_nothing_to_standard_error(labelled_face: LabelledFace)
 
 
 def test_missing_model_file_gives_one_line_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("livefan.training.augmentation.face_mesh.bundled_folder", lambda _: tmp_path)
+    monkeypatch.setattr("livefan.core.resources.bundled_folder", lambda _: tmp_path)
     with pytest.raises(LivefanError, match=r"face_landmarker\.task: no such file; install livefan again"):
         FaceMesh()
 
