@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from PyQt6.QtCore import QObject, Qt, QTimer
 from PyQt6.QtGui import QAction
-from PyQt6.QtWidgets import QAbstractButton, QDockWidget, QMainWindow, QStyle, QWidget
+from PyQt6.QtWidgets import QDockWidget, QMainWindow, QWidget
 
-from livefan.gui.icons import text_icon
 from livefan.gui.model_panel import ModelPanel
+from livefan.gui.panel_title import PanelTitle
 
 LET_DRAW_MS = 10
 """Delay before a panel opens: the change that opened it is drawn first, so neither delays the other."""
@@ -17,11 +17,6 @@ _IDLE_MS = 250
 """Time between two widgets that are prepared, and before the first."""
 _MARGIN_PX = 20
 """Room for the edges of a panel."""
-_TITLE_ICONS = {
-    "qt_dockwidget_floatbutton": QStyle.StandardPixmap.SP_TitleBarNormalButton,
-    "qt_dockwidget_closebutton": QStyle.StandardPixmap.SP_TitleBarCloseButton,
-}
-"""Icons of the buttons in the title of a panel, by Qt's names of the buttons."""
 
 
 class Panels(QObject):
@@ -41,6 +36,8 @@ class Panels(QObject):
     def __init__(self, window: QMainWindow, models: ModelPanel, plots: QWidget, expressions: QWidget) -> None:
         super().__init__(window)
         self._window = window
+        self._titles: list[PanelTitle] = []
+        window.setAnimated(False)  # the picture would be laid out and painted at each step
         area = Qt.DockWidgetArea
         self.models = self._add(self.tr("Models"), "models", models, area.RightDockWidgetArea)
         self.plots = self._add(self.tr("Plots"), "plots", plots, area.BottomDockWidgetArea)
@@ -53,7 +50,10 @@ class Panels(QObject):
             self._toggle(dock, keys) for dock, keys in zip(self._docks, ("F2", "F3", "F4"), strict=True)
         ]
         self._hidden: list[QDockWidget] = []
-        self._unprepared: list[QWidget] = [*self._docks, *models.parts]
+        self._unprepared: list[tuple[QDockWidget, QWidget]] = [
+            *((dock, dock) for dock in self._docks),
+            *((self.models, part) for part in models.parts),
+        ]
         self._preparing = QTimer(self)
         self._preparing.setInterval(_IDLE_MS)
         self._preparing.timeout.connect(self._prepare_next)
@@ -64,8 +64,8 @@ class Panels(QObject):
             self._preparing.start()
 
     def _prepare_next(self) -> None:
-        widget = self._unprepared.pop(0)
-        if widget.isHidden() and self._has_room:
+        dock, widget = self._unprepared.pop(0)
+        if widget.isHidden() and self._has_room(dock):
             widget.grab()
         if not self._unprepared:
             self._preparing.stop()
@@ -75,40 +75,32 @@ class Panels(QObject):
         """Whether all panels are prepared."""
         return not self._unprepared
 
-    @property
-    def _has_room(self) -> bool:
-        """Whether a closed panel fits into the window.
+    def _has_room(self, dock: QDockWidget) -> bool:
+        """Return whether a closed panel fits into the window.
 
         Drawing a hidden widget lays the window out with it: the window would grow, or end its full screen.
         """
         if self._window.windowState() != Qt.WindowState.WindowNoState:
             return False
         room = self._window.size() - self._window.minimumSizeHint()
-        needed = [dock.minimumSizeHint() for dock in self._docks]
-        return all(
-            size.width() + _MARGIN_PX <= room.width() and size.height() + _MARGIN_PX <= room.height()
-            for size in needed
-        )
+        needed = dock.minimumSizeHint()
+        return needed.width() + _MARGIN_PX <= room.width() and needed.height() + _MARGIN_PX <= room.height()
 
     def _add(self, title: str, name: str, inside: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
         dock = QDockWidget(title, self._window)
         dock.setObjectName(name)
         dock.setWidget(inside)
+        title = PanelTitle(dock)
+        dock.setTitleBarWidget(title)
+        self._titles.append(title)
         self._window.addDockWidget(area, dock)
         dock.hide()
-        # Qt sets the icons anew after this signal.
-        dock.topLevelChanged.connect(lambda: QTimer.singleShot(0, self.apply_palette))
         return dock
 
     def apply_palette(self) -> None:
-        """Draw the icons of the titles in the theme's text colour; Qt has them in black only."""
-        directly = Qt.FindChildOption.FindDirectChildrenOnly  # a search in the content takes long
-        for name, standard in _TITLE_ICONS.items():
-            icon = text_icon(self._window, standard)
-            for dock in self._docks:
-                button = dock.findChild(QAbstractButton, name, directly)
-                if button is not None:
-                    button.setIcon(icon)
+        """Draw the icons of the titles in the colours of the theme."""
+        for title in self._titles:
+            title.apply_palette()
 
     def _toggle(self, dock: QDockWidget, keys: str) -> QAction:
         toggle = dock.toggleViewAction()

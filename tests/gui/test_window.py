@@ -8,13 +8,18 @@ from pathlib import Path
 import pytest
 from PyQt6.QtCore import QMimeData, QPoint, QPointF, QSize, Qt, QUrl
 from PyQt6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
-from PyQt6.QtWidgets import QAbstractButton, QDockWidget, QPushButton
+from PyQt6.QtWidgets import QDockWidget, QPushButton, QToolButton
 from windows import LONG_MS, RAW, Driven, index, memory_mib, open_files, pane, paused_at_end, shows
 
 from livefan.core.frame import Frame
 from livefan.gui.window import MainWindow
 from livefan.tracking.model_spec import ModelChoice
 from livefan.tracking.pipeline import Pipeline
+
+
+def title_buttons(dock: QDockWidget) -> dict[str, QToolButton]:
+    """Return the buttons in the title of a panel, by their names."""
+    return {button.accessibleName(): button for button in dock.titleBarWidget().findChildren(QToolButton)}
 
 
 class TestPlayback:
@@ -248,7 +253,7 @@ class TestAppearance:
 
     def test_themes(self, drive: Driven):
         window = drive.open()
-        button = window.panels.models.findChild(QAbstractButton, "qt_dockwidget_closebutton")
+        button = title_buttons(window.panels.models)["Close"]
         for theme, dark in (("dark", True), ("light", False)):
             window.controls.themes[theme].trigger()
             drive.until(lambda dark=dark: (window.palette().window().color().lightness() < 128) is dark)
@@ -258,6 +263,18 @@ class TestAppearance:
             assert window.controls.themes[theme].isChecked()
         window.controls.themes["system"].trigger()
         assert window.controls.themes["system"].isChecked()
+
+    def test_buttons_in_the_title_detach_and_close_a_panel(self, drive: Driven):
+        window = drive.open()
+        plots = window.panels.plots
+        plots.show()
+        buttons = title_buttons(plots)
+        for floating in (True, False):
+            buttons["Detach or attach"].click()
+            assert plots.isFloating() is floating
+        buttons["Close"].click()
+        assert not plots.isVisible()
+        assert not plots.toggleViewAction().isChecked()
 
 
 class TestEndurance:
