@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 
 from PyQt6.QtCore import QObject, QTimer
 
@@ -18,15 +17,14 @@ from livefan.gui.status_bar import StatusBar
 from livefan.gui.transport import Transport
 from livefan.gui.view import FrameView
 
-_FIGURES_MS = 250
-_PLOT_MS = 70
-_POSITION_MS = 50
+_STEP_MS = 20
+"""Time between two updates of any kind."""
 
 
 class Updates(QObject):
-    """Shows the state of a session in the parts of the window, by timers.
+    """Shows the state of a session in the parts of the window, by a timer.
 
-    Each timer updates little at a time, so that no event handler delays another.
+    Each step updates one part: two updates never run in a row, and no event handler waits for both.
     """
 
     def __init__(
@@ -48,20 +46,16 @@ class Updates(QObject):
         self._controls, self._transport, self._status_bar = controls, transport, status_bar
         self._strip, self._models, self._plots = strip, models, plots
         self._expressions = expressions
-        self._turns = itertools.cycle((self.show_figures, self.show_distances, self.show_along_recording))
-        self._every(_FIGURES_MS // 3, self._show_in_turn)
-        self._every(_PLOT_MS, self._show_plots)
-        self._every(_POSITION_MS, self.show_position)
-
-    def _every(self, interval_ms: int, effect: Callable[[], object]) -> None:
+        rare = (self.show_figures, self.show_distances, self.show_along_recording)
+        often = (self.show_position, self._show_plots, self.show_position)
+        self._steps = itertools.cycle([step for each in rare for step in (*often, each)])
         timer = QTimer(self)
-        timer.setInterval(interval_ms)
-        timer.timeout.connect(effect)
+        timer.setInterval(_STEP_MS)
+        timer.timeout.connect(self._show_next)
         timer.start()
 
-    def _show_in_turn(self) -> None:
-        """Show figures, distances and the timeline in turn, so that no handler does all."""
-        next(self._turns)()
+    def _show_next(self) -> None:
+        next(self._steps)()
 
     def show_figures(self) -> None:
         """Show the figures of the models and the session."""
@@ -90,7 +84,7 @@ class Updates(QObject):
         comparing = self._player.config.second is not None
         self._transport.show_distances(self._player.gauges, comparing=comparing)
         self._transport.show_blinks(self._player.gauges)
-        if self._models.isVisible() and comparing:
+        if self._models.over_time.isVisible() and comparing:
             self._models.show_plot()
 
     def _show_plots(self) -> None:
