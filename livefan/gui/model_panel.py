@@ -52,6 +52,7 @@ class ModelPanel(QScrollArea):
         self._cards = CardReader()
         self._rates = 0.0, 0.0  # while the session last played
         self._card_of: list[ModelCard | None] = [None, None]
+        self._worst_shown: list[tuple[int, float]] = []  # frames and distances
         self._cards.read.connect(self._show_card)
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -197,7 +198,7 @@ class ModelPanel(QScrollArea):
             figures.append(self.tr("{:.0f} fps").format(rate))
         if card is not None and card.error is not None:
             figures.append(self.tr("validation error {:.2f} %").format(card.error))
-        return "<small>{}</small>".format(", ".join(figures))
+        return ", ".join(figures)
 
     def show_plot(self) -> None:
         """Plot the distance over the last 30 seconds."""
@@ -227,6 +228,10 @@ class ModelPanel(QScrollArea):
 
     def _show_worst(self, gauges: Gauges) -> None:
         worst = gauges.worst
+        shown = [(each.frame, each.overall) for each in worst]
+        if shown == self._worst_shown:
+            return
+        self._worst_shown = shown
         for row, disagreement in enumerate(worst):
             item = self.worst.item(row) or QListWidgetItem(self.worst)
             item.setText(self._worst_text(disagreement, gauges))

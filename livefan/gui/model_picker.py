@@ -13,7 +13,7 @@ from livefan.foreign.network_file import NETWORK_SUFFIXES
 from livefan.foreign.open import available_programs
 from livefan.gui.drop_down import DropDown
 from livefan.gui.model_card import ModelCard
-from livefan.gui.theme import with_mark
+from livefan.gui.theme import small_label, with_mark
 from livefan.runtimes.base import AUTO, PRECISIONS, RUNTIMES
 from livefan.tracking.model_spec import ModelChoice
 
@@ -67,7 +67,7 @@ class ModelPicker(QFrame):
         grid.addLayout(first, 0, 0, 1, 2)
         grid.addWidget(self.runtime, 1, 0)
         grid.addWidget(self.precision, 1, 1)
-        self.figures = QLabel()
+        self.figures = small_label()
         self.figures.setWordWrap(True)
         grid.addWidget(self.figures, 2, 0, 1, 2)
         self.weights.activated.connect(self._weights_chosen)

@@ -6,6 +6,7 @@ from PyQt6.QtGui import QColor, QPalette
 from PyQt6.QtWidgets import QGridLayout, QLabel, QProgressBar, QWidget
 
 from livefan.core.agreement import OTHER_REGION, REGIONS
+from livefan.gui.theme import small_label
 
 ALL_REGIONS = "all"
 WORST_COLOUR = "#e04040"
@@ -33,7 +34,7 @@ class RegionBars(QWidget):
             "mouth": self.tr("mouth"),
             OTHER_REGION: self.tr("other"),
         }
-        self.scale = QLabel()
+        self.scale = small_label()
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setVerticalSpacing(2)
@@ -73,7 +74,7 @@ class RegionBars(QWidget):
             if region in newest:
                 text += self.tr("   now {:.1f}").format(newest[region])
             self.values[region].setText(text)
-        self.scale.setText(self.tr("<small>full bar: {:.1f} %</small>").format(scale))
+        self.scale.setText(self.tr("full bar: {:.1f} %").format(scale))
         by_region = {region: value for region, value in medians.items() if region != ALL_REGIONS}
         self._mark_worst(max(by_region, key=lambda region: by_region[region], default=""))
         self.setUpdatesEnabled(True)

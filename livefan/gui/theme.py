@@ -1,10 +1,10 @@
-"""Colours of the window in its light and dark themes, and its icon."""
+"""Colours of the window in its light and dark themes, its small letters, and its icon."""
 
 from __future__ import annotations
 
 from PyQt6.QtCore import QPointF, Qt
 from PyQt6.QtGui import QColor, QIcon, QPainter, QPalette, QPen, QPixmap, QPolygonF
-from PyQt6.QtWidgets import QApplication
+from PyQt6.QtWidgets import QApplication, QLabel
 
 _SCHEMES = {
     "system": Qt.ColorScheme.Unknown,
@@ -19,6 +19,8 @@ _FACE = (
     ((46, 80), (64, 88), (82, 80)),
 )
 """Jaw, eyes, nose and mouth of the icon, which is 128 x 128 pixels."""
+_SMALL = 0.8
+"""Size of small letters, as a share of the font of the window."""
 
 
 def hex_colour(bgr: tuple[int, int, int]) -> str:
@@ -29,6 +31,16 @@ def hex_colour(bgr: tuple[int, int, int]) -> str:
 def with_mark(colour: str, text: str) -> str:
     """Return a text after a coloured square, as HTML; the text itself keeps the colour of the theme."""
     return f'<span style="color: {colour}">■</span> {text}'
+
+
+def small_label() -> QLabel:
+    """Return a label in small letters; HTML would be laid out anew at each change of the text."""
+    label = QLabel()
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    font = label.font()
+    font.setPointSizeF(_SMALL * font.pointSizeF())
+    label.setFont(font)
+    return label
 
 
 def apply_theme(application: QApplication, theme: str) -> None:

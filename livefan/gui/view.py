@@ -6,7 +6,16 @@ import time
 
 import numpy as np
 from PyQt6.QtCore import QPointF, QSize, Qt, QTimer
-from PyQt6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QResizeEvent, QWheelEvent
+from PyQt6.QtGui import (
+    QColor,
+    QImage,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QRegion,
+    QResizeEvent,
+    QWheelEvent,
+)
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
 from livefan.core.rates import RateMeter
@@ -106,9 +115,13 @@ class FrameView(QWidget):
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802
         """Draw the picture, then the message."""
         painter = QPainter(self)
-        painter.fillRect(self.rect(), Qt.GlobalColor.black)
-        if not self._image.isNull():
-            painter.drawImage(QPointF(0, 0), self._image)
+        size = self._image.deviceIndependentSize()
+        beside = QRegion(self.rect()) - QRegion(0, 0, int(size.width()), int(size.height()))
+        if not beside.isEmpty():
+            painter.setClipRegion(beside)
+            painter.fillRect(self.rect(), Qt.GlobalColor.black)
+            painter.setClipping(False)
+        painter.drawImage(QPointF(0, 0), self._image)
         self._draw_labels(painter)
         painter.end()
         if not self._on_screen and self._painted is not None:
