@@ -90,9 +90,9 @@ class Panels(QObject):
         dock = QDockWidget(title, self._window)
         dock.setObjectName(name)
         dock.setWidget(inside)
-        title = PanelTitle(dock)
-        dock.setTitleBarWidget(title)
-        self._titles.append(title)
+        bar = PanelTitle(dock)
+        dock.setTitleBarWidget(bar)
+        self._titles.append(bar)
         self._window.addDockWidget(area, dock)
         dock.hide()
         return dock
