@@ -15,8 +15,9 @@ from livefan.networks.shape_refiner import in_own_frame
 
 _REACH = 0.26
 """Half of the width of this grid in units of the face's shape: 1.3 times half of the width of an eye."""
-_EYES_ABOVE = 0.5
-"""Share of the crop, from its upper edge, in which the samples of the eyes lie; crops are upright."""
+_EYE_BAND = (3 / 32, 15 / 32)
+"""Upper and lower edge of the part of a crop in which the samples of the eyes lie, as shares of its height,
+to a row of the map. Crops are upright."""
 
 
 class ExpressionHead(nn.Module):
@@ -103,7 +104,7 @@ class ExpressionHead(nn.Module):
             pixels, the person's right eye first.
         """
         points = landmarks[..., :2]
-        fine, coarse = _read_parts(maps)
+        fine, _, coarse, _ = maps
         shape, unit = in_own_frame(points)
         of_eyes = self.reduce_eyes(self._of_eyes(fine, points, unit))
         at_points = self._at_points(functional.conv2d(coarse, self.reduce.weight[:, :, None, None]), points)
@@ -117,7 +118,7 @@ class ExpressionHead(nn.Module):
         All channels of the maps are sampled. The arguments are those of :meth:`forward`.
         """
         points = landmarks[..., :2]
-        fine, coarse = _read_parts(maps)
+        fine, _, coarse, _ = maps
         shape, unit = in_own_frame(points)
         of_eyes, at_points = self._of_eyes(fine, points, unit), self._at_points(coarse, points)
         return torch.cat([shape, of_eyes.flatten(1), at_points.flatten(1)], 1)
@@ -145,14 +146,11 @@ class ExpressionHead(nn.Module):
     def _of_eyes(self, fine: Tensor, points: Tensor, unit: Tensor) -> Tensor:
         """Return ``(batch, k, channels)`` samples on the grids around the eyes."""
         places = (self._eye_centres(points)[:, :, None] + unit[..., None] * self.grid).flatten(1, 2)
-        return sample_map(fine, places, self.input_size, _EYES_ABOVE)
+        n_rows = fine.shape[2]
+        first, end = (int(edge * n_rows) for edge in _EYE_BAND)
+        band = first / n_rows, end / n_rows
+        return sample_map(fine[:, :, first:end], places, self.input_size, band)
 
     def _at_points(self, coarse: Tensor, points: Tensor) -> Tensor:
         """Return ``(batch, n, channels)`` samples at the landmarks."""
         return sample_map(coarse, points, self.input_size)
-
-
-def _read_parts(maps: Sequence[Tensor]) -> list[Tensor]:
-    """Return the parts of the encoder's maps that the head reads: around the eyes, and at the landmarks."""
-    fine, _, coarse, _ = maps
-    return [fine[:, :, : int(_EYES_ABOVE * fine.shape[2])], coarse]

@@ -1,8 +1,10 @@
-"""Add the heads to an int8 network; they stay in float32."""
+"""Add the heads to an int8 network; only their convolutions are quantised."""
 
 from __future__ import annotations
 
 from typing import Any
+
+import numpy as np
 
 from livefan.core.errors import LivefanError
 from livefan.runtimes.openvino_core import openvino
@@ -11,6 +13,8 @@ _NETWORK = "/network/"
 """Prefix of the names of the network's nodes in a graph of :mod:`livefan.runtimes.onnx_graph`."""
 _ROUNDED = "/fq_output_0"
 """NNCF's suffix of the name of a rounded map."""
+_STEPS = 63
+"""Largest rounded weight. With 127, sums of two products overflow on CPUs without VNNI."""
 
 
 def with_heads(model: Any, complete: Any) -> Any:
@@ -47,8 +51,31 @@ def with_heads(model: Any, complete: Any) -> Any:
                 )
             elif name not in done:
                 done.add(name)
-                waiting.append(place.get_source_output().get_node())
+                node = place.get_source_output().get_node()
+                waiting.append(node)
+                if node.get_type_name() == "Convolution":
+                    _round_weights(node)
     return openvino().Model([*model.get_results(), *of_heads], model.get_parameters())
+
+
+def _round_weights(convolution: Any) -> None:
+    """Round the weights of a convolution, so that it reads the bytes of a rounded map."""
+    from openvino import opset13 as ops
+
+    constant = _input(convolution, 1)
+    while constant.get_type_name() != "Constant":  # the graph converts and reshapes stored tensors
+        constant = _input(constant, 0)
+    shape = convolution.input(1).get_partial_shape().to_shape()
+    weights = constant.get_data().astype(np.float32).reshape(shape)
+    scales = np.maximum(np.abs(weights).max(axis=(1, 2, 3), keepdims=True), 1e-12) / _STEPS
+    rounded = ops.convert(ops.constant(np.round(weights / scales).astype(np.int8)), "f32")
+    scaled = ops.multiply(rounded, ops.constant(scales))
+    convolution.input(1).replace_source_output(scaled.output(0))
+
+
+def _input(node: Any, number: int) -> Any:
+    """Return the node that gives a node its input of a number."""
+    return node.input(number).get_source_output().get_node()
 
 
 def _source(place: Any) -> str:

@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 from livefan.networks.checkpoint import load_weights
+from livefan.networks.checkpoint_info import read_weight_file
 from livefan.runtimes.base import HEADS, RuntimeChoice
+from livefan.runtimes.cache import Store
+from livefan.runtimes.network_files import openvino_model
 from livefan.runtimes.selection import open_runtime
 from livefan.runtimes.self_check import check_crops
 from livefan.runtimes.torch_runtime import TorchRuntime
@@ -64,6 +67,25 @@ def test_loaded_weights_run_the_heads_that_are_wanted():
     runtime.run(check_crops(SIZE)[:1])
     assert runtime.expressions is None
     assert runtime.occluded is not None
+
+
+def test_convolution_of_a_head_reads_the_bytes_of_an_int8_network():
+    file = read_weight_file("fast")
+    model = openvino_model(file, "int8", Store(file.sha256, 1), ["expressions"])
+    of_head = [
+        node
+        for node in model.get_ordered_ops()
+        if node.get_type_name() == "Convolution" and node.get_friendly_name().startswith("/expressions/")
+    ]
+    assert len(of_head) == 1
+    rounded_map, scaled = (place.get_source_output().get_node() for place in of_head[0].inputs())
+    steps, scales = (place.get_source_output().get_node() for place in scaled.inputs())
+    assert rounded_map.get_type_name() == "FakeQuantize"
+    weights = load_weights("fast").expression_head.reduce.weight.numpy()
+    found = steps.input(0).get_source_output().get_node().get_data()[:, :, 0, 0]
+    assert found.dtype == np.int8
+    assert np.abs(found).max() == 63
+    assert np.allclose(found * scales.get_data()[:, :, 0, 0], weights, atol=scales.get_data().max() / 2)
 
 
 @pytest.mark.slow

@@ -30,7 +30,7 @@ LIPS = slice(0, 40)
 @pytest.mark.slow
 def test_head_learns_a_simple_dependence(tmp_path: Path):
     weights = load_weights("mobilefan-half-300w")
-    head = new_head(weights, eye_rows=3)  # the bundled files have 5, so that both are read
+    head = new_head(weights, eye_rows=3)  # the file has 5, so that both are read
     random = np.random.default_rng(0)
     shape = random.normal(0, 1, (600, head.n_shape)).astype(np.float32)
     rest = random.normal(2, 1, (600, head.n_eyes + 68 * head.reduce.in_features))
