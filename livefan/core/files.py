@@ -37,6 +37,11 @@ def stems_of(paths: Sequence[str]) -> dict[str, str]:
     return unique_names({path: "-".join(Path(path).with_suffix("").parts) for path in paths})
 
 
+def name_bytes(name: str) -> bytes:
+    """Return the bytes of a name for a hash, the same in every locale; file names need not be UTF-8."""
+    return name.encode("utf-8", "surrogateescape")
+
+
 LONGEST_NAME = 255
 """Bytes that file systems allow for a file name."""
 

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from dataclasses import replace
 from typing import TypeAlias
 
+from livefan.core.files import name_bytes
 from livefan.datasets.faces import FaceSet, LabelledFace
 
 VALIDATION_SHARE = 0.1
@@ -84,4 +85,4 @@ def _held_out_of_whole(faces: list[LabelledFace], share: float) -> set[_Photogra
 
 
 def _seeded_hash(photograph: _Photograph) -> str:
-    return hashlib.sha256("/".join((str(VALIDATION_SEED), *photograph)).encode()).hexdigest()
+    return hashlib.sha256(name_bytes("/".join((str(VALIDATION_SEED), *photograph)))).hexdigest()

@@ -12,6 +12,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from livefan.core.crop import Crop
+from livefan.core.files import name_bytes
 from livefan.networks.checkpoint import Weights
 from livefan.networks.checkpoint_info import read_weight_file
 from livefan.runtimes.onnx_graph import LandmarkGraph, export_module
@@ -73,7 +74,7 @@ def samples_digest(weights: Weights, described: str) -> str:
         weights: the network.
         described: everything else that the samples depend on.
     """
-    digest = hashlib.sha256(described.encode())
+    digest = hashlib.sha256(name_bytes(described))
     for part in (weights.model, weights.refiner):
         for tensor in part.state_dict().values() if part is not None else ():
             digest.update(tensor.contiguous().numpy().tobytes())

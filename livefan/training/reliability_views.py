@@ -12,6 +12,7 @@ import numpy as np
 
 from livefan.core.boxes import iou
 from livefan.core.crop import Crop, crop_from_landmarks
+from livefan.core.files import name_bytes
 from livefan.datasets import LabelledFace
 from livefan.detection.detection_to_crop import load_detection_to_crop
 from livefan.detection.detector import FaceDetector
@@ -66,7 +67,7 @@ def face_views(
         textures: pictures for covers.
         disturb: disturb crops and colours, and yield one other hard form, as for training; else all.
     """
-    rng = np.random.default_rng((_SEED, zlib.crc32(face.name.encode())))
+    rng = np.random.default_rng((_SEED, zlib.crc32(name_bytes(face.name))))
     wide = canvas(face.points_px)
     pixels, points = wide.cut(image), wide.to_crop(face.points_px)
     others = (str(rng.choice(_OTHER_HARD)),) if disturb else _OTHER_HARD

@@ -2,10 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from labelled import add_face
 
-from livefan.datasets import HALVES, load, load_300w, load_training_with
+from livefan.core.landmarks import IBUG_68
+from livefan.datasets import HALVES, FaceSet, LabelledFace, load, load_300w, load_training_with
+from livefan.datasets.holdout import divide, divide_whole
+from livefan.training.augmentation.robustness import hard_faces
 
 
 def test_train_and_validation_divide_the_training_images(root: Path):
@@ -39,6 +43,14 @@ def test_division_is_reproducible_and_independent_of_the_path(root: Path, tmp_pa
     for name in ("lfpw", "helen", "afw"):
         (root / name).rename(moved / name)
     assert [face.image_path.name for face in load_300w(moved, "validation").faces] == before
+
+
+def test_file_names_need_not_be_utf_8():
+    points_px = np.random.default_rng(0).uniform(0, 90, (68, 2))
+    faces = [LabelledFace(Path(f"{n}\udcfc.png"), points_px, "own") for n in range(10)]
+    for divided in (divide, divide_whole):
+        assert len(divided(FaceSet(IBUG_68, faces), "validation").faces) == 1
+    assert len(hard_faces(FaceSet(IBUG_68, faces[:1]), profiles=False).faces) == 6
 
 
 def test_halves_of_the_validation_faces_share_no_photograph(root: Path):

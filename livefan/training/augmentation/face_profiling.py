@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from livefan.core.errors import LivefanError
 from livefan.core.face_mesh import OVAL
-from livefan.core.files import atomic_write, stems_of
+from livefan.core.files import atomic_write, name_bytes, stems_of
 from livefan.core.landmarks import IBUG_68
 from livefan.datasets import FaceSet, LabelledFace
 from livefan.io.pts_file import write_pts
@@ -326,7 +326,8 @@ def synthesise(faces: FaceSet, folder: Path, n_views: int = 3, seed: int = 0) ->
             files = [folder / f"{stem}-{view}.pts" for view in range(n_views)]
             if not all(file.is_file() for file in files):
                 try:
-                    _write_views(mesh, face, files, np.random.default_rng((seed, zlib.crc32(stem.encode()))))
+                    rng = np.random.default_rng((seed, zlib.crc32(name_bytes(stem))))
+                    _write_views(mesh, face, files, rng)
                 except LivefanError as error:
                     skipped.append(str(error))
                     continue

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from livefan.core.crop import Crop
 from livefan.core.errors import LivefanError
+from livefan.core.files import name_bytes
 from livefan.core.landmarks import IBUG_68
 from livefan.datasets import FaceSet, LabelledFace
 from livefan.training.augmentation import distortions
@@ -103,7 +104,7 @@ def hard_faces(faces: FaceSet, *, profiles: bool = True) -> FaceSet:
 
 
 def _seed(face: LabelledFace) -> tuple[int, int]:
-    return SEED, zlib.crc32(face.name.encode())
+    return SEED, zlib.crc32(name_bytes(face.name))
 
 
 def _rolled(face: LabelledFace) -> LabelledFace:
