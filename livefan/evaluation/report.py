@@ -13,9 +13,10 @@ import numpy as np
 
 from livefan.core.crop import crop_from_landmarks
 from livefan.core.metrics import failure_threshold, inter_ocular
+from livefan.drawing.text import write
 from livefan.evaluation.evaluate import EvaluatedFace, Evaluation
 
-_TRUTH, _PREDICTED = (80, 220, 80), (60, 60, 255)
+_TRUTH, _PREDICTED, _TEXT = (80, 220, 80), (60, 60, 255), (255, 255, 255)
 _TILE_PX, _LEGEND_PX = 256, 24
 _COLUMNS = ("n_faces", "nme_inter_ocular", "nme_inter_pupil", "failure_rate", "auc", "n_missed")
 
@@ -154,9 +155,7 @@ def _legend(width: int) -> np.ndarray:
     left = 8
     for text, colour in (("label", _TRUTH), ("prediction", _PREDICTED)):
         cv2.circle(strip, (left, _LEGEND_PX // 2), 3, colour, -1, cv2.LINE_AA)
-        cv2.putText(
-            strip, text, (left + 8, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (255, 255, 255), 1, cv2.LINE_AA
-        )
+        write(strip, text, (left + 8, _LEGEND_PX - 2), _TEXT)
         left += 70
     return strip
 
@@ -171,7 +170,6 @@ def _tile(evaluated: EvaluatedFace) -> np.ndarray:
                 cv2.circle(tile, (x, y), 24, colour, -1, cv2.LINE_AA, 4)
     error = f"{evaluated.nme:.1f} %" if math.isfinite(evaluated.nme) else "not found"
     for line, text in enumerate((face.name[-34:], error)):
-        at = (4, _TILE_PX - 6 - 14 * line)
-        for colour, width in (((0, 0, 0), 3), ((255, 255, 255), 1)):
-            cv2.putText(tile, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.4, colour, width, cv2.LINE_AA)
+        # Not by cv2.putText: it draws ASCII alone, and ends the process at a file name that is not UTF-8.
+        write(tile, text, (4, _TILE_PX - 16 * line), _TEXT)
     return tile

@@ -7,7 +7,7 @@ import numpy as np
 
 from livefan.core.crop import Crop
 from livefan.core.errors import LivefanError
-from livefan.core.resources import bundled_folder
+from livefan.core.resources import bundled_asset
 from livefan.networks.checkpoint_info import INPUT_SIZE
 from livefan.runtimes.base import Runtime
 
@@ -34,8 +34,9 @@ def check_crops(size: int) -> np.ndarray:
     Raises:
         LivefanError: if the image is missing or damaged.
     """
-    path = bundled_folder("assets") / CHECK_CROPS
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    path = bundled_asset(CHECK_CROPS)
+    # Through numpy: livefan may be installed in a folder that cv2.imread does not open.
+    image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
     if image is None:
         raise LivefanError(f"{path}: cannot be read; install livefan again")
     faces = image.reshape(-1, INPUT_SIZE, INPUT_SIZE, 3)

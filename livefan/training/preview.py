@@ -49,7 +49,8 @@ def draw_preview(faces: FaceSet, config: TrainConfig, path: Path, *, rows: int =
         np.hstack([_plain(face, faces.scheme, config.input_sizes[0]), *_augmented(trained, row, samples)])
         for row, face in enumerate(chosen)
     ]
-    cv2.imwrite(str(path), np.vstack(tiles))
+    # Not by cv2.imwrite, which takes ASCII names on Windows, and UTF-8 elsewhere.
+    path.write_bytes(cv2.imencode(".png", np.vstack(tiles))[1].tobytes())
 
 
 def _plain(face: LabelledFace, scheme: LandmarkScheme, size: int) -> np.ndarray:

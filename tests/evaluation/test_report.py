@@ -71,3 +71,11 @@ def test_sheet_of_faces_begins_with_a_legend(own: Path, tmp_path: Path):
     green, red = (sheet[12, x].astype(int) for x in (8, 78))
     assert green[1] > 200 > green[2]
     assert red[2] > 200 > red[1]
+
+
+def test_sheet_of_faces_takes_any_file_name(own: Path, tmp_path: Path):
+    face = load("pts", own, "all").faces[0]
+    # Another script, and a byte that is not UTF-8, at which OpenCV's functions for text end the process.
+    odd = replace(face, image_path=face.image_path.rename(own / "\u732b-\udcfc.png"))
+    draw_faces_sheet([EvaluatedFace(odd, face.points_px, 0.0)], tmp_path / "\udcfc.png")
+    assert (tmp_path / "\udcfc.png").stat().st_size > 1000

@@ -30,8 +30,11 @@ def test_sheet_shows_each_face_plain_and_augmented(
     assert main([str(argument) for argument in arguments]) == 0
     assert sheet.read_bytes() == before
     write_faces(tmp_path / "more", 2)
-    assert main([*map(str, arguments), "--extra", str(tmp_path / "more"), "--faces", "9"]) == 0
-    assert cv2.imread(str(sheet)).shape[0] == (2 + 3) * size
+    odd = tmp_path / "\udcfc.png"  # not UTF-8
+    given = [*map(str, arguments), "--extra", str(tmp_path / "more"), "--faces", "9", "-o", str(odd)]
+    assert main(given) == 0
+    drawn = cv2.imdecode(np.fromfile(odd, np.uint8), cv2.IMREAD_COLOR)
+    assert drawn.shape[0] == (2 + 3) * size
     assert main([str(argument) for argument in (*arguments[:-1], tmp_path / "gone/sheet.png")]) == 2
     assert "gone: no such folder" in capsys.readouterr().err
     assert main([str(argument) for argument in (*arguments[:-1], tmp_path / "sheet.txt")]) == 2
