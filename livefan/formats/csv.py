@@ -45,4 +45,6 @@ def read(path: Path) -> pa.Table:
         quoted_strings_can_be_null=True,
     )
     parse = pyarrow.csv.ParseOptions(newlines_in_values=bool(set("\r\n") & set(metadata["recording"])))
-    return conform(pyarrow.csv.read_csv(path, convert_options=convert, parse_options=parse), metadata)
+    with path.open("rb") as file:
+        table = pyarrow.csv.read_csv(file, convert_options=convert, parse_options=parse)
+    return conform(table, metadata)

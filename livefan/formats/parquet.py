@@ -23,8 +23,11 @@ class Writer(TableWriter):
     def open(self) -> None:
         """Open the file with the metadata in its schema."""
         self._schema = schema_of(self.metadata.as_json())
+        file = self.stack.enter_context(
+            self.path.open("wb")
+        )  # pyarrow itself opens no name that is not UTF-8
         self._writer = self.stack.enter_context(
-            pyarrow.parquet.ParquetWriter(self.path, self._schema, compression="zstd", version="2.6")
+            pyarrow.parquet.ParquetWriter(file, self._schema, compression="zstd", version="2.6")
         )
         self._waiting: list[pa.RecordBatch] = []
 
@@ -46,7 +49,8 @@ class Writer(TableWriter):
 
 def read(path: Path) -> pa.Table:
     """Return a Parquet file as a table."""
-    table = pyarrow.parquet.read_table(path)
+    with path.open("rb") as file:
+        table = pyarrow.parquet.read_table(file)
     metadata = json.loads((table.schema.metadata or {})[b"livefan"])
     check_schema_version(metadata, path)
     return conform(table, metadata)

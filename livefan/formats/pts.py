@@ -63,11 +63,12 @@ def read(path: Path) -> pa.Table:
     """Return a folder of .pts files as a table; columns that the format does not hold are null."""
     metadata = read_metadata(path, _SUFFIX)
     scheme, defaults = scheme_by_name(metadata["scheme"]), frame_defaults(metadata)
-    frames = pyarrow.csv.read_csv(
-        path / _FRAMES,
-        convert_options=pyarrow.csv.ConvertOptions(column_types=FRAME_COLUMNS),
-        parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
-    ).to_pylist()
+    with (path / _FRAMES).open("rb") as table:
+        frames = pyarrow.csv.read_csv(
+            table,
+            convert_options=pyarrow.csv.ConvertOptions(column_types=FRAME_COLUMNS),
+            parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
+        ).to_pylist()
     faces: dict[int, list[tuple[int, Path]]] = {}
     for file in path.glob("frame_*_face_*.pts"):
         _, index, _, track_id = file.stem.split("_")

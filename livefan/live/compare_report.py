@@ -119,7 +119,8 @@ def write_report(
     with atomic_write(folder / NUMBERS_NAME) as partial:
         partial.write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
     with atomic_write(folder / REPORT_NAME) as partial:
-        partial.write_text(_page(comparison, numbers, examples, names), encoding="utf-8")
+        page = _page(comparison, numbers, examples, names)
+        partial.write_text(page, encoding="utf-8", errors="replace")  # file names need not be UTF-8
 
 
 def _numbers(

@@ -19,6 +19,16 @@ def test_faces_of_a_model_without_confidence_are_written(tmp_path: Path, suffix:
     assert table["jaw_8_confidence"].null_count == 1
 
 
+def test_name_that_is_not_utf_8_is_written_and_read(tmp_path: Path, suffix: str, frames, metadata):
+    folder = tmp_path / "\udcfc"
+    folder.mkdir()
+    path = folder / f"out{suffix}"
+    with format_of(path).writer(path, metadata) as writer:
+        writer.write(frames)
+    metadata.write(folder / "out.livefan.json")
+    assert len(format_of(path).read(path)) == 5
+
+
 def test_missing_or_repeated_frames_are_refused(tmp_path: Path, suffix: str, frames, metadata):
     path = tmp_path / f"out{suffix}"
     for wrong in (frames[1:], frames[:1] * 2):
