@@ -62,6 +62,9 @@ class Dialogs(Protocol):
     def choose_file(self) -> str:
         """Return the path of a video or an image."""
 
+    def choose_model(self) -> str:
+        """Return the path of a weight file, a network or its description."""
+
     def choose_folder(self) -> str:
         """Return the path of a folder of images."""
 

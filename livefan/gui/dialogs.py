@@ -9,13 +9,16 @@ from PyQt6.QtCore import QObject, Qt, QUrl
 from PyQt6.QtGui import QDesktopServices
 from PyQt6.QtWidgets import QFileDialog, QInputDialog, QLineEdit, QMainWindow, QMessageBox
 
+from livefan.foreign.description import SUFFIX as DESCRIPTION_SUFFIX
+from livefan.foreign.network_file import NETWORK_SUFFIXES
 from livefan.gui import help as help_texts
 from livefan.gui.preferences import Preferences
 from livefan.io.images import IMAGE_SUFFIXES
 from livefan.io.video import RECORDING_SUFFIXES
 from livefan.outputs.address import KINDS
 
-_SOURCES, _REPORTS = "sources", "reports"
+_SOURCES, _MODELS, _REPORTS = "sources", "models", "reports"
+_MODEL_SUFFIXES = (".safetensors", *NETWORK_SUFFIXES, DESCRIPTION_SUFFIX)
 
 
 class WindowDialogs(QObject):
@@ -39,6 +42,15 @@ class WindowDialogs(QObject):
         path, _ = QFileDialog.getOpenFileName(self._window, title, folder, ";;".join(filters))
         if path:
             self._preferences.save_folder(_SOURCES, str(Path(path).parent))
+        return path
+
+    def choose_model(self) -> str:
+        """Return the path of a weight file, a network or its description; empty if cancelled."""
+        title, folder = self.tr("Open model"), self._preferences.last_folder(_MODELS)
+        models = self.tr("Models ({})").format(_pattern(_MODEL_SUFFIXES))
+        path, _ = QFileDialog.getOpenFileName(self._window, title, folder, models)
+        if path:
+            self._preferences.save_folder(_MODELS, str(Path(path).parent))
         return path
 
     def choose_folder(self) -> str:

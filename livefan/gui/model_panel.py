@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from PyQt6.QtCore import QSize, Qt, QTimer
 from PyQt6.QtGui import QHideEvent, QShowEvent
@@ -42,11 +43,16 @@ _LET_DRAW_MS = 20
 class ModelPanel(QScrollArea):
     """Chooses the models and shows their figures; with two models also the distance between them.
 
+    Args:
+        player: runs the models.
+        controls: actions of the buttons.
+        ask: asks for the path of a model; empty if cancelled.
+
     Attributes:
         parts: the parts that are hidden with the panel, and shown one after another.
     """
 
-    def __init__(self, player: Player, controls: Controls) -> None:
+    def __init__(self, player: Player, controls: Controls, ask: Callable[[], str]) -> None:
         super().__init__()
         self._player = player
         self._cards = CardReader()
@@ -57,10 +63,10 @@ class ModelPanel(QScrollArea):
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         config = player.config
-        self.first = ModelPicker(self.tr("Model"), config.first, hex_colour(FIRST_COLOUR))
+        self.first = ModelPicker(self.tr("Model"), config.first, hex_colour(FIRST_COLOUR), ask)
         self.first.chosen.connect(player.choose_first)
         second = config.second or config.first
-        self.second = ModelPicker(self.tr("Against"), second, hex_colour(SECOND_COLOUR))
+        self.second = ModelPicker(self.tr("Against"), second, hex_colour(SECOND_COLOUR), ask)
         self.second.chosen.connect(player.choose_second)
         self._pickers = (self.first, self.second)
         self.table = ModelTable()

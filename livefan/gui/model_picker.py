@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from PyQt6.QtCore import pyqtSignal
-from PyQt6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QFrame, QGridLayout, QHBoxLayout, QLabel
+from PyQt6.QtWidgets import QCheckBox, QComboBox, QFrame, QGridLayout, QHBoxLayout, QLabel
 
 from livefan.core.resources import shipped_models
-from livefan.foreign.description import SUFFIX as DESCRIPTION_SUFFIX
-from livefan.foreign.network_file import NETWORK_SUFFIXES
 from livefan.foreign.open import available_programs
 from livefan.gui.drop_down import DropDown
 from livefan.gui.model_card import ModelCard
@@ -18,18 +17,25 @@ from livefan.runtimes.base import AUTO, PRECISIONS, RUNTIMES
 from livefan.tracking.model_spec import ModelChoice
 
 _BROWSE = object()
-_MODEL_PATTERN = " ".join(f"*{suffix}" for suffix in (".safetensors", *NETWORK_SUFFIXES, DESCRIPTION_SUFFIX))
 _SPACING_PX = 6
 
 
 class ModelPicker(QFrame):
-    """Chooses a model, its runtime, precision and smoothing; foreign models have no runtimes."""
+    """Chooses a model, its runtime, precision and smoothing; foreign models have no runtimes.
+
+    Args:
+        title: heading.
+        choice: the chosen model.
+        colour: colour of the model's landmarks.
+        ask: asks for the path of a model; empty if cancelled.
+    """
 
     chosen = pyqtSignal(object)
     """Emitted with a :class:`~livefan.tracking.model_spec.ModelChoice`."""
 
-    def __init__(self, title: str, choice: ModelChoice, colour: str) -> None:
+    def __init__(self, title: str, choice: ModelChoice, colour: str, ask: Callable[[], str]) -> None:
         super().__init__()
+        self._ask = ask
         self._choice = choice
         heading = QLabel(with_mark(colour, f"<b>{title}</b>"))
         heading.setMinimumWidth(heading.fontMetrics().horizontalAdvance("■ compared"))
@@ -106,9 +112,7 @@ class ModelPicker(QFrame):
         if self.weights.currentData() is not _BROWSE:
             self._choose()
             return
-        path, _ = QFileDialog.getOpenFileName(
-            self, self.tr("Open model"), filter=self.tr("Models ({})").format(_MODEL_PATTERN)
-        )
+        path = self._ask()
         self.show_choice(self._choice.having_weights(path) if path else self._choice)
         if path:
             self.chosen.emit(self._choice)

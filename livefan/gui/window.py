@@ -97,7 +97,7 @@ class MainWindow(QMainWindow):
         self.tool_bar = ToolBar(self.controls, self.context)
         self.transport = Transport(self.controls)
         self.strip = PhotographStrip(self.player.photographs)
-        self.models = ModelPanel(self.player, self.controls)
+        self.models = ModelPanel(self.player, self.controls, self.context.dialogs.choose_model)
         self.plots = PlotsPanel(self.player)
         self.expressions = ExpressionPanel(self.player)
         self.status_bar = StatusBar()

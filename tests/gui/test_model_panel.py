@@ -290,7 +290,7 @@ left_eye = [-1, -1, -1, 45, -1, -1]
 
 
 def test_picker_offers_no_runtimes_for_a_foreign_model(qtbot: QtBot, tmp_path: Path):
-    picker = ModelPicker("Model", ModelChoice(runtime="torch"), "#123456")
+    picker = ModelPicker("Model", ModelChoice(runtime="torch"), "#123456", lambda: "")
     qtbot.addWidget(picker)
     assert picker.runtime.isEnabled()
     picker.show_choice(ModelChoice(str(tmp_path / "net.toml")))

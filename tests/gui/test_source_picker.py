@@ -120,6 +120,10 @@ class TestSources:
         assert [folder for folder, _ in asked] == ["", str(clip.parent)]
         assert "*.mp4" in asked[0][1]
         assert "*.png" in asked[0][1]
+        for _ in range(2):
+            window.context.dialogs.choose_model()
+        assert [folder for folder, _ in asked[2:]] == ["", str(clip.parent)]
+        assert "*.onnx" in asked[2][1]
 
 
 class TestCamera:
