@@ -123,7 +123,7 @@ def test_json_has_the_figures_of_every_measurement(
     half_a_minute = [Sample(0.5, 200.0, Timing(4.0, 5.0, 12, 3.0))]
     monkeypatch.setattr("livefan.benchmark.soak.soak", lambda *given, **named: half_a_minute)
     seen = window.WindowReport(
-        "offscreen", 900.0, 12.0, 16.0, 30.0, {"it is held": 9.0}, {"it is held": 8.0}, 90.0, 0
+        "offscreen", 900.0, 12.0, 16.0, 30.0, {"resize": 9.0}, {"resize": 9.5}, {"resize": 8.0}, 90.0, 0
     )
     monkeypatch.setattr("livefan.benchmark.window.benchmark_window", lambda *given: seen)
     speed = AnnotationSpeed(clip.name, 19.7, 473, {"livefan, data only": 3.0, baselines.MEDIAPIPE: 4.0})
