@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import numpy as np
 
 from livefan.core.errors import LivefanError
-from livefan.foreign import open as foreign
-from livefan.foreign.mediapipe_finder import MeshFinder
+from livefan.external_models import open as external
+from livefan.external_models.mediapipe_finder import MeshFinder
 
 MEDIAPIPE, DLIB = "MediaPipe FaceLandmarker", "dlib 68"
 _FRAME_S = 0.04
@@ -19,7 +19,7 @@ _FRAME_S = 0.04
 def mediapipe_problem() -> str | None:
     """Return the reason why MediaPipe cannot run here, or None."""
     try:
-        foreign.check_foreign(foreign.MEDIAPIPE)
+        external.check_external(external.MEDIAPIPE)
     except LivefanError as error:
         return str(error)
     return None

@@ -11,7 +11,7 @@ import numpy as np
 
 from livefan.benchmark.baselines import MEDIAPIPE
 from livefan.core.frame import Frame
-from livefan.foreign.mediapipe_finder import MeshFinder
+from livefan.external_models.mediapipe_finder import MeshFinder
 from livefan.io.images import ImageSource, images_in
 from livefan.runtimes.base import Runtime
 from livefan.tracking.pipeline import Pipeline

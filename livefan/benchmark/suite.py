@@ -34,8 +34,8 @@ from livefan.core.frame import Face, Frame
 from livefan.core.provenance import commit
 from livefan.detection.detector import FaceDetector
 from livefan.drawing.faces import draw_faces
-from livefan.foreign.dlib_finder import DlibFinder
-from livefan.foreign.open import is_foreign
+from livefan.external_models.dlib_finder import DlibFinder
+from livefan.external_models.open import is_external
 from livefan.io.open import open_source
 from livefan.networks.checkpoint_info import read_weight_file
 from livefan.runtimes.base import Runtime, RuntimeChoice
@@ -175,24 +175,24 @@ def benchmark(
     """
     if count < _FEWEST:
         raise LivefanError(f"--frames {count}: at least {_FEWEST} frames are needed")
-    foreign = [ModelChoice(each, threads=choice.threads) for each in also if is_foreign(each)]
-    own = [each for each in also if not is_foreign(each)]
+    external = [ModelChoice(each, threads=choice.threads) for each in also if is_external(each)]
+    own = [each for each in also if not is_external(each)]
     for each in (weights, *own):
         open_runtime(each, choice, heads=())  # the first use fills the cache, which start-up does not measure
-    for model in foreign:
+    for model in external:
         model.check()
     names = short_names([str(weights), *own])
     named = {LIVEFAN: str(weights)} | {f"{LIVEFAN}, {names[each]}": each for each in own}
     with tempfile.TemporaryDirectory(prefix="livefan-benchmark-") as folder:
         usable, notes = from_first_face(clip, open_runtime(weights, choice, heads=()), count, Path(folder))
-        report = _measure(usable, named, foreign, choice, count, (dlib_model, mesh_python), log)
+        report = _measure(usable, named, external, choice, count, (dlib_model, mesh_python), log)
     return replace(report, clip=Path(clip).name, notes=notes + report.notes)
 
 
 def _measure(
     clip: str | Path,
     weights: Mapping[str, str],
-    foreign: Sequence[ModelChoice],
+    external: Sequence[ModelChoice],
     choice: RuntimeChoice,
     count: int,
     further: tuple[Path | None, Path | None],
@@ -202,7 +202,7 @@ def _measure(
 
     Args:
         weights: weight file by configuration name.
-        foreign: models of other projects.
+        external: models of other projects.
         further: dlib's shape predictor, and the interpreter with the face mesh, if any.
     """
     notes = _pin_to_cores(choice.threads)  # child processes inherit the cores
@@ -215,7 +215,7 @@ def _measure(
     runtime = runtimes[LIVEFAN]
     face, standard = _first_face(runtime, frames[0]), scaled(frames, 640, 480)
     log("other programs")
-    in_turn = _in_turn(runtimes, foreign, there_and_back(standard, _ROUNDS * count), *further)
+    in_turn = _in_turn(runtimes, external, there_and_back(standard, _ROUNDS * count), *further)
     log("stages")
     stages = {"capture": _time_capture(clip, count)} | _stages(runtime, standard)
     counted, layers = _layers(weights[LIVEFAN], runtime, choice)
@@ -245,7 +245,7 @@ def _measure(
             name: Program(weights[name], read_weight_file(weights[name]).sha256, each.name, each.precision)
             for name, each in runtimes.items()
         }
-        | {model.label: _foreign_program(model) for model in foreign},
+        | {model.label: _external_program(model) for model in external},
         in_turn=in_turn,
         stages=stages,
         end_to_end=_end_to_end(runtime, clip, count),
@@ -315,14 +315,14 @@ def _first_face(runtime: Runtime, frame: Frame) -> Face:
     return faces[0]
 
 
-def _foreign_program(model: ModelChoice) -> Program:
+def _external_program(model: ModelChoice) -> Program:
     with closing(model.pipeline()) as pipeline:
         return Program(model.weights, model.sha256, pipeline.ran_by, "")
 
 
 def _in_turn(
     runtimes: dict[str, Runtime],
-    foreign: Sequence[ModelChoice],
+    external: Sequence[ModelChoice],
     frames: list[Frame],
     dlib_model: Path | None,
     mesh_python: Path | None,
@@ -330,7 +330,7 @@ def _in_turn(
     pipelines: dict[str, LandmarkModel] = {
         name: Pipeline(runtime, max_faces=1) for name, runtime in runtimes.items()
     }
-    pipelines |= {model.label: model.pipeline(max_faces=1) for model in foreign}
+    pipelines |= {model.label: model.pipeline(max_faces=1) for model in external}
     tasks: dict[str, Callable[[Frame], object]] = {
         name: pipeline.process for name, pipeline in pipelines.items()
     }

@@ -23,7 +23,7 @@ from livefan.core.landmarks import IBUG_68
 from livefan.core.metrics import inter_ocular
 from livefan.datasets import load_300w
 from livefan.detection.detector import FaceDetector
-from livefan.foreign.mediapipe_finder import MediaPipeFinder
+from livefan.external_models.mediapipe_finder import MediaPipeFinder
 from livefan.runtimes.base import Runtime
 from livefan.tracking.pipeline import Pipeline
 

@@ -153,7 +153,7 @@ def evaluate(
     return Evaluation(faces.scheme, crop, decoder, evaluated, skipped)
 
 
-def evaluate_foreign(model: LandmarkModel, faces: FaceSet) -> Evaluation:
+def evaluate_external(model: LandmarkModel, faces: FaceSet) -> Evaluation:
     """Return the accuracy of a model that finds the faces by itself, on the landmarks that it has.
 
     Each image is processed independently. A labelled face is the found face whose square overlaps its own

@@ -190,7 +190,7 @@ class Controls(QObject):
             entry.setEnabled(seekable)
         self.sequence.setEnabled(player.config.is_folder)
         self.mirror.setEnabled(session is None or not session.photographs)
-        self.heatmaps.setEnabled(not player.config.first.is_foreign)
+        self.heatmaps.setEnabled(not player.config.first.is_external)
         self._show_playing(player.running and not player.paused)
         self.close_up.setChecked(player.view.close_up)
         self.full_screen.setChecked(self._context.full_screen)

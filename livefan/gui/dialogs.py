@@ -9,8 +9,8 @@ from PyQt6.QtCore import QObject, Qt, QUrl
 from PyQt6.QtGui import QDesktopServices
 from PyQt6.QtWidgets import QFileDialog, QInputDialog, QLineEdit, QMainWindow, QMessageBox
 
-from livefan.foreign.description import SUFFIX as DESCRIPTION_SUFFIX
-from livefan.foreign.network_file import NETWORK_SUFFIXES
+from livefan.external_models.description import SUFFIX as DESCRIPTION_SUFFIX
+from livefan.external_models.network_file import NETWORK_SUFFIXES
 from livefan.gui import help as help_texts
 from livefan.gui.preferences import Preferences
 from livefan.io.images import IMAGE_SUFFIXES

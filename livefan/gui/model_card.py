@@ -19,7 +19,7 @@ class ModelCard:
         n_parameters: number of trained parameters; None if unknown.
         n_bytes: size of the weight file.
         validation: description of the validation error; empty if the file states none.
-        candidates: the runtimes and precisions that can run the model on this machine; none for a foreign
+        candidates: the runtimes and precisions that can run the model on this machine; none for an external
             model.
     """
 
@@ -46,7 +46,7 @@ def read_card(choice: ModelChoice) -> ModelCard:
         LivefanError: if the weight file is missing or damaged.
         OSError: if the file cannot be read.
     """
-    if choice.is_foreign:
+    if choice.is_external:
         return ModelCard(choice.n_parameters, choice.n_bytes, "", frozenset())
     file = choice.file
     candidates = frozenset(

@@ -9,7 +9,7 @@ from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import QCheckBox, QComboBox, QFrame, QGridLayout, QHBoxLayout, QLabel
 
 from livefan.core.resources import shipped_models
-from livefan.foreign.open import available_programs
+from livefan.external_models.open import available_programs
 from livefan.gui.drop_down import DropDown
 from livefan.gui.model_card import ModelCard
 from livefan.gui.theme import small_label, with_mark
@@ -21,7 +21,7 @@ _SPACING_PX = 6
 
 
 class ModelPicker(QFrame):
-    """Chooses a model, its runtime, precision and smoothing; foreign models have no runtimes.
+    """Chooses a model, its runtime, precision and smoothing; external models have no runtimes.
 
     Args:
         title: heading.
@@ -96,7 +96,7 @@ class ModelPicker(QFrame):
         self.precision.setCurrentIndex(max(0, self.precision.findData(choice.precision)))
         self.raw.setChecked(choice.raw)
         for box in (self.runtime, self.precision):
-            box.setEnabled(not choice.is_foreign)
+            box.setEnabled(not choice.is_external)
 
     def show_card(self, card: ModelCard | None) -> None:
         """Disable the runtimes and precisions that cannot run the model here; None enables all."""

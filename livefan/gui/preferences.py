@@ -272,7 +272,7 @@ def _size(stored: str) -> tuple[int, int] | None:
 
 def _model(stored: str) -> ModelChoice:
     choice = _present_model(stored)
-    if not choice.is_foreign:
+    if not choice.is_external:
         choice.file  # noqa: B018  # raises for a file that is not valid
     return choice
 
@@ -282,7 +282,7 @@ def _present_model(stored: str) -> ModelChoice:
     if choice.is_described:  # reading the network takes longer than the window may
         if not Path(choice.weights).is_file():
             raise ValueError(stored)
-    elif choice.is_foreign:
+    elif choice.is_external:
         choice.check()
     else:
         find_weights(choice.weights)

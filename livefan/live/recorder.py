@@ -209,14 +209,14 @@ class Recorder:
 
 def _measures(model: ModelChoice) -> tuple[str, ...]:
     """Return the measures that a model gives beside landmarks."""
-    if model.is_foreign:
+    if model.is_external:
         return ()
     of_expressions = () if model.file.info.expressions is None else ("expressions", "gaze")
     return (*of_expressions, *(("occlusion",) if model.file.info.reliability else ()))
 
 
 def _model_info(model: ModelChoice, ran_by: str) -> ModelInfo:
-    if model.is_foreign:
+    if model.is_external:
         return ModelInfo(model.label, model.sha256, "foreign", ran_by)
     return ModelInfo.of(model.file, ran_by)
 

@@ -138,8 +138,8 @@ class SessionModels:
 
     @property
     def heatmaps(self) -> bool:
-        """Whether results carry heatmaps; those of a foreign model never do."""
-        return self._first.heatmaps and not self._first.choice.is_foreign
+        """Whether results carry heatmaps; those of an external model never do."""
+        return self._first.heatmaps and not self._first.choice.is_external
 
     @heatmaps.setter
     def heatmaps(self, on: bool) -> None:

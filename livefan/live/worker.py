@@ -188,8 +188,8 @@ class Model:
         return [replace(face, track_id=number) for number, face in enumerate(faces, start=1)]
 
     def with_heatmaps(self, result: Result) -> Result:
-        """Return a result of this model with the heatmaps of its faces; of a foreign model there are none."""
-        if self._choice.is_foreign:
+        """Return a result of this model with the heatmaps of its faces; an external model has none."""
+        if self._choice.is_external:
             return result
         if self._probe is None:
             self._log("loading the network for heatmaps")

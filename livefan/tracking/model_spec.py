@@ -1,4 +1,4 @@
-"""The specification of a model: weights or a foreign model, its runtime, and whether it is smoothed."""
+"""The specification of a model: weights or an external model, its runtime, and whether it is smoothed."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from safetensors import safe_open
 from livefan.core.errors import LivefanError
 from livefan.core.landmarks import LandmarkScheme
 from livefan.core.resources import DEFAULT_WEIGHTS, find_weights, full_name, shipped_models
-from livefan.foreign.description import is_described
-from livefan.foreign.open import (
-    check_foreign,
-    foreign_file,
-    foreign_scheme,
-    foreign_sha256,
-    is_foreign,
+from livefan.external_models.description import is_described
+from livefan.external_models.open import (
+    check_external,
+    external_file,
+    external_scheme,
+    external_sha256,
+    is_external,
     open_finder,
 )
 from livefan.networks.checkpoint_info import HEADS, Head, WeightFile, read_weight_file
 from livefan.runtimes.base import AUTO, CPU, DEVICES, PRECISIONS, RUNTIMES, RuntimeChoice
 from livefan.runtimes.selection import check_choice
-from livefan.tracking.foreign_pipeline import ForeignPipeline
+from livefan.tracking.external_pipeline import ExternalPipeline
 from livefan.tracking.kalman import DEFAULT_STRENGTH
 from livefan.tracking.landmark_model import LandmarkModel
 from livefan.tracking.pipeline import Pipeline
@@ -39,9 +39,9 @@ class ModelChoice:
     """A model to run or to compare.
 
     Attributes:
-        weights: a weight file, or the name of a bundled one; or a foreign model, see
-            :func:`livefan.foreign.open.open_finder`.
-        runtime, precision: see :class:`livefan.runtimes.base.RuntimeChoice`; foreign models have no choice.
+        weights: a weight file, or the name of a bundled one; or an external model, see
+            :func:`livefan.external_models.open.open_finder`.
+        runtime, precision: see :class:`livefan.runtimes.base.RuntimeChoice`; external models have no choice.
         raw: leave the landmarks unsmoothed at every strength of smoothing.
         threads: CPU threads for one inference.
         device: see :class:`livefan.runtimes.base.RuntimeChoice`.
@@ -62,7 +62,7 @@ class ModelChoice:
         ``mobilefan-300w@gpu``. An @ in the name of a folder or of an existing file is part of the path.
 
         Raises:
-            LivefanError: if a word is unknown, is a runtime, a precision or a device of a foreign model, or
+            LivefanError: if a word is unknown, is a runtime, a precision or a device of an external model, or
                 the runtime cannot use the device.
         """
         weights, words = _apart(spec)
@@ -109,18 +109,18 @@ class ModelChoice:
     @property
     def n_bytes(self) -> int:
         """Size of the file with the weights."""
-        path = foreign_file(self.weights) if self.is_foreign else self.file.path
+        path = external_file(self.weights) if self.is_external else self.file.path
         return path.stat().st_size
 
     @property
     def sha256(self) -> str:
         """SHA-256 of the file with the weights, in hexadecimal."""
-        return foreign_sha256(self.weights) if self.is_foreign else self.file.sha256
+        return external_sha256(self.weights) if self.is_external else self.file.sha256
 
     @property
-    def is_foreign(self) -> bool:
+    def is_external(self) -> bool:
         """Whether the model is of another project: it has neither heatmaps nor a choice of runtimes."""
-        return is_foreign(self.weights)
+        return is_external(self.weights)
 
     @property
     def is_described(self) -> bool:
@@ -130,23 +130,23 @@ class ModelChoice:
     @cached_property
     def scheme(self) -> LandmarkScheme:
         """The landmark scheme; raises LivefanError if the model is not valid."""
-        return foreign_scheme(self.weights) if self.is_foreign else self.file.scheme
+        return external_scheme(self.weights) if self.is_external else self.file.scheme
 
     def having_weights(self, weights: str) -> ModelChoice:
-        """Return this choice with another model; the runtime of a foreign one is automatic, on the CPU."""
+        """Return this choice with another model; the runtime of an external one is automatic, on the CPU."""
         choice = replace(self, weights=weights)
-        return replace(choice, runtime=AUTO, precision=AUTO, device=CPU) if choice.is_foreign else choice
+        return replace(choice, runtime=AUTO, precision=AUTO, device=CPU) if choice.is_external else choice
 
     def check(self) -> None:
         """Raise a LivefanError if the model is missing or its file is not valid."""
         self._check_runtime()
-        if self.is_foreign:
-            check_foreign(self.weights)
+        if self.is_external:
+            check_external(self.weights)
         else:
             find_weights(self.weights)
 
     def _check_runtime(self) -> None:
-        if self.is_foreign and (self.runtime, self.precision, self.device) != (AUTO, AUTO, CPU):
+        if self.is_external and (self.runtime, self.precision, self.device) != (AUTO, AUTO, CPU):
             raise LivefanError(
                 f"{self.weights}: has no choice of runtimes, precisions and devices; leave {self._words} out"
             )
@@ -159,7 +159,7 @@ class ModelChoice:
     @cached_property
     def n_parameters(self) -> int | None:
         """Number of trained parameters, without the statistics of batch normalisation; None if unknown."""
-        if self.is_foreign:
+        if self.is_external:
             return None
         with safe_open(self.file.path, framework="np") as tensors:
             names = [name for name in tensors.keys() if "running_" not in name and "num_batches" not in name]  # noqa: SIM118
@@ -180,10 +180,10 @@ class ModelChoice:
             LivefanError: if the weights or the runtime cannot be used.
         """
         smoothing = 0.0 if self.raw else smoothing
-        if self.is_foreign:
+        if self.is_external:
             self._check_runtime()
             finder = open_finder(self.weights, self.threads)
-            return ForeignPipeline(finder, smoothing=smoothing, max_faces=max_faces)
+            return ExternalPipeline(finder, smoothing=smoothing, max_faces=max_faces)
         return Pipeline(
             self.weights,
             smoothing=smoothing,

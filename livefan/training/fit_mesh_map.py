@@ -12,8 +12,8 @@ from livefan.core.landmarks import IBUG_68
 from livefan.core.metrics import inter_ocular, nme
 from livefan.core.provenance import commit
 from livefan.datasets import FaceSet, print_skipped
-from livefan.foreign.mediapipe_finder import MeshFinder
-from livefan.foreign.mesh_map import N_INPUTS, MeshFrame, MeshMap, mesh_inputs
+from livefan.external_models.mediapipe_finder import MeshFinder
+from livefan.external_models.mesh_map import N_INPUTS, MeshFrame, MeshMap, mesh_inputs
 from livefan.training.augmentation.face_mesh import canvas
 
 _RIDGE = 0.03

@@ -7,7 +7,7 @@ import pytest
 from toy_network import save_constant_network
 
 from livefan.cli.main import main
-from livefan.foreign.description import read_description
+from livefan.external_models.description import read_description
 
 
 def test_draft_is_written_beside_the_network_and_never_replaced_unasked(

@@ -14,7 +14,7 @@ from livefan.core.errors import LivefanError
 from livefan.core.frame import Face
 from livefan.core.landmarks import COFW_29, IBUG_68, MEDIAPIPE_478
 from livefan.datasets import FaceSet, load
-from livefan.evaluation.evaluate import Evaluation, evaluate, evaluate_foreign
+from livefan.evaluation.evaluate import Evaluation, evaluate, evaluate_external
 from livefan.networks.checkpoint import Weights
 from livefan.runtimes.torch_runtime import TorchRuntime
 from livefan.tracking.landmarker import locate
@@ -92,15 +92,15 @@ class Mesh:
         return [Face(1, bounding_box(each), each, np.full(478, np.nan)) for each in faces]
 
 
-def test_foreign_model_is_measured_on_its_own_faces_and_common_landmarks(own: Path):
+def test_external_model_is_measured_on_its_own_faces_and_common_landmarks(own: Path):
     faces = load("pts", own, "all")
     good = next(face for face in faces.faces if face.name.endswith("good.png"))
-    found = evaluate_foreign(Mesh(good.points_px), faces)
+    found = evaluate_external(Mesh(good.points_px), faces)
     assert found.scheme.n_points == 41
     assert len(found.skipped) == 1
     eyes = np.linalg.norm(good.points_px[36] - good.points_px[45])
     errors = {Path(each.face.name).stem: each.nme for each in found.faces}
     assert errors["good"] == pytest.approx(100 / eyes)
     assert errors["bad"] > errors["good"]
-    missed = evaluate_foreign(Mesh(good.points_px + 900), faces)
+    missed = evaluate_external(Mesh(good.points_px + 900), faces)
     assert missed.n_missed == len(missed.faces) == 2

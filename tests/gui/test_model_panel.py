@@ -13,7 +13,7 @@ from windows import RAW, Driven, index, mouse, pane, paused_at_end
 
 from livefan.core.agreement import OTHER_REGION
 from livefan.core.frame import Face
-from livefan.foreign.open import available_programs
+from livefan.external_models.open import available_programs
 from livefan.gui.actions.models import ExportReport
 from livefan.gui.actions.sources import open_dropped
 from livefan.gui.messages import Kind
@@ -289,7 +289,7 @@ left_eye = [-1, -1, -1, 45, -1, -1]
 """
 
 
-def test_picker_offers_no_runtimes_for_a_foreign_model(qtbot: QtBot, tmp_path: Path):
+def test_picker_offers_no_runtimes_for_an_external_model(qtbot: QtBot, tmp_path: Path):
     picker = ModelPicker("Model", ModelChoice(runtime="torch"), "#123456", lambda: "")
     qtbot.addWidget(picker)
     assert picker.runtime.isEnabled()

@@ -196,7 +196,7 @@ def _benchmark(
 ) -> dict[str, object]:
     from livefan.benchmark.report import as_numbers, as_table, draw_plot
     from livefan.benchmark.suite import benchmark
-    from livefan.foreign.dlib_finder import installed_model
+    from livefan.external_models.dlib_finder import installed_model
 
     report = benchmark(
         clip,

@@ -35,9 +35,9 @@ def run(arguments: argparse.Namespace) -> int:
         LivefanError: if the network cannot be read, or the description exists.
     """
     from livefan.core.files import atomic_write
-    from livefan.foreign.description import SUFFIX, description_path
-    from livefan.foreign.draft import draft_description
-    from livefan.foreign.network_file import NetworkFile
+    from livefan.external_models.description import SUFFIX, description_path
+    from livefan.external_models.draft import draft_description
+    from livefan.external_models.network_file import NetworkFile
 
     network = NetworkFile(arguments.network)
     out = arguments.out or description_path(arguments.network)

@@ -119,13 +119,13 @@ def run(arguments: argparse.Namespace) -> int:
     from livefan.core.files import atomic_write
     from livefan.datasets import print_skipped
     from livefan.evaluation import report
-    from livefan.evaluation.evaluate import CROPS, evaluate, evaluate_foreign
+    from livefan.evaluation.evaluate import CROPS, evaluate, evaluate_external
     from livefan.networks.checkpoint_info import DECODERS
 
     n_worst, worst_path = _worst(arguments)
     for path in (arguments.ced, worst_path):
         check_png(path)
-    model = _foreign_model(arguments)
+    model = _external_model(arguments)
     decoders = list(DECODERS) if arguments.decoder == "all" else [arguments.decoder]
     runtimes = [] if model else [_evaluated_runtime(arguments, decoder) for decoder in decoders]
     with ExitStack() as outputs:
@@ -135,7 +135,7 @@ def run(arguments: argparse.Namespace) -> int:
         faces = _faces_to_measure(arguments)
         if model is not None:
             outputs.callback(model.close)
-            results = [evaluate_foreign(model, faces)]
+            results = [evaluate_external(model, faces)]
         else:
             results = [
                 evaluate(runtime, faces, crop=crop, flip=arguments.flip, decoder=decoder)
@@ -147,7 +147,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.regions:
             print(report.region_table(results[0]))
         if as_json:
-            ran_by = _foreign_figures(model) if model else _runtime_figures(runtimes[0][1])
+            ran_by = _external_figures(model) if model else _runtime_figures(runtimes[0][1])
             numbers = _conditions(arguments, faces) | ran_by | _figures(results)
             as_json.write_text(json.dumps(numbers, indent=1, allow_nan=False) + "\n", encoding="utf-8")
         if ced:
@@ -160,12 +160,12 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _foreign_model(arguments: argparse.Namespace) -> LandmarkModel | None:
+def _external_model(arguments: argparse.Namespace) -> LandmarkModel | None:
     """Return the model of another project that is measured; None for weights."""
     from livefan.tracking.model_spec import ModelChoice
 
     choice = ModelChoice(arguments.weights, threads=arguments.threads or 1)
-    if not choice.is_foreign:
+    if not choice.is_external:
         return None
     if arguments.crop != "landmarks" or arguments.flip or arguments.decoder:
         raise LivefanError(
@@ -174,7 +174,7 @@ def _foreign_model(arguments: argparse.Namespace) -> LandmarkModel | None:
     return choice.pipeline(smoothing=0.0)
 
 
-def _foreign_figures(model: LandmarkModel) -> dict[str, object]:
+def _external_figures(model: LandmarkModel) -> dict[str, object]:
     return {"runtime": model.ran_by, "precision": None, "input_size": None}
 
 

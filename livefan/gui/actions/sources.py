@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
-from livefan.foreign.description import is_described
+from livefan.external_models.description import is_described
 from livefan.gui.action_context import Action, ActionContext
 from livefan.gui.actions.models import WEIGHTS_SUFFIX, CompareWith, UseWeights
 

@@ -18,7 +18,7 @@ from livefan.core.common_landmarks import subset
 from livefan.core.errors import LivefanError
 from livefan.core.landmarks import IBUG_68, LandmarkScheme, register, scheme_by_name
 from livefan.core.scheme_file import read_scheme
-from livefan.foreign.network_file import NETWORK_SUFFIXES, NetworkFile, Tensor
+from livefan.external_models.network_file import NETWORK_SUFFIXES, NetworkFile, Tensor
 
 SUFFIX = ".toml"
 LAYOUTS = ("NHWC", "NCHW")

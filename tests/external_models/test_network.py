@@ -9,8 +9,8 @@ import pytest
 from toy_network import DESCRIPTION, save_described
 
 from livefan.core.frame import Face
-from livefan.foreign.description import InputFormat, OutputFormat, read_description
-from livefan.foreign.network import DescribedFinder, decode, network_input
+from livefan.external_models.description import InputFormat, OutputFormat, read_description
+from livefan.external_models.network import DescribedFinder, decode, network_input
 
 
 def test_input_has_the_described_colours_layout_and_range():

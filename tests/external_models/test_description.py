@@ -8,9 +8,9 @@ from toy_network import DESCRIPTION, save_constant_network
 
 from livefan.core.errors import LivefanError
 from livefan.core.landmarks import IBUG_68
-from livefan.foreign.description import MAP_PARTS, read_description
-from livefan.foreign.draft import draft_description
-from livefan.foreign.network_file import NetworkFile
+from livefan.external_models.description import MAP_PARTS, read_description
+from livefan.external_models.draft import draft_description
+from livefan.external_models.network_file import NetworkFile
 
 POINTS = np.linspace(0.1, 0.9, 136).reshape(1, 136)
 MAPS = np.zeros((1, 68, 16, 16))

@@ -1,4 +1,4 @@
-"""The interface of every foreign model: an image in, faces with landmarks out."""
+"""The interface of every external model: an image in, faces with landmarks out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from livefan.core.landmarks import LandmarkScheme
 
 @dataclass(frozen=True)
 class FoundFace:
-    """A face that a foreign model found.
+    """A face that an external model found.
 
     Attributes:
         points_px: ``(n, 2)`` float64 landmarks ``(x, y)`` in image pixels, pixel centres at integers.
@@ -24,7 +24,7 @@ class FoundFace:
 
 
 class FaceFinder(Protocol):
-    """A foreign model. It finds faces itself, and may track them. Threads must not share it.
+    """An external model. It finds faces itself, and may track them. Threads must not share it.
 
     Attributes:
         name: program with its version, or runtime and precision.

@@ -1,4 +1,4 @@
-"""A described network as a foreign model: livefan's detector finds the faces, the network their landmarks."""
+"""A described network as an external model: livefan finds the faces, the network their landmarks."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from livefan.core.boxes import bounding_box, iou
 from livefan.core.crop import CROP_MARGIN, Crop, crop_from_landmarks, roll_angle, upright_crop
 from livefan.detection.detection_to_crop import load_detection_to_crop
 from livefan.detection.detector import Detection, FaceDetector
-from livefan.foreign.description import InputFormat, ModelDescription, OutputFormat, ScoreFormat
-from livefan.foreign.finder import FoundFace
+from livefan.external_models.description import InputFormat, ModelDescription, OutputFormat, ScoreFormat
+from livefan.external_models.finder import FoundFace
 from livefan.networks.checkpoint_info import CONFIDENCE_RADIUS
 from livefan.runtimes.cache import Store
 from livefan.runtimes.openvino_network import load_network
@@ -84,14 +84,14 @@ class DescribedFinder:
         self._detector.close()
 
     def find_alone(self, image: np.ndarray, max_faces: int) -> list[FoundFace]:
-        """See :meth:`livefan.foreign.finder.FaceFinder.find_alone`."""
+        """See :meth:`livefan.external_models.finder.FaceFinder.find_alone`."""
         self.reset()
         faces = self.find(image, 0.0, max_faces)
         self.reset()
         return faces
 
     def find(self, image: np.ndarray, time: float, max_faces: int) -> list[FoundFace]:
-        """See :meth:`livefan.foreign.finder.FaceFinder.find`."""
+        """See :meth:`livefan.external_models.finder.FaceFinder.find`."""
         if not 0.0 <= time - self._time <= _MAX_AGE_S:
             self.reset()
         self._time = time

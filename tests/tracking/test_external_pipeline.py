@@ -1,19 +1,19 @@
-"""Ids, smoothing and confidence of the faces of foreign models."""
+"""Ids, smoothing and confidence of the faces of external models."""
 
 import numpy as np
 import pytest
 
 from livefan.core.frame import Frame
 from livefan.core.landmarks import IBUG_68
-from livefan.foreign.finder import FoundFace
-from livefan.tracking.foreign_pipeline import ForeignPipeline
+from livefan.external_models.finder import FoundFace
+from livefan.tracking.external_pipeline import ExternalPipeline
 
 IMAGE = np.zeros((200, 400, 3), np.uint8)
 SHAPE = np.random.default_rng(0).uniform(0, 80, (68, 2))
 
 
 class Script:
-    """A foreign model that finds faces at given places, one list for each frame."""
+    """An external model that finds faces at given places, one list for each frame."""
 
     name, scheme = "script 1.0", IBUG_68
 
@@ -37,7 +37,7 @@ class Script:
 
 
 def ids(script: Script, *times: float) -> list[list[int]]:
-    pipeline = ForeignPipeline(script, smoothing=0.0)
+    pipeline = ExternalPipeline(script, smoothing=0.0)
     return [
         [face.track_id for face in pipeline.process(Frame(IMAGE, number, 0.0, time))]
         for number, time in enumerate(times)
@@ -46,7 +46,7 @@ def ids(script: Script, *times: float) -> list[list[int]]:
 
 def test_faces_keep_their_ids_in_any_order():
     script = Script([0, 200], [210, 5], [10, 220], [15])
-    pipeline = ForeignPipeline(script, smoothing=0.0)
+    pipeline = ExternalPipeline(script, smoothing=0.0)
     places = [
         {face.track_id: round(face.box_px[0] - SHAPE[:, 0].min()) for face in pipeline.process(frame)}
         for frame in (Frame(IMAGE, number, 0.0, number / 25) for number in range(4))
@@ -67,7 +67,7 @@ def test_ids_start_again_if_time_goes_back():
 def test_faces_without_confidence_have_nan_and_others_keep_theirs():
     sure = np.linspace(0, 1, 68)
     for confidence in (None, sure):
-        pipeline = ForeignPipeline(Script([0], [0], confidence=confidence))
+        pipeline = ExternalPipeline(Script([0], [0], confidence=confidence))
         (face,) = pipeline.process(Frame(IMAGE, 0, 0.0, 0.0))
         assert np.isnan(face.confidence).all() if confidence is None else (face.confidence == sure).all()
         assert face.sigma_px is None
@@ -78,7 +78,7 @@ def test_faces_without_confidence_have_nan_and_others_keep_theirs():
 @pytest.mark.parametrize("smoothing", [0.0, 0.5])
 def test_smoothing_reduces_shaking(smoothing: float):
     places = [[0.1 * (number % 2)] for number in range(30)]
-    pipeline = ForeignPipeline(Script(*places), smoothing=smoothing)
+    pipeline = ExternalPipeline(Script(*places), smoothing=smoothing)
     found = [pipeline.process(Frame(IMAGE, n, 0.0, n / 25))[0] for n in range(30)]
     shaking = np.std([face.points_px[0, 0] for face in found[10:]])
     assert np.std([face.raw_points_px[0, 0] for face in found[10:]]) == pytest.approx(0.05)

@@ -1,4 +1,4 @@
-"""A foreign model as a landmark model: ids and smoothing for the faces that it finds."""
+"""An external model as a landmark model: ids and smoothing for the faces that it finds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from livefan.core.arguments import checked_integer, checked_number
 from livefan.core.boxes import bounding_box, iou
 from livefan.core.frame import Face, Frame, as_bgr
 from livefan.core.landmarks import LandmarkScheme
-from livefan.foreign.finder import FaceFinder, FoundFace
+from livefan.external_models.finder import FaceFinder, FoundFace
 from livefan.networks.checkpoint_info import Head
 from livefan.tracking.kalman import DEFAULT_STRENGTH, KalmanSmoother
 
@@ -31,13 +31,13 @@ class _Known:
     seen_at: float
 
 
-class ForeignPipeline:
-    """Gives the faces of a foreign model their ids, and filters their landmarks as those of livefan's models.
+class ExternalPipeline:
+    """Gives the faces of an external model their ids, and filters their landmarks like those of livefan.
 
     A face has the id of the face whose box it overlaps most on the frames before.
 
     Args:
-        finder: the foreign model; this object owns it.
+        finder: the external model; this object owns it.
         smoothing: strength of the Kalman filter of the landmarks, from 0 (none) to 1.
         max_faces: largest number of faces, at least 1.
     """
@@ -64,11 +64,11 @@ class ForeignPipeline:
 
     @property
     def heads(self) -> frozenset[Head]:
-        """None: a foreign model gives landmarks only."""
+        """None: an external model gives landmarks only."""
         return frozenset()
 
     def want_heads(self, heads: Collection[Head]) -> None:
-        """Do nothing: a foreign model has no heads."""
+        """Do nothing: an external model has no heads."""
 
     def process(self, frame: Frame) -> list[Face]:
         """Return the faces of the next frame of a source, in the order of their ids.

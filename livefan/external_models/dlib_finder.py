@@ -1,4 +1,4 @@
-"""dlib's face detector and 68-point shape predictor as a foreign model."""
+"""dlib's face detector and 68-point shape predictor as an external model."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from livefan.core.errors import LivefanError
 from livefan.core.landmarks import IBUG_68
-from livefan.foreign.finder import FoundFace
+from livefan.external_models.finder import FoundFace
 
 
 def installed_model() -> Path | None:
@@ -53,11 +53,11 @@ class DlibFinder:
             raise LivefanError(f"{model}: not a model of dlib's shape predictor ({error})") from error
 
     def find(self, image: np.ndarray, time: float, max_faces: int) -> list[FoundFace]:
-        """See :meth:`livefan.foreign.finder.FaceFinder.find`."""
+        """See :meth:`livefan.external_models.finder.FaceFinder.find`."""
         return self.find_alone(image, max_faces)
 
     def find_alone(self, image: np.ndarray, max_faces: int) -> list[FoundFace]:
-        """See :meth:`livefan.foreign.finder.FaceFinder.find_alone`."""
+        """See :meth:`livefan.external_models.finder.FaceFinder.find_alone`."""
         rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
         shapes = [self._predictor(rgb, box) for box in list(self._detector(rgb))[:max_faces]]
         return [

@@ -1,4 +1,4 @@
-"""MediaPipe's FaceLandmarker as a foreign model."""
+"""MediaPipe's FaceLandmarker as an external model."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 from livefan.core.landmarks import IBUG_68
 from livefan.core.quiet import quiet_mediapipe
 from livefan.core.resources import bundled_asset
-from livefan.foreign.finder import FoundFace
-from livefan.foreign.mesh_map import load_mesh_map
+from livefan.external_models.finder import FoundFace
+from livefan.external_models.mesh_map import load_mesh_map
 
 MODEL_FILE = "face_landmarker.task"
 """MediaPipe's bundled model, in ``assets``."""
@@ -124,11 +124,11 @@ class MediaPipeFinder:
         self.name = self._mesh.name
 
     def find(self, image: np.ndarray, time: float, max_faces: int) -> list[FoundFace]:
-        """See :meth:`livefan.foreign.finder.FaceFinder.find`."""
+        """See :meth:`livefan.external_models.finder.FaceFinder.find`."""
         return [FoundFace(self._map.apply(mesh)) for mesh in self._mesh.find(image, time, max_faces)]
 
     def find_alone(self, image: np.ndarray, max_faces: int) -> list[FoundFace]:
-        """See :meth:`livefan.foreign.finder.FaceFinder.find_alone`."""
+        """See :meth:`livefan.external_models.finder.FaceFinder.find_alone`."""
         return [FoundFace(self._map.apply(mesh)) for mesh in self._mesh.find_alone(image, max_faces)]
 
     def reset(self) -> None:

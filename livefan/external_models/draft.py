@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from livefan.core.landmarks import MEDIAPIPE_478, SCHEMES
-from livefan.foreign.description import ABSENT, MAP_PARTS, RANGES
-from livefan.foreign.network_file import NetworkFile, Tensor
+from livefan.external_models.description import ABSENT, MAP_PARTS, RANGES
+from livefan.external_models.network_file import NetworkFile, Tensor
 from livefan.runtimes.openvino_network import load_network
 
 _USUAL_SIZE = 256

@@ -6,8 +6,8 @@ import pytest
 from livefan.core.errors import LivefanError
 from livefan.core.frame import Face, Frame
 from livefan.core.landmarks import IBUG_68, MEDIAPIPE_478
-from livefan.foreign.mesh_map import MeshFrame, load_mesh_map
-from livefan.foreign.open import MEDIAPIPE, check_foreign
+from livefan.external_models.mesh_map import MeshFrame, load_mesh_map
+from livefan.external_models.open import MEDIAPIPE, check_external
 from livefan.tracking.model_spec import ModelChoice
 
 
@@ -40,7 +40,7 @@ def test_damaged_map_gives_a_one_line_error(tmp_path):
 @pytest.mark.slow
 def test_mediapipe_agrees_with_livefan_and_with_itself(photo: np.ndarray, face: Face):
     try:
-        check_foreign(MEDIAPIPE)
+        check_external(MEDIAPIPE)
     except LivefanError as error:
         pytest.skip(str(error))
     results = []
