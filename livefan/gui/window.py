@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from PyQt6.QtCore import QEvent, QSettings, QSize, QStandardPaths, Qt, QTimer, pyqtSignal
-from PyQt6.QtGui import QCloseEvent, QImage, QShortcut
+from PyQt6.QtGui import QCloseEvent, QImage, QResizeEvent, QShortcut
 from PyQt6.QtWidgets import QApplication, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from livefan.gui.action_context import ActionContext, Part
@@ -46,6 +46,8 @@ from livefan.gui.view import FrameView
 _DEFAULT_SIZE = QSize(1100, 720)
 _SAVED_MS = 8000
 """Time for which the name of a saved file covers a full-screen picture."""
+_NO_NEW_SIZE_MS = 200
+"""Time after which the window keeps its size on entering or leaving full screen."""
 _SYSTEM_FRAME = QSize(8, 40)
 """Room for the system's window frame, which is absent until the window is shown."""
 
@@ -92,7 +94,7 @@ class MainWindow(QMainWindow):
         self._changed = False  # within the present action
         self._hide_saved = Deferred(self, self._hide_saved_message, _SAVED_MS)
         self._recolour = Deferred(self, self._apply_palette, LET_DRAW_MS)
-        self._repaint = Deferred(self, lambda: self.setUpdatesEnabled(True), LET_DRAW_MS)
+        self._repaint = Deferred(self, lambda: self.setUpdatesEnabled(True))
         self.controls = Controls(self, self.context)
         self.tool_bar = ToolBar(self.controls, self.context)
         self.transport = Transport(self.controls)
@@ -203,7 +205,12 @@ class MainWindow(QMainWindow):
             self._show_state()
 
     def _show_frame(self, full_screen: bool) -> None:
-        """Show the picture alone on the whole screen, or in the window with bars and panels."""
+        """Show the picture alone on the whole screen, or in the window with bars and panels.
+
+        The window is painted again at its new size, in a turn of its own: the new memory takes long to fill.
+        """
+        self.setUpdatesEnabled(False)
+        QTimer.singleShot(_NO_NEW_SIZE_MS, self._repaint.request)
         if full_screen:
             self._returning.stop()
             self.panels.hide_all()
@@ -308,6 +315,12 @@ class MainWindow(QMainWindow):
         self.controls.apply_palette()
         self.panels.apply_palette()
         self._repaint.request()
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802
+        """Paint the window again after it has entered or left full screen."""
+        super().resizeEvent(event)
+        if not self.updatesEnabled():
+            self._repaint.request()
 
     def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802
         """Save the preferences and end all threads."""

@@ -225,9 +225,20 @@ class TestAppearance:
         window.controls.full_screen.trigger()
         assert window.isFullScreen()
         assert not window.tool_bar.isVisible()
+        drive.until(window.updatesEnabled)
         window.controls.full_screen.trigger()
         assert not window.isFullScreen()
         drive.until(lambda: window.tool_bar.isVisible() and window.menuBar().isVisible())
+        drive.until(window.updatesEnabled)
+
+    def test_window_that_keeps_its_size_in_full_screen_is_painted(
+        self, drive: Driven, monkeypatch: pytest.MonkeyPatch
+    ):
+        window = drive.open()
+        monkeypatch.setattr(window, "showFullScreen", lambda: None)
+        window.controls.full_screen.trigger()
+        assert not window.updatesEnabled()
+        drive.until(window.updatesEnabled)
 
     @pytest.mark.slow
     def test_escape_leaves_full_screen_which_shows_messages(self, drive: Driven, images: Path):
