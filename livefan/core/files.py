@@ -98,3 +98,14 @@ def check_folder(folder: Path) -> None:
         raise LivefanError(f"{folder}: no such folder; create it first")
     if not os.access(folder, os.W_OK):
         raise LivefanError(f"{folder}: folder is not writable; choose another place for the output")
+
+
+def check_new_folder(folder: Path) -> None:
+    """Check, before the work begins, that a folder of results can be made.
+
+    Raises:
+        LivefanError: if it exists already, or files cannot be written beside it.
+    """
+    if folder.exists():  # "." exists too, and has no name
+        raise LivefanError(f"{folder}: exists already; choose another --out")
+    check_folder(folder.parent)

@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from scipy.interpolate import CubicSpline
@@ -24,12 +25,12 @@ from tqdm import tqdm
 
 from livefan.core.crop import upright_crop
 from livefan.core.errors import LivefanError
-from livefan.core.files import check_folder, stems_of
+from livefan.core.files import check_new_folder, stems_of
 from livefan.core.landmarks import COFW_29, IBUG_68, WFLW_98, WFLW_TO_IBUG, LandmarkScheme
 from livefan.datasets import FaceSet, read_images
 from livefan.datasets.pts import LABELS_NAME
 from livefan.runtimes.base import Runtime
-from livefan.training.mesh_landmarks import MeshLandmarks
+from livefan.training.mesh_landmarks import EYES_NOSE_MOUTH, MeshLandmarks, mesh_fits
 from livefan.training.pseudo_label import predict_views, write_face
 from livefan.training.scheme_map import scheme_map
 
@@ -58,10 +59,6 @@ _LIDS = {62: (36, 37, 38, 39), 66: (39, 40, 41, 36), 70: (42, 43, 44, 45), 74: (
 """For the middles of lids in WFLW: the landmarks of the lid in 300W."""
 _MOUTH, _MOUTH_CORNERS = slice(76, 96), (76, 82)
 """Landmarks of WFLW on the lips, and the right and left corner of the mouth."""
-_EYES_MOUTH = {36: 33, 39: 133, 42: 362, 45: 263, 30: 1, 48: 61, 54: 291}
-"""Landmarks of 300W and vertices at the same places, to check that the mesh fits the face."""
-_LARGEST_MESH_ERROR = 0.06
-"""Largest accepted mean distance between these, as a share of the longer side of the landmark box."""
 _PRIOR_FACES = 2.0
 """Weight of an offset of zero in the fit, in faces."""
 _LEAST_AREA = 0.2
@@ -204,46 +201,50 @@ def derive_labels(
     """
     if faces.scheme != IBUG_68:
         raise LivefanError(f"--root: faces of scheme {faces.scheme.name}; give faces of {IBUG_68.name}")
-    if output.exists():
-        raise LivefanError(f"{output}: exists already; choose another --out")
-    check_folder(output.parent)
-    partial = output.with_name(f".{output.name}.partial")
-    partial.mkdir(exist_ok=True)
+    check_new_folder(output)
     result = Derived(reference_faces=reference_faces, left_out=list(faces.skipped))
+    # A folder within the temporary one, because the latter is readable by its owner alone.
+    with TemporaryDirectory(prefix=".livefan-derived-", dir=output.parent) as temporary:
+        folder = Path(temporary) / output.name
+        folder.mkdir()
+        for name, image, points_px in _derived_faces(faces, DERIVED[scheme], mesh, offsets, result.left_out):
+            write_face(folder / f"{name}.jpg", image, points_px)
+            result.kept += 1
+        if not result.kept:
+            raise faces.unusable(result.left_out)
+        report = {
+            "scheme": DERIVED[scheme].name,
+            "kept": result.kept,
+            "reference faces": reference_faces,
+            "offsets": None if offsets is None else offsets.round(5).tolist(),
+            "left out": result.left_out,
+        }
+        (folder / LABELS_NAME).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        folder.rename(output)
+    return result
+
+
+def _derived_faces(
+    faces: FaceSet,
+    scheme: LandmarkScheme,
+    mesh: MeshLandmarks,
+    offsets: np.ndarray | None,
+    left_out: list[str],
+) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """Yield a name, the image and the ``(n, 2)`` derived landmarks of each face; append to ``left_out``."""
+    to_target = scheme_map(WFLW_98, scheme)
     photographs = stems_of(sorted({f"{face.subset}/{face.photograph}.jpg" for face in faces.faces}))
     count: Counter[str] = Counter()
     shown = tqdm(faces.faces, "deriving", leave=False, disable=None)
-    for face, image in read_images(shown, result.left_out):
+    for face, image in read_images(shown, left_out):
         mesh_px = mesh.find(image, upright_crop(face.points_px, IBUG_68))
-        if not _fits(mesh_px, face.points_px):
-            result.left_out.append(f"{face.place}: the mesh does not fit the landmarks")
+        if not mesh_fits(mesh_px, face.points_px, EYES_NOSE_MOUTH):
+            left_out.append(f"{face.place}: the mesh does not fit the landmarks")
             continue
         points_px = derive_wflw(face.points_px, mesh_px)
         if offsets is not None:
             points_px = moved(points_px, offsets)
-        to_target = scheme_map(WFLW_98, DERIVED[scheme])
-        if to_target is not None:
-            points_px = to_target @ points_px
         # As 'label' names them: faces of one photograph differ in the last number.
         stem = photographs[f"{face.subset}/{face.photograph}.jpg"]
-        write_face(partial / f"{stem}_{count[stem]}.jpg", image, points_px)
+        yield f"{stem}_{count[stem]}", image, points_px if to_target is None else to_target @ points_px
         count[stem] += 1
-        result.kept += 1
-    if not result.kept:
-        raise faces.unusable(result.left_out)
-    report = {
-        "scheme": DERIVED[scheme].name,
-        "kept": result.kept,
-        "reference faces": reference_faces,
-        "offsets": None if offsets is None else offsets.round(5).tolist(),
-        "left out": result.left_out,
-    }
-    (partial / LABELS_NAME).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    partial.rename(output)
-    return result
-
-
-def _fits(mesh_px: np.ndarray, points_px: np.ndarray) -> bool:
-    """Return whether the mesh lies on the labelled face."""
-    distances = np.linalg.norm(mesh_px[list(_EYES_MOUTH.values())] - points_px[list(_EYES_MOUTH)], axis=1)
-    return bool(distances.mean() <= _LARGEST_MESH_ERROR * np.ptp(points_px, axis=0).max())

@@ -1,9 +1,10 @@
-"""MediaPipe's face landmarks detector in OpenVINO: the 478 points of the face mesh, irises included."""
+"""MediaPipe's face mesh for training: its detector in OpenVINO, and whether a mesh fits a labelled face."""
 
 from __future__ import annotations
 
 import tempfile
 import zipfile
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,17 @@ import numpy as np
 
 from livefan.core.crop import CROP_MARGIN, Crop
 from livefan.core.errors import LivefanError
+from livefan.core.face_mesh import N_POINTS
 from livefan.core.resources import bundled_folder
 
-N_POINTS = 478
 _SIZE = 256
 _MARGIN = 1.5
 """Side of the model's crop as a multiple of the longer side of the face's box."""
 _INSIDE_TASK = "face_landmarks_detector.tflite"
+EYES_NOSE_MOUTH = {36: 33, 39: 133, 42: 362, 45: 263, 30: 1, 48: 61, 54: 291}
+"""Landmarks of 300W and the vertices at the same places: corners of eyes and mouth, tip of the nose."""
+_LARGEST_ERROR = 0.06
+"""Largest accepted mean distance between these, as a share of the longer side of the landmark box."""
 
 
 class MeshLandmarks:
@@ -69,3 +74,15 @@ def _read(core: Any, path: Path) -> Any:
         return core.read_model(path)
     with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory(prefix="livefan-") as folder:
         return core.read_model(archive.extract(_INSIDE_TASK, folder))
+
+
+def mesh_fits(mesh_px: np.ndarray, points_px: np.ndarray, places: Mapping[int, int]) -> bool:
+    """Return whether a mesh lies on a labelled face.
+
+    Args:
+        mesh_px: ``(m, 2)`` points of the mesh.
+        points_px: ``(68, 2)`` landmarks of 300W.
+        places: landmarks, and the vertices at the same places.
+    """
+    distances = np.linalg.norm(mesh_px[list(places.values())] - points_px[list(places)], axis=1)
+    return bool(distances.mean() <= _LARGEST_ERROR * np.ptp(points_px, axis=0).max())

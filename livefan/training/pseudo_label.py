@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from livefan.core.crop import CROP_MARGIN, Crop, crop_from_landmarks, mirrored_x, upright_crop
 from livefan.core.errors import LivefanError, StoppedError
-from livefan.core.files import stems_of
+from livefan.core.files import check_new_folder, stems_of
 from livefan.core.metrics import inter_ocular
 from livefan.datasets.pts import LABELS_NAME
 from livefan.detection.detection_to_crop import load_detection_to_crop
@@ -169,8 +169,7 @@ def label(
     criteria = criteria or Criteria()
     if len({teacher.scheme.name for teacher in teachers}) != 1:
         raise LivefanError("--weights: the teachers have different landmarks; name networks of one scheme")
-    if output.exists():  # "." exists too, and has no name
-        raise LivefanError(f"{output}: exists already; choose another --out")
+    check_new_folder(output)
     partial = output.with_name(f".{output.name}.partial")
     settings = {
         "criteria": asdict(criteria),
@@ -179,8 +178,6 @@ def label(
         "from": str(folder.resolve()),
     }
     folder, files = _find_files(folder, excluded=(output, partial))
-    if not output.parent.is_dir():
-        raise LivefanError(f"{output.parent}: no such folder; create it first")
     done = _open_journal(partial, settings)
     stems = stems_of([str(path.relative_to(folder)) for path in files])
     with (

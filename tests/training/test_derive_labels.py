@@ -9,14 +9,14 @@ import pytest
 from labelled import wflw_line
 
 from livefan.cli.main import main
-from livefan.core.crop import upright_crop
+from livefan.core.crop import Crop, upright_crop
 from livefan.core.errors import LivefanError
 from livefan.core.frame import Face
 from livefan.core.landmarks import COFW_29, IBUG_68, WFLW_98, WFLW_TO_IBUG
 from livefan.core.metrics import inter_ocular
 from livefan.datasets import load
 from livefan.io.pts_file import write_pts
-from livefan.training.derive_labels import derive_wflw, fit_offsets, moved
+from livefan.training.derive_labels import derive_labels, derive_wflw, fit_offsets, moved
 from livefan.training.mesh_landmarks import MeshLandmarks
 from livefan.training.scheme_map import scheme_map
 
@@ -116,3 +116,43 @@ def test_command_writes_faces_that_training_takes(tmp_path: Path, photo: np.ndar
     assert len(wflw.faces) == len(cofw.faces) == 2
     assert len({each.photograph for each in wflw.faces}) == 2
     assert main(["derive-labels", *given, "--scheme", "wflw", "-o", str(out / "wflw")]) == 2
+
+
+def test_stopped_call_leaves_nothing_that_another_call_would_take(
+    tmp_path: Path, photo: np.ndarray, face: Face, mesh_px: np.ndarray
+):
+    faces = tmp_path / "faces"
+    faces.mkdir()
+    for name in ("a", "b"):
+        cv2.imwrite(str(faces / f"{name}.png"), photo)
+        write_pts(faces / f"{name}.pts", face.points_px)
+    out = tmp_path / "out"
+    out.mkdir()
+
+    class Stopping(MeshLandmarks):
+        """Finds a mesh once; the user presses Ctrl+C before the second."""
+
+        def __init__(self) -> None:
+            self.calls = 0
+
+        def find(self, image: np.ndarray, crop: Crop) -> np.ndarray:
+            self.calls += 1
+            if self.calls > 1:
+                raise KeyboardInterrupt
+            return mesh_px
+
+    with pytest.raises(KeyboardInterrupt):
+        derive_labels(load("pts", faces, "all"), out / "wflw", "wflw", Stopping())
+    assert list(out.iterdir()) == []
+    (faces / "b.png").unlink()
+    assert derive_labels(load("pts", faces, "all"), out / "wflw", "wflw", Stopping()).kept == 1
+    assert [path.name for path in out.iterdir()] == ["wflw"]
+    assert sorted(path.suffix for path in (out / "wflw").iterdir()) == [".jpg", ".json", ".pts"]
+
+
+def test_command_names_an_existing_output_before_it_reads_faces(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    given = ["--dataset", "pts", "--root", str(tmp_path / "gone"), "--split", "all", "--scheme", "wflw"]
+    assert main(["derive-labels", *given, "-o", str(tmp_path)]) == 2
+    assert f"{tmp_path}: exists already; choose another --out" in capsys.readouterr().err

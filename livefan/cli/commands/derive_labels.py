@@ -59,11 +59,13 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; return the exit code."""
+    from livefan.core.files import check_new_folder
     from livefan.datasets import load
     from livefan.runtimes.selection import open_runtime
     from livefan.training.derive_labels import derive_labels, reference_offsets
     from livefan.training.mesh_landmarks import MeshLandmarks
 
+    check_new_folder(arguments.out)
     faces = load_split(arguments)
     mesh, offsets, count = MeshLandmarks(arguments.mesh), None, 0
     if arguments.reference:

@@ -17,6 +17,7 @@ from livefan.core.face_mesh import OVAL
 from livefan.core.quiet import quiet_mediapipe
 from livefan.core.resources import bundled_asset
 from livefan.datasets import LabelledFace
+from livefan.training.mesh_landmarks import EYES_NOSE_MOUTH, mesh_fits
 
 CANVAS_MARGIN = 2.2
 """Side of the canvas as a multiple of the longer side of the landmark box."""
@@ -27,10 +28,8 @@ _LOWEST_DETECTION_SCORE = 0.3
 
 # Vertices of MediaPipe's canonical_face_model. Right and left are the subject's.
 _RIGHT_TEMPLE, _LEFT_TEMPLE, _FOREHEAD, CHIN = 234, 454, 10, 152
-_CHECKED = {36: 33, 39: 133, 42: 362, 45: 263, 30: 1, 48: 61, 54: 291, 8: 152}
+_CHECKED = EYES_NOSE_MOUTH | {8: CHIN}
 """Landmarks of 300W and the vertices at the same places, to check that the mesh fits the face."""
-_LARGEST_MESH_ERROR = 0.06
-"""Largest accepted mean distance between these, as a share of the longer side of the landmark box."""
 _SLOPE_SIDE, _SLOPE_TOP = 3.0, 1.2
 """Slope of the head behind the edge of the mesh: depth by distance, at the cheeks and above the forehead."""
 _HEAD_DEPTH = 0.45
@@ -149,7 +148,7 @@ class FaceMesh:
         pixels, points = crop.cut(face.read_image()), crop.to_crop(face.points_px)
         image = self._image(pixels)
         vertices = self._vertices(image, crop.size)
-        if vertices is None or not _fits(vertices, points):
+        if vertices is None or not mesh_fits(vertices[:, :2], points, _CHECKED):
             return None
         surface = Surface(_edge_on_jaw(vertices, points), self._person(image))
         return Portrait(pixels, points, surface, _relief(surface, crop.size))
@@ -182,13 +181,6 @@ class FaceMesh:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _fits(vertices_px: np.ndarray, points_px: np.ndarray) -> bool:
-    """Return whether the mesh lies on the labelled face."""
-    landmarks, vertices = list(_CHECKED), list(_CHECKED.values())
-    distances = np.linalg.norm(vertices_px[vertices, :2] - points_px[landmarks], axis=1)
-    return bool(distances.mean() <= _LARGEST_MESH_ERROR * np.ptp(points_px, axis=0).max())
 
 
 def _edge_on_jaw(vertices_px: np.ndarray, points_px: np.ndarray) -> np.ndarray:
