@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable
 
-from PyQt6.QtCore import QSize, Qt, QTimer
+from PyQt6.QtCore import QSize, Qt
 from PyQt6.QtGui import QHideEvent, QShowEvent
 from PyQt6.QtWidgets import (
     QLabel,
@@ -94,6 +95,8 @@ class ModelPanel(QScrollArea):
         self._history = _column(self.over_time, heading, self.worst)
         self.parts = (self._choices, self.second, self.table, self._differences, self._history)
         self._lay_out()
+        self._steps: deque[Callable[[], None]] = deque()
+        self._next_step = Deferred(self, self._show_next, _LET_DRAW_MS)
         self._choices_later = Deferred(self, self._show_choices, _LET_DRAW_MS)
         player.changed.connect(self._choices_later.request)
         self._show_choices()
@@ -126,8 +129,7 @@ class ModelPanel(QScrollArea):
             self.second.show_choice(config.second)
         if self.table.isVisible():  # else the panel is closed, or opens part by part
             self._show_second()
-            QTimer.singleShot(_LET_DRAW_MS, self._show_differences)
-            QTimer.singleShot(2 * _LET_DRAW_MS, self._show_history)
+            self._show_in_turn(self._show_differences, self._show_history)
         self.table.show_models(config.first, config.second)
         for side, (picker, choice) in enumerate(
             zip(self._pickers, (config.first, config.second), strict=True)
@@ -143,19 +145,28 @@ class ModelPanel(QScrollArea):
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802
         """Show the parts one after another."""
         super().showEvent(event)
-        parts = (
+        self._show_in_turn(
             self._choices.show,
             self._show_second,
             self.table.show,
             self._show_differences,
             self._show_history,
         )
-        for number, show in enumerate(parts, start=1):
-            QTimer.singleShot(number * _LET_DRAW_MS, show)
+
+    def _show_in_turn(self, *steps: Callable[[], None]) -> None:
+        """Show parts one after another: each waits until the one before is drawn, however long that takes."""
+        self._steps.extend(steps)
+        self._next_step.request()
+
+    def _show_next(self) -> None:
+        if self._steps:
+            self._steps.popleft()()
+            self._next_step.request()
 
     def hideEvent(self, event: QHideEvent | None) -> None:  # noqa: N802
         """Hide the parts, which :meth:`showEvent` shows one after another."""
         super().hideEvent(event)
+        self._steps.clear()
         for part in self.parts:
             part.hide()
 

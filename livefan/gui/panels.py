@@ -8,6 +8,7 @@ from PyQt6.QtCore import QObject, Qt, QTimer
 from PyQt6.QtGui import QAction
 from PyQt6.QtWidgets import QDockWidget, QMainWindow, QWidget
 
+from livefan.gui.deferred import Deferred
 from livefan.gui.model_panel import ModelPanel
 from livefan.gui.panel_title import PanelTitle
 
@@ -50,6 +51,7 @@ class Panels(QObject):
             self._toggle(dock, keys) for dock, keys in zip(self._docks, ("F2", "F3", "F4"), strict=True)
         ]
         self._hidden: list[QDockWidget] = []
+        self._restore_next = Deferred(self, self._show_hidden, LET_DRAW_MS)
         self._unprepared: list[tuple[QDockWidget, QWidget]] = [
             *((dock, dock) for dock in self._docks),
             *((self.models, part) for part in models.parts),
@@ -120,12 +122,16 @@ class Panels(QObject):
 
     def hide_all(self) -> None:
         """Hide the panels until :meth:`restore`."""
+        self._restore_next.stop()
         self._hidden = [dock for dock in self._docks if dock.isVisible() or dock in self._hidden]
         for dock in self._hidden:
             dock.hide()
 
     def restore(self) -> None:
         """Show the panels that :meth:`hide_all` has hidden, one after another."""
-        for number, dock in enumerate(self._hidden):
-            QTimer.singleShot((number + 1) * LET_DRAW_MS, dock.show)
-        self._hidden = []
+        self._restore_next.request()
+
+    def _show_hidden(self) -> None:
+        if self._hidden:
+            self._hidden.pop(0).show()
+            self._restore_next.request()
