@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from PyQt6.QtCore import QSize, Qt
-from PyQt6.QtWidgets import QDockWidget, QHBoxLayout, QLabel, QStyle, QToolButton, QWidget
-
-from livefan.gui.icons import text_icon
+from PyQt6.QtGui import QIcon
+from PyQt6.QtWidgets import QDockWidget, QHBoxLayout, QLabel, QToolButton, QWidget
 
 _BUTTON_PX, _ICON_PX = 18, 12
 
@@ -15,32 +14,24 @@ class PanelTitle(QWidget):
 
     Args:
         dock: the panel; dragging and double clicks on the title reach it.
-
-    Attributes:
-        buttons: the buttons that detach and close the panel.
     """
 
     def __init__(self, dock: QDockWidget) -> None:
         super().__init__(dock)
-        detach, close = _button(self.tr("Detach or attach")), _button(self.tr("Close"))
-        detach.clicked.connect(lambda: dock.setFloating(not dock.isFloating()))
-        close.clicked.connect(dock.close)
-        self.buttons = {
-            QStyle.StandardPixmap.SP_TitleBarNormalButton: detach,
-            QStyle.StandardPixmap.SP_TitleBarCloseButton: close,
-        }
+        self._detach, self._close = _button(self.tr("Detach or attach")), _button(self.tr("Close"))
+        self._detach.clicked.connect(lambda: dock.setFloating(not dock.isFloating()))
+        self._close.clicked.connect(dock.close)
         row = QHBoxLayout(self)
         row.setContentsMargins(4, 1, 4, 1)
         row.setSpacing(2)
         row.addWidget(QLabel(dock.windowTitle()), stretch=1)
-        row.addWidget(detach)
-        row.addWidget(close)
-        self.apply_palette()
+        row.addWidget(self._detach)
+        row.addWidget(self._close)
 
-    def apply_palette(self) -> None:
-        """Draw the icons in the theme's text colour; Qt has them in black only."""
-        for standard, button in self.buttons.items():
-            button.setIcon(text_icon(self, standard))
+    def show_icons(self, detach: QIcon, close: QIcon) -> None:
+        """Show these icons on the buttons."""
+        self._detach.setIcon(detach)
+        self._close.setIcon(close)
 
 
 def _button(meaning: str) -> QToolButton:

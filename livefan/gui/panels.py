@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from PyQt6.QtCore import QObject, Qt, QTimer
 from PyQt6.QtGui import QAction
-from PyQt6.QtWidgets import QDockWidget, QMainWindow, QWidget
+from PyQt6.QtWidgets import QDockWidget, QMainWindow, QStyle, QWidget
 
 from livefan.gui.deferred import Deferred
+from livefan.gui.icons import text_icon
 from livefan.gui.model_panel import ModelPanel
 from livefan.gui.panel_title import PanelTitle
 
@@ -100,9 +101,12 @@ class Panels(QObject):
         return dock
 
     def apply_palette(self) -> None:
-        """Draw the icons of the titles in the colours of the theme."""
+        """Draw the icons of the titles in the theme's text colour; Qt has them in black only."""
+        standard = QStyle.StandardPixmap
+        detach = text_icon(self._window, standard.SP_TitleBarNormalButton)
+        close = text_icon(self._window, standard.SP_TitleBarCloseButton)
         for title in self._titles:
-            title.apply_palette()
+            title.show_icons(detach, close)
 
     def _toggle(self, dock: QDockWidget, keys: str) -> QAction:
         toggle = dock.toggleViewAction()
