@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import time
-
-from PyQt6.QtGui import QShowEvent
 from PyQt6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from livefan.gui.expression_bars import ExpressionBars
 from livefan.gui.player import Player
 from livefan.live.result import Result
-
-_LOADING_S = 3.0
-"""Time in seconds after which the expression head is loaded."""
 
 
 class ExpressionPanel(QWidget):
@@ -26,7 +20,6 @@ class ExpressionPanel(QWidget):
         super().__init__()
         self._player = player
         self._shown: Result | None = None
-        self._opened_at = float("-inf")
         self.message = QLabel()
         self.message.setWordWrap(True)
         self.bars = ExpressionBars()
@@ -66,14 +59,10 @@ class ExpressionPanel(QWidget):
         """Return the reason why there are no expressions; none while the head for them may be loading."""
         if not has_faces:
             return self.tr("No face.")
-        if time.monotonic() - self._opened_at < _LOADING_S:
+        session = self._player.session
+        if session is None or not session.lacks("expressions"):
             return ""
         return self.tr("These weights measure no expressions.")
-
-    def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802 - Qt's name
-        """Take note of the time; the head that measures expressions runs from now on."""
-        self._opened_at = time.monotonic()
-        super().showEvent(event)
 
     def _take_neutral(self) -> None:
         session = self._player.session

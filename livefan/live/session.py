@@ -126,6 +126,10 @@ class LiveSession(Playback):
         """The neutral expressions of the faces of the first model, by id."""
         return self._models.neutral
 
+    def lacks(self, head: Head) -> bool:
+        """Return whether the first model has no such head; False while it is being loaded."""
+        return self._models.lacks(head)
+
     @property
     def max_faces(self) -> int:
         """Largest number of faces to track; a new value takes effect from the next frame on."""

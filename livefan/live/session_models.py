@@ -158,6 +158,10 @@ class SessionModels:
         if (worker := self._worker) is not None:
             worker.model.heads = heads
 
+    def lacks(self, head: Head) -> bool:
+        """Return whether the first model has no such head; False while it is being loaded."""
+        return self._first.lacks(head)
+
     def has_new_heads(self) -> bool:
         """Return whether wanted heads of the first model have become ready since its last frame."""
         return self._first.has_new_heads()

@@ -181,6 +181,13 @@ class Model:
         self._pipeline.want_heads(self.heads)
         return not self._pipeline.heads <= self._heads_before
 
+    def lacks(self, head: Head) -> bool:
+        """Return whether the loaded model has no such head; one that it has may still be loading."""
+        pipeline = self._pipeline
+        if pipeline is None:
+            return False
+        return not isinstance(pipeline, Pipeline) or head not in pipeline.runtime.known_heads
+
     def _faces(self, pipeline: LandmarkModel, frame: Frame) -> list[Face]:
         if not self.photographs:
             return pipeline.process(frame)

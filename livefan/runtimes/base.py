@@ -57,6 +57,7 @@ class Runtime(ABC):
         calibration: map from widths of heatmaps to sigma; None if the weights have none.
         confidence_calibration: map from confidences of heatmaps to probabilities; None likewise.
         device: ``"cpu"``, or a key of :data:`DEVICES`.
+        known_heads: the heads that the network has; :attr:`heads` are those that run.
         expressions: ``(batch, k)`` float32 expression coefficients of the crops of the last run; None if no
             expression head ran. Valid until the next run.
         pupils_crop: ``(batch, 2, 2)`` float32 centres of the irises of the same crops in crop pixels, the
@@ -84,7 +85,7 @@ class Runtime(ABC):
         self.calibration = SigmaCalibration.read(info.sigma, scheme.n_points)
         self.confidence_calibration = ConfidenceCalibration.read(info.confidence)
         self.precision = precision
-        self._known_heads = info.heads
+        self.known_heads = info.heads
         self._heads = info.heads & set(heads)
         self.expressions: np.ndarray | None = None
         self.pupils_crop: np.ndarray | None = None
@@ -108,7 +109,7 @@ class Runtime(ABC):
 
         OpenVINO loads the network with other heads in a thread. The former heads run until it is loaded.
         """
-        self._heads = self._known_heads & set(heads)
+        self._heads = self.known_heads & set(heads)
 
     def buffer(self, count: int) -> np.ndarray:
         """Return ``(count, size, size, 3)`` uint8 memory for crops; every call returns the same memory.

@@ -89,7 +89,7 @@ class OpenVinoRuntime(Runtime):
     def want_heads(self, heads: Collection[Head]) -> None:
         """See :meth:`livefan.runtimes.base.Runtime.want_heads`."""
         self._take_loaded()
-        wanted = self._known_heads & set(heads)
+        wanted = self.known_heads & set(heads)
         if wanted == self._wanted_heads or self._load is None:
             return
         self._wanted_heads, self._loading = wanted, None

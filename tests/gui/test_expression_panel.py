@@ -17,6 +17,10 @@ SMILE, JAW = NAMES.index("mouthSmileLeft"), NAMES.index("jawOpen")
 class StandInSession:
     def __init__(self) -> None:
         self.neutral = NeutralFaces()
+        self.heads = {"expressions"}
+
+    def lacks(self, head: str) -> bool:
+        return head not in self.heads
 
 
 class StandInPlayer:
@@ -79,5 +83,8 @@ def test_panel_shows_a_face_and_takes_it_for_neutral(qtbot: QtBot):
     assert face.expressions[JAW] == 0
     panel.show_result(result_of(None))
     assert not panel.neutral.isEnabled()
+    assert panel.message.text() == ""  # the head may be loading
+    player.session.heads.clear()
+    panel.show_result(result_of(None))
     assert "no expressions" in panel.message.text()
     panel.show_result(None)

@@ -202,6 +202,7 @@ def test_wanted_heads_process_the_paused_frame_again(watch, images: Path):
     watched.session.heads = ()
     watched.wait(lambda: watched.session.at_end)
     assert watched.results[-1].faces[0].occluded is None
+    assert not watched.session.lacks("expressions")  # it does not run, but the network has it
     watched.session.heads = ("reliability",)
     watched.wait(lambda: watched.results[-1].faces[0].occluded is not None)
     assert watched.results[-1].frame.index == 5
