@@ -168,7 +168,7 @@ def run_recipe(path: Path, places: Places, parse: ParseCommand) -> None:
         raise LivefanError(f"{path}: cannot begin; missing are: {'; '.join(missing)}")
     places.out.mkdir(parents=True, exist_ok=True)
     with atomic_write(places.out / RECIPE_NAME) as partial:
-        partial.write_text(path.read_text(encoding="utf-8"))
+        partial.write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
     parsed = [parse(_with_settings(command, places)) for command in commands]
     first = is_first_process()
     for number, (command, arguments) in enumerate(zip(commands, parsed, strict=True), 1):

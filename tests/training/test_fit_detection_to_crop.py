@@ -66,3 +66,13 @@ def test_detector_model_with_too_few_faces_gives_one_line_error(
     assert err.startswith(f"livefan: {said}")
     assert err.count("\n") == 1
     assert not out.exists()
+
+
+@pytest.mark.parametrize("option", [[], ["--mediapipe"]], ids=["detector", "mesh"])
+def test_missing_output_folder_is_named_before_faces_are_read(
+    tmp_path: Path, option: list[str], capsys: pytest.CaptureFixture[str]
+):
+    out = tmp_path / "missing/out.json"
+    given = ["--dataset", "pts", "--root", str(tmp_path / "no faces"), "-o", str(out)]
+    assert main(["calibrate", *given, *option]) == 2
+    assert capsys.readouterr().err == f"livefan: {out.parent}: no such folder; create it first\n"
