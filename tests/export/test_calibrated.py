@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from livefan.cli.main import main
 from livefan.core.crop import upright_crop
 from livefan.core.errors import LivefanError
 from livefan.core.frame import Face
@@ -71,3 +72,13 @@ def test_bundled_weights_are_calibrated(name: str):
     empty, clear = confidence.confidence(np.array([0.25, 0.95]))
     assert empty < 0.1
     assert clear > 0.95
+
+
+def test_weights_in_a_read_only_folder_are_refused_before_faces_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    path = tmp_path / "own.safetensors"
+    shutil.copy(find_weights("mobilefan-half-300w"), path)
+    monkeypatch.setattr("os.access", lambda *given: False)
+    assert main(["calibrate-sigma", str(path), "--dataset", "pts", "--root", str(tmp_path / "gone")]) == 2
+    assert f"{tmp_path}: folder is not writable" in capsys.readouterr().err

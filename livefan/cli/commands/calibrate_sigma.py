@@ -28,6 +28,7 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; return the exit code."""
+    from livefan.core.files import check_folder
     from livefan.datasets import load
     from livefan.evaluation.reliability import (
         confidence_table,
@@ -43,6 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
     from livefan.training.calibration_crops import empty_confidences, plain_and_hard_errors
 
     weights = read_weight_file(arguments.weights)
+    if not arguments.dry_run:
+        check_folder(weights.path.parent)
     faces = load(arguments.dataset, arguments.root, arguments.split)
     print_left_out(faces)
     runtime = open_runtime(arguments.weights, RuntimeChoice(precision="float32"))
