@@ -22,6 +22,6 @@ def sample_map(
     """
     top, bottom = (edge * input_size for edge in band)
     size = points_crop.new_tensor([input_size, bottom - top])
-    first = points_crop.new_tensor([0.0, top])
-    places = ((2 * (points_crop - first) + 1) / size - 1)[:, :, None]
+    shift = points_crop.new_tensor([1.0, 1.0 - 2 * top])
+    places = ((2 * points_crop + shift) / size - 1)[:, :, None]
     return functional.grid_sample(feature_map, places, align_corners=False)[..., 0].transpose(1, 2)
