@@ -45,8 +45,6 @@ def find_blinks(times: np.ndarray, right: np.ndarray, left: np.ndarray) -> list[
         right: ``(k,)`` coefficient ``eyeBlinkRight`` at these times.
         left: ``(k,)`` coefficient ``eyeBlinkLeft``.
     """
-    if not len(times):
-        return []
     return _blinks(times, right, left, _OF_COEFFICIENTS)
 
 
@@ -55,14 +53,15 @@ def find_blinks_by_ratio(times: np.ndarray, right: np.ndarray, left: np.ndarray)
 
     The depth of a blink is the share by which the aspect ratio falls below its median.
     """
-    if not len(times):
-        return []
-    right, left = (1 - ratios / max(float(np.median(ratios)), _SMALLEST_RATIO) for ratios in (right, left))
     return _blinks(times, right, left, _OF_RATIOS)
 
 
 def _blinks(times: np.ndarray, right: np.ndarray, left: np.ndarray, thresholds: _Thresholds) -> list[Blink]:
-    """Return the blinks in the closures of both eyes."""
+    """Return the blinks in coefficients or aspect ratios of both eyes."""
+    if not len(times):
+        return []
+    if thresholds is _OF_RATIOS:
+        right, left = (1 - each / max(float(np.median(each)), _SMALLEST_RATIO) for each in (right, left))
     shut = np.maximum(right, left)
     shut = shut - np.median(shut)
     changes = np.flatnonzero(np.diff(shut >= thresholds.shutting))
