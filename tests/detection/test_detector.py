@@ -62,6 +62,8 @@ def _far(photo: np.ndarray, factor: float) -> np.ndarray:
     return frame
 
 
+ODD = "upright, odd"
+"""Of a size for which warpAffine rounds positions differently from warpPerspective, which MediaPipe uses."""
 PICTURES = {
     "as it is": lambda photo: photo,
     "small": lambda photo: _far(photo, 0.25),
@@ -70,7 +72,7 @@ PICTURES = {
     "on its side": lambda photo: _turned(photo, 90),
     "three faces": lambda photo: np.hstack([photo, photo[:, ::-1], _far(photo, 0.5)]),
     "six faces": lambda photo: np.vstack([np.hstack([photo, photo[:, ::-1], photo])] * 2),
-    "upright, odd": lambda photo: photo[:301, 171:400],
+    ODD: lambda photo: photo[:359, 301:590],
     "a strip": lambda photo: np.hstack([photo[20:220], np.full_like(photo[20:220], 200)]),
     "half a face": lambda photo: photo[:, photo.shape[1] // 2 :],
     "large": lambda photo: cv2.resize(photo, None, fx=1.9, fy=1.9),
@@ -79,6 +81,7 @@ PICTURES = {
     "noise": lambda photo: np.random.default_rng(0).integers(0, 256, photo.shape, np.uint8),
     "one pixel": lambda photo: photo[:1, :1],
 }
+WITHOUT_A_FACE = ("no face", "noise", "one pixel")
 
 
 @pytest.mark.slow
@@ -88,7 +91,8 @@ def test_detections_equal_those_of_mediapipe(
 ):
     """Key points and scores agree to a ten-thousandth, on the same reduced image.
 
-    MediaPipe rounds its boxes to whole pixels, and changes those that reach beyond the image.
+    In the odd picture they agree to a thousandth. MediaPipe rounds its boxes to whole pixels, and changes
+    those that reach beyond the image.
     """
     import mediapipe
 
@@ -97,7 +101,11 @@ def test_detections_equal_those_of_mediapipe(
     rgb = cv2.cvtColor(reduced, cv2.COLOR_BGR2RGB)
     picture = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=rgb)
     scale = np.array([image.shape[1] / reduced.shape[1], image.shape[0] / reduced.shape[0]])
-    for model, found in detector.detect_by_model(image).items():
+    tolerance = 1e-3 if name == ODD else 1e-4
+    by_model = detector.detect_by_model(image)
+    assert by_model.keys() == mediapipes.keys()
+    assert any(by_model.values()) == (name not in WITHOUT_A_FACE)
+    for model, found in by_model.items():
         theirs = mediapipes[model].detect(picture).detections
         theirs = sorted(theirs, key=lambda detection: -detection.categories[0].score)
         assert len(found) == len(theirs)
@@ -105,14 +113,14 @@ def test_detections_equal_those_of_mediapipe(
             width = ours.box_px[2] - ours.box_px[0]
             points = np.array([(point.x, point.y) for point in their.keypoints])
             expected = points * (image.shape[1], image.shape[0]) - 0.5
-            assert np.abs(ours.keypoints_px - expected).max() < 1e-4 * width
+            assert np.abs(ours.keypoints_px - expected).max() < tolerance * width
             box = their.bounding_box
             corners = np.array([[0, 0], [box.width, box.height]]) + np.array([box.origin_x, box.origin_y])
             expected_box = corners * scale - 0.5
             inside = (ours.box_px[:2] >= 0).all() and (ours.box_px[2:] < image.shape[1::-1]).all()
             if inside:
                 assert (np.abs(ours.box_px.reshape(2, 2) - expected_box) < 2 * scale).all()
-            assert ours.score == pytest.approx(their.categories[0].score, abs=1e-4)
+            assert ours.score == pytest.approx(their.categories[0].score, abs=tolerance)
 
 
 def test_compared_images_have_faces_for_both_models(photo: np.ndarray, detector: FaceDetector):
