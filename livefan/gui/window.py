@@ -94,7 +94,7 @@ class MainWindow(QMainWindow):
         self._changed = False  # within the present action
         self._hide_saved = Deferred(self, self._hide_saved_message, _SAVED_MS)
         self._recolour = Deferred(self, self._apply_palette, LET_DRAW_MS)
-        self._repaint = Deferred(self, lambda: self.setUpdatesEnabled(True))
+        self._repaint = Deferred(self, self._paint_again)
         self.controls = Controls(self, self.context)
         self.tool_bar = ToolBar(self.controls, self.context)
         self.transport = Transport(self.controls)
@@ -321,6 +321,15 @@ class MainWindow(QMainWindow):
         super().resizeEvent(event)
         if not self.updatesEnabled():
             self._repaint.request()
+
+    def _paint_again(self) -> None:
+        """Paint the window after its updates were disabled.
+
+        Qt drops a request to paint while updates are disabled, and sends no other for the same area: enabling
+        the updates is not enough if the whole window was to be painted, as at the start.
+        """
+        self.setUpdatesEnabled(True)
+        self.repaint()
 
     def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802
         """Save the preferences and end all threads."""

@@ -6,15 +6,28 @@ import time
 from pathlib import Path
 
 import pytest
-from PyQt6.QtCore import QMimeData, QPoint, QPointF, QSize, Qt, QUrl
+from PyQt6.QtCore import QEvent, QMimeData, QObject, QPoint, QPointF, QSize, Qt, QUrl
 from PyQt6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
-from PyQt6.QtWidgets import QDockWidget, QPushButton, QToolButton
+from PyQt6.QtWidgets import QApplication, QDockWidget, QPushButton, QToolButton, QWidget
 from windows import LONG_MS, RAW, Driven, index, memory_mib, open_files, pane, paused_at_end, shows
 
 from livefan.core.frame import Frame
 from livefan.gui.window import MainWindow
 from livefan.tracking.model_spec import ModelChoice
 from livefan.tracking.pipeline import Pipeline
+
+
+class Paintings(QObject):
+    """Counts the paint events of a widget."""
+
+    def __init__(self, widget: QWidget) -> None:
+        super().__init__(widget)
+        self.count = 0
+        widget.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802 - Qt's name
+        self.count += event is not None and event.type() == QEvent.Type.Paint
+        return False
 
 
 def title_buttons(dock: QDockWidget) -> dict[str, QToolButton]:
@@ -274,6 +287,18 @@ class TestAppearance:
             assert window.controls.themes[theme].isChecked()
         window.controls.themes["system"].trigger()
         assert window.controls.themes["system"].isChecked()
+
+    def test_window_that_was_to_be_painted_during_a_change_of_theme_is_painted(self, drive: Driven):
+        window = drive.open()
+        drive.qtbot.waitExposed(window)
+        painted = Paintings(window.start_page)
+        window.update()
+        QApplication.sendEvent(window, QEvent(QEvent.Type.PaletteChange))
+        assert not window.updatesEnabled()
+        drive.until(window.updatesEnabled)
+        painted.count = 0
+        window.start_page.update()
+        drive.until(lambda: painted.count > 0)
 
     def test_buttons_in_the_title_detach_and_close_a_panel(self, drive: Driven):
         window = drive.open()
