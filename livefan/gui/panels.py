@@ -127,7 +127,7 @@ class Panels(QObject):
     def hide_all(self) -> None:
         """Hide the panels until :meth:`restore`."""
         self._restore_next.stop()
-        self._hidden = [dock for dock in self._docks if dock.isVisible() or dock in self._hidden]
+        self._hidden = [dock for dock in self._docks if not dock.isHidden() or dock in self._hidden]
         for dock in self._hidden:
             dock.hide()
 

@@ -244,6 +244,12 @@ class TestAppearance:
         drive.until(lambda: window.tool_bar.isVisible() and window.menuBar().isVisible())
         drive.until(window.updatesEnabled)
 
+    def test_full_screen_at_the_start_hides_the_panels(self, drive: Driven):
+        window = drive.open(full_screen=True, panels=("plots",))
+        assert not window.panels.plots.isVisible()
+        window.controls.full_screen.trigger()
+        drive.until(window.panels.plots.isVisible)
+
     def test_window_that_keeps_its_size_in_full_screen_is_painted(
         self, drive: Driven, monkeypatch: pytest.MonkeyPatch
     ):
