@@ -66,9 +66,13 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Return all tensors of a safetensors file, and its metadata.
 
     Raises:
-        LivefanError: if the file is missing, a pickle, or damaged.
+        LivefanError: if the file is missing, a pickle, or damaged, or its path is not UTF-8.
     """
     refuse_pickle(path)
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise LivefanError(f"{path}: torch reads only names in UTF-8; rename the file or folder") from error
     try:
         with safe_open(path, framework="pt") as opened:
             tensors = {key: opened.get_tensor(key) for key in opened.keys()}  # noqa: SIM118

@@ -2,6 +2,7 @@ import json
 import os
 import pickle
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -233,3 +234,10 @@ def test_names_of_the_refiner_in_former_files_load(tmp_path: Path):
     assert again is not None
     assert torch.equal(again.mlp.weight, loaded.refiner.mlp.weight)
     assert torch.equal(again.skip.bias, loaded.refiner.skip.bias)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_name_that_is_not_utf8_is_not_taken_for_damage(small: Path):
+    path = small.rename(small.with_name(os.fsdecode(b"w\xfc.safetensors")))
+    with pytest.raises(LivefanError, match="torch reads only names in UTF-8; rename the file or folder"):
+        read_tensors(path)
