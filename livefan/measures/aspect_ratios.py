@@ -1,4 +1,4 @@
-"""How far eyes and mouth are open, as ratios that do not depend on the size of the face."""
+"""Aspect ratios of eyes and mouth: how far they are open, whatever the size of the face."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ class _Part:
     heights: _Pairs
     width: tuple[int, int]
 
-    def opening(self, points_px: list[list[float]]) -> float:
+    def aspect_ratio(self, points_px: list[list[float]]) -> float:
+        """Return the mean height over the width."""
         # Plain numbers: for so few of these, arrays would take several times longer.
         height = sum(_distance(points_px, pair) for pair in self.heights) / len(self.heights)
         return height / max(_distance(points_px, self.width), 1e-6)
@@ -51,13 +52,16 @@ _PARTS = {
 
 
 def aspect_ratios(points_px: np.ndarray, scheme: LandmarkScheme) -> AspectRatios:
-    """Openings of a face.
+    """Return the aspect ratios of the eyes and the mouth of a face.
 
     Args:
         points_px: ``(n, 2)`` landmarks of ``scheme`` in image pixels.
+
+    Returns:
+        The ratios; all NaN if the lids and lips of the scheme are unknown, as in a user's own.
     """
-    if scheme.name not in _PARTS:  # a user's scheme, whose lids are not known
+    if scheme.name not in _PARTS:
         return AspectRatios(math.nan, math.nan, math.nan)
     points = points_px.tolist()
-    right, left, mouth = (part.opening(points) for part in _PARTS[scheme.name])
+    right, left, mouth = (part.aspect_ratio(points) for part in _PARTS[scheme.name])
     return AspectRatios(right, left, mouth)

@@ -1,4 +1,4 @@
-"""Where a head is and how it is turned, from its landmarks and a generic face (perspective-n-point)."""
+"""Pose of a head, from its landmarks and a generic face (perspective-n-point)."""
 
 from __future__ import annotations
 
@@ -36,16 +36,17 @@ _LEFT = {
 
 @dataclass(frozen=True)
 class _Anchors:
-    """Which landmarks of a scheme stand for which parts: ``middle``, and of the sides (right, left)."""
+    """Landmarks of a scheme for the parts of the generic face: ``middle``, and of the sides (right, left)."""
 
     middle: dict[str, int]
     sides: dict[str, tuple[int, int]]
 
     def indices(self) -> list[int]:
+        """Return the ``k`` landmarks."""
         return [*self.middle.values(), *(index for pair in self.sides.values() for index in pair)]
 
     def places_mm(self) -> np.ndarray:
-        """``(k, 3)`` float64, in the order of :meth:`indices`."""
+        """Return the ``(k, 3)`` float64 places of the parts, in the order of :meth:`indices`."""
         places = [_MIDDLE[part] for part in self.middle]
         for part in self.sides:
             x, y, z = _LEFT[part]
@@ -98,7 +99,7 @@ _INDICES = {name: anchors.indices() for name, anchors in _ANCHORS.items()}
 
 
 def head_pose(points_px: np.ndarray, scheme: LandmarkScheme, width: float, height: float) -> HeadPose:
-    """The pose that projects the generic face nearest to the landmarks, in least squares.
+    """Return the pose that projects the generic face nearest to the landmarks, in least squares.
 
     Solved by SQPnP (Terzakis and Lourakis, ECCV 2020), then refined by Levenberg and Marquardt's method.
     The turn is ``Ry(-yaw) Rx(-pitch) Rz(roll)`` in OpenCV's camera axes.

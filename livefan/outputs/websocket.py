@@ -43,7 +43,6 @@ class WebSocketOutput(Output):
             raise missing_library(address, "websockets", "output") from error
         self._library = server
         self._server: Any = None
-        self._thread: threading.Thread | None = None
         self._clients: set[_Messages] = set()
         self._lock = threading.Lock()
 
@@ -62,8 +61,7 @@ class WebSocketOutput(Output):
             raise LivefanError(
                 f"{self.address}: cannot be opened ({reason}); choose another host or port"
             ) from error
-        self._thread = threading.Thread(target=self._server.serve_forever, name="websocket", daemon=True)
-        self._thread.start()
+        threading.Thread(target=self._server.serve_forever, name="websocket", daemon=True).start()
 
     def send(self, result: FrameResult) -> int:
         """See :meth:`livefan.outputs.base.Output.send`; a packet is a message to one client."""
