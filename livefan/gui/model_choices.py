@@ -20,7 +20,7 @@ class ModelChoices(QObject):
     changed = pyqtSignal()
     """Emitted when a model was chosen."""
     lost = pyqtSignal()
-    """Emitted when the second model could not be loaded."""
+    """Emitted when the second model could not be loaded, and there was none before."""
 
     def __init__(self, runner: SessionRunner, gauges: Gauges, painter: Painter) -> None:
         super().__init__()
@@ -51,12 +51,13 @@ class ModelChoices(QObject):
         self.changed.emit()
 
     def adopt(self, session: LiveSession) -> None:
-        """Drop models from the configuration that the session could not load."""
+        """Replace models of the configuration that the session could not load by those that it runs."""
         self._runner.change(first=session.first)
-        lost = self._runner.config.second is not None and session.second is None
-        if lost and not self._compare_later.isActive():
-            self._runner.change(second=None)
-            self._clear_comparison()
+        if self._compare_later.isActive() or self._runner.config.second == session.second:
+            return
+        self._runner.change(second=session.second)
+        self._clear_comparison()
+        if session.second is None:
             self.lost.emit()
 
     def _pass_second(self) -> None:

@@ -85,6 +85,7 @@ class SessionModels:
         self._first = Model(first, max_faces, log, on_error=callbacks.error)
         self._worker: BackgroundWorker | None = None
         self._second_choice = second
+        self._proven_second: ModelChoice | None = None
         self._second_changed = second is not None
         self._second_lock = threading.Lock()
         self._restarts = 0  # of the comparison; raises the epoch
@@ -114,13 +115,18 @@ class SessionModels:
 
     @property
     def second(self) -> ModelChoice | None:
-        """The second model, or None; another one loads before the next frame."""
+        """The second model, or None; another one loads before the next frame.
+
+        If it cannot be loaded, the one before continues.
+        """
         return self._second_choice
 
     @second.setter
     def second(self, choice: ModelChoice | None) -> None:
         with self._second_lock:
             self._second_choice = choice
+            if choice is None:
+                self._proven_second = None
             self._second_changed = True
             worker, self._worker = self._worker, None
         if worker is not None:
@@ -294,8 +300,10 @@ class SessionModels:
                 return
 
     def _add_second(self, worker: BackgroundWorker, result: Result) -> None:
-        if self._worker is not worker:
-            return
+        with self._second_lock:
+            if self._worker is not worker:
+                return
+            self._proven_second = worker.model.choice
         self._latest_second = result
         self._callbacks.second(result)
         if pair := self._pairing.add(1, result):
@@ -305,7 +313,10 @@ class SessionModels:
         with self._second_lock:
             if self._worker is not worker:
                 return  # replaced by another
-            self._second_choice = self._worker = None
+            self._worker = None
+            before = self._proven_second
+            self._second_choice = None if before == self._second_choice else before
+            self._second_changed = self._second_choice is not None
         if defect:
             self.defect = error
             self._stopping.set()

@@ -276,10 +276,12 @@ class TestComparison:
         drive.until(lambda: index(window) == 0)
         window.controls.compare.trigger()
         drive.until(lambda: window.player.gauges.newest is not None)
-        window.player.choose_second(ModelChoice(str(tmp_path / "broken.safetensors")))
-        drive.until(lambda: not window.controls.compare.isChecked())
-        assert window.player.session.second is None
-        assert window.player.running
+        player, second = window.player, window.player.config.second
+        player.choose_second(ModelChoice(str(tmp_path / "broken.safetensors")))
+        drive.until(lambda: player.session.second == second == player.config.second)
+        drive.until(lambda: player.gauges.newest is not None)
+        assert window.controls.compare.isChecked()
+        assert player.running
 
 
 EYES_ONLY = """\

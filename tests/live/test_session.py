@@ -223,7 +223,7 @@ def test_model_that_cannot_be_loaded_gives_a_message_and_the_old_one_continues(
     assert watched.session.first == HALF
 
 
-def test_second_model_that_cannot_be_loaded_gives_a_message_and_the_first_continues(
+def test_second_model_that_cannot_be_loaded_gives_a_message_and_the_others_continue(
     watch, clip: Path, tmp_path: Path
 ):
     watched = watch(clip, ModelChoice(str(tmp_path / "none.safetensors")))
@@ -232,6 +232,13 @@ def test_second_model_that_cannot_be_loaded_gives_a_message_and_the_first_contin
     n_results = len(watched.results)
     watched.wait(lambda: len(watched.results) > n_results + 3)
     assert watched.session.second is None
+    watched.session.second = RAW
+    watched.wait(lambda: watched.pairs)
+    watched.session.second = ModelChoice(str(tmp_path / "absent.safetensors"))
+    watched.wait(lambda: any("absent.safetensors" in text for text in watched.errors))
+    n_pairs = len(watched.pairs)
+    watched.wait(lambda: len(watched.pairs) > n_pairs + 3)
+    assert watched.session.second == RAW
 
 
 def test_late_failure_of_a_replaced_second_model_is_ignored(
