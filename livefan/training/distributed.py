@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import logging
 import os
@@ -78,9 +79,10 @@ def join() -> Iterator[Processes]:
         with _logged(rank, count):
             yield Processes(0, 1, device)
         return
-    shared, _, _ = next(rendezvous("env://"))
     # The store keeps the keys of earlier runs.
-    store: Any = distributed.PrefixStore(f"livefan/{next(_RUNS)}", shared)  # type: ignore[attr-defined]
+    store: Any = distributed.PrefixStore(  # type: ignore[attr-defined]
+        f"livefan/{next(_RUNS)}", _shared_store()
+    )
     distributed.init_process_group("nccl" if on_gpu else "gloo", store=store, rank=rank, world_size=count)
     watcher = _FailureWatcher(store.clone(), rank, count)
     try:
@@ -92,6 +94,16 @@ def join() -> Iterator[Processes]:
         raise
     watcher.stop()
     distributed.destroy_process_group()
+
+
+@functools.cache
+def _shared_store() -> Any:
+    """Return the store that all processes share.
+
+    It is opened once: process 0 may serve it, and no process must reach the server of an earlier run.
+    """
+    store, _, _ = next(rendezvous("env://"))
+    return store
 
 
 @contextmanager
