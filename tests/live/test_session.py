@@ -68,6 +68,11 @@ class Watched:
             )
             time.sleep(0.01)
 
+    def wait_for_more(self, received: list[Result] | list[Pair]) -> None:
+        """Wait until a list has more than three new entries."""
+        before = len(received)
+        self.wait(lambda: len(received) > before + 3)
+
 
 @pytest.fixture
 def watch() -> Iterator[Callable[..., Watched]]:
@@ -217,8 +222,7 @@ def test_model_that_cannot_be_loaded_gives_a_message_and_the_old_one_continues(
     watched.wait(lambda: watched.results)
     watched.session.first = ModelChoice(str(tmp_path / "none.safetensors"))
     watched.wait(lambda: any("none.safetensors" in text for text in watched.errors))
-    n_results = len(watched.results)
-    watched.wait(lambda: len(watched.results) > n_results + 3)
+    watched.wait_for_more(watched.results)
     assert watched.results[-1].label == "mobilefan-half-300w"
     assert watched.session.first == HALF
 
@@ -229,15 +233,13 @@ def test_second_model_that_cannot_be_loaded_gives_a_message_and_the_others_conti
     watched = watch(clip, ModelChoice(str(tmp_path / "none.safetensors")))
     watched.session.loop = True
     watched.wait(lambda: any("none.safetensors" in text for text in watched.errors))
-    n_results = len(watched.results)
-    watched.wait(lambda: len(watched.results) > n_results + 3)
+    watched.wait_for_more(watched.results)
     assert watched.session.second is None
     watched.session.second = RAW
     watched.wait(lambda: watched.pairs)
     watched.session.second = ModelChoice(str(tmp_path / "absent.safetensors"))
     watched.wait(lambda: any("absent.safetensors" in text for text in watched.errors))
-    n_pairs = len(watched.pairs)
-    watched.wait(lambda: len(watched.pairs) > n_pairs + 3)
+    watched.wait_for_more(watched.pairs)
     assert watched.session.second == RAW
 
 
@@ -261,8 +263,7 @@ def test_late_failure_of_a_replaced_second_model_is_ignored(
     watched.session.second = RAW
     watched.wait(lambda: watched.pairs)
     fail.set()
-    n_pairs = len(watched.pairs)
-    watched.wait(lambda: len(watched.pairs) > n_pairs + 3)
+    watched.wait_for_more(watched.pairs)
     assert watched.session.second == RAW
     assert not any("cannot be loaded" in text for text in watched.messages)
 
