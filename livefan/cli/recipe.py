@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shlex
 import time
 import tomllib
@@ -37,6 +36,7 @@ from livefan.core.files import atomic_write
 from livefan.core.provenance import environment
 from livefan.core.resources import bundled_folder, find_weights
 from livefan.training.config import read_config
+from livefan.training.distributed import own_rank
 
 RECIPE_NAME = "recipe.toml"
 """Copy of the recipe in the output folder."""
@@ -93,11 +93,6 @@ class _Command:
     stage: Stage
     words: list[str]
     settings: dict[str, object]
-
-
-def is_first_process() -> bool:
-    """Return whether this is the only process, or the first of several that torchrun started."""
-    return os.environ.get("RANK", "0") == "0"
 
 
 def find_recipe(name_or_path: str | Path) -> Path:
@@ -170,7 +165,7 @@ def run_recipe(path: Path, places: Places, parse: ParseCommand) -> None:
     with atomic_write(places.out / RECIPE_NAME) as partial:
         partial.write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
     parsed = [parse(_with_settings(command, places)) for command in commands]
-    first = is_first_process()
+    first = own_rank() == 0
     for number, (command, arguments) in enumerate(zip(commands, parsed, strict=True), 1):
         title = f"stage {number} of {len(stages)}, {command.stage.name}"
         if _is_finished(command.stage, places.out):

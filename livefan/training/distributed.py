@@ -62,6 +62,11 @@ class Processes:
             distributed.barrier()
 
 
+def own_rank() -> int:
+    """Return the number of this process among those that torchrun started; 0 for a single one."""
+    return int(os.environ.get("RANK", "0"))
+
+
 @contextmanager
 def join() -> Iterator[Processes]:
     """Join the processes of the run: by gloo between CPUs, by NCCL between GPUs.
@@ -70,7 +75,7 @@ def join() -> Iterator[Processes]:
     several processes raises an exception in the block, the others print its message and exit with code 2.
     Processes may join several times, one run after another.
     """
-    rank, count = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+    rank, count = own_rank(), int(os.environ.get("WORLD_SIZE", "1"))
     on_gpu = torch.cuda.is_available()
     device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if on_gpu else torch.device("cpu")
     if on_gpu:

@@ -132,10 +132,10 @@ def run(arguments: argparse.Namespace) -> int:
 
     import torch
 
-    from livefan.cli.recipe import is_first_process
     from livefan.datasets import FaceSet, load_training, load_training_with
     from livefan.export.export import export_graph
     from livefan.training.config import read_config
+    from livefan.training.distributed import own_rank
     from livefan.training.run import BEST_NAME
     from livefan.training.train import train
 
@@ -150,7 +150,7 @@ def run(arguments: argparse.Namespace) -> int:
         training, validation = load_training(*data)
     else:
         training, validation = load_training_with(*data, arguments.validation)
-    first = is_first_process()
+    first = own_rank() == 0
     if first:
         print_left_out(training)
     progress = train(
