@@ -26,7 +26,7 @@ import shlex
 import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ from livefan.training.config import read_config
 from livefan.training.distributed import own_rank
 
 RECIPE_NAME = "recipe.toml"
-"""Copy of the recipe in the output folder."""
+"""Copy of the recipe in the output folder, with the seed in its last line if one was given."""
 _POLL_SECONDS = 0.2
 _NEEDED_PACKAGES = {"synthesise-profiles": "mediapipe", "label": "mediapipe", "quantise": "nncf"}
 
@@ -139,7 +139,7 @@ def _read_stage(path: Path, name: str, table: Any) -> Stage:
     return Stage(name, command, settings)
 
 
-def run_recipe(path: Path, places: Places, parse: ParseCommand) -> None:
+def run_recipe(path: Path, places: Places, parse: ParseCommand, seed: int = 0) -> None:
     """Run the stages of a recipe that are not finished.
 
     Every command line, setting, folder, weight file and package is checked before the first stage. A stopped
@@ -150,20 +150,23 @@ def run_recipe(path: Path, places: Places, parse: ParseCommand) -> None:
         path: the recipe.
         places: its folders.
         parse: parser of livefan's commands.
+        seed: added to the seed of every ``train`` stage.
 
     Raises:
-        LivefanError: if the recipe cannot be run, the output folder holds another recipe, or a stage fails.
+        LivefanError: if the recipe cannot be run, the output folder holds another recipe or another seed, or
+            a stage fails.
     """
-    stages = read_recipe(path)
+    stages = [_with_seed(stage, seed) for stage in read_recipe(path)]
     names = [stage.name for stage in stages]
     commands = [_command(path, stage, places, names[:number]) for number, stage in enumerate(stages, 1)]
-    _check_folder(path, places.out)
+    kept = path.read_text(encoding="utf-8") + (f"# --seed {seed}\n" if seed else "")
+    _check_folder(kept, places.out)
     missing = sorted(set(_missing(commands, places)))
     if missing:
         raise LivefanError(f"{path}: cannot begin; missing are: {'; '.join(missing)}")
     places.out.mkdir(parents=True, exist_ok=True)
     with atomic_write(places.out / RECIPE_NAME) as partial:
-        partial.write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
+        partial.write_text(kept, encoding="utf-8")
     parsed = [parse(_with_settings(command, places)) for command in commands]
     first = own_rank() == 0
     for number, (command, arguments) in enumerate(zip(commands, parsed, strict=True), 1):
@@ -214,6 +217,14 @@ def _command(path: Path, stage: Stage, places: Places, names: Sequence[str]) -> 
     return _Command(stage, words, settings)
 
 
+def _with_seed(stage: Stage, seed: int) -> Stage:
+    """Return a stage whose seed is higher by this much, if it trains."""
+    if not seed or stage.command.split()[0] != "train":
+        return stage
+    own = stage.settings.get("seed", 0)
+    return replace(stage, settings={**stage.settings, "seed": own + seed if isinstance(own, int) else own})
+
+
 def _with_settings(command: _Command, places: Places) -> list[str]:
     """Write the settings of a ``train`` stage; return the words of its command with their file."""
     if not command.settings:
@@ -228,11 +239,13 @@ def _with_settings(command: _Command, places: Places) -> list[str]:
     return [*command.words, "--config", str(target)]
 
 
-def _check_folder(path: Path, out: Path) -> None:
-    """Raise a LivefanError if the output folder holds another recipe."""
+def _check_folder(recipe: str, out: Path) -> None:
+    """Raise a LivefanError if the output folder holds another recipe or seed."""
     kept = out / RECIPE_NAME
-    if kept.exists() and kept.read_text(encoding="utf-8") != path.read_text(encoding="utf-8"):
-        raise LivefanError(f"{kept}: this folder holds the run of another recipe; choose another --out")
+    if kept.exists() and kept.read_text(encoding="utf-8") != recipe:
+        raise LivefanError(
+            f"{kept}: this folder holds the run of another recipe or seed; choose another --out"
+        )
 
 
 def _missing(commands: Sequence[_Command], places: Places) -> Iterator[str]:

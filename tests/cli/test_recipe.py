@@ -242,7 +242,21 @@ def test_folder_of_another_recipe_is_rejected(folder: Path, capsys: pytest.Captu
     (folder / "run").mkdir()
     (folder / "run/recipe.toml").write_text(TINY.replace("--views 1", "--views 2"))
     assert main(command(folder)) == 2
-    assert "this folder holds the run of another recipe; choose another --out" in capsys.readouterr().err
+    assert "holds the run of another recipe or seed; choose another --out" in capsys.readouterr().err
+
+
+def test_seed_moves_the_seeds_of_all_train_stages(folder: Path, capsys: pytest.CaptureFixture[str]):
+    (folder / "recipe.toml").write_text(
+        '[stages.labels]\ncommand = "label {unlabelled} --out {labels}"\n'
+        '[stages.first]\ncommand = "train {data} --out {first}"\n'
+        f'[stages.second]\ncommand = "train {{data}} --out {{second}}"\nsettings = {{ {START}, seed = 1 }}\n'
+    )
+    places = Places("pts", folder / "faces", folder / "unlabelled", folder / "run")
+    run_recipe(folder / "recipe.toml", places, lambda _: argparse.Namespace(run=lambda _: 0), seed=10)
+    seeds = [read_config(folder / f"run/{name}.toml", {}).seed for name in ("first", "second")]
+    assert seeds == [10, 11]
+    assert main([*command(folder), "--seed", "11"]) == 2
+    assert "this folder holds the run of another recipe or seed" in capsys.readouterr().err
 
 
 def test_options_of_a_stage_are_rejected_beside_a_recipe(folder: Path, capsys: pytest.CaptureFixture[str]):

@@ -20,7 +20,7 @@ from livefan.cli.commands.options import (
 from livefan.core.errors import LivefanError
 
 _NOT_WITH_RECIPE = (
-    *("extra", "config", "validation", "width", "epochs", "init", "seed", "keep_epochs", "compile", "quiet"),
+    *("extra", "config", "validation", "width", "epochs", "init", "keep_epochs", "compile", "quiet"),
 )
 
 
@@ -70,7 +70,8 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--seed",
         type=seed_number,
-        help="seed of initial weights, order and augmentation (default: as in the configuration)",
+        help="seed of initial weights, order and augmentation (default: as in the configuration); with "
+        "--recipe, added to the seed of each of its train stages",
     )
     parser.add_argument(
         "--validation",
@@ -107,7 +108,7 @@ def _run_recipe(arguments: argparse.Namespace) -> int:
             raise LivefanError(f"{recipe}: no command {words[0]!r} in livefan")
         return cast(argparse.Namespace, arguments.commands.choices[words[0]].parse_args(words[1:]))
 
-    run_recipe(recipe, places, parse)
+    run_recipe(recipe, places, parse, arguments.seed or 0)
     return 0
 
 
