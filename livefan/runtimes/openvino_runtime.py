@@ -40,8 +40,8 @@ class OpenVinoRuntime(Runtime):
     """A network that OpenVINO runs on the CPU.
 
     Several crops run in parallel, each in one thread, and the next one is cut meanwhile. This is faster than
-    batches, and than all threads for one crop after the other; see docs/speed.md. The further networks that
-    this needs are loaded at the first call with several crops.
+    batches, and than all threads for one crop after the other; see benchmarks/README.md. The further networks
+    that this needs are loaded at the first call with several crops.
 
     Args:
         weights: the weight file.
