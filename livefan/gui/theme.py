@@ -21,6 +21,11 @@ _FACE = (
 """Jaw, eyes, nose and mouth of the icon, which is 128 x 128 pixels."""
 _SMALL = 0.8
 """Size of small letters, as a share of the font of the window."""
+_CHECKABLE = ("QCheckBox", "QMenu")
+_EDGE_STRENGTH = 0.6
+"""Lightness of the edges of check boxes, from 0 (their background) to 1 (their text)."""
+_FUSION_EDGE = 1.1 / 1.4
+"""Lightness of the edges in Qt's style Fusion, as a share of that of the palette's window."""
 
 
 def hex_colour(bgr: tuple[int, int, int]) -> str:
@@ -55,6 +60,25 @@ def apply_theme(application: QApplication, theme: str) -> None:
         application.setPalette(_dark() if theme == "dark" else QPalette())
     else:
         application.setPalette(QPalette())
+
+
+def show_edges_of_check_boxes(application: QApplication) -> None:
+    """Make empty check boxes visible in the present palette.
+
+    Qt's style Fusion, which Linux uses, draws their edges a little darker than the window. In a dark window
+    they disappear.
+    """
+    style = application.style()
+    if style is None or style.name() != "fusion":
+        return
+    role, group = QPalette.ColorRole, QPalette.ColorGroup
+    for kind in _CHECKABLE:
+        palette = QApplication.palette(kind)
+        for state in (group.Active, group.Inactive, group.Disabled):
+            base = palette.color(state, role.Base).lightnessF()
+            edge = base + _EDGE_STRENGTH * (palette.color(state, role.Text).lightnessF() - base)
+            palette.setColor(state, role.Window, QColor.fromHslF(0.0, 0.0, min(1.0, edge / _FUSION_EDGE)))
+        application.setPalette(palette, kind)
 
 
 def _dark() -> QPalette:

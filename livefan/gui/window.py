@@ -37,7 +37,7 @@ from livefan.gui.session_config import CliOverrides
 from livefan.gui.start_page import StartPage
 from livefan.gui.start_up import StartUp
 from livefan.gui.status_bar import StatusBar
-from livefan.gui.theme import apply_theme
+from livefan.gui.theme import apply_theme, show_edges_of_check_boxes
 from livefan.gui.tool_bar import ToolBar
 from livefan.gui.transport import Transport
 from livefan.gui.updates import Updates
@@ -46,8 +46,8 @@ from livefan.gui.view import FrameView
 _DEFAULT_SIZE = QSize(1100, 720)
 _SAVED_MS = 8000
 """Time for which the name of a saved file covers a full-screen picture."""
-_NO_NEW_SIZE_MS = 200
-"""Time after which the window keeps its size on entering or leaving full screen."""
+_SETTLE_MS = 200
+"""Time in which the window manager carries out a request to enter or leave full screen."""
 _SYSTEM_FRAME = QSize(8, 40)
 """Room for the system's window frame, which is absent until the window is shown."""
 
@@ -95,6 +95,7 @@ class MainWindow(QMainWindow):
         self._hide_saved = Deferred(self, self._hide_saved_message, _SAVED_MS)
         self._recolour = Deferred(self, self._apply_palette, LET_DRAW_MS)
         self._repaint = Deferred(self, self._paint_again)
+        self._settle = Deferred(self, self._settle_frame, _SETTLE_MS)
         self.controls = Controls(self, self.context)
         self.tool_bar = ToolBar(self.controls, self.context)
         self.transport = Transport(self.controls)
@@ -198,9 +199,7 @@ class MainWindow(QMainWindow):
         if Part.FRAME in parts:
             self._show_frame(self.context.full_screen)
         if Part.THEME in parts:
-            application = QApplication.instance()
-            assert isinstance(application, QApplication)
-            apply_theme(application, self.context.theme)
+            apply_theme(_application(), self.context.theme)
         if Part.CONTROLS in parts or self._changed:
             self._show_state()
 
@@ -210,19 +209,39 @@ class MainWindow(QMainWindow):
         The window is painted again at its new size, in a turn of its own: the new memory takes long to fill.
         """
         self.setUpdatesEnabled(False)
-        QTimer.singleShot(_NO_NEW_SIZE_MS, self._repaint.request)
+        self._settle.start()
         if full_screen:
             self._returning.stop()
             self.panels.hide_all()
             for bar in self._bars:
                 bar.hide()
-            self.showFullScreen()
         else:
-            self.showNormal()
             self._returning.start()
+        self._request_frame()
         self._floating.show_full_screen(full_screen)
         self._show_transport()
         self._show_message()
+
+    def _request_frame(self) -> None:
+        """Ask the window manager for full screen, or for the former state, which may be maximised."""
+        full_screen = Qt.WindowState.WindowFullScreen
+        state = self.windowState() & ~full_screen
+        self.setWindowState(state | full_screen if self.context.full_screen else state)
+
+    def _settle_frame(self) -> None:
+        """Paint the window once the window manager has carried out the last of several requests.
+
+        A report on an earlier request makes Qt take the last one for carried out already: it is repeated.
+        """
+        if self.isFullScreen() is not self.context.full_screen:
+            self._request_frame()
+        self._repaint.request()
+
+    def _follow_window_manager(self) -> None:
+        """Show or hide the bars after the user has used the window manager's own key for full screen."""
+        settled = not self._settle.isActive() and not self.isMinimized()
+        if settled and self.isFullScreen() is not self.context.full_screen:
+            self.context.run(ShowFullScreen(self.isFullScreen()))
 
     def _show_next_bar(self) -> None:
         """Show one bar that full screen has hidden, or at last the panels: no handler does it all."""
@@ -239,7 +258,7 @@ class MainWindow(QMainWindow):
             self.transport.setVisible(self._pages.currentWidget() is self.view)
 
     def _leave_full_screen(self) -> None:
-        if self.isFullScreen():
+        if self.context.full_screen:
             self.context.run(ShowFullScreen(False))
 
     def show_models_panel(self) -> None:
@@ -305,13 +324,17 @@ class MainWindow(QMainWindow):
     # Qt events.
 
     def changeEvent(self, event: QEvent | None) -> None:  # noqa: N802
-        """Use the colours of a new theme, chosen here or by the platform, step by step."""
+        """Use the colours of a new theme step by step; show the bars that belong to a new state."""
         super().changeEvent(event)
-        if event is not None and event.type() == QEvent.Type.PaletteChange:
+        kind = event.type() if event is not None else QEvent.Type.None_
+        if kind == QEvent.Type.PaletteChange:
             self.setUpdatesEnabled(False)
             self._recolour.request()
+        elif kind == QEvent.Type.WindowStateChange:
+            self._follow_window_manager()
 
     def _apply_palette(self) -> None:
+        show_edges_of_check_boxes(_application())
         self.controls.apply_palette()
         self.panels.apply_palette()
         self._repaint.request()
@@ -340,6 +363,12 @@ class MainWindow(QMainWindow):
         self.player.close()
         preferences.finish()
         super().closeEvent(event)
+
+
+def _application() -> QApplication:
+    application = QApplication.instance()
+    assert isinstance(application, QApplication)
+    return application
 
 
 def _folder(location: QStandardPaths.StandardLocation) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PyQt6.QtCore import QEvent, QMimeData, QObject, QPoint, QPointF, QSize, Qt, QUrl
 from PyQt6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
-from PyQt6.QtWidgets import QApplication, QDockWidget, QPushButton, QToolButton, QWidget
+from PyQt6.QtWidgets import QApplication, QCheckBox, QDockWidget, QPushButton, QToolButton, QWidget
 from windows import LONG_MS, RAW, Driven, index, memory_mib, open_files, pane, paused_at_end, shows
 
 from livefan.core.frame import Frame
@@ -33,6 +33,14 @@ class Paintings(QObject):
 def title_buttons(dock: QDockWidget) -> dict[str, QToolButton]:
     """Return the buttons in the title of a panel, by their names."""
     return {button.accessibleName(): button for button in dock.titleBarWidget().findChildren(QToolButton)}
+
+
+def contrast_of_empty_check_box() -> int:
+    """Return the range of the lightness in the middle row of a check box, from 0 to 255."""
+    box = QCheckBox()
+    image = box.grab().toImage()
+    row = [image.pixelColor(x, image.height() // 2).lightness() for x in range(image.width())]
+    return max(row) - min(row)
 
 
 class TestPlayback:
@@ -254,10 +262,33 @@ class TestAppearance:
         self, drive: Driven, monkeypatch: pytest.MonkeyPatch
     ):
         window = drive.open()
-        monkeypatch.setattr(window, "showFullScreen", lambda: None)
+        monkeypatch.setattr(window, "setWindowState", lambda state: None)
         window.controls.full_screen.trigger()
         assert not window.updatesEnabled()
         drive.until(window.updatesEnabled)
+
+    def test_late_report_of_an_earlier_state_does_not_end_full_screen(self, drive: Driven):
+        window = drive.open()
+        window.controls.full_screen.trigger()
+        window.setWindowState(Qt.WindowState.WindowNoState)  # as Qt does at such a report
+        drive.until(lambda: window.isFullScreen() and window.updatesEnabled())
+        assert not window.tool_bar.isVisible()
+
+    def test_bars_follow_a_change_by_the_window_manager(self, drive: Driven):
+        window = drive.open()
+        window.showFullScreen()
+        assert not window.tool_bar.isVisible()
+        drive.qtbot.wait(300)  # until the window has settled
+        window.showNormal()
+        drive.until(window.tool_bar.isVisible)
+
+    def test_maximised_window_is_maximised_after_full_screen(self, drive: Driven):
+        window = drive.open()
+        window.showMaximized()
+        for _ in range(2):
+            window.controls.full_screen.trigger()
+        assert window.isMaximized()
+        assert not window.isFullScreen()
 
     @pytest.mark.slow
     def test_escape_leaves_full_screen_which_shows_messages(self, drive: Driven, images: Path):
@@ -291,6 +322,7 @@ class TestAppearance:
             drive.until(lambda dark=dark, icon=icon: (icon().lightness() > 128) is dark)
             drive.until(window.updatesEnabled)
             assert window.controls.themes[theme].isChecked()
+            assert contrast_of_empty_check_box() > 80
         window.controls.themes["system"].trigger()
         assert window.controls.themes["system"].isChecked()
 
