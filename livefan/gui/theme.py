@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PyQt6.QtCore import QPointF, Qt
 from PyQt6.QtGui import QColor, QIcon, QPainter, QPalette, QPen, QPixmap, QPolygonF
-from PyQt6.QtWidgets import QApplication, QLabel
+from PyQt6.QtWidgets import QApplication, QCheckBox, QLabel, QMenu, QWidget
 
 _SCHEMES = {
     "system": Qt.ColorScheme.Unknown,
@@ -21,7 +21,6 @@ _FACE = (
 """Jaw, eyes, nose and mouth of the icon, which is 128 x 128 pixels."""
 _SMALL = 0.8
 """Size of small letters, as a share of the font of the window."""
-_CHECKABLE = ("QCheckBox", "QMenu")
 _EDGE_STRENGTH = 0.6
 """Lightness of the edges of check boxes, from 0 (their background) to 1 (their text)."""
 _FUSION_EDGE = 1.1 / 1.4
@@ -62,23 +61,24 @@ def apply_theme(application: QApplication, theme: str) -> None:
         application.setPalette(QPalette())
 
 
-def show_edges_of_check_boxes(application: QApplication) -> None:
-    """Make empty check boxes visible in the present palette.
+def show_edges_of_check_boxes(window: QWidget) -> None:
+    """Make empty check boxes of a window and its menus visible in the present palette.
 
     Qt's style Fusion, which Linux uses, draws their edges a little darker than the window. In a dark window
     they disappear.
     """
-    style = application.style()
+    style = window.style()
     if style is None or style.name() != "fusion":
         return
     role, group = QPalette.ColorRole, QPalette.ColorGroup
-    for kind in _CHECKABLE:
-        palette = QApplication.palette(kind)
-        for state in (group.Active, group.Inactive, group.Disabled):
-            base = palette.color(state, role.Base).lightnessF()
-            edge = base + _EDGE_STRENGTH * (palette.color(state, role.Text).lightnessF() - base)
-            palette.setColor(state, role.Window, QColor.fromHslF(0.0, 0.0, min(1.0, edge / _FUSION_EDGE)))
-        application.setPalette(palette, kind)
+    edges = QPalette()
+    for state in (group.Active, group.Inactive, group.Disabled):
+        base, text = (window.palette().color(state, each).lightnessF() for each in (role.Base, role.Text))
+        edge = base + _EDGE_STRENGTH * (text - base)
+        edges.setColor(state, role.Window, QColor.fromHslF(0.0, 0.0, min(1.0, edge / _FUSION_EDGE)))
+    # Not for all of Qt's menus by their class: lists of combo boxes would have the colour as background.
+    for widget in [*window.findChildren(QCheckBox), *window.findChildren(QMenu)]:
+        widget.setPalette(edges)
 
 
 def _dark() -> QPalette:

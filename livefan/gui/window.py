@@ -199,7 +199,9 @@ class MainWindow(QMainWindow):
         if Part.FRAME in parts:
             self._show_frame(self.context.full_screen)
         if Part.THEME in parts:
-            apply_theme(_application(), self.context.theme)
+            application = QApplication.instance()
+            assert isinstance(application, QApplication)
+            apply_theme(application, self.context.theme)
         if Part.CONTROLS in parts or self._changed:
             self._show_state()
 
@@ -334,7 +336,7 @@ class MainWindow(QMainWindow):
             self._follow_window_manager()
 
     def _apply_palette(self) -> None:
-        show_edges_of_check_boxes(_application())
+        show_edges_of_check_boxes(self)
         self.controls.apply_palette()
         self.panels.apply_palette()
         self._repaint.request()
@@ -363,12 +365,6 @@ class MainWindow(QMainWindow):
         self.player.close()
         preferences.finish()
         super().closeEvent(event)
-
-
-def _application() -> QApplication:
-    application = QApplication.instance()
-    assert isinstance(application, QApplication)
-    return application
 
 
 def _folder(location: QStandardPaths.StandardLocation) -> Path:

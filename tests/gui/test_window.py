@@ -6,9 +6,9 @@ import time
 from pathlib import Path
 
 import pytest
-from PyQt6.QtCore import QEvent, QMimeData, QObject, QPoint, QPointF, QSize, Qt, QUrl
+from PyQt6.QtCore import QEvent, QMimeData, QObject, QPoint, QPointF, QRect, QSize, Qt, QUrl
 from PyQt6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
-from PyQt6.QtWidgets import QApplication, QCheckBox, QDockWidget, QPushButton, QToolButton, QWidget
+from PyQt6.QtWidgets import QApplication, QDockWidget, QPushButton, QToolButton, QWidget
 from windows import LONG_MS, RAW, Driven, index, memory_mib, open_files, pane, paused_at_end, shows
 
 from livefan.core.frame import Frame
@@ -35,10 +35,12 @@ def title_buttons(dock: QDockWidget) -> dict[str, QToolButton]:
     return {button.accessibleName(): button for button in dock.titleBarWidget().findChildren(QToolButton)}
 
 
-def contrast_of_empty_check_box() -> int:
-    """Return the range of the lightness in the middle row of a check box, from 0 to 255."""
-    box = QCheckBox()
-    image = box.grab().toImage()
+def contrast_of_empty_check_box(window: MainWindow) -> int:
+    """Return the range of the lightness in the middle row of an empty check box, from 0 to 255."""
+    box = window.models.first.raw
+    assert not box.isChecked()
+    box.resize(box.sizeHint())
+    image = box.grab(QRect(0, 0, box.height(), box.height())).toImage()
     row = [image.pixelColor(x, image.height() // 2).lightness() for x in range(image.width())]
     return max(row) - min(row)
 
@@ -322,7 +324,7 @@ class TestAppearance:
             drive.until(lambda dark=dark, icon=icon: (icon().lightness() > 128) is dark)
             drive.until(window.updatesEnabled)
             assert window.controls.themes[theme].isChecked()
-            assert contrast_of_empty_check_box() > 80
+            assert contrast_of_empty_check_box(window) > 80
         window.controls.themes["system"].trigger()
         assert window.controls.themes["system"].isChecked()
 
