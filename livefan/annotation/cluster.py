@@ -35,7 +35,7 @@ def run_on_cluster(tasks: Sequence[Task], address: str) -> Iterator[Outcome]:
     try:
         import distributed
     except ImportError as error:
-        raise LivefanError("--scheduler needs dask.distributed; run: pip install livefan[cluster]") from error
+        raise LivefanError("--scheduler needs dask.distributed; run: pip install distributed") from error
     try:
         client = distributed.Client(  # type: ignore[no-untyped-call]
             address, timeout=CONNECT_S, set_as_default=False

@@ -159,7 +159,7 @@ def _quantised(model: Any, crops: list[np.ndarray]) -> Any:
         with without_telemetry():
             import nncf
     except ImportError as error:
-        raise LivefanError(f"NNCF cannot be loaded ({error}); run: pip install livefan[quantise]") from error
+        raise LivefanError(f"NNCF cannot be loaded ({error}); run: pip install nncf") from error
     # Not nncf.set_log_level, which also sets the level of handlers that other loggers share.
     logging.getLogger("nncf").setLevel(logging.ERROR)
     ordered = model.get_ordered_ops()

@@ -97,12 +97,16 @@ def parse_address(text: str) -> Address:
 
     try:
         parts = urlsplit(text.strip())
-        port = parts.port
     except ValueError as error:
         raise wrong(str(error)) from None
+    try:
+        port = parts.port
+    except ValueError:  # its message is about Python's integers
+        port = 0
     options = frozenset(word for word, _ in parse_qsl(parts.query, keep_blank_values=True))
     for option in options - kind.options:
-        raise wrong(f"unknown option {option!r}")
+        known = f"the options are {', '.join(sorted(kind.options))}" if kind.options else "it has no options"
+        raise wrong(f"unknown option {option!r}, {known}")
     if parts.fragment or parts.username is not None:
         raise wrong("only a host and a port are allowed")
     if kind.port is None:
@@ -110,7 +114,7 @@ def parse_address(text: str) -> Address:
     if parts.path.strip("/"):
         raise wrong(f"unexpected {parts.path!r} after the port")
     if port == 0:
-        raise wrong("port 0 is not a port")
+        raise wrong("the port is no number from 1 to 65535, or an IPv6 address lacks its brackets")
     host = parts.hostname or THIS_MACHINE
     if any(character.isspace() for character in host):
         raise wrong(f"{host!r} is not a host name")

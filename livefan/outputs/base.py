@@ -44,7 +44,11 @@ class Output(ABC):
         """
 
     def prepare(self, scheme: LandmarkScheme) -> None:  # noqa: B027
-        """Get ready for results of a scheme; called after :meth:`open`, if the scheme is known by then."""
+        """Get ready for results of a scheme; called after :meth:`open`, if the scheme is known by then.
+
+        Raises:
+            LivefanError: if no result of the scheme can be sent.
+        """
 
     @abstractmethod
     def send(self, result: FrameResult) -> int:

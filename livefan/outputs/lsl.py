@@ -119,7 +119,7 @@ class LslOutput(Output):
         try:
             import pylsl
         except (ImportError, OSError, RuntimeError) as error:  # the last: its native library is missing
-            raise missing_library(address, "pylsl", "lsl") from error
+            raise missing_library(address, "pylsl") from error
         self._library: Any = pylsl
         _silence(pylsl)
         self._outlet: Any = None

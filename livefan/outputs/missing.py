@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
 from livefan.core.errors import LivefanError
 from livefan.outputs.address import Address
 
 
-def missing_library(address: Address, library: str, extra: str) -> LivefanError:
-    """Return the error for an output whose library is missing.
-
-    Args:
-        library: name of the package.
-        extra: the extra of livefan that installs it.
-    """
+def missing_library(address: Address, package: str) -> LivefanError:
+    """Return the error for an output whose package is missing."""
     return LivefanError(
-        f'{address}: needs the package {library}, which is missing; run: pip install "livefan[{extra}]"'
+        f"{address}: needs the package {package}, which is missing; "
+        f"run: {sys.executable} -m pip install {package}"
     )

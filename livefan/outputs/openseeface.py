@@ -57,13 +57,13 @@ class OpenSeeFaceOutput(UdpOutput):
         super().__init__(address)
         self._slots: list[int] = []
 
+    def prepare(self, scheme: LandmarkScheme) -> None:
+        """See :meth:`livefan.outputs.base.Output.prepare`."""
+        self._order(scheme)
+
     def send(self, result: FrameResult) -> int:
         """See :meth:`livefan.outputs.base.Output.send`."""
-        order = _order(result.scheme)
-        if order is None:
-            raise LivefanError(
-                f"{self.address}: needs 68 or 98 landmarks, not {result.scheme.name}; choose other weights"
-            )
+        order = self._order(result.scheme)
         faces = result.measured[:_MOST_FACES]
         if not faces:
             return 0
@@ -84,12 +84,19 @@ class OpenSeeFaceOutput(UdpOutput):
                 self._slots[slot : slot + 1] = [track_id]
         return [self._slots.index(track_id) for track_id in track_ids]
 
+    def _order(self, scheme: LandmarkScheme) -> list[int]:
+        """Return the landmarks of a scheme in the order of 300W's 68.
 
-def _order(scheme: LandmarkScheme) -> list[int] | None:
-    """Return the landmarks of a scheme in the order of 300W's 68; None if it has others."""
-    if scheme == WFLW_98:
-        return list(WFLW_TO_IBUG)
-    return list(range(68)) if scheme == IBUG_68 else None
+        Raises:
+            LivefanError: if the scheme has others.
+        """
+        if scheme == WFLW_98:
+            return list(WFLW_TO_IBUG)
+        if scheme == IBUG_68:
+            return list(range(68))
+        raise LivefanError(
+            f"{self.address}: needs 68 or 98 landmarks, not {scheme.name}; choose other weights"
+        )
 
 
 def _record(result: FrameResult, measured: MeasuredFace, number: int, order: list[int]) -> bytes:

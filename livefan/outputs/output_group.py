@@ -72,7 +72,11 @@ class OutputGroup:
         return frozenset[Read]().union(*(sender.output.reads for sender in self._senders))
 
     def prepare(self, scheme: LandmarkScheme) -> None:
-        """Prepare the outputs for results of a scheme, before the first result."""
+        """Prepare the outputs for results of a scheme, before the first result.
+
+        Raises:
+            LivefanError: if an output cannot send results of the scheme.
+        """
         for sender in self._senders:
             sender.output.prepare(scheme)
 

@@ -37,7 +37,7 @@ class VirtualCameraOutput(Output):
         try:
             import pyvirtualcam
         except ImportError as error:
-            raise missing_library(address, "pyvirtualcam", "camera") from error
+            raise missing_library(address, "pyvirtualcam") from error
         self._library: Any = pyvirtualcam
         self._camera: Any = None
         self._clean = "clean" in address.options

@@ -35,7 +35,7 @@ class VmcOutput(UdpOutput):
         try:
             from pythonosc.parsing import osc_types
         except ImportError as error:
-            raise missing_library(address, "python-osc", "output") from error
+            raise missing_library(address, "python-osc") from error
         # The builders of python-osc parse each message that they write, which takes most of their time.
         self._osc: Any = osc_types
         self._writers: dict[str, Callable[[Any], bytes]] = {

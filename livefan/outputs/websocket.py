@@ -40,7 +40,7 @@ class WebSocketOutput(Output):
         try:
             from websockets.sync import server
         except ImportError as error:
-            raise missing_library(address, "websockets", "output") from error
+            raise missing_library(address, "websockets") from error
         self._library = server
         self._server: Any = None
         self._clients: set[_Messages] = set()

@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -130,7 +131,7 @@ def test_status_on_a_terminal_is_one_line_that_is_rewritten(
     for _ in range(30):
         status.show()
     status.report("the camera is lost")
-    status.end(outputs.close())
+    status.end([replace(each, frames=1) for each in outputs.close()])
     written = capsys.readouterr().err
     rewritten, *lines = written.rstrip("\n").split("\n")
     shown = [part for part in rewritten.split("\r") if part.strip()]
@@ -144,7 +145,8 @@ def test_status_on_a_terminal_is_one_line_that_is_rewritten(
     ("addresses", "message"),
     [
         (["vmc:/127.0.0.1"], "is not the address of an output; use one such as openseeface://"),
-        (["vmc://127.0.0.1:0"], "port 0 is not a port; use an address such as vmc://127.0.0.1:39539"),
+        (["vmc://127.0.0.1:0"], "the port is no number from 1 to 65535"),
+        (["vmc://?arkti"], "unknown option 'arkti', the options are arkit, presets; use an address such as"),
         (["udp+json://", "udp+json://127.0.0.1:11574"], "is given twice; leave one out"),
         (["openseeface://no.such.host.invalid"], "cannot be found"),
     ],
@@ -158,10 +160,25 @@ def test_wrong_address_is_one_line_before_the_source_is_opened(
     assert "no such file" not in line
 
 
-def test_missing_source_is_one_line(capsys: pytest.CaptureFixture, receivers: Callable):
+def test_landmarks_that_an_output_cannot_send_are_an_error_before_the_source_is_opened(
+    capsys: pytest.CaptureFixture, receivers: Callable
+):
+    to = f"openseeface://{place(receivers())}"
+    assert main(["stream", "no such file.mp4", f"--to={to}", "--weights", "mobilefan-cofw"]) == 2
+    assert capsys.readouterr().err == (
+        f"livefan: {to}: needs 68 or 98 landmarks, not cofw-29; choose other weights\n"
+    )
+
+
+def test_missing_source_is_one_line_without_totals(capsys: pytest.CaptureFixture, receivers: Callable):
     receiver = receivers()
-    assert main(["stream", "no such file.mp4", f"--to=udp+json://{place(receiver)}", "--quiet"]) == 2
-    (line,) = capsys.readouterr().err.splitlines()
+    to = ["--to", f"udp+json://{place(receiver)}", "--to", "udp+json://192.0.2.7"]
+    assert main(["stream", "no such file.mp4", *to]) == 2
+    *before, line = capsys.readouterr().err.splitlines()
+    assert before == [
+        "livefan: udp+json://192.0.2.7:11574: sent to other machines",
+        "livefan: opening no such file.mp4",
+    ]
     assert line == "livefan: no such file.mp4: no such file or folder; check the path"
     receiver.settimeout(0.1)
     with pytest.raises(TimeoutError):

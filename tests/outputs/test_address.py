@@ -45,6 +45,7 @@ def test_streams_and_devices_have_names():
         "vmc://127.0.0.1:1/path",
         "vmc://me@host",
         "vmc://host?clean",
+        "ws://::1:8765",
         "vmc://two hosts",
         "ws://[::1",
     ],
@@ -55,6 +56,7 @@ def test_wrong_address_gives_one_line_with_an_example(text: str):
     message = str(error.value)
     assert "\n" not in message
     assert "use " in message
+    assert "integer" not in message
     assert "://" in message.rpartition("use ")[2]
 
 

@@ -38,7 +38,7 @@ def add(commands: Commands) -> None:
         "stream",
         help="send landmarks live to other programs: OpenSeeFace, VMC, JSON, WebSocket, LSL, virtual camera",
         description="Send the faces of a source to other programs, frame by frame, without a window. Ctrl+C "
-        "ends it. Nothing leaves this machine unless ADDRESS names another host.",
+        "ends it. Nothing leaves this machine unless ADDRESS names another host, or is an LSL outlet.",
     )
     parser.add_argument(
         "source",
@@ -81,11 +81,14 @@ def run(arguments: argparse.Namespace) -> int:
     scheme = read_weight_file(arguments.weights).scheme
     outputs = OutputGroup()
     outputs.open_all(arguments.to)
-    outputs.prepare(scheme)
     status = StatusLine(outputs, quiet=arguments.quiet)
     # A service manager ends it like Ctrl+C.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        outputs.prepare(scheme)
+        for each in outputs.statistics():
+            if each.leaves_machine:  # a narrow terminal cuts the status line
+                status.report(f"{each.address}: sent to other machines")
         _stream(arguments, outputs, status)
     except KeyboardInterrupt:
         pass
@@ -209,7 +212,8 @@ class StatusLine:
                 return
             self._clear()
             for each in last:
-                print(f"livefan: {each.total()}", file=sys.stderr, flush=True)
+                if each.frames or each.dropped:
+                    print(f"livefan: {each.total()}", file=sys.stderr, flush=True)
 
     def _clear(self) -> None:
         """Remove the line that was shown."""
