@@ -8,6 +8,7 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import queue
+import signal
 import threading
 import time
 import traceback
@@ -204,7 +205,13 @@ def _work(
     ready: queue.SimpleQueue[Outcome | BaseException],
     stopping: threading.Event,
 ) -> None:
-    """Run tasks one after another in a worker process, and in a new one after it died."""
+    """Run tasks one after another in a worker process, and in a new one after it died.
+
+    The worker inherits the signal mask of this thread: Ctrl+C in a terminal reaches the whole group, but only
+    the parent acts on it and terminates the workers.
+    """
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     pool: ProcessPoolExecutor | None = None
     try:
         while not stopping.is_set():

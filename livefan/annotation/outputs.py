@@ -12,7 +12,7 @@ from livefan.annotation.codecs import CODECS, VIDEO_SUFFIXES
 from livefan.core.errors import LivefanError
 from livefan.core.files import LONGEST_NAME, check_folder, hidden_name
 from livefan.formats.metadata import METADATA_SUFFIX
-from livefan.formats.registry import format_of
+from livefan.formats.registry import SUFFIXES, format_of
 from livefan.io.images import WRITABLE_IMAGE_SUFFIXES
 
 _PLACING = "placing"
@@ -107,8 +107,8 @@ class Outputs:
             suffix = self.picture.suffix.lower()
             if suffix not in VIDEO_SUFFIXES:
                 raise LivefanError(
-                    f"{self.picture}: end the name in {', '.join(VIDEO_SUFFIXES)} for a video "
-                    f"or {', '.join(WRITABLE_IMAGE_SUFFIXES)} for an image"
+                    f"{self.picture}: end the name in {', '.join(VIDEO_SUFFIXES)} for a video, "
+                    f"{', '.join(WRITABLE_IMAGE_SUFFIXES)} for an image or {', '.join(SUFFIXES)} for data"
                 )
             if suffix not in CODECS[codec].suffixes:
                 raise LivefanError(

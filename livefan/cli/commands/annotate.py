@@ -134,6 +134,7 @@ def _formats(text: str) -> tuple[str, ...]:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; return the exit code."""
+    from livefan.annotation.codecs import VIDEO_SUFFIXES
     from livefan.annotation.inputs import find_recordings, images_left_out, one_by_one, only_images
 
     recordings, many = find_recordings(arguments.recordings)
@@ -143,6 +144,8 @@ def run(arguments: argparse.Namespace) -> int:
     to_folder = folder.is_dir() or arguments.out.endswith(("/", os.sep))
     images = () if to_folder or not many or not folder.suffix else only_images(recordings)
     many = (many and not images) or to_folder
+    if many and not to_folder and folder.name.lower().endswith((*VIDEO_SUFFIXES, *SUFFIXES)):
+        raise LivefanError(f"{folder}: OUT of several recordings is a folder; name one without a suffix")
     if to_folder and not arguments.sequence:
         recordings = one_by_one(recordings)
     settings = _settings(arguments, Path("out.mp4") if many else folder, many=many)
