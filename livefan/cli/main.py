@@ -208,9 +208,11 @@ def _message(error: Exception) -> str:
     """Return one line that says what failed and what to do, or nothing for a defect of the program."""
     if isinstance(error, LivefanError):
         return str(error)
-    if isinstance(error, ModuleNotFoundError) and error.name in _OPTIONAL_PACKAGES:
-        install = f"{sys.executable} -m pip install {error.name}"
-        return f"this needs the package {error.name}, which is missing; run: {install}"
+    if isinstance(error, ModuleNotFoundError) and not (error.name or "livefan").startswith("livefan"):
+        mend = "use the Python in .venv, which 'python3 bootstrap.py run' makes"
+        if error.name in _OPTIONAL_PACKAGES:
+            mend = f"run: {sys.executable} -m pip install {error.name}"
+        return f"this needs the package {error.name}, which {sys.executable} lacks; {mend}"
     if isinstance(error, OSError) and error.errno != errno.ENOMEM:
         place = error.filename or "input or output"
         return f"{place}: {error.strerror or error}; check the place, its permissions and free space"

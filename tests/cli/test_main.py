@@ -1,5 +1,6 @@
 import json
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -245,6 +246,43 @@ def test_missing_weight_file_is_named(tmp_path: Path, picture: Path, capsys: pyt
     arguments = ["annotate", picture, "-o", tmp_path / "out.png", "--weights", tmp_path / "w.safetensors"]
     assert main([str(argument) for argument in arguments]) == 2
     assert "w.safetensors" in capsys.readouterr().err
+
+
+def test_older_python_is_told_which_one_to_use(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(sys, "version_info", (3, 10, 12))
+    with pytest.raises(SystemExit, match="2"):
+        runpy.run_path(str(MAIN), run_name="__main__")
+    error = capsys.readouterr().err
+    assert error.startswith("livefan: needs Python 3.11 or newer, and this is 3.10; use the Python in .venv")
+    assert error.count("\n") == 1
+
+
+def test_interrupted_import_prints_no_traceback(monkeypatch: pytest.MonkeyPatch):
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("livefan.cli.main.program", interrupt)
+    with pytest.raises(SystemExit, match="130"):
+        runpy.run_path(str(MAIN), run_name="__main__")
+
+
+@pytest.mark.parametrize(
+    ("package", "mend"), [("cv2", "use the Python in .venv"), ("torch", "-m pip install torch")]
+)
+def test_missing_package_is_one_line_with_the_mend(
+    package: str, mend: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    def run(_: object) -> None:
+        raise ModuleNotFoundError(f"No module named {package!r}", name=package)
+
+    monkeypatch.setattr("livefan.cli.commands.runtimes.run", run)
+    assert main(["runtimes"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"livefan: this needs the package {package}, which {sys.executable} lacks; ")
+    assert mend in error
+    assert error.count("\n") == 1
 
 
 def test_running_thread_does_not_keep_the_process():
