@@ -205,13 +205,7 @@ def _work(
     ready: queue.SimpleQueue[Outcome | BaseException],
     stopping: threading.Event,
 ) -> None:
-    """Run tasks one after another in a worker process, and in a new one after it died.
-
-    The worker inherits the signal mask of this thread: Ctrl+C in a terminal reaches the whole group, but only
-    the parent acts on it and terminates the workers.
-    """
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    """Run tasks one after another in a worker process, and in a new one after it died."""
     pool: ProcessPoolExecutor | None = None
     try:
         while not stopping.is_set():
@@ -247,6 +241,11 @@ def _new_pool() -> ProcessPoolExecutor:
 
 
 def _submit(pool: ProcessPoolExecutor, task: Task) -> Future[Outcome]:
+    if hasattr(signal, "pthread_sigmask"):
+        # The worker inherits this mask: Ctrl+C reaches all processes of a terminal, but only the parent acts
+        # on it, and terminates the workers. Not earlier: multiprocessing unblocks the signal for its first
+        # pool.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         return pool.submit(run_task, task)
     except OSError as error:  # the first task starts the process
