@@ -93,6 +93,7 @@ def _dark() -> QPalette:
     palette.setColor(role.ToolTipBase, QColor(30, 31, 33))
     palette.setColor(role.Highlight, QColor(47, 111, 176))
     palette.setColor(role.HighlightedText, QColor(255, 255, 255))
+    palette.setColor(group.Disabled, role.Highlight, QColor(110, 110, 110))
     palette.setColor(role.Link, QColor(110, 170, 230))
     return palette
 

@@ -181,6 +181,8 @@ class Recorder:
                     self._note_strength(result.smoothing)
                     neutral = neutral or result.neutral
                 self._n_frames += 1
+            if not self._n_frames:
+                raise LivefanError(f"{self._path}: no frame came during the recording; play the source first")
             if table is not None:
                 replace(table.metadata, neutral=neutral).write(metadata_file, n_frames=self._n_frames)
 

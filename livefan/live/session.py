@@ -132,7 +132,7 @@ class LiveSession(Playback):
 
     @property
     def max_faces(self) -> int:
-        """Largest number of faces to track; a new value takes effect from the next frame on."""
+        """Largest number of faces to track; a paused frame is processed again with a new value."""
         return self._models.max_faces
 
     @max_faces.setter
@@ -276,8 +276,8 @@ class LiveSession(Playback):
             self._measured_speed.add(frame.source_time, self._latest.epoch)
 
     def _process_again(self, latest: Result, capture: CaptureThread) -> None:
-        """Process the last frame again if a model was changed, or heatmaps were switched on."""
-        if self._models.update() or self._models.has_new_heads():
+        """Process the last frame again if a model or the number of faces was changed, or heatmaps switched on."""
+        if self._models.update() or self._models.has_new_settings():
             self._process(latest.frame, capture)
         elif self.heatmaps and not latest.heatmaps and latest.faces:
             self._latest = self._models.add_heatmaps(latest)

@@ -58,7 +58,7 @@ class SessionModels:
         stopping: ends all waits; set here if the second model fails by a defect.
 
     Attributes:
-        max_faces: a new value takes effect from the next frame on.
+        max_faces: a new value takes effect from the next frame on; a paused frame is processed again.
         smoothing: strength of the filter of the landmarks, from 0 to 1; takes effect from the next frame on.
         defect: the failure of the second model that ended the session, or None.
     """
@@ -168,9 +168,9 @@ class SessionModels:
         """Return whether the first model has no such head; False while it is being loaded."""
         return self._first.lacks(head)
 
-    def has_new_heads(self) -> bool:
-        """Return whether wanted heads of the first model have become ready since its last frame."""
-        return self._first.has_new_heads()
+    def has_new_settings(self) -> bool:
+        """Return whether the last frame ran with another number of faces, or without heads that are ready."""
+        return self.max_faces != self._first.max_faces or self._first.has_new_heads()
 
     @property
     def fps(self) -> tuple[float, float]:

@@ -202,6 +202,15 @@ def test_new_model_processes_the_paused_frame_again(watch, images: Path):
     assert watched.results[-1].frame.index == 5
 
 
+def test_another_number_of_faces_processes_the_paused_frame_again(watch, images: Path):
+    watched = watch(images)
+    watched.wait(lambda: watched.session.at_end)
+    n_results = len(watched.results)
+    watched.session.max_faces = 2
+    watched.wait(lambda: len(watched.results) > n_results)
+    assert watched.results[-1].frame.index == 5
+
+
 def test_wanted_heads_process_the_paused_frame_again(watch, images: Path):
     watched = watch(images)
     watched.session.heads = ()

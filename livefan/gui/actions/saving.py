@@ -70,6 +70,7 @@ class Record(Action):
             player.recordings.start(path, self.kind, player.config.first)
         except (OSError, LivefanError) as error:
             raise LivefanError(_tr("Cannot record: {}").format(error)) from error
+        player.messages.dismiss_error()
         player.messages.status.emit(_tr("Recording to {}").format(path))
 
 
