@@ -19,7 +19,7 @@ class Kind(Enum):
     SAVED = auto()
     """Names a new file. The next status or error replaces it."""
     ERROR = auto()
-    """Stays until it is dismissed, a recording starts, a file is saved, or a source that was chosen later plays."""
+    """Stays until it is dismissed, a recording starts, a file is saved, or a later source plays."""
 
 
 @dataclass(frozen=True)

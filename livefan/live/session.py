@@ -276,7 +276,7 @@ class LiveSession(Playback):
             self._measured_speed.add(frame.source_time, self._latest.epoch)
 
     def _process_again(self, latest: Result, capture: CaptureThread) -> None:
-        """Process the last frame again if a model or the number of faces was changed, or heatmaps switched on."""
+        """Process the last frame again for another model, other faces, or heatmaps."""
         if self._models.update() or self._models.has_new_settings():
             self._process(latest.frame, capture)
         elif self.heatmaps and not latest.heatmaps and latest.faces:
