@@ -7,17 +7,32 @@ from pathlib import Path
 
 from PyQt6.QtCore import QObject, Qt, QUrl
 from PyQt6.QtGui import QDesktopServices
-from PyQt6.QtWidgets import QFileDialog, QInputDialog, QLineEdit, QMainWindow, QMessageBox
+from PyQt6.QtWidgets import (
+    QFileDialog,
+    QInputDialog,
+    QLineEdit,
+    QMainWindow,
+    QMessageBox,
+    QStyle,
+    QToolButton,
+)
 
 from livefan.external_models.description import SUFFIX as DESCRIPTION_SUFFIX
 from livefan.external_models.network_file import NETWORK_SUFFIXES
 from livefan.gui import help as help_texts
+from livefan.gui.icons import text_icon
 from livefan.gui.preferences import Preferences
 from livefan.io.images import IMAGE_SUFFIXES
 from livefan.io.video import RECORDING_SUFFIXES
 from livefan.outputs.address import KINDS
 
 _SOURCES, _MODELS, _REPORTS = "sources", "models", "reports"
+_ARROWS = {
+    "backButton": QStyle.StandardPixmap.SP_ArrowBack,
+    "forwardButton": QStyle.StandardPixmap.SP_ArrowForward,
+    "toParentButton": QStyle.StandardPixmap.SP_FileDialogToParent,
+}
+"""Buttons of Qt's file dialog whose icons are black in every theme."""
 _MODEL_SUFFIXES = (".safetensors", *NETWORK_SUFFIXES, DESCRIPTION_SUFFIX)
 
 
@@ -38,35 +53,41 @@ class WindowDialogs(QObject):
             self.tr("Images ({})").format(images),
             self.tr("All files (*)"),
         )
-        title, folder = self.tr("Open a video or an image"), self._preferences.last_folder(_SOURCES)
-        path, _ = QFileDialog.getOpenFileName(self._window, title, folder, ";;".join(filters))
-        if path:
-            self._preferences.save_folder(_SOURCES, str(Path(path).parent))
-        return path
+        return self._choose(_SOURCES, self.tr("Open a video or an image"), filters)
 
     def choose_model(self) -> str:
         """Return the path of a weight file, a network or its description; empty if cancelled."""
-        title, folder = self.tr("Open model"), self._preferences.last_folder(_MODELS)
         models = self.tr("Models ({})").format(_pattern(_MODEL_SUFFIXES))
-        path, _ = QFileDialog.getOpenFileName(self._window, title, folder, models)
-        if path:
-            self._preferences.save_folder(_MODELS, str(Path(path).parent))
-        return path
+        return self._choose(_MODELS, self.tr("Open model"), (models,))
 
     def choose_folder(self) -> str:
         """Return the path of a folder of images; empty if cancelled."""
-        title, folder = self.tr("Open a folder of images"), self._preferences.last_folder(_SOURCES)
-        path = QFileDialog.getExistingDirectory(self._window, title, folder)
-        if path:
-            self._preferences.save_folder(_SOURCES, str(Path(path).parent))
-        return path
+        return self._choose(_SOURCES, self.tr("Open a folder of images"))
 
     def choose_report_folder(self) -> str:
         """Return the path of a folder for a report; empty if cancelled."""
-        title, folder = self.tr("Folder for the report"), self._preferences.last_folder(_REPORTS)
-        path = QFileDialog.getExistingDirectory(self._window, title, folder)
+        return self._choose(_REPORTS, self.tr("Folder for the report"))
+
+    def _choose(self, purpose: str, title: str, filters: Iterable[str] = ()) -> str:
+        """Return the path of a file that passes a filter, or of a folder if there are no filters.
+
+        The dialog opens in the last folder for this purpose.
+        """
+        dialog = QFileDialog(self._window, title, self._preferences.last_folder(purpose))
+        if filters:
+            dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+            dialog.setNameFilters(filters)
+        else:
+            dialog.setFileMode(QFileDialog.FileMode.Directory)
+            dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+        for name, icon in _ARROWS.items():
+            button = dialog.findChild(QToolButton, name)
+            if button is not None:  # the platform's own dialog has none
+                button.setIcon(text_icon(self._window, icon))
+        path = dialog.selectedFiles()[0] if dialog.exec() else ""
+        dialog.deleteLater()
         if path:
-            self._preferences.save_folder(_REPORTS, path)
+            self._preferences.save_folder(purpose, path if purpose == _REPORTS else str(Path(path).parent))
         return path
 
     def enter_address(self) -> str:

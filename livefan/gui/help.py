@@ -30,6 +30,7 @@ def shortcut_sheet(menus: QMenuBar) -> str:
     mouse = [
         (_tr("Wheel"), _tr("zoom at the pointer")),
         (_tr("Drag"), _tr("move the picture, or the edge of a wipe")),
+        (_tr("Click a face"), _tr("follow it in the close-up")),
         (_tr("Double click"), _tr("show the whole picture")),
         (_tr("Point at a landmark"), _tr("show its name and confidence; its heatmap on a paused frame")),
         (_tr("Drop a file"), _tr("play a video or an image; use a weight file")),

@@ -251,12 +251,13 @@ class TestComparison:
         drive.until(lambda: gauges.newest is not None and gauges.newest.second.label == wanted.label)
         assert gauges.newest.second.runtime == "openvino float32"
         path = str(ModelChoice("teacher-300w").file.path)
-        monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *args, **more: ("", ""))
+        monkeypatch.setattr(QFileDialog, "exec", lambda dialog: False)
         browse = second.weights.count() - 1
         second.weights.setCurrentIndex(browse)
         second.weights.activated.emit(browse)
         assert second.weights.currentData() == "mobilefan-half-300w"  # nothing was chosen
-        monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *args, **more: (path, ""))
+        monkeypatch.setattr(QFileDialog, "exec", lambda dialog: True)
+        monkeypatch.setattr(QFileDialog, "selectedFiles", lambda dialog: [path])
         second.weights.setCurrentIndex(browse)
         second.weights.activated.emit(browse)
         assert window.player.config.second == replace(wanted, weights=path)

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PyQt6.QtWidgets import QFileDialog, QInputDialog
+from PyQt6.QtWidgets import QFileDialog, QInputDialog, QToolButton
 from windows import Driven, index, paused_at_end, shows
 
 from livefan.core.errors import LivefanError
 from livefan.core.frame import Frame
 from livefan.gui.picture_state import PictureState
 from livefan.io.camera_list import CameraFormat, CameraInfo
+from livefan.tracking.model_spec import ModelChoice
 
 
 class TestSources:
@@ -34,10 +35,11 @@ class TestSources:
         names = [box.itemText(row) for row in range(box.count())]
         assert names[:2] == ["Front camera", "USB camera"]
         assert box.currentText() == images.name
-        monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *args, **more: (str(clip), ""))
+        monkeypatch.setattr(QFileDialog, "exec", lambda dialog: True)
+        monkeypatch.setattr(QFileDialog, "selectedFiles", lambda dialog: [str(clip)])
         box.activated.emit(box.findText("Open file …"))
         drive.until(lambda: window.player.config.source == str(clip))
-        monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *args, **more: str(images))
+        monkeypatch.setattr(QFileDialog, "selectedFiles", lambda dialog: [str(images)])
         window.controls.open_folder.trigger()
         drive.until(lambda: window.player.config.source == str(images))
         monkeypatch.setattr(QInputDialog, "getText", lambda *args, **more: ("http://127.0.0.1:9/none", True))
@@ -108,22 +110,41 @@ class TestSources:
         self, drive: Driven, clip: Path, monkeypatch: pytest.MonkeyPatch
     ):
         asked: list[tuple[str, str]] = []
+        model = ModelChoice("mobilefan-half-300w").file.path
 
-        def choose(window: object, title: str, folder: str, filters: str) -> tuple[str, str]:
-            asked.append((folder, filters))
-            return str(clip), ""
+        def choose(dialog: QFileDialog) -> bool:
+            asked.append((dialog.directory().absolutePath(), " ".join(dialog.nameFilters())))
+            return True
 
-        monkeypatch.setattr(QFileDialog, "getOpenFileName", choose)
-        window = drive.open()
-        window.controls.open_file.trigger()
-        window.controls.open_file.trigger()
-        assert [folder for folder, _ in asked] == ["", str(clip.parent)]
-        assert "*.mp4" in asked[0][1]
-        assert "*.png" in asked[0][1]
-        for _ in range(2):
-            window.context.dialogs.choose_model()
-        assert [folder for folder, _ in asked[2:]] == ["", str(clip.parent)]
-        assert "*.onnx" in asked[2][1]
+        monkeypatch.setattr(QFileDialog, "exec", choose)
+        dialogs = drive.open().context.dialogs
+        for ask, path, names in (
+            (dialogs.choose_file, clip, {"*.mp4", "*.png"}),
+            (dialogs.choose_model, model, {"*.onnx"}),
+        ):
+            monkeypatch.setattr(QFileDialog, "selectedFiles", lambda dialog, path=path: [str(path)])
+            for _ in range(2):
+                assert ask() == str(path)
+            folder, filters = asked[-1]
+            assert folder == str(path.parent)
+            assert all(name in filters for name in names)
+
+    def test_arrows_of_the_file_dialog_are_visible_in_the_dark_theme(
+        self, drive: Driven, monkeypatch: pytest.MonkeyPatch
+    ):
+        seen: list[int] = []
+
+        def look(dialog: QFileDialog) -> bool:
+            arrow = dialog.findChild(QToolButton, "toParentButton").icon().pixmap(16).toImage()
+            column = [arrow.pixelColor(arrow.width() // 2, y) for y in range(arrow.height())]
+            seen.extend(pixel.lightness() for pixel in column if pixel.alpha() == 255)
+            return False
+
+        monkeypatch.setattr(QFileDialog, "exec", look)
+        window = drive.open(theme="dark")
+        drive.until(lambda: window.palette().window().color().lightness() < 128)
+        window.context.dialogs.choose_folder()
+        assert min(seen) > 200
 
 
 class TestCamera:
