@@ -212,9 +212,12 @@ def _message(error: Exception) -> str:
         mend = "use the Python in .venv, which 'python3 bootstrap.py run' makes"
         if error.name in _OPTIONAL_PACKAGES:
             mend = f"run: {sys.executable} -m pip install {error.name}"
-        return f"this needs the package {error.name}, which {sys.executable} lacks; {mend}"
+        package = (error.name or "").partition(".")[0]
+        return f"this needs the package {package}, which {sys.executable} lacks; {mend}"
     if isinstance(error, OSError) and error.errno != errno.ENOMEM:
-        place = error.filename or "input or output"
+        place = (
+            error.filename2 or error.filename or "input or output"
+        )  # a copy that fails names its source first
         return f"{place}: {error.strerror or error}; check the place, its permissions and free space"
     return out_of_memory() if is_out_of_memory(error) else ""
 

@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import runpy
@@ -269,13 +270,14 @@ def test_interrupted_import_prints_no_traceback(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize(
-    ("package", "mend"), [("cv2", "use the Python in .venv"), ("torch", "-m pip install torch")]
+    ("name", "package", "mend"),
+    [("av.video", "av", "use the Python in .venv"), ("torch", "torch", "-m pip install torch")],
 )
 def test_missing_package_is_one_line_with_the_mend(
-    package: str, mend: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    name: str, package: str, mend: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     def run(_: object) -> None:
-        raise ModuleNotFoundError(f"No module named {package!r}", name=package)
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
     monkeypatch.setattr("livefan.cli.commands.runtimes.run", run)
     assert main(["runtimes"]) == 2
@@ -283,6 +285,17 @@ def test_missing_package_is_one_line_with_the_mend(
     assert error.startswith(f"livefan: this needs the package {package}, which {sys.executable} lacks; ")
     assert mend in error
     assert error.count("\n") == 1
+
+
+def test_failed_copy_names_the_file_that_could_not_be_written(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    def run(_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "temporary.onnx", None, "full/net.onnx")
+
+    monkeypatch.setattr("livefan.cli.commands.export.run", run)
+    assert main(["export", "w", "--format", "onnx", "-o", "full/net.onnx"]) == 2
+    assert capsys.readouterr().err.startswith("livefan: full/net.onnx: No space left on device; check")
 
 
 def test_running_thread_does_not_keep_the_process():
