@@ -106,12 +106,12 @@ def test_unreadable_image_gives_a_warning_and_the_others_keep_their_names(
     for number in range(3):
         (folder / f"face{number}.png").write_bytes(picture if number != 1 else b"broken")
     models = [f"mobilefan-half-300w@openvino,float32{word}" for word in ("", ",raw")]
-    assert main(["compare", *models, "--source", str(folder), "-o", str(tmp_path / "out"), "--quiet"]) == 0
+    assert main(["compare", *models, "--source", str(folder), "-o", str(tmp_path / "out"), "--quiet"]) == 2
     numbers = json.loads((tmp_path / "out" / "report.json").read_text())
     assert [each["image"] for each in numbers["over_time"]] == ["face0", "face2"]
     (warning,) = numbers["warnings"]
     assert "face1.png" in warning
-    assert capsys.readouterr().err == f"{warning}\n"
+    assert capsys.readouterr().err == f"livefan: {warning}\n"
 
 
 def test_report_is_one_file_without_links_to_others(output: Path):

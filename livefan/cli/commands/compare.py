@@ -60,7 +60,7 @@ def add(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the command; return the exit code."""
+    """Run the command; return the exit code, which is 2 if a part of the source could not be read."""
     from livefan.live.compare import compare
     from livefan.live.compare_report import REPORT_NAME
     from livefan.live.view_state import Layout
@@ -78,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
         quiet=arguments.quiet,
     )
     for line in done.warnings:
-        print(line, file=sys.stderr)
+        print(f"livefan: {line}", file=sys.stderr)
     apart = sum(each.overall for each in done.disagreements) / len(done.disagreements)
     print(
         f"{arguments.out / REPORT_NAME}: {done.n_frames} frames, {apart:.2f} % apart on "
@@ -92,4 +92,4 @@ def run(arguments: argparse.Namespace) -> int:
             error = sum(each.overall for each in side.errors) / len(side.errors)
             line += f", NME {error:.2f} % on {len(side.errors)} faces of the truth"
         print(line)
-    return 0
+    return 2 if done.warnings else 0
