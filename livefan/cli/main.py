@@ -52,8 +52,8 @@ from livefan.core.version import __version__
 
 _log = logging.getLogger(__name__)
 
-_OPTIONAL_PACKAGES = ("torch", "onnx")
-"""Packages that only training, export and the reference runtime need."""
+_OPTIONAL_PACKAGES = ("torch", "onnx", "PyQt6")
+"""Packages that only training, export and the reference runtime need, and the window."""
 
 _COMMANDS = (
     live,

@@ -287,6 +287,15 @@ def test_missing_package_is_one_line_with_the_mend(
     assert error.count("\n") == 1
 
 
+def test_window_without_pyqt_names_the_package(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
+    monkeypatch.setitem(sys.modules, "PyQt6", None)
+    assert main(["live"]) == 2
+    assert capsys.readouterr().err.endswith(f"lacks; run: {sys.executable} -m pip install PyQt6\n")
+
+
 def test_failed_copy_names_the_file_that_could_not_be_written(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):

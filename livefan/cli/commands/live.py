@@ -183,6 +183,8 @@ def run(arguments: argparse.Namespace) -> int:
     from livefan.gui.app import check_screen
 
     check_screen()
+    import PyQt6  # noqa: F401 - here a missing package has a message of its own
+
     from livefan.gui.app import run_window
     from livefan.gui.session_config import CliOverrides
     from livefan.live.view_state import Layout
