@@ -280,7 +280,9 @@ class _Reader:
             raise self._wrong("input", "", "the input of the network has not four sides")
         for side, has, wants in zip(found.layout, actual, found.shape, strict=True):
             if has is not None and has != wants:
-                raise self._wrong("input", keys[side] or "layout", f"gives {list(found.shape)}")
+                permuted = sorted(map(str, actual[1:])) == sorted(map(str, found.shape[1:]))
+                key = "layout" if permuted else keys[side] or "layout"
+                raise self._wrong("input", key, f"gives {list(found.shape)}")
 
     def _outputs(self, input_format: InputFormat) -> list[Tensor]:
         try:

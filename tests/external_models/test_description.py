@@ -64,7 +64,7 @@ def test_parts_of_the_landmarks_may_be_mapped(folder: Path):
         ("size = 32", 'size = "32"', r"\[input\] size: '32' is not a whole number from 8 to 2048"),
         ('"RGB"', '"grey"', r"\[input\] colour: gives \[1, 32, 32, 1\]"),
         ('"RGB"', '"rgb"', r"\[input\] colour: 'rgb' is none of RGB, BGR, grey"),
-        ('"NHWC"', '"NCHW"', r"\[input\] colour: gives \[1, 3, 32, 32\]"),
+        ('"NHWC"', '"NCHW"', r"\[input\] layout: gives \[1, 3, 32, 32\]"),
         ("std = 255.0", "std = [1, 0, 1]", r"\[input\] std: must not be zero"),
         ("mean = 0.0", "mean = [1, 2]", r"\[input\] mean: \[1, 2\] is neither a number nor a list of 3"),
         ("side = 1.25", "side = 0", r"\[crop\] side: 0 is not a number from 0.1 to 10"),
