@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from evaluations import evaluated_face, write_labelled_folder
+from labelled import add_face
 
 from livefan.cli.main import main
 from livefan.core.frame import Face
@@ -97,6 +98,16 @@ def test_unwritable_output_is_an_error_before_the_work(
         assert "gone: no such folder" in capsys.readouterr().err
     assert call("--dataset", "pts", "--root", own, "--worst", "no", tmp_path / "w.png") == 2
     assert "--worst no" in capsys.readouterr().err
+
+
+def test_folder_without_held_out_faces_names_the_split_of_all(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    add_face(tmp_path, "only", ".png")
+    assert call("--dataset", "pts", "--root", tmp_path) == 2
+    assert capsys.readouterr().err == (
+        f"livefan: {tmp_path}: too few photographs for the split validation; add --split all\n"
+    )
 
 
 def test_unreadable_split_gives_one_line_that_names_a_file(own: Path, capsys: pytest.CaptureFixture[str]):

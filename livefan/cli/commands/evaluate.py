@@ -221,6 +221,10 @@ def _faces_to_measure(arguments: argparse.Namespace) -> FaceSet:
 
     faces = load(arguments.dataset, arguments.root, arguments.split)
     print_left_out(faces)
+    if arguments.dataset == "pts" and not (faces.faces or faces.skipped):
+        raise LivefanError(
+            f"{arguments.root}: too few photographs for the split {arguments.split}; add --split all"
+        )
     if arguments.as_68:
         if faces.scheme != WFLW_98:
             raise LivefanError(f"--as-68 is for faces of scheme {WFLW_98.name}, not {faces.scheme.name}")
