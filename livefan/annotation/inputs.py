@@ -58,7 +58,10 @@ def _in_folder(folder: Path) -> list[str]:
         raise LivefanError(f"{folder}: {error.strerror}; check its permissions") from error
     recordings = [path for path in files if path.suffix.lower() in RECORDING_SUFFIXES]
     if not recordings and not any(is_image_file(path) for path in files):
-        raise LivefanError(f"{folder}: no recordings in this folder; name one that holds videos or images")
+        raise LivefanError(
+            f"{folder}: no recordings in this folder; name one that holds videos or images, or those of its "
+            f"folders by a pattern such as '{folder}/**/*.mp4'"
+        )
     return [str(path) for path in sorted(recordings, key=natural_key)]
 
 
@@ -86,7 +89,7 @@ def images_left_out(inputs: Sequence[str]) -> list[str]:
             continue
         count = sum(is_image_file(path) for path in folder.iterdir() if path.is_file())
         if count:
-            lines.append(f"{given}: {count} images beside videos are left out; name them to annotate them")
+            lines.append(f"{given}: images beside videos are left out ({count}); name them to annotate them")
     return lines
 
 

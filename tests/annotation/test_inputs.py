@@ -27,7 +27,9 @@ def test_folders_globs_and_paths_name_recordings(tmp_path: Path, talks: Path, ph
     assert found(tmp_path) == ([tmp_path.name], False)  # a folder of images is one recording
     (tmp_path / "empty").mkdir()
     for nothing in (tmp_path / "empty", tmp_path / "*.mp4", tmp_path / "emp*", ""):
-        with pytest.raises(LivefanError, match=r"no recordings|matches no file|no recording given"):
+        with pytest.raises(
+            LivefanError, match=r"no recordings.*empty/\*\*/\*\.mp4'$|matches no file|no recording given"
+        ):
             found(nothing)
 
 
