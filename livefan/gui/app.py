@@ -75,7 +75,8 @@ def check_qt(trial: subprocess.Popen[str] | None) -> None:
         return
     errors = trial.communicate()[1]
     if trial.returncode:
-        reason = next(iter(errors.strip().splitlines()), "no reason given")
+        lines = errors.strip().splitlines() or ["no reason given"]
+        reason = lines[-1 if lines[0].startswith("Traceback") else 0]
         raise LivefanError(
             f"Qt cannot open a window ({reason}); 'python3 bootstrap.py setup' names missing libraries, "
             "and 'livefan annotate' works without a window"

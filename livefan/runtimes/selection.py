@@ -160,7 +160,9 @@ def _missing(weights: WeightFile, choice: RuntimeChoice) -> str:
         return f"{runtime} is not installed; run: pip install {runtime}"
     if choice.precision == "int8":
         if choice.runtime not in (AUTO, "openvino"):
-            return f"int8 is run by openvino only; choose openvino, or float32 with {choice.runtime}"
+            return (
+                f"int8 is run by openvino only; choose the runtime openvino, or float32 with {choice.runtime}"
+            )
         path = int8_path(weights)
         missing = path.with_suffix(".bin") if path.is_file() else path
         return f"{missing}: no such file; make it with 'livefan quantise'"

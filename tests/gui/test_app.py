@@ -12,8 +12,9 @@ import pytest
 from pytestqt.qtbot import QtBot
 from windows import LONG_MS, Driven, index, paused_at_end
 
+from livefan.core.errors import LivefanError
 from livefan.gui import app
-from livefan.gui.app import open_window, show_internal_errors
+from livefan.gui.app import check_qt, open_window, show_internal_errors
 from livefan.gui.session_config import CliOverrides
 from livefan.io.open import open_source
 
@@ -76,6 +77,13 @@ def test_session_that_starts_before_the_window_is_shown_in_it(drive: Driven, ima
     drive.until((tmp_path / "first.png").is_file)
     assert window.context.preferences.recent_sources == [str(images)]
     drive.until(lambda: "ended" in window.player.messages.shown.text or window.player.messages.saved_file)
+
+
+def test_missing_library_of_qt_is_named():
+    missing = "raise ImportError('libEGL.so.1: cannot open shared object file')"
+    trial = subprocess.Popen([sys.executable, "-S", "-c", missing], stderr=subprocess.PIPE, text=True)
+    with pytest.raises(LivefanError, match=r"open a window \(ImportError: libEGL\.so\.1: cannot open"):
+        check_qt(trial)
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from livefan.cli.commands.options import Commands, positive_number
+from livefan.core.errors import LivefanError
 from livefan.core.resources import bundled_clip
 
 
@@ -55,17 +56,25 @@ def add(commands: Commands) -> None:
         metavar="N",
         help="largest number of faces to track (default: %(default)s)",
     )
+    parser.add_argument("--overwrite", action="store_true", help="replace a report that exists")
     parser.add_argument("--quiet", action="store_true", help="report no progress")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the command; return the exit code, which is 2 if a part of the source could not be read."""
+    """Run the command; return the exit code, which is 2 if a part of the source could not be read.
+
+    Raises:
+        LivefanError: if the folder has a report already, or the comparison fails.
+    """
     from livefan.live.compare import compare
     from livefan.live.compare_report import REPORT_NAME
     from livefan.live.view_state import Layout
     from livefan.tracking.model_spec import ModelChoice
 
+    report = arguments.out / REPORT_NAME
+    if report.exists() and not arguments.overwrite:
+        raise LivefanError(f"{report}: exists already; choose another folder, or add --overwrite")
     done = compare(
         ModelChoice.parse(arguments.first),
         ModelChoice.parse(arguments.second),
@@ -80,10 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
     for line in done.warnings:
         print(f"livefan: {line}", file=sys.stderr)
     apart = sum(each.overall for each in done.disagreements) / len(done.disagreements)
-    print(
-        f"{arguments.out / REPORT_NAME}: {done.n_frames} frames, {apart:.2f} % apart on "
-        f"{done.scheme.n_points} landmarks"
-    )
+    print(f"{report}: {done.n_frames} frames, {apart:.2f} % apart on {done.scheme.n_points} landmarks")
     for side in done.sides:
         line = f"  {side.label}: {side.latency_ms:.1f} ms a frame"
         if side.jitter.values:
