@@ -1,9 +1,6 @@
 """Training runs, from the command line and from Python."""
 
-import json
 import math
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -112,26 +109,6 @@ def test_teacher_of_another_scheme_gives_one_line_error(tmp_path: Path):
     with pytest.raises(LivefanError, match="wflw-98"):
         train(faces, faces, config, tmp_path / "r", quiet=True)
     assert not (tmp_path / "r").exists()
-
-
-@pytest.mark.slow
-def test_two_processes_share_a_run(tmp_path: Path):
-    for name in ("lfpw/trainset", "helen/trainset", "afw"):
-        write_faces(tmp_path / name, 8)  # one of them is held out
-    (tmp_path / "run.toml").write_text(to_toml(replace(SMALL, input_sizes=(64,))))
-    command = [sys.executable, "-m", "torch.distributed.run", "--nnodes=1", "--nproc-per-node=2"]
-    # --standalone resolves the names "localhost" and that of the machine, which not every machine can.
-    command += ["--local-addr=127.0.0.1", "--rdzv-backend=c10d", "--rdzv-endpoint=127.0.0.1:0"]
-    command += ["main.py", "train", "--root", str(tmp_path), "--config", str(tmp_path / "run.toml")]
-    command += ["--out", str(tmp_path / "run"), "--threads", "1", "--quiet"]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("validation NME") == 1, "only one process reports"
-    history = json.loads((tmp_path / "run/history.json").read_text())
-    assert [entry["epoch"] for entry in history] == [1, 2]
-    # Taken up by a single process: nothing is left to do, and nothing changes.
-    assert main(["train", *command[command.index("--root") :]]) == 0
-    assert json.loads((tmp_path / "run/history.json").read_text()) == history
 
 
 def test_folder_without_faces_gives_one_line_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
