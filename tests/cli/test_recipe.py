@@ -20,12 +20,14 @@ from livefan.core.crop import upright_crop
 from livefan.core.errors import LivefanError
 from livefan.core.frame import Face
 from livefan.core.landmarks import IBUG_68
+from livefan.export import calibrated, export
 from livefan.io.pts_file import write_pts
 from livefan.networks.checkpoint import load_weights
 from livefan.training import fit_refiner
 from livefan.training.config import read_config
 from livefan.training.derive_labels import derive_wflw
 from livefan.training.mesh_landmarks import MeshLandmarks
+from livefan.training.run import BEST_NAME
 
 STAGED = sorted(Path("weights/recipes/staged").glob("*.toml"))
 
@@ -78,10 +80,28 @@ def command(folder: Path) -> list[str]:
     return words + [word for option, name in places.items() for word in (option, str(folder / name))]
 
 
+@pytest.fixture
+def graphs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The training stages that wrote a graph; none is written, which would take a second each."""
+    stages: list[str] = []
+    write = export.export_graph
+
+    def record_or_write(path: Path) -> tuple[Path, float]:
+        if path.name != BEST_NAME:
+            return write(path)
+        assert path.is_file()
+        stages.append(path.parent.name)
+        return path, 0.0
+
+    for module in (export, calibrated):
+        monkeypatch.setattr(module, "export_graph", record_or_write)
+    return stages
+
+
 @pytest.mark.usefixtures("mediapipe")
 @pytest.mark.slow
 def test_recipe_leads_to_measured_weights_and_resumes(
-    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    folder: Path, graphs: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
     # Private, here and below: the steps of the fit are no option.
     monkeypatch.setattr(fit_refiner, "_STEPS", 3)
@@ -98,6 +118,7 @@ def test_recipe_leads_to_measured_weights_and_resumes(
     assert main(command(folder)) == 0
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("stage ")]
     assert [line.endswith("finished before") for line in lines] == [True, True, True, False, True, False]
+    assert graphs == ["distil", "closed-eyes", "closed-eyes"]
 
 
 def test_everything_that_is_missing_is_named_before_the_first_stage(
@@ -172,7 +193,7 @@ def shrunk(text: str) -> str:
     )
 
 
-@pytest.mark.usefixtures("mediapipe")
+@pytest.mark.usefixtures("mediapipe", "graphs")
 @pytest.mark.slow
 @pytest.mark.parametrize("path", ALL_RUN, ids=lambda path: path.stem)
 def test_bundled_recipe_runs_from_beginning_to_end(

@@ -65,7 +65,7 @@ def test_new_int8_model_runs_and_replaces_the_former(
     capsys: pytest.CaptureFixture[str],
 ):
     """Without validation faces its accuracy counts as not measured. Its network is compiled again."""
-    # Private, here and below: the step that costs most. An int8 model without rounding stands for the former one.
+    # Private, here and below: the step that costs most. A network without rounding stands for the former one.
     with monkeypatch.context() as patch:
         patch.setattr("livefan.export.quantise._quantised", lambda model, crops: model)
         done = quantise(path, calibration)

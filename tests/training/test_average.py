@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,12 +20,14 @@ from livefan.training.average import average
 from livefan.training.engine import validate
 from livefan.training.train import train
 
+INFO = WeightsInfo("300w-68", 0.5, input_size=96)
+
 
 @pytest.mark.slow
 def test_greedy_average_never_raises_the_error_and_records_its_inputs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    training, validation = (marked_faces(new_folder(tmp_path / name), 8) for name in ("t", "v"))
+    training, validation = (marked_faces(new_folder(tmp_path / name), 4) for name in ("t", "v"))
     monkeypatch.setattr(sys, "argv", ["livefan", "train", "--root", "faces"])
     progress = train(training, validation, SMALL, tmp_path / "run", keep_epochs=True, quiet=True)
     epochs = [tmp_path / f"run/epoch-{number}.safetensors" for number in (1, 2)]
@@ -58,7 +61,7 @@ def test_file_named_twice_counts_twice(tmp_path: Path, capsys: pytest.CaptureFix
     heads = []
     for name in ("x", "y"):
         network = MobileFAN(68, 0.5)
-        save_weights(tmp_path / f"{name}.safetensors", network, WeightsInfo("300w-68", 0.5))
+        save_weights(tmp_path / f"{name}.safetensors", network, INFO)
         heads.append(network.head.weight)
     x, y, mean = (str(tmp_path / f"{name}.safetensors") for name in ("x", "y", "mean"))
     data = ["--root", str(tmp_path / "root"), "-o", mean]
@@ -94,7 +97,7 @@ def test_output_is_checked_before_the_faces_are_read(
 def test_average_without_finite_error_is_not_written(tmp_path: Path, greedy: bool):
     faces = marked_faces(new_folder(tmp_path / "f"), 2)
     faces.faces[0].points_px[36] = faces.faces[0].points_px[45]  # eye corners in one place
-    save_weights(tmp_path / "x.safetensors", MobileFAN(68, 0.5), WeightsInfo("300w-68", 0.5))
+    save_weights(tmp_path / "x.safetensors", MobileFAN(68, 0.5), INFO)
     with pytest.raises(LivefanError, match="validation error is inf; check the labels"):
         average([tmp_path / "x.safetensors"], faces, tmp_path / "mean.safetensors", greedy=greedy)
     assert not (tmp_path / "mean.safetensors").exists()
@@ -104,7 +107,7 @@ def test_validation_set_without_faces_gives_one_line_error(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     root, out = tmp_path / "root", tmp_path / "mean.safetensors"
-    save_weights(tmp_path / "x.safetensors", MobileFAN(68, 0.5), WeightsInfo("300w-68", 0.5))
+    save_weights(tmp_path / "x.safetensors", MobileFAN(68, 0.5), INFO)
     command = ["average", str(tmp_path / "x.safetensors"), "--root", str(root), "-o", str(out)]
     for name in ("lfpw/trainset", "helen/trainset", "afw"):
         write_faces(root / name, 8)
@@ -125,15 +128,15 @@ def test_validation_set_without_faces_gives_one_line_error(
 @pytest.mark.parametrize(
     ("other", "message"),
     [
-        (WeightsInfo("300w-68", 1.0), "of width 1.0 for 256"),
-        (WeightsInfo("300w-68", 0.5, input_size=224), "for 224 pixels"),
-        (WeightsInfo("300w-68", 0.5, decoder="argmax"), "pixels and argmax"),
+        (replace(INFO, width=1.0), "of width 1.0 for 96"),
+        (replace(INFO, input_size=224), "for 224 pixels"),
+        (replace(INFO, decoder="argmax"), "pixels and argmax"),
     ],
 )
 def test_networks_of_different_kinds_are_not_averaged(tmp_path: Path, other: WeightsInfo, message: str):
     faces = marked_faces(new_folder(tmp_path / "f"), 4)
     paths = [tmp_path / "a.safetensors", tmp_path / "b.safetensors"]
-    for path, info in zip(paths, (WeightsInfo("300w-68", 0.5), other), strict=True):
+    for path, info in zip(paths, (INFO, other), strict=True):
         save_weights(path, MobileFAN(68, info.width), info)
     with pytest.raises(
         LivefanError, match=rf"b\.safetensors: a mobilefan .*{message}.*, but .*networks of one kind"
@@ -153,7 +156,7 @@ def test_average_is_validated_with_its_own_decoder(tmp_path: Path):
             "300w-68",
             0.5,
             decoder="argmax",
-            input_size=192,
+            input_size=96,
             mirror_offset=offset,
             training={"data": "some", "refiner": "fitted", "refined_by": "livefan refine"},
         )
@@ -163,7 +166,7 @@ def test_average_is_validated_with_its_own_decoder(tmp_path: Path):
     assert mean.info.mirror_offset == load_weights(chosen[0]).info.mirror_offset
     assert mean.info.training.keys() == {"data", "averaged", "averaged_by", "validation"}
     assert mean.refiner is None
-    held_out, cpu = EvaluationFaces(faces.faces, 192), torch.device("cpu")
+    held_out, cpu = EvaluationFaces(faces.faces, 96), torch.device("cpu")
     by_argmax, by_soft_argmax = (
         validate(mean.model, held_out, IBUG_68, cpu, decoder) for decoder in ("argmax", "soft-argmax")
     )
@@ -178,7 +181,7 @@ def test_average_of_several_mirror_offsets_reports_the_kept_one(
     faces = marked_faces(new_folder(tmp_path / "f"), 2)
     paths = [tmp_path / f"{name}.safetensors" for name in "abc"]
     for path, offset in zip(paths, (0.004, 0.0035, 0.0035), strict=True):
-        save_weights(path, MobileFAN(68, 0.5), WeightsInfo("300w-68", 0.5, mirror_offset=offset))
+        save_weights(path, MobileFAN(68, 0.5), replace(INFO, mirror_offset=offset))
     for order in (paths, paths[::-1]):
         average(order, faces, tmp_path / "mean.safetensors", greedy=False)
         kept = load_weights(order[0]).info.mirror_offset

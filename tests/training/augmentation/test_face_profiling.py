@@ -72,9 +72,9 @@ def test_far_jaw_lies_on_the_outline_of_the_cheek_and_no_point_outside_the_head(
 def test_face_keeps_its_id_into_profile_and_back(portrait: Portrait, pipeline: Pipeline, side: int):
     """To 75 degrees in 0.6 seconds; landmarks stay within 4 % of the face's size of where they went."""
     pipeline.smoothing = 0.0
-    there = [rotate(portrait, side * math.radians(5 * n) - portrait.surface.yaw) for n in range(16)]
+    there = [rotate(portrait, side * math.radians(7.5 * n) - portrait.surface.yaw) for n in range(11)]
     for number, view in enumerate([*there, *there[-2::-1]]):
-        (seen,) = pipeline.process(Frame(view.pixels, number, 0.0, number / 25))
+        (seen,) = pipeline.process(Frame(view.pixels, number, 0.0, 0.06 * number))
         assert seen.track_id == 1
         apart = np.linalg.norm(seen.points_px - view.points_px, axis=1)
         assert apart.mean() < 0.04 * box_px(view.points_px)
