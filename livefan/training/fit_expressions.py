@@ -121,7 +121,7 @@ class Agreement:
     """Agreement of a head with its teacher on one recording.
 
     Attributes:
-        source: name of the recording.
+        source: name of the recording, or "all frames".
         correlation: correlation with the teacher, by the name of each coefficient that moves.
         pupil_error: mean distance from the teacher's pupils, as a share of the distance between the outer
             corners of the eyes.
@@ -168,7 +168,8 @@ def fit_expressions(
         steps: number of batches for the small network.
 
     Returns:
-        The agreement with the teacher on each held-out recording.
+        The agreement with the teacher on each held-out recording, and last on the frames of all, if there are
+        several.
 
     Raises:
         LivefanError: if weights or sources cannot be read, or too few faces are found.
@@ -184,7 +185,10 @@ def fit_expressions(
     if len(train.inputs) < _FEWEST:
         raise LivefanError(f"only {len(train.inputs)} samples of faces to fit the head to; name more sources")
     fit_head(head, train, seed, steps)
-    agreements = [agreement(head, parts[source], source.stem, weights) for source in held_out]
+    measured = {source.stem: parts[source] for source in held_out}
+    if len(measured) > 1:
+        measured["all frames"] = Samples.joined(list(measured.values()))
+    agreements = [agreement(head, samples, title, weights) for title, samples in measured.items()]
     training = {
         **weights.info.training,
         "expressions": f"fitted to MediaPipe's blendshapes of {len(train.inputs)} crops, seed {seed}",

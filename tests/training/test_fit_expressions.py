@@ -76,15 +76,17 @@ def test_head_is_fitted_to_photographs_and_videos(
     cache.mkdir()
     for name, image in {"a": photo, "b": photo[:, ::-1], "c": np.zeros_like(photo)}.items():
         cv2.imwrite(str(folder / f"{name}.png"), image)
-    video = write_recording(tmp_path / "held.mp4", [photo] * 3)
+    video, other = (
+        write_recording(tmp_path / f"{name}.mp4", [photo] * n) for name, n in (("held", 3), ("b", 1))
+    )
     weights = load_weights("mobilefan-half-300w")
     choice = SampleChoice(every=2, most=3, views=9)
 
     found = fit_expressions(
-        weights.path, [folder], [video], out, choice, cache=cache, quiet=True, half=True, steps=3
+        weights.path, [folder], [video, other], out, choice, cache=cache, quiet=True, half=True, steps=3
     )
 
-    assert [each.source for each in found] == ["held"]
+    assert [each.source for each in found] == ["held", "b", "all frames"]
     fitted = load_weights(out)
     assert fitted.info.expressions == EXPRESSION_NAMES
     assert "20 crops" in fitted.info.training["expressions"]
