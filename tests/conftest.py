@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 
+# Without bytecode, each test process and each program that a test starts compiles all modules.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # Before anything imports Qt: the suite runs on machines without a screen.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 # Before anything imports torch: test processes share the cores, and OpenMP threads spin while they wait.
@@ -30,6 +33,7 @@ from livefan.tracking.pipeline import Pipeline
 if TYPE_CHECKING:
     from livefan.networks.checkpoint import Weights
 
+sys.dont_write_bytecode = False
 leave_qt_to_pyqt()
 
 # How long an example takes says nothing on a busy machine.
