@@ -21,10 +21,10 @@ from pathlib import Path
 
 from livefan.annotation.annotate import AnnotationResult, annotate, done_before
 from livefan.annotation.fingerprint import files_of
-from livefan.annotation.folder_lock import locked
 from livefan.annotation.outputs import Outputs
 from livefan.annotation.settings import AnnotationSettings
 from livefan.core.errors import LivefanError
+from livefan.core.folder_lock import locked
 from livefan.core.process import free_bytes
 
 _log = logging.getLogger(__name__)

@@ -26,6 +26,7 @@ import shlex
 import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -33,6 +34,7 @@ from typing import Any
 
 from livefan.core.errors import LivefanError
 from livefan.core.files import atomic_write
+from livefan.core.folder_lock import locked
 from livefan.core.provenance import environment
 from livefan.core.resources import bundled_folder, find_weights
 from livefan.training.config import read_config
@@ -153,8 +155,8 @@ def run_recipe(path: Path, places: Places, parse: ParseCommand, seed: int = 0) -
         seed: added to the seed of every ``train`` stage.
 
     Raises:
-        LivefanError: if the recipe cannot be run, the output folder holds another recipe or another seed, or
-            a stage fails.
+        LivefanError: if the recipe cannot be run, the output folder holds another recipe or another seed,
+            another process works in it, or a stage fails.
     """
     stages = [_with_seed(stage, seed) for stage in read_recipe(path)]
     names = [stage.name for stage in stages]
@@ -167,11 +169,28 @@ def run_recipe(path: Path, places: Places, parse: ParseCommand, seed: int = 0) -
     places.out.mkdir(parents=True, exist_ok=True)
     with atomic_write(places.out / RECIPE_NAME) as partial:
         partial.write_text(kept, encoding="utf-8")
-    parsed = [parse(_with_settings(command, places)) for command in commands]
     first = own_rank() == 0
+    with locked(places.out) if first else nullcontext():
+        parsed = [parse(_with_settings(command, places)) for command in commands]
+        _run_stages(path, commands, parsed, places.out, first=first)
+
+
+def _run_stages(
+    path: Path,
+    commands: Sequence[_Command],
+    parsed: Sequence[argparse.Namespace],
+    out: Path,
+    *,
+    first: bool,
+) -> None:
+    """Run the stages that are not finished.
+
+    Raises:
+        LivefanError: if a stage fails.
+    """
     for number, (command, arguments) in enumerate(zip(commands, parsed, strict=True), 1):
-        title = f"stage {number} of {len(stages)}, {command.stage.name}"
-        if _is_finished(command.stage, places.out):
+        title = f"stage {number} of {len(commands)}, {command.stage.name}"
+        if _is_finished(command.stage, out):
             if first:
                 print(f"{title}: finished before", flush=True)
             continue
@@ -179,7 +198,7 @@ def run_recipe(path: Path, places: Places, parse: ParseCommand, seed: int = 0) -
             print(f"{title}: livefan {shlex.join(command.words)}", flush=True)
         if (first or command.words[0] == "train") and arguments.run(arguments) != 0:
             raise LivefanError(f"{path}: {title} failed; repeat the same command to resume")
-        marker = _marker(command.stage, places.out)
+        marker = _marker(command.stage, out)
         if first:
             with atomic_write(marker) as partial:
                 partial.write_text(json.dumps(environment(), indent=1) + "\n", encoding="utf-8")

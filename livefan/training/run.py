@@ -118,7 +118,6 @@ class Run:
             hardware: result of :func:`livefan.training.summary.hardware`.
         """
         now = environment() | dict(hardware or {})
-        self.folder.mkdir(parents=True, exist_ok=True)
         self._write(FACES_NAME, "\n".join(self._faces) + "\n")
         self._write(HASHES_NAME, json.dumps(self._hashes, indent=1) + "\n")
         if self._continues:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 
 import torch
@@ -12,6 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from livefan.core.errors import LivefanError
 from livefan.core.files import atomic_write
+from livefan.core.folder_lock import locked
 from livefan.core.landmarks import LandmarkScheme
 from livefan.datasets import FaceSet, print_skipped
 from livefan.networks.checkpoint import load_weights
@@ -57,11 +58,11 @@ def train(
         quiet: show no progress bar, and print no summary and no epochs.
 
     Raises:
-        LivefanError: if the folder holds a run with other settings or faces, the faces are too few, the
-            teacher has another scheme, or a loss is not finite.
+        LivefanError: if the folder holds a run with other settings or faces, or another process trains in it;
+            if the faces are too few, the teacher has another scheme, or a loss is not finite.
     """
     run = Run(run_folder, config, training, validation)
-    with join() as processes:
+    with join() as processes, ExitStack() as held:
         dtype = _dtype(config, processes)
         torch.manual_seed(config.seed)
         faces = TrainingFaces(training.faces, training.scheme, config)
@@ -76,6 +77,8 @@ def train(
         state, objective = _build(training.scheme, config, processes.device, dtype)
         used = hardware(processes, dtype)
         if processes.first:
+            run_folder.mkdir(parents=True, exist_ok=True)
+            held.enter_context(locked(run_folder))
             run.begin(skipped, used)
             with atomic_write(run_folder / SHEET_NAME) as partial:
                 draw_preview(training, config, partial, rows=4, samples=4)

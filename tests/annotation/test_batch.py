@@ -15,10 +15,10 @@ from waiting import PATIENCE_S
 import livefan
 from livefan.annotation import batch
 from livefan.annotation.batch import Outcome, Task, best_jobs, run_batch
-from livefan.annotation.folder_lock import locked
 from livefan.annotation.outputs import Outputs
 from livefan.annotation.settings import AnnotationSettings
 from livefan.cli.main import main
+from livefan.core.folder_lock import locked
 
 
 @pytest.mark.slow

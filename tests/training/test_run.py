@@ -162,7 +162,7 @@ def test_damaged_files_of_a_run_give_one_line_errors(tmp_path: Path):
 
 
 def test_faces_with_any_file_name_are_recorded_and_resumed(tmp_path: Path):
-    faces, folder = marked_faces(new_folder(tmp_path / "f"), 2), tmp_path / "r"
+    faces, folder = marked_faces(new_folder(tmp_path / "f"), 2), new_folder(tmp_path / "r")
     names = ("b\udcfcro.png", "two\nlines.png")  # a name in Latin-1, and one with a line end
     odd = [replace(face, image_path=Path(name)) for face, name in zip(faces.faces, names, strict=True)]
     named = replace(faces, faces=odd)

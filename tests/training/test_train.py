@@ -14,6 +14,7 @@ from safetensors.torch import save
 
 from livefan.cli.main import main
 from livefan.core.errors import LivefanError
+from livefan.core.folder_lock import locked
 from livefan.datasets import load_training
 from livefan.io.pts_file import write_pts
 from livefan.networks.checkpoint import WeightsInfo, load_weights, save_weights
@@ -44,6 +45,13 @@ def test_resumed_run_equals_an_uninterrupted_one(tmp_path: Path):
     best = [load_weights(tmp_path / run / "best.safetensors") for run in ("whole", "cut")]
     assert torch.equal(best[0].model.head.weight, best[1].model.head.weight)
     assert float(best[0].info.training["validation"].split()[0]) == pytest.approx(whole.best_nme, abs=1e-3)
+
+
+def test_folder_of_another_training_is_refused(tmp_path: Path):
+    faces, run = marked_faces(new_folder(tmp_path / "faces"), 8), new_folder(tmp_path / "run")
+    with locked(run), pytest.raises(LivefanError, match="another livefan is at work here"):
+        train(faces, None, SMALL, run, quiet=True)
+    assert not list(run.iterdir())
 
 
 @pytest.mark.slow

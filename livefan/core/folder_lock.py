@@ -1,4 +1,4 @@
-"""A lock on a folder, so that only one batch writes to it."""
+"""A lock on a folder, so that only one batch or training writes to it."""
 
 from __future__ import annotations
 

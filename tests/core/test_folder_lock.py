@@ -1,4 +1,4 @@
-"""The lock on the output folder of a batch."""
+"""The lock on an output folder."""
 
 import subprocess
 import sys
@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from livefan.annotation.folder_lock import LOCK_NAME, locked
 from livefan.core.errors import LivefanError
+from livefan.core.folder_lock import LOCK_NAME, locked
 
 _HOLD = """
 import os, sys
 from pathlib import Path
-from livefan.annotation.folder_lock import locked
+from livefan.core.folder_lock import locked
 with locked(Path(sys.argv[1])):
     print("locked", flush=True)
     sys.stdin.read()
