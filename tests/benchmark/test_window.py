@@ -13,7 +13,10 @@ from livefan.runtimes.base import RuntimeChoice
 
 
 @pytest.mark.slow
-def test_window_is_measured(clip: Path):
+def test_window_is_measured(clip: Path, monkeypatch: pytest.MonkeyPatch):
+    # The size of the clip: it is not scaled, and two seconds are encoded soon. The number is private.
+    monkeypatch.setattr(window, "SIZE", (640, 360))
+    monkeypatch.setattr(window, "_CLIP_FRAMES", 72)
     report = window.benchmark_window(clip, DEFAULT_WEIGHTS, RuntimeChoice(), pace=12.0, repeats=1, rounds=1)
     assert report.start > 0
     assert 0 < report.latency <= report.latency_p95

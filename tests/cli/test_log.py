@@ -60,9 +60,10 @@ def test_verbose_says_which_detector_and_runtime_were_chosen(
 ):
     cv2.imwrite(str(tmp_path / "photo.png"), photo)
     command = ["annotate", str(tmp_path / "photo.png"), "-o", str(tmp_path / "out.csv"), "--threads", "1"]
-    assert main.main([*command, "--runtime", "openvino", "--precision", "float32", "--verbose"]) == 0
+    command += ["--runtime", "openvino", "--precision", "float32", "--weights", "mobilefan-half-300w"]
+    assert main.main([*command, "--verbose"]) == 0
     err = capsys.readouterr().err
-    assert "mobilefan-300w.safetensors: openvino float32, CPU threads 1" in err
+    assert "mobilefan-half-300w.safetensors: openvino float32, CPU threads 1" in err
     assert "detector face_detection_short_range: runtime openvino" in err
 
 

@@ -42,7 +42,7 @@ def call(cache: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
 def test_annotate_gives_the_table_of_torch(tmp_path: Path, photo: np.ndarray):
     clip = tmp_path / "clip.mp4"
     write_recording(clip, [np.roll(photo, 2 * shift, axis=1) for shift in range(5)])
-    choice = ["--precision", "float32", "--overwrite", "--quiet"]
+    choice = ["--precision", "float32", "--overwrite", "--quiet", "--weights", "mobilefan-half-300w"]
     done = call(
         tmp_path / "cache", "annotate", clip, "-o", tmp_path / "a.csv", "--runtime", "openvino", *choice
     )
@@ -63,6 +63,7 @@ def test_evaluate_gives_the_error_of_torch(tmp_path: Path, photo: np.ndarray, fa
     cv2.imwrite(str(own / "face.png"), photo)
     write_pts(own / "face.pts", face.points_px + 2)
     command = ["evaluate", "--dataset", "pts", "--root", own, "--split", "all", "--precision", "float32"]
+    command += ["--weights", "mobilefan-half-300w"]
     without = call(tmp_path / "cache", *command, "--runtime", "openvino", "--json", tmp_path / "a.json")
     assert without.returncode == 0, without.stderr
     assert main([*map(str, command), "--runtime", "torch", "--json", str(tmp_path / "b.json")]) == 0

@@ -101,7 +101,7 @@ def test_command_writes_faces_that_training_takes(tmp_path: Path, photo: np.ndar
     (lists / "list_98pt_rect_attr_test.txt").write_text("".join(lines))
 
     given = ["--dataset", "pts", "--root", str(faces), "--split", "all"]
-    teacher = ["--weights", "mobilefan-300w", "--runtime", "openvino", "--precision", "float32"]
+    teacher = ["--weights", "mobilefan-half-300w", "--runtime", "openvino", "--precision", "float32"]
     out = tmp_path / "out"
     out.mkdir()
     for scheme, extra in (("wflw", ["--reference", str(reference), *teacher]), ("cofw", [])):

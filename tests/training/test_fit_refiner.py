@@ -87,7 +87,7 @@ def test_coinciding_landmarks_stay_finite():
 @pytest.mark.slow
 def test_fit_removes_errors_that_depend_on_the_shape(face: Face, monkeypatch: pytest.MonkeyPatch):
     """Much of the error is a jaw left behind by an open mouth, which shows in the shape; noise does not."""
-    monkeypatch.setattr(STEPS, 500)
+    monkeypatch.setattr(STEPS, 300)
     generator = torch.Generator().manual_seed(3)
     base = torch.from_numpy(face.points_px).float()
     truth = base + 4 * torch.randn(1500, 68, 2, generator=generator)
@@ -107,7 +107,7 @@ def test_fit_removes_errors_that_depend_on_the_shape(face: Face, monkeypatch: py
 @pytest.mark.slow
 def test_refiner_that_overfits_is_shrunk_or_left_out(face: Face, monkeypatch: pytest.MonkeyPatch):
     """The error is noise that differs between photographs, so nothing can be learnt from ten of them."""
-    monkeypatch.setattr(STEPS, 300)
+    monkeypatch.setattr(STEPS, 150)
     generator = torch.Generator().manual_seed(1)
     base = torch.from_numpy(face.points_px).float()
 
@@ -129,7 +129,7 @@ def test_refiner_that_overfits_is_shrunk_or_left_out(face: Face, monkeypatch: py
 
 @pytest.mark.slow
 def test_refiner_that_generalises_keeps_its_strength(face: Face, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(STEPS, 300)
+    monkeypatch.setattr(STEPS, 150)
     truth = torch.from_numpy(face.points_px).float() + 2 * torch.randn(40, 68, 2)
     shifted = truth.clone()
     shifted[:, :17, 0] += 8
