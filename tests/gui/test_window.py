@@ -390,20 +390,21 @@ class TestEndurance:
 
     @pytest.mark.slow
     @pytest.mark.parametrize(
-        ("how", "delay"),
+        ("how", "shown"),
         [
-            ("single", 0),
-            ("compared", 0),
-            ("compared", 1500),
-            ("held", 100),
-            ("heatmaps", 1500),
-            ("recording", 100),
-            ("recording", 1500),
+            ("single", False),
+            ("compared", False),
+            ("compared", True),
+            ("held", False),
+            ("heatmaps", True),
+            ("recording", False),
+            ("recording", True),
         ],
     )
     def test_closing_during_playback_ends_every_thread(
-        self, drive: Driven, clip: Path, tmp_path: Path, delay: int, how: str
+        self, drive: Driven, clip: Path, tmp_path: Path, how: str, shown: bool
     ):
+        """Before the first frame, and while frames are shown."""
         before = threading.active_count()
         window = drive.open(
             source=str(clip),
@@ -413,7 +414,11 @@ class TestEndurance:
         )
         if how == "held":
             window.controls.play.trigger()
-        drive.qtbot.wait(delay)
+        if shown:
+            n_panes = 2 if how == "compared" else 1
+            drive.until(lambda: shows(window) and len(window.view.painted.picture.panes) == n_panes)
+        elif how in ("held", "recording"):
+            drive.qtbot.wait(100)
         window.close()
         drive.until(lambda: threading.active_count() <= before)
 

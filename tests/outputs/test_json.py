@@ -99,8 +99,7 @@ def test_degenerate_landmarks_give_null_instead_of_nan(scheme: LandmarkScheme, r
 def test_every_frame_arrives_by_udp(result: Make, outputs: OutputGroup, receiver, port: int):
     outputs.open_all([f"udp+json://127.0.0.1:{port}"])
     for index in range(30):
-        outputs.offer(result(index, right_px=index))
-        time.sleep(0.003)
+        offer(outputs, result(index, right_px=index))
     frames = [parsed(data) for data in receiver.take(30)]
     assert [frame["frame"] for frame in frames] == list(range(30))
     first_x = [frame["faces"][0]["landmarks"][0][0] for frame in frames]
@@ -126,6 +125,14 @@ def test_too_many_faces_for_a_datagram_are_an_error_in_the_status(
     assert outputs.statistics()[0].dropped == 1
 
 
+def offer(outputs: OutputGroup, frame: FrameResult) -> None:
+    """Offer a frame to the one output, and wait until it has taken the frame."""
+    before = outputs.statistics()[0].frames
+    outputs.offer(frame)
+    while outputs.statistics()[0].frames == before:
+        time.sleep(0.005)
+
+
 def send_until(outputs: OutputGroup, result: Make, n_clients: int) -> None:
     """Offer frames until each makes as many messages as there should be clients."""
     until = time.monotonic() + 20
@@ -133,9 +140,7 @@ def send_until(outputs: OutputGroup, result: Make, n_clients: int) -> None:
     while made != n_clients:
         assert time.monotonic() < until
         before = outputs.statistics()[0]
-        outputs.offer(result(0))
-        while outputs.statistics()[0].frames == before.frames:
-            time.sleep(0.005)
+        offer(outputs, result(0))
         made = outputs.statistics()[0].packets - before.packets
 
 
