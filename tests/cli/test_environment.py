@@ -119,7 +119,7 @@ def test_missing_home_and_temporary_folder_change_no_result(folder: Path):
     home = folder / "a file"
     home.touch()
     variables = {"LIVEFAN_CACHE": "", "HOME": str(home), "XDG_CACHE_HOME": "", "TMPDIR": "/nonexistent"}
-    done = shell("livefan annotate größe.png -o out.csv", folder, **variables)
+    done = shell("livefan annotate größe.png -o out.csv --weights mobilefan-half-300w", folder, **variables)
     assert (done.returncode, done.stdout, done.stderr) == (0, expected("out.csv"), "")
 
 
