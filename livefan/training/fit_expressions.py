@@ -185,10 +185,10 @@ def fit_expressions(
     if len(train.inputs) < _FEWEST:
         raise LivefanError(f"only {len(train.inputs)} samples of faces to fit the head to; name more sources")
     fit_head(head, train, seed, steps)
-    measured = {source.stem: parts[source] for source in held_out}
-    if len(measured) > 1:
-        measured["all frames"] = Samples.joined(list(measured.values()))
-    agreements = [agreement(head, samples, title, weights) for title, samples in measured.items()]
+    agreements = [agreement(head, parts[source], source.stem, weights) for source in held_out]
+    if len(held_out) > 1:
+        joined = Samples.joined([parts[source] for source in held_out])
+        agreements.append(agreement(head, joined, "all frames", weights))
     training = {
         **weights.info.training,
         "expressions": f"fitted to MediaPipe's blendshapes of {len(train.inputs)} crops, seed {seed}",

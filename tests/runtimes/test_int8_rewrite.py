@@ -92,8 +92,10 @@ def test_rewritten_decoder_is_equal_in_int8_kernels_to_a_third_of_a_pixel(
 ):
     before, after = run(weights, model, crops), run(weights, rewritten_decoder, crops)
     # CPUs with VNNI stay below 0.02. Without VNNI (AVX2), oneDNN adds pairs of products in 16 bits, which
-    # saturate. A deconvolution and its 1 x 1 convolution pair other products: up to 0.29 was measured.
-    assert np.abs(after - before).max() < 0.35
+    # saturate. A deconvolution and its 1 x 1 convolution pair other products: 0.13 was measured,
+    # 0.29 at half width.
+    bound = 0.35 if weights.info.width == 0.5 else 0.2
+    assert np.abs(after - before).max() < bound
 
 
 def test_rewritten_network_has_no_deconvolution_and_takes_a_margin(weights: WeightFile, model: Any):

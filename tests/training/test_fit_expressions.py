@@ -76,8 +76,9 @@ def test_head_is_fitted_to_photographs_and_videos(
     cache.mkdir()
     for name, image in {"a": photo, "b": photo[:, ::-1], "c": np.zeros_like(photo)}.items():
         cv2.imwrite(str(folder / f"{name}.png"), image)
+    (tmp_path / "b").mkdir()  # recordings of one name, in two folders
     video, other = (
-        write_recording(tmp_path / f"{name}.mp4", [photo] * n) for name, n in (("held", 3), ("b", 1))
+        write_recording(tmp_path / name / "held.mp4", [photo] * n) for name, n in (("", 3), ("b", 1))
     )
     weights = load_weights("mobilefan-half-300w")
     choice = SampleChoice(every=2, most=3, views=9)
@@ -86,7 +87,7 @@ def test_head_is_fitted_to_photographs_and_videos(
         weights.path, [folder], [video, other], out, choice, cache=cache, quiet=True, half=True, steps=3
     )
 
-    assert [each.source for each in found] == ["held", "b", "all frames"]
+    assert [each.source for each in found] == ["held", "held", "all frames"]
     fitted = load_weights(out)
     assert fitted.info.expressions == EXPRESSION_NAMES
     assert "20 crops" in fitted.info.training["expressions"]
