@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 import numpy as np
@@ -31,6 +32,8 @@ _FLASH_MS = 120
 _FLASH_COLOUR = QColor(255, 255, 255, 150)
 _WHEEL_STEP = 1.25
 _WHEEL_NOTCH = 120.0
+_NEW_PIXELS = 800_000
+"""Pixels that one painting adds after the view has become much larger: its new memory takes long to fill."""
 
 
 class FrameView(QWidget):
@@ -49,6 +52,8 @@ class FrameView(QWidget):
         self._painted: Painted | None = None
         self._image = QImage()
         self._on_screen = True
+        self._rows = 0
+        """Rows that have been painted since the view has become much larger."""
         self.message = ""
         self._rate = RateMeter()
         self._mouse = PictureMouse(player, lambda: self._painted)
@@ -114,21 +119,30 @@ class FrameView(QWidget):
 
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802
         """Draw the picture, then the message."""
+        ready = QRegion(0, 0, self.width(), self._add_rows())
         painter = QPainter(self)
         size = self._image.deviceIndependentSize()
-        beside = QRegion(self.rect()) - QRegion(0, 0, int(size.width()), int(size.height()))
+        beside = ready - QRegion(0, 0, int(size.width()), int(size.height()))
         if not beside.isEmpty():
             painter.setClipRegion(beside)
             painter.fillRect(self.rect(), Qt.GlobalColor.black)
-            painter.setClipping(False)
+        painter.setClipRegion(ready)
         painter.drawImage(QPointF(0, 0), self._image)
         self._draw_labels(painter)
         painter.end()
-        if not self._on_screen and self._painted is not None:
+        if self._rows < self.height():
+            QTimer.singleShot(0, self.update)
+        elif not self._on_screen and self._painted is not None:
             self._on_screen = True
             if self._painted.is_new:
                 self._rate.tick()
             self._player.gauges.see_painted(self._painted, time.perf_counter())
+
+    def _add_rows(self) -> int:
+        """Return the number of rows to paint now, from the top: all, unless the view has become much larger."""
+        pixels_a_row = max(1.0, self.width() * self.devicePixelRatioF() ** 2)
+        self._rows = min(self.height(), self._rows + math.ceil(_NEW_PIXELS / pixels_a_row))
+        return self._rows
 
     def _draw_labels(self, painter: QPainter) -> None:
         """Draw message, state, highlight and flash over the picture."""
@@ -167,6 +181,10 @@ class FrameView(QWidget):
     def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802
         """Request pictures of the new size."""
         ratio = self.devicePixelRatioF()
+        if event is not None:
+            before, now = event.oldSize(), event.size()
+            grown = now.width() * now.height() - max(0, before.width()) * max(0, before.height())
+            self._rows = 0 if grown * ratio**2 > _NEW_PIXELS else self.height()
         self._player.change_view(letters=ratio)
         self._player.pictures.resize(round(self.width() * ratio), round(self.height() * ratio))
 

@@ -8,15 +8,39 @@ import cv2
 import numpy as np
 import pytest
 from PyQt6.QtCore import QEvent, QPointF, Qt
+from PyQt6.QtGui import QImage
 from windows import RAW, Driven, full_size, index, mouse, pane, paused_at_end, place_of, shows, wheel
 
 from livefan.gui.picture_labels import speed_text
 from livefan.gui.picture_state import PictureState, picture_state
+from livefan.gui.view import FrameView
 from livefan.live.session import LiveSession
 from livefan.live.view_state import Layout, Spot
 
 
+def lowest_pixel(view: FrameView) -> str:
+    """Paint a view on red; return the colour at its lower edge."""
+    image = QImage(view.size(), QImage.Format.Format_RGB32)
+    image.fill(Qt.GlobalColor.red)
+    view.render(image)
+    return image.pixelColor(view.width() // 2, view.height() - 1).name()
+
+
 class TestView:
+    def test_view_that_becomes_much_larger_is_painted_in_steps(self, drive: Driven):
+        view = FrameView(drive.open().player)
+        drive.qtbot.addWidget(view)
+        view.resize(640, 400)
+        view.show()
+        drive.qtbot.waitExposed(view)
+        assert lowest_pixel(view) == "#000000"
+        view.resize(700, 400)
+        assert lowest_pixel(view) == "#000000"
+        view.resize(1800, 1400)
+        assert lowest_pixel(view) == "#ff0000"
+        drive.qtbot.wait(100)
+        assert lowest_pixel(view) == "#000000"
+
     @pytest.mark.slow
     def test_every_part_of_the_overlay_is_shown_and_hidden(
         self, drive: Driven, images: Path, photo: np.ndarray
