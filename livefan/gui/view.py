@@ -139,7 +139,7 @@ class FrameView(QWidget):
             self._player.gauges.see_painted(self._painted, time.perf_counter())
 
     def _add_rows(self) -> int:
-        """Return the number of rows to paint now, from the top: all, unless the view has become much larger."""
+        """Return how many rows to paint now: all, unless the view has become much larger."""
         pixels_a_row = max(1.0, self.width() * self.devicePixelRatioF() ** 2)
         self._rows = min(self.height(), self._rows + math.ceil(_NEW_PIXELS / pixels_a_row))
         return self._rows

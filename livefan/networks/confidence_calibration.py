@@ -59,5 +59,6 @@ class ConfidenceCalibration:
 
 def logit(confidence: np.ndarray) -> np.ndarray:
     """Return the logits of confidences in [0, 1], which are kept away from both ends."""
-    limited = np.clip(confidence, _LEAST, 1 - _LEAST)
+    # The function clip takes twice as long.
+    limited = np.minimum(np.maximum(confidence, _LEAST), 1 - _LEAST)
     return np.asarray(np.log(limited / (1 - limited)))

@@ -7,6 +7,7 @@ import pytest
 from livefan.networks.checkpoint_info import WeightFile, read_weight_file
 from livefan.runtimes import int8_rewrite as tuning
 from livefan.runtimes.base import RuntimeChoice
+from livefan.runtimes.choice_rule import AVX2, cpu_kind
 from livefan.runtimes.graph_file import files_of, graph_path, parse_graph
 from livefan.runtimes.int8_rewrite import MARGIN, tuned
 from livefan.runtimes.openvino_core import openvino
@@ -83,7 +84,10 @@ def test_rewritten_decoder_is_equal_in_exact_arithmetic(
 ):
     """Also where heatmaps are flat, on the crop of a face half covered by a hand."""
     before, after = run_exactly(weights, model, crops), run_exactly(weights, rewritten_decoder, crops)
-    assert np.abs(after - before).max() < 0.02
+    # A float32 sum in the middle of two steps may be rounded to the other one: at most 0.01 pixels were
+    # measured with AVX2, and 0.10 with AVX-512, where the mean was 0.015.
+    assert np.abs(after - before).max() < 0.15
+    assert np.abs(after - before).mean() < 0.03
 
 
 @pytest.mark.slow
@@ -91,10 +95,10 @@ def test_rewritten_decoder_is_equal_in_int8_kernels_to_a_third_of_a_pixel(
     weights: WeightFile, model: Any, rewritten_decoder: Any, crops: np.ndarray
 ):
     before, after = run(weights, model, crops), run(weights, rewritten_decoder, crops)
-    # CPUs with VNNI stay below 0.02. Without VNNI (AVX2), oneDNN adds pairs of products in 16 bits, which
-    # saturate. A deconvolution and its 1 x 1 convolution pair other products: 0.13 was measured,
-    # 0.29 at half width.
-    bound = 0.35 if weights.info.width == 0.5 else 0.2
+    # Without VNNI (AVX2), oneDNN adds pairs of products in 16 bits, which saturate. A deconvolution and its
+    # 1 x 1 convolution pair other products: 0.13 was measured, 0.29 at half width. With VNNI it was 0.001.
+    without_vnni = 0.35 if weights.info.width == 0.5 else 0.2
+    bound = without_vnni if cpu_kind() is AVX2 else 0.02
     assert np.abs(after - before).max() < bound
 
 
