@@ -10,6 +10,7 @@ from typing import Any
 
 from livefan.core.errors import LivefanError
 from livefan.core.files import atomic_write
+from livefan.core.quiet import quiet_stderr
 from livefan.networks.checkpoint_info import Head, WeightFile, outputs_of
 from livefan.runtimes.openvino_core import core, openvino
 
@@ -25,8 +26,10 @@ def from_file(path: Path) -> Any:
     Raises:
         LivefanError: if OpenVINO cannot read the file.
     """
+    reader = core()
     try:
-        return core().read_model(str(path))
+        with quiet_stderr():  # of a damaged file, one of the formats that OpenVINO tries writes an error
+            return reader.read_model(str(path))
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1].strip()
         raise LivefanError(f"{path}: OpenVINO cannot read the network ({reason}); copy it again") from error
