@@ -34,6 +34,8 @@ _WHEEL_STEP = 1.25
 _WHEEL_NOTCH = 120.0
 _NEW_PIXELS = 800_000
 """Pixels that one painting adds after the view has become much larger: its new memory takes long to fill."""
+_FILL_MS = 15
+"""Time between such paintings. Qt waits in the next one until the display has taken the one before."""
 
 
 class FrameView(QWidget):
@@ -54,6 +56,10 @@ class FrameView(QWidget):
         self._on_screen = True
         self._rows = 0
         """Rows that have been painted since the view has become much larger."""
+        self._fill = QTimer(self)
+        self._fill.setSingleShot(True)
+        self._fill.setInterval(_FILL_MS)
+        self._fill.timeout.connect(self._fill_further)
         self.message = ""
         self._rate = RateMeter()
         self._mouse = PictureMouse(player, lambda: self._painted)
@@ -115,10 +121,13 @@ class FrameView(QWidget):
         )
         self._image.setDevicePixelRatio(self.devicePixelRatioF())
         self._painted, self._on_screen = painted, False
-        self.update()
+        if not self._fill.isActive():
+            self.update()
 
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802
         """Draw the picture, then the message."""
+        if self._rows < self.height():
+            self._fill.start()  # after the last rows, too: the first ones may show an earlier picture
         ready = QRegion(0, 0, self.width(), self._add_rows())
         painter = QPainter(self)
         size = self._image.deviceIndependentSize()
@@ -130,9 +139,7 @@ class FrameView(QWidget):
         painter.drawImage(QPointF(0, 0), self._image)
         self._draw_labels(painter)
         painter.end()
-        if self._rows < self.height():
-            QTimer.singleShot(0, self.update)
-        elif not self._on_screen and self._painted is not None:
+        if self._rows == self.height() and not self._on_screen and self._painted is not None:
             self._on_screen = True
             if self._painted.is_new:
                 self._rate.tick()
@@ -143,6 +150,11 @@ class FrameView(QWidget):
         pixels_a_row = max(1.0, self.width() * self.devicePixelRatioF() ** 2)
         self._rows = min(self.height(), self._rows + math.ceil(_NEW_PIXELS / pixels_a_row))
         return self._rows
+
+    def _fill_further(self) -> None:
+        """Paint further rows; at last all of them."""
+        first = self._rows if self._rows < self.height() else 0
+        self.update(self.rect().adjusted(0, first, 0, 0))
 
     def _draw_labels(self, painter: QPainter) -> None:
         """Draw message, state, highlight and flash over the picture."""
