@@ -195,7 +195,7 @@ class FrameView(QWidget):
         ratio = self.devicePixelRatioF()
         if event is not None:
             before, now = event.oldSize(), event.size()
-            grown = now.width() * now.height() - max(0, before.width()) * max(0, before.height())
+            grown = now.width() * now.height() - before.width() * before.height()
             self._rows = 0 if grown * ratio**2 > _NEW_PIXELS else self.height()
         self._player.change_view(letters=ratio)
         self._player.pictures.resize(round(self.width() * ratio), round(self.height() * ratio))

@@ -58,12 +58,12 @@ AMX = CpuKind(
 VNNI = CpuKind(
     "x86 with VNNI, without AMX",
     ("int8", "float32", "bfloat16"),
-    "int8 took 0.4 to 0.5 times the time of float32, bfloat16 1.6 times (Xeon), and its NME stayed within 1 %",
+    "int8 took 0.4 to 0.5 times the time of float32, bfloat16 1.6 times, and NME stayed within 1 % (Xeon)",
 )
 AVX2 = CpuKind(
     "x86 without VNNI",
     ("int8", "float32", "bfloat16"),
-    "int8 took 0.7 to 0.9 times the time of float32 (Zen 3, masked Xeon), and its NME stayed within 1 %",
+    "int8 took 0.7 to 0.9 times the time of float32 (Zen 3, where its NME stayed within 1 %, and Xeon)",
 )
 OTHER = CpuKind("not x86", ("float32", "int8", "bfloat16"), "not measured: float32 is the safe choice")
 

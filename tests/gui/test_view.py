@@ -9,7 +9,19 @@ import numpy as np
 import pytest
 from PyQt6.QtCore import QEvent, QPointF, Qt
 from PyQt6.QtGui import QImage
-from windows import RAW, Driven, full_size, index, mouse, pane, paused_at_end, place_of, shows, wheel
+from windows import (
+    RAW,
+    Driven,
+    Paintings,
+    full_size,
+    index,
+    mouse,
+    pane,
+    paused_at_end,
+    place_of,
+    shows,
+    wheel,
+)
 
 from livefan.gui.picture_labels import speed_text
 from livefan.gui.picture_state import PictureState, picture_state
@@ -36,9 +48,10 @@ class TestView:
         assert lowest_pixel(view) == "#000000"
         view.resize(700, 400)
         assert lowest_pixel(view) == "#000000"
+        paintings = Paintings(view)
         view.resize(1800, 1400)
         assert lowest_pixel(view) == "#ff0000"
-        drive.qtbot.wait(100)
+        drive.until(lambda: paintings.count >= 4)
         assert lowest_pixel(view) == "#000000"
 
     @pytest.mark.slow

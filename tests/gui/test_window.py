@@ -6,28 +6,15 @@ import time
 from pathlib import Path
 
 import pytest
-from PyQt6.QtCore import QEvent, QMimeData, QObject, QPoint, QPointF, QRect, QSize, Qt, QUrl
+from PyQt6.QtCore import QEvent, QMimeData, QPoint, QPointF, QRect, QSize, Qt, QUrl
 from PyQt6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
-from PyQt6.QtWidgets import QApplication, QDockWidget, QPushButton, QToolButton, QWidget
-from windows import LONG_MS, RAW, Driven, index, memory_mib, open_files, pane, paused_at_end, shows
+from PyQt6.QtWidgets import QApplication, QDockWidget, QPushButton, QToolButton
+from windows import LONG_MS, RAW, Driven, Paintings, index, memory_mib, open_files, pane, paused_at_end, shows
 
 from livefan.core.frame import Frame
 from livefan.gui.window import MainWindow
 from livefan.tracking.model_spec import ModelChoice
 from livefan.tracking.pipeline import Pipeline
-
-
-class Paintings(QObject):
-    """Counts the paint events of a widget."""
-
-    def __init__(self, widget: QWidget) -> None:
-        super().__init__(widget)
-        self.count = 0
-        widget.installEventFilter(self)
-
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802 - Qt's name
-        self.count += event is not None and event.type() == QEvent.Type.Paint
-        return False
 
 
 def title_buttons(dock: QDockWidget) -> dict[str, QToolButton]:
