@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from PyQt6.QtCore import QByteArray, QMetaObject, QSettings, Qt, QThread, QTimer
+from PyQt6.QtCore import QByteArray, QCoreApplication, QEvent, QMetaObject, QSettings, Qt, QThread, QTimer
 
 from livefan.core.errors import LivefanError
 from livefan.core.resources import find_weights
@@ -157,7 +157,7 @@ class Preferences:
         if isinstance(source, int) or (is_address(source) and source != public_name(source)):
             return
         others = [each for each in self.recent_sources if each != source]
-        self._settings.setValue("recent", [source, *others][:_MAX_RECENT])
+        self._set("recent", [source, *others][:_MAX_RECENT])
 
     @property
     def tour_seen(self) -> bool:
@@ -166,7 +166,7 @@ class Preferences:
 
     def save_tour_seen(self) -> None:
         """Remember that the tour was shown."""
-        self._settings.setValue("tour_seen", True)
+        self._set("tour_seen", True)
 
     def last_folder(self, purpose: str) -> str:
         """Return the folder that a dialog opened last; empty for none."""
@@ -174,7 +174,7 @@ class Preferences:
 
     def save_folder(self, purpose: str, folder: str) -> None:
         """Remember the folder of a dialog."""
-        self._settings.setValue(f"folder/{purpose}", folder)
+        self._set(f"folder/{purpose}", folder)
 
     def save_session(self, config: SessionConfig, view: View, theme: str) -> None:
         """Remember models, view and theme."""
@@ -197,12 +197,21 @@ class Preferences:
                 "close_up": view.close_up,
             }
         for name, value in values.items():
-            self._settings.setValue(name, value)
+            self._set(name, value)
 
     def save_window(self, geometry: QByteArray, docks: QByteArray) -> None:
         """Remember the positions of the window and its panels."""
-        self._settings.setValue("geometry", geometry)
-        self._settings.setValue("docks", docks)
+        self._set("geometry", geometry)
+        self._set("docks", docks)
+
+    def _set(self, name: str, value: object) -> None:
+        """Change a setting and ask for it to be written.
+
+        Qt asks by itself, except when the change comes while an earlier one is being written: this one would
+        stay unwritten. A request without a change costs little.
+        """
+        self._settings.setValue(name, value)
+        QCoreApplication.postEvent(self._settings, QEvent(QEvent.Type.UpdateRequest))
 
     def finish(self) -> None:
         """Write all settings now; afterwards no thread uses them."""

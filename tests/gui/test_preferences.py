@@ -1,5 +1,6 @@
 """Tests of settings that persist between sessions."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -102,3 +103,13 @@ def test_settings_are_written_soon_and_at_the_end(qtbot: QtBot, tmp_path: Path):
     preferences.add_recent("c.mp4")
     preferences.finish()
     assert "c.mp4" in Path(path).read_text()
+
+
+def test_change_during_a_write_is_written_too(qtbot: QtBot, tmp_path: Path):
+    for trial in range(60):
+        file = tmp_path / f"{trial}.ini"
+        preferences = Preferences(QSettings(str(file), QSettings.Format.IniFormat))
+        preferences.add_recent("a.mp4")
+        time.sleep(trial * 40e-6)
+        preferences.add_recent("b.mp4")
+        qtbot.waitUntil(lambda file=file: file.is_file() and "b.mp4" in file.read_text())
