@@ -19,7 +19,7 @@ from livefan.core.resources import DEFAULT_WEIGHTS
 from livefan.networks.checkpoint_info import WeightFile, WeightsInfo, read_weight_file, refuse_pickle
 from livefan.networks.expression_head import ExpressionHead
 from livefan.networks.heatmaps import DECODERS
-from livefan.networks.mobilefan import HeatmapNetwork, build_network
+from livefan.networks.mobilefan import HeatmapNetwork, build_network, channels_of
 from livefan.networks.reliability_head import ReliabilityHead
 from livefan.networks.shape_refiner import ShapeRefiner
 
@@ -162,11 +162,11 @@ def load_weights(
         raise LivefanError(f"{path}: was trained for scheme {info.scheme}, but {scheme} is needed here")
     if info.decoder not in DECODERS:
         raise LivefanError(f"{path}: wants the decoder {info.decoder!r}; known are {', '.join(DECODERS)}")
+    tensors, _ = read_tensors(path)
     try:
-        model = build_network(info.architecture, landmarks.n_points, info.width)
+        model = build_network(info.architecture, landmarks.n_points, info.width, channels_of(tensors))
     except LivefanError as error:
         raise LivefanError(f"{path}: {error}; use weights of a known architecture") from error
-    tensors, _ = read_tensors(path)
     tensors |= {new: tensors.pop(old) for new, old in _FORMER_NAMES.items() if old in tensors}
     of_refiner = under(_REFINER, tensors)
     bias = of_refiner.get("hidden.bias")

@@ -7,6 +7,8 @@ public ImageNet checkpoints, so that these load directly: torchvision's for Mobi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -21,6 +23,9 @@ _INVERTED_RESIDUALS = (
     (6, 160, 3, 2),
     (6, 320, 1, 1),
 )
+
+N_BLOCKS = sum(blocks for _, _, blocks, _ in _INVERTED_RESIDUALS)
+"""Number of MobileNetV2's blocks."""
 
 # Expansion, output channels, blocks, stride, kernel: EfficientNet-B0's table (arXiv 1905.11946) at
 # Lite2's width 1.1 and depth 1.2, first and last block unrepeated.
@@ -76,23 +81,29 @@ def _scaled(channels: int, width: float) -> int:
 
 
 class InvertedResidual(nn.Module):
-    """MobileNetV2's block: expand, depthwise convolution, project without a nonlinearity."""
+    """MobileNetV2's block: expand, depthwise convolution, project without a nonlinearity.
 
-    def __init__(self, inp: int, out: int, stride: int, expansion: int) -> None:
+    Args:
+        inp, inner, out: channels of the input, of the depthwise convolution, and of the output.
+        stride: of the depthwise convolution.
+        expands: whether a convolution comes before the depthwise one.
+        residual: whether the input is added to the output.
+    """
+
+    def __init__(self, inp: int, inner: int, out: int, stride: int, *, expands: bool, residual: bool) -> None:
         super().__init__()
-        hidden = inp * expansion
         layers: list[nn.Module] = []
-        if expansion != 1:
-            widen = nn.Conv2d(inp, hidden, 1, bias=False)
-            layers.append(nn.Sequential(widen, nn.BatchNorm2d(hidden), nn.ReLU6(inplace=True)))
-        depthwise = _depthwise(hidden, 3, stride, 1)
+        if expands:
+            widen = nn.Conv2d(inp, inner, 1, bias=False)
+            layers.append(nn.Sequential(widen, nn.BatchNorm2d(inner), nn.ReLU6(inplace=True)))
+        depthwise = _depthwise(inner, 3, stride, 1)
         layers += [
-            nn.Sequential(depthwise, nn.BatchNorm2d(hidden), nn.ReLU6(inplace=True)),
-            nn.Conv2d(hidden, out, 1, bias=False),
+            nn.Sequential(depthwise, nn.BatchNorm2d(inner), nn.ReLU6(inplace=True)),
+            nn.Conv2d(inner, out, 1, bias=False),
             nn.BatchNorm2d(out),
         ]
         self.conv = nn.Sequential(*layers)
-        self.residual = stride == 1 and inp == out
+        self.residual = residual
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(batch, inp, h, w)`` to ``(batch, out, h / stride, w / stride)``."""
@@ -100,20 +111,37 @@ class InvertedResidual(nn.Module):
 
 
 class MobileNetV2Encoder(Encoder):
-    """MobileNetV2 (arXiv 1801.04381) without its 1280-channel convolution and classifier."""
+    """MobileNetV2 (arXiv 1801.04381) without its 1280-channel convolution and classifier.
 
-    def __init__(self, width: float = 1.0) -> None:
+    Args:
+        width: width multiplier.
+        inner: channels inside of each block of a pruned network, see :data:`N_BLOCKS`; those inside of the
+            first block are the first convolution's. None for MobileNetV2's own.
+    """
+
+    def __init__(self, width: float = 1.0, inner: Sequence[int] | None = None) -> None:
         super().__init__()
         inp = _scaled(32, width)
-        stem = nn.Conv2d(3, inp, 3, 2, 1, bias=False)
-        features: list[nn.Module] = [nn.Sequential(stem, nn.BatchNorm2d(inp), nn.ReLU6(inplace=True))]
+        first = inner[0] if inner else inp
+        stem = nn.Conv2d(3, first, 3, 2, 1, bias=False)
+        features: list[nn.Module] = [nn.Sequential(stem, nn.BatchNorm2d(first), nn.ReLU6(inplace=True))]
         ends: list[tuple[int, int]] = []
         for expansion, base, blocks, first_stride in _INVERTED_RESIDUALS:
             out = _scaled(base, width)
             if first_stride == 2:
                 ends.append((len(features) - 1, inp))
             for block in range(blocks):
-                features.append(InvertedResidual(inp, out, first_stride if block == 0 else 1, expansion))
+                stride = first_stride if block == 0 else 1
+                features.append(
+                    InvertedResidual(
+                        inp,
+                        inner[len(features) - 1] if inner else inp * expansion,
+                        out,
+                        stride,
+                        expands=expansion != 1,
+                        residual=stride == 1 and inp == out,
+                    )
+                )
                 inp = out
         ends = [*ends[1:], (len(features) - 1, inp)]
         self.features = nn.Sequential(*features)

@@ -6,12 +6,21 @@ arXiv 1908.03839.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
 from livefan.core.errors import LivefanError
 from livefan.networks.checkpoint_info import IMAGENET_MEAN, IMAGENET_STD
-from livefan.networks.encoders import EfficientNetLite2Encoder, Encoder, MobileNetV2Encoder, ResNet50Encoder
+from livefan.networks.encoders import (
+    N_BLOCKS,
+    EfficientNetLite2Encoder,
+    Encoder,
+    MobileNetV2Encoder,
+    ResNet50Encoder,
+)
 
 HEATMAP_STRIDE = 4
 """Side in input pixels of a heatmap cell."""
@@ -49,7 +58,7 @@ class HeatmapNetwork(nn.Module):
     Args:
         encoder: returns maps of strides 4, 8, 16 and 32.
         n_points: number of landmarks.
-        channels: channels of the decoder's stages.
+        channels: channels of each of the decoder's stages.
         kernel: side of the deconvolutions, 2 or 4.
         laterals: add the encoder's finer maps, through 1 x 1 convolutions, to the decoder's stages.
     """
@@ -60,20 +69,27 @@ class HeatmapNetwork(nn.Module):
     """Width multiplier of the encoder."""
 
     def __init__(
-        self, encoder: Encoder, n_points: int, *, channels: int, kernel: int, laterals: bool = False
+        self,
+        encoder: Encoder,
+        n_points: int,
+        *,
+        channels: tuple[int, ...],
+        kernel: int,
+        laterals: bool = False,
     ) -> None:
         super().__init__()
         self.n_points = n_points
         self.channels = channels
         self.encoder = encoder
         *finer, coarsest = encoder.channels
-        inputs = (coarsest, channels, channels)
-        self.decoder = nn.ModuleList(Deconvolution(inp, channels, kernel) for inp in inputs)
+        ends = zip((coarsest, *channels), channels, strict=False)
+        self.decoder = nn.ModuleList(Deconvolution(inp, out, kernel) for inp, out in ends)
         self.laterals = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(inp, channels, 1, bias=False), nn.BatchNorm2d(channels))
-            for inp in (reversed(finer) if laterals else ())
+            nn.Sequential(nn.Conv2d(inp, out, 1, bias=False), nn.BatchNorm2d(out))
+            for inp, out in zip(reversed(finer), channels, strict=True)
+            if laterals
         )
-        self.head = nn.Conv2d(channels, n_points, 1)
+        self.head = nn.Conv2d(channels[-1], n_points, 1)
         self._initialise()
 
     def _initialise(self) -> None:
@@ -85,7 +101,7 @@ class HeatmapNetwork(nn.Module):
         nn.init.zeros_(self.head.bias)
 
     def stages(self, x: Tensor, encoder_maps: list[Tensor] | None = None) -> list[Tensor]:
-        """Return the decoder's three maps, ``(batch, channels, s, s)``; s is 16, 32 and 64 for 256 pixels.
+        """Return the decoder's three maps, ``(batch, c, s, s)`` each; s is 16, 32 and 64 for 256 pixels.
 
         Args:
             x: normalised RGB crops.
@@ -111,19 +127,46 @@ class HeatmapNetwork(nn.Module):
         return self.head(stages[-1]), stages
 
 
+class Channels(NamedTuple):
+    """Numbers of channels that pruning changes.
+
+    Attributes:
+        inner: channels inside of each of MobileNetV2's blocks.
+        decoder: channels of each of the decoder's stages.
+    """
+
+    inner: tuple[int, ...]
+    decoder: tuple[int, ...]
+
+
 class MobileFAN(HeatmapNetwork):
     """The student: MobileNetV2 and three 2 x 2 deconvolutions of 128 channels.
 
     Args:
         n_points: number of landmarks.
         width: MobileNetV2's width multiplier; 1.0 and 0.5 are the paper's two models.
+        pruned: the channels of a pruned network; None for the paper's.
     """
 
     architecture = "mobilefan"
 
-    def __init__(self, n_points: int, width: float = 1.0) -> None:
-        super().__init__(MobileNetV2Encoder(width), n_points, channels=128, kernel=2)
+    def __init__(self, n_points: int, width: float = 1.0, pruned: Channels | None = None) -> None:
+        encoder = MobileNetV2Encoder(width, pruned.inner if pruned else None)
+        decoder = pruned.decoder if pruned else 3 * (128,)
+        super().__init__(encoder, n_points, channels=decoder, kernel=2)
         self.width = width
+
+
+def channels_of(tensors: Mapping[str, Tensor]) -> Channels | None:
+    """Return the numbers of channels of a MobileFAN, from its tensors by name; None if it is none."""
+    try:
+        inner = [
+            len(tensors[f"encoder.features.{block}.conv.0.0.weight"]) for block in range(1, N_BLOCKS + 1)
+        ]
+        decoder = [tensors[f"decoder.{stage}.0.weight"].shape[1] for stage in range(3)]
+    except (KeyError, TypeError, IndexError):
+        return None
+    return Channels(tuple(inner), tuple(decoder))
 
 
 class ResNet50Teacher(HeatmapNetwork):
@@ -133,7 +176,7 @@ class ResNet50Teacher(HeatmapNetwork):
     width = 1.0
 
     def __init__(self, n_points: int) -> None:
-        super().__init__(ResNet50Encoder(), n_points, channels=256, kernel=4)
+        super().__init__(ResNet50Encoder(), n_points, channels=3 * (256,), kernel=4)
 
 
 class Lite2Teacher(HeatmapNetwork):
@@ -143,26 +186,44 @@ class Lite2Teacher(HeatmapNetwork):
     width = 1.0
 
     def __init__(self, n_points: int) -> None:
-        super().__init__(EfficientNetLite2Encoder(), n_points, channels=256, kernel=4, laterals=True)
+        super().__init__(EfficientNetLite2Encoder(), n_points, channels=3 * (256,), kernel=4, laterals=True)
 
 
 ARCHITECTURES = (MobileFAN.architecture, ResNet50Teacher.architecture, Lite2Teacher.architecture)
 
 
-def build_network(architecture: str, n_points: int, width: float = 1.0) -> HeatmapNetwork:
+def build_network(
+    architecture: str, n_points: int, width: float = 1.0, pruned: Channels | None = None
+) -> HeatmapNetwork:
     """Return a network of one of :data:`ARCHITECTURES` with random weights.
+
+    Args:
+        architecture: its name.
+        n_points: number of landmarks.
+        width: width multiplier of its encoder.
+        pruned: the channels of a pruned MobileFAN; other networks ignore them.
 
     Raises:
         LivefanError: if the architecture is unknown, or the width is not 1 for a teacher.
     """
     if architecture == MobileFAN.architecture:
-        return MobileFAN(n_points, width)
+        return MobileFAN(n_points, width, pruned)
     for teacher in (ResNet50Teacher, Lite2Teacher):
         if teacher.architecture == architecture:
             if width != 1.0:
                 raise LivefanError(f"{architecture} comes in width 1.0 only, not {width}")
             return teacher(n_points)
     raise LivefanError(f"unknown architecture {architecture!r}: known are {', '.join(ARCHITECTURES)}")
+
+
+def build_alike(network: HeatmapNetwork, n_points: int) -> HeatmapNetwork:
+    """Return a network of the same channels as another one, with random weights.
+
+    Args:
+        network: the other one.
+        n_points: number of landmarks of the new one.
+    """
+    return build_network(network.architecture, n_points, network.width, channels_of(network.state_dict()))
 
 
 def normalise(crops_bgr: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ from livefan.core.errors import LivefanError
 from livefan.core.provenance import made_by
 from livefan.datasets import FaceSet, print_skipped
 from livefan.networks.checkpoint import Weights, load_weights, save_weights
-from livefan.networks.mobilefan import build_network
+from livefan.networks.mobilefan import build_alike
 from livefan.training.augmentation.augment import EvaluationFaces
 from livefan.training.engine import validate
 
@@ -67,7 +67,7 @@ def average(
     if not len(faces):
         raise validation.unusable(skipped)
     print_skipped(skipped)
-    mean = build_network(info.architecture, validation.scheme.n_points, info.width)
+    mean = build_alike(loaded[0].model, validation.scheme.n_points)
 
     def error_of(states: list[dict[str, Tensor]]) -> float:
         mean.load_state_dict(mean_state(states))
@@ -120,4 +120,8 @@ def _greedy_soup(
 def _kind(weights: Weights) -> str:
     """Return a description that is equal for networks that can be averaged."""
     info = weights.info
-    return f"a {info.architecture} of width {info.width} for {info.input_size} pixels and {info.decoder}"
+    size = sum(parameter.numel() for parameter in weights.model.parameters())
+    return (
+        f"a {info.architecture} of width {info.width} for {info.input_size} pixels and {info.decoder}, of "
+        f"{size} parameters"
+    )

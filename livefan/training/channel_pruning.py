@@ -30,8 +30,8 @@ def slice_mobilefan(wide: MobileFAN, width: float) -> MobileFAN:
         raise LivefanError(f"a network of width {wide.width} cannot be pruned to width {width}; choose less")
     narrow = MobileFAN(wide.n_points, width)
     kept = _slice_encoder(wide.encoder.features, narrow.encoder.features)
-    _copy(wide.head, narrow.head)
-    _copy(wide.decoder, narrow.decoder, skipped="0.0.weight")
+    copy_layer(wide.head, narrow.head)
+    copy_layer(wide.decoder, narrow.decoder, skipped="0.0.weight")
     with torch.no_grad():
         narrow.decoder.state_dict()["0.0.weight"].copy_(wide.decoder.state_dict()["0.0.weight"][kept])
     return narrow
@@ -41,8 +41,8 @@ def _slice_encoder(wide: Any, narrow: Any) -> Tensor:
     """Fill the narrow encoder; return the indices of the wide encoder's last channels that were kept."""
     (stem, narrow_stem), *blocks = zip(wide, narrow, strict=True)
     stream = _most_important(_scale(stem[1]), narrow_stem[0].out_channels)
-    _copy(stem[0], narrow_stem[0], rows=stream)
-    _copy(stem[1], narrow_stem[1], rows=stream)
+    copy_layer(stem[0], narrow_stem[0], rows=stream)
+    copy_layer(stem[1], narrow_stem[1], rows=stream)
     for group in _residual_groups(blocks):
         importance = torch.stack([_scale(block.conv[-1]) for block, _ in group]).sum(0)
         out = _most_important(importance, len(_scale(group[0][1].conv[-1])))
@@ -72,12 +72,12 @@ def _slice_block(block: InvertedResidual, target: InvertedResidual, inp: Tensor,
     if expansion:
         outgoing = project.weight.detach().flatten(1).norm(dim=0)
         hidden = _most_important(_scale(depthwise[1]) * outgoing, target_depthwise[1].num_features)
-        _copy(expansion[0][0], target_expansion[0][0], rows=hidden, columns=inp)
-        _copy(expansion[0][1], target_expansion[0][1], rows=hidden)
-    _copy(depthwise[0], target_depthwise[0], rows=hidden)
-    _copy(depthwise[1], target_depthwise[1], rows=hidden)
-    _copy(project, target_project, rows=out, columns=hidden)
-    _copy(norm, target_norm, rows=out)
+        copy_layer(expansion[0][0], target_expansion[0][0], rows=hidden, columns=inp)
+        copy_layer(expansion[0][1], target_expansion[0][1], rows=hidden)
+    copy_layer(depthwise[0], target_depthwise[0], rows=hidden)
+    copy_layer(depthwise[1], target_depthwise[1], rows=hidden)
+    copy_layer(project, target_project, rows=out, columns=hidden)
+    copy_layer(norm, target_norm, rows=out)
 
 
 def _scale(norm: nn.Module) -> Tensor:
@@ -91,7 +91,7 @@ def _most_important(importance: Tensor, count: int) -> Tensor:
 
 
 @torch.no_grad()
-def _copy(
+def copy_layer(
     source: nn.Module,
     target: nn.Module,
     rows: Tensor | None = None,

@@ -14,7 +14,7 @@ from livefan.core.landmarks import LandmarkScheme
 from livefan.core.resources import DEFAULT_WEIGHTS, find_weights
 from livefan.networks.checkpoint import Weights, load_weights, read_tensors
 from livefan.networks.checkpoint_info import read_info, read_weight_file
-from livefan.networks.mobilefan import HeatmapNetwork, MobileFAN, build_network
+from livefan.networks.mobilefan import Channels, HeatmapNetwork, MobileFAN, build_alike, channels_of
 from livefan.training.channel_pruning import slice_mobilefan
 from livefan.training.scheme_map import scheme_map
 
@@ -60,6 +60,21 @@ def load_initial(
     _load_encoder(model, tensors, path)
 
 
+def initial_channels(init: str, architecture: str, width: float) -> Channels | None:
+    """Return the channels of a network that starts from a file of the same architecture and width.
+
+    A pruned network can be trained further. None for a network that starts from anything else.
+    """
+    if not init:
+        return None
+    path = find_weights(init)
+    tensors, metadata = read_tensors(path)
+    if "livefan" not in metadata:
+        return None
+    info = read_info(path, metadata)
+    return channels_of(tensors) if (info.architecture, info.width) == (architecture, width) else None
+
+
 def in_scheme(weights: Weights, scheme: LandmarkScheme) -> Weights:
     """Return weights for the landmarks of a scheme, without refiner.
 
@@ -75,7 +90,7 @@ def in_scheme(weights: Weights, scheme: LandmarkScheme) -> Weights:
         raise LivefanError(
             f"{weights.path}: was trained for scheme {weights.scheme.name}, but {scheme.name} is needed here"
         )
-    model = build_network(weights.info.architecture, scheme.n_points, weights.info.width)
+    model = build_alike(weights.model, scheme.n_points)
     load_initial(model, weights.path, scheme)
     info = replace(weights.info, scheme=scheme.name, landmarks=None, sigma=None, confidence=None)
     return Weights(weights.path, model.requires_grad_(False).eval(), scheme, info)

@@ -20,12 +20,14 @@ class Learner(nn.Module):
 
     Args:
         network: the network to train.
-        teacher_channels: channels of the teacher's decoder, or 0 for no adapters.
+        teacher_channels: channels of the stages of the teacher's decoder; none for no adapters.
         frozen: ``"encoder"``, or ``"decoder"`` for encoder and decoder: parts that keep their weights and
             batch-norm statistics. Empty for none.
     """
 
-    def __init__(self, network: HeatmapNetwork, teacher_channels: int = 0, frozen: str = "") -> None:
+    def __init__(
+        self, network: HeatmapNetwork, teacher_channels: tuple[int, ...] = (), frozen: str = ""
+    ) -> None:
         super().__init__()
         self.network = network
         decoder = (network.decoder, network.laterals) if frozen == "decoder" else ()
@@ -34,11 +36,11 @@ class Learner(nn.Module):
             part.requires_grad_(False)
         self.adapters = nn.ModuleList(
             nn.Sequential(
-                nn.Conv2d(network.channels, teacher_channels, 1, bias=False),
-                nn.BatchNorm2d(teacher_channels),
+                nn.Conv2d(own, lifted, 1, bias=False),
+                nn.BatchNorm2d(lifted),
                 nn.ReLU(inplace=True),
             )
-            for _ in range(3 if teacher_channels else 0)
+            for own, lifted in zip(network.channels, teacher_channels, strict=False)
         )
 
     def train(self, mode: bool = True) -> Self:

@@ -22,7 +22,7 @@ from livefan.training.config import TrainConfig
 from livefan.training.distributed import Processes, join
 from livefan.training.engine import train_epoch, validate
 from livefan.training.epoch_log import EpochLog
-from livefan.training.initial import load_initial
+from livefan.training.initial import initial_channels, load_initial
 from livefan.training.learner import Learner, MovingAverage
 from livefan.training.loader import Loader
 from livefan.training.objective import Objective
@@ -135,13 +135,14 @@ def _build(
     scheme: LandmarkScheme, config: TrainConfig, device: torch.device, dtype: torch.dtype
 ) -> tuple[State, Objective]:
     """Build the network with its initial weights, the optimiser and the objective."""
-    network = build_network(config.architecture, scheme.n_points, config.width)
+    pruned = initial_channels(config.init, config.architecture, config.width)
+    network = build_network(config.architecture, scheme.n_points, config.width, pruned)
     if config.init:
         load_initial(network, config.init, scheme)
     teacher = load_weights(config.teacher, scheme=scheme.name, device=device) if config.teacher else None
     # Without the aligned term the adapters would have no gradients, which several processes cannot share.
     lifts = teacher is not None and config.aligned_weight > 0
-    learner = Learner(network, teacher.model.channels if teacher and lifts else 0, config.frozen)
+    learner = Learner(network, teacher.model.channels if teacher and lifts else (), config.frozen)
     learner.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = MovingAverage(network, config.average_decay)
     scaler = torch.amp.GradScaler(device.type, enabled=dtype is torch.float16)

@@ -25,7 +25,9 @@ def network(request: pytest.FixtureRequest) -> HeatmapNetwork:
 def test_every_network_maps_a_crop_to_heatmaps_and_stages(network: HeatmapNetwork):
     heatmaps, stages = network.with_stages(torch.randn(1, 3, 256, 256))
     assert heatmaps.shape == (1, 68, 64, 64)
-    assert [stage.shape for stage in stages] == [(1, network.channels, s, s) for s in (16, 32, 64)]
+    assert [stage.shape for stage in stages] == [
+        (1, channels, s, s) for channels, s in zip(network.channels, (16, 32, 64), strict=True)
+    ]
     assert heatmaps.isfinite().all()
     count = sum(parameter.numel() for parameter in network.parameters()) / 1e6
     assert count == pytest.approx(PARAMETERS[network.architecture], abs=0.01)

@@ -67,10 +67,10 @@ def test_terms_with_zero_weight_are_not_computed():
 
 
 def test_adapters_lift_each_stage_to_the_teachers_channels():
-    learner = Learner(MobileFAN(5, 0.5), 24)
+    learner = Learner(MobileFAN(5, 0.5), (24, 32, 40))
     _, stages, lifted = learner(torch.rand(2, 3, 256, 256))
     assert [tuple(stage.shape) for stage in stages] == [(2, 128, s, s) for s in (16, 32, 64)]
-    assert [tuple(stage.shape) for stage in lifted] == [(2, 24, s, s) for s in (16, 32, 64)]
+    assert [tuple(stage.shape) for stage in lifted] == [(2, 24, 16, 16), (2, 32, 32, 32), (2, 40, 64, 64)]
     assert len({id(parameter) for adapter in learner.adapters for parameter in adapter.parameters()}) == 9
 
 
