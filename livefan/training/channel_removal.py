@@ -29,7 +29,7 @@ STEP = 16
 _POSITIONS = 256
 """Positions of a map that are sampled from each crop."""
 _BATCH = 16
-_DAMPING = 1e-4
+_DAMPING = 1e-6
 """Share of the mean variance of the channels that is added to each one's, for channels that are constant."""
 
 
@@ -39,7 +39,8 @@ class Removal(NamedTuple):
     Attributes:
         layer: its name.
         before, after: numbers of channels.
-        lost: share of the variance of the next layer's output that the remaining channels do not explain.
+        lost: mean square of what the remaining channels do not explain of the next layer's output, as a share
+            of its variance.
     """
 
     layer: str
@@ -48,6 +49,7 @@ class Removal(NamedTuple):
     lost: float
 
 
+@torch.no_grad()
 def remove_channels(
     weights: Weights, crops: Sequence[np.ndarray], share: float
 ) -> tuple[MobileFAN, list[Removal]]:
@@ -67,7 +69,7 @@ def remove_channels(
     layers = _layers(wide)
     choices = []
     for layer, samples in zip(layers, _samples(wide, layers, crops), strict=True):
-        choices.append(_choose(layer.reader, samples, share))
+        choices.append(_choose(layer, samples, share))
     numbers = tuple(len(choice.channels) for choice in choices)
     narrow = MobileFAN(wide.n_points, wide.width, Channels(numbers[:N_BLOCKS], numbers[N_BLOCKS:]))
     _fill(narrow, wide, choices)
@@ -104,11 +106,14 @@ class _Layer(NamedTuple):
         source: the module that returns its maps.
         reader: ``(outputs, channels)`` float64 weights of the layer that reads the maps, times the scale of
             its batch normalisation.
+        has_offset: whether that layer can take an offset for each of the outputs. The four cells of a
+            deconvolution share one.
     """
 
     name: str
     source: nn.Module
     reader: Tensor
+    has_offset: bool = True
 
 
 class _Choice(NamedTuple):
@@ -116,7 +121,7 @@ class _Choice(NamedTuple):
 
     Attributes:
         channels: their indices, ascending.
-        mean: ``(before,)`` means of all channels.
+        mean: ``(before,)`` means of all channels; zero if the reader can take no offset.
         rebuild: ``(before, after)`` matrix from the remaining channels to all, around their means.
         lost: see :class:`Removal`.
     """
@@ -135,13 +140,14 @@ def _layers(network: MobileFAN) -> list[_Layer]:
         reader = project.weight.flatten(1).double() * _scale(norm)[:, None]
         layers.append(_Layer(f"block {number}", depthwise, reader))
     for number, stage in enumerate(network.decoder):
-        if number + 1 < len(network.decoder):
+        is_last = number + 1 == len(network.decoder)
+        if not is_last:
             following = _stage(network, number + 1)
             # (channels, outputs, 2, 2) to a row for each cell of each output
             reader = (following[0].weight.double() * _scale(following[1])[:, None, None]).flatten(1).T
         else:
             reader = network.head.weight.flatten(1).double()
-        layers.append(_Layer(f"deconvolution {number + 1}", stage, reader))
+        layers.append(_Layer(f"deconvolution {number + 1}", stage, reader, is_last))
     return layers
 
 
@@ -157,7 +163,6 @@ def _scale(norm: Any) -> Tensor:
     return norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
 
 
-@torch.no_grad()
 def _samples(network: MobileFAN, layers: Sequence[_Layer], crops: Sequence[np.ndarray]) -> list[Tensor]:
     """Return ``(samples, channels)`` values of each layer at random positions of all crops."""
     generator = torch.Generator().manual_seed(0)
@@ -183,21 +188,20 @@ def _samples(network: MobileFAN, layers: Sequence[_Layer], crops: Sequence[np.nd
     return [torch.cat(each) for each in taken]
 
 
-def _choose(reader: Tensor, samples: Tensor, share: float) -> _Choice:
-    """Choose the channels that stay.
+def _choose(layer: _Layer, samples: Tensor, share: float) -> _Choice:
+    """Choose the channels of a layer that stay.
 
     Args:
-        reader: see :class:`_Layer`.
+        layer: the layer.
         samples: ``(samples, channels)``.
         share: largest share of the variance of the reader's output that may be lost.
     """
-    mean = samples.double().mean(0)
-    # Float32 products of this many samples are exact enough, and take a fraction of the time.
-    centred = samples - mean.float()
-    covariance = (centred.T @ centred).double() / len(samples)
-    covariance.diagonal().add_(_DAMPING * covariance.diagonal().mean())
-    whole = _variance(reader, covariance)
-    order, losses = _elimination(reader, covariance)
+    values = samples.double()
+    whole = _variance(layer.reader, values.T.cov(correction=0))
+    mean = values.mean(0) * layer.has_offset
+    moments = (values - mean).T @ (values - mean) / len(values)
+    moments.diagonal().add_(_DAMPING * moments.diagonal().mean())
+    order, losses = _elimination(layer.reader, moments)
     before = len(order)
     after = before
     for count in range(before - before % STEP, 0, -STEP):
@@ -205,21 +209,22 @@ def _choose(reader: Tensor, samples: Tensor, share: float) -> _Choice:
             break
         after = count
     channels = torch.tensor(sorted(order[before - after :]))
-    rebuild = torch.linalg.solve(covariance[channels][:, channels], covariance[channels]).T
-    unexplained = covariance - rebuild @ covariance[channels]
-    return _Choice(channels, mean, rebuild, float(_variance(reader, unexplained) / whole))
+    rebuild = torch.linalg.solve(moments[channels][:, channels], moments[channels]).T
+    unexplained = moments - rebuild @ moments[channels]
+    return _Choice(channels, mean, rebuild, float(_variance(layer.reader, unexplained) / whole))
 
 
-def _variance(reader: Tensor, covariance: Tensor) -> Tensor:
-    return ((reader @ covariance) * reader).sum()
+def _variance(reader: Tensor, moments: Tensor) -> Tensor:
+    """Return the sum of the second moments of a reader's outputs, of those of its inputs."""
+    return ((reader @ moments) * reader).sum()
 
 
-def _elimination(reader: Tensor, covariance: Tensor) -> tuple[list[int], list[float]]:
+def _elimination(reader: Tensor, moments: Tensor) -> tuple[list[int], list[float]]:
     """Return all channels in the order of removal, and the variance that is lost up to each of them.
 
     Each time, the channel goes whose removal loses least, while the weights of the others make up for it.
     """
-    weights, inverse = reader.clone(), torch.linalg.inv(covariance)
+    weights, inverse = reader.clone(), torch.linalg.inv(moments)
     removed = torch.zeros(len(inverse), dtype=torch.bool)
     order: list[int] = []
     losses: list[float] = []
@@ -239,7 +244,6 @@ def _elimination(reader: Tensor, covariance: Tensor) -> tuple[list[int], list[fl
     return order, losses
 
 
-@torch.no_grad()
 def _fill(narrow: MobileFAN, wide: MobileFAN, choices: Sequence[_Choice]) -> None:
     """Copy the remaining weights; each reader is corrected for the channels that are gone."""
     before: Any = wide.encoder.features[0]  # type: ignore[index]
@@ -263,10 +267,8 @@ def _fill(narrow: MobileFAN, wide: MobileFAN, choices: Sequence[_Choice]) -> Non
         copy_layer(stage[1], target[1], rows=choice.channels)
         if reads is not None:
             outputs = weight.shape[1:]
-            rows, offset = _corrected(weight.flatten(1).T, reads)
+            rows, _ = _corrected(weight.flatten(1).T, reads)
             weight = rows.T.reshape(-1, *outputs)
-            # One mean for the four cells of an output; their offsets differ little.
-            target[1].running_mean.sub_(offset.reshape(outputs).mean((1, 2))[choice.channels])
         target[0].weight.copy_(weight[:, choice.channels])
         reads = choice
     assert reads is not None

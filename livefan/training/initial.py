@@ -120,6 +120,10 @@ def _load_pruned(model: MobileFAN, path: Path) -> None:
     """Load the pruned weights of a wider network, with its head if the number of landmarks is the same."""
     wide = load_weights(path).model
     assert isinstance(wide, MobileFAN)
+    if channels_of(wide.state_dict()) != channels_of(MobileFAN(wide.n_points, wide.width).state_dict()):
+        raise LivefanError(
+            f"{path}: is pruned; for another width, name weights of the full network: --init FILE"
+        )
     pruned = slice_mobilefan(wide, model.width)
     if wide.n_points != model.n_points:
         pruned.head = model.head

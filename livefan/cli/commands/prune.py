@@ -14,10 +14,10 @@ def add(commands: Commands) -> None:
     parser = commands.add_parser(
         "prune",
         help="remove channels that matter little",
-        description="Remove channels inside of the blocks of a MobileFAN and of its decoder. Each layer loses "
-        "channels for which the others can stand in, measured on training faces. The network is faster and "
-        "less accurate; train the result further (setting init). Refiner and heads no longer fit and are "
-        "left out.",
+        description="Remove channels inside of the blocks of a MobileFAN and of its decoder. Each layer "
+        "loses the channels for which the others can stand in, measured on training faces. The network is "
+        "faster and less accurate; train the result further (setting init). Refiner and heads no longer fit "
+        "and are left out.",
     )
     parser.add_argument("weights", metavar="WEIGHTS", help="weight file, or the name of a bundled one")
     add_dataset_options(parser)
