@@ -197,10 +197,11 @@ def _choose(layer: _Layer, samples: Tensor, share: float) -> _Choice:
         share: largest share of the variance of the reader's output that may be lost.
     """
     values = samples.double()
-    whole = _variance(layer.reader, values.T.cov(correction=0))
+    covariance = values.T.cov(correction=0)
+    whole = _variance(layer.reader, covariance)
     mean = values.mean(0) * layer.has_offset
     moments = (values - mean).T @ (values - mean) / len(values)
-    moments.diagonal().add_(_DAMPING * moments.diagonal().mean())
+    moments.diagonal().add_(_DAMPING * covariance.diagonal().mean())
     order, losses = _elimination(layer.reader, moments)
     before = len(order)
     after = before
