@@ -85,8 +85,10 @@ class Tour(QFrame):
         self.move(max(left, 0), max(top, 0))
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
-        """Stay beside the target when the window changes its size."""
-        if event is not None and event.type() in (QEvent.Type.Resize, QEvent.Type.LayoutRequest):
+        """Stay beside the target when the window changes its size; hide while the picture fills the screen."""
+        changes = (QEvent.Type.Resize, QEvent.Type.LayoutRequest, QEvent.Type.WindowStateChange)
+        if event is not None and event.type() in changes:
+            self.setVisible(not self._window.isFullScreen())
             self._place()
         return False
 

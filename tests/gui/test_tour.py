@@ -44,3 +44,13 @@ def test_window_shows_the_tour_at_the_first_start_only(drive: Driven):
     assert tour.count.text() == "1 of 3"
     window.close()
     assert show_tour(drive.open()) is None
+
+
+def test_hint_hides_while_the_picture_fills_the_screen(drive: Driven, qtbot: QtBot):
+    window = drive.open()
+    tour = show_tour(window)
+    assert tour is not None
+    window.controls.full_screen.trigger()
+    qtbot.waitUntil(lambda: window.isFullScreen() and not tour.isVisible())
+    window.controls.full_screen.trigger()
+    qtbot.waitUntil(lambda: not window.isFullScreen() and tour.isVisible())
