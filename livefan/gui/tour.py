@@ -85,7 +85,7 @@ class Tour(QFrame):
         self.move(max(left, 0), max(top, 0))
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
-        """Stay beside the target when the window changes its size; hide while the picture fills the screen."""
+        """Stay beside the target when the window changes its size; hide in full screen."""
         changes = (QEvent.Type.Resize, QEvent.Type.LayoutRequest, QEvent.Type.WindowStateChange)
         if event is not None and event.type() in changes:
             self.setVisible(not self._window.isFullScreen())
