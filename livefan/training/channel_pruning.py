@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from livefan.core.errors import LivefanError
 from livefan.networks.encoders import InvertedResidual
-from livefan.networks.mobilefan import MobileFAN
+from livefan.networks.mobilefan import Channels, MobileFAN, channels_of
 
 
 def slice_mobilefan(wide: MobileFAN, width: float) -> MobileFAN:
@@ -21,20 +21,31 @@ def slice_mobilefan(wide: MobileFAN, width: float) -> MobileFAN:
     The importance of a channel is its batch-norm scale (Liu et al., "Learning Efficient Convolutional
     Networks through Network Slimming", arXiv 1708.06519). Blocks whose outputs are added keep the same
     channels. The expanded channels of each block are pruned block by block. Decoder and head have the same
-    width in both networks and are copied; only the input channels of the decoder are pruned.
+    width in both networks and are copied; only the input channels of the decoder are pruned. Where a pruned
+    network has fewer channels, the narrow one gets no more.
 
     Raises:
         LivefanError: if ``width`` is not smaller than the wide network's.
     """
     if width >= wide.width:
         raise LivefanError(f"a network of width {wide.width} cannot be pruned to width {width}; choose less")
-    narrow = MobileFAN(wide.n_points, width)
+    channels = channels_of(wide.state_dict())
+    assert channels is not None
+    narrow = MobileFAN(wide.n_points, width, narrowed(channels, width))
     kept = _slice_encoder(wide.encoder.features, narrow.encoder.features)
     copy_layer(wide.head, narrow.head)
     copy_layer(wide.decoder, narrow.decoder, skipped="0.0.weight")
     with torch.no_grad():
         narrow.decoder.state_dict()["0.0.weight"].copy_(wide.decoder.state_dict()["0.0.weight"][kept])
     return narrow
+
+
+def narrowed(channels: Channels, width: float) -> Channels:
+    """Return the channels of a narrower network; where a pruned one has fewer, it gets no more."""
+    own = channels_of(MobileFAN(1, width).state_dict())
+    assert own is not None
+    inner, decoder = (tuple(map(min, *pair)) for pair in zip(own, channels, strict=True))
+    return Channels(inner, decoder)
 
 
 def _slice_encoder(wide: Any, narrow: Any) -> Tensor:

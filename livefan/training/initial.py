@@ -15,7 +15,7 @@ from livefan.core.resources import DEFAULT_WEIGHTS, find_weights
 from livefan.networks.checkpoint import Weights, load_weights, read_tensors
 from livefan.networks.checkpoint_info import read_info, read_weight_file
 from livefan.networks.mobilefan import Channels, HeatmapNetwork, MobileFAN, build_alike, channels_of
-from livefan.training.channel_pruning import slice_mobilefan
+from livefan.training.channel_pruning import narrowed, slice_mobilefan
 from livefan.training.scheme_map import scheme_map
 
 _HEAD = "head."
@@ -61,18 +61,21 @@ def load_initial(
 
 
 def initial_channels(init: str, architecture: str, width: float) -> Channels | None:
-    """Return the channels of a network that starts from a file of the same architecture and width.
+    """Return the channels of a network that starts from a weight file.
 
-    A pruned network can be trained further. None for a network that starts from anything else.
+    A pruned network stays pruned. A narrower network has at most the channels of the pruned one. None for a
+    network that starts from anything else.
     """
-    if not init:
+    if not init or architecture != MobileFAN.architecture:
         return None
     path = find_weights(init)
     tensors, metadata = read_tensors(path)
     if "livefan" not in metadata:
         return None
-    info = read_info(path, metadata)
-    return channels_of(tensors) if (info.architecture, info.width) == (architecture, width) else None
+    info, found = read_info(path, metadata), channels_of(tensors)
+    if info.architecture != architecture or info.width < width or found is None:
+        return None
+    return found if info.width == width else narrowed(found, width)
 
 
 def in_scheme(weights: Weights, scheme: LandmarkScheme) -> Weights:
@@ -120,10 +123,6 @@ def _load_pruned(model: MobileFAN, path: Path) -> None:
     """Load the pruned weights of a wider network, with its head if the number of landmarks is the same."""
     wide = load_weights(path).model
     assert isinstance(wide, MobileFAN)
-    if channels_of(wide.state_dict()) != channels_of(MobileFAN(wide.n_points, wide.width).state_dict()):
-        raise LivefanError(
-            f"{path}: is pruned; for another width, name weights of the full network: --init FILE"
-        )
     pruned = slice_mobilefan(wide, model.width)
     if wide.n_points != model.n_points:
         pruned.head = model.head

@@ -1,6 +1,7 @@
 """Pruning inside of blocks and of the decoder's stages."""
 
 from dataclasses import replace
+from operator import le
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from livefan.networks.mobilefan import Lite2Teacher, MobileFAN, channels_of, nor
 from livefan.runtimes.graph_file import graph_path
 from livefan.training.average import average
 from livefan.training.channel_removal import STEP, prune, remove_channels
-from livefan.training.initial import load_initial
+from livefan.training.initial import initial_channels, load_initial
 from livefan.training.train import train
 
 
@@ -140,8 +141,16 @@ def test_pruned_weights_are_trained_further_and_averaged_with_their_like(
     assert chosen == [file, best.path]
     with pytest.raises(LivefanError, match=r"of \d+ parameters, but .*; average networks of one kind"):
         average([whole, file], held_out, tmp_path / "mean.safetensors", greedy=False)
-    with pytest.raises(LivefanError, match=r"pruned\.safetensors: is pruned; .* --init FILE"):
-        load_initial(MobileFAN(68, 0.25), file)
+    channels = initial_channels(str(file), "mobilefan", 0.25)
+    narrow = MobileFAN(68, 0.25, channels)
+    load_initial(narrow, file)
+    before, after = (channels_of(each.state_dict()) for each in (pruned.model, narrow))
+    assert before == initial_channels(str(file), "mobilefan", 0.5)
+    assert after == channels
+    assert after.decoder == before.decoder
+    assert all(map(le, after.inner, before.inner))
+    assert narrow.eval()(torch.zeros(1, 3, 96, 96)).isfinite().all()
+    assert initial_channels(str(file), "mobilefan", 1.0) is None
 
 
 @pytest.mark.slow
