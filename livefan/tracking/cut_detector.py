@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 
 _SIZE = (16, 12)
-_STEPS = 64
+_STEPS = (36, 64)
+"""Rows and columns of the pixels that are read."""
 _PIXEL = np.dtype("V3")
 _NOISE = 3.0
 """Standard deviation in grey levels below which the content of a thumbnail is noise."""
@@ -60,7 +61,7 @@ class CutDetector:
 
 def _thumbnail(image: np.ndarray) -> np.ndarray:
     """Return ``(12, 16, 3)`` float32 of mean zero, from a few pixels of the image."""
-    rows, columns = (max(1, length // _STEPS) for length in image.shape[:2])
+    rows, columns = (max(1, side // steps) for side, steps in zip(image.shape, _STEPS, strict=False))
     # As single elements, pixels are copied faster than as three bytes each.
     picked = image.view(_PIXEL)[::rows, ::columns].copy().view(np.uint8)
     small = cv2.resize(picked, _SIZE, interpolation=cv2.INTER_AREA).astype(np.float32)
