@@ -30,10 +30,10 @@ def crops() -> list[np.ndarray]:
     return list(coarse.repeat(8, axis=1).repeat(8, axis=2))
 
 
-def network(n_points: int = 68) -> MobileFAN:
-    """Return a half width with random weights whose activations have the scale of a trained network."""
+def network(width: float = 0.25) -> MobileFAN:
+    """Return a narrow MobileFAN with random weights whose activations have the scale of a trained network."""
     torch.manual_seed(0)
-    made = MobileFAN(n_points, 0.5).train()
+    made = MobileFAN(68, width).train()
     nn.init.normal_(made.head.weight, std=0.1)
     with torch.no_grad():
         for _ in range(20):
@@ -42,7 +42,7 @@ def network(n_points: int = 68) -> MobileFAN:
 
 
 def weights(model: nn.Module) -> Weights:
-    return Weights(Path("w.safetensors"), model, IBUG_68, WeightsInfo("300w-68", 0.5, input_size=96))
+    return Weights(Path("w.safetensors"), model, IBUG_68, WeightsInfo("300w-68", 0.25, input_size=96))
 
 
 @torch.no_grad()
@@ -129,7 +129,7 @@ def test_pruned_weights_are_trained_further_and_averaged_with_their_like(
     tmp_path: Path, crops: list[np.ndarray]
 ):
     file, whole = tmp_path / "pruned.safetensors", tmp_path / "whole.safetensors"
-    save_weights(whole, network(), WeightsInfo("300w-68", 0.5, input_size=96))
+    save_weights(whole, network(0.5), WeightsInfo("300w-68", 0.5, input_size=96))
     prune(load_weights(whole), crops, 0.1, file)
     pruned = load_weights(file)
     assert pruned.info.training["pruned"] == "whole, share 0.1"
@@ -156,7 +156,7 @@ def test_pruned_weights_are_trained_further_and_averaged_with_their_like(
 @pytest.mark.slow
 def test_the_command_writes_weights_and_their_graph(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     write_faces(tmp_path / "300w" / "helen" / "trainset", 12)
-    save_weights(tmp_path / "w.safetensors", network(), WeightsInfo("300w-68", 0.5, input_size=96))
+    save_weights(tmp_path / "w.safetensors", network(), WeightsInfo("300w-68", 0.25, input_size=96))
     command = ["prune", str(tmp_path / "w.safetensors"), "--root", str(tmp_path / "300w"), "--share"]
     out = tmp_path / "pruned.safetensors"
     assert main([*command, "0.1", "--out", str(out)]) == 0
