@@ -42,7 +42,8 @@ def slice_mobilefan(wide: MobileFAN, width: float) -> MobileFAN:
 
 def narrowed(channels: Channels, width: float) -> Channels:
     """Return the channels of a narrower network; where a pruned one has fewer, it gets no more."""
-    own = channels_of(MobileFAN(1, width).state_dict())
+    with torch.device("meta"):  # without memory, and without random numbers of the training
+        own = channels_of(MobileFAN(1, width).state_dict())
     assert own is not None
     inner, decoder = (tuple(map(min, *pair)) for pair in zip(own, channels, strict=True))
     return Channels(inner, decoder)
