@@ -31,6 +31,12 @@ _EXPRESSIONS = "expressions."
 """Prefix of the names of the expression head's tensors."""
 _RELIABILITY = "reliability."
 """Prefix of the names of the reliability head's tensors."""
+_STEPS = {
+    _REFINER: ("refiner", "refined_by"),
+    _EXPRESSIONS: ("expressions", "expressions_by"),
+    _RELIABILITY: ("reliability", "reliability_by"),
+}
+"""Keys of the metadata that describe how each part was fitted."""
 _FORMER_NAMES = {
     "refiner.mlp.weight": "refiner.bent.weight",
     "refiner.skip.weight": "refiner.straight.weight",
@@ -93,6 +99,8 @@ def save_weights(
 ) -> None:
     """Write a network's weights and metadata; the file appears whole or not at all.
 
+    The metadata do not describe the fits of parts that are not written.
+
     Args:
         path: the file to write.
         model: the network.
@@ -102,12 +110,17 @@ def save_weights(
         half: round to float16, for half the size. A network loaded from it computes in float32.
     """
     state = model.state_dict()
+    training = dict(info.training)
     parts = ((_REFINER, refiner), (_EXPRESSIONS, expression_head), (_RELIABILITY, reliability_head))
     for prefix, part in parts:
         if part is not None:
             state |= {f"{prefix}{key}": value for key, value in part.state_dict().items()}
+        else:
+            for key in _STEPS[prefix]:
+                training.pop(key, None)
     info = replace(
         info,
+        training=training,
         expressions=None if expression_head is None else expression_head.names,
         reliability=None if reliability_head is None else True,
     )

@@ -91,8 +91,7 @@ def average(
         print(f"mirror offsets are {listed}; the mean gets {first.info.mirror_offset}, from {first.path}")
     mean.load_state_dict(mean_state([states[path] for path in chosen]))
     # A candidate's refiner does not fit the mean, so none is written.
-    refiner_keys = ("refiner", "refined_by")
-    training = {key: text for key, text in first.info.training.items() if key not in refiner_keys}
+    training = dict(first.info.training)
     training["averaged"] = ", ".join(path.stem for path in chosen)
     training["averaged_by"] = made_by()
     training["validation"] = f"{best:.3f} %" + training.get("validation", "").partition("%")[2]

@@ -91,8 +91,7 @@ def prune(weights: Weights, crops: Sequence[np.ndarray], share: float, output: P
     """
     network, removals = remove_channels(weights, crops, share)
     info = weights.info
-    left_out = ("refiner", "refined_by", "expressions", "expressions_by", "reliability", "reliability_by")
-    training = {key: text for key, text in info.training.items() if key not in (*left_out, "validation")}
+    training = {key: text for key, text in info.training.items() if key != "validation"}
     training |= {"pruned": f"{weights.path.stem}, share {share}", "pruned_by": made_by()}
     save_weights(output, network, replace(info, training=training, sigma=None, confidence=None))
     return removals
@@ -141,12 +140,12 @@ def _layers(network: MobileFAN) -> list[_Layer]:
         layers.append(_Layer(f"block {number}", depthwise, reader))
     for number, stage in enumerate(network.decoder):
         is_last = number + 1 == len(network.decoder)
-        if not is_last:
+        if is_last:
+            reader = network.head.weight.flatten(1).double()
+        else:
             following = _stage(network, number + 1)
             # (channels, outputs, 2, 2) to a row for each cell of each output
             reader = (following[0].weight.double() * _scale(following[1])[:, None, None]).flatten(1).T
-        else:
-            reader = network.head.weight.flatten(1).double()
         layers.append(_Layer(f"deconvolution {number + 1}", stage, reader, is_last))
     return layers
 
@@ -170,10 +169,8 @@ def _samples(network: MobileFAN, layers: Sequence[_Layer], crops: Sequence[np.nd
 
     def take(into: list[Tensor], maps: Tensor) -> None:
         positions = maps.flatten(2).transpose(1, 2)
-        count = min(_POSITIONS, positions.shape[1])
-        into.append(
-            positions[:, torch.randperm(positions.shape[1], generator=generator)[:count]].flatten(0, 1)
-        )
+        chosen = torch.randperm(positions.shape[1], generator=generator)[:_POSITIONS]
+        into.append(positions[:, chosen].flatten(0, 1))
 
     hooks = [
         layer.source.register_forward_hook(lambda _module, _given, maps, into=into: take(into, maps))

@@ -160,9 +160,7 @@ def refine(
             f"{output}: not written, since the refiner raises the validation NME from {before:.3f} % to "
             f"{after:.3f} %; use the weights without it, or refine on more faces"
         )
-    training = {
-        key: text for key, text in weights.info.training.items() if key not in ("refiner", "refined_by")
-    }
+    training = dict(weights.info.training)
     if refiner is not None:
         training["refiner"] = f"fitted to {len(views.predicted)} views, seed {seed}, strength {strength:.2f}"
         training["refined_by"] = made_by()

@@ -241,3 +241,10 @@ def test_name_that_is_not_utf8_is_not_taken_for_damage(small: Path):
     path = small.rename(small.with_name(os.fsdecode(b"w\xfc.safetensors")))
     with pytest.raises(LivefanError, match="torch reads only names in UTF-8; rename the file or folder"):
         read_tensors(path)
+
+
+def test_metadata_do_not_describe_fits_of_parts_that_are_not_written(tmp_path: Path):
+    steps = ("refiner", "refined_by", "expressions", "expressions_by", "reliability", "reliability_by")
+    info = WeightsInfo("300w-68", 0.5, training=dict.fromkeys((*steps, "data"), "text"))
+    save_weights(tmp_path / "w.safetensors", MobileFAN(68, 0.5), info)
+    assert load_weights(tmp_path / "w.safetensors").info.training == {"data": "text"}
