@@ -1,4 +1,4 @@
-"""Load initial weights: all tensors that fit, the pruned tensors of a wider network, or an encoder."""
+"""Load initial weights: all tensors that fit, the channels of a wider network, or an encoder."""
 
 from __future__ import annotations
 
@@ -14,8 +14,15 @@ from livefan.core.landmarks import LandmarkScheme
 from livefan.core.resources import DEFAULT_WEIGHTS, find_weights
 from livefan.networks.checkpoint import Weights, load_weights, read_tensors
 from livefan.networks.checkpoint_info import read_info, read_weight_file
-from livefan.networks.mobilefan import Channels, HeatmapNetwork, MobileFAN, build_alike, channels_of
-from livefan.training.channel_pruning import narrowed, slice_mobilefan
+from livefan.networks.mobilefan import (
+    Channels,
+    HeatmapNetwork,
+    MobileFAN,
+    build_alike,
+    build_network,
+    channels_of,
+)
+from livefan.training.narrowing import narrow_channels, narrow_mobilefan
 from livefan.training.scheme_map import scheme_map
 
 _HEAD = "head."
@@ -29,7 +36,7 @@ def load_initial(
     - Weights of the same network are loaded whole.
     - If only the number of landmarks differs, encoder and decoder are loaded. Heatmaps of WFLW and COFW begin
       as the heatmaps nearby; see :func:`livefan.training.scheme_map.scheme_map`.
-    - Weights of a wider MobileFAN are pruned to the width of the network.
+    - Weights of a wider MobileFAN are narrowed to the width of the network.
     - Of other files the encoder is loaded.
 
     Args:
@@ -42,7 +49,35 @@ def load_initial(
         LivefanError: if a tensor of the encoder is absent or has another shape.
     """
     path = find_weights(name_or_path)
+    _load(model, path, *read_tensors(path), scheme)
+
+
+def initial_network(architecture: str, width: float, init: str, scheme: LandmarkScheme) -> HeatmapNetwork:
+    """Return a network that starts from a weight file, by bundled name or path; random if the name is empty.
+
+    A pruned network stays pruned, and a narrower one has at most its channels. See :func:`load_initial` for
+    the weights that are loaded.
+
+    Raises:
+        LivefanError: if the architecture does not come in this width, or the encoder's weights do not fit.
+    """
+    if not init:
+        return build_network(architecture, scheme.n_points, width)
+    path = find_weights(init)
     tensors, metadata = read_tensors(path)
+    channels = _initial_channels(path, tensors, metadata, architecture, width)
+    network = build_network(architecture, scheme.n_points, width, channels)
+    _load(network, path, tensors, metadata, scheme)
+    return network
+
+
+def _load(
+    model: HeatmapNetwork,
+    path: Path,
+    tensors: dict[str, Tensor],
+    metadata: dict[str, str],
+    scheme: LandmarkScheme | None,
+) -> None:
     own = model.state_dict()
     fitting = {key: tensors[key] for key, value in own.items() if _fits(tensors.get(key), value)}
     if all(key in fitting for key in own if not key.startswith(_HEAD)):
@@ -55,27 +90,21 @@ def load_initial(
     if isinstance(model, MobileFAN) and "livefan" in metadata:
         info = read_info(path, metadata)
         if info.architecture == MobileFAN.architecture and info.width > model.width:
-            _load_pruned(model, path)
+            _load_narrowed(model, path)
             return
     _load_encoder(model, tensors, path)
 
 
-def initial_channels(init: str, architecture: str, width: float) -> Channels | None:
-    """Return the channels of a network that starts from a weight file.
-
-    A pruned network stays pruned. A narrower network has at most the channels of the pruned one. None for a
-    network that starts from anything else.
-    """
-    if not init or architecture != MobileFAN.architecture:
-        return None
-    path = find_weights(init)
-    tensors, metadata = read_tensors(path)
-    if "livefan" not in metadata:
+def _initial_channels(
+    path: Path, tensors: dict[str, Tensor], metadata: dict[str, str], architecture: str, width: float
+) -> Channels | None:
+    """Return the channels of a network that starts from these weights; None for the usual ones."""
+    if architecture != MobileFAN.architecture or "livefan" not in metadata:
         return None
     info, found = read_info(path, metadata), channels_of(tensors)
     if info.architecture != architecture or info.width < width or found is None:
         return None
-    return found if info.width == width else narrowed(found, width)
+    return found if info.width == width else narrow_channels(found, width)
 
 
 def in_scheme(weights: Weights, scheme: LandmarkScheme) -> Weights:
@@ -119,14 +148,14 @@ def _load_nearest_heatmaps(
     model.head.load_state_dict(mixed)
 
 
-def _load_pruned(model: MobileFAN, path: Path) -> None:
-    """Load the pruned weights of a wider network, with its head if the number of landmarks is the same."""
+def _load_narrowed(model: MobileFAN, path: Path) -> None:
+    """Load the narrowed weights of a wider network, with its head if the number of landmarks is the same."""
     wide = load_weights(path).model
     assert isinstance(wide, MobileFAN)
-    pruned = slice_mobilefan(wide, model.width)
+    narrow = narrow_mobilefan(wide, model.width)
     if wide.n_points != model.n_points:
-        pruned.head = model.head
-    model.load_state_dict(pruned.state_dict())
+        narrow.head = model.head
+    model.load_state_dict(narrow.state_dict())
 
 
 def _load_encoder(model: HeatmapNetwork, tensors: dict[str, Tensor], path: Path) -> None:
@@ -144,5 +173,5 @@ def _load_encoder(model: HeatmapNetwork, tensors: dict[str, Tensor], path: Path)
 
 def _advice(model: HeatmapNetwork) -> str:
     if isinstance(model, MobileFAN) and model.width < 1:
-        return f"start from the pruned full width, --init {DEFAULT_WEIGHTS}"
+        return f"start from the full width, which is narrowed: --init {DEFAULT_WEIGHTS}"
     return "name other weights by --init, or start from random ones, --init ''"

@@ -16,13 +16,12 @@ from livefan.core.folder_lock import locked
 from livefan.core.landmarks import LandmarkScheme
 from livefan.datasets import FaceSet, print_skipped
 from livefan.networks.checkpoint import load_weights
-from livefan.networks.mobilefan import build_network
 from livefan.training.augmentation.augment import EvaluationFaces, TrainingFaces
 from livefan.training.config import TrainConfig
 from livefan.training.distributed import Processes, join
 from livefan.training.engine import train_epoch, validate
 from livefan.training.epoch_log import EpochLog
-from livefan.training.initial import initial_channels, load_initial
+from livefan.training.initial import initial_network
 from livefan.training.learner import Learner, MovingAverage
 from livefan.training.loader import Loader
 from livefan.training.objective import Objective
@@ -135,10 +134,7 @@ def _build(
     scheme: LandmarkScheme, config: TrainConfig, device: torch.device, dtype: torch.dtype
 ) -> tuple[State, Objective]:
     """Build the network with its initial weights, the optimiser and the objective."""
-    pruned = initial_channels(config.init, config.architecture, config.width)
-    network = build_network(config.architecture, scheme.n_points, config.width, pruned)
-    if config.init:
-        load_initial(network, config.init, scheme)
+    network = initial_network(config.architecture, config.width, config.init, scheme)
     teacher = load_weights(config.teacher, scheme=scheme.name, device=device) if config.teacher else None
     # Without the aligned term the adapters would have no gradients, which several processes cannot share.
     lifts = teacher is not None and config.aligned_weight > 0

@@ -8,8 +8,8 @@ from livefan.core.errors import LivefanError
 from livefan.core.resources import IMAGENET_ENCODER
 from livefan.networks.checkpoint import WeightsInfo, load_weights, save_weights
 from livefan.networks.mobilefan import ARCHITECTURES, HeatmapNetwork, MobileFAN, build_network
-from livefan.training.channel_pruning import slice_mobilefan
 from livefan.training.initial import load_initial
+from livefan.training.narrowing import narrow_mobilefan
 
 PARAMETERS = {"mobilefan": 2.12, "resnet50": 34.01, "efficientnet-lite2": 7.97}
 
@@ -125,13 +125,13 @@ def test_pruned_network_keeps_the_channels_of_largest_effect():
     crop = torch.randn(2, 3, 256, 256)
     with torch.inference_mode():
         # As wide as before, so that nothing is cut away: the same network.
-        assert torch.allclose(slice_mobilefan(wide.eval(), 0.9999).eval()(crop), wide(crop), atol=1e-4)
-        assert slice_mobilefan(wide, 0.5).eval()(crop).isfinite().all()
-    stem, narrow = wide.encoder.features[0], slice_mobilefan(wide, 0.5).encoder.features[0]
+        assert torch.allclose(narrow_mobilefan(wide.eval(), 0.9999).eval()(crop), wide(crop), atol=1e-4)
+        assert narrow_mobilefan(wide, 0.5).eval()(crop).isfinite().all()
+    stem, narrow = wide.encoder.features[0], narrow_mobilefan(wide, 0.5).encoder.features[0]
     kept = stem[1].weight.topk(16).indices.sort().values
     assert torch.equal(narrow[0].weight, stem[0].weight[kept])
-    with pytest.raises(LivefanError, match="cannot be pruned to width 1"):
-        slice_mobilefan(wide, 1.0)
+    with pytest.raises(LivefanError, match="cannot be narrowed to width 1"):
+        narrow_mobilefan(wide, 1.0)
 
 
 @pytest.mark.slow
@@ -153,7 +153,7 @@ def test_pruning_removes_a_channel_that_is_always_zero():
     crop = torch.randn(1, 3, 256, 256)
     with torch.inference_mode():
         expected = wide(crop)
-        found = slice_mobilefan(wide, 0.5).eval()(crop)
+        found = narrow_mobilefan(wide, 0.5).eval()(crop)
     largest = expected.abs().max().item()
     assert largest > 0
     assert torch.allclose(found, expected, rtol=0, atol=1e-3 * largest)
@@ -181,7 +181,7 @@ def test_narrow_network_starts_from_a_pruned_wide_one(tmp_path: Path):
     load_initial(narrow, tmp_path / "wide.safetensors")
     assert torch.equal(narrow.head.weight, wide.head.weight)
     assert torch.equal(
-        narrow.encoder.features[0][0].weight, slice_mobilefan(wide, 0.5).encoder.features[0][0].weight
+        narrow.encoder.features[0][0].weight, narrow_mobilefan(wide, 0.5).encoder.features[0][0].weight
     )
 
 
@@ -191,7 +191,7 @@ def test_narrow_network_of_another_scheme_starts_from_all_pruned_layers_but_the_
     narrow = MobileFAN(98, 0.5)
     head = narrow.head.weight.clone()
     load_initial(narrow, tmp_path / "wide.safetensors")
-    slices = slice_mobilefan(wide, 0.5)
+    slices = narrow_mobilefan(wide, 0.5)
     assert torch.equal(narrow.head.weight, head)
     for name in ("encoder", "decoder"):
         expected = getattr(slices, name).state_dict()
@@ -199,7 +199,9 @@ def test_narrow_network_of_another_scheme_starts_from_all_pruned_layers_but_the_
 
 
 def test_error_for_missing_narrow_weights_names_an_initial_network():
-    with pytest.raises(LivefanError, match=r"start from the pruned full width, --init mobilefan-300w$"):
+    with pytest.raises(
+        LivefanError, match=r"start from the full width, which is narrowed: --init mobilefan-300w$"
+    ):
         load_initial(MobileFAN(68, 0.5), IMAGENET_ENCODER)
     with pytest.raises(
         LivefanError, match=r"name other weights by --init, or start from random ones, --init ''$"

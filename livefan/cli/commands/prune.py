@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     from livefan.export.export import export_graph
     from livefan.export.quantise import labelled_crops
     from livefan.networks.checkpoint import load_weights
-    from livefan.training.channel_removal import prune
+    from livefan.training.pruning import prune
 
     if not 0 < arguments.share < 1:
         raise LivefanError(

@@ -1,6 +1,7 @@
-"""Prune the channels of a MobileFAN to a smaller width.
+"""Narrow a MobileFAN to a smaller width.
 
-No ImageNet weights exist for the half width. Its training starts from the pruned full width instead.
+No ImageNet weights exist for the half width. Its training starts from the narrowed full width instead.
+:mod:`livefan.training.pruning` removes channels without a change of the width.
 """
 
 from __future__ import annotations
@@ -15,23 +16,25 @@ from livefan.networks.encoders import InvertedResidual
 from livefan.networks.mobilefan import Channels, MobileFAN, channels_of
 
 
-def slice_mobilefan(wide: MobileFAN, width: float) -> MobileFAN:
+def narrow_mobilefan(wide: MobileFAN, width: float) -> MobileFAN:
     """Return a MobileFAN of a smaller width with the most important channels of a wide one.
 
     The importance of a channel is its batch-norm scale (Liu et al., "Learning Efficient Convolutional
     Networks through Network Slimming", arXiv 1708.06519). Blocks whose outputs are added keep the same
-    channels. The expanded channels of each block are pruned block by block. Decoder and head have the same
-    width in both networks and are copied; only the input channels of the decoder are pruned. Where a pruned
+    channels. The expanded channels of each block are chosen block by block. Decoder and head have the same
+    width in both networks and are copied; only the input channels of the decoder become fewer. Where a pruned
     network has fewer channels, the narrow one gets no more.
 
     Raises:
         LivefanError: if ``width`` is not smaller than the wide network's.
     """
     if width >= wide.width:
-        raise LivefanError(f"a network of width {wide.width} cannot be pruned to width {width}; choose less")
+        raise LivefanError(
+            f"a network of width {wide.width} cannot be narrowed to width {width}; choose less"
+        )
     channels = channels_of(wide.state_dict())
     assert channels is not None
-    narrow = MobileFAN(wide.n_points, width, narrowed(channels, width))
+    narrow = MobileFAN(wide.n_points, width, narrow_channels(channels, width))
     kept = _slice_encoder(wide.encoder.features, narrow.encoder.features)
     copy_layer(wide.head, narrow.head)
     copy_layer(wide.decoder, narrow.decoder, skipped="0.0.weight")
@@ -40,7 +43,7 @@ def slice_mobilefan(wide: MobileFAN, width: float) -> MobileFAN:
     return narrow
 
 
-def narrowed(channels: Channels, width: float) -> Channels:
+def narrow_channels(channels: Channels, width: float) -> Channels:
     """Return the channels of a narrower network; where a pruned one has fewer, it gets no more."""
     with torch.device("meta"):  # without memory, and without random numbers of the training
         own = channels_of(MobileFAN(1, width).state_dict())

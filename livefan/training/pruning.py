@@ -21,7 +21,7 @@ from livefan.core.provenance import made_by
 from livefan.networks.checkpoint import Weights, save_weights
 from livefan.networks.encoders import N_BLOCKS
 from livefan.networks.mobilefan import Channels, MobileFAN, normalise
-from livefan.training.channel_pruning import copy_layer
+from livefan.training.narrowing import copy_layer
 
 STEP = 16
 """Numbers of channels are multiples of this one: kernels compute so many at once."""

@@ -17,8 +17,8 @@ from livefan.networks.checkpoint import Weights, WeightsInfo, load_weights, save
 from livefan.networks.mobilefan import Lite2Teacher, MobileFAN, channels_of, normalise
 from livefan.runtimes.graph_file import graph_path
 from livefan.training.average import average
-from livefan.training.channel_removal import STEP, prune, remove_channels
-from livefan.training.initial import initial_channels, load_initial
+from livefan.training.initial import initial_network
+from livefan.training.pruning import STEP, prune, remove_channels
 from livefan.training.train import train
 
 
@@ -141,16 +141,12 @@ def test_pruned_weights_are_trained_further_and_averaged_with_their_like(
     assert chosen == [file, best.path]
     with pytest.raises(LivefanError, match=r"of \d+ parameters, but .*; average networks of one kind"):
         average([whole, file], held_out, tmp_path / "mean.safetensors", greedy=False)
-    channels = initial_channels(str(file), "mobilefan", 0.25)
-    narrow = MobileFAN(68, 0.25, channels)
-    load_initial(narrow, file)
+    same, narrow = (initial_network("mobilefan", width, str(file), pruned.scheme) for width in (0.5, 0.25))
     before, after = (channels_of(each.state_dict()) for each in (pruned.model, narrow))
-    assert before == initial_channels(str(file), "mobilefan", 0.5)
-    assert after == channels
+    assert before == channels_of(same.state_dict())
     assert after.decoder == before.decoder
     assert all(map(le, after.inner, before.inner))
     assert narrow.eval()(torch.zeros(1, 3, 96, 96)).isfinite().all()
-    assert initial_channels(str(file), "mobilefan", 1.0) is None
 
 
 @pytest.mark.slow
