@@ -9,8 +9,8 @@ import numpy as np
 from livefan.datasets import FaceSet
 from livefan.evaluation.reliability import LandmarkErrors, landmark_errors
 from livefan.runtimes.base import Runtime
+from livefan.training.augmentation.empty_crops import made_crops
 from livefan.training.augmentation.robustness import hard_faces
-from livefan.training.reliability_views import made_crops
 
 _N_EMPTY = 150
 

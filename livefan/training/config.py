@@ -53,6 +53,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "covering": (0, 1),
     "eye_closing": (0, 1),
     "mouth_opening": (0, 1),
+    "without_face": (0, 1),
 }
 """The lowest and the highest value of each number. Infinity is not allowed."""
 
@@ -105,6 +106,9 @@ class TrainConfig:
             :mod:`livefan.training.augmentation.eyelids`.
         mouth_opening: share of crops with synthetically opened mouths; see
             :mod:`livefan.training.augmentation.mouth`.
+        without_face: share of crops that show no face; their heatmaps are to be flat. They come from the
+            surroundings of the faces, or are computed; see
+            :mod:`livefan.training.augmentation.empty_crops`.
     """
 
     architecture: str = MobileFAN.architecture
@@ -147,6 +151,7 @@ class TrainConfig:
     covering: float = 0.0
     eye_closing: float = 0.0
     mouth_opening: float = 0.0
+    without_face: float = 0.0
 
     def check(self) -> None:
         """Raise a ValueError if a setting is out of its range or contradicts another."""
@@ -164,6 +169,10 @@ class TrainConfig:
             raise ValueError(f"heatmap_loss {self.heatmap_loss!r} needs coordinate_weight = 0")
         if not self.coordinate_weight and not self.heatmap_weight:
             raise ValueError("coordinate_weight and heatmap_weight cannot both be 0")
+        if self.without_face and (self.response_weight or not self.heatmap_weight):
+            raise ValueError(
+                "without_face needs heatmap_weight, and no response_weight: heatmaps are to be flat there"
+            )
         distils = self.aligned_weight or self.similarity_weight or self.response_weight
         if bool(self.teacher) != bool(distils):
             raise ValueError(

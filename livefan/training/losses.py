@@ -16,7 +16,8 @@ class LandmarkCriterion(nn.Module):
 
     ``coordinate``: mean absolute error of the soft-argmax positions, in heatmap cells.
     ``heatmap``: one of :data:`HEATMAP_LOSSES` between each heatmap and a Gaussian around the landmark.
-    Landmarks outside the crop count in neither. A term whose weight is zero is not computed.
+    Landmarks outside the crop count in neither. In crops without a face, whose points are NaN, the heatmap
+    term demands flat heatmaps. A term whose weight is zero is not computed.
 
     Args:
         coordinate_weight, heatmap_weight: weights of the terms.
@@ -41,7 +42,7 @@ class LandmarkCriterion(nn.Module):
 
         Args:
             heatmaps: ``(batch, n, h, w)`` logits.
-            points_crop: ``(batch, n, 2)`` true positions ``(x, y)`` in crop pixels.
+            points_crop: ``(batch, n, 2)`` true positions ``(x, y)`` in crop pixels; NaN without a face.
         """
         heatmaps = heatmaps.float()
         target = crop_to_heatmap(points_crop)
@@ -50,9 +51,10 @@ class LandmarkCriterion(nn.Module):
         terms = {}
         if self.weights["coordinate"]:
             points, _ = soft_argmax(heatmaps)
-            terms["coordinate"] = _mean_over((points - target).abs().mean(-1), inside)
+            terms["coordinate"] = _mean_over((points - target.nan_to_num()).abs().mean(-1), inside)
         if self.weights["heatmap"]:
-            terms["heatmap"] = _mean_over(self._heatmap_loss(heatmaps, target, self.sigma), inside)
+            counted = inside + target.isnan().any(-1)
+            terms["heatmap"] = _mean_over(self._heatmap_loss(heatmaps, target, self.sigma), counted)
         return terms
 
 
@@ -72,19 +74,21 @@ def cross_entropy(heatmaps: Tensor, target: Tensor, sigma: float) -> Tensor:
 
     Args:
         heatmaps: ``(batch, n, h, w)`` logits.
-        target: ``(batch, n, 2)`` centres ``(x, y)`` in heatmap cells.
+        target: ``(batch, n, 2)`` centres ``(x, y)`` in heatmap cells; NaN for a uniform distribution in place
+            of the Gaussian.
         sigma: standard deviation of the Gaussian, in cells.
     """
     log_probability = heatmaps.flatten(2).log_softmax(-1).view_as(heatmaps)
-    rows, columns = _squared_distance(target, *heatmaps.shape[-2:])
+    # Equal distances become equal weights.
+    rows, columns = (each.nan_to_num() for each in _squared_distance(target, *heatmaps.shape[-2:]))
     y_weight = (-rows / (2 * sigma**2)).softmax(-1)
     x_weight = (-columns / (2 * sigma**2)).softmax(-1)
     return -torch.einsum("bnhw,bnh,bnw->bn", log_probability, y_weight, x_weight)
 
 
 def _peaks(heatmaps: Tensor, target: Tensor, sigma: float) -> Tensor:
-    """Return Gaussians of height one around the sub-pixel targets, of the shape of the heatmaps."""
-    rows, columns = _squared_distance(target, *heatmaps.shape[-2:])
+    """Return Gaussians of height one around the targets, of the shape of the heatmaps; 0 for NaN."""
+    rows, columns = (each.nan_to_num(torch.inf) for each in _squared_distance(target, *heatmaps.shape[-2:]))
     return torch.exp(-(rows[..., :, None] + columns[..., None, :]) / (2 * sigma**2))
 
 

@@ -65,6 +65,8 @@ def _augmented(trained: TrainingFaces, row: int, samples: int) -> list[np.ndarra
 
 def _with_points(pixels: np.ndarray, points_crop: np.ndarray, scheme: LandmarkScheme) -> np.ndarray:
     tile = pixels.copy()
+    if np.isnan(points_crop).any():  # no face
+        return tile
     for outline, colour in zip(scheme.outlines, _COLOURS * len(scheme.outlines), strict=False):
         line = np.round(points_crop[list(outline.points)] * 16).astype(np.int32)
         cv2.polylines(tile, [line], outline.closed, colour, 1, cv2.LINE_AA, 4)

@@ -20,8 +20,9 @@ from livefan.detection.detector import FaceDetector
 from livefan.io.image_file import read_image
 from livefan.networks.checkpoint import Weights
 from livefan.networks.reliability_head import ReliabilityHead
+from livefan.training.augmentation.empty_crops import background_crop, empty_crops, made_crops
 from livefan.training.head_samples import samples_digest, sampling_network
-from livefan.training.reliability_views import background_crop, empty_crops, face_views, made_crops
+from livefan.training.reliability_views import face_views
 
 NO_FACE = ("background", "picture", "made")
 """Kinds of crops without a face: beside faces, of pictures without faces, and computed."""

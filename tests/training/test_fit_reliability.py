@@ -16,10 +16,11 @@ from livefan.networks.reliability_head import ReliabilityHead
 from livefan.runtimes.torch_runtime import TorchRuntime
 from livefan.training import reliability_samples
 from livefan.training.augmentation import distortions
+from livefan.training.augmentation.empty_crops import made_crops
 from livefan.training.fit_reliability import fit_head, fit_reliability
 from livefan.training.measure_reliability import area_under_roc, measure
 from livefan.training.reliability_samples import Collector, Samples
-from livefan.training.reliability_views import COVERED, face_views, made_crops
+from livefan.training.reliability_views import COVERED, face_views
 
 CHANNELS = (3, 4, 5, 6)
 

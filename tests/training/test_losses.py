@@ -116,3 +116,20 @@ def test_landmarks_outside_the_crop_do_not_count():
     assert LandmarkCriterion()(logits, points)["coordinate"] < 1e-3
     everything_outside = LandmarkCriterion()(logits, points + 1000)
     assert all(value.item() == 0.0 for value in everything_outside.values())
+
+
+@pytest.mark.parametrize("name", HEATMAP_LOSSES)
+def test_heatmaps_of_a_crop_without_a_face_are_to_be_flat(name: str):
+    """The points of the second crop are NaN: its flat heatmaps cost least, and its positions nothing."""
+    points = torch.full((2, 5, 2), 100.0)
+    points[1] = torch.nan
+    flat, peaked = torch.zeros(2, 5, 64, 64), torch.zeros(2, 5, 64, 64)
+    peaked[1, :, 20, 30] = 9.0
+    flat.requires_grad_()
+    criterion = LandmarkCriterion(heatmap_loss=name)
+    found, wrong = criterion(flat, points), criterion(peaked, points)
+    assert found["coordinate"].item() == pytest.approx(wrong["coordinate"].item())
+    assert found["heatmap"] < wrong["heatmap"]
+    (gradient,) = torch.autograd.grad(found["heatmap"], flat)
+    assert gradient[0].abs().max() > 1e-6
+    assert gradient[1].abs().max() < 1e-6

@@ -1,4 +1,4 @@
-"""Augment labelled faces: random crops, light, blur and occlusion, closed eyes and opened mouths."""
+"""Augment labelled faces: random crops, light, blur and occlusion, closed eyes, opened mouths, no face."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from livefan.core.crop import CROP_MARGIN, Crop, crop_from_landmarks, mirrored_x
-from livefan.core.errors import LivefanError
 from livefan.core.landmarks import LandmarkScheme
 from livefan.datasets import LabelledFace, read_images
+from livefan.detection.detector import FaceDetector
 from livefan.networks.checkpoint_info import INPUT_SIZE
 from livefan.training.augmentation import distortions
+from livefan.training.augmentation.empty_crops import background_crop, made_crops, random_crop
 from livefan.training.augmentation.eyelids import close_eyes
 from livefan.training.augmentation.mouth import open_mouth
 from livefan.training.config import TrainConfig
@@ -26,6 +27,8 @@ _KEPT_BOX_PX = 220
 """Largest longer side of a landmark box in the images kept in memory."""
 _KEPT_MARGIN = 2.4
 """Smallest side of those images as a multiple of the landmark box."""
+_COMPUTED = 0.25
+"""Share of the computed ones among the crops without a face."""
 _ROTATION_SHIFT = 0.2
 """Largest shift of the centre of a landmark box, in boxes, if it is taken in a rotated frame (300W)."""
 
@@ -52,13 +55,10 @@ class TrainingFaces(Dataset[tuple[Tensor, Tensor]]):
         self.skipped: list[str] = []
         self._kept: list[tuple[np.ndarray, np.ndarray]] = []
         margin = kept_margin(config)
-        for face in faces:
-            try:
-                self._kept.append(_keep(face, margin))
-            except LivefanError as error:
-                self.skipped.append(str(error))
-                continue
+        for face, image in read_images(faces, self.skipped):
+            self._kept.append(_keep(face, image, margin))
             self.faces.append(face)
+        self._beside = _beside(self.faces, config) if config.without_face else []
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -70,23 +70,22 @@ class TrainingFaces(Dataset[tuple[Tensor, Tensor]]):
     def sample(self, key: int, size: int) -> tuple[Tensor, Tensor]:
         """Return a ``(size, size, 3)`` uint8 BGR crop and its ``(n, 2)`` float32 points in crop pixels.
 
+        The points of a crop without a face are NaN.
+
         Args:
             key: ``epoch * len(self) + index``.
             size: side of the crop in pixels.
         """
         epoch, index = divmod(key, len(self))
         rng = np.random.default_rng((self.config.seed, epoch, index))
-        image, points_px = self._kept[index]
-        if self.config.eye_closing > 0 and rng.random() < self.config.eye_closing:
-            image, points_px = close_eyes(image, points_px, self.scheme, rng)
-        if self.config.mouth_opening > 0 and rng.random() < self.config.mouth_opening:
-            image, points_px = open_mouth(image, points_px, self.scheme, rng)
-        crop = _random_framing(points_px, rng, self.config, size)
-        pixels, points_crop = crop.cut(image), crop.to_crop(points_px)
+        if self.config.without_face > 0 and rng.random() < self.config.without_face:
+            pixels, points_crop = self._empty_crop(size, rng), np.full((self.scheme.n_points, 2), np.nan)
+        else:
+            pixels, points_crop = self._face_crop(index, size, rng)
         if rng.random() < self.config.mirror:
             pixels = pixels[:, ::-1]
             points_crop = points_crop[self.scheme.mirror_order]
-            points_crop[:, 0] = mirrored_x(points_crop[:, 0], crop.size, self.config.mirror_offset)
+            points_crop[:, 0] = mirrored_x(points_crop[:, 0], size, self.config.mirror_offset)
         for probability, change in _PHOTOMETRIC:
             if rng.random() < probability * self.config.photometric:
                 pixels = change(pixels, rng)
@@ -96,6 +95,22 @@ class TrainingFaces(Dataset[tuple[Tensor, Tensor]]):
             if probability > 0 and rng.random() < probability:
                 pixels = distort(pixels, rng)
         return torch.from_numpy(np.ascontiguousarray(pixels)), torch.from_numpy(points_crop).float()
+
+    def _face_crop(self, index: int, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        image, points_px = self._kept[index]
+        if self.config.eye_closing > 0 and rng.random() < self.config.eye_closing:
+            image, points_px = close_eyes(image, points_px, self.scheme, rng)
+        if self.config.mouth_opening > 0 and rng.random() < self.config.mouth_opening:
+            image, points_px = open_mouth(image, points_px, self.scheme, rng)
+        crop = _random_framing(points_px, rng, self.config, size)
+        return crop.cut(image), crop.to_crop(points_px)
+
+    def _empty_crop(self, size: int, rng: np.random.Generator) -> np.ndarray:
+        if not self._beside or rng.random() < _COMPUTED:
+            *_, crop = made_crops(int(rng.integers(1, 5)), size, rng)
+            return crop
+        picture = self._beside[int(rng.integers(len(self._beside)))]
+        return random_crop(picture, size, rng).cut(picture)
 
 
 class EvaluationFaces(Dataset[tuple[Tensor, Tensor, Tensor]]):
@@ -137,9 +152,18 @@ def kept_margin(config: TrainConfig) -> float:
     return _KEPT_MARGIN if reach <= _KEPT_MARGIN else reach + 2 * _ROTATION_SHIFT
 
 
-def _keep(face: LabelledFace, margin: float) -> tuple[np.ndarray, np.ndarray]:
+def _beside(faces: list[LabelledFace], config: TrainConfig) -> list[np.ndarray]:
+    """Return a square picture without a face from each photograph that has room for one."""
+    rng = np.random.default_rng((config.seed, len(faces)))
+    with FaceDetector() as detector:
+        found = (
+            background_crop(face.read_image(), face.points_px, detector, INPUT_SIZE, rng) for face in faces
+        )
+        return [picture for picture in found if picture is not None]
+
+
+def _keep(face: LabelledFace, image: np.ndarray, margin: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the surroundings of a face, reduced without loss for the crops, and its points in them."""
-    image = face.read_image()
     crop = crop_from_landmarks(face.points_px)
     box_px = crop.side_px / CROP_MARGIN
     # No pixels exist beyond the farthest edge of the image.

@@ -10,9 +10,10 @@ import torch
 from marked_faces import SMALL, marked_faces
 
 from livefan.core.landmarks import IBUG_68
-from livefan.datasets import LabelledFace
+from livefan.datasets import FaceSet, LabelledFace
 from livefan.training.augmentation.augment import EvaluationFaces, TrainingFaces, kept_margin
 from livefan.training.config import TrainConfig
+from livefan.training.preview import draw_preview
 
 
 def test_augmented_points_stay_on_the_dots_that_they_mark(tmp_path: Path):
@@ -91,3 +92,21 @@ def test_unreadable_images_are_skipped_and_listed(tmp_path: Path):
     for dataset in (TrainingFaces(faces, IBUG_68, SMALL), EvaluationFaces(faces)):
         assert len(dataset) == 2
         assert "1.png" in dataset.skipped[0]
+
+
+def test_share_of_the_crops_shows_no_face(tmp_path: Path):
+    """White dots mark the landmarks of a face in a corner; the rest of the image is grey."""
+    (face,) = marked_faces(tmp_path, 1).faces
+    image = np.full((900, 900, 3), 77, np.uint8)
+    image[:320, :320] = face.read_image()
+    cv2.imwrite(str(face.image_path), image)
+    config = replace(SMALL, without_face=0.3, photometric=0.0)
+    dataset = TrainingFaces([face], IBUG_68, config)
+    samples = [dataset.sample(key, 96) for key in range(200)]
+    empty = [pixels for pixels, points in samples if torch.isnan(points).all()]
+    assert len(empty) + sum(bool(torch.isfinite(points).all()) for _, points in samples) == 200
+    assert 40 < len(empty) < 80
+    assert sum(bool((pixels == 77).float().mean() > 0.3) for pixels in empty) > 20, "surroundings"
+    assert any(bool((pixels == 77).float().mean() < 0.01) for pixels in empty), "computed"
+    draw_preview(FaceSet(IBUG_68, [face]), replace(config, without_face=1.0), tmp_path / "sheet.png")
+    assert cv2.imread(str(tmp_path / "sheet.png")) is not None
