@@ -253,6 +253,13 @@ def install(files: Sequence[str]) -> None:
         raise SetupError(pip_failure(failure))
 
 
+def make_importable() -> None:
+    """Let scripts in any folder import livefan with the Python of .venv: a path file names this checkout."""
+    code = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    packages = subprocess.run([venv_python(), "-c", code], capture_output=True, text=True, check=True)
+    (Path(packages.stdout.strip()) / "livefan.pth").write_text(f"{ROOT}\n")
+
+
 def set_up(files: Sequence[str]) -> None:
     """Make .venv hold the packages of requirement files; do nothing if it is up to date."""
     if sys.platform.startswith("linux"):
@@ -277,6 +284,7 @@ def set_up(files: Sequence[str]) -> None:
         create_environment(python)
     STAMP.write_text(UNFINISHED)
     install(files)
+    make_importable()
     STAMP.write_text("\n".join(stamp(files)))
 
 

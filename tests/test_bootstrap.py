@@ -81,6 +81,10 @@ def test_set_up_installs_once_until_a_requirement_changes(checkout: ModuleType) 
     checkout.set_up(checkout.RUN_FILES)
     checkout.set_up(checkout.RUN_FILES)
     assert checkout.installed == [checkout.RUN_FILES]
+    (checkout.ROOT / "livefan.py").touch()
+    found = [checkout.venv_python(), "-E", "-c", "import livefan; print(livefan.__file__)"]
+    elsewhere = subprocess.run(found, cwd="/", capture_output=True, text=True, check=True)
+    assert Path(elsewhere.stdout.strip()) == checkout.ROOT / "livefan.py"
 
     (checkout.ROOT / "requirements.txt").write_text("numpy==1.26.3\n")
     checkout.set_up(checkout.RUN_FILES)

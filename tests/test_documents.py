@@ -141,6 +141,8 @@ def folder(
 def test_python_block_runs(block: Code, folder: Path):
     if "load_annotations" in block.text:
         assert main(["annotate", "talk.mp4", "-o", "out.csv"]) == 0
+    if "mobilefan.onnx" in block.text:
+        assert main(["export", "mobilefan-300w", "-o", "mobilefan.onnx", "--format", "onnx"]) == 0
     exec(compile(block.text, block.place, "exec"), {"__name__": "__main__"})
 
 

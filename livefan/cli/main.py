@@ -9,7 +9,7 @@ import platform
 import shlex
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, NoReturn
 
@@ -117,6 +117,11 @@ def version_line() -> str:
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
+    return _build_parser()[0]
+
+
+def _build_parser() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentParser]]:
+    """Return the parser of the whole command line, and those of the commands by name."""
     parser = _Parser(prog="livefan", description=(livefan.__doc__ or "").partition("\n")[0])
     parser.add_argument("--version", action=_Version, nargs=0, help="print version and commit")
     _add_verbose(parser, default=False)
@@ -125,7 +130,7 @@ def build_parser() -> argparse.ArgumentParser:
         command.add(commands)
     for subparser in commands.choices.values():
         _add_verbose(subparser, default=argparse.SUPPRESS)  # else it would reset one before the command
-    return parser
+    return parser, commands.choices
 
 
 def _add_verbose(parser: argparse.ArgumentParser, default: bool | str) -> None:
@@ -140,10 +145,24 @@ def _add_verbose(parser: argparse.ArgumentParser, default: bool | str) -> None:
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Parse the arguments; without a command it is ``live``."""
     _Parser.given = argv
-    arguments = build_parser().parse_args(argv)
+    parser, commands = _build_parser()
+    arguments, unknown = parser.parse_known_args(argv)
     if arguments.command is None:
-        arguments = build_parser().parse_args([*argv, "live"])
+        arguments, unknown = parser.parse_known_args([*argv, "live"])
+    if unknown:
+        commands[arguments.command].error(_unknown(unknown[0], commands[arguments.command]))
     return arguments
+
+
+def _unknown(argument: str, parser: argparse.ArgumentParser) -> str:
+    """Return the error of an unknown argument, with the option that looks like it."""
+    from difflib import get_close_matches
+
+    if not argument.startswith("-"):
+        return f"one argument too many: {argument}"
+    alike = get_close_matches(argument.partition("=")[0], parser.format_usage().split(), 1)
+    # The usage writes options in brackets.
+    return f"unknown option {argument}" + (f", did you mean {alike[0].strip('[]')}?" if alike else "")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

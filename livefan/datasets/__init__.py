@@ -23,6 +23,7 @@ __all__ = [
     "LabelledFace",
     "load",
     "load_300w",
+    "load_held_out",
     "load_training",
     "load_training_with",
     "print_skipped",
@@ -114,26 +115,41 @@ def load_training_with(
     """
     if validation == "half":
         return load_training(dataset, root, extra)[0], load(dataset, root, HALVES[0])
-    training, own = (load(dataset, root, split) for split in ("train", "validation"))
-    every = replace(training, faces=training.faces + own.faces, title=f"{dataset}, all training faces")
+    every = _every(dataset, root)
     held_out: FaceSet | None = None
     if validation == "test":
         if not DATASETS[dataset].test_splits:
             raise LivefanError(f"{dataset} has no test split: choose --validation none or a share")
         held_out = load(dataset, root, DATASETS[dataset].test_splits[0])
     elif validation != "none":
-        halves = divide if DATASETS[dataset].test_splits else divide_whole
         share = float(validation)
-        held_out = replace(
-            halves(every, "validation", share),
-            title=f"{dataset}, a share of {share:g} held out with seed {VALIDATION_SEED}",
-        )
-        every = replace(halves(every, "train", share), title=f"{dataset}, a share of {1 - share:g}")
+        held_out = load_held_out(dataset, root, share)
+        every = replace(_divide(dataset, every, "train", share), title=f"{dataset}, a share of {1 - share:g}")
     others = [*([held_out] if held_out else []), *_test_faces(dataset, root)]
     if DATASETS[dataset].test_splits:
         every = exclude_duplicates(every, *others)
     added = load_extra(extra)
     return every if added is None else every.joined(added), held_out
+
+
+def load_held_out(dataset: str, root: Path, share: float) -> FaceSet:
+    """Return the share of all training faces, in (0, 1), that is held out in place of the published one.
+
+    Raises:
+        LivefanError: if the folder lacks a part of its layout.
+    """
+    held_out = _divide(dataset, _every(dataset, root), "validation", share)
+    return replace(held_out, title=f"{dataset}, a share of {share:g} held out with seed {VALIDATION_SEED}")
+
+
+def _every(dataset: str, root: Path) -> FaceSet:
+    """Return training and validation faces."""
+    training, validation = (load(dataset, root, split) for split in ("train", "validation"))
+    return replace(training, faces=training.faces + validation.faces, title=f"{dataset}, all training faces")
+
+
+def _divide(dataset: str, faces: FaceSet, split: str, share: float) -> FaceSet:
+    return (divide if DATASETS[dataset].test_splits else divide_whole)(faces, split, share)
 
 
 def load_extra(folders: Sequence[Path]) -> FaceSet | None:

@@ -44,7 +44,7 @@ def rows(evaluations: Sequence[Evaluation]) -> list[dict[str, object]]:
 def table(evaluations: Sequence[Evaluation]) -> str:
     """Return the rows as text in columns; NMEs and failure rate in percent."""
     threshold = failure_threshold(evaluations[0].scheme)
-    measures = ["faces", "NME ocular", "NME pupil", f"FR > {threshold:g}", "AUC", "missed"]
+    measures = ["faces", "NME ocular, %", "NME pupil, %", f"FR > {threshold:g} %", "AUC", "missed"]
     heads = ["crop", "decoder", "subset", *measures]
     lines = [heads]
     for row in rows(evaluations):
@@ -73,10 +73,10 @@ def region_table(evaluation: Evaluation) -> str:
     )
     apart = np.linalg.norm(predicted - truth, axis=2) / inter_ocular(truth, scheme)[:, None]
     regions = [re.sub(r"^(right|left)_|_\d+$", "", name) for name in scheme.point_names]
-    lines = [f"{'region':16}{'landmarks':>10}{'NME ocular':>12}"]
+    lines = [f"{'region':16}{'landmarks':>10}{'NME ocular, %':>15}"]
     for region in dict.fromkeys(regions):
         chosen = np.array([name == region for name in regions])
-        lines.append(f"{region:16}{chosen.sum():10}{100 * apart[:, chosen].mean():12.3f}")
+        lines.append(f"{region:16}{chosen.sum():10}{100 * apart[:, chosen].mean():15.3f}")
     return "\n".join(lines)
 
 

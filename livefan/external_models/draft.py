@@ -100,10 +100,17 @@ def _output(network: NetworkFile, outputs: list[Tensor], chosen: int, shape: tup
             "",
             "[score]  # of a face; remove the table if this output is something else",
             f"name = {_quoted(scores[0].name)}",
-            'kind = "logit"  # or "probability"',
+            _score_kind(network, outputs.index(scores[0]), shape),
             "least = 0.5",
         ]
     return [*lines, "", *_landmarks(n_points)]
+
+
+def _score_kind(network: NetworkFile, output: int, shape: tuple[int, ...]) -> str:
+    """Return the line with the likely kind of a score, from its value for a grey crop."""
+    if 0 <= _for_grey(network, output, shape).min(initial=0.5) <= 1:
+        return 'kind = "probability"  # or "logit"'
+    return 'kind = "logit"  # or "probability"'
 
 
 def _heatmap_layout(sides: list[int]) -> str | None:
@@ -130,10 +137,7 @@ def _points(sides: list[int]) -> tuple[int, int]:
 
 def _range(network: NetworkFile, output: int, shape: tuple[int, ...]) -> str:
     """Return the likely range of the coordinates, from the output for a grey crop."""
-    compiled = load_network("draft", lambda: network.for_input(shape), "float32", 1)
-    kind = compiled.input(0).get_element_type().to_dtype()
-    grey = np.full(shape, _GREY / 255 if np.issubdtype(kind, np.floating) else _GREY, kind)
-    found = np.asarray(list(compiled(grey).values())[output], np.float64)
+    found = _for_grey(network, output, shape)
     if np.abs(found).max(initial=0.0) > 2.0:
         return "pixels"
     return "signed" if found.min(initial=0.0) < -0.2 else "unit"
@@ -159,3 +163,11 @@ def _n_numbers(tensor: Tensor) -> int:
 
 def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _for_grey(network: NetworkFile, output: int, shape: tuple[int, ...]) -> np.ndarray:
+    """Return an output for a grey crop."""
+    compiled = load_network("draft", lambda: network.for_input(shape), "float32", 1)
+    kind = compiled.input(0).get_element_type().to_dtype()
+    grey = np.full(shape, _GREY / 255 if np.issubdtype(kind, np.floating) else _GREY, kind)
+    return np.asarray(list(compiled(grey).values())[output], np.float64)

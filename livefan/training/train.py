@@ -117,7 +117,7 @@ def _dtype(config: TrainConfig, processes: Processes) -> torch.dtype:
 def _too_few(faces: TrainingFaces, held_out: EvaluationFaces, config: TrainConfig) -> LivefanError:
     return LivefanError(
         f"{len(faces)} training and {len(held_out)} validation faces are too few for batches of "
-        f"{config.batch_size}; check --root, or lower batch_size"
+        f"{config.batch_size}; check --root, or write a smaller batch_size into the file of --config"
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from pathlib import Path
 
 import cv2
@@ -108,6 +109,19 @@ def test_folder_without_held_out_faces_names_the_split_of_all(
     assert capsys.readouterr().err == (
         f"livefan: {tmp_path}: too few photographs for the split validation; add --split all\n"
     )
+
+
+def test_share_that_training_held_out_can_be_measured(own: Path, capsys: pytest.CaptureFixture[str]):
+    for name in ("b", "c", "d"):
+        for suffix in (".png", ".pts"):
+            shutil.copy(own / f"good{suffix}", own / f"{name}{suffix}")
+    (own / "broken.pts").unlink()
+    for share, count in (("0.2", 1), ("0.6", 3)):
+        assert call("--dataset", "pts", "--root", own, "--validation", share) == 0
+        assert capsys.readouterr().out.splitlines()[1].split()[3] == str(count)
+    with pytest.raises(SystemExit, match="2"):
+        call("--dataset", "pts", "--root", own, "--validation", "2")
+    assert "'2' is not a share between 0 and 1" in capsys.readouterr().err
 
 
 def test_unreadable_split_gives_one_line_that_names_a_file(own: Path, capsys: pytest.CaptureFixture[str]):

@@ -339,3 +339,22 @@ def test_file_that_begins_like_an_option_is_explained(
         main(["annotate", "-dash.png", "-o", "out.csv"])
     assert capsys.readouterr().err == "livefan: -dash.png: begins like an option; write ./-dash.png\n"
     assert main(["annotate", "./-dash.png", "-o", "out.csv"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            ["annotate", "a.mp4", "-o", "b.csv", "--mesures", "gaze"],
+            "--mesures, did you mean --measures?; see livefan annotate",
+        ),
+        (["annotate", "a.mp4", "-o", "b.csv", "--xyz"], "unknown option --xyz; see livefan annotate"),
+        (["live", "0", "1"], "one argument too many: 1; see livefan live"),
+    ],
+)
+def test_unknown_argument_names_the_command_and_the_option_like_it(
+    given: list[str], message: str, capsys: pytest.CaptureFixture[str]
+):
+    with pytest.raises(SystemExit, match="2"):
+        main(given)
+    assert message in capsys.readouterr().err

@@ -7,7 +7,7 @@ from marked_faces import write_faces
 
 from livefan.cli.main import main
 from livefan.core.errors import LivefanError
-from livefan.datasets import load_training_with
+from livefan.datasets import load_held_out, load_training_with
 
 
 @pytest.fixture
@@ -41,6 +41,8 @@ def test_another_share_can_be_held_out(w300: Path, dataset: str, folder: str):
     assert len(validation.faces) == 0.4 * n_all
     assert len(training.faces) + len(training.duplicates) == 0.6 * n_all
     assert "a share of 0.4" in validation.title
+    again = load_held_out(dataset, w300 / folder, 0.4)
+    assert [face.place for face in again.faces] == [face.place for face in validation.faces]
     assert not {face.place for face in training.faces} & {face.place for face in validation.faces}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,12 @@ def add(commands: Commands) -> None:
         default="validation",
         help="train; validation, which is held out of train; for 300w common, challenging or full; for wflw "
         "and cofw test; for pts all (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--validation",
+        type=_share,
+        metavar="SHARE",
+        help="measure on the faces that 'train --validation SHARE' holds out, in place of a split",
     )
     parser.add_argument(
         "--crop",
@@ -206,6 +213,14 @@ def _figures(results: list[Evaluation]) -> dict[str, object]:
     return rows[0] | {"n_skipped": len(skipped), "skipped": skipped, "results": rows}
 
 
+def _share(text: str) -> float:
+    """Check a share between 0 and 1."""
+    with suppress(ValueError):
+        if 0 < float(text) < 1:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a share between 0 and 1")
+
+
 def _worst(arguments: argparse.Namespace) -> tuple[int, Path | None]:
     if not arguments.worst:
         return 0, None
@@ -217,9 +232,12 @@ def _worst(arguments: argparse.Namespace) -> tuple[int, Path | None]:
 
 def _faces_to_measure(arguments: argparse.Namespace) -> FaceSet:
     from livefan.core.landmarks import IBUG_68, WFLW_98, WFLW_TO_IBUG
-    from livefan.datasets import load
+    from livefan.datasets import load, load_held_out
 
-    faces = load(arguments.dataset, arguments.root, arguments.split)
+    if arguments.validation:
+        faces = load_held_out(arguments.dataset, arguments.root, arguments.validation)
+    else:
+        faces = load(arguments.dataset, arguments.root, arguments.split)
     print_left_out(faces)
     if arguments.dataset == "pts" and not (faces.faces or faces.skipped):
         raise LivefanError(
