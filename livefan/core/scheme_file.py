@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -83,6 +84,18 @@ def _scheme(table: Mapping[str, Any]) -> LandmarkScheme:
         left_eye=indices(table["left_eye"]),
         mouth=indices(table["mouth"]),
     )
+
+
+def toml_of(scheme: LandmarkScheme) -> str:
+    """Return the text of a file from which :func:`read_scheme` reads a scheme."""
+    table = table_of(scheme)
+    outlines = table.pop("outlines")
+
+    def lines(entries: Mapping[str, Any]) -> str:
+        # For strings, truth values and lists of strings, JSON's notation is TOML's too.
+        return "".join(f"{key} = {json.dumps(value)}\n" for key, value in entries.items())
+
+    return lines(table) + "".join(f"\n[[outlines]]\n{lines(each)}" for each in outlines)
 
 
 def table_of(scheme: LandmarkScheme) -> dict[str, Any]:

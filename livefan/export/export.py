@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from livefan.core.files import atomic_write, check_folder
 from livefan.core.version import __version__
 from livefan.networks.checkpoint import load_weights
 from livefan.networks.checkpoint_info import WeightFile, read_weight_file
+from livefan.networks.sigma_calibration import EXPECTED_ERROR
 from livefan.runtimes.base import Runtime
 from livefan.runtimes.graph_file import files_of, graph_path, parse_graph
 from livefan.runtimes.onnx_graph import as_onnx, make_graph
@@ -66,13 +67,19 @@ def export(name_or_path: str | Path, out: Path, kind: str) -> float:
     return apart
 
 
-def export_int8(name_or_path: str | Path, out: Path) -> None:
+def export_int8(name_or_path: str | Path, out: Path) -> float:
     """Write the int8 network of a weight file for OpenVINO, for batches of any size.
 
+    Returns:
+        The distance of its landmarks from torch's on the faces of the self-check, in pixels of a crop.
+
     Raises:
-        LivefanError: if the weight file was not quantised, or ``out`` does not fit or cannot be written.
+        LivefanError: if the weight file was not quantised, ``out`` does not fit or cannot be written, or the
+            check fails.
     """
     from livefan.runtimes.openvino_model import read_metadata, read_model, save_model
+    from livefan.runtimes.openvino_network import load_network
+    from livefan.runtimes.openvino_runtime import OpenVinoRuntime
 
     if out.suffix != SUFFIXES["openvino"]:
         raise LivefanError(f"{out}: end the name in {SUFFIXES['openvino']} for int8")
@@ -85,9 +92,18 @@ def export_int8(name_or_path: str | Path, out: Path) -> None:
     if read_metadata(model).get("weights_sha256") != weights.sha256:
         raise LivefanError(f"{path}: was made from other weights; run quantise again")
     free_batch(model, weights)
-    metadata = describe(weights) | {"precision": "int8"}
-    metadata.pop("further_outputs", None)  # an int8 file holds no heads
+    crops = check_crops(weights.info.input_size)
+    network = load_network("int8", lambda: read_model(path), "int8", 1)
+    runtime = OpenVinoRuntime(weights, network, "int8", heads=())
+    apart = disagreement(runtime, TorchRuntime(load_weights(weights.path)).run(crops), crops)
+    if not apart <= AGREEMENT_PX["int8"]:
+        raise LivefanError(f"{out}: not written, since its landmarks lie {apart:.3f} pixels from torch's")
+    # An int8 file holds no heads.
+    sigma = weights.info.sigma if (weights.info.sigma or {}).get("of") != EXPECTED_ERROR else None
+    info = replace(weights.info, expressions=None, reliability=None, sigma=sigma)
+    metadata = describe(replace(weights, info=info)) | {"precision": "int8"}
     save_model(model, out, metadata)
+    return apart
 
 
 def free_batch(model: Any, weights: WeightFile) -> None:

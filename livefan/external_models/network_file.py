@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from livefan.core.errors import LivefanError
+from livefan.core.files import name_bytes
 from livefan.networks.checkpoint_info import sha256_of
 from livefan.runtimes.openvino_model import from_file
 
@@ -63,10 +64,19 @@ class NetworkFile:
 
     @cached_property
     def sha256(self) -> str:
-        """SHA-256 of the file, and of the weights beside an OpenVINO graph."""
-        weights = self.path.with_suffix(".bin")
-        beside = [weights] if self.path.suffix.lower() == ".xml" and weights.is_file() else []
-        return sha256_of(self.path, *beside)
+        """SHA-256 of the file, and of the weights beside an OpenVINO graph or an ONNX graph."""
+        return sha256_of(self.path, *self._weights_beside())
+
+    def _weights_beside(self) -> list[Path]:
+        suffix, beside = self.path.suffix.lower(), self.path.with_suffix(".bin")
+        if suffix == ".xml":
+            return [beside] if beside.is_file() else []
+        if suffix != ".onnx":
+            return []
+        # An ONNX file names the files beside it that hold its weights.
+        content = self.path.read_bytes()
+        others = sorted(each for each in self.path.parent.iterdir() if each.is_file() and each != self.path)
+        return [each for each in others if name_bytes(each.name) in content]
 
     def outputs_for(self, shape: tuple[int, ...]) -> list[Tensor]:
         """Return the outputs for one input of a shape; raise as :meth:`for_input`."""

@@ -31,6 +31,10 @@ _SOURCES = (
     "runtimes/int8_rewrite.py",
     "runtimes/network_files.py",
     "runtimes/onnx_graph.py",
+    "runtimes/openvino_model.py",
+    "runtimes/openvino_network.py",
+    "runtimes/openvino_runtime.py",
+    "runtimes/self_check.py",
 )
 _KEPT = 8
 _MANIFEST = "livefan.json"
@@ -77,8 +81,10 @@ def installed_version(package: str) -> str:
     spec = find_spec(package)
     if spec is None or spec.origin is None:
         return "-"
-    made = Path(spec.origin).parent.parent.glob(f"{package}-*.dist-info")
-    return next((folder.stem.split("-", 1)[1] for folder in made), "-")
+    # Builds of ONNX Runtime for other devices have names of their own.
+    names = (package, f"{package}_gpu", f"{package}_directml")
+    folders = (each for name in names for each in Path(spec.origin).parent.parent.glob(f"{name}-*.dist-info"))
+    return next((folder.stem.split("-", 1)[1] for folder in folders), "-")
 
 
 def _key(subject: str, threads: int) -> str:

@@ -125,7 +125,8 @@ def _reason(choice: RuntimeChoice, candidate: Candidate, is_accurate: bool, is_c
     """Return why a candidate that runs here is chosen or not."""
     if is_chosen:
         named = AUTO not in (choice.runtime, choice.precision)
-        if os.environ.get(PREFERRED) and not named:
+        preferred = os.environ.get(PREFERRED, "").split()
+        if not named and preferred == [candidate.runtime, candidate.precision]:
             return f"chosen: named by {PREFERRED}"
         return "chosen: named by the user" if named else "chosen: the first that is accurate and runs here"
     if not is_accurate:

@@ -23,6 +23,7 @@ from livefan.networks.checkpoint import Weights, load_weights, save_weights
 from livefan.networks.mobilefan import build_alike
 from livefan.training.augmentation.augment import EvaluationFaces
 from livefan.training.engine import validate
+from livefan.training.run import validation_text
 
 
 def mean_state(states: list[dict[str, Tensor]]) -> dict[str, Tensor]:
@@ -94,7 +95,7 @@ def average(
     training = dict(first.info.training)
     training["averaged"] = ", ".join(path.stem for path in chosen)
     training["averaged_by"] = made_by()
-    training["validation"] = f"{best:.3f} %" + training.get("validation", "").partition("%")[2]
+    training["validation"] = validation_text(best, validation)
     save_weights(output, mean, replace(first.info, training=training, sigma=None, confidence=None), half=half)
     return chosen, best
 

@@ -167,6 +167,10 @@ class TrainConfig:
             raise ValueError(f"input_sizes must be some of {', '.join(map(str, INPUT_SIZES))}")
         if self.heatmap_loss != "cross-entropy" and self.coordinate_weight:
             raise ValueError(f"heatmap_loss {self.heatmap_loss!r} needs coordinate_weight = 0")
+        if self.heatmap_loss != "cross-entropy" and self.response_weight:
+            raise ValueError(
+                f"heatmap_loss {self.heatmap_loss!r} needs response_weight = 0: its heatmaps are no logits"
+            )
         if not self.coordinate_weight and not self.heatmap_weight:
             raise ValueError("coordinate_weight and heatmap_weight cannot both be 0")
         if self.without_face and (self.response_weight or not self.heatmap_weight):

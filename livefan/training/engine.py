@@ -74,7 +74,7 @@ def train_epoch(
         values = _finite({**terms, "loss": total}, step)
         state.optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(state.scaler.scale(total))
-        values["gradient_norm"] = _optimise(state, config)
+        values["gradient_norm"] = _optimise(state, config, step)
         values["learning_rate"] = state.optimiser.param_groups[0]["lr"]
         state.average.update(state.learner.network, step)
         for name, value in values.items():
@@ -85,13 +85,18 @@ def train_epoch(
     return processes.mean(means)
 
 
-def _optimise(state: State, config: TrainConfig) -> float:
+def _optimise(state: State, config: TrainConfig, step: int) -> float:
     """Clip the gradient and update the weights; return the norm of the gradient before clipping.
 
-    The norm counts as 0 if it is not finite. That happens when float16 overflows; such steps are left out.
+    Where float16 overflows, the norm is not finite: it counts as 0, and the step is left out.
+
+    Raises:
+        LivefanError: if the norm is not finite in another format.
     """
     state.scaler.unscale_(state.optimiser)
     norm = nn.utils.clip_grad_norm_(state.learner.parameters(), config.gradient_clip or math.inf)
+    if not (norm.isfinite() or state.scaler.is_enabled()):
+        raise LivefanError(f"training stopped at step {step}: an infinite gradient; lower learning_rate")
     state.scaler.step(state.optimiser)
     state.scaler.update()
     return norm.item() if norm.isfinite() else 0.0

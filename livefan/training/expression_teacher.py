@@ -7,26 +7,17 @@ OpenVINO runs them. As in MediaPipe, the mesh is measured in a crop around the l
 from __future__ import annotations
 
 import math
-import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from livefan.core.crop import Crop
 from livefan.core.face_measures import EXPRESSION_NAMES
 from livefan.core.resources import bundled_folder
+from livefan.training.mesh_landmarks import MESH_MARGIN, TASK, MeshLandmarks, network_of
 
-TASK = "face_landmarker.task"
-"""The file with the networks, among livefan's assets."""
-_MESH, _BLENDSHAPES = "face_landmarks_detector.tflite", "face_blendshapes.tflite"
-_N_POINTS = 478
-_SIDE = 256
-_MARGIN = 1.5
-"""Side of the crop of the mesh, as a multiple of the longer side of its box."""
+_BLENDSHAPES = "face_blendshapes.tflite"
 _RIGHT_EYE, _LEFT_EYE = 33, 263
 """Outer corners of the eyes in the mesh."""
 _PUPILS = [468, 473]
@@ -88,19 +79,9 @@ class ExpressionTeacher:
     """Measures the expressions of faces by MediaPipe's networks."""
 
     def __init__(self) -> None:
-        from livefan.runtimes.openvino_model import from_file
-        from livefan.runtimes.openvino_network import load_network
-
-        with (
-            TemporaryDirectory(prefix="livefan-", ignore_cleanup_errors=True) as folder,
-            zipfile.ZipFile(bundled_folder("assets") / TASK) as task,
-        ):
-
-            def load(name: str) -> Any:
-                path = Path(task.extract(name, folder))
-                return load_network(name, lambda: from_file(path), "float32", 1).create_infer_request()
-
-            self._mesh, self._blendshapes = load(_MESH), load(_BLENDSHAPES)
+        self._mesh = MeshLandmarks()
+        network = network_of(bundled_folder("assets") / TASK, _BLENDSHAPES)
+        self._blendshapes = network.create_infer_request()
 
     def measure(self, image: np.ndarray, crop: Crop, before: Taught | None = None) -> Taught:
         """Return the expressions of a face.
@@ -108,21 +89,21 @@ class ExpressionTeacher:
         Args:
             image: ``(height, width, 3)`` uint8 BGR.
             crop: a crop around the landmarks of the face, as for livefan's networks.
-            before: the measurement of the same face on the frame before, if there is one.
+            before: the measurement on the frame before, if there is one. It is used if it lies on the face.
         """
-        wide = Crop(crop.centre_px, crop.side_px * _MARGIN, crop.angle, _SIDE)
-        near_px = self._mesh_px(image, wide) if before is None else before.mesh_px
-        mesh_px = self._mesh_px(image, _crop_around(near_px))
+        if before is not None and _lies_in(before.mesh_px, crop):
+            near_px = before.mesh_px
+        else:
+            near_px = self._mesh.find_in(image, replace(crop, side_px=crop.side_px * MESH_MARGIN))
+        mesh_px = self._mesh.find_in(image, _crop_around(near_px))
         self._blendshapes.infer({0: mesh_px[MESH_INPUTS][None].astype(np.float32)})
         return Taught(mesh_px, self._blendshapes.get_output_tensor(0).data.ravel()[_KEPT].copy())
 
-    def _mesh_px(self, image: np.ndarray, crop: Crop) -> np.ndarray:
-        """Return the ``(478, 2)`` mesh in a crop, in image pixels."""
-        rgb = crop.cut(image)[..., ::-1].astype(np.float32) / 255
-        self._mesh.infer({0: rgb[None]})
-        outputs = [self._mesh.get_output_tensor(n).data for n in range(len(self._mesh.model_outputs))]
-        points = next(output for output in outputs if output.size == 3 * _N_POINTS)
-        return crop.to_image(points.reshape(_N_POINTS, 3)[:, :2])
+
+def _lies_in(mesh_px: np.ndarray, crop: Crop) -> bool:
+    """Return whether a mesh and a crop are about the same face: their middles are near each other."""
+    middle = (mesh_px.min(axis=0) + mesh_px.max(axis=0)) / 2
+    return math.dist(middle, crop.centre_px) < crop.side_px / 4
 
 
 def _crop_around(mesh_px: np.ndarray) -> Crop:
@@ -133,7 +114,7 @@ def _crop_around(mesh_px: np.ndarray) -> Crop:
     turned = mesh_px @ np.array([[cos, -sin], [sin, cos]])
     low, high = turned.min(axis=0), turned.max(axis=0)
     x, y = ((low + high) / 2).tolist()
-    return Crop((cos * x - sin * y, sin * x + cos * y), _MARGIN * float((high - low).max()), angle, _SIDE)
+    return Crop((cos * x - sin * y, sin * x + cos * y), MESH_MARGIN * float((high - low).max()), angle)
 
 
 def mirrored_order(names: Sequence[str]) -> list[int]:

@@ -37,6 +37,7 @@ from livefan.training.expression_teacher import (
 from livefan.training.head_samples import (
     disturbed_colours,
     disturbed_crop,
+    file_stamp,
     samples_digest,
     sampling_network,
 )
@@ -311,7 +312,7 @@ def cache_name(weights: Weights, source: Path, choice: SampleChoice) -> str:
 
     It depends on the landmark network, and not on its heads.
     """
-    digest = samples_digest(weights, f"{source.resolve()} {choice}")
+    digest = samples_digest(weights, f"{file_stamp(source)} {choice}")
     return f"{weights.path.stem}-{source.stem}-{digest}.npz"
 
 

@@ -26,6 +26,7 @@ from livefan.training.augmentation.augment import TrainingFaces
 from livefan.training.config import TrainConfig
 from livefan.training.initial import in_scheme
 from livefan.training.precision import autocast, choose_dtype
+from livefan.training.run import validation_text
 
 VIEWS = TrainConfig(
     rotation=15.0,
@@ -164,7 +165,7 @@ def refine(
     if refiner is not None:
         training["refiner"] = f"fitted to {len(views.predicted)} views, seed {seed}, strength {strength:.2f}"
         training["refined_by"] = made_by()
-    training["validation"] = f"{after:.3f} %" + training.get("validation", "").partition("%")[2]
+    training["validation"] = validation_text(after, validation)
     # Both maps were calibrated for other landmarks.
     info = replace(weights.info, training=training, sigma=None, confidence=None)
     save_weights(output, weights.model, info, refiner=refiner, half=half)

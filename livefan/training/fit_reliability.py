@@ -77,7 +77,7 @@ def fit_reliability(
     taken, held_out = (_at_most(faces, most) for faces in (training, validation))
     collector = Collector(weights, head, cache=cache, quiet=quiet)
     fitted_to = collector.samples(taken, pictures[::_HALVES], disturb=True)
-    measured_on = collector.samples(held_out, pictures[1::_HALVES] or pictures, disturb=False)
+    measured_on = collector.samples(held_out, pictures[1::_HALVES], disturb=False)
     fitted_to = fitted_to.at(~np.isin(fitted_to.kinds, without))
     fit_head(head, fitted_to, seed)
     described = {

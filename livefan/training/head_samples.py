@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -79,6 +80,13 @@ def samples_digest(weights: Weights, described: str) -> str:
         for tensor in part.state_dict().values() if part is not None else ():
             digest.update(tensor.contiguous().numpy().tobytes())
     return digest.hexdigest()[:12]
+
+
+def file_stamp(path: Path) -> str:
+    """Return a text that changes with a file, or with any file of a folder: paths, sizes and times."""
+    files = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
+    facts = ((each.resolve(), each.stat()) for each in files if each.exists())
+    return "\n".join(f"{place} {stat.st_size} {stat.st_mtime_ns}" for place, stat in facts)
 
 
 def disturbed_crop(crop: Crop, rng: np.random.Generator) -> Crop:

@@ -34,7 +34,7 @@ def load_initial(
     """Load as many weights of a file into a network as fit.
 
     - Weights of the same network are loaded whole.
-    - If only the number of landmarks differs, encoder and decoder are loaded. Heatmaps of WFLW and COFW begin
+    - If only the landmarks differ, encoder and decoder are loaded. Heatmaps of WFLW and COFW begin
       as the heatmaps nearby; see :func:`livefan.training.scheme_map.scheme_map`.
     - Weights of a wider MobileFAN are narrowed to the width of the network.
     - Of other files the encoder is loaded.
@@ -80,17 +80,20 @@ def _load(
 ) -> None:
     own = model.state_dict()
     fitting = {key: tensors[key] for key, value in own.items() if _fits(tensors.get(key), value)}
+    is_livefan = "livefan" in metadata
+    source = read_weight_file(path).scheme if is_livefan and scheme else None
+    if source != scheme:
+        fitting = _without_head(fitting)
     if all(key in fitting for key in own if not key.startswith(_HEAD)):
         whole = len(fitting) == len(own)
         model.load_state_dict(fitting if whole else own | _without_head(fitting))
-        if not whole and scheme and "livefan" in metadata:
-            source = read_weight_file(path).scheme
+        if not whole and source and scheme:
             _load_nearest_heatmaps(model, tensors, scheme_map(source, scheme))
         return
-    if isinstance(model, MobileFAN) and "livefan" in metadata:
+    if isinstance(model, MobileFAN) and is_livefan:
         info = read_info(path, metadata)
         if info.architecture == MobileFAN.architecture and info.width > model.width:
-            _load_narrowed(model, path)
+            _load_narrowed(model, path, with_head=source == scheme)
             return
     _load_encoder(model, tensors, path)
 
@@ -148,12 +151,12 @@ def _load_nearest_heatmaps(
     model.head.load_state_dict(mixed)
 
 
-def _load_narrowed(model: MobileFAN, path: Path) -> None:
-    """Load the narrowed weights of a wider network, with its head if the number of landmarks is the same."""
+def _load_narrowed(model: MobileFAN, path: Path, *, with_head: bool) -> None:
+    """Load the narrowed weights of a wider network, perhaps with its head if that fits."""
     wide = load_weights(path).model
     assert isinstance(wide, MobileFAN)
     narrow = narrow_mobilefan(wide, model.width)
-    if wide.n_points != model.n_points:
+    if not with_head or wide.n_points != model.n_points:
         narrow.head = model.head
     model.load_state_dict(narrow.state_dict())
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy.stats import rankdata
 
 from livefan.networks.reliability_head import ReliabilityHead
 from livefan.training.reliability_samples import Samples
@@ -60,10 +61,9 @@ def area_under_roc(scores: np.ndarray, positive: np.ndarray) -> float:
         scores: ``(k,)``.
         positive: ``(k,)`` bool.
     """
-    order = np.argsort(scores, kind="stable")
     n_positive = int(positive.sum())
     n_pairs = n_positive * (len(positive) - n_positive)
     if not n_pairs:
         return math.nan
-    ranks = np.flatnonzero(positive[order]) + 1
+    ranks = rankdata(scores)[positive]
     return float(ranks.sum() - n_positive * (n_positive + 1) / 2) / n_pairs

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 import zipfile
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import replace
+from math import prod
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -15,10 +17,14 @@ from livefan.core.crop import CROP_MARGIN, Crop
 from livefan.core.errors import LivefanError
 from livefan.core.face_mesh import N_POINTS
 from livefan.core.resources import bundled_folder
+from livefan.runtimes.openvino_model import from_file
+from livefan.runtimes.openvino_network import load_network
 
 _SIZE = 256
-_MARGIN = 1.5
+MESH_MARGIN = 1.5
 """Side of the model's crop as a multiple of the longer side of the face's box."""
+TASK = "face_landmarker.task"
+"""The file with MediaPipe's networks, among livefan's assets."""
 _INSIDE_TASK = "face_landmarks_detector.tflite"
 EYES_NOSE_MOUTH = {36: 33, 39: 133, 42: 362, 45: 263, 30: 1, 48: 61, 54: 291}
 """Landmarks of 300W and the vertices at the same places: corners of eyes and mouth, tip of the nose."""
@@ -37,24 +43,18 @@ class MeshLandmarks:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        import openvino
-
-        path = path or bundled_folder("assets") / "face_landmarker.task"
+        path = path or bundled_folder("assets") / TASK
         if not path.is_file():
             raise LivefanError(f"{path}: no such file; name MediaPipe's face_landmarker.task")
-        core = openvino.Core()
         try:
-            model = _read(core, path)
-            compiled = core.compile_model(
-                model, "CPU", {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1}
-            )
-            sizes = [int(np.prod(list(output.partial_shape.get_max_shape())[1:])) for output in model.outputs]
+            network = network_of(path, _INSIDE_TASK)
+            sizes = [prod(list(each.partial_shape.get_max_shape())[1:]) for each in network.outputs]
             self._output = sizes.index(3 * N_POINTS)
-        except (KeyError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
+        except (KeyError, ValueError, LivefanError, zipfile.BadZipFile) as error:
             raise LivefanError(
                 f"{path}: not MediaPipe's face landmarks detector; name its face_landmarker.task"
             ) from error
-        self._run: Any = compiled
+        self._run: Any = network
 
     def find(self, image: np.ndarray, crop: Crop) -> np.ndarray:
         """Return the ``(478, 2)`` points of the mesh in image pixels.
@@ -63,17 +63,29 @@ class MeshLandmarks:
             image: ``(height, width, 3)`` uint8 BGR.
             crop: the crop around the landmarks, with the head upright.
         """
-        crop = replace(crop, side_px=crop.side_px / CROP_MARGIN * _MARGIN, size=_SIZE)
+        return self.find_in(image, replace(crop, side_px=crop.side_px / CROP_MARGIN * MESH_MARGIN))
+
+    def find_in(self, image: np.ndarray, crop: Crop) -> np.ndarray:
+        """Return the same points from a crop whose side is :data:`MESH_MARGIN` times the box of the mesh."""
+        crop = replace(crop, size=_SIZE)
         rgb = crop.cut(image)[None, ..., ::-1].astype(np.float32) / 255
         points = np.asarray(self._run(np.ascontiguousarray(rgb))[self._output]).reshape(N_POINTS, 3)
-        return crop.to_image(points[:, :2] - 0.5)
+        return crop.to_image(points[:, :2] - 0.5)  # the model counts from the edge of the first pixel
 
 
-def _read(core: Any, path: Path) -> Any:
-    if path.suffix != ".task":
-        return core.read_model(path)
-    with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory(prefix="livefan-") as folder:
-        return core.read_model(archive.extract(_INSIDE_TASK, folder))
+def network_of(path: Path, name: str) -> Any:
+    """Return a compiled network from a ``.tflite`` file, or by its name from a ``.task`` archive.
+
+    Raises:
+        LivefanError: if OpenVINO cannot read it.
+        KeyError, BadZipFile: if the archive has no such network, or is none.
+    """
+    with ExitStack() as opened:
+        if path.suffix == ".task":
+            folder = TemporaryDirectory(prefix="livefan-", ignore_cleanup_errors=True)
+            archive = opened.enter_context(zipfile.ZipFile(path))
+            path = Path(archive.extract(name, opened.enter_context(folder)))
+        return load_network(name, lambda: from_file(path), "float32", 1)
 
 
 def mesh_fits(mesh_px: np.ndarray, points_px: np.ndarray, places: Mapping[int, int]) -> bool:

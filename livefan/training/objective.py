@@ -37,7 +37,7 @@ class Objective:
             config.aligned_weight, config.similarity_weight, config.response_weight
         )
         self.weights = self._landmarks.weights | self._distillation.weights
-        self.decoder = "soft-argmax" if config.coordinate_weight else "argmax"
+        self.decoder = "argmax" if config.heatmap_loss == "mse" else "soft-argmax"
 
     def __call__(self, learner: nn.Module, x: Tensor, points_crop: Tensor) -> dict[str, Tensor]:
         """Return the unweighted loss terms, scalars, by name.

@@ -61,8 +61,10 @@ def remove_channels(
         share: largest share of the variance of a layer's output that may be lost.
 
     Raises:
-        LivefanError: if the network is no MobileFAN.
+        LivefanError: if the network is no MobileFAN, or there is no crop.
     """
+    if not crops:
+        raise LivefanError(f"{weights.path}: no face can be read to prune it by; check --root")
     wide = weights.model
     if not isinstance(wide, MobileFAN):
         raise LivefanError(f"{weights.path}: is of {wide.architecture}; only a mobilefan can be pruned")

@@ -21,7 +21,9 @@ from tqdm import tqdm
 from livefan.core.crop import CROP_MARGIN, Crop, crop_from_landmarks, mirrored_x, upright_crop
 from livefan.core.errors import LivefanError, StoppedError
 from livefan.core.files import check_new_folder, stems_of
+from livefan.core.landmarks import BUILT_IN
 from livefan.core.metrics import inter_ocular
+from livefan.core.scheme_file import SCHEME_NAME, toml_of
 from livefan.datasets.pts import LABELS_NAME
 from livefan.detection.detection_to_crop import load_detection_to_crop
 from livefan.detection.detector import Detection, FaceDetector
@@ -169,6 +171,7 @@ def label(
     criteria = criteria or Criteria()
     if len({teacher.scheme.name for teacher in teachers}) != 1:
         raise LivefanError("--weights: the teachers have different landmarks; name networks of one scheme")
+    scheme = teachers[0].scheme
     check_new_folder(output)
     partial = output.with_name(f".{output.name}.partial")
     settings = {
@@ -207,6 +210,8 @@ def label(
     report = {"criteria": asdict(criteria), "kept": labels.kept, "left out": labels.left_out}
     with _report_full_disk(partial):
         (partial / LABELS_NAME).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        if scheme.name not in BUILT_IN:
+            (partial / SCHEME_NAME).write_text(toml_of(scheme), encoding="utf-8")
     partial.rename(output)
     (output / _JOURNAL).unlink()
     return labels

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from livefan.io.image_file import read_image
 from livefan.networks.checkpoint import Weights
 from livefan.networks.reliability_head import ReliabilityHead
 from livefan.training.augmentation.empty_crops import background_crop, empty_crops, made_crops
-from livefan.training.head_samples import samples_digest, sampling_network
+from livefan.training.head_samples import file_stamp, samples_digest, sampling_network
 from livefan.training.reliability_views import face_views
 
 NO_FACE = ("background", "picture", "made")
@@ -101,9 +102,10 @@ class Collector:
 
     def _cache_name(self, faces: FaceSet, pictures: Sequence[Path], disturb: bool) -> str:
         """Return the name of the file that keeps the samples of faces and pictures."""
-        paths = [*(face.image_path for face in faces.faces), *pictures]
         use = "fit" if disturb else "measure"
-        described = " ".join([use, *(str(path.resolve()) for path in paths)])
+        labels = sha256(b"".join(face.points_px.tobytes() for face in faces.faces)).hexdigest()
+        stamps = (file_stamp(path) for path in (*dict.fromkeys(f.image_path for f in faces.faces), *pictures))
+        described = " ".join([use, labels, *(face.place for face in faces.faces), *stamps])
         return f"{self._weights.path.stem}-{use}-{samples_digest(self._weights, described)}.npz"
 
     def _collected(self, faces: FaceSet, pictures: Sequence[Path], disturb: bool) -> Samples:

@@ -107,6 +107,17 @@ class Run:
                     "another file; restore that file, or choose another --out"
                 )
 
+    @property
+    def precision(self) -> str:
+        """The precision in which the run began, for a run that continues; else empty."""
+        path = self.folder / ENVIRONMENT_NAME
+        if not (self._continues and path.exists()):
+            return ""
+        try:
+            return str(json.loads(_read(path)).get("precision", ""))
+        except (ValueError, AttributeError):
+            return ""
+
     def begin(self, skipped: Sequence[str] = (), hardware: Mapping[str, str | int] | None = None) -> None:
         """Write settings, versions, command, commit, hardware, faces, hashes, and the list of skipped files.
 
@@ -194,14 +205,19 @@ class Run:
     def _validation_text(self, latest: Mapping[str, float]) -> str:
         if self._validation is None:
             return "none; trained on all faces"
-        title = self._validation.title
-        if title in ("", f"{title.partition(' ')[0]} validation"):
-            title = f"a tenth of the training faces held out with seed {VALIDATION_SEED}"
-        return f"{latest['validation_nme']:.3f} % NME, inter-ocular, landmark-box crops, {title}"
+        return validation_text(latest["validation_nme"], self._validation)
 
     def _write(self, name: str, text: str) -> None:
         with atomic_write(self.folder / name) as partial:
             partial.write_text(text, encoding="utf-8")
+
+
+def validation_text(nme: float, faces: FaceSet) -> str:
+    """Return the entry ``validation`` of a weight file: the error in percent, and the faces."""
+    title = faces.title
+    if title in ("", f"{title.partition(' ')[0]} validation"):
+        title = f"a tenth of the training faces held out with seed {VALIDATION_SEED}"
+    return f"{nme:.3f} % NME, inter-ocular, landmark-box crops, {title}"
 
 
 def _line(text: str) -> str:

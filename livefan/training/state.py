@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from livefan.networks.checkpoint import under
 from livefan.training.learner import Learner, MovingAverage
 
-_LOSS_SCALE = "loss_scale"
+_SCALER = "scaler."
 
 
 @dataclass
@@ -49,7 +49,7 @@ class State:
             for key, value in self.optimiser.state[parameter].items():
                 named[f"optimiser.{index}.{key}"] = value
         if self.scaler.is_enabled():
-            named[_LOSS_SCALE] = torch.tensor(self.scaler.get_scale())
+            named |= {f"{_SCALER}{key}": torch.tensor(value) for key, value in self._scaler_values().items()}
         return {key: value.detach().cpu().contiguous() for key, value in named.items()}
 
     def load(self, tensors: dict[str, Tensor]) -> None:
@@ -65,8 +65,14 @@ class State:
                 key: value.to("cpu" if key == "step" else parameter.device)
                 for key, value in under(f"optimiser.{index}.", tensors).items()
             }
-        if self.scaler.is_enabled() and _LOSS_SCALE in tensors:
-            self.scaler.load_state_dict(self.scaler.state_dict() | {"scale": tensors[_LOSS_SCALE].item()})
+        kept = {key: value.item() for key, value in under(_SCALER, tensors).items()}
+        if self.scaler.is_enabled() and kept:
+            self.scaler.load_state_dict(self.scaler.state_dict() | kept)
+
+    def _scaler_values(self) -> dict[str, float]:
+        """Return the values of the scaler that change: the loss scale, and the steps since it last did."""
+        state = self.scaler.state_dict()
+        return {key: state[key] for key in ("scale", "_growth_tracker")}
 
     def _modules(self) -> tuple[tuple[str, nn.Module], ...]:
         return ("learner.", self.learner), ("average.", self.average.network)

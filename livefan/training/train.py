@@ -26,7 +26,7 @@ from livefan.training.learner import Learner, MovingAverage
 from livefan.training.loader import Loader
 from livefan.training.objective import Objective
 from livefan.training.optimisation import build_optimiser
-from livefan.training.precision import DTYPES, choose_dtype, name_of
+from livefan.training.precision import DTYPES, PRECISIONS, choose_dtype, name_of
 from livefan.training.preview import SHEET_NAME, draw_preview
 from livefan.training.run import Run
 from livefan.training.state import Progress, State
@@ -62,7 +62,7 @@ def train(
     """
     run = Run(run_folder, config, training, validation)
     with join() as processes, ExitStack() as held:
-        dtype = _dtype(config, processes)
+        dtype = _dtype(config, processes, run.precision)
         torch.manual_seed(config.seed)
         faces = TrainingFaces(training.faces, training.scheme, config)
         validated = validation.faces if validation else []
@@ -107,9 +107,10 @@ def train(
     return progress
 
 
-def _dtype(config: TrainConfig, processes: Processes) -> torch.dtype:
-    """Return the floating-point format of the run, the same in all processes."""
-    own = choose_dtype(config.precision, processes.device)
+def _dtype(config: TrainConfig, processes: Processes, earlier: str) -> torch.dtype:
+    """Return the floating-point format of the run, the same in all processes, and that in which it began."""
+    precision = earlier if config.precision == "auto" and earlier in PRECISIONS else config.precision
+    own = choose_dtype(precision, processes.device)
     votes = processes.mean({name_of(dtype): float(dtype is own) for dtype in DTYPES})
     return max(DTYPES, key=lambda dtype: votes[name_of(dtype)])
 

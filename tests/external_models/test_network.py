@@ -5,12 +5,14 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 from toy_network import DESCRIPTION, save_described
 
 from livefan.core.frame import Face
 from livefan.external_models.description import InputFormat, OutputFormat, read_description
 from livefan.external_models.network import DescribedFinder, decode, network_input
+from livefan.external_models.network_file import NetworkFile
 
 
 def test_input_has_the_described_colours_layout_and_range():
@@ -103,3 +105,22 @@ def test_score_below_the_least_is_no_face(tmp_path: Path, photo: np.ndarray, poi
         finder = DescribedFinder(read_description(path))
         assert len(finder.find_alone(photo, 5)) == n_faces
         finder.close()
+
+
+def test_weights_beside_an_onnx_file_are_part_of_its_hash(tmp_path: Path):
+    hashes = []
+    for value in (1.0, 2.0):
+        weights = onnx.numpy_helper.from_array(np.full((136, 3), value, np.float32), "w")
+        ends = [
+            onnx.helper.make_tensor_value_info(name, 1, shape)
+            for name, shape in (("x", [1, 3]), ("y", [1, 136]))
+        ]
+        node = onnx.helper.make_node("Gemm", ["x", "w"], ["y"], transB=1)
+        graph = onnx.helper.make_graph([node], "g", ends[:1], ends[1:], [weights])
+        model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
+        (tmp_path / "numbers").unlink(missing_ok=True)
+        onnx.save(
+            model, tmp_path / "n.onnx", save_as_external_data=True, location="numbers", size_threshold=0
+        )
+        hashes.append(NetworkFile(tmp_path / "n.onnx").sha256)
+    assert hashes[0] != hashes[1]

@@ -32,6 +32,7 @@ def test_greedy_average_never_raises_the_error_and_records_its_inputs(
     progress = train(training, validation, SMALL, tmp_path / "run", keep_epochs=True, quiet=True)
     epochs = [tmp_path / f"run/epoch-{number}.safetensors" for number in (1, 2)]
     monkeypatch.setattr(sys, "argv", ["livefan", "average", "run/epoch-1.safetensors", "--root", "faces"])
+    validation = replace(validation, title="marked")
     chosen, error = average(epochs, validation, tmp_path / "mean.safetensors")
     assert error <= progress.best_nme + 1e-6
     mean = load_weights(tmp_path / "mean.safetensors")
@@ -42,6 +43,7 @@ def test_greedy_average_never_raises_the_error_and_records_its_inputs(
     assert mean.info.training["command"] == environment["command"] == "livefan train --root faces"
     parts = [load_weights(path).model.head.weight for path in chosen]
     assert torch.allclose(mean.model.head.weight, torch.stack(parts).mean(0), atol=1e-7)
+    assert mean.info.training["validation"] == f"{error:.3f} % NME, inter-ocular, landmark-box crops, marked"
     average(epochs, validation, tmp_path / "half.safetensors", half=True)
     half = load_weights(tmp_path / "half.safetensors").model.head.weight
     assert half.dtype == torch.float32

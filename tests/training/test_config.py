@@ -26,6 +26,10 @@ def test_settings_survive_toml_and_wrong_ones_are_named(tmp_path: Path):
         ("schedule = 'often'", "one of cosine, steps"),
         ("heatmap_loss = 'mse'", "coordinate_weight = 0"),
         ("response_weight = 1.0", "needs both a teacher"),
+        (
+            "heatmap_loss = 'mse'\ncoordinate_weight = 0.0\nresponse_weight = 1.0",
+            "are no logits",
+        ),
         ("without_face = 0.1\nheatmap_weight = 0.0", "without_face needs heatmap_weight"),
     ):
         path.write_text(text)

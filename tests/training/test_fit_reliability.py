@@ -1,5 +1,6 @@
 """The reliability head: its fit, its views, and its place in a weight file."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -58,6 +59,7 @@ def test_area_under_roc_is_the_share_of_pairs_in_the_right_order():
     scores = np.array([0.1, 0.4, 0.35, 0.8])
     assert area_under_roc(scores, np.array([False, False, True, True])) == 0.75
     assert np.isnan(area_under_roc(scores, np.ones(4, bool)))
+    assert area_under_roc(np.array([0.5, 0.5, 0.5, 1.0]), np.array([True, False, False, True])) == 0.75
 
 
 @pytest.mark.parametrize("kind", distortions.COVERS)
@@ -105,6 +107,12 @@ def test_samples_are_read_from_the_cache(photo: np.ndarray, face, tmp_path: Path
     assert torch.equal(again.error, first.error)
     Collector(weights, None, cache=tmp_path, quiet=True).samples(faces, [], disturb=True)
     assert len(ran) == 2
+    moved = replace(faces, faces=[replace(faces.faces[0], points_px=face.points_px + 1)])
+    Collector(weights, None, cache=tmp_path, quiet=True).samples(moved, [], disturb=False)
+    assert len(ran) == 3
+    cv2.imwrite(str(image), 255 - photo)
+    Collector(weights, None, cache=tmp_path, quiet=True).samples(faces, [], disturb=False)
+    assert len(ran) == 4
 
 
 def test_made_crops_show_nothing():

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -52,3 +53,17 @@ def test_the_same_network_is_loaded_whole(tmp_path: Path):
     save_weights(tmp_path / "source.safetensors", source, WeightsInfo("300w-68", width=0.5))
     load_initial(network, tmp_path / "source.safetensors")
     assert torch.equal(network.head.weight, source.head.weight)
+
+
+def test_head_for_other_landmarks_is_not_taken_over_although_their_number_is_the_same(tmp_path: Path):
+    """An own scheme of 68 points may have them in another order."""
+    own = replace(IBUG_68, name="own-68", point_names=tuple(reversed(IBUG_68.point_names)))
+    source = MobileFAN(68, 0.5)
+    save_weights(tmp_path / "source.safetensors", source, WeightsInfo("300w-68", width=0.5))
+    same, other = MobileFAN(68, 0.5), MobileFAN(68, 0.5)
+    load_initial(same, tmp_path / "source.safetensors", IBUG_68)
+    load_initial(other, tmp_path / "source.safetensors", own)
+    assert torch.equal(same.head.weight, source.head.weight)
+    assert not torch.equal(other.head.weight, source.head.weight)
+    for network in (same, other):
+        assert torch.equal(network.decoder[0][0].weight, source.decoder[0][0].weight)

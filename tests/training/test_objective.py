@@ -1,17 +1,18 @@
 """The outputs of a teacher."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from marked_faces import perfect_logits
+from marked_faces import SMALL, perfect_logits
 
 from livefan.networks.checkpoint import WeightsInfo, load_weights, save_weights
 from livefan.networks.heatmaps import heatmap_to_crop, soft_argmax
 from livefan.networks.mobilefan import MobileFAN
 from livefan.training.learner import Learner
 from livefan.training.losses import DistillationCriterion
-from livefan.training.objective import teacher_outputs
+from livefan.training.objective import Objective, teacher_outputs
 
 
 @pytest.mark.slow
@@ -56,3 +57,8 @@ def test_teacher_heatmaps_of_enlarged_crops_mark_the_same_positions(
     heatmaps, _ = teacher_outputs(load_weights(tmp_path / "w.safetensors"), torch.zeros(1, 3, 192, 192))
     found = heatmap_to_crop(soft_argmax(heatmaps)[0])[0]
     assert torch.allclose((found + 0.5) * 224 / 192 - 0.5, points, atol=0.1)
+
+
+def test_decoder_fits_the_heatmaps_of_the_loss():
+    assert Objective(replace(SMALL, coordinate_weight=0.0), None).decoder == "soft-argmax"
+    assert Objective(replace(SMALL, coordinate_weight=0.0, heatmap_loss="mse"), None).decoder == "argmax"

@@ -16,7 +16,7 @@ from marked_faces import SMALL
 
 from livefan.cli.main import main
 from livefan.core.frame import Face
-from livefan.core.scheme_file import read_scheme, table_of
+from livefan.core.scheme_file import read_scheme, table_of, toml_of
 from livefan.datasets import load
 from livefan.io.pts_file import write_pts
 from livefan.networks.checkpoint import load_weights, save_weights
@@ -41,6 +41,19 @@ def faces(tmp_path: Path, photo: np.ndarray, face: Face) -> Path:
 
 def test_folder_with_a_scheme_file_is_read_with_its_landmarks(faces: Path):
     assert load("pts", faces, "all").scheme.name == "mini-20"
+
+
+def test_scheme_is_written_as_a_file_that_defines_it(faces: Path, tmp_path: Path):
+    scheme = read_scheme(faces / "scheme.toml")
+    (tmp_path / "again.toml").write_text(toml_of(scheme), encoding="utf-8")
+    assert read_scheme(tmp_path / "again.toml") == scheme
+
+
+def test_labels_by_a_network_for_own_landmarks_define_them(faces: Path, tmp_path: Path):
+    """The network was not trained, so no face is kept."""
+    own = save_own_network(faces / "scheme.toml", tmp_path / "own.safetensors")
+    assert main(["label", str(faces), "-o", str(tmp_path / "labels"), "--weights", str(own), "--quiet"]) == 0
+    assert read_scheme(tmp_path / "labels" / "scheme.toml").name == "mini-20"
 
 
 @pytest.mark.slow

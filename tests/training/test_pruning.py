@@ -161,4 +161,8 @@ def test_the_command_writes_weights_and_their_graph(tmp_path: Path, capsys: pyte
     assert graph_path(out).is_file()
     assert main([*command, "1.5", "--out", str(tmp_path / "none.safetensors")]) == 2
     assert "--share 1.5 is not between 0 and 1" in capsys.readouterr().err
+    for image in (tmp_path / "300w").rglob("*.png"):
+        image.write_bytes(b"damaged")
+    assert main([*command, "0.1", "--out", str(tmp_path / "none.safetensors")]) == 2
+    assert "check --root" in capsys.readouterr().err
     assert not (tmp_path / "none.safetensors").exists()

@@ -44,6 +44,17 @@ def test_finished_run_continues_with_more_epochs(tmp_path: Path):
 
 
 @pytest.mark.slow
+def test_resumed_run_keeps_the_precision_in_which_it_began(tmp_path: Path):
+    faces, folder = marked_faces(new_folder(tmp_path / "f"), 4), tmp_path / "r"
+    train(faces, faces, replace(SMALL, epochs=1), folder, quiet=True)
+    before = json.loads((folder / "environment.json").read_text())
+    other = {"float32": "bfloat16", "bfloat16": "float32"}[before["precision"]]
+    (folder / "environment.json").write_text(json.dumps(before | {"precision": other}))
+    train(faces, faces, SMALL, folder, quiet=True)
+    assert json.loads((folder / "resumed.jsonl").read_text())["precision"] == other
+
+
+@pytest.mark.slow
 def test_run_of_a_version_without_the_precision_setting_resumes(tmp_path: Path):
     faces, folder = marked_faces(new_folder(tmp_path / "f"), 4), tmp_path / "r"
     train(faces, faces, replace(SMALL, epochs=1), folder, quiet=True)

@@ -20,8 +20,10 @@ def new_state(scale: float) -> State:
 
 def test_loss_scale_of_float16_is_restored():
     saved, restored = new_state(1024.0), new_state(65536.0)
+    saved.scaler.load_state_dict(saved.scaler.state_dict() | {"_growth_tracker": 7})
     restored.load(saved.tensors())
     assert restored.scaler.get_scale() == 1024.0
+    assert restored.scaler.state_dict() == saved.scaler.state_dict()
     assert torch.equal(restored.learner.network.head.weight, saved.learner.network.head.weight)
 
 
