@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -123,5 +124,5 @@ def name_outputs(
 def _stem(recording: str) -> str:
     if recording == STANDARD_INPUT:
         return "standard-input"
-    path = Path(recording).resolve()
+    path = Path(os.path.abspath(recording))  # names a link itself, not the file that it leads to
     return path.name if path.is_dir() else path.stem.replace("%", "")

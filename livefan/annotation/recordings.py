@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def open_recording(recording: Recording, *, sequence: bool) -> Source:
 def name_of(recording: Recording) -> str:
     """Return the name of a recording; several images have that of their folder."""
     if isinstance(recording, tuple):
-        return recording[0].resolve().parent.name or "images"
+        return Path(os.path.abspath(recording[0])).parent.name or "images"
     return "standard input" if recording == STANDARD_INPUT else display_name(recording)
 
 

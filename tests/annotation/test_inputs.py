@@ -1,5 +1,6 @@
 """The recordings that arguments name, and the names of their outputs."""
 
+import sys
 from pathlib import Path
 
 import cv2
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from livefan.annotation.inputs import find_recordings, name_outputs
+from livefan.annotation.recordings import name_of
 from livefan.core.errors import LivefanError
 
 
@@ -59,6 +61,19 @@ def test_recordings_with_equal_names_have_unique_outputs(tmp_path: Path, monkeyp
     assert len({base.name.lower() for base in bases}) == len(recordings)
     assert {base.parent for base in bases} == {tmp_path}
     assert name_outputs([*recordings[:2], "new/a.mp4"], tmp_path, None, [".csv"])[:2] == outputs[:2]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
+def test_links_give_their_own_names(tmp_path: Path):
+    """Folders of git-annex and DVC hold links to files that are named after their content."""
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store/5f3a.bin").touch()
+    (tmp_path / "videos").symlink_to(tmp_path / "store")
+    (tmp_path / "talk.mp4").symlink_to(tmp_path / "store/5f3a.bin")
+    names = [str(tmp_path / name) for name in ("talk.mp4", "videos")]
+    outputs = name_outputs(names, tmp_path, None, [".csv"])
+    assert [each.base.name for each in outputs] == ["talk", "videos"]
+    assert name_of((tmp_path / "videos/1.png",)) == "videos"
 
 
 def test_outputs_of_a_recording_with_a_long_name_are_shortened(tmp_path: Path):
