@@ -130,14 +130,17 @@ def as_bgr(image: Any, name: str = "image") -> np.ndarray:
     Args:
         image: an array of shape ``(height, width)`` or ``(height, width, channels)`` with 1 (grey), 3 (BGR)
             or 4 (BGRA) channels, of unsigned integers with 8 or 16 bits in any byte order and memory layout;
-            or a PIL image of any mode.
+            or a PIL image of any mode except I and F, whose range is unknown.
         name: name of the image in an error.
 
     Raises:
         LivefanError: if the image has no pixels, or another shape or type.
     """
     if hasattr(image, "getbands") and hasattr(image, "convert"):  # a PIL image, without importing PIL
-        image = np.asarray(image.convert("RGB"))[..., ::-1]
+        if image.mode in ("I", "F") or image.mode.startswith("I;16"):  # PIL would clip these at 255
+            image = np.asarray(image)
+        else:
+            image = np.asarray(image.convert("RGB"))[..., ::-1]
     if not isinstance(image, np.ndarray):
         raise LivefanError(f"{name}: a {type(image).__name__} is not an image; {_EXPECTED}")
     if image.ndim not in (2, 3) or image.size == 0:

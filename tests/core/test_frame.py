@@ -52,8 +52,14 @@ def test_harmless_kinds_of_images_give_the_same_pixels(picture: np.ndarray, unus
 
 @pytest.mark.parametrize(
     "grey",
-    [lambda grey: grey, lambda grey: grey[..., None], Image.fromarray],
-    ids=["two dimensions", "one channel", "PIL"],
+    [
+        lambda grey: grey,
+        lambda grey: grey[..., None],
+        Image.fromarray,
+        lambda grey: Image.fromarray(grey.astype(np.uint16) * 257),
+        lambda grey: Image.frombytes("I;16B", grey.shape[::-1], (grey.astype(">u2") * 257).tobytes()),
+    ],
+    ids=["two dimensions", "one channel", "PIL", "PIL 16 bits", "PIL big-endian"],
 )
 def test_grey_images_get_three_equal_channels(picture: np.ndarray, grey):
     converted = as_bgr(grey(picture[..., 0].copy()))
@@ -66,6 +72,8 @@ def test_grey_images_get_three_equal_channels(picture: np.ndarray, grey):
         (np.zeros((0, 0, 3), np.uint8), "shape"),
         (np.zeros((4, 4, 3), np.float32), r"scale them to 0 to 255 .*astype\(numpy.uint8\)"),
         (np.zeros((4, 4, 3), np.int64), "convert them to uint8"),
+        (Image.new("F", (4, 4)), r"scale them to 0 to 255 .*astype\(numpy.uint8\)"),
+        (Image.new("I", (4, 4)), "convert them to uint8"),
         (np.zeros((4, 4, 3), bool), "convert them to uint8"),
         (np.zeros((4, 4, 2), np.uint8), "2 channels"),
         (np.zeros((3, 40, 40), np.uint8), "40 channels"),
@@ -76,7 +84,18 @@ def test_grey_images_get_three_equal_channels(picture: np.ndarray, grey):
         ([[0, 0, 0]], "list"),
     ],
     ids=[
-        *("empty", "float", "int64", "bool", "two channels", "channels first", "flat", "batch"),
+        *(
+            "empty",
+            "float",
+            "int64",
+            "PIL float",
+            "PIL int32",
+            "bool",
+            "two channels",
+            "channels first",
+            "flat",
+            "batch",
+        ),
         *("None", "path", "list"),
     ],
 )
