@@ -53,6 +53,9 @@ UNITS = {
     "blink_start_s, blink_duration_s": "seconds; the same for all frames of a blink, empty between blinks; a "
     "closure of more than a second is no blink",
     "blink_right_depth, blink_left_depth": "largest eyeBlinkRight and eyeBlinkLeft during the blink",
+    "presence": "probability that there is a face, in [0, 1]; empty where filled",
+    "LANDMARK_occluded": "probability that a hand, hair or an object covers the landmark, in [0, 1]; empty "
+    "where filled",
 }
 
 

@@ -9,6 +9,8 @@ import pytest
 
 import livefan
 from livefan.core.errors import LivefanError
+from livefan.core.landmarks import IBUG_68
+from livefan.formats.columns import MEASURES, POINT_PARTS, table_schema
 from livefan.formats.metadata import SCHEMA_VERSION, UNITS, recording_name
 
 
@@ -36,7 +38,13 @@ def test_name_that_is_not_utf_8_becomes_readable():
     assert recording_name(Path(os.fsdecode(b"/videos/caf\xe9.mp4"))) == "caf?.mp4"
 
 
-def test_units_describe_the_columns_of_a_frame_and_a_face():
-    described = ", ".join(UNITS)
-    for column in ("recording", "frame_width", "pts", "time_s", "track_id", "found", "yaw_deg", "x_mm"):
-        assert column in described
+def test_units_describe_every_column():
+    names = table_schema(IBUG_68, measures=tuple(MEASURES)).names
+    described: list[str] = []
+    for key in UNITS:
+        first, _, last = key.partition(" to ")
+        described += names[names.index(first) : names.index(last) + 1] if last else key.split(", ")
+    points = [f"{name}_{part}" for name in IBUG_68.point_names for part in POINT_PARTS]
+    occluded = [f"{name}_occluded" for name in IBUG_68.point_names]
+    assert {"points", "confidence", "LANDMARK_occluded"} <= set(described)
+    assert set(names) - set(points) - set(occluded) <= set(described)
