@@ -14,6 +14,8 @@ from livefan.core.landmarks import LandmarkScheme, Outline, register
 SCHEME_NAME = "scheme.toml"
 """File in a folder of labelled faces that defines their landmarks."""
 _KEYS = ("name", "points", "mirror_pairs", "outlines", "normaliser", "right_eye", "left_eye", "mouth")
+_STRUCTURE = frozenset(',"\r\n')
+"""Characters that structure a CSV file, where the names of the points are columns."""
 
 
 def read_scheme(path: Path) -> LandmarkScheme:
@@ -59,6 +61,8 @@ def _scheme(table: Mapping[str, Any]) -> LandmarkScheme:
     points = tuple(str(name) for name in table["points"])
     if len(set(points)) != len(points) or not points:
         raise ValueError("points must be different names")
+    if wrong := next((name for name in points if _STRUCTURE & set(name)), None):
+        raise ValueError(f"{wrong!r} has a comma, a quote or a line end, which CSV does not hold")
     numbers = {name: index for index, name in enumerate(points)}
 
     def indices(names: Sequence[str], count: int = 0) -> tuple[int, ...]:

@@ -51,7 +51,7 @@ import numpy as np
 import pyarrow as pa
 
 from livefan.core.face_measures import EXPRESSION_NAMES
-from livefan.core.landmarks import LandmarkScheme, scheme_by_name
+from livefan.core.landmarks import scheme_by_name
 from livefan.formats.metadata import Metadata
 from livefan.formats.records import AnnotatedFace, AnnotatedFrame, FrameInfo
 
@@ -102,32 +102,38 @@ def measure_columns(measures: Sequence[str]) -> list[str]:
     return [name for measure, names in MEASURES.items() if measure in measures for name in names]
 
 
-def occlusion_columns(scheme: LandmarkScheme, measures: Sequence[str]) -> list[str]:
+def occlusion_columns(point_names: Sequence[str], measures: Sequence[str]) -> list[str]:
     """Return the columns of the occlusion of each landmark; none if the measures do not include it."""
-    return [f"{name}_occluded" for name in scheme.point_names] if "occlusion" in measures else []
+    return [f"{name}_occluded" for name in point_names] if "occlusion" in measures else []
 
 
-def table_schema(scheme: LandmarkScheme, metadata: Any = None, measures: Sequence[str] = ()) -> pa.Schema:
+def table_schema(point_names: Sequence[str], metadata: Any = None, measures: Sequence[str] = ()) -> pa.Schema:
     """Return the columns of a table of annotations.
 
     Args:
+        point_names: names of the landmarks.
         measures: keys of :data:`MEASURES`.
         metadata: values for JSON, stored in the schema under ``b"livefan"``.
     """
     numbers = [
         *(*BOX, *POSE, *OPENINGS),
-        *(f"{name}_{part}" for name in scheme.point_names for part in POINT_PARTS),
+        *(f"{name}_{part}" for name in point_names for part in POINT_PARTS),
         *measure_columns(measures),
-        *occlusion_columns(scheme, measures),
+        *occlusion_columns(point_names, measures),
     ]
     kinds = {**FRAME_COLUMNS, **FACE_COLUMNS, **dict.fromkeys(numbers, pa.float64())}
     schema = pa.schema(list(kinds.items()))
     return schema.with_metadata({"livefan": json.dumps(metadata), "pandas": json.dumps(_PANDAS)})
 
 
+def landmark_names(metadata: Mapping[str, Any]) -> list[str]:
+    """Return the names of the landmarks of a file: those that its metadata list, else those of its scheme."""
+    return list(metadata.get("landmarks") or scheme_by_name(metadata["scheme"]).point_names)
+
+
 def schema_of(metadata: Mapping[str, Any]) -> pa.Schema:
     """Return the columns of a table with the metadata of a file."""
-    return table_schema(scheme_by_name(metadata["scheme"]), metadata, metadata.get("measures", ()))
+    return table_schema(landmark_names(metadata), metadata, metadata.get("measures", ()))
 
 
 def frame_values(info: FrameInfo, metadata: Metadata) -> dict[str, Any]:
@@ -211,7 +217,7 @@ def record_batch(frames: Sequence[AnnotatedFrame], metadata: Metadata, schema: p
     faces = [face for _, face in rows if face is not None]
     scheme, measures = metadata.landmark_scheme, metadata.measures
     further = [[*measure_numbers(face, measures), *occlusion_numbers(face, measures)] for face in faces]
-    n_further = len(measure_columns(measures)) + len(occlusion_columns(scheme, measures))
+    n_further = len(measure_columns(measures)) + len(occlusion_columns(scheme.point_names, measures))
     numbers[with_face] = np.hstack(
         [
             face_numbers(faces, scheme.n_points),

@@ -22,7 +22,9 @@ class Writer(TableWriter):
 
     def open(self) -> None:
         """Write the names of the columns."""
-        self._schema = table_schema(self.metadata.landmark_scheme, measures=self.metadata.measures)
+        self._schema = table_schema(
+            self.metadata.landmark_scheme.point_names, measures=self.metadata.measures
+        )
         self._file = self.stack.enter_context(self.path.open("wb"))
         self._file.write((",".join(self._schema.names) + "\n").encode())
 

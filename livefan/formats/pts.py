@@ -15,13 +15,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
-from livefan.core.landmarks import LandmarkScheme, scheme_by_name
 from livefan.formats.columns import (
     FRAME_COLUMNS,
     OPENINGS,
     POSE,
     frame_defaults,
     frame_values,
+    landmark_names,
     table_from_rows,
 )
 from livefan.formats.metadata import read_metadata
@@ -62,7 +62,7 @@ def _write_pts(path: Path, points: np.ndarray) -> None:
 def read(path: Path) -> pa.Table:
     """Return a folder of .pts files as a table; columns that the format does not hold are null."""
     metadata = read_metadata(path, _SUFFIX)
-    scheme, defaults = scheme_by_name(metadata["scheme"]), frame_defaults(metadata)
+    n_points, defaults = len(landmark_names(metadata)), frame_defaults(metadata)
     with (path / _FRAMES).open("rb") as table:
         frames = pyarrow.csv.read_csv(
             table,
@@ -80,17 +80,17 @@ def read(path: Path) -> pa.Table:
             cells = [frame[name] for name in FRAME_COLUMNS]
             of_frame = sorted(faces.get(frame["frame"], []))
             for track_id, file in of_frame:
-                yield cells + _row(track_id, file, scheme)
+                yield cells + _row(track_id, file, n_points)
             if not of_frame:
                 yield cells
 
     return table_from_rows(rows(), metadata)
 
 
-def _row(track_id: int, file: Path, scheme: LandmarkScheme) -> list[Any]:
+def _row(track_id: int, file: Path, n_points: int) -> list[Any]:
     text = file.read_text(encoding="utf-8")
     numbers = text[text.index("{") + 1 : text.index("}")].split()
-    points = np.round(np.array(numbers, np.float64).reshape(scheme.n_points, 2) - 1, 3)
+    points = np.round(np.array(numbers, np.float64).reshape(n_points, 2) - 1, 3)
     box = np.concatenate([points.min(axis=0), points.max(axis=0)])
     unknown: list[Any] = [None] * (len(POSE) + len(OPENINGS))
     cells = [value for x, y in points.tolist() for value in (x, y, None, None, None)]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from livefan.core.errors import LivefanError
+from livefan.formats.columns import landmark_names, table_schema
 from livefan.formats.columns import tidy as tidy_table
 from livefan.formats.metadata import METADATA_SUFFIX
 from livefan.formats.registry import SUFFIXES, format_of
@@ -26,7 +27,8 @@ def load_annotations(path: str | Path, *, tidy: bool = False) -> pa.Table:
         path: a file that ``livefan annotate`` or a live recording wrote: ``.csv``, ``.jsonl``, ``.parquet``,
             ``.coco.json`` or a ``.pts`` folder. CSV, JSON Lines and ``.pts`` need the metadata file beside
             them. Another folder stands for all recordings in it; where two of them have the same name, the
-            column ``recording`` holds the names of their data files.
+            column ``recording`` holds the names of their data files. Columns of measures that a recording
+            lacks are null.
         tidy: return one row for each landmark of each face instead, with the columns ``landmark``, ``x``,
             ``y``, ``confidence``, ``raw_x`` and ``raw_y``; frames without a face have no rows.
 
@@ -64,18 +66,18 @@ def _load_folder(folder: Path) -> pa.Table:
     tables = {name: _load(path) for name, path in files.items() if path is not None}
     if not tables:
         raise LivefanError(f"{folder}: no annotations in this folder; name one that livefan annotate wrote")
-    first, *others = tables.values()
-    for other in others:
-        if other.schema.names != first.schema.names:
-            raise LivefanError(f"{folder}: recordings have different landmark schemes; load them one by one")
     metadata = {name: json.loads(table.schema.metadata[b"livefan"]) for name, table in tables.items()}
+    point_names, *others = map(landmark_names, metadata.values())
+    if any(other != point_names for other in others):
+        raise LivefanError(f"{folder}: recordings have different landmark schemes; load them one by one")
     count = Counter(values["recording"] for values in metadata.values())
     unique = [
         table if count[metadata[name]["recording"]] == 1 else _renamed(table, name)
         for name, table in tables.items()
     ]
-    extra = {**first.schema.metadata, b"livefan": json.dumps(list(metadata.values())).encode()}
-    return pa.concat_tables([table.replace_schema_metadata(extra) for table in unique])
+    measures = [measure for values in metadata.values() for measure in values.get("measures", ())]
+    schema = table_schema(point_names, list(metadata.values()), measures)
+    return pa.concat_tables(unique, promote_options="default").select(schema.names).cast(schema)
 
 
 def _renamed(table: pa.Table, recording: str) -> pa.Table:

@@ -48,6 +48,7 @@ def test_scheme_survives_its_table(scheme: LandmarkScheme):
     [
         ('name = "mini-20"', "", "has exactly the entries name, points"),
         ('"chin",', '"chin", "chin",', "points must be different names"),
+        ('"chin",', '"chin, lower",', "'chin, lower' has a comma, a quote or a line end"),
         ('["mouth_right", "mouth_left"],', '["mouth_right", "mouth"],', "not a landmark scheme: 'mouth'"),
         ('["mouth_right", "mouth_left"],', '["mouth_right", "right_nostril"],', "in more than one"),
         ('normaliser = ["right_eye_outer", ', "normaliser = [", "must be 2 points"),

@@ -39,7 +39,7 @@ def test_name_that_is_not_utf_8_becomes_readable():
 
 
 def test_units_describe_every_column():
-    names = table_schema(IBUG_68, measures=tuple(MEASURES)).names
+    names = table_schema(IBUG_68.point_names, measures=tuple(MEASURES)).names
     described: list[str] = []
     for key in UNITS:
         first, _, last = key.partition(" to ")

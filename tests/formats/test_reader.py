@@ -2,12 +2,16 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import livefan
 from livefan.core.errors import LivefanError
+from livefan.core.landmarks import IBUG_68, SCHEMES
+from livefan.formats.columns import table_schema
+from livefan.formats.registry import format_of
 
 SCHEMA_1 = Path(__file__).parent / "schema_1"
 
@@ -58,10 +62,36 @@ def test_folder_without_annotations_or_with_two_schemes_is_refused(tmp_path: Pat
         livefan.load_annotations(tmp_path)
     write(tmp_path / "a", [".csv"])
     write(tmp_path / "b", [".csv"])
-    beside = tmp_path / "b.livefan.json"
-    beside.write_text(beside.read_text().replace("300w-68", "cofw-29"))
-    with pytest.raises(LivefanError, match=r"b\.csv: not annotations, or damaged"):
+    for path in (tmp_path / "b.csv", tmp_path / "b.livefan.json"):
+        path.write_text(path.read_text().replace("jaw_8", "chin"))
+    with pytest.raises(LivefanError, match="different landmark schemes; load them one by one"):
         livefan.load_annotations(tmp_path)
+
+
+def test_recordings_of_a_folder_may_have_different_measures(tmp_path: Path, write):
+    write(tmp_path / "a", [".csv"], "a.mkv", measures=("blinks", "occlusion"))
+    write(tmp_path / "b", [".csv"], "b.mkv", measures=("gaze",))
+    write(tmp_path / "c", [".csv"], "c.mkv")
+    table = livefan.load_annotations(tmp_path)
+    expected = table_schema(IBUG_68.point_names, measures=("blinks", "gaze", "occlusion"))
+    assert table.schema.equals(expected)
+    assert table["blink_start_s"].null_count == len(table) == 15
+    assert table["track_id"].to_pylist()[:5] == [1, 2, None, 1, 1]
+    assert len(livefan.load_annotations(tmp_path, tidy=True)) == 3 * 4 * 68
+
+
+def test_landmarks_of_a_users_scheme_are_read_where_the_scheme_is_unknown(
+    tmp_path: Path, suffix: str, frames, metadata, monkeypatch: pytest.MonkeyPatch
+):
+    own = replace(IBUG_68, name="own-68", point_names=tuple(f"own_{number}" for number in range(68)))
+    path, named = tmp_path / f"out{suffix}", replace(metadata, scheme=own.name)
+    with monkeypatch.context() as patch:
+        patch.setitem(SCHEMES, own.name, own)
+        with format_of(path).writer(path, named) as writer:
+            writer.write(frames)
+        named.write(tmp_path / "out.livefan.json")
+    table = livefan.load_annotations(path)
+    assert table["own_8_x"][0].as_py() == pytest.approx(frames[0].faces[0].points_px[8, 0], abs=5e-4)
 
 
 def test_missing_or_damaged_files_give_one_line_errors(tmp_path: Path, write):

@@ -31,7 +31,7 @@ def test_all_formats_hold_the_same_numbers(tmp_path: Path, write):
 def test_values_survive_the_round_trip(tmp_path: Path, write, suffix: str, frames):
     (path,) = write(tmp_path / "out", [suffix])
     table = livefan.load_annotations(path)
-    assert table.schema.equals(table_schema(IBUG_68))
+    assert table.schema.equals(table_schema(IBUG_68.point_names))
     assert table["frame"].to_pylist() == [0, 0, 1, 2, 3]
     assert table["pts"].to_pylist() == [0, 0, 40, 80, 200]
     assert table["time_s"].to_pylist() == [0.0, 0.0, 0.04, 0.08, 0.2]
