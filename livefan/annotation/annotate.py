@@ -126,7 +126,8 @@ def annotate(
                 f"{error}; the {annotation.n_measured} measured frames are kept in {outputs.work}, and the "
                 "same command continues with them"
             ) from error
-        shutil.rmtree(outputs.work, ignore_errors=True)
+        if not annotation.has_earlier_work:
+            shutil.rmtree(outputs.work, ignore_errors=True)
         raise
 
 
@@ -194,6 +195,7 @@ class _Annotation:
         self.seconds = 0.0
         self.request = ""
         self.n_measured = 0
+        self.has_earlier_work = outputs.work.exists()
         self.video_failure = ""
         self.buffer: FrameBuffer | None = None
 
@@ -219,6 +221,7 @@ class _Annotation:
                 problems = self._annotate(recording, name, journal, runtime, ahead)
             finally:
                 n_frames = self.n_measured = journal.n_frames
+                self.has_earlier_work = n_frames > 0
         self.outputs.place()
         if not self.n_with_face:
             problems.append(f"{name}: no face was found on any of its {n_frames} frames")

@@ -103,6 +103,10 @@ def ctrl_c() -> None:
     raise KeyboardInterrupt
 
 
+def no_runtime(*args: object, **kwargs: object) -> None:
+    raise LivefanError("no runtime")
+
+
 @pytest.mark.slow
 def test_annotation_that_is_stopped_seven_times_continues_to_the_same_result(
     tmp_path: Path, talk: Path, uninterrupted: Path
@@ -290,6 +294,42 @@ def test_dead_link_counts_as_an_unreadable_image(tmp_path: Path, frames: Path):
     done = annotate(frames, Outputs(tmp_path / "out", None))
     assert done.n_frames == 12
     assert "f_12.png" in done.problems[0]
+
+
+@pytest.mark.slow
+def test_failed_continuation_keeps_the_earlier_work(
+    tmp_path: Path, talk: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The recording is away for a while, as on a drive that is not mounted; then no runtime loads."""
+    recording, outputs = tmp_path / "talk.mkv", Outputs(tmp_path / "out", None)
+    shutil.copy2(talk, recording)
+    with pytest.MonkeyPatch.context() as patch:
+        stop_at(9, ctrl_c)(Pipeline, "process", patch)
+        with pytest.raises(KeyboardInterrupt):
+            annotate(recording, outputs)
+    recording.rename(tmp_path / "away.mkv")
+    with pytest.raises(LivefanError, match="no such file"):
+        annotate(recording, outputs)
+    (tmp_path / "away.mkv").rename(recording)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(annotate_module, "open_runtime", no_runtime)
+        with pytest.raises(LivefanError, match="no runtime"):
+            annotate(recording, outputs)
+    processed: list[int] = []
+    process = Pipeline.process
+    monkeypatch.setattr(
+        Pipeline, "process", lambda self, frame: processed.append(frame.index) or process(self, frame)
+    )
+    annotate(recording, outputs)
+    assert processed[0] == 5
+    assert not outputs.work.exists()
+
+
+def test_failed_first_run_leaves_no_folder(tmp_path: Path, talk: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(annotate_module, "open_runtime", no_runtime)
+    with pytest.raises(LivefanError, match="no runtime"):
+        annotate(talk, Outputs(tmp_path / "out", None))
+    assert not list(tmp_path.iterdir())
 
 
 def test_second_run_on_the_same_output_is_refused(tmp_path: Path, talk: Path):
