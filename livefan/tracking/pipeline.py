@@ -251,6 +251,7 @@ class Pipeline:
             self._lose(self._tracks)
         self._time = frame.source_time
         self._follow_size((image.shape[1], image.shape[0]))
+        self._limit_tracks()
         self._track_faces(image)
         self._detect_faces(image)
         for track in self._tracks:
@@ -292,6 +293,11 @@ class Pipeline:
                 track.scale(np.array(size_px) / self._size_px)
             self._lose(self._tracks)
         self._size_px = size_px
+
+    def _limit_tracks(self) -> None:
+        """End the least certain tracks if ``max_faces`` was lowered below their number."""
+        ranked = sorted(self._tracks, key=lambda track: (track.confirmed, track.located.face_score))
+        self._lose(ranked[: max(0, len(ranked) - self.max_faces)])
 
     def _track_faces(self, image: np.ndarray) -> None:
         """Locate every tracked face on this frame; end tracks without a face of their own."""

@@ -138,6 +138,17 @@ def test_number_of_tracked_faces_is_limited_to_max_faces(weights, photo: np.ndar
     pipeline.close()
 
 
+def test_lower_max_faces_ends_the_least_certain_tracks(pipeline: Pipeline, photo: np.ndarray):
+    blurred = cv2.GaussianBlur(photo[:, ::-1], (0, 0), 4)
+    first, *others = frames([np.hstack([blurred, photo])] * 4)
+    best = max(pipeline.process(first), key=lambda face: face.face_score)
+    assert best.box_px[0] > photo.shape[1]
+    assert len(pipeline.process(others[0])) == 2
+    pipeline.max_faces = 1
+    for frame in others[1:]:
+        assert [face.track_id for face in pipeline.process(frame)] == [best.track_id]
+
+
 def beside(found: Detection, right: float) -> Detection:
     """A detection that is surer, of what lies further to the right."""
     shift = np.array([right, 0])
