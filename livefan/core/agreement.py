@@ -6,6 +6,7 @@ compare a student with its teacher, let the teacher be the second model.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -34,6 +35,10 @@ _REGION_OF_PART = {
 }
 """Region of a landmark, by the first of these parts that its name contains."""
 _SAME_FACE_IOU = 0.3
+_RECENT_STEPS = 32
+_LONGEST_STEP = 1.75
+"""Longest time between two frames that give jitter, relative to the median of the recent ones. Where a frame
+is lost, the time is twice as long."""
 
 
 @cache
@@ -124,8 +129,8 @@ def disagree(
 class Jitter:
     """Jitter of a model's landmarks, independent of the motion of the face.
 
-    The landmarks of each frame are compared with the mean of the frames before and after. The difference is
-    zero for a face at rest or in even motion.
+    The landmarks of each frame are compared with those interpolated in time between the frames before and
+    after. The difference is zero for a face at rest or in even motion. Frames beside a gap give none.
 
     Args:
         scheme: scheme of the landmarks whose jitter counts.
@@ -136,20 +141,40 @@ class Jitter:
         self._scheme = scheme
         self._indices = indices
         self._last: dict[int, list[np.ndarray]] = {}
+        self._times: deque[float] = deque(maxlen=_RECENT_STEPS + 1)
         self.values: list[float] = []
 
-    def add(self, faces: list[Face]) -> None:
-        """Add the faces of the next frame."""
+    def add(self, faces: list[Face], time: float | None = None) -> None:
+        """Add the faces of the next frame.
+
+        Args:
+            time: time of the frame in the source, in seconds; None if it is not exact: the frames then count
+                as evenly spaced.
+        """
+        if time is None:
+            time = self._times[-1] + 1.0 if self._times else 0.0
+        self._times.append(time)
+        share = self._share()
         now: dict[int, list[np.ndarray]] = {}
         for face in faces:
             points_px = face.points_px if self._indices is None else face.points_px[self._indices]
             before = self._last.get(face.track_id, [])
-            if len(before) == 2:
+            if len(before) == 2 and share is not None:
                 eyes = max(float(inter_ocular(before[1][None], self._scheme)[0]), 1e-6)
-                bend = before[1] - (before[0] + points_px) / 2
+                bend = before[1] - (1 - share) * before[0] - share * points_px
                 self.values.append(100.0 * float(np.linalg.norm(bend, axis=-1).mean()) / eyes)
             now[face.track_id] = [*before, points_px][-2:]
         self._last = now
+
+    def _share(self) -> float | None:
+        """Return when the middle of the last three frames was, from 0 (first) to 1 (last); None at a gap."""
+        if len(self._times) < 3:
+            return None
+        steps = np.diff(self._times)
+        before, after = steps[-2:].tolist()
+        if min(before, after) <= 0 or max(before, after) > _LONGEST_STEP * np.median(steps):
+            return None
+        return float(before / (before + after))
 
     @property
     def median(self) -> float:
@@ -253,7 +278,7 @@ class Comparison:
             side.seconds.append(seen.seconds)
             side.n_faces += len(seen.faces)
             if not self.photographs:
-                side.jitter.add(seen.faces)
+                side.jitter.add(seen.faces, frame.source_time)
             if (to_truth := self._to_truth) is not None:
                 compared = [_having(face, indices[to_truth.ours]) for face in seen.faces]
                 truth = [points[to_truth.theirs] for points in truth_px or []]

@@ -71,6 +71,21 @@ def test_uniform_motion_has_no_jitter_and_shaking_has():
     assert shaking.median == pytest.approx(100 / 50)
 
 
+def test_even_motion_has_no_jitter_at_a_variable_frame_rate():
+    jitter = Jitter(IBUG_68)
+    for time in np.cumsum([0.033, 0.042] * 10):
+        jitter.add([face(shape(100 + 100 * time))], time)
+    assert jitter.values == pytest.approx([0] * 18, abs=1e-9)
+
+
+def test_motion_over_lost_frames_is_no_jitter():
+    """The head turns faster and faster; three frames are lost."""
+    jitter = Jitter(IBUG_68)
+    for index in [*range(10), *range(13, 20)]:
+        jitter.add([face(shape(100 + 0.1 * index**2))], index / 25)
+    assert jitter.values == pytest.approx([100 * 0.1 / 50] * 13)
+
+
 def test_jitter_does_not_span_a_gap_or_two_faces():
     jitter = Jitter(IBUG_68)
     for faces in ([face(shape())], [face(shape() + 5)], [], [face(shape() + 9)], [face(shape(), 2)]):
