@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 
@@ -58,13 +59,14 @@ class IdentityAssigner:
 
     def __init__(self, *, join: bool = True) -> None:
         self._join = join
-        self._ids: dict[int, int] = {}
+        self._parts: dict[int, list[tuple[int, int]]] = {}
+        """First frame and identity of each part of a track, by track."""
         self._identities: dict[int, Identity] = {}
         self._sampled_until = -1
 
-    def track_id(self, track: int) -> int:
-        """Return the id of the identity that a track belongs to."""
-        return self._ids[track]
+    def track_id(self, track: int, frame: int) -> int:
+        """Return the id of the identity that a track belongs to on a frame."""
+        return next(track_id for first, track_id in reversed(self._parts[track]) if first <= frame)
 
     def update(
         self,
@@ -82,29 +84,67 @@ class IdentityAssigner:
         for face in faces:
             frames_of.setdefault(face.track, set()).add(face.frame)
         new_samples = deque(sample for sample in samples if sample.frame > self._sampled_until)
-        for face in faces:
-            while new_samples and new_samples[0].frame < face.frame:
+        for index, group in groupby(faces, key=lambda face: face.frame):
+            while new_samples and new_samples[0].frame < index:
                 self._add_sample(new_samples.popleft())
-            frame, box_px = frames[face.frame - frames[0].index], bounding_box(face.points_px)
-            if face.track not in self._ids:
-                own = [sample.descriptor for sample in samples if sample.track == face.track]
-                descriptor = np.mean(own, axis=0) if own else None
-                taken = {
-                    self._ids[track]
-                    for track, others in frames_of.items()
-                    if track in self._ids and others & frames_of[face.track]
-                }
-                known = self._match(box_px, descriptor, frame, taken) if self._join else None
-                self._ids[face.track] = known or len(self._identities) + 1
-            track_id = self._ids[face.track]
-            identity = self._identities.setdefault(track_id, Identity(track_id, -1, 0.0, box_px))
-            if identity.frame < face.frame:
-                identity.frame, identity.seconds, identity.box_px = face.frame, frame.seconds, box_px
+            frame, boxes_px = frames[index - frames[0].index], {}
+            for face in group:
+                boxes_px[face.track] = bounding_box(face.points_px)
+                if face.track not in self._parts:
+                    self._assign(face.track, boxes_px[face.track], frame, samples, frames_of)
+            self._separate(boxes_px, index)
+            for track, box_px in boxes_px.items():
+                identity = self._identities[self.track_id(track, index)]
+                if identity.frame < index:
+                    identity.frame, identity.seconds, identity.box_px = index, frame.seconds, box_px
         for sample in new_samples:
             self._add_sample(sample)
 
+    def _assign(
+        self,
+        track: int,
+        box_px: np.ndarray,
+        frame: FrameInfo,
+        samples: Sequence[AppearanceSample],
+        frames_of: Mapping[int, set[int]],
+    ) -> None:
+        """Assign a new track to a known identity or to a new one.
+
+        Args:
+            frames_of: frames of the window that show each track.
+        """
+        own = [sample.descriptor for sample in samples if sample.track == track]
+        descriptor = np.mean(own, axis=0) if own else None
+        taken = {
+            self.track_id(other, index)
+            for other, shown in frames_of.items()
+            if other in self._parts
+            for index in shown & frames_of[track]
+        }
+        known = self._match(box_px, descriptor, frame, taken) if self._join else None
+        self._parts[track] = [(frame.index, known or self._new_identity(box_px))]
+
+    def _separate(self, boxes_px: Mapping[int, np.ndarray], frame: int) -> None:
+        """Give new identities to tracks whose identity an earlier track has on the same frame, from there on.
+
+        The tracker may find a lost face again after another track has joined its identity.
+
+        Args:
+            boxes_px: bounding boxes of the tracks on the frame.
+        """
+        present: set[int] = set()
+        for track in sorted(boxes_px, key=lambda track: (self._parts[track][0][0], track)):
+            if self.track_id(track, frame) in present:
+                self._parts[track].append((frame, self._new_identity(boxes_px[track])))
+            present.add(self.track_id(track, frame))
+
+    def _new_identity(self, box_px: np.ndarray) -> int:
+        track_id = len(self._identities) + 1
+        self._identities[track_id] = Identity(track_id, -1, 0.0, box_px)
+        return track_id
+
     def _add_sample(self, sample: AppearanceSample) -> None:
-        self._identities[self._ids[sample.track]].add_sample(sample.descriptor)
+        self._identities[self.track_id(sample.track, sample.frame)].add_sample(sample.descriptor)
         self._sampled_until = max(self._sampled_until, sample.frame)
 
     def _match(

@@ -155,8 +155,10 @@ def _by_identity(
     """Return the observations of a window by identity and run, in order, and then by frame."""
     by_identity: dict[tuple[int, int], dict[int, Observation]] = {}
     for face in faces:
-        key = (identities.track_id(face.track), runs.run_of(face.frame))
-        by_identity.setdefault(key, {})[face.frame] = face
+        key = (identities.track_id(face.track, face.frame), runs.run_of(face.frame))
+        by_frame = by_identity.setdefault(key, {})
+        assert face.frame not in by_frame, "two faces of one identity"
+        by_frame[face.frame] = face
     return dict(sorted(by_identity.items()))
 
 

@@ -49,7 +49,7 @@ def test_people_in_one_place_keep_separate_ids_across_hard_cuts(difference: floa
     frames = [FrameInfo(n, 40 * n, n / 25, "", 640, 480) for n in range(150)]
     identities = IdentityAssigner()
     identities.update([face for faces, _ in shots for face in faces], [sample for _, sample in shots], frames)
-    assert [identities.track_id(track) for track in range(5)] == [1, 2, 1, 3, 2]
+    assert [identities.track_id(track, 30 * track) for track in range(5)] == [1, 2, 1, 3, 2]
 
 
 def test_briefly_lost_face_keeps_its_id_after_its_appearance_changed():
@@ -57,7 +57,7 @@ def test_briefly_lost_face_keeps_its_id_after_its_appearance_changed():
     frames = [FrameInfo(n, 40 * n, n / 25, "", 640, 480) for n in range(65)]
     identities = IdentityAssigner()
     identities.update([face for faces, _ in shots for face in faces], [sample for _, sample in shots], frames)
-    assert identities.track_id(1) == identities.track_id(0)
+    assert identities.track_id(1, 35) == identities.track_id(0, 0)
 
 
 @pytest.mark.parametrize(("cut", "same"), [(False, True), (True, False)])
@@ -69,7 +69,7 @@ def test_face_after_a_time_without_frames_keeps_its_id_unless_the_scene_changes(
     ]
     identities = IdentityAssigner()
     identities.update([face for faces, _ in shots for face in faces], [sample for _, sample in shots], frames)
-    assert (identities.track_id(1) == identities.track_id(0)) is same
+    assert (identities.track_id(1, 30) == identities.track_id(0, 0)) is same
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ import livefan
 from livefan.annotation import postprocess
 from livefan.annotation.annotate import annotate
 from livefan.annotation.journal import Journal
-from livefan.annotation.observations import Observation
+from livefan.annotation.observations import AppearanceSample, Observation
 from livefan.annotation.outputs import Outputs
 from livefan.core.landmarks import IBUG_68
 from livefan.formats.records import FrameInfo
@@ -81,6 +81,26 @@ def test_nothing_is_smoothed_across_a_cut_at_which_the_face_changes(tmp_path: Pa
             np.testing.assert_allclose(face.points_px, face_px + 300 * (frame.info.index >= 10), atol=1e-6)
     assert [face.found for face in annotated[6].faces] == ["filled"]
     assert not annotated[9].faces
+
+
+def test_track_that_is_found_again_after_another_one_took_its_place_keeps_its_id(tmp_path: Path):
+    """A second face appears where the first was lost; the first is found again beyond the first window."""
+    frames = [FrameInfo(n, n, n / 30, "", 640, 480) for n in range(200)]
+    points_px = np.random.default_rng(0).uniform(100, 200, (68, 2))
+    faces, samples = [], []
+    for track, look, shown in ((1, 0.0, [*range(80), *range(150, 200)]), (2, 4.5, range(108, 200))):
+        for n in shown:
+            shift = 300 if track == 1 and n >= 150 else 0
+            faces.append(Observation(n, track, points_px + shift, np.ones(68), np.ones(68), 0.9))
+            if n % 8 == 0 or n == shown[0]:
+                samples.append(AppearanceSample(n, track, np.full(192, look, np.float32)))
+    with Journal(tmp_path / "journal.sqlite", "test") as journal:
+        journal.add(frames, faces, samples, "")
+        journal.finish([])
+        annotated = [frame for chunk in postprocess.annotated_frames(journal, IBUG_68) for frame in chunk]
+    ids = [{face.track_id: int(face.box_px[0] > 300) for face in frame.faces} for frame in annotated]
+    assert [len(frame.faces) for frame in annotated] == [1] * 80 + [0] * 28 + [1] * 42 + [2] * 50
+    assert ids == [{1: 0}] * 80 + [{}] * 28 + [{1: 0}] * 42 + [{1: 1, 2: 0}] * 50
 
 
 def test_expressions_are_measured_from_the_first_second_of_each_face(tmp_path: Path):
