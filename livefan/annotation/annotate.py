@@ -371,6 +371,7 @@ class _Annotation:
             chunks = annotated_frames(
                 journal,
                 pipeline.scheme,
+                time_base=source.time_base,
                 strength=settings.smoothing,
                 longest_gap=settings.longest_gap,
                 fps=source.fps,

@@ -10,6 +10,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 
@@ -46,6 +47,7 @@ def annotated_frames(
     journal: Journal,
     scheme: LandmarkScheme,
     *,
+    time_base: Fraction,
     strength: float = DEFAULT_STRENGTH,
     longest_gap: float = 0.5,
     fps: float | None = None,
@@ -58,6 +60,7 @@ def annotated_frames(
 
     Args:
         journal: the observations; another thread may still add frames.
+        time_base: seconds per unit of the frames' ``pts``.
         strength: strength of the smoothing, from 0 (none) to 1.
         longest_gap: fill gaps up to this many seconds between two observations of a face.
         fps: mean frame rate; a gap of many more frames than it implies is not filled.
@@ -96,7 +99,7 @@ def annotated_frames(
             coefficients = dict(
                 _fill_gaps(smoother.smooth_coefficients(measured, frames), frames, longest_gap, context)
             )
-            blinks = _blinks(coefficients, frames)
+            blinks = smoother.blinks(coefficients, frames, core, time_base)
             shown = {index: sure.get(index) for index in points_px}
             for index in observed.keys() - points_px.keys():  # uncertain, and in no gap that is filled
                 shown[index], points_px[index] = observed[index], observed[index].points_px
@@ -163,7 +166,7 @@ def _by_identity(
 
 
 class _Smoother:
-    """Smooths one face over the recording: forwards once, backwards again in each window."""
+    """Smooths one face over the recording: forwards once, backwards again in each window. Finds blinks."""
 
     def __init__(self, strength: float, scheme: LandmarkScheme) -> None:
         self._filter = KalmanSmoother(strength=strength)
@@ -171,6 +174,7 @@ class _Smoother:
         self._coefficients = CoefficientSmoother(strength)
         self._coefficient_steps: dict[int, CoefficientStep] = {}
         self._scheme = scheme
+        self._last_blink: Blink | None = None
         self.last_frame = -1
 
     def smooth(self, observed: dict[int, Observation], frames: list[FrameInfo]) -> dict[int, np.ndarray]:
@@ -209,6 +213,37 @@ class _Smoother:
         if not steps:
             return {}
         return dict(zip(steps, smooth_coefficients(list(steps.values())), strict=True))
+
+    def blinks(
+        self, coefficients: dict[int, np.ndarray], frames: list[FrameInfo], core: range, time_base: Fraction
+    ) -> dict[int, Blink]:
+        """Return the blinks on the frames of a chunk, by frame.
+
+        A blink is measured in the chunk of its first frame. A later chunk repeats it.
+
+        Args:
+            coefficients: values of :meth:`smooth_coefficients` for the frames of a window, in order.
+            frames: the frames of the window.
+            core: the frames of the chunk.
+        """
+        if not coefficients:
+            return {}
+        seconds = {frame.index: float(frame.pts * time_base) for frame in frames}
+        times = np.array([seconds[index] for index in coefficients])
+        lids = np.clip(list(coefficients.values()), 0, 1)[:, (RIGHT, LEFT)]
+        begin = seconds.get(core.start - 1, -math.inf)
+        found = [] if self._last_blink is None else [self._last_blink]
+        for blink in find_blinks(times, lids[:, 0], lids[:, 1]):
+            is_new = begin < blink.start_s <= seconds[core[-1]]
+            if is_new and not (found and blink.start_s < found[-1].end_s):
+                found.append(blink)
+        self._last_blink = found[-1] if found else None
+        return {
+            index: blink
+            for blink in found
+            for index in core
+            if blink.start_s <= seconds[index] <= blink.end_s
+        }
 
 
 def _annotate(
@@ -262,20 +297,6 @@ def _from_neutral(face: AnnotatedFace, neutral_faces: NeutralFaces, info: FrameI
     assert face.expressions is not None
     expressions = neutral_faces.from_neutral(face.track_id, face.expressions, info.seconds)
     return replace(face, expressions=expressions)
-
-
-def _blinks(coefficients: dict[int, np.ndarray], frames: list[FrameInfo]) -> dict[int, Blink]:
-    """Return the blinks of a face in a window, by frame."""
-    if not coefficients:
-        return {}
-    first = frames[0].index
-    times = np.array([frames[index - first].seconds for index in coefficients])
-    values = np.array(list(coefficients.values()))
-    found: dict[int, Blink] = {}
-    for blink in find_blinks(times, values[:, RIGHT], values[:, LEFT]):
-        inside = (times >= blink.start_s) & (times <= blink.start_s + blink.duration_s)
-        found |= {index: blink for index, part in zip(coefficients, inside, strict=True) if part}
-    return found
 
 
 def _fill_gaps(

@@ -135,12 +135,21 @@ class Blink:
     """A short closure of one eye or both. Left and right are the person's.
 
     Attributes:
-        start_s: time at which the lids begin to close, in seconds since the first frame.
+        start_s: time at which the lids begin to close, in seconds on the clock of the frames: of a recording
+            that is annotated the column ``time_s``, of a live session
+            :attr:`livefan.core.frame.Frame.source_time`.
         duration_s: seconds until they are open again.
-        right_depth, left_depth: largest coefficient ``eyeBlinkRight`` and ``eyeBlinkLeft``, in [0, 1].
+        right_depth, left_depth: largest coefficient ``eyeBlinkRight`` and ``eyeBlinkLeft``, in [0, 1], not
+            measured from a neutral face; in a live session the largest share by which the aspect ratio of the
+            eye falls below that of the open eye.
     """
 
     start_s: float
     duration_s: float
     right_depth: float
     left_depth: float
+
+    @property
+    def end_s(self) -> float:
+        """Time at which the lids are open again."""
+        return self.start_s + self.duration_s

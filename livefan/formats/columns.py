@@ -26,8 +26,8 @@ null (empty in CSV). The names of the columns are stable; read columns by name, 
 | ``right_iris_x``, ``right_iris_y``, ``left_iris_x``, ``left_iris_y`` | float64 | centres, image pixels |
 | ``right_gaze_yaw_deg``, ``right_gaze_pitch_deg`` | float64 | direction of the right eye, degrees |
 | ``left_gaze_yaw_deg``, ``left_gaze_pitch_deg`` | float64 | direction of the left eye, degrees |
-| ``blink_start_s``, ``blink_duration_s`` | float64 | blink that the frame is part of, seconds |
-| ``blink_right_depth``, ``blink_left_depth`` | float64 | largest coefficient of each lid in it |
+| ``blink_start_s``, ``blink_duration_s`` | float64 | blink of the frame, on the clock of time_s |
+| ``blink_right_depth``, ``blink_left_depth`` | float64 | largest coefficient of each lid, in [0, 1] |
 | ``presence`` | float64 | probability that there is a face, in [0, 1]; null if filled |
 | ``LANDMARK_occluded`` | float64 | probability that the landmark is covered, in [0, 1]; null if filled |
 

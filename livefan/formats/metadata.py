@@ -50,9 +50,10 @@ UNITS = {
     "right_iris_x to left_iris_y": "image pixels, centres of the irises",
     "right_gaze_yaw_deg to left_gaze_pitch_deg": "degrees in the axes of the camera; positive where the eye "
     "looks to the right of the picture, and where it looks up",
-    "blink_start_s, blink_duration_s": "seconds; the same for all frames of a blink, empty between blinks; a "
-    "closure of more than a second is no blink",
-    "blink_right_depth, blink_left_depth": "largest eyeBlinkRight and eyeBlinkLeft during the blink",
+    "blink_start_s, blink_duration_s": "seconds, the start on the clock of time_s; the same for all frames "
+    "of a blink, empty between blinks; a closure of more than a second is no blink",
+    "blink_right_depth, blink_left_depth": "largest eyeBlinkRight and eyeBlinkLeft during the blink, in "
+    "[0, 1]; not measured from the neutral face",
     "presence": "probability that there is a face, in [0, 1]; empty where filled",
     "LANDMARK_occluded": "probability that a hand, hair or an object covers the landmark, in [0, 1]; empty "
     "where filled",

@@ -37,44 +37,66 @@ _SMALLEST_RATIO = 1e-3
 def find_blinks(times: np.ndarray, right: np.ndarray, left: np.ndarray) -> list[Blink]:
     """Return the blinks of one face, in order.
 
-    The median of the series stands for open eyes. A blink whose beginning or end lies outside the series is
-    left out.
+    The median from a second before to a second after the beginning of a blink stands for open eyes. So a
+    blink does not depend on the length of the series. A blink whose beginning or end lies outside the series
+    is left out.
 
     Args:
         times: ``(k,)`` seconds, increasing.
         right: ``(k,)`` coefficient ``eyeBlinkRight`` at these times.
         left: ``(k,)`` coefficient ``eyeBlinkLeft``.
     """
-    return _blinks(times, right, left, _OF_COEFFICIENTS)
+    shut = np.maximum(right, left)
+    spans = zip(
+        np.searchsorted(times, times - LONGEST_BLINK_S),
+        np.searchsorted(times, times + LONGEST_BLINK_S, "right"),
+        strict=True,
+    )
+    of_open_eyes = np.array([np.median(shut[first:end]) for first, end in spans])
+    return _blinks(times, right, left, of_open_eyes, _OF_COEFFICIENTS)
 
 
 def find_blinks_by_ratio(times: np.ndarray, right: np.ndarray, left: np.ndarray) -> list[Blink]:
     """Return the blinks of one face as :func:`find_blinks`, from aspect ratios of the eyes, ``(k,)`` each.
 
-    The depth of a blink is the share by which the aspect ratio falls below its median.
+    The median of the series stands for open eyes. The depth of a blink is the share by which the aspect ratio
+    falls below it.
     """
-    return _blinks(times, right, left, _OF_RATIOS)
-
-
-def _blinks(times: np.ndarray, right: np.ndarray, left: np.ndarray, thresholds: _Thresholds) -> list[Blink]:
-    """Return the blinks in coefficients or aspect ratios of both eyes."""
     if not len(times):
         return []
-    if thresholds is _OF_RATIOS:
-        right, left = (1 - each / max(float(np.median(each)), _SMALLEST_RATIO) for each in (right, left))
+    right, left = (1 - each / max(float(np.median(each)), _SMALLEST_RATIO) for each in (right, left))
+    of_open_eyes = np.full(len(times), np.median(np.maximum(right, left)))
+    return _blinks(times, right, left, of_open_eyes, _OF_RATIOS)
+
+
+def _blinks(
+    times: np.ndarray,
+    right: np.ndarray,
+    left: np.ndarray,
+    of_open_eyes: np.ndarray,
+    thresholds: _Thresholds,
+) -> list[Blink]:
+    """Return the blinks in the closures of both eyes.
+
+    Args:
+        of_open_eyes: ``(k,)`` closure of open eyes, for a blink that begins at each time.
+    """
     shut = np.maximum(right, left)
-    shut = shut - np.median(shut)
-    changes = np.flatnonzero(np.diff(shut >= thresholds.shutting))
-    if len(changes) and shut[0] >= thresholds.shutting:
-        changes = changes[1:]
-    found = []
-    for opened, closed in zip(changes[::2].tolist(), changes[1::2].tolist(), strict=False):
+    limits = of_open_eyes + thresholds.shutting
+    found: list[Blink] = []
+    last_open = -1
+    for opened in np.flatnonzero((shut[:-1] < limits[:-1]) & (shut[1:] >= limits[:-1])).tolist():
+        again_open = np.flatnonzero(shut[opened + 1 :] < limits[opened])
+        if opened < last_open or not len(again_open):
+            continue
+        closed = opened + int(again_open[0])
         inside = slice(opened + 1, closed + 1)
-        start, end = (_crossing(times, shut, place, thresholds.shutting) for place in (opened, closed))
+        start, end = (_crossing(times, shut, place, limits[opened]) for place in (opened, closed))
         least = thresholds.closed if end - start <= _BRIEF_S else thresholds.long_closed
-        if shut[inside].max() >= least and end - start <= LONGEST_BLINK_S:
+        if shut[inside].max() - of_open_eyes[opened] >= least and end - start <= LONGEST_BLINK_S:
             depths = float(right[inside].max()), float(left[inside].max())
             found.append(Blink(start, end - start, *depths))
+            last_open = closed + 1
     return found
 
 

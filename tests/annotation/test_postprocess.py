@@ -1,5 +1,7 @@
 """Smoothing of a recording in chunks."""
 
+from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,10 @@ from livefan.annotation.outputs import Outputs
 from livefan.core.landmarks import IBUG_68
 from livefan.formats.records import FrameInfo
 from livefan.io.video import VideoSource
+from livefan.measures.blinks import LEFT, RIGHT
 from livefan.measures.expressions import NAMES
+
+BASE = Fraction(1, 25)
 
 
 @pytest.mark.slow
@@ -53,7 +58,7 @@ def test_uncertain_face_is_filled_in_a_short_gap_and_unsure_elsewhere(tmp_path: 
     with Journal(tmp_path / "journal.sqlite", "test") as journal:
         journal.add(frames, faces, [], "")
         journal.finish([])
-        chunks = list(postprocess.annotated_frames(journal, IBUG_68, strength=0.0))
+        chunks = list(postprocess.annotated_frames(journal, IBUG_68, time_base=BASE, strength=0.0))
     annotated = [face for chunk in chunks for frame in chunk for face in frame.faces]
     expected = ["backwards"] * 3 + ["forwards"] * 7 + ["filled"] * 3 + ["forwards"] * 10 + ["unsure"] * 17
     assert [face.found for face in annotated] == expected
@@ -75,7 +80,11 @@ def test_nothing_is_smoothed_across_a_cut_at_which_the_face_changes(tmp_path: Pa
     with Journal(tmp_path / "journal.sqlite", "test") as journal:
         journal.add(frames, faces, [], "")
         journal.finish([])
-        annotated = [frame for chunk in postprocess.annotated_frames(journal, IBUG_68) for frame in chunk]
+        annotated = [
+            frame
+            for chunk in postprocess.annotated_frames(journal, IBUG_68, time_base=BASE)
+            for frame in chunk
+        ]
     for frame in annotated:
         for face in frame.faces:
             np.testing.assert_allclose(face.points_px, face_px + 300 * (frame.info.index >= 10), atol=1e-6)
@@ -97,7 +106,11 @@ def test_track_that_is_found_again_after_another_one_took_its_place_keeps_its_id
     with Journal(tmp_path / "journal.sqlite", "test") as journal:
         journal.add(frames, faces, samples, "")
         journal.finish([])
-        annotated = [frame for chunk in postprocess.annotated_frames(journal, IBUG_68) for frame in chunk]
+        annotated = [
+            frame
+            for chunk in postprocess.annotated_frames(journal, IBUG_68, time_base=BASE)
+            for frame in chunk
+        ]
     ids = [{face.track_id: int(face.box_px[0] > 300) for face in frame.faces} for frame in annotated]
     assert [len(frame.faces) for frame in annotated] == [1] * 80 + [0] * 28 + [1] * 42 + [2] * 50
     assert ids == [{1: 0}] * 80 + [{}] * 28 + [{1: 0}] * 42 + [{1: 1, 2: 0}] * 50
@@ -118,7 +131,64 @@ def test_expressions_are_measured_from_the_first_second_of_each_face(tmp_path: P
     with Journal(tmp_path / "journal.sqlite", "test") as journal:
         journal.add(frames, faces, [], "")
         journal.finish([])
-        chunks = postprocess.annotated_frames(journal, IBUG_68, strength=0.0, neutral=True)
+        chunks = postprocess.annotated_frames(journal, IBUG_68, time_base=BASE, strength=0.0, neutral=True)
         annotated = [frame.faces[0].expressions for chunk in chunks for frame in chunk]
     measured = [(values[jaw_open], values[0]) for values in annotated]
     np.testing.assert_allclose(measured, [(0.0, 0.0)] * 50 + [(0.5, 0.0)] * 50, atol=1e-6)
+
+
+def blink_rows(
+    journal: Journal, base: Fraction, *, neutral: bool = False
+) -> list[tuple[float, tuple[float, ...] | None]]:
+    """Return time and blink of each frame: start, duration and depths."""
+    rows = []
+    for chunk in postprocess.annotated_frames(journal, IBUG_68, time_base=base, fps=30.0, neutral=neutral):
+        for frame in chunk:
+            blink = frame.faces[0].blink
+            values = blink and (blink.start_s, blink.duration_s, blink.right_depth, blink.left_depth)
+            rows.append((float(frame.info.pts * base), values))
+    return rows
+
+
+@pytest.fixture
+def blinking(tmp_path: Path) -> Iterator[Journal]:
+    """A face whose lids move slowly, and that blinks every 17 frames; the first frame is at two seconds."""
+    frames = [FrameInfo(n, n + 60, n / 30, "", 640, 480) for n in range(300)]
+    points_px = np.random.default_rng(0).uniform(100, 200, (68, 2))
+    faces = []
+    for n in range(300):
+        expressions = np.full(len(NAMES), 0.1, np.float32)
+        expressions[[RIGHT, LEFT]] = 0.15 + 0.1 * np.sin(n / 60) + np.array([1.1, 0.8]) * (n % 17 < 4)
+        quality = np.full(68, 0.9), np.full(68, 2.0), 0.9
+        faces.append(
+            Observation(n, 1, points_px, *quality, expressions=expressions, pupils_px=points_px[[37, 43]])
+        )
+    with Journal(tmp_path / "journal.sqlite", "test") as journal:
+        journal.add(frames, faces, [], "")
+        journal.finish([])
+        yield journal
+
+
+def test_blinks_are_whole_wherever_the_chunks_end(blinking: Journal, monkeypatch: pytest.MonkeyPatch):
+    expected = None
+    for chunk in (50, 51, 53, 64, 1000):
+        monkeypatch.setattr(postprocess, "CHUNK", chunk)
+        rows = blink_rows(blinking, Fraction(1, 30))
+        blinks = list(dict.fromkeys(blink for _, blink in rows if blink))
+        assert len(blinks) == 300 // 17
+        for start, duration, *_ in blinks:
+            within = [
+                blink[:2] if blink else None for time, blink in rows if start <= time <= start + duration
+            ]
+            assert within == [(start, duration)] * 4
+        expected = blinks if expected is None else expected
+        np.testing.assert_allclose(blinks, expected, atol=1e-3)
+
+
+def test_blinks_begin_on_the_clock_of_the_frames_and_have_depths_up_to_one(blinking: Journal):
+    rows = blink_rows(blinking, Fraction(1, 30), neutral=True)
+    time, blink = next((time, blink) for time, blink in rows if blink)
+    assert time == pytest.approx(2 + 17 / 30)
+    assert time - 1 / 30 < blink[0] <= time
+    assert blink[2] == 1.0
+    assert 0.8 < blink[3] < 1.0

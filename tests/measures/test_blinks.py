@@ -30,6 +30,14 @@ def test_shallow_long_and_cut_closures_are_no_blinks():
     assert find_blinks(times[:0], shut[:0], shut[:0]) == []
 
 
+def test_blink_does_not_depend_on_the_length_of_the_series():
+    """The eyes are narrowed for six seconds after the blink."""
+    times, shut = lids((2.0, 2.2, 0.9), (4.0, 10.0, 0.6), seconds=10.0)
+    (blink,) = find_blinks(times, shut, shut)
+    part = times < 4
+    assert find_blinks(times[part], shut[part], shut[part]) == [blink]
+
+
 def test_aspect_ratio_that_falls_by_half_is_a_blink_and_narrowed_eyes_are_none():
     times, shut = lids((1.0, 1.15, 0.5), (1.5, 1.9, 0.5), (2.5, 2.9, 0.7))
     ratios = 0.3 * (1.1 - shut)
