@@ -196,11 +196,13 @@ class Player(QObject):
         """Run another model from the next frame on; a clean recording ends with the old model."""
         if self.recordings.kind is RecordingKind.CLEAN:
             self.recordings.stop()
+        self.change_view(spot=None)
         self._models.choose_first(choice)
         self.photographs.forget_results()
 
     def choose_second(self, choice: ModelChoice | None) -> None:
         """Compare with another model, or with none."""
+        self.change_view(spot=None)
         self._models.choose_second(choice)
         self.photographs.forget_results()
 

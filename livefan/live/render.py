@@ -75,6 +75,8 @@ def render(shown: Shown, view: View, size: tuple[int, int]) -> Picture:
     if leading is None:
         return Picture(np.zeros((height, width, 3), np.uint8), (), Layout.SINGLE)
     if view.layout is Layout.SINGLE or shown.pair is None:
+        if view.spot is not None and view.spot.side != 0:  # of the model that is not drawn
+            view = replace(view, spot=None)
         pane = pane_of(leading, view, 0, width, height)
         return Picture(_draw_pane(pane, view, view.style), (pane,), Layout.SINGLE)
     if view.layout is Layout.SIDE_BY_SIDE:
@@ -175,7 +177,7 @@ def _blend_heatmap(canvas: np.ndarray, pane: Pane, heatmaps: FaceHeatmaps, spot:
     """Add the heatmap of the selected landmark, or the maximum over all landmarks, as light."""
     if spot is None:
         cells = heatmaps.maps.max(axis=0)
-    elif spot.track_id == heatmaps.track_id:
+    elif spot.track_id == heatmaps.track_id and spot.point < len(heatmaps.maps):
         cells = heatmaps.maps[spot.point]
     else:
         return

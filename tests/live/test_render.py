@@ -15,7 +15,7 @@ from livefan.core.frame import Face, Frame
 from livefan.core.landmarks import COFW_29, IBUG_68
 from livefan.drawing.faces import OverlayStyle
 from livefan.drawing.text import size_of, write
-from livefan.live.heatmaps import HeatmapProbe
+from livefan.live.heatmaps import FaceHeatmaps, HeatmapProbe
 from livefan.live.labels import heat, pair_spot_text, spots_of
 from livefan.live.pairing import Pairing, pair
 from livefan.live.pane import frame_to_pane
@@ -390,6 +390,21 @@ def test_selected_landmark_shows_both_confidences_and_the_distance(shown: Shown,
         for spot in (by_first, by_second):
             marked = render(Shown(both.first, both), replace(view, spot=spot), (800, 400)).image
             assert not np.array_equal(plain, marked)
+
+
+@pytest.mark.parametrize(("point", "side"), [(96, 1), (30, 1), (96, 0)])
+def test_landmark_of_another_model_is_not_drawn_with_a_single_model(
+    shown: Shown, face: Face, point: int, side: int
+):
+    """It stays selected when the layout or the model changes while the recording is paused."""
+    first = shown.first
+    assert first is not None
+    maps = np.zeros((68, 8, 8), np.float32)
+    heatmaps = (FaceHeatmaps(face.track_id, upright_crop(face.points_px, IBUG_68), maps),)
+    shown = Shown(replace(first, heatmaps=heatmaps), shown.pair)
+    view = View(spot=Spot(face.track_id, point, side))
+    expected = render(shown, View(), (320, 200)).image
+    assert np.array_equal(render(shown, view, (320, 200)).image, expected)
 
 
 @pytest.mark.parametrize("layout", [Layout.SIDE_BY_SIDE, Layout.OVERLAID, Layout.WIPE, Layout.DIFFERENCE])
