@@ -35,6 +35,26 @@ class Coverage:
         return f"{self.n_compared} of {self.n_frames} frames"
 
 
+class _FrameBytes:
+    """A number up to 255 for each frame of a source; one byte each, since a camera may run for days.
+
+    Attributes:
+        n_frames: number of frames whose number was set.
+    """
+
+    def __init__(self) -> None:
+        self.n_frames = 0
+        self._values = bytearray()
+
+    def __getitem__(self, index: int) -> int:
+        return self._values[index] if index < len(self._values) else 0
+
+    def __setitem__(self, index: int, value: int) -> None:
+        self.n_frames += self[index] == 0
+        self._values.extend(bytes(max(0, index + 1 - len(self._values))))
+        self._values[index] = value
+
+
 class ComparisonResults:
     """Distances between two models on the frames of one source.
 
@@ -44,37 +64,33 @@ class ComparisonResults:
 
     def __init__(self) -> None:
         self._distances: OrderedDict[int, tuple[float, float]] = OrderedDict()  # by frame: time, percent
-        self._without_faces: set[int] = set()
-        self._processed: set[int] = set()  # by the first model
+        self._processed = _FrameBytes()  # 1 for a frame that the first model processed
         self._points: deque[np.ndarray] = deque(maxlen=_N_FACES)
         self._worst: list[Disagreement] = []
         self._last = (-1, -1)  # epoch and index of the last frame
         self._run = 0  # consecutive frames until the last, at most _SETTLED
-        self._runs: dict[int, int] = {}  # by frame
+        self._runs = _FrameBytes()  # consecutive frames until each compared frame
 
     def add_first(self, index: int) -> None:
         """Add a frame that the first model processed."""
-        self._processed.add(index)
+        self._processed[index] = 1
 
     def add(self, pair: Pair) -> None:
         """Add a frame that both models processed."""
         index = pair.frame.index
-        self._processed.add(index)
+        self._processed[index] = 1
         self._count_run(pair.first.epoch, index)
-        if self._run < self._runs.get(index, 0):
+        if self._run < self._runs[index]:
             return
         self._runs[index] = self._run
         self._worst = [each for each in self._worst if each.frame != index]
         mean = pair.apart
         if mean is None:
             self._distances.pop(index, None)
-            self._without_faces.add(index)
             return
-        self._without_faces.discard(index)
         self._distances[index] = (pair.frame.source_time, mean.overall)
         if len(self._distances) > _MAX_FRAMES:
-            oldest, _ = self._distances.popitem(last=False)
-            self._runs.pop(oldest, None)
+            self._distances.popitem(last=False)
         for disagreement in pair.disagreements:
             self._points.append(disagreement.points)
             self._keep_worst(disagreement)
@@ -85,8 +101,8 @@ class ComparisonResults:
         Args:
             n_frames: number of frames of the source; None if unknown: the frames of the first model count.
         """
-        n_compared = len(self._distances) + len(self._without_faces)
-        return Coverage(n_compared, max(n_frames or len(self._processed), n_compared))
+        n_compared = self._runs.n_frames
+        return Coverage(n_compared, max(n_frames or self._processed.n_frames, n_compared))
 
     def distances(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the distance over time.

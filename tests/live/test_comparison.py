@@ -383,6 +383,18 @@ def test_frames_without_a_common_face_are_covered(photo: np.ndarray, face: Face)
     assert len(gauges.distances()[0]) == 1
 
 
+def test_frames_whose_distances_are_dropped_are_covered(
+    photo: np.ndarray, face: Face, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("livefan.live.comparison_results._MAX_FRAMES", 3)
+    gauges = Gauges()
+    for index in (*range(5), 0, 1):
+        add(gauges, both_of(photo, face, index))
+    assert str(gauges.coverage(None)) == "5 of 5 frames"
+    assert str(gauges.coverage(8)) == "5 of 8 frames"
+    assert len(gauges.distances()[0]) == 3
+
+
 def test_coverage_of_a_live_source_counts_the_frames_since_the_comparison_started(
     photo: np.ndarray, face: Face
 ):
