@@ -43,5 +43,6 @@ def picture_state(session: LiveSession | None, result: Result | None) -> Picture
 def shown_speed(session: LiveSession) -> float | None:
     """Return the speed of a recording, rounded to tenths; None for real time, or while it is unknown."""
     playing = not (session.paused or session.at_end)
-    speed = round(session.speed, 1) if playing and session.speed is not None else None
-    return None if speed == 1.0 else speed
+    speed = session.speed  # the session's thread may clear it
+    shown = round(speed, 1) if playing and speed is not None else None
+    return None if shown == 1.0 else shown

@@ -24,7 +24,7 @@ from windows import (
 )
 
 from livefan.gui.picture_labels import speed_text
-from livefan.gui.picture_state import PictureState, picture_state
+from livefan.gui.picture_state import PictureState, picture_state, shown_speed
 from livefan.gui.view import FrameView
 from livefan.live.session import LiveSession
 from livefan.live.view_state import Layout, Spot
@@ -177,6 +177,15 @@ class TestView:
 @pytest.mark.parametrize(("speed", "text"), [(0.6, "0.6 x"), (2.0, "2.0 x"), (0.04, "less than 0.1 x")])
 def test_speed_is_never_shown_as_zero(speed: float, text: str):
     assert speed_text(speed) == text
+
+
+def test_speed_that_becomes_unknown_while_it_is_read():
+    class Session:
+        paused = at_end = False
+        values = iter((0.5, None))
+        speed = property(lambda self: next(self.values))
+
+    assert shown_speed(cast(LiveSession, Session())) == 0.5
 
 
 def test_camera_that_is_held_before_its_first_frame_shows_the_pause():
