@@ -57,22 +57,22 @@ class Photographs:
 
     def add(self, result: Result) -> None:
         """Add a result of the first model; results of other sources than photographs are ignored."""
-        if not result.photographs:
-            return
-        with self._lock:
-            self._names = result.photographs
-            index = result.frame.index
-            before = self._results.get(index, Photograph(index, self._names[index]))
-            self._store(replace(before, n_faces=len(result.faces)))
+        if result.photographs:
+            with self._lock:
+                self._store(self._photograph(result))
 
     def add_pair(self, pair: Pair) -> None:
         """Add the results of two models."""
-        if not pair.first.photographs:
-            return
-        self.add(pair.first)
-        with self._lock:
+        if pair.first.photographs:
             apart = pair.apart.overall if pair.apart is not None else None
-            self._store(replace(self._results[pair.frame.index], apart=apart))
+            with self._lock:
+                self._store(replace(self._photograph(pair.first), apart=apart))
+
+    def _photograph(self, result: Result) -> Photograph:
+        """Return the photograph of a result with its number of faces; the caller holds the lock."""
+        self._names, index = result.photographs, result.frame.index
+        before = self._results.get(index, Photograph(index, self._names[index]))
+        return replace(before, n_faces=len(result.faces))
 
     def _store(self, photograph: Photograph) -> None:
         if self._results.get(photograph.index) != photograph:

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -48,6 +49,25 @@ def test_badges_and_order_by_disagreement(face: Face):
     assert [each.n_faces for each in photographs.all()] == [None] * 4
     photographs.clear()
     assert photographs.all() == []
+
+
+def test_results_may_be_forgotten_while_a_pair_is_added(face: Face):
+    """Another thread waits for the lock, and gets it as soon as it is free."""
+    photographs = Photographs()
+    lock = photographs._lock
+
+    class Awaited:
+        def __enter__(self) -> None:
+            lock.acquire()
+
+        def __exit__(self, *error: object) -> None:
+            lock.release()
+            photographs._lock = lock
+            photographs.forget_results()
+
+    photographs._lock = cast(threading.Lock, Awaited())
+    photographs.add_pair(pair(result_of(0, [face]), result_of(0, [face])))
+    assert photographs.all()[0].n_faces is None
 
 
 @pytest.fixture
