@@ -31,7 +31,8 @@ _NUMBER = r"%0?[0-9]*d"
 def natural_key(path: Path) -> list[tuple[int, str]]:
     """Return a key that sorts ``frame2`` before ``frame10``."""
     return [
-        (int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", path.name.lower())
+        (int(part), "") if part.isdecimal() else (-1, part)
+        for part in re.split(r"([0-9]+)", path.name.lower())
     ]
 
 

@@ -18,6 +18,7 @@ from numbered import (
 )
 
 from livefan.core.errors import LivefanError
+from livefan.io.images import images_in
 from livefan.io.open import open_source
 
 
@@ -77,6 +78,12 @@ def test_folder_is_read_in_natural_order_and_sizes_may_differ(tmp_path: Path) ->
     assert [frame.image.shape[0] for frame in frames] == [1, 2, 10]
     assert [frame.source_time for frame in frames] == pytest.approx([0, 0.04, 0.08])
     assert (source.n_frames, source.fps, source.warnings) == (3, 25.0, [])
+
+
+def test_superscript_digit_in_a_name_is_not_part_of_a_number(tmp_path: Path) -> None:
+    for name in ("10²3", "10²", "9²"):
+        (tmp_path / f"{name}.png").write_bytes(cv2.imencode(".png", corners())[1].tobytes())
+    assert [path.stem for path in images_in(tmp_path)] == ["9²", "10²3", "10²"]
 
 
 def test_unreadable_image_is_skipped_with_a_warning(tmp_path: Path) -> None:
