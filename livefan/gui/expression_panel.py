@@ -50,7 +50,9 @@ class ExpressionPanel(QWidget):
             return
         self.message.setText(self.tr("Face {}").format(face.track_id))
         self.bars.show_values(face.expressions)
-        if face.gaze is not None:
+        if face.gaze is None:
+            self.gaze.clear()
+        else:
             yaw = (face.gaze.right_yaw + face.gaze.left_yaw) / 2
             pitch = (face.gaze.right_pitch + face.gaze.left_pitch) / 2
             self.gaze.setText(self.tr("gaze: {:+.0f}° across, {:+.0f}° up").format(yaw, pitch))

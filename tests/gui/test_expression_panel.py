@@ -1,5 +1,7 @@
 """The panel of expressions."""
 
+from dataclasses import replace
+
 import numpy as np
 from pytestqt.qtbot import QtBot
 
@@ -78,6 +80,9 @@ def test_panel_shows_a_face_and_takes_it_for_neutral(qtbot: QtBot):
     assert panel.bars.shown == ["jawOpen"]
     assert panel.gaze.text() == "gaze: +11° across, +5° up"
     panel.grab()
+    unknown = result_of(values(jawOpen=0.7))
+    panel.show_result(replace(unknown, faces=[replace(unknown.faces[0], gaze=None)]))
+    assert panel.gaze.text() == ""
     panel.neutral.click()
     (face,) = player.session.neutral.calibrated(result_of(values(jawOpen=0.7)).faces, 0.0)
     assert face.expressions[JAW] == 0
