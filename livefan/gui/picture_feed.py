@@ -34,7 +34,7 @@ class PictureFeed(QObject):
         super().__init__()
         self._lock = threading.Lock()
         self._newest: Painted | None = None
-        self._drawing: threading.Thread | None = None
+        self._drawings: list[threading.Thread] = []
         self._on_painted = on_painted
         self.painter = Painter(self._keep, self.failed.emit)  # last: it calls back at once
         self.painter.look(view)
@@ -74,15 +74,16 @@ class PictureFeed(QObject):
         """
         if not self.has_frame:
             return False
-        self._drawing = threading.Thread(target=self._draw, args=(then,), name="livefan-snapshot")
-        self._drawing.start()
+        drawing = threading.Thread(target=self._draw, args=(then,), name="livefan-snapshot")
+        self._drawings = [*(each for each in self._drawings if each.is_alive()), drawing]
+        drawing.start()
         return True
 
     def close(self) -> None:
         """End all threads."""
         self.painter.stop()
-        if self._drawing is not None:
-            self._drawing.join()
+        for drawing in self._drawings:
+            drawing.join()
 
     def _draw(self, then: Callable[[np.ndarray], object]) -> None:
         drawn = self.painter.draw_full_size()

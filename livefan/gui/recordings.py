@@ -73,6 +73,7 @@ class Recordings(QObject):
         )
         self._recorder = self._last_recorder = recorder
         self._started_at = time.monotonic()
+        recorder.start()
         self.changed.emit()
 
     def stop(self) -> None:

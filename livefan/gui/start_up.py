@@ -61,5 +61,6 @@ class StartUp(QObject):
     def _save_first_picture(self) -> None:
         """Save or copy the first picture in the layout of the command line."""
         wanted = self._context.player.view.layout
-        if self._first_picture and self._view.result is not None and self._view.layout_shown is wanted:
-            self._context.run(self._first_picture.pop(0))
+        if self._view.result is not None and self._view.layout_shown is wanted:
+            while self._first_picture:  # there may be no other picture, as of a photograph
+                self._context.run(self._first_picture.pop(0))

@@ -121,6 +121,9 @@ class Recorder:
             "strengths": [],
         }
         self._thread = threading.Thread(target=self._run, name="livefan-recorder", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
         self._thread.start()
 
     def add(self, result: Result, picture: np.ndarray) -> None:

@@ -1,17 +1,75 @@
 """Tests of snapshots and recordings."""
 
+import errno
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import av
 import cv2
 import numpy as np
 import pytest
+from PyQt6.QtCore import QObject, pyqtSignal
 from PyQt6.QtGui import QDesktopServices
 from PyQt6.QtWidgets import QApplication
-from windows import Driven, full_size, index, paused_at_end, shows
+from pytestqt.qtbot import QtBot
+from windows import RAW, Driven, full_size, index, paused_at_end, shows
 
 import livefan
-from livefan.gui.actions.saving import Snapshot
+from livefan.gui.action_context import Action, ActionContext
+from livefan.gui.actions.saving import CopyPicture, Snapshot
+from livefan.gui.messages import Messages
+from livefan.gui.recordings import RecordingKind, Recordings
+from livefan.gui.session_config import CliOverrides
+from livefan.gui.start_up import StartUp
+from livefan.gui.view import FrameView
+from livefan.live.view_state import Layout, View
+
+
+class Pictures(QObject):
+    painted = pyqtSignal()
+
+
+def test_only_picture_of_a_photograph_is_saved_and_copied(qtbot: QtBot, tmp_path: Path):
+    ran: list[Action] = []
+    pictures = Pictures()
+    player = SimpleNamespace(running=True, pictures=pictures, view=View(), messages=Messages())
+    context = cast(ActionContext, SimpleNamespace(player=player, run=ran.append))
+    view = SimpleNamespace(result=None, layout_shown=None)
+    overrides = CliOverrides(source="a.png", snapshot=tmp_path / "b.png", copy=True)
+    start_up = StartUp(context, cast(FrameView, view), overrides)
+    start_up.run()
+    assert ran == []
+    view.result, view.layout_shown = object(), Layout.SINGLE
+    pictures.painted.emit()
+    assert [type(action) for action in ran] == [Snapshot, CopyPicture]
+
+
+class InThisThread:
+    """A thread that runs within :meth:`start`."""
+
+    def __init__(self, target: Callable[[], None], **how: object) -> None:
+        self.start = target
+
+    def join(self, timeout: float | None = None) -> None:
+        pass
+
+
+def test_recording_that_fails_at_once_ends_with_an_error(
+    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def full(path: Path, **how: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("livefan.live.recorder.VideoWriter", full)
+    monkeypatch.setattr("livefan.live.recorder.threading", SimpleNamespace(Thread=InThisThread))
+    recordings, errors = Recordings(), []
+    recordings.error.connect(errors.append)
+    recordings.start(tmp_path / "a.mp4", RecordingKind.SHOWN, RAW)
+    assert recordings.kind is None
+    assert len(errors) == 1
+    assert "No space left" in errors[0]
 
 
 class TestSaving:

@@ -44,6 +44,7 @@ class Ends:
 def record(path: Path, results: list[Result], model: ModelChoice | None = None) -> Recorded | LivefanError:
     ends = Ends()
     recorder = Recorder(path, model=model, on_end=ends)
+    recorder.start()
     for result in results:
         # Otherwise a slow encoder would drop frames; the queue has no public length.
         wait_for(lambda: recorder._waiting.qsize() < recording.MAX_WAITING)
@@ -121,6 +122,7 @@ def test_frames_beyond_the_queue_are_dropped_and_counted(
     monkeypatch.setattr(VideoWriter, "write", lambda *args: (go_on.wait(PATIENCE_S), write(*args)))
     ends = Ends()
     recorder = Recorder(tmp_path / "a.mp4", on_end=ends)
+    recorder.start()
     recorder.add(result_of(photo, 0, 0.0), photo)
     wait_for(lambda: recorder._waiting.qsize() == 0)  # the encoder has the first frame
     for n in range(1, recording.MAX_WAITING + 8):
@@ -183,6 +185,7 @@ def test_existing_files_are_replaced_only_with_overwrite(tmp_path: Path, photo: 
     with pytest.raises(LivefanError, match=r"a\.csv: exists already"):
         Recorder(tmp_path / "a.mp4", model=ModelChoice())
     recorder = Recorder(tmp_path / "a.mp4", model=ModelChoice(), overwrite=True)
+    recorder.start()
     recorder.add(result_of(photo, 0, 0.0), photo)
     recorder.stop()
     recorder.join(PATIENCE_S)
