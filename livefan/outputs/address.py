@@ -58,10 +58,17 @@ class Address:
     options: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
+        options = f"?{'&'.join(sorted(self.options))}" if self.options else ""
         if KINDS[self.kind].port is None:
-            return f"{self.kind}://{self.name}"
+            return f"{self.kind}://{self.name}{options}"
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.kind}://{host}:{self.port}"
+        return f"{self.kind}://{host}:{self.port}{options}"
+
+    @property
+    def receiver(self) -> tuple[object, ...]:
+        """What receives the output: options change it for a virtual camera only, which draws or does not."""
+        options = self.options if self.kind == "camera" else frozenset()
+        return self.kind, self.host, self.port, self.name, options
 
     @property
     def leaves_machine(self) -> bool:

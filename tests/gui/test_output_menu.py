@@ -10,7 +10,7 @@ import pytest
 from PyQt6.QtGui import QAction
 from windows import Driven, paused_at_end
 
-from livefan.gui.actions.outputs import AddOutput
+from livefan.gui.actions.outputs import AddOutput, SwitchOutput
 from livefan.gui.output_menu import OutputIndicator, indicator_text
 from livefan.gui.window import MainWindow
 from livefan.outputs.output_group import OutputGroup
@@ -59,6 +59,20 @@ def test_output_is_added_sends_every_frame_and_is_switched_off(
     entry(window, address).trigger()
     drive.until(lambda: opened(window) == [])
     drive.until(lambda: not indicator.isVisible())
+
+
+def test_output_is_switched_off_and_on_with_its_options(drive: Driven, receiver: socket.socket):
+    pytest.importorskip("pythonosc")
+    address = f"vmc://127.0.0.1:{receiver.getsockname()[1]}?arkit"
+    window = drive.open()
+    window.context.run(SwitchOutput(address))
+    drive.until(lambda: opened(window) == [address])
+    shown = entry(window, address)
+    assert shown.isChecked()
+    shown.trigger()
+    drive.until(lambda: opened(window) == [])
+    shown.trigger()
+    drive.until(lambda: opened(window) == [address])
 
 
 def test_outputs_of_the_command_line_are_adopted(drive: Driven, images: Path, receiver: socket.socket):

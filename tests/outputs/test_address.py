@@ -25,6 +25,11 @@ def test_host_and_port_have_defaults(text: str, host: str, port: int, leaves: bo
     assert parse_address(str(address)).port == port
 
 
+@pytest.mark.parametrize("text", ["vmc://127.0.0.1:39539?arkit", "camera:///dev/video7?clean", "camera://"])
+def test_text_of_an_address_has_its_options(text: str):
+    assert str(parse_address(text)) == text
+
+
 def test_streams_and_devices_have_names():
     assert parse_address("lsl://Face of P01").name == "Face of P01"
     assert parse_address("lsl://face").leaves_machine

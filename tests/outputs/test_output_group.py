@@ -39,6 +39,14 @@ def test_missing_library_is_one_line_with_the_package(
     assert not group
 
 
+def test_receiver_is_given_once_with_any_options():
+    pytest.importorskip("pythonosc")
+    group = OutputGroup()
+    with pytest.raises(LivefanError, match=r"^vmc://127\.0\.0\.1:39539\?arkit: is given twice"):
+        group.open_all(["vmc://?arkit", "vmc://?presets"])
+    assert make_output("camera://").address.receiver != make_output("camera://?clean").address.receiver
+
+
 def test_unknown_host_opens_nothing():
     group = OutputGroup()
     with pytest.raises(LivefanError, match="cannot be found"):
