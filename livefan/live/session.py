@@ -233,7 +233,7 @@ class LiveSession(Playback):
             elif self._paused and capture.seekable:
                 capture.step(1)  # a recording that was paused while the models loaded shows its first frame
             capture.start()
-            self._on_status(capture.status)
+            self._status.report(capture.status)
             while not self._stopping.is_set() and not capture.finished:
                 self._advance(capture)
             if capture.error is not None and not self._stopping.is_set():
@@ -245,7 +245,7 @@ class LiveSession(Playback):
 
     def _new_capture(self, source: Source) -> CaptureThread:
         """Return the capture thread, not started; a paused one returns the first frame."""
-        capture = CaptureThread(source, hold_at_end=True, on_status=self._on_status)
+        capture = CaptureThread(source, hold_at_end=True, on_status=self._status.report)
         if isinstance(source, ImageSource) and source.photographs:
             self.photographs = tuple(path.name for path in source.paths)
         self._models.expect(live=source.live, photographs=self.photographs)

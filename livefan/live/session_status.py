@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 from livefan.io.capture_thread import CaptureThread
 
 
 class SessionStatus:
-    """Reports messages of the models, advice, and the end of a recording; each once.
+    """Reports messages of source and models, advice, and the end of a recording; for use from any thread.
 
     Args:
         on_status: receives a message for the user; empty to clear it.
@@ -23,11 +24,14 @@ class SessionStatus:
         self.end_reported = False
         self._on_status = on_status
         self._reported = ""
+        self._lock = threading.Lock()
 
     def report(self, text: str) -> None:
         """Pass on a message; the state is reported anew once the message is cleared."""
-        self._on_status(text)
-        self._reported = text
+        with self._lock:
+            self._on_status(text)
+            if not text:
+                self._reported = ""
 
     def report_state(self, capture: CaptureThread) -> None:
         """Report the end of the recording or the advice, if changed."""
@@ -35,7 +39,8 @@ class SessionStatus:
         if capture.at_end:
             ended = self.advice if capture.source.photographs else "The recording has ended."
             text = "; ".join(capture.source.warnings) or ended
-        before = self._reported, self.end_reported
-        self._reported, self.end_reported = text, capture.at_end
-        if before != (text, self.end_reported):
-            self._on_status(text)
+        with self._lock:
+            before = self._reported, self.end_reported
+            self._reported, self.end_reported = text, capture.at_end
+            if before != (text, self.end_reported):
+                self._on_status(text)

@@ -15,6 +15,7 @@ from livefan.core.frame import Frame
 from livefan.core.landmarks import IBUG_68
 from livefan.core.rates import RateMeter
 from livefan.io.images import ImageSource
+from livefan.io.live_source import CapturedImage, LiveSource
 from livefan.live.advice import Advice, is_dark
 from livefan.live.result import Pair, Result
 from livefan.live.session import LiveSession
@@ -383,6 +384,38 @@ def test_paused_camera_gives_no_results_until_resumed(
     assert len(watched.results) <= n_results + 1  # the model may be at work on a frame
     watched.session.paused = False
     watched.wait(lambda: len(watched.results) > n_results + 3)
+
+
+class DarkCamera(LiveSource):
+    """A dark camera that fails once, when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__("camera")
+        self.fails = threading.Event()
+
+    def _connect(self) -> None:
+        self.fails.clear()
+
+    def _disconnect(self) -> None:
+        pass
+
+    def _capture(self) -> CapturedImage | None:
+        time.sleep(0.02)
+        image = np.zeros((48, 64, 3), np.uint8)
+        return None if self.fails.is_set() else CapturedImage(image, time.perf_counter())
+
+
+def test_advice_is_repeated_after_the_camera_was_lost(watch, monkeypatch: pytest.MonkeyPatch):
+    camera = DarkCamera()
+    monkeypatch.setattr("livefan.live.session.open_source", lambda *source, **how: camera)
+    monkeypatch.setattr("livefan.live.advice._PATIENCE_S", 0.0)
+    monkeypatch.setattr("livefan.io.live_source.FIRST_PAUSE_S", 0.0)
+    watched = watch(0)
+    watched.wait(lambda: any("dark" in message for message in watched.messages))
+    camera.fails.set()
+    watched.wait(lambda: any("lost" in message for message in watched.messages))
+    watched.wait(lambda: "dark" in watched.messages[-1])
+    assert watched.messages[-2] == ""
 
 
 class TestAdvice:
