@@ -47,10 +47,12 @@ class Crowd:
 
     Args:
         count: returns the number of further faces on the frame of a result.
+        more_faces: what the user can do to track more faces.
     """
 
-    def __init__(self, count: Callable[[Result], int]) -> None:
+    def __init__(self, count: Callable[[Result], int], more_faces: str) -> None:
         self._count = count
+        self._more_faces = more_faces
         self._counted_at = -math.inf
         self._message = ""
 
@@ -65,20 +67,16 @@ class Crowd:
             self._counted_at, self._message = -math.inf, ""
         elif result.photographs or result.finished_at - self._counted_at >= _EVERY_S:
             self._counted_at = result.finished_at
-            self._message = _message(len(result.faces), self._count(result))
+            self._message = self._message_of(len(result.faces), self._count(result))
         return self._message
+
+    def _message_of(self, n_tracked: int, n_further: int) -> str:
+        if not n_further:
+            return ""
+        return f"{n_tracked + n_further} faces in the picture, {n_tracked} followed: {self._more_faces}."
 
 
 def _is_on(detection: Detection, face: Face) -> bool:
     """Return whether the centre of a detection lies in the box of a face."""
     centre = (detection.box_px[:2] + detection.box_px[2:]) / 2
     return bool((face.box_px[:2] <= centre).all() and (centre <= face.box_px[2:]).all())
-
-
-def _message(n_tracked: int, n_further: int) -> str:
-    if not n_further:
-        return ""
-    return (
-        f"{n_tracked + n_further} faces in the picture, {n_tracked} followed: "
-        "choose a larger number under Play > Largest number of faces."
-    )

@@ -47,6 +47,7 @@ class LiveSession(Playback):
             shown until the next is requested and processed independently.
         hold: whether a recording starts paused at its first frame.
         every_frame: whether both models process every frame; None for the default of the source.
+        more_faces: what the user can do to track more faces, for a message.
         on_result: receives every result of the first model.
         on_second: receives every result of the second model.
         on_pair: receives the results of both models on one frame, from the thread of either.
@@ -70,6 +71,7 @@ class LiveSession(Playback):
         sequence: bool = False,
         hold: bool = False,
         every_frame: bool | None = None,
+        more_faces: str = "choose a larger number under Play > Largest number of faces",
         on_result: Callable[[Result], None],
         on_second: Callable[[Result], None] = lambda result: None,
         on_pair: Callable[[Pair], None] = lambda pair: None,
@@ -96,7 +98,7 @@ class LiveSession(Playback):
             log=self._status.report,
             stopping=self._stopping,
         )
-        self._advice, self._crowd = Advice(), Crowd(self._models.count_further_faces)
+        self._advice, self._crowd = Advice(), Crowd(self._models.count_further_faces, more_faces)
         self._latest: Result | None = None
         self._thread = threading.Thread(target=self._run, name="livefan-worker", daemon=True)
 

@@ -18,6 +18,7 @@ from clips import moved, write_recording
 from livefan.cli.commands.stream import StatusLine
 from livefan.cli.main import main
 from livefan.io.open import open_source
+from livefan.live.session_models import SessionModels
 from livefan.outputs.output_group import OutputGroup
 from livefan.runtimes.base import Runtime
 from livefan.tracking.pipeline import Pipeline
@@ -168,6 +169,17 @@ def test_landmarks_that_an_output_cannot_send_are_an_error_before_the_source_is_
     assert capsys.readouterr().err == (
         f"livefan: {to}: needs 68 or 98 landmarks, not cofw-29; choose other weights\n"
     )
+
+
+@pytest.mark.slow
+def test_notice_of_further_faces_names_the_option(
+    recording: Path, receivers: Callable, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(SessionModels, "count_further_faces", lambda models, result: 2)
+    to = f"udp+json://{place(receivers())}"
+    assert main(["stream", str(recording), "--to", to, "--max-faces", "1", *RUNTIME]) == 0
+    message = "livefan: 3 faces in the picture, 1 followed: give a larger --max-faces.\n"
+    assert message in capsys.readouterr().err
 
 
 def test_missing_source_is_one_line_without_totals(capsys: pytest.CaptureFixture, receivers: Callable):

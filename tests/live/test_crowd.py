@@ -14,13 +14,13 @@ from livefan.runtimes.base import Runtime
 
 def test_further_faces_are_counted_every_few_seconds_while_the_limit_is_reached(face: Face):
     counts = [1, 0, 3, 2]
-    crowd = Crowd(lambda result: counts.pop(0))
+    crowd = Crowd(lambda result: counts.pop(0), "give a larger --max-faces")
     frame = Frame(np.zeros((2, 2, 3), np.uint8), 0, 0.0, 0.0)
     result = Result(frame, [face], IBUG_68, "", "", 0.0, 0.0, 0.0, 100.0)
     assert crowd.add(result, 5) == ""
     assert len(counts) == 4
     message = crowd.add(result, 1)
-    assert message.startswith("2 faces in the picture, 1 followed: ")
+    assert message == "2 faces in the picture, 1 followed: give a larger --max-faces."
     assert crowd.add(replace(result, finished_at=101.0), 1) == message
     assert len(counts) == 3
     assert crowd.add(replace(result, finished_at=104.0), 1) == ""

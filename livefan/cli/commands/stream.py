@@ -126,6 +126,7 @@ def _stream(arguments: argparse.Namespace, outputs: OutputGroup, status: StatusL
         max_faces=arguments.max_faces,
         size=arguments.size,
         sequence=True,
+        more_faces="give a larger --max-faces",
         on_result=lambda result: outputs.offer(frame_result(result)),
         on_status=status.report,
         on_end=end,
