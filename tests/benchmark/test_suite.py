@@ -160,6 +160,8 @@ def test_json_has_the_figures_of_every_measurement(
         (["--minutes", "1", "--plot", "a.png"], "--plot cannot be combined with --minutes"),
         (["--annotate", "--frames", "30"], "--frames cannot be combined with --annotate"),
         (["--gui", "--also", "other"], "--also cannot be combined with --gui"),
+        (["--all", "--threads", "2"], "--threads cannot be combined with --all"),
+        (["--compare", "a.json", "b.json", "--threads", "2"], "--threads cannot be combined with --compare"),
         (["--plot", "a.what"], "a.what: images are written as PNG"),
         (["--json", "gone/a.json"], "gone: no such folder"),
         (["--minutes", "1", "--json", "gone/a.json"], "gone: no such folder"),

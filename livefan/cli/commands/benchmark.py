@@ -33,6 +33,8 @@ _TAKES = {
     "annotate": ("mesh_python", "repeats"),
     "growth": ("frames", "lengths"),
 }
+_WITHOUT_THREADS = ("all", "compare")
+"""Measurements without the option --threads: --all measures with one thread and with two."""
 _REPEATS = 3
 _LENGTHS = (0.5, 1.0, 2.0)
 
@@ -158,10 +160,8 @@ def run(arguments: argparse.Namespace) -> int:
     from livefan.core.files import atomic_write
 
     instead = next((name for name in _INSTEAD if getattr(arguments, name)), None)
-    for name in _OF_THE_WHOLE if instead else ():
-        if getattr(arguments, name) is not None and name not in _TAKES.get(instead or "", ()):
-            option = name.replace("_", "-")
-            raise LivefanError(f"--{option} cannot be combined with --{instead}; leave one of them out")
+    if instead:
+        _check_unused(arguments, instead)
     check_png(arguments.plot)
     with ExitStack() as outputs:
         # Opened before the work, so that an output that cannot be written is reported at once.
@@ -189,6 +189,15 @@ def run(arguments: argparse.Namespace) -> int:
         if as_json:
             as_json.write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
     return 0
+
+
+def _check_unused(arguments: argparse.Namespace, instead: str) -> None:
+    """Raise a LivefanError if an option was given that a measurement of :data:`_INSTEAD` does not use."""
+    unused = [name for name in _OF_THE_WHOLE if name not in _TAKES.get(instead, ())]
+    for name in (*unused, "threads") if instead in _WITHOUT_THREADS else unused:
+        if getattr(arguments, name) is not None:
+            option = name.replace("_", "-")
+            raise LivefanError(f"--{option} cannot be combined with --{instead}; leave one of them out")
 
 
 def _benchmark(

@@ -20,7 +20,18 @@ from livefan.cli.commands.options import (
 from livefan.core.errors import LivefanError
 
 _NOT_WITH_RECIPE = (
-    *("extra", "config", "validation", "width", "epochs", "init", "keep_epochs", "compile", "quiet"),
+    *(
+        "extra",
+        "config",
+        "validation",
+        "width",
+        "epochs",
+        "init",
+        "threads",
+        "keep_epochs",
+        "compile",
+        "quiet",
+    ),
 )
 
 
@@ -95,7 +106,7 @@ def add(commands: Commands) -> None:
 def _run_recipe(arguments: argparse.Namespace) -> int:
     from livefan.cli.recipe import Places, find_recipe, run_recipe
 
-    given = [option for option in _NOT_WITH_RECIPE if getattr(arguments, option)]
+    given = [option for option in _NOT_WITH_RECIPE if getattr(arguments, option) not in (None, False, [])]
     if given:
         named = ", ".join(f"--{option.replace('_', '-')}" for option in given)
         raise LivefanError(f"{named}: not with --recipe; write it in the commands of its stages")
