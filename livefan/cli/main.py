@@ -47,7 +47,7 @@ from livefan.cli.environment import (
     prepare_process,
 )
 from livefan.cli.log import LogFile, open_log
-from livefan.core.errors import LivefanError
+from livefan.core.errors import LivefanError, message_of
 from livefan.core.process import end_process
 from livefan.core.version import __version__
 
@@ -236,10 +236,7 @@ def _message(error: Exception) -> str:
         package = (error.name or "").partition(".")[0]
         return f"this needs the package {package}, which {sys.executable} lacks; {mend}"
     if isinstance(error, OSError) and error.errno != errno.ENOMEM:
-        place = (
-            error.filename2 or error.filename or "input or output"
-        )  # a copy that fails names its source first
-        return f"{place}: {error.strerror or error}; check the place, its permissions and free space"
+        return message_of(error)
     return out_of_memory() if is_out_of_memory(error) else ""
 
 

@@ -17,5 +17,18 @@ class LivefanError(Exception):
     """
 
 
+def message_of(error: LivefanError | OSError) -> str:
+    """Return one line that names the place of an error and what to do, also of an error of the system.
+
+    Examples:
+        >>> message_of(PermissionError(13, "Permission denied", "/srv/a.png"))
+        '/srv/a.png: Permission denied; check the place, its permissions and free space'
+    """
+    if isinstance(error, LivefanError):
+        return str(error)
+    place = error.filename2 or error.filename or "input or output"  # a copy that fails names its source first
+    return f"{place}: {error.strerror or error}; check the place, its permissions and free space"
+
+
 class StoppedError(LivefanError):
     """The work ended early. Its results are kept, and the same command continues it."""

@@ -17,13 +17,16 @@ from pytestqt.qtbot import QtBot
 from windows import RAW, Driven, full_size, index, paused_at_end, shows
 
 import livefan
+from livefan.core.frame import Frame
+from livefan.core.landmarks import IBUG_68
 from livefan.gui.action_context import Action, ActionContext
-from livefan.gui.actions.saving import CopyPicture, Snapshot
+from livefan.gui.actions.saving import CopyPicture, Record, Snapshot
 from livefan.gui.messages import Messages
 from livefan.gui.recordings import RecordingKind, Recordings
 from livefan.gui.session_config import CliOverrides
 from livefan.gui.start_up import StartUp
 from livefan.gui.view import FrameView
+from livefan.live.result import Result
 from livefan.live.view_state import Layout, View
 
 
@@ -73,6 +76,21 @@ def test_recording_that_fails_at_once_ends_with_an_error(
 
 
 class TestSaving:
+    def test_place_that_cannot_be_written_is_named_with_the_mend(self, drive: Driven, tmp_path: Path):
+        (tmp_path / "file").touch()
+        window = drive.open()
+        frame = Frame(np.zeros((8, 8, 3), np.uint8))
+        window.player.pictures.painter.see_first(Result(frame, [], IBUG_68, "", "", 0.0, 0.0, 0.0, 0.0))
+        for action, message in (
+            (Snapshot(tmp_path / "file/a/b.png"), "Snapshot not saved"),
+            (Record(RecordingKind.SHOWN, path=tmp_path / "file/a/b.mp4"), "Cannot record"),
+        ):
+            window.context.run(action)
+            drive.until(lambda message=message: window.player.messages.shown.text.startswith(message))
+            text = window.player.messages.shown.text
+            assert text.startswith(f"{message}: {tmp_path / 'file'}")
+            assert text.endswith("; check the place, its permissions and free space")
+
     @pytest.mark.slow
     def test_snapshot_is_the_picture_on_the_screen(self, drive: Driven, images: Path, photo: np.ndarray):
         window = drive.open()

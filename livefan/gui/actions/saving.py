@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from PyQt6.QtCore import QCoreApplication
 
-from livefan.core.errors import LivefanError
+from livefan.core.errors import LivefanError, message_of
 from livefan.core.files import atomic_write
 from livefan.gui.action_context import Action, ActionContext, Part
 from livefan.gui.player import Player
@@ -69,7 +69,7 @@ class Record(Action):
             path.parent.mkdir(parents=True, exist_ok=True)
             player.recordings.start(path, self.kind, player.config.first)
         except (OSError, LivefanError) as error:
-            raise LivefanError(_tr("Cannot record: {}").format(error)) from error
+            raise LivefanError(_tr("Cannot record: {}").format(message_of(error))) from error
         player.messages.dismiss_error()
         player.messages.status.emit(_tr("Recording to {}").format(path))
 
@@ -91,7 +91,7 @@ def _save_picture(pixels: np.ndarray, path: Path, player: Player) -> None:
         with atomic_write(path) as partial:
             partial.write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
     except (OSError, LivefanError) as error:
-        player.messages.error.emit(_tr("Snapshot not saved: {}").format(error))
+        player.messages.error.emit(_tr("Snapshot not saved: {}").format(message_of(error)))
         return
     player.messages.saved.emit(path, _tr("Saved to {}").format(path))
 
