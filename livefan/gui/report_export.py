@@ -107,6 +107,7 @@ class ReportExport(QObject):
             layout=Layout.SIDE_BY_SIDE if layout is Layout.SINGLE else layout,
             sequence=config.sequence,
             max_faces=config.max_faces,
+            smoothing=config.smoothing,
             quiet=True,
             on_frame=self._report_frame,
         )
@@ -122,8 +123,6 @@ class ReportExport(QObject):
         self._progress = None
         self.changed.emit()
         if error:
-            with suppress(OSError):
-                folder.rmdir()  # only if it is empty
             self.error.emit(error)
         else:
             path = folder / REPORT_NAME

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ from livefan.live.render import Shown, natural_size, render
 from livefan.live.result import Pair
 from livefan.live.view_state import Layout, View
 from livefan.live.worker import Model
+from livefan.tracking.kalman import DEFAULT_STRENGTH
 from livefan.tracking.model_spec import ModelChoice
 
 _MAX_UNKNOWN_FRAMES = 10000
@@ -40,6 +41,7 @@ def compare(
     truth: Path | None = None,
     sequence: bool = False,
     max_faces: int = 5,
+    smoothing: float = DEFAULT_STRENGTH,
     quiet: bool = False,
     on_frame: Callable[[int, int | None], None] = lambda done, total: None,
 ) -> Comparison:
@@ -49,7 +51,7 @@ def compare(
     different landmark schemes are compared on the landmarks that both have. The images
     of a folder are processed independently and without smoothing, unless they are the frames of a recording.
     ``output`` gets a video named after its layout, ``report.html`` (one file, pictures included) and
-    ``report.json``.
+    ``report.json``; if the comparison ends early, it is removed again unless it existed before.
 
     Args:
         first, second: the models; the second is the reference.
@@ -59,6 +61,7 @@ def compare(
         truth: a folder of ``.pts`` files with ground truth, see :class:`GroundTruth`.
         sequence: whether the images of a folder are the frames of one recording, in the order of their names.
         max_faces: largest number of tracked faces.
+        smoothing: strength of the filter of the landmarks, from 0 to 1; a raw model is never filtered.
         quiet: whether to hide the progress bar.
         on_frame: called before each frame with the number of processed frames and of all, None if unknown. An
             exception that it raises ends the comparison; no file is written then.
@@ -71,7 +74,9 @@ def compare(
     if output.exists() and not output.is_dir():
         raise LivefanError(f"{output}: is a file; name a folder for the comparison")
     with ExitStack() as stack:
-        models = [stack.enter_context(_open_model(choice, max_faces)) for choice in (first, second)]
+        models = [
+            stack.enter_context(_open_model(choice, max_faces, smoothing)) for choice in (first, second)
+        ]
         frames = stack.enter_context(open_source(source, photographs=not sequence))
         if frames.live:
             raise LivefanError(f"{display_name(source)}: is a live source; compare takes a recording")
@@ -81,7 +86,7 @@ def compare(
         if frames.photographs and isinstance(frames, ImageSource):
             for model in models:
                 model.photographs = tuple(path.name for path in frames.paths)
-        output.mkdir(parents=True, exist_ok=True)
+        stack.enter_context(_created(output))
         video = stack.enter_context(VideoWriter(output / f"{layout}.mp4"))
         comparison = Comparison(
             schemes,
@@ -102,14 +107,29 @@ def compare(
             )
     comparison.warnings += frames.warnings
     names = stems if frames.photographs else []
-    write_report(output, comparison, (first, second), display_name(source), names, examples)
+    strengths = both.first.smoothing, both.second.smoothing
+    write_report(output, comparison, (first, second), strengths, display_name(source), names, examples)
     return comparison
 
 
 @contextmanager
-def _open_model(choice: ModelChoice, max_faces: int) -> Iterator[Model]:
+def _created(folder: Path) -> Iterator[None]:
+    """Create a folder if it is absent; remove it afterwards if it is empty."""
+    existed = folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        if not existed:
+            with suppress(OSError):  # it has files
+                folder.rmdir()
+
+
+@contextmanager
+def _open_model(choice: ModelChoice, max_faces: int, smoothing: float) -> Iterator[Model]:
     """Load a model; release it afterwards."""
     model = Model(choice, max_faces, lambda text: None, background=False)
+    model.smoothing = smoothing
     try:
         model.prepare()
         yield model

@@ -101,6 +101,7 @@ def write_report(
     folder: Path,
     comparison: Comparison,
     choices: tuple[ModelChoice, ModelChoice],
+    smoothing: tuple[float, float],
     source: str,
     names: list[str],
     examples: Examples,
@@ -111,11 +112,12 @@ def write_report(
         folder: the folder.
         comparison: the results; they must hold at least one disagreement.
         choices: the models.
+        smoothing: strength of the filter of the landmarks of each model.
         source: name of the source.
         names: names of the images by frame index; empty for a recording.
         examples: faces on which the models disagree.
     """
-    numbers = _numbers(comparison, choices, source, names)
+    numbers = _numbers(comparison, choices, smoothing, source, names)
     with atomic_write(folder / NUMBERS_NAME) as partial:
         partial.write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
     with atomic_write(folder / REPORT_NAME) as partial:
@@ -124,7 +126,11 @@ def write_report(
 
 
 def _numbers(
-    comparison: Comparison, choices: tuple[ModelChoice, ModelChoice], source: str, names: list[str]
+    comparison: Comparison,
+    choices: tuple[ModelChoice, ModelChoice],
+    smoothing: tuple[float, float],
+    source: str,
+    names: list[str],
 ) -> dict[str, Any]:
     """Return all numbers of the report as JSON values; photographs are listed by their names."""
     return {
@@ -137,8 +143,10 @@ def _numbers(
         "unit": "percent of the inter-ocular distance",
         "disagreement": _summary(comparison.disagreements, comparison.scheme),
         "models": [
-            _side_numbers(side, choice, alone, comparison.truth_scheme)
-            for side, choice, alone in zip(comparison.sides, choices, comparison.n_alone, strict=True)
+            {"smoothing": strength, **_side_numbers(side, choice, alone, comparison.truth_scheme)}
+            for side, choice, strength, alone in zip(
+                comparison.sides, choices, smoothing, comparison.n_alone, strict=True
+            )
         ],
         "over_time": [
             {

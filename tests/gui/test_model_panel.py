@@ -196,7 +196,7 @@ class TestComparison:
 
     @pytest.mark.slow
     def test_report_is_exported_with_progress(self, drive: Driven, images: Path, tmp_path: Path):
-        window = paused_at_end(drive, images, second=RAW)
+        window = paused_at_end(drive, images, second=RAW, smoothing=0.8)
         drive.until(window.controls.export_report.isEnabled)
         window.context.run(ExportReport(str(tmp_path)))
         drive.until(window.status_bar.progress.isVisible)
@@ -204,7 +204,9 @@ class TestComparison:
         drive.until(lambda: window.player.messages.shown.kind is Kind.SAVED)
         (folder,) = tmp_path.glob("livefan-*-report")
         assert {path.name for path in folder.iterdir()} == {"report.html", "report.json", "side-by-side.mp4"}
-        assert json.loads((folder / "report.json").read_text())["n_frames"] == 6
+        numbers = json.loads((folder / "report.json").read_text())
+        assert numbers["n_frames"] == 6
+        assert [model["smoothing"] for model in numbers["models"]] == [0.8, 0.0]
         assert window.player.reports.progress is None
         drive.until(lambda: not window.status_bar.progress.isVisible())
 
@@ -217,6 +219,15 @@ class TestComparison:
         window.status_bar.cancel.click()
         drive.until(lambda: window.player.reports.progress is None)
         assert "cancelled" in window.player.messages.shown.text
+        assert not list(tmp_path.glob("livefan-*"))
+
+    @pytest.mark.slow
+    def test_closing_ends_the_report_without_files(self, drive: Driven, clip: Path, tmp_path: Path):
+        window = drive.open(source=str(clip), second=RAW, hold=True)
+        drive.until(window.controls.export_report.isEnabled)
+        window.context.run(ExportReport(str(tmp_path)))
+        drive.until(lambda: list(tmp_path.glob("livefan-*/.*.mp4")))
+        window.close()
         assert not list(tmp_path.glob("livefan-*"))
 
     @pytest.mark.slow

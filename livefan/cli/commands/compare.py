@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from livefan.cli.commands.options import Commands, positive_number
+from livefan.cli.commands.options import Commands, add_tracking_options
 from livefan.core.errors import LivefanError
 from livefan.core.resources import bundled_clip
 
@@ -49,13 +49,7 @@ def add(commands: Commands) -> None:
         default="side-by-side",
         help="layout of the two models in the video (default: %(default)s)",
     )
-    parser.add_argument(
-        "--max-faces",
-        type=positive_number,
-        default=5,
-        metavar="N",
-        help="largest number of faces to track (default: %(default)s)",
-    )
+    add_tracking_options(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace a report that exists")
     parser.add_argument("--quiet", action="store_true", help="report no progress")
     parser.set_defaults(run=run)
@@ -84,6 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
         truth=arguments.truth,
         sequence=arguments.sequence,
         max_faces=arguments.max_faces,
+        smoothing=arguments.smoothing,
         quiet=arguments.quiet,
     )
     for line in done.warnings:

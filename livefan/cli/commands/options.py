@@ -117,6 +117,12 @@ def add_pipeline_options(parser: argparse.ArgumentParser, *, remembered: bool = 
         default=None if remembered else DEFAULT_WEIGHTS,
         help=f"weight file, or the name of a bundled one; fast is mobilefan-fast-300w (default: {default})",
     )
+    add_tracking_options(parser, remembered=remembered)
+
+
+def add_tracking_options(parser: argparse.ArgumentParser, *, remembered: bool = False) -> None:
+    """Add the options of the tracking that do not name the model; see :func:`add_pipeline_options`."""
+    default = _LEFT if remembered else "%(default)s"
     parser.add_argument(
         "--smoothing",
         type=share,
