@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
-from livefan.core.errors import LivefanError
+from livefan.core.errors import LivefanError, message_of
 from livefan.gui.session_config import SessionConfig
 from livefan.live.priority import SECOND_NICENESS, lower_priority
 from livefan.live.view_state import Layout
@@ -86,7 +86,7 @@ class ReportExport(QObject):
         except _CancelledError:
             error = self.tr("Report cancelled.")
         except (LivefanError, OSError) as failure:
-            error = str(failure)
+            error = message_of(failure)
         except Exception as failure:
             _LOG.exception("the report failed")
             error = f"internal error: {type(failure).__name__}: {failure}"
