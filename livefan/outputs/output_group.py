@@ -40,17 +40,17 @@ class OutputGroup:
     def __init__(self) -> None:
         self._senders: tuple[Sender, ...] = ()
 
-    def open_all(self, texts: Iterable[str]) -> None:
+    def open_all(self, addresses: Iterable[str]) -> None:
         """Open outputs, all or none: every address is parsed before the first is opened.
 
         Raises:
             LivefanError: if an address is wrong or given twice, a library is missing, or an output does not
                 open.
         """
-        made = [make_output(text) for text in texts]
-        addresses = [output.address for output in (*(each.output for each in self._senders), *made)]
-        receivers = [address.receiver for address in addresses]
-        for address in addresses:
+        made = [make_output(text) for text in addresses]
+        wanted = [output.address for output in (*(each.output for each in self._senders), *made)]
+        receivers = [address.receiver for address in wanted]
+        for address in wanted:
             if receivers.count(address.receiver) > 1:
                 raise LivefanError(f"{address}: is given twice; leave one out")
         opened: list[Output] = []
