@@ -1,5 +1,6 @@
 """Tests of the comparison of two models."""
 
+import errno
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -18,8 +19,23 @@ from livefan.gui.actions.models import ExportReport
 from livefan.gui.actions.sources import open_dropped
 from livefan.gui.messages import Kind
 from livefan.gui.model_picker import ModelPicker
+from livefan.gui.report_export import ReportExport
+from livefan.gui.session_config import SessionConfig
 from livefan.live.view_state import Layout
 from livefan.tracking.model_spec import ModelChoice
+
+
+def test_report_that_cannot_be_written_names_the_place_and_the_mend(
+    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def fail(*arguments: object, **how: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", "/cdrom")
+
+    monkeypatch.setattr("livefan.live.compare.compare", fail)
+    reports = ReportExport()
+    with qtbot.waitSignal(reports.error) as error:
+        reports.start(SessionConfig("a.mp4", second=RAW), tmp_path / "report", Layout.SINGLE)
+    assert error.args == ["/cdrom: Read-only file system; check the place, its permissions and free space"]
 
 
 class TestComparison:

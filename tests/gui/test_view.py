@@ -86,6 +86,11 @@ class TestView:
         drive.until(lambda: index(window) == 4 and not pane(window).result.heatmaps)
         window.controls.heatmaps.trigger()  # those of all landmarks
         drive.until(lambda: pane(window).result.heatmaps)
+        for choose in (window.player.choose_first, window.player.choose_second):
+            mouse(window, QEvent.Type.MouseMove, place_of(window, 36), Qt.MouseButton.NoButton)
+            assert window.player.view.spot == Spot(track, 36)
+            choose(RAW)  # whose landmarks may have other numbers
+            assert window.player.view.spot is None
 
     @pytest.mark.slow
     def test_pointing_at_a_landmark_works_in_every_layout(self, drive: Driven, images: Path):
