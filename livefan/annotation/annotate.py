@@ -156,20 +156,21 @@ def heads_to_run(outputs: Outputs, settings: AnnotationSettings) -> set[Head]:
     return heads
 
 
-def done_before(recording: Recording, outputs: Outputs, settings: AnnotationSettings) -> bool:
-    """Return whether the outputs exist already, from the same recording and settings.
+def problems_before(recording: Recording, outputs: Outputs, settings: AnnotationSettings) -> list[str] | None:
+    """Return the problems of the recording if its outputs exist already, from the same settings; else None.
 
     Raises:
         LivefanError: if the weight file does not exist.
     """
     if can_be_read_once(recording) or not all(path.exists() for path in outputs):
-        return False
+        return None
     try:
         metadata = json.loads(outputs.metadata.read_text(encoding="utf-8"))
         weights = read_weight_file(settings.weights)
-        return bool(metadata["request"] == request_digest(recording, "", outputs, settings, weights))
+        is_same = metadata["request"] == request_digest(recording, "", outputs, settings, weights)
+        return list(metadata.get("problems", ())) if is_same else None
     except (OSError, ValueError, KeyError, TypeError):
-        return False
+        return None
 
 
 def spare_threads() -> int:
@@ -223,8 +224,6 @@ class _Annotation:
                 n_frames = self.n_measured = journal.n_frames
                 self.has_earlier_work = n_frames > 0
         self.outputs.place()
-        if not self.n_with_face:
-            problems.append(f"{name}: no face was found on any of its {n_frames} frames")
         return AnnotationResult(
             name, n_frames, self.n_with_face, len(self.ids), self.seconds, problems, notes
         )
@@ -288,7 +287,13 @@ class _Annotation:
             elif not journal.complete:
                 measure(source, pipeline, journal, pass_on)
             writing.result()
-            return journal.warnings + self._finish_video(recording, journal, source)
+            return self._problems_of_data(name, journal) + self._finish_video(recording, journal, source)
+
+    def _problems_of_data(self, name: str, journal: Journal) -> list[str]:
+        """Return what is wrong with the recording, once all of it is measured."""
+        if self.n_with_face:
+            return journal.warnings
+        return [*journal.warnings, f"{name}: no face was found on any of its {journal.n_frames} frames"]
 
     def _finish_video(self, recording: Recording, journal: Journal, source: Source) -> list[str]:
         """Write the video file, if there is one; return the problems of the video."""
@@ -391,7 +396,8 @@ class _Annotation:
             if renderer is not None:
                 self._draw(partial(renderer.finish, journal.n_frames))
         path = work / self.outputs.metadata.name
-        metadata.write(path, n_frames=journal.n_frames, request=self.request)
+        problems = self._problems_of_data(metadata.recording, journal)
+        metadata.write(path, n_frames=journal.n_frames, problems=problems, request=self.request)
 
     def _count(self, frame: AnnotatedFrame) -> None:
         self.n_with_face += bool(frame.faces)

@@ -19,7 +19,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from livefan.annotation.annotate import AnnotationResult, annotate, done_before
+from livefan.annotation.annotate import AnnotationResult, annotate, problems_before
 from livefan.annotation.fingerprint import files_of
 from livefan.annotation.outputs import Outputs
 from livefan.annotation.settings import AnnotationSettings
@@ -52,6 +52,7 @@ class Outcome:
         recording: path of the recording, as given.
         result: result of the annotation; None if it failed or was done before.
         problem: reason of a failure, one line; else empty.
+        earlier: problems of a recording that was done before.
         took: seconds of work.
         trace: traceback of a failure; else empty.
         log: messages that livefan logged during the task, in another process.
@@ -60,6 +61,7 @@ class Outcome:
     recording: str
     result: AnnotationResult | None = None
     problem: str = ""
+    earlier: tuple[str, ...] = ()
     took: float = 0.0
     trace: str = ""
     log: tuple[str, ...] = ()
@@ -69,29 +71,46 @@ class Outcome:
         """Whether there is no output."""
         return bool(self.problem)
 
+    @property
+    def problems(self) -> list[str]:
+        """The reason of a failure, or what is wrong with the recording."""
+        if self.failed:
+            return [self.problem]
+        return list(self.earlier) if self.result is None else self.result.problems
+
 
 def run_task(task: Task) -> Outcome:
     """Annotate one recording of a batch. An error becomes the outcome, so that the batch continues."""
     begun = time.perf_counter()
     with _collected_log() as log:
         try:
-            result = _annotate_anew(task)
+            earlier = _problems_if_done(task)
+            result = None if earlier is not None else _annotate(task)
             problem = trace = ""
         except Exception as error:
-            result, problem, trace = None, _one_line(task, error), traceback.format_exc()
+            result, earlier = None, None
+            problem, trace = _one_line(task, error), traceback.format_exc()
     took = time.perf_counter() - begun if result or problem else 0.0
-    return Outcome(task.recording, result, problem, took, trace, tuple(log))
+    return Outcome(task.recording, result, problem, tuple(earlier or ()), took, trace, tuple(log))
 
 
-def _annotate_anew(task: Task) -> AnnotationResult | None:
-    """Annotate a recording, or return None if that is done already."""
-    if not task.overwrite and all(path.exists() for path in task.outputs):
-        if done_before(task.recording, task.outputs, task.settings):
-            if task.outputs.placing:  # an earlier process died while it removed its work folder
-                task.outputs.clear()
-            return None
-        if not task.outputs.placing:
-            raise LivefanError(_reason_to_overwrite(task))
+def _problems_if_done(task: Task) -> list[str] | None:
+    """Return the problems of a recording that was annotated before; None if it is to be annotated.
+
+    Raises:
+        LivefanError: if other outputs are in the way.
+    """
+    if task.overwrite or not all(path.exists() for path in task.outputs):
+        return None
+    problems = problems_before(task.recording, task.outputs, task.settings)
+    if problems is None and not task.outputs.placing:
+        raise LivefanError(_reason_to_overwrite(task))
+    if problems is not None and task.outputs.placing:
+        task.outputs.clear()  # an earlier process died while it removed its work folder
+    return problems
+
+
+def _annotate(task: Task) -> AnnotationResult:
     return annotate(task.recording, task.outputs, task.settings, overwrite=task.overwrite)
 
 
@@ -296,7 +315,8 @@ def summary(outcomes: Sequence[Outcome]) -> str:
         name = Path(outcome.recording).name or outcome.recording
         result = outcome.result
         if result is None:
-            lines.append((name, *"-----", "failed" if outcome.failed else "done before"))
+            done = "done before, with problems" if outcome.earlier else "done before"
+            lines.append((name, *"-----", "failed" if outcome.failed else done))
             continue
         speed = f"{result.seconds / outcome.took:.1f}" if result.seconds and outcome.took else "-"
         lines.append(

@@ -101,7 +101,7 @@ def test_impossible_outputs_are_refused_before_the_work(
         ([copy, "-o", tmp_path / "out.xlsx"], "or .csv, .jsonl, .parquet"),
         ([copy, images, "-o", tmp_path / "all.csv"], "all.csv: OUT of several recordings is a folder"),
         ([copy, plain, "-o", tmp_path / "all.MP4"], "all.MP4: OUT of several recordings is a folder"),
-        ([copy, "-o", tmp_path / "out"], "out: name a file for the output"),
+        ([copy, "-o", "-"], "-: name a file for the output"),
         ([copy, "-o", ".csv"], ".csv: name a file for the output"),
         ([copy, "-o", tmp_path / ".COCO.json"], ".COCO.json: name a file for the output"),
         ([copy, "-o", tmp_path / "..mp4"], "..mp4: name a file for the output"),

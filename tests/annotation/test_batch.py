@@ -9,7 +9,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
+from clips import moved, shrunk, write_recording
 from waiting import PATIENCE_S
 
 import livefan
@@ -56,6 +58,24 @@ def test_folder_is_annotated_and_failures_are_reported(
     assert batch.run_task(tasks[0]) == Outcome(str(talks / "a2.mp4"))
     (tmp_path / "a2.csv").unlink()
     assert batch.run_task(tasks[0]).failed
+
+
+@pytest.mark.slow
+def test_problems_of_a_recording_are_named_again_when_it_is_done_before(
+    tmp_path: Path, photo: np.ndarray, capsys: pytest.CaptureFixture[str]
+):
+    (tmp_path / "in").mkdir()
+    cut = write_recording(tmp_path / "in" / "cut.mkv", [moved(shrunk(photo), n) for n in range(24)])
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size * 9 // 10])
+    arguments = ["annotate", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--no-video", "--quiet"]
+    printed = []
+    for _ in range(2):
+        assert main([*arguments, "--weights", "mobilefan-fast-300w"]) == 2
+        printed.append(capsys.readouterr())
+    assert printed[0].out.splitlines()[1].endswith("  with problems")
+    assert printed[1].out.splitlines()[1].endswith("  done before, with problems")
+    assert printed[0].err == printed[1].err
+    assert "ends early" in printed[1].err
 
 
 def test_output_of_other_settings_does_not_count_as_done(tmp_path: Path, talks: Path):

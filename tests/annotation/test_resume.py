@@ -15,7 +15,7 @@ from clips import moved, read_packets, read_pictures, shrunk, write_recording
 
 from livefan.annotation import annotate as annotate_module
 from livefan.annotation import codecs, fingerprint, measure, postprocess
-from livefan.annotation.annotate import annotate, done_before
+from livefan.annotation.annotate import annotate, problems_before
 from livefan.annotation.journal import Journal
 from livefan.annotation.outputs import Outputs
 from livefan.annotation.settings import AnnotationSettings
@@ -229,7 +229,7 @@ def test_other_code_starts_anew(tmp_path: Path, talk: Path, monkeypatch: pytest.
     )
     annotate(talk, outputs)
     assert processed == list(range(35))
-    assert done_before(talk, outputs, AnnotationSettings())
+    assert problems_before(talk, outputs, AnnotationSettings()) == []
 
 
 @pytest.fixture
@@ -268,9 +268,9 @@ def test_image_sequence_continues_unless_an_image_was_replaced(tmp_path: Path, f
     images, settings = frames / "f_%02d.png", AnnotationSettings(sequence=True)
     outputs, other = (Outputs(tmp_path / name, None) for name in ("out", "other"))
     assert processed_after_a_stop(images, outputs) == list(range(5, 12))
-    assert done_before(images, outputs, settings)
+    assert problems_before(images, outputs, settings) == []
     assert processed_after_a_stop(images, other, replace) == list(range(12))
-    assert not done_before(images, outputs, settings)
+    assert problems_before(images, outputs, settings) is None
 
 
 def test_outputs_in_the_folder_of_the_images_do_not_change_its_identity(frames: Path):
@@ -280,11 +280,11 @@ def test_outputs_in_the_folder_of_the_images_do_not_change_its_identity(frames: 
         AnnotationSettings(sequence=True),
     )
     assert processed_after_a_stop(frames, outputs, (frames / "notes.txt").touch) == list(range(5, 12))
-    assert done_before(frames, outputs, settings)
+    assert problems_before(frames, outputs, settings) == []
     Outputs(frames / "later", None).work.mkdir()
-    assert done_before(frames, outputs, settings)
+    assert problems_before(frames, outputs, settings) == []
     shutil.copy(frames / "f_00.png", frames / "f_12.png")
-    assert not done_before(frames, outputs, settings)
+    assert problems_before(frames, outputs, settings) is None
 
 
 @pytest.mark.slow

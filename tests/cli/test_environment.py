@@ -53,7 +53,7 @@ def test_closed_streams_change_no_result(folder: Path, closed: str):
 
 
 def expected(name: str) -> str:
-    return f"{name}: 1 frames, 1 with a face\n"
+    return f"{name}: 1 frame, 1 with a face\n"
 
 
 @needs_shell

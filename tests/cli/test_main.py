@@ -116,9 +116,11 @@ def test_wrong_arguments_give_a_one_line_error(arguments: list[str], capsys: pyt
     assert error.count("\n") == 1
 
 
-def test_output_without_suffix_gives_a_one_line_error(picture: Path, capsys: pytest.CaptureFixture[str]):
-    assert main(["annotate", str(picture), "-o", str(picture.with_name("out"))]) == 2
-    assert capsys.readouterr().err.count("\n") == 1
+def test_output_without_suffix_is_a_folder(picture: Path):
+    assert main(["annotate", str(picture), "-o", str(picture.with_name("out")), "--no-video"]) == 0
+    assert sorted(path.name for path in picture.with_name("out").iterdir()) == [
+        *(f"{picture.stem}.csv", f"{picture.stem}.livefan.json")
+    ]
 
 
 def test_annotate_writes_image_and_table_of_a_photograph(
@@ -127,7 +129,7 @@ def test_annotate_writes_image_and_table_of_a_photograph(
     assert main(["annotate", str(picture), "-o", str(tmp_path / "out.jpg")]) == 0
     printed = capsys.readouterr()
     assert printed.err == ""
-    assert "1 frames, 1 with a face" in printed.out
+    assert "1 frame, 1 with a face" in printed.out
     assert (tmp_path / "out.jpg").is_file()
     assert (tmp_path / "out.csv").is_file()
 

@@ -141,7 +141,8 @@ def run(arguments: argparse.Namespace) -> int:
     for line in images_left_out(arguments.recordings):
         print(f"livefan: {line}", file=sys.stderr)
     folder = Path(arguments.out)
-    to_folder = folder.is_dir() or arguments.out.endswith(("/", os.sep))
+    names_folder = not folder.suffix.strip(".") and folder.name[:1] not in (".", "-")
+    to_folder = folder.is_dir() or arguments.out.endswith(("/", os.sep)) or names_folder
     images = () if to_folder or not many or not folder.suffix else only_images(recordings)
     many = (many and not images) or to_folder
     if many and not to_folder and folder.name.lower().endswith((*VIDEO_SUFFIXES, *SUFFIXES)):
@@ -197,7 +198,7 @@ def _run_one(
 
     suffix = next((end for end in SUFFIXES if out.name.lower().endswith(end)), out.suffix)
     if not suffix or not out.name[: -len(suffix)].strip("."):
-        raise LivefanError(f"{out}: name a file for the output, such as out.mp4, or an existing folder")
+        raise LivefanError(f"{out}: name a file for the output, such as out.mp4, or a folder")
     formats = () if arguments.data is None else tuple(FORMATS[name].suffix for name in arguments.data)
     if suffix in SUFFIXES:
         outputs = Outputs(_without(out, suffix), None, tuple(dict.fromkeys((suffix, *formats))))
@@ -216,7 +217,7 @@ def _run_one(
         )
     for note in result.notes:
         print(f"livefan: {note}", file=sys.stderr)
-    written = " and ".join(str(path) for path in list(outputs)[:-1] if path.exists())
+    written = ", ".join(str(path) for path in list(outputs)[:-1] if path.exists())
     print(f"{written}: {_summary(result)}")
     return _report(result.problems)
 
@@ -235,7 +236,8 @@ def _without(path: Path, suffix: str) -> Path:
 
 def _summary(result: AnnotationResult) -> str:
     faces = f", {result.n_faces} faces" if result.n_faces > 1 else ""
-    return f"{result.n_frames} frames, {result.n_with_face} with a face{faces}"
+    frames = "1 frame" if result.n_frames == 1 else f"{result.n_frames} frames"
+    return f"{frames}, {result.n_with_face} with a face{faces}"
 
 
 def _report(problems: Sequence[str]) -> int:
@@ -284,13 +286,9 @@ def _run_batch(tasks: Sequence[Task], arguments: argparse.Namespace) -> int:
     given = [task.recording for task in tasks]
     outcomes.sort(key=lambda outcome: given.index(outcome.recording))
     print(summary(outcomes))
-    problems = []
     for note in (note for each in outcomes if each.result for note in each.result.notes):
         print(f"livefan: {note}", file=sys.stderr)
-    for outcome in outcomes:
-        problems += [outcome.problem] if outcome.failed else []
-        problems += outcome.result.problems if outcome.result else []
-    return _report(problems)
+    return _report([problem for outcome in outcomes for problem in outcome.problems])
 
 
 class _FrameProgress:

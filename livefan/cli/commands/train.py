@@ -20,18 +20,8 @@ from livefan.cli.commands.options import (
 from livefan.core.errors import LivefanError
 
 _NOT_WITH_RECIPE = (
-    *(
-        "extra",
-        "config",
-        "validation",
-        "width",
-        "epochs",
-        "init",
-        "threads",
-        "keep_epochs",
-        "compile",
-        "quiet",
-    ),
+    *("extra", "config", "validation", "width", "epochs", "init", "threads"),
+    *("keep_epochs", "compile", "quiet"),
 )
 
 
