@@ -279,6 +279,9 @@ class _Collector:
     ) -> Iterator[tuple[Any, ...]]:
         """Yield rows of :class:`Samples`: of the plain crop of a face, and of disturbed ones."""
         size = self._weights.info.input_size
+        # Where labels lie to the right, so do the network's landmarks, in mirrored crops too. Pupils that lie
+        # as far to the right give the direction of the eyes.
+        offset = np.array([self._weights.info.mirror_offset * size, 0.0])
         plain = upright_crop(face.points_px, self._weights.scheme).sized(size)
         for number in range(1 + self._choice.views):
             mirror = number > 0 and rng.random() < 0.5
@@ -292,6 +295,7 @@ class _Collector:
                 pixels = np.ascontiguousarray(pixels[:, ::-1])
                 mesh, pupils = (np.stack([size - 1 - p[:, 0], p[:, 1]], 1) for p in (mesh, pupils[::-1]))
                 expressions = expressions[_MIRROR]
+            pupils = pupils + offset
             landmarks, samples = self._run(pixels)
             points = landmarks[:, :2]
             unit = float(in_own_frame(torch.from_numpy(points)[None])[1])
