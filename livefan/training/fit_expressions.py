@@ -279,9 +279,10 @@ class _Collector:
     ) -> Iterator[tuple[Any, ...]]:
         """Yield rows of :class:`Samples`: of the plain crop of a face, and of disturbed ones."""
         size = self._weights.info.input_size
-        # Where labels lie to the right, so do the network's landmarks, in mirrored crops too. Pupils that lie
-        # as far to the right give the direction of the eyes.
-        offset = np.array([self._weights.info.mirror_offset * size, 0.0])
+        # Labels, and so landmarks, lie to the right of the mesh and as far below it, in mirrored crops too:
+        # corners of the eyes by 0.70 and 0.78 % of the distance of the outer ones (201 validation faces of
+        # 300W). Pupils with the same offset give the direction of the eyes.
+        offset = self._weights.info.mirror_offset * size
         plain = upright_crop(face.points_px, self._weights.scheme).sized(size)
         for number in range(1 + self._choice.views):
             mirror = number > 0 and rng.random() < 0.5
