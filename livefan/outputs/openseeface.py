@@ -37,8 +37,11 @@ _RECORD = struct.Struct("<d i 2f 2f B f 4f 3f 3f 68f 136f 210f 14f")
 
 _MOST_FACES = LARGEST_DATAGRAM // _RECORD.size
 
-_POINTS = [index for index in range(68) if index not in (60, 64)]
-"""The 66 landmarks of OpenSeeFace in 300W's scheme: all but the inner corners of the mouth."""
+_POINTS = [index for index in range(68) if index not in (48, 54)]
+"""The 66 landmarks of OpenSeeFace in 300W's scheme: all but the outer corners of the mouth."""
+
+_UNKNOWN_ERROR_PX = 99999.0
+"""Error of the fit that OpenSeeFace sends while the pose is unknown; receivers ignore such a pose."""
 
 _UNIT_MM = 142.5
 """Unit of length: the outer eye corners of OpenSeeFace's head are 0.632 apart, those of livefan's 90 mm."""
@@ -138,7 +141,7 @@ class _Pose:
 
     Attributes:
         found: whether the pose is known.
-        error_px: root mean square error of the fit.
+        error_px: root mean square error of the fit; :data:`_UNKNOWN_ERROR_PX` if the pose is unknown.
         quaternion: ``(x, y, z, w)``.
         euler: degrees about x, y, z.
         translation: of the tip of the nose.
@@ -155,7 +158,7 @@ class _Pose:
 
 def _pose(pose: HeadPose, points_px: np.ndarray, pupils_px: np.ndarray, size: tuple[int, int]) -> _Pose:
     if math.isnan(pose.yaw):
-        return _Pose(False, 0.0, np.zeros(4), (0.0, 0.0, 0.0), np.zeros(3), np.zeros((70, 3)))
+        return _Pose(False, _UNKNOWN_ERROR_PX, np.zeros(4), (0.0, 0.0, 0.0), np.zeros(3), np.zeros((70, 3)))
     head, shift_mm = rotation(pose), np.array(pose.translation_mm)
     turn = _AXES @ head
     nose_mm = head @ FACE_MODEL_MM[NOSE_TIP] + shift_mm

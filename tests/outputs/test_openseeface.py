@@ -101,15 +101,33 @@ def test_every_frame_arrives_with_points_time_and_size(exchange, result: Make):
     assert before - 0.5 < times[0] < time.time() + 0.5
     for index, record in enumerate(records):
         (face,) = result(index, right_px=index).faces
-        kept = [number for number in range(68) if number not in (60, 64)]
-        np.testing.assert_allclose(record.points[:66], face.points_px[kept], atol=1e-3)
-        np.testing.assert_allclose(record.confidence[:66], face.confidence[kept], atol=1e-6)
+        np.testing.assert_allclose(record.points[:48], face.points_px[:48], atol=1e-3)
+        np.testing.assert_allclose(record.confidence[:48], face.confidence[:48], atol=1e-6)
         np.testing.assert_allclose(record.points[66], face.points_px[36:42].mean(axis=0), atol=1e-3)
         np.testing.assert_allclose(record.points[67], face.points_px[42:48].mean(axis=0), atol=1e-3)
         assert record.size == (640, 480)
         assert record.id == 0
         assert record.got_3d
         assert record.error < 1.0
+
+
+def test_mouth_has_the_order_of_the_receiver(exchange, result: Make):
+    # Unity/OpenSeeExpression.cs has the corners and the lips, facetracker.py the mirrored pairs.
+    right_corner, left_corner = 58, 62
+    upper_lip, lower_lip = [*range(48, 53), 59, 60, 61], [*range(53, 58), 63, 64, 65]
+    midline, mirrored = [50, 55, 60, 64], ((48, 52), (58, 62), (59, 61), (65, 63))
+    frame = result()
+    (face,) = frame.faces
+    ((record,),) = exchange(frame)
+    for across, down in (record.points.T, (record.points_3d[:, :2] * [1, -1]).T):
+        assert down[upper_lip].max() < down[right_corner] < down[lower_lip].min()
+        np.testing.assert_allclose(across[midline], across[30], atol=1e-3)
+        for right, left in mirrored:
+            assert across[right] + across[left] == pytest.approx(2 * across[30], abs=1e-3)
+            assert down[right] == pytest.approx(down[left], abs=1e-3)
+    inner_corners = face.points_px[[60, 64]]
+    np.testing.assert_allclose(record.points[[right_corner, left_corner]], inner_corners, atol=1e-3)
+    assert record.confidence[right_corner] == pytest.approx(face.confidence[60], abs=1e-6)
 
 
 def test_frontal_face_is_at_rest_for_the_receiver(exchange, result: Make):
@@ -185,6 +203,7 @@ def test_unknown_pose_is_marked(exchange, result: Make):
     points = np.full((68, 2), 100.0)
     ((record,),) = exchange(result(faces=(Face(1, np.zeros(4), points, np.ones(68)),)))
     assert not record.got_3d
+    assert record.error == 99999
     assert not record.points_3d.any()
 
 
