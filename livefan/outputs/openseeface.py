@@ -27,7 +27,7 @@ from livefan.outputs.address import Address
 from livefan.outputs.coefficients import coefficients
 from livefan.outputs.face_model import EYE_CORNERS, FACE_MODEL_MM, NOSE_TIP
 from livefan.outputs.frame_result import FrameResult, MeasuredFace
-from livefan.outputs.openseeface_features import features
+from livefan.outputs.openseeface_features import FaceFeatures
 from livefan.outputs.rotation import quaternion
 from livefan.outputs.udp import LARGEST_DATAGRAM, UdpOutput
 
@@ -59,6 +59,7 @@ class OpenSeeFaceOutput(UdpOutput):
     def __init__(self, address: Address) -> None:
         super().__init__(address)
         self._slots: list[int] = []
+        self._features: dict[int, FaceFeatures] = {}
 
     def prepare(self, scheme: LandmarkScheme) -> None:
         """See :meth:`livefan.outputs.base.Output.prepare`."""
@@ -70,22 +71,46 @@ class OpenSeeFaceOutput(UdpOutput):
         faces = result.measured[:_MOST_FACES]
         if not faces:
             return 0
-        numbers = self._number([measured.face.track_id for measured in faces])
-        return self.send_datagram(
-            b"".join(_record(result, *each, order) for each in zip(faces, numbers, strict=True))
-        )
+        self._assign_slots([measured.face.track_id for measured in faces])
+        return self.send_datagram(b"".join(self._record(result, measured, order) for measured in faces))
 
-    def _number(self, track_ids: list[int]) -> list[int]:
-        """Return OpenSeeFace's ids of the faces on a frame: the smallest free numbers, from 0.
+    def _assign_slots(self, track_ids: list[int]) -> None:
+        """Give each face on a frame its slot, the id of OpenSeeFace: the smallest free number, from 0.
 
-        Receivers follow the face 0. So a face that appears gets the number of one that is gone.
+        Receivers follow the face 0. So a face that appears gets the slot of one that is gone, whose features
+        are forgotten.
         """
         for track_id in track_ids:
             if track_id not in self._slots:
                 gone = (slot for slot, owner in enumerate(self._slots) if owner not in track_ids)
                 slot = next(gone, len(self._slots))
                 self._slots[slot : slot + 1] = [track_id]
-        return [self._slots.index(track_id) for track_id in track_ids]
+        self._features = {owner: self._features.get(owner) or FaceFeatures() for owner in self._slots}
+
+    def _record(self, result: FrameResult, measured: MeasuredFace, order: list[int]) -> bytes:
+        """Return the record of a face."""
+        values, track_id = coefficients(measured), measured.face.track_id
+        points_px, confidence = measured.face.points_px[order], np.nan_to_num(measured.face.confidence[order])
+        pupils_px = _pupils_px(measured, points_px)
+        pose = _pose(measured.pose, points_px, pupils_px, result.size)
+        return _RECORD.pack(
+            result.captured_unix,
+            self._slots.index(track_id),
+            *result.size,
+            1 - values.get("eyeBlinkRight", 0.0),
+            1 - values.get("eyeBlinkLeft", 0.0),
+            pose.found,
+            pose.error_px,
+            *pose.quaternion,
+            *pose.euler,
+            *pose.translation,
+            *confidence[_POINTS],
+            *(confidence[corners].mean() for corners in EYE_CORNERS),  # of the pupils
+            *points_px[_POINTS].ravel(),
+            *pupils_px.ravel(),
+            *(pose.points * [1, -1, -1]).ravel(),
+            *self._features[track_id].next(values),
+        )
 
     def _order(self, scheme: LandmarkScheme) -> list[int]:
         """Return the landmarks of a scheme in the order of 300W's 68.
@@ -100,32 +125,6 @@ class OpenSeeFaceOutput(UdpOutput):
         raise LivefanError(
             f"{self.address}: needs 68 or 98 landmarks, not {scheme.name}; choose other weights"
         )
-
-
-def _record(result: FrameResult, measured: MeasuredFace, number: int, order: list[int]) -> bytes:
-    """Return the record of a face."""
-    values = coefficients(measured)
-    points_px, confidence = measured.face.points_px[order], np.nan_to_num(measured.face.confidence[order])
-    pupils_px = _pupils_px(measured, points_px)
-    pose = _pose(measured.pose, points_px, pupils_px, result.size)
-    return _RECORD.pack(
-        result.captured_unix,
-        number,
-        *result.size,
-        1 - values.get("eyeBlinkRight", 0.0),
-        1 - values.get("eyeBlinkLeft", 0.0),
-        pose.found,
-        pose.error_px,
-        *pose.quaternion,
-        *pose.euler,
-        *pose.translation,
-        *confidence[_POINTS],
-        *(confidence[corners].mean() for corners in EYE_CORNERS),  # of the pupils
-        *points_px[_POINTS].ravel(),
-        *pupils_px.ravel(),
-        *(pose.points * [1, -1, -1]).ravel(),
-        *features(values),
-    )
 
 
 def _pupils_px(measured: MeasuredFace, points_px: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 import struct
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -207,38 +207,72 @@ def test_unknown_pose_is_marked(exchange, result: Make):
     assert not record.points_3d.any()
 
 
+FEATURES = (
+    *("eye_l", "eye_r", "steepness_l", "up_l", "quirk_l", "steepness_r", "up_r", "quirk_r"),
+    *("corner_down_l", "corner_out_l", "corner_down_r", "corner_out_r", "mouth_open", "mouth_wide"),
+)
+
+
+def features(record: Record) -> dict[str, float]:
+    return dict(zip(FEATURES, record.features, strict=True))
+
+
 def test_closed_eyes_and_open_mouth(exchange, result: Make, posed_face):
     face = posed_face()
     face.points_px[[37, 38]] = face.points_px[[41, 40]]  # the person's right eye
     face.points_px[[65, 66, 67], 1] += 30
-    ((record,),) = exchange(result(faces=(face,)))
+    datagrams = exchange(*(result() for _ in range(3)), result(faces=(face,)))
+    record = datagrams[-1][0]
     assert record.right_eye_open == 0
     assert record.left_eye_open > 0.2
-    left_eye, right_eye = record.features[:2]
-    assert right_eye == -1
-    assert left_eye > -0.8
-    assert record.features[12] > 0.5
+    found = features(record)
+    assert found["eye_r"] == -1
+    assert found["eye_l"] == pytest.approx(0)
+    assert found["mouth_open"] > 0.5
 
 
 def test_expressions_and_pupils_are_used_where_known(exchange, result: Make, expressive_face):
     smile = {"mouthSmileLeft": 0.8, "mouthSmileRight": 0.6}
     face = expressive_face(eyeBlinkRight=0.75, eyeWideLeft=0.5, browInnerUp=0.6, jawOpen=0.3, **smile)
-    ((record,),) = exchange(result(faces=(face,)))
+    datagrams = exchange(*(result(faces=(expressive_face(),)) for _ in range(3)), result(faces=(face,)))
+    record = datagrams[-1][0]
     assert record.right_eye_open == pytest.approx(0.25)
     assert record.left_eye_open == 1
     np.testing.assert_allclose(record.points[66:], face.pupils_px, atol=1e-3)
-    names = (
-        *("eye_l", "eye_r", "steepness_l", "up_l", "quirk_l", "steepness_r", "up_r", "quirk_r"),
-        *("corner_down_l", "corner_out_l", "corner_down_r", "corner_out_r", "mouth_open", "mouth_wide"),
+    found = features(record)
+    assert found["eye_l"] == pytest.approx(0.5)
+    assert found["eye_r"] == -1  # the deepest closure of the eye
+    assert found["up_l"] == found["up_r"] == pytest.approx(0.3)
+    assert found["corner_down_l"] == pytest.approx(-0.8)  # raised
+    assert found["corner_out_r"] == pytest.approx(0.6)
+    assert found["mouth_open"] == pytest.approx(0.3)
+    assert found["mouth_wide"] == pytest.approx(0.7)
+
+
+def test_features_are_measured_from_the_usual_face(exchange, result: Make, expressive_face):
+    def on_frame(blink: float, jaw: float, track_id: int = 1) -> FrameResult:
+        face = expressive_face(eyeBlinkLeft=blink, jawOpen=jaw)
+        return result(faces=(replace(face, track_id=track_id),))
+
+    usual = [on_frame(0.3, 0.2)] * 5
+    datagrams = exchange(
+        *usual, on_frame(0.4, 0.2), on_frame(0.9, 0.2), on_frame(0.6, 0.7), on_frame(0.1, 0.2)
     )
-    features = dict(zip(names, record.features, strict=True))
-    assert features["eye_l"] == pytest.approx(0.5)
-    assert features["eye_r"] == pytest.approx(-0.75)
-    assert features["up_l"] == features["up_r"] == pytest.approx(0.3)
-    assert features["corner_down_l"] == pytest.approx(-0.8)  # raised
-    assert features["corner_out_r"] == pytest.approx(0.6)
-    assert features["mouth_open"] == pytest.approx(0.3)
-    assert features["mouth_wide"] == pytest.approx(0.7)
+    found = [features(record) for (record,) in datagrams]
+    assert [each["mouth_open"] for each in found] == pytest.approx([0] * 7 + [0.5, 0])
+    assert [each["eye_l"] for each in found[:5]] == pytest.approx([0] * 5)
+    assert found[5]["eye_l"] == pytest.approx(-0.25)  # no closure before
+    assert found[6]["eye_l"] == pytest.approx(-1)
+    assert found[7]["eye_l"] == pytest.approx(-0.5)
+    assert found[8]["eye_l"] == pytest.approx(0.2)
+
+
+def test_another_face_has_features_of_its_own(exchange, result: Make, expressive_face):
+    closed = expressive_face(eyeBlinkLeft=0.9)
+    first, second = (result(faces=(replace(closed, track_id=each),)) for each in (1, 2))
+    datagrams = exchange(result(faces=(expressive_face(),)), first, second, first)
+    assert [record.id for (record,) in datagrams] == [0, 0, 0, 0]
+    assert [features(record)["eye_l"] for (record,) in datagrams] == pytest.approx([0, -1, 0, 0])
 
 
 def test_98_landmarks_give_the_same_points_and_their_own_pupils(exchange, result: Make, posed_face):
