@@ -31,7 +31,7 @@ class Kind:
 
 KINDS = {
     "openseeface": Kind("openseeface.OpenSeeFaceOutput", "openseeface://127.0.0.1:11573", 11573),
-    "vmc": Kind("vmc.VmcOutput", "vmc://127.0.0.1:39539", 39539, frozenset({"arkit", "presets"})),
+    "vmc": Kind("vmc.VmcOutput", "vmc://127.0.0.1:39539", 39539, frozenset({"arkit", "presets", "vrm1"})),
     "udp+json": Kind("udp_json.UdpJsonOutput", "udp+json://127.0.0.1:11574", 11574),
     "ws": Kind("websocket.WebSocketOutput", "ws://127.0.0.1:8765", 8765),
     "lsl": Kind("lsl.LslOutput", "lsl://livefan"),

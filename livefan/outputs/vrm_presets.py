@@ -1,8 +1,10 @@
 """Presets of VRM models as sums of ARKit coefficients.
 
 Each preset is a weighted sum of coefficients, limited to [0, 1]; an unknown coefficient counts as 0. VRM 0
-and VRM 1 name the same presets differently. Both names are sent: a receiver ignores names that its model
-lacks. ``Surprised`` exists in VRM 1 alone.
+and VRM 1 name the same presets differently. ``Surprised`` exists in VRM 1 alone; many models of VRM 0 have a
+clip of that name.
+
+Receivers add the presets. So presets that move the same part of the face share its movement.
 """
 
 from __future__ import annotations
@@ -34,6 +36,9 @@ def _both(name: str, weight: float) -> dict[str, float]:
     return {f"{name}Left": weight, f"{name}Right": weight}
 
 
+_BOTH_LIDS = "both lids"
+"""The part of ``eyeBlinkLeft`` and ``eyeBlinkRight`` that is common to both."""
+
 PRESETS = (
     # Vowels, by the shape of the lips. A wide open mouth is A; rounded lips turn it into O or U.
     Preset(
@@ -45,15 +50,16 @@ PRESETS = (
     Preset(
         ("O", "oh"), {"mouthFunnel": 1.0, "jawOpen": 0.4, **_both("mouthSmile", -0.4), "mouthClose": -0.5}
     ),
-    Preset(("Blink", "blink"), _both("eyeBlink", 0.5)),
-    Preset(("Blink_L", "blinkLeft"), {"eyeBlinkLeft": 1.0}),
-    Preset(("Blink_R", "blinkRight"), {"eyeBlinkRight": 1.0}),
+    Preset(("Blink", "blink"), {_BOTH_LIDS: 1.0}),
+    Preset(("Blink_L", "blinkLeft"), {"eyeBlinkLeft": 1.0, _BOTH_LIDS: -1.0}),
+    Preset(("Blink_R", "blinkRight"), {"eyeBlinkRight": 1.0, _BOTH_LIDS: -1.0}),
     Preset(("Joy", "happy"), {**_both("mouthSmile", 0.5), **_both("mouthFrown", -0.5)}),
     Preset(
         ("Angry", "angry"), {**_both("browDown", 0.4), **_both("noseSneer", 0.3), **_both("mouthSmile", -0.5)}
     ),
     Preset(("Sorrow", "sad"), {**_both("mouthFrown", 0.5), "browInnerUp": 0.4, **_both("mouthSmile", -0.5)}),
-    Preset(("Fun", "relaxed"), {**_both("mouthSmile", 0.25), **_both("eyeSquint", 0.25)}),
+    # Half of smile and squint, less the smile, which is Joy's.
+    Preset(("Fun", "relaxed"), {**_both("mouthSmile", 0.25 - 0.5), **_both("eyeSquint", 0.25)}),
     Preset(
         ("Surprised", "surprised"), {**_both("eyeWide", 0.5), "browInnerUp": 0.5, **_both("browDown", -0.5)}
     ),
@@ -65,6 +71,8 @@ PRESETS = (
 )
 
 
-def preset_values(coefficients: Mapping[str, float]) -> dict[str, float]:
-    """Return the value of every preset under each of its names."""
-    return {name: preset.value(coefficients) for preset in PRESETS for name in preset.names}
+def preset_values(coefficients: Mapping[str, float], *, vrm1: bool) -> dict[str, float]:
+    """Return the value of every preset under its name in VRM 0, or in VRM 1."""
+    both_lids = min(coefficients.get(f"eyeBlink{side}", 0.0) for side in ("Left", "Right"))
+    parts = {**coefficients, _BOTH_LIDS: both_lids}
+    return {preset.names[vrm1]: preset.value(parts) for preset in PRESETS}

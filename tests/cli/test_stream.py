@@ -147,7 +147,10 @@ def test_status_on_a_terminal_is_one_line_that_is_rewritten(
     [
         (["vmc:/127.0.0.1"], "is not the address of an output; use one such as openseeface://"),
         (["vmc://127.0.0.1:0"], "the port is no number from 1 to 65535"),
-        (["vmc://?arkti"], "unknown option 'arkti', the options are arkit, presets; use an address such as"),
+        (
+            ["vmc://?arkti"],
+            "unknown option 'arkti', the options are arkit, presets, vrm1; use an address such as",
+        ),
         (["udp+json://", "udp+json://127.0.0.1:11574"], "is given twice; leave one out"),
         (["openseeface://no.such.host.invalid"], "cannot be found"),
     ],

@@ -25,7 +25,15 @@ def test_host_and_port_have_defaults(text: str, host: str, port: int, leaves: bo
     assert parse_address(str(address)).port == port
 
 
-@pytest.mark.parametrize("text", ["vmc://127.0.0.1:39539?arkit", "camera:///dev/video7?clean", "camera://"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "vmc://127.0.0.1:39539?arkit",
+        "vmc://127.0.0.1:39539?presets&vrm1",
+        "camera:///dev/video7?clean",
+        "camera://",
+    ],
+)
 def test_text_of_an_address_has_its_options(text: str):
     assert str(parse_address(text)) == text
 

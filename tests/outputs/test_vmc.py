@@ -3,10 +3,13 @@
 import math
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
+from livefan.core.face_measures import Gaze
 from livefan.measures.expressions import NAMES
 from livefan.outputs.frame_result import FrameResult
 from livefan.outputs.output_group import OutputGroup
@@ -105,9 +108,6 @@ def test_every_frame_is_one_bundle_in_the_order_of_the_protocol(exchange, result
     assert {"A", "I", "U", "E", "O", "Blink", "Blink_L", "Blink_R", "Joy", "Angry", "Sorrow", "Fun"} <= set(
         names
     )
-    assert {"aa", "ih", "ou", "ee", "oh", "blink", "happy", "angry", "sad", "relaxed", "surprised"} <= set(
-        names
-    )
     assert all(0 <= value <= 1 for messages in bundles for value in blend_values(messages).values())
 
 
@@ -137,37 +137,115 @@ def test_neck_and_head_turn_as_the_person_does(
     assert share == pytest.approx(0.4, abs=0.01)
 
 
+HEADS = [{}, {"yaw": 30.0}, {"pitch": -20.0}, {"yaw": -25.0, "pitch": 15.0, "roll": 20.0}]
+"""Poses of a head whose eyes look elsewhere."""
+
+
+def turned(yaw: float = 0.0, pitch: float = 0.0, roll: float = 0.0) -> np.ndarray:
+    """Return the rotation of a head to the camera: x to the image's right, y down, z away."""
+    turns = ((0.0, -yaw, 0.0), (-pitch, 0.0, 0.0), (0.0, 0.0, roll))
+    across, up, around = (cv2.Rodrigues(np.radians(turn))[0] for turn in turns)
+    return across @ up @ around
+
+
+def gaze_along(direction: np.ndarray) -> Gaze:
+    """Return the gaze of two eyes that look along a direction in the axes of the camera."""
+    x, y, z = direction
+    return Gaze(*np.degrees([math.atan2(x, -z), math.asin(-y)] * 2))
+
+
+@pytest.mark.parametrize("angles", HEADS)
+@pytest.mark.parametrize(
+    ("looks", "forwards"),
+    [
+        # On a frontal face, and as the avatar's eye: x to its right, y up, z forwards.
+        ((0.0, 0.0, -1.0), (0.0, 0.0, 1.0)),  # along the head's axis
+        ((0.5, 0.0, -0.866), (-0.5, 0.0, 0.866)),  # to the image's right: to the person's left
+        ((0.0, -0.5, -0.866), (0.0, 0.5, 0.866)),  # up
+        ((-0.3, 0.4, -0.866), (0.3, -0.4, 0.866)),  # to the person's right and down
+    ],
+)
+def test_eyes_turn_in_the_head_as_the_person_looks(
+    angles: dict, looks: tuple, forwards: tuple, exchange, result: Make, posed_face
+):
+    direction = turned(**angles) @ looks
+    (messages,) = exchange(result(faces=(replace(posed_face(**angles), gaze=gaze_along(direction)),)))
+    turns = bones(messages)
+    head = turns["Neck"] @ turns["Head"]
+    for name in ("LeftEye", "RightEye"):
+        np.testing.assert_allclose(turns[name] @ [0, 0, 1], forwards, atol=0.03)
+        np.testing.assert_allclose(head @ turns[name] @ [0, 0, 1], -direction, atol=0.001)
+        assert (turns[name] @ [1, 0, 0])[1] == pytest.approx(0, abs=1e-6)  # an eye does not roll
+
+
+def test_each_eye_has_its_own_gaze(exchange, result: Make, posed_face):
+    face = replace(posed_face(), gaze=Gaze(right_yaw=20.0, right_pitch=0.0, left_yaw=-10.0, left_pitch=0.0))
+    (messages,) = exchange(result(faces=(face,)))
+    turns = bones(messages)
+    assert (turns["RightEye"] @ [0, 0, 1])[0] == pytest.approx(-math.sin(math.radians(20)), abs=0.02)
+    assert (turns["LeftEye"] @ [0, 0, 1])[0] == pytest.approx(math.sin(math.radians(10)), abs=0.02)
+
+
+def test_unknown_gaze_moves_no_eyes(exchange, result: Make):
+    (messages,) = exchange(result())
+    assert set(bones(messages)) == {"Neck", "Head"}
+
+
 def test_wink_and_open_mouth_move_the_presets(exchange, result: Make, posed_face):
     face = posed_face()
     face.points_px[[37, 38]] = face.points_px[[41, 40]]  # the person's right eye
     face.points_px[[65, 66, 67], 1] += 40
     (messages,) = exchange(result(faces=(face,)))
     values = blend_values(messages)
-    assert values["eyeBlinkRight"] == values["Blink_R"] == values["blinkRight"] == 1
-    assert values["eyeBlinkLeft"] == values["Blink_L"] < 0.8
-    assert values["Blink"] == pytest.approx((1 + values["Blink_L"]) / 2)
+    assert values["EyeBlinkRight"] == values["Blink"] + values["Blink_R"] == 1
+    assert values["EyeBlinkLeft"] == values["Blink"] < 0.8
+    assert values["Blink_L"] == 0
     assert values["A"] > 0.7
     assert values["I"] == values["U"] == 0
 
 
+ARKIT = {name: name[0].upper() + name[1:] for name in NAMES}
+"""ARKit's names as Unity spells them."""
+VRM_0 = {"A", "Blink", "Blink_L", "Joy", "LookUp"}
+VRM_1 = {"aa", "blink", "blinkLeft", "happy", "lookUp"}
+
+
 @pytest.mark.parametrize(
-    ("options", "present", "absent"), [("?arkit", "jawOpen", "A"), ("?presets", "A", "jawOpen")]
+    ("options", "present", "absent"),
+    [
+        ("", {*ARKIT.values(), *VRM_0}, {*NAMES, *VRM_1}),
+        ("?arkit", set(ARKIT.values()), {*NAMES, *VRM_0, *VRM_1}),
+        ("?presets", VRM_0, {*ARKIT.values(), *NAMES, *VRM_1}),
+        ("?vrm1", {*NAMES, *VRM_1}, {*ARKIT.values(), *VRM_0}),
+        ("?arkit&vrm1", set(NAMES), {*ARKIT.values(), *VRM_0, *VRM_1}),
+        ("?presets&vrm1", VRM_1, {*ARKIT.values(), *NAMES, *VRM_0}),
+    ],
 )
-def test_one_set_of_names_can_be_chosen(options: str, present: str, absent: str, exchange, result: Make):
-    (messages,) = exchange(result(), options=options)
-    assert present in blend_values(messages)
-    assert absent not in blend_values(messages)
+def test_options_choose_the_names(
+    options: str, present: set, absent: set, exchange, result: Make, expressive_face
+):
+    (messages,) = exchange(result(faces=(expressive_face(),)), options=options)
+    names = set(blend_values(messages))
+    assert present <= names
+    assert not absent & names
+    assert len({name.lower() for name in names}) == len(names)
 
 
 @pytest.mark.parametrize(
     ("coefficients", "presets"),
     [
-        ({"mouthSmileLeft": 0.8, "mouthSmileRight": 0.8}, {"Joy": 0.8, "happy": 0.8, "Sorrow": 0.0}),
-        ({"mouthPucker": 0.9}, {"U": 0.9, "ou": 0.9, "A": 0.0}),
-        ({"jawOpen": 0.5}, {"A": 0.65, "aa": 0.65, "I": 0.0, "U": 0.0}),
-        ({"eyeBlinkLeft": 1.0}, {"Blink_L": 1.0, "Blink_R": 0.0, "Blink": 0.5}),
+        ({"mouthSmileLeft": 0.8, "mouthSmileRight": 0.8}, {"Joy": 0.8, "Fun": 0.0, "Sorrow": 0.0}),
+        ({"mouthPucker": 0.9}, {"U": 0.9, "A": 0.0}),
+        ({"jawOpen": 0.5}, {"A": 0.65, "I": 0.0, "U": 0.0}),
+        # Receivers add the presets, so that both sides share what is common to them.
+        ({"eyeBlinkLeft": 1.0}, {"Blink": 0.0, "Blink_L": 1.0, "Blink_R": 0.0}),
+        ({"eyeBlinkLeft": 0.9, "eyeBlinkRight": 0.6}, {"Blink": 0.6, "Blink_L": 0.3, "Blink_R": 0.0}),
+        (
+            {"mouthSmileLeft": 0.4, "mouthSmileRight": 0.4, "eyeSquintLeft": 1.0, "eyeSquintRight": 1.0},
+            {"Joy": 0.4, "Fun": 0.3},
+        ),
         ({"eyeLookOutLeft": 0.6, "eyeLookInRight": 0.6}, {"LookLeft": 0.6, "LookRight": 0.0}),
-        ({"browInnerUp": 1.0, "eyeWideLeft": 1.0, "eyeWideRight": 1.0}, {"surprised": 1.0, "angry": 0.0}),
+        ({"browInnerUp": 1.0, "eyeWideLeft": 1.0, "eyeWideRight": 1.0}, {"Surprised": 1.0, "Angry": 0.0}),
     ],
 )
 def test_coefficients_and_presets_follow_the_expression(
@@ -175,11 +253,19 @@ def test_coefficients_and_presets_follow_the_expression(
 ):
     (messages,) = exchange(result(faces=(expressive_face(**coefficients),)))
     values = blend_values(messages)
-    assert set(NAMES) <= set(values)
     for name in NAMES:
-        assert values[name] == pytest.approx(coefficients.get(name, 0.0), abs=1e-6)
+        assert values[ARKIT[name]] == pytest.approx(coefficients.get(name, 0.0), abs=1e-6)
     for name, value in presets.items():
         assert values[name] == pytest.approx(value, abs=1e-6)
+
+
+def test_presets_of_vrm_1_have_the_same_values(exchange, result: Make, expressive_face):
+    face = expressive_face(mouthSmileLeft=0.8, mouthSmileRight=0.8, eyeBlinkLeft=0.9, eyeBlinkRight=0.6)
+    (messages,) = exchange(result(faces=(face,)), options="?vrm1")
+    values = blend_values(messages)
+    assert [values[name] for name in ("happy", "blink", "blinkLeft", "blinkRight")] == pytest.approx(
+        [0.8, 0.6, 0.3, 0.0]
+    )
 
 
 def test_the_face_with_the_lowest_id_is_sent(exchange, result: Make, posed_face):
