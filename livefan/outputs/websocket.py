@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
 import socket
 import threading
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from livefan.core.errors import LivefanError
@@ -21,13 +24,58 @@ if TYPE_CHECKING:
 
 _WAITING_MESSAGES = 8
 """Messages that wait for a client; a further one replaces the oldest."""
-
-_Messages = NewestItems[str]
-"""Messages for one client; its thread sends them, so that a slow client delays nothing else."""
+_LONGEST_SEND_S = 10.0
+"""A client that takes longer for one message is dropped."""
+_GRACE_S = 0.5
+"""Time that clients have for the last messages when the output closes."""
 
 _ORIGINS = (None, re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"))
 """Accepted clients: programs, which send no origin, and pages of this machine. Else any web site that is open
 in a browser could receive the landmarks."""
+
+
+class _Client:
+    """A client and the messages that wait for it; its thread sends them, so that it delays nothing else."""
+
+    def __init__(self, connection: ServerConnection) -> None:
+        self.messages: NewestItems[str] = NewestItems(_WAITING_MESSAGES)
+        self._connection = connection
+        self._sending_since = math.inf
+
+    def serve(self) -> None:
+        """Send the messages until their end.
+
+        Raises:
+            ConnectionClosed: if the connection ends before.
+        """
+        while (message := self.messages.take()) is not None:
+            self._sending_since = time.monotonic()
+            self._connection.send(message)
+            self._sending_since = math.inf
+
+    def read_until_closed(self) -> None:
+        """Discard what the client sends until its connection closes."""
+        try:
+            for _ in self._connection:
+                pass
+        except Exception:
+            logging.getLogger(__name__).debug("a client broke off", exc_info=True)
+        self.messages.end()
+
+    @property
+    def stuck(self) -> bool:
+        """Whether the client takes too long for a message."""
+        return time.monotonic() - self._sending_since > _LONGEST_SEND_S
+
+    @property
+    def connected(self) -> bool:
+        """Whether the socket is open."""
+        return self._connection.socket.fileno() >= 0
+
+    def drop(self) -> None:
+        """End the connection at once, which ends a send that waits for the client."""
+        with suppress(OSError):  # it has ended by itself
+            self._connection.socket.shutdown(socket.SHUT_RDWR)
 
 
 class WebSocketOutput(Output):
@@ -43,7 +91,7 @@ class WebSocketOutput(Output):
             raise missing_library(address, "websockets") from error
         self._library = server
         self._server: Any = None
-        self._clients: set[_Messages] = set()
+        self._clients: set[_Client] = set()
         self._lock = threading.Lock()
 
     def open(self) -> None:
@@ -70,7 +118,9 @@ class WebSocketOutput(Output):
         if clients:
             message = json_message(result)
             for client in clients:
-                client.put(message)
+                client.messages.put(message)
+                if client.stuck:
+                    client.drop()
         return len(clients)
 
     def close(self) -> None:
@@ -78,7 +128,12 @@ class WebSocketOutput(Output):
         with self._lock:
             clients = tuple(self._clients)
         for client in clients:
-            client.end()
+            client.messages.end()
+        until = time.monotonic() + _GRACE_S
+        while any(client.connected for client in clients) and time.monotonic() < until:
+            time.sleep(0.01)
+        for client in clients:
+            client.drop()
         if self._server is not None:
             self._server.shutdown()
 
@@ -86,27 +141,15 @@ class WebSocketOutput(Output):
         """Send messages to a client until it or the output ends."""
         from websockets.exceptions import ConnectionClosed
 
-        client = _Messages(_WAITING_MESSAGES)
+        client = _Client(connection)
         # A silent thread reads, which is how a lost client is noticed while no frame comes.
-        reader = threading.Thread(target=_read_until_closed, args=(connection, client), daemon=True)
-        reader.start()
+        threading.Thread(target=client.read_until_closed, daemon=True).start()
         with self._lock:
             self._clients.add(client)
         try:
-            while (message := client.take()) is not None:
-                connection.send(message)
+            client.serve()
         except ConnectionClosed:
             pass
         finally:
             with self._lock:
                 self._clients.discard(client)
-
-
-def _read_until_closed(connection: ServerConnection, client: _Messages) -> None:
-    """Discard the messages of a client until its connection closes."""
-    try:
-        for _ in connection:
-            pass
-    except Exception:
-        logging.getLogger(__name__).debug("a client broke off", exc_info=True)
-    client.end()

@@ -2,8 +2,9 @@
 
 import json
 import socket
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,9 +19,12 @@ from livefan.core.face_measures import Gaze
 from livefan.core.frame import Face
 from livefan.core.landmarks import COFW_29, WFLW_98, LandmarkScheme
 from livefan.measures.expressions import NAMES
+from livefan.outputs import websocket
+from livefan.outputs.address import Address
 from livefan.outputs.frame_result import FrameResult
 from livefan.outputs.json_message import json_message
 from livefan.outputs.output_group import OutputGroup
+from livefan.outputs.websocket import WebSocketOutput
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "stream.schema.json").read_text("utf-8"))
 Make = Callable[..., FrameResult]
@@ -184,6 +188,54 @@ def test_client_that_does_not_read_delays_nobody(result: Make, outputs: OutputGr
             outputs.offer(result(index, faces=crowd, scheme=WFLW_98))
             while json.loads(reading.recv(timeout=10))["frame"] != index:
                 pass
+
+
+@pytest.fixture
+def served(port: int) -> Iterator[WebSocketOutput]:
+    """A WebSocket output with one client that completes the handshake and reads nothing."""
+    output = WebSocketOutput(Address("ws", "127.0.0.1", port))
+    output.open()
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(("127.0.0.1", port))
+        client.sendall(
+            b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+        )
+        yield output
+    output.close()  # after the client, which would hold up a faulty end
+
+
+def fill_buffers(output: WebSocketOutput, result: Make) -> None:
+    """Send more than the buffers of the system hold to the one client."""
+    crowd = result(faces=tuple(blank(WFLW_98, number) for number in range(1, 400)), scheme=WFLW_98)
+    until = time.monotonic() + 10
+    while output.send(result()) != 1:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    for _ in range(8):
+        output.send(crowd)
+
+
+@pytest.mark.slow
+def test_client_that_reads_nothing_does_not_hold_up_the_end(served: WebSocketOutput, result: Make):
+    fill_buffers(served, result)
+    closing = threading.Thread(target=served.close, daemon=True)
+    closing.start()
+    closing.join(5)
+    assert not closing.is_alive()
+
+
+@pytest.mark.slow
+def test_client_that_takes_too_long_for_a_message_is_dropped(
+    served: WebSocketOutput, result: Make, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(websocket, "_LONGEST_SEND_S", 0.3)
+    fill_buffers(served, result)
+    until = time.monotonic() + 10
+    while served.send(result()):
+        assert time.monotonic() < until
+        time.sleep(0.05)
 
 
 def test_web_sites_are_refused_and_pages_of_this_machine_are_not(outputs: OutputGroup, port: int):
