@@ -20,7 +20,7 @@ pytestmark = [
 ]
 
 PAIRS = """
-import json, os, sys, time
+import gc, json, os, sys, time
 from pathlib import Path
 import torch._dynamo, torch.distributed  # for all processes; an optimiser imports the first
 from livefan.cli.main import main
@@ -52,6 +52,7 @@ def start(name, port, rank):
     sys.exit(fail(*arguments))
 
 pairs = json.loads(sys.argv[1])
+gc.freeze()  # else each process looks through the modules of torch once more when it ends
 processes = {}
 for name, (port, arguments) in pairs.items():
     for rank in (0, 1):
