@@ -94,8 +94,9 @@ def images(tmp_path: Path, photo: np.ndarray) -> Path:
     """A folder of six images with one face each."""
     folder = tmp_path / "images"
     folder.mkdir()
+    encoded = cv2.imencode(".png", photo)[1].tobytes()
     for index in range(6):
-        cv2.imwrite(str(folder / f"{index}.png"), photo)
+        (folder / f"{index}.png").write_bytes(encoded)
     return folder
 
 

@@ -110,29 +110,34 @@ def recording(tmp_path_factory: pytest.TempPathFactory, photo: np.ndarray) -> Pa
     return write_recording(path, [moved(shrunk(photo), number) for number in range(3)])
 
 
-@pytest.fixture
-def folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recording: Path, photo: np.ndarray, face: Face
+@pytest.fixture(scope="module")
+def named_files(
+    tmp_path_factory: pytest.TempPathFactory, recording: Path, photo: np.ndarray, face: Face
 ) -> Path:
-    """The working folder, with the files that the documents name."""
-    monkeypatch.chdir(tmp_path)
+    """A folder with the files that the documents name."""
+    made = tmp_path_factory.mktemp("named")
     for name in ("clip.mp4", "talk.mp4", "talk.mkv", "recordings/a.mp4", "recordings/b.mp4"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).symlink_to(recording)
-    cv2.imwrite("photo.jpg", photo)
-    cv2.imwrite("frame_0001.png", photo)
-    (tmp_path / "album").mkdir()
-    cv2.imwrite("album/first.jpg", photo)
-    write_labelled_folder(tmp_path / "myfaces", photo, face.points_px)
-    for number in range(5):  # so many that one is held out
-        cv2.imwrite(f"myfaces/more{number}.png", photo)
-        write_pts(tmp_path / f"myfaces/more{number}.pts", face.points_px)
-    (tmp_path / "photographs").mkdir()
-    for name in ("a", "b"):
-        cv2.imwrite(f"photographs/{name}.png", photo)
-        write_pts(tmp_path / f"photographs/{name}.pts", face.points_px)
-    shutil.copy(find_weights("mobilefan-half-300w"), "own.safetensors")
-    torch.save({"weight": torch.zeros(2, 2)}, "checkpoint.pth")
+        (made / name).parent.mkdir(exist_ok=True)
+        (made / name).symlink_to(recording)
+    write_labelled_folder(made / "myfaces", photo, face.points_px)
+    (made / "album").mkdir()
+    (made / "photographs").mkdir()
+    labelled = [f"myfaces/more{number}" for number in range(5)]  # so many that one is held out
+    labelled += ["photographs/a", "photographs/b"]
+    for name in labelled:
+        write_pts(made / f"{name}.pts", face.points_px)
+    for name in ("photo.jpg", "frame_0001.png", "album/first.jpg", *(f"{name}.png" for name in labelled)):
+        cv2.imwrite(str(made / name), photo)
+    shutil.copy(find_weights("mobilefan-half-300w"), made / "own.safetensors")
+    torch.save({"weight": torch.zeros(2, 2)}, made / "checkpoint.pth")
+    return made
+
+
+@pytest.fixture
+def folder(named_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder, with these files."""
+    shutil.copytree(named_files, tmp_path, symlinks=True, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
