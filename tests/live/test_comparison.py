@@ -241,7 +241,9 @@ def test_same_model_chosen_later_differs_by_nothing(compare: Callable[..., Compa
     compared.session.second = FIRST
     wait_for(lambda: compared.pairs != [])
     compared.session.paused = False  # from the start
-    wait_for(lambda: len(compared.pairs) >= N_FRAMES)
+    played = list(range(N_FRAMES))
+    wait_for(lambda: [both.frame.index for both in compared.pairs[-N_FRAMES:]] == played)
+    wait_for(at_end(compared))  # the gauges have seen the last pair, too
     check_equal(compared)
 
 
@@ -409,7 +411,7 @@ def test_coverage_of_a_live_source_counts_the_frames_since_the_comparison_starte
 
 def test_speed_of_playback(monkeypatch: pytest.MonkeyPatch):
     now = [50.0]
-    monkeypatch.setattr("livefan.live.playback_speed.time.perf_counter", lambda: now[0])
+    monkeypatch.setattr("livefan.live.playback_speed.time", SimpleNamespace(perf_counter=lambda: now[0]))
     speed = PlaybackSpeed()
     assert speed.value() is None
     for index in range(20):

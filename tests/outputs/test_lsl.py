@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import numpy as np
 import pylsl
@@ -85,6 +86,7 @@ def test_channels_cover_every_landmark():
 
 def test_clock_offset_does_not_depend_on_an_interruption(monkeypatch: pytest.MonkeyPatch):
     times = iter([1.0, 1.1, 2.0, 2.5, 3.0, 3.2])  # before and after each of three comparisons
-    monkeypatch.setattr(time, "perf_counter", lambda: next(times))
+    clock = SimpleNamespace(perf_counter=lambda: next(times))
+    monkeypatch.setattr("livefan.outputs.lsl.time", clock)  # here alone: other threads read the time, too
     others = iter([11.05, 12.45, 13.0])
     assert clock_offset(lambda: next(others)) == pytest.approx(10.0)
