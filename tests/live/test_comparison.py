@@ -33,11 +33,10 @@ RAW = replace(FIRST, raw=True)
 N_FRAMES = 8
 
 
-@pytest.fixture
-def images(tmp_path: Path, photo: np.ndarray) -> Path:
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory, photo: np.ndarray) -> Path:
     """A folder with frames of one face that moves to the right."""
-    folder = tmp_path / "images"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("images")
     for index in range(N_FRAMES):
         cv2.imwrite(str(folder / f"{index}.png"), np.roll(photo, 3 * index, axis=1))
     return folder

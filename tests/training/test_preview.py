@@ -22,7 +22,7 @@ def test_sheet_takes_any_file_name(tmp_path: Path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", [256, 224, 96])
+@pytest.mark.parametrize("size", [256, 96])
 def test_sheet_shows_each_face_plain_and_augmented(
     tmp_path: Path, size: int, capsys: pytest.CaptureFixture[str]
 ):
