@@ -48,7 +48,8 @@ class ExpressionPanel(QWidget):
             self.gaze.clear()
             self.bars.show_values(None)
             return
-        self.message.setText(self.tr("Face {}").format(face.track_id))
+        text = self.tr("Face {}, measured from neutral") if result.neutral else self.tr("Face {}")
+        self.message.setText(text.format(face.track_id))
         self.bars.show_values(face.expressions)
         if face.gaze is None:
             self.gaze.clear()

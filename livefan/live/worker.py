@@ -47,7 +47,8 @@ class Model:
         place: appended to the message while the model loads, e.g. ``(2 of 2)``.
         preparing: whether a model is being loaded.
         rate: rate of finished frames.
-        neutral: neutral expressions of the faces; forgotten where faces are found anew.
+        neutral: neutral expressions of the faces by id. They stay after a jump, where ids start again;
+            photographs have none in common.
     """
 
     def __init__(
@@ -146,7 +147,8 @@ class Model:
         assert self._pipeline is not None
         if epoch != self._epoch:
             self._pipeline.reset()
-            self.neutral.forget()
+            if self.photographs:
+                self.neutral.forget()
             self._epoch = epoch
         if self.max_faces < self._pipeline.max_faces:
             self._pipeline.reset()

@@ -83,6 +83,9 @@ def test_panel_shows_a_face_and_takes_it_for_neutral(qtbot: QtBot):
     unknown = result_of(values(jawOpen=0.7))
     panel.show_result(replace(unknown, faces=[replace(unknown.faces[0], gaze=None)]))
     assert panel.gaze.text() == ""
+    assert panel.message.text() == "Face 3"
+    panel.show_result(replace(result_of(values(jawOpen=0.7)), neutral=True))
+    assert panel.message.text() == "Face 3, measured from neutral"
     panel.neutral.click()
     (face,) = player.session.neutral.calibrated(result_of(values(jawOpen=0.7)).faces, 0.0)
     assert face.expressions[JAW] == 0

@@ -132,6 +132,33 @@ def test_message_of_a_loading_model_names_it_once():
     ]
 
 
+@pytest.mark.parametrize(("photographs", "kept"), [((), True), (("a.png", "b.png"), False)])
+def test_neutral_expression_is_kept_after_a_jump_but_not_for_another_photograph(
+    photographs: tuple[str, ...], kept: bool
+):
+    face = Face(1, np.zeros(4), np.zeros((68, 2)), np.ones(68), expressions=np.full(50, 0.5, np.float32))
+    pipeline = SimpleNamespace(
+        process=lambda image: [face],
+        process_image=lambda image: [face],
+        scheme=IBUG_68,
+        ran_by="made",
+        heads=frozenset(),
+        max_faces=1,
+    )
+    pipeline.reset = pipeline.warm_up = pipeline.close = lambda: None
+    pipeline.want_heads = lambda heads: None
+    choice = SimpleNamespace(label="made", raw=True, is_external=False, pipeline=lambda **how: pipeline)
+    model = Model(cast(ModelChoice, choice), 1, lambda text: None)
+    model.photographs = photographs
+    model.neutral.request()
+    frames = [Frame(np.zeros((8, 8, 3), np.uint8), index, 2.0 * index) for index in range(3)]
+    assert [model.process(frame, 0).neutral for frame in frames[:2]] == [True, True]
+    result = model.process(frames[2], 1)
+    assert result.neutral is kept
+    assert result.faces[0].expressions is not None
+    assert result.faces[0].expressions[0] == (0.0 if kept else 0.5)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("every_frame", "lowered"), [(True, False), (False, True)])
 def test_models_that_wait_for_each_other_have_the_same_priority(
