@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from dataclasses import dataclass
 from itertools import chain
 
@@ -14,8 +14,8 @@ from livefan.live.result import Pair
 
 _MAX_FRAMES = 100_000
 """Largest number of frames whose distances are kept; the oldest are dropped."""
-_N_FACES = 900
-"""Number of faces, the latest ones, whose median distance is returned."""
+_N_LATEST = 900
+"""Number of frames, the latest ones, whose median distance is returned."""
 _N_WORST = 20
 _SETTLED = 10
 """Consecutive frames after which the smoothing no longer depends on its start."""
@@ -65,7 +65,7 @@ class ComparisonResults:
     def __init__(self) -> None:
         self._distances: OrderedDict[int, tuple[float, float]] = OrderedDict()  # by frame: time, percent
         self._processed = _FrameBytes()  # 1 for a frame that the first model processed
-        self._points: deque[np.ndarray] = deque(maxlen=_N_FACES)
+        self._points: OrderedDict[int, list[np.ndarray]] = OrderedDict()  # by frame: one for each face
         self._worst: list[Disagreement] = []
         self._last = (-1, -1)  # epoch and index of the last frame
         self._run = 0  # consecutive frames until the last, at most _SETTLED
@@ -84,6 +84,7 @@ class ComparisonResults:
             return
         self._runs[index] = self._run
         self._worst = [each for each in self._worst if each.frame != index]
+        self._points.pop(index, None)
         mean = pair.apart
         if mean is None:
             self._distances.pop(index, None)
@@ -91,8 +92,10 @@ class ComparisonResults:
         self._distances[index] = (pair.frame.source_time, mean.overall)
         if len(self._distances) > _MAX_FRAMES:
             self._distances.popitem(last=False)
+        self._points[index] = [each.points for each in pair.disagreements]
+        if len(self._points) > _N_LATEST:
+            self._points.popitem(last=False)
         for disagreement in pair.disagreements:
-            self._points.append(disagreement.points)
             self._keep_worst(disagreement)
 
     def coverage(self, n_frames: int | None) -> Coverage:
@@ -122,11 +125,11 @@ class ComparisonResults:
         return sorted(self._worst, key=lambda each: -each.overall)
 
     def median(self, scheme: LandmarkScheme) -> tuple[float, dict[str, float]]:
-        """Return the median distance of the latest faces, and that of each region; NaN and empty without any.
+        """Return the median distance on the latest frames, and that of each region; NaN and empty if none.
 
         Distances are in percent of the inter-ocular distance.
         """
-        points = np.array(self._points)
+        points = np.array(list(chain.from_iterable(self._points.values())))
         if not len(points) or points.shape[1] != scheme.n_points:
             return float("nan"), {}
         by_region = {
