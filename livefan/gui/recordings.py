@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from enum import StrEnum
 from pathlib import Path
 
@@ -40,7 +39,6 @@ class Recordings(QObject):
         self._recorder: Recorder | None = None
         self._last_recorder: Recorder | None = None  # may still be writing
         self._kind = RecordingKind.SHOWN
-        self._started_at = 0.0
         self._ended.connect(self._on_ended)
 
     @property
@@ -50,8 +48,8 @@ class Recordings(QObject):
 
     @property
     def seconds(self) -> float | None:
-        """Time since the start of the present recording; None while nothing is recorded."""
-        return time.monotonic() - self._started_at if self._recorder is not None else None
+        """Length of the present recording so far; None while nothing is recorded."""
+        return self._recorder.seconds if self._recorder is not None else None
 
     def start(self, path: Path, kind: RecordingKind, model: ModelChoice) -> None:
         """Start a recording; it replaces the present one.
@@ -72,7 +70,6 @@ class Recordings(QObject):
             on_end=lambda end: self._ended.emit(recorder, end),
         )
         self._recorder = self._last_recorder = recorder
-        self._started_at = time.monotonic()
         recorder.start()
         self.changed.emit()
 

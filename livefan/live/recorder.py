@@ -126,6 +126,11 @@ class Recorder:
         """Start the thread."""
         self._thread.start()
 
+    @property
+    def seconds(self) -> float:
+        """Time from the first frame to the last one so far, in the video."""
+        return self._clock.tick / TICKS
+
     def add(self, result: Result, picture: np.ndarray) -> None:
         """Add the next frame.
 
@@ -161,7 +166,7 @@ class Recorder:
             reason = f"internal error: {type(failure).__name__}: {failure}"
             self._on_end(LivefanError(f"{self._path}: cannot be written ({reason})"))
         else:
-            self._on_end(Recorded(self._path, self._n_frames, self._clock.tick / TICKS, self._left_out))
+            self._on_end(Recorded(self._path, self._n_frames, self.seconds, self._left_out))
 
     def _write_all(self) -> None:
         with ExitStack() as files:

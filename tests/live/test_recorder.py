@@ -69,9 +69,15 @@ def test_every_frame_is_in_the_video_at_its_own_time(tmp_path: Path, photo: np.n
 
 def test_jump_in_the_source_is_cut_out(tmp_path: Path, photo: np.ndarray):
     places = [(0, 10.0), (0, 10.04), (1, 2.0), (1, 2.04), (2, 50.0)]
-    record(tmp_path / "a.mkv", [result_of(photo, n, at, epoch) for n, (epoch, at) in enumerate(places)])
-    _, seen_at = read_pictures(tmp_path / "a.mkv")
+    recorder = Recorder(tmp_path / "a.mkv")
+    recorder.start()
+    for n, (epoch, at) in enumerate(places):
+        recorder.add(result_of(photo, n, at, epoch), photo)
     cut = 0.04 + 1 / 30
+    wait_for(lambda: recorder.seconds == pytest.approx(2 * cut, abs=2e-3))
+    recorder.stop()
+    recorder.join(PATIENCE_S)
+    _, seen_at = read_pictures(tmp_path / "a.mkv")
     assert [float(at) for at in seen_at] == pytest.approx([0, 0.04, cut, cut + 0.04, 2 * cut], abs=2e-3)
 
 
