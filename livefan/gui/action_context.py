@@ -118,6 +118,8 @@ class ActionContext:
         try:
             ready = action.ask(self)
             if ready is not None:
+                if not action.keeps_saved:
+                    self.player.messages.forget_saved()
                 self.acting = True
                 ready.act(self)
         except LivefanError as error:
@@ -141,9 +143,15 @@ class ActionContext:
 
 
 class Action:
-    """One action of the user."""
+    """One action of the user.
+
+    Attributes:
+        redraws: parts of the window to draw anew afterwards.
+        keeps_saved: whether a message that names a new file stays.
+    """
 
     redraws: ClassVar[Part] = Part.NOTHING
+    keeps_saved: ClassVar[bool] = False
 
     def ask(self, context: ActionContext) -> Self | None:
         """Return the action completed by the user's answers, or None to cancel."""

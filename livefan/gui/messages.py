@@ -17,7 +17,7 @@ class Kind(Enum):
     STATUS = auto()
     """State of the session, such as ``opening clip.mp4``. The next status replaces it."""
     SAVED = auto()
-    """Names a new file. The next status or error replaces it."""
+    """Names a new file. Stays until the next file, an error, or an action of the user."""
     ERROR = auto()
     """Stays until it is dismissed, a recording starts, a file is saved, or a later source plays."""
 
@@ -79,8 +79,11 @@ class Messages(QObject):
         if self._error_is_old:
             self.dismiss_error()
 
+    def forget_saved(self) -> None:
+        """Forget the message that names a new file."""
+        self._put(Kind.SAVED, "")
+
     def _on_status(self, text: str) -> None:
-        self._texts[Kind.SAVED] = ""
         self._put(Kind.STATUS, text)
 
     def _on_error(self, text: str) -> None:

@@ -41,7 +41,7 @@ def test_successful_start_ends_an_error_from_before_it_only(messages: Messages):
     assert messages.shown.text == "b.mp4: not a video"
 
 
-def test_saved_file_replaces_an_error_and_any_later_message_replaces_it(messages: Messages):
+def test_saved_file_stays_until_an_error_or_an_action(messages: Messages):
     messages.error.emit("the disk is full")
     messages.saved.emit(Path("a.png"), "Saved a.png")
     assert messages.shown == Message("Saved a.png", Kind.SAVED)
@@ -50,6 +50,10 @@ def test_saved_file_replaces_an_error_and_any_later_message_replaces_it(messages
     assert messages.shown.kind is Kind.ERROR
     messages.saved.emit(Path("b.png"), "Saved b.png")
     messages.status.emit("The recording has ended.")
+    messages.status.emit("")
+    assert messages.shown == Message("Saved b.png", Kind.SAVED)
+    messages.status.emit("The recording has ended.")
+    messages.forget_saved()
     assert messages.shown.text == "The recording has ended."
 
 

@@ -143,7 +143,9 @@ class TestSaving:
         window.controls.full_screen.trigger()
         assert beside_controls.isHidden()
         window.player.messages.status.emit("another message")
-        assert not button.isVisible()
+        assert not button.isHidden()
+        window.controls.home.trigger()
+        assert button.isHidden()
 
     @pytest.mark.slow
     def test_one_press_records_the_picture_as_shown(self, drive: Driven, clip: Path):

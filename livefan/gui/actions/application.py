@@ -12,6 +12,7 @@ class ShowFullScreen(Action):
     """Show the picture alone on the whole screen, or in the window."""
 
     redraws = Part.FRAME | Part.CONTROLS
+    keeps_saved = True
     on: bool
 
     def act(self, context: ActionContext) -> None:

@@ -77,6 +77,8 @@ class Record(Action):
 class ShowSavedFiles(Action):
     """Open the folder of the last snapshot or recording in the file manager."""
 
+    keeps_saved = True
+
     def act(self, context: ActionContext) -> None:
         """Open the folder."""
         saved = context.player.messages.saved_file
