@@ -49,7 +49,7 @@ class OutputMenu(QMenu):
 
 
 class OutputIndicator(QLabel):
-    """Shows the packets a second of each output, and names other machines; hidden without outputs."""
+    """Shows the packets a second of each output, and names other machines; empty without outputs."""
 
     def __init__(self, context: ActionContext) -> None:
         super().__init__()
@@ -64,7 +64,6 @@ class OutputIndicator(QLabel):
         """Show the present state."""
         self._outputs.report_ended()
         statistics = self._outputs.statistics()
-        self.setVisible(bool(statistics))
         self.setText(indicator_text(statistics))
         self.setToolTip("\n".join(each.line() for each in statistics))
 

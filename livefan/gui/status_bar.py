@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from html import escape
+
 from PyQt6.QtCore import Qt
-from PyQt6.QtWidgets import QLabel, QProgressBar, QSizePolicy, QStatusBar, QToolButton
+from PyQt6.QtGui import QPainter, QPaintEvent, QPalette
+from PyQt6.QtWidgets import QLabel, QProgressBar, QSizePolicy, QStatusBar, QToolButton, QWidget
 
 from livefan.gui.messages import Kind, Message
 from livefan.gui.picture_labels import speed_text
@@ -13,19 +16,43 @@ from livefan.gui.view import FrameView
 from livefan.live.result import Result
 from livefan.live.session import LiveSession
 
-_GAP_PX = 40
+_GAP_PX = 50
+"""Room for the margins, and for the handle that resizes the window."""
+_SPACE_PX = 6
+"""Space between two parts."""
 _PROGRESS_PX = 190
 
 
+class _MessageLabel(QLabel):
+    """Shows a text; where there is no room for it, its start and its end, which says what to do."""
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802
+        """Draw the text."""
+        room = self.contentsRect()
+        metrics = self.fontMetrics()
+        if metrics.horizontalAdvance(self.text()) <= room.width():
+            super().paintEvent(event)
+            return
+        painter = QPainter(self)
+        painter.setPen(self.palette().color(QPalette.ColorRole.WindowText))
+        text = metrics.elidedText(self.text(), Qt.TextElideMode.ElideMiddle, room.width())
+        painter.drawText(room, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text)
+        painter.end()
+
+
 class StatusBar(QStatusBar):
-    """Shows a message and figures; where there is no room for both, the message alone.
+    """Shows a message, figures and outputs; where there is no room for all, the message alone.
 
     An error has a button that dismisses it; a saved file has one that opens its folder.
+
+    Args:
+        outputs: the state of the outputs; empty without any.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, outputs: QLabel) -> None:
         super().__init__()
-        self.message = QLabel()
+        self.message = _MessageLabel()
+        self.outputs = outputs
         self.figures = QLabel()
         self.show_in_folder = _button(self.tr("Show in folder"))
         self.dismiss = _button(self.tr("Dismiss"))
@@ -42,11 +69,14 @@ class StatusBar(QStatusBar):
         self.addPermanentWidget(self.progress)
         self.addPermanentWidget(self.cancel)
         self.addPermanentWidget(self.figures)
+        self.addPermanentWidget(self.outputs)
 
     def show_message(self, message: Message) -> None:
         """Show a message and the button of its kind."""
         self.message.setText(message.text)
-        self.message.setToolTip(message.text)
+        self.message.setToolTip(
+            f"<qt>{escape(message.text)}</qt>" if message.text else ""
+        )  # in several lines
         self.show_in_folder.setVisible(message.kind is Kind.SAVED)
         self.dismiss.setVisible(message.kind is Kind.ERROR)
         self._make_room()
@@ -54,17 +84,15 @@ class StatusBar(QStatusBar):
     def show_figures(self, player: Player, view: FrameView) -> None:
         """Show the frame rates of a camera, the position of a recording, or the size of a photograph."""
         self._show_progress(player)
-        session = player.session
-        if session is None:
+        session, result = player.session, view.result
+        if session is None or result is None:
             self.figures.setText("")
-            return
-        result = view.result
-        if result is not None and result.photographs:
+        elif result.photographs:
             self.figures.setText(self._photograph_text(result))
-        elif result is not None and session.seekable:
+        elif session.seekable:
             self.figures.setText(self._recording_text(session, player, result))
         else:
-            self.figures.setText(self._live_text(session, player, view) if result is not None else "")
+            self.figures.setText(self._live_text(session, player, view))
         self._make_room()
 
     def _show_progress(self, player: Player) -> None:
@@ -114,11 +142,17 @@ class StatusBar(QStatusBar):
         )
 
     def _make_room(self) -> None:
-        needed = self.message.sizeHint().width() + self.figures.sizeHint().width() + _GAP_PX
-        for button in (self.show_in_folder, self.dismiss):
-            if not button.isHidden():
-                needed += button.sizeHint().width()
-        self.figures.setVisible(needed < self.width())
+        """Show outputs and figures if they have room beside the message and its buttons."""
+        shown = (self.message, self.show_in_folder, self.dismiss, self.progress, self.cancel)
+        room = self.width() - _GAP_PX - sum(_width(each) for each in shown if not each.isHidden())
+        for label in (self.outputs, self.figures):
+            room -= _width(label)
+            label.setVisible(bool(label.text()) and room > 0)
+
+
+def _width(widget: QWidget) -> int:
+    """Return the width that a widget needs in a row."""
+    return min(widget.sizeHint().width(), widget.maximumWidth()) + _SPACE_PX
 
 
 def _button(text: str) -> QToolButton:

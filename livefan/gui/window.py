@@ -103,7 +103,7 @@ class MainWindow(QMainWindow):
         self.models = ModelPanel(self.player, self.controls, self.context.dialogs.choose_model)
         self.plots = PlotsPanel(self.player)
         self.expressions = ExpressionPanel(self.player)
-        self.status_bar = StatusBar()
+        self.status_bar = StatusBar(OutputIndicator(self.context))
         self.start_up = StartUp(self.context, self.view, overrides)
         self._lay_out()
         self._connect()
@@ -150,7 +150,6 @@ class MainWindow(QMainWindow):
         self.tool_bar.set_drawing_menu(
             fill_menu_bar(bar, self.controls, self.panels.toggles, outputs=self.outputs)
         )
-        self.status_bar.addPermanentWidget(OutputIndicator(self.context))
         self.setStatusBar(self.status_bar)
         self._bars: tuple[QWidget, ...] = (bar, self.tool_bar, self.status_bar)
         self._returning = QTimer(self)

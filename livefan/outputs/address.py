@@ -95,8 +95,8 @@ def parse_address(text: str) -> Address:
     name, separator, _ = text.partition("://")
     name = name.strip().lower()
     if not separator or name not in KINDS:
-        known = ", ".join(kind.example for kind in KINDS.values())
-        raise LivefanError(f"{text!r} is not the address of an output; use one such as {known}")
+        known = ", ".join(f"{each}://" for each in KINDS)
+        raise LivefanError(f"{text!r} is not the address of an output; it starts with one of {known}")
     kind = KINDS[name]
 
     def wrong(reason: str) -> LivefanError:

@@ -3,9 +3,55 @@
 from pathlib import Path
 
 import pytest
-from PyQt6.QtCore import QTranslator
-from PyQt6.QtWidgets import QApplication
+from PyQt6.QtCore import QRect, QTranslator
+from PyQt6.QtGui import QImage
+from PyQt6.QtWidgets import QApplication, QLabel
+from pytestqt.qtbot import QtBot
 from windows import Driven, index, paused_at_end
+
+from livefan.gui.messages import Kind, Message
+from livefan.gui.status_bar import StatusBar
+
+
+def test_message_has_the_room_of_outputs_and_figures_and_is_shortened_in_its_middle(qtbot: QtBot):
+    bar = StatusBar(QLabel("→ vmc 25/s"))
+    qtbot.addWidget(bar)
+    bar.figures.setText("30 fps    latency 20 ms")
+    bar.resize(900, bar.sizeHint().height())
+    bar.show()
+    bar.show_message(Message("", Kind.STATUS))
+    assert bar.outputs.isVisible()
+    assert bar.figures.isVisible()
+    short = "clip.mp4: not found. " + "Choose another one. "
+    while bar.figures.isVisible():
+        short += "x"
+        bar.show_message(Message(short, Kind.ERROR))
+    assert bar.outputs.isVisible()
+    qtbot.wait(1)  # lays out
+    assert bar.message.width() >= bar.message.sizeHint().width()
+    bar.progress.show()
+    while bar.outputs.isVisible():
+        short += "x"
+        bar.show_message(Message(short, Kind.ERROR))
+    qtbot.wait(1)
+    assert bar.message.width() >= bar.message.sizeHint().width()
+    text = 30 * "a long message <b> " + "with a remedy"
+    bar.show_message(Message(text, Kind.ERROR))
+    assert bar.message.text() == text
+    assert "&lt;b&gt;" in bar.message.toolTip()
+    start, end = (bar.message.grab().toImage().copy(QRect(*place)) for place in _ends(bar))
+    assert _has_ink(start)
+    assert _has_ink(end)
+
+
+def _ends(bar: StatusBar) -> list[tuple[int, int, int, int]]:
+    width, height = bar.message.width(), bar.message.height()
+    return [(0, 0, 60, height), (width - 60, 0, 60, height)]
+
+
+def _has_ink(image: QImage) -> bool:
+    seen = {image.pixel(x, y) for x in range(image.width()) for y in range(image.height())}
+    return len(seen) > 1
 
 
 class TestMessages:
