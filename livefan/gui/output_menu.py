@@ -10,18 +10,20 @@ from PyQt6.QtWidgets import QLabel, QMenu, QWidget
 from livefan.gui.action_context import ActionContext
 from livefan.gui.actions.outputs import AddOutput, SwitchOutput
 from livefan.gui.head_preview import HeadPreview
-from livefan.outputs.address import KINDS
+from livefan.outputs.address import KINDS, parse_address
 from livefan.outputs.sender import Statistics
 
 _UPDATE_MS = 500
 
 
 class OutputMenu(QMenu):
-    """An entry for each usual address and each open output; a checked one is open."""
+    """An entry for each usual address and each output that was opened; a checked one is open."""
 
     def __init__(self, context: ActionContext, parent: QWidget | None = None) -> None:
         super().__init__(_tr("&Output"), parent)
         self._context = context
+        self._used: list[str] = []  # addresses that were open
+        context.player.outputs.changed.connect(self._remember)
         self.head = HeadPreview(context.player, parent)
         self.aboutToShow.connect(self.fill)
         self.fill()
@@ -30,8 +32,8 @@ class OutputMenu(QMenu):
         """Show which outputs are open."""
         self.clear()
         names = _names()
-        opened = [each.address for each in self._context.player.outputs.statistics()]
-        for address in dict.fromkeys((*names, *opened)):
+        opened = self._remember()
+        for address in dict.fromkeys((*names, *self._used)):
             entry = self.addAction(f"{names[address]}: {address}" if address in names else address)
             assert entry is not None
             entry.setCheckable(True)
@@ -46,6 +48,12 @@ class OutputMenu(QMenu):
         head.setCheckable(True)
         head.setChecked(self.head.isVisible())
         head.triggered.connect(self.head.setVisible)
+
+    def _remember(self) -> list[str]:
+        """Remember and return the addresses that are open."""
+        opened = [each.address for each in self._context.player.outputs.statistics()]
+        self._used = list(dict.fromkeys((*self._used, *opened)))
+        return opened
 
 
 class OutputIndicator(QLabel):
@@ -69,10 +77,19 @@ class OutputIndicator(QLabel):
 
 
 def indicator_text(statistics: Sequence[Statistics]) -> str:
-    """Return the indicator: kind, and packets a second or error; the address if other machines receive it."""
+    """Return the indicator: kind, and packets a second or error.
+
+    Two outputs of a kind have their ports; an output that other machines receive has its address.
+    """
     shown = []
+    kinds = [parse_address(each.address).kind for each in statistics]
     for each in statistics:
-        name = each.address if each.leaves_machine else each.address.partition("://")[0]
+        address = parse_address(each.address)
+        name = address.kind
+        if each.leaves_machine:
+            name = each.address
+        elif kinds.count(name) > 1:
+            name = f"{name}:{address.port}" if address.port else each.address
         state = each.error or _tr("{:.0f}/s").format(each.packets_per_s)
         shown.append(f"{name} {state}")
     return _tr("→ {}").format("   ".join(shown)) if shown else ""

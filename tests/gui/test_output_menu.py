@@ -59,6 +59,7 @@ def test_output_is_added_sends_every_frame_and_is_switched_off(
     entry(window, address).trigger()
     drive.until(lambda: opened(window) == [])
     drive.until(lambda: not indicator.isVisible())
+    assert not entry(window, address).isChecked()  # it can be switched on again
 
 
 def test_output_is_switched_off_and_on_with_its_options(drive: Driven, receiver: socket.socket):
@@ -102,6 +103,8 @@ def test_indicator_names_other_machines_and_errors():
 
     shown = [state("vmc://192.168.0.7:39539", leaves=True), state("ws://127.0.0.1:8765", leaves=False)]
     assert indicator_text(shown) == "→ vmc://192.168.0.7:39539 25/s   ws 25/s"
+    two = [state(f"vmc://127.0.0.1:{port}", leaves=False) for port in (39539, 39540)]
+    assert indicator_text(two) == "→ vmc:39539 25/s   vmc:39540 25/s"
     lost = state("vmc://192.168.0.7:39539", leaves=True, error="Network is unreachable")
     assert indicator_text([lost]) == "→ vmc://192.168.0.7:39539 Network is unreachable"
     assert indicator_text([]) == ""
