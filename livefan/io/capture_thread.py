@@ -15,7 +15,7 @@ from livefan.core.frame import Frame
 from livefan.core.rates import RateMeter
 from livefan.io.live_source import LiveSource
 from livefan.io.playback_clock import PlaybackClock
-from livefan.io.source import Source
+from livefan.io.source import DEFAULT_FPS, Source
 
 FRAMES_AHEAD = 8
 """Frames of a recording that are decoded ahead of the reader; of photographs, which are large, one."""
@@ -49,6 +49,7 @@ class CaptureThread:
     Attributes:
         dropped: number of frames of a live source that were replaced before anyone took them.
         loop: whether a recording starts again at its end.
+        restarted: whether a recording has started again at its end.
         epoch: of the last frame returned by :meth:`get`; rises when frames do not follow each other.
         position: ``source_time`` of the last frame returned by :meth:`get`.
         error: the failure that ended the reading; raised by :meth:`get` after the last frame.
@@ -73,6 +74,7 @@ class CaptureThread:
         self.epoch = 0
         self.position = 0.0
         self.loop = False
+        self.restarted = False
         self.error: LivefanError | None = None
         self._hold_at_end = hold_at_end and not source.live
         self._max_waiting = 1 if source.photographs else FRAMES_AHEAD
@@ -85,6 +87,7 @@ class CaptureThread:
         self._release_one = False  # return the next frame at once, paused or not
         self._jump: _Jump | None = None
         self._read_epoch = 0
+        self._taken_at = 0.0  # perf_counter of the last frame returned
         self._clock = PlaybackClock() if paced and not source.live else None
         self._arrivals = RateMeter(FPS_WINDOW_S)
         self._thread = threading.Thread(target=self._run, name=f"capture {source.name}", daemon=True)
@@ -225,11 +228,15 @@ class CaptureThread:
         if self._release_one:
             self._clock.reset()
         frame, epoch = self._frames[0]
+        if epoch != self.epoch and not self._release_one:
+            # After a restart: the last frame stays for its own time, also if it is the only one.
+            now = max(now, self._taken_at + 1 / (self.source.fps or DEFAULT_FPS) / self._clock.speed)
         return self._clock.due(frame.source_time, epoch, now)
 
     def _take(self, now: float) -> Frame:
         frame, self.epoch = self._frames.popleft()
         self._release_one = False
+        self._taken_at = now
         self.position = frame.source_time
         if not self.source.live:
             frame = dataclasses.replace(frame, captured_at=now)
@@ -294,6 +301,7 @@ class CaptureThread:
             if not self._loops() or self._stopping:
                 return False
             self._read_epoch += 1
+            self.restarted = True
         self.source.seek(0.0)
         return True
 

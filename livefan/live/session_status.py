@@ -34,11 +34,12 @@ class SessionStatus:
                 self._reported = ""
 
     def report_state(self, capture: CaptureThread) -> None:
-        """Report the end of the recording or the advice, if changed."""
+        """Report the end of the recording, its problems or the advice, if changed."""
         text = self.advice
-        if capture.at_end:
-            ended = self.advice if capture.source.photographs else "The recording has ended."
-            text = "; ".join(capture.source.warnings) or ended
+        if capture.at_end and not capture.source.photographs:
+            text = "The recording has ended."
+        if capture.at_end or capture.restarted:
+            text = "; ".join(capture.source.warnings) or text
         with self._lock:
             before = self._reported, self.end_reported
             self._reported, self.end_reported = text, capture.at_end

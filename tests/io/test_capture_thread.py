@@ -16,6 +16,7 @@ from numbered import (
     Numbered,
     number_of,
     picture_of,
+    write_clip,
 )
 from waiting import PATIENCE_S, wait_for
 
@@ -326,6 +327,17 @@ def test_loop_starts_again_with_a_new_epoch(numbered_clip: Path) -> None:
     indices, epochs = zip(*seen, strict=True)
     assert list(indices) == [*range(N_FRAMES), *range(N_FRAMES), *range(5)]
     assert list(epochs) == [0] * N_FRAMES + [1] * N_FRAMES + [2] * 5
+
+
+def test_last_frame_before_a_restart_stays_for_its_time(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "one.mp4", [picture_of(1)])
+    with CaptureThread(open_source(clip), hold_at_end=True) as capture:
+        capture.loop = True
+        frames = [capture.get(PATIENCE_S) for _ in range(4)]
+        assert capture.restarted
+    times = [frame.captured_at for frame in frames if frame is not None]
+    assert len(times) == 4
+    assert np.diff(times).min() >= 1 / RATE - 1e-6
 
 
 def test_recording_not_held_finishes_at_its_end(numbered_clip: Path) -> None:
