@@ -160,7 +160,7 @@ class PhotographStrip(QWidget):
         self.measure.clicked.connect(self.measure_all)
         self.sort = QCheckBox(self.tr("Sort by disagreement"))
         self.sort.setToolTip(self.tr("Photographs on which the two models are farthest apart come first"))
-        self.sort.toggled.connect(lambda on: self._list())
+        self.sort.toggled.connect(self._sort)
         for button in (self.measure, self.sort):
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         column = QVBoxLayout()
@@ -215,16 +215,21 @@ class PhotographStrip(QWidget):
         self.measure.setChecked(measuring)
         self.measure.setText(self.tr("Stop measuring") if measuring else self.tr("Measure all"))
         folder = Path(os.path.expanduser(source))
-        if self._photographs.version != self._version or folder != self.model.folder:
+        changed = self._photographs.version != self._version or folder != self.model.folder
+        if changed:
             self._version = self._photographs.version
             self._list(folder=folder)
-        if result.frame.index != self._delegate.current:
+        if changed or result.frame.index != self._delegate.current:
             self._delegate.current = result.frame.index
             self._scroll_to_current()
 
+    def _sort(self, on: bool) -> None:
+        self._photographs.by_disagreement = on
+        self._list()
+        self._scroll_to_current()
+
     def _list(self, *, folder: Path | None = None) -> None:
-        photographs = self._photographs.all(by_disagreement=self.sort.isChecked())
-        self.model.show(photographs, folder or self.model.folder)
+        self.model.show(self._photographs.all(), folder or self.model.folder)
         self._load_later.start()
 
     def _scroll_to_current(self) -> None:
@@ -257,8 +262,9 @@ class PhotographStrip(QWidget):
             viewport.update()
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802
-        """Load the thumbnails that came into view."""
+        """Keep the present thumbnail in view, and load those that came into it."""
         super().resizeEvent(event)
+        self._scroll_to_current()
         self._load_later.start()
 
 

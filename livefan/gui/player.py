@@ -22,6 +22,7 @@ from livefan.gui.session_config import SessionConfig
 from livefan.gui.session_runner import SessionRunner
 from livefan.gui.source_trial import SourceTrial
 from livefan.io.camera import camera_index
+from livefan.io.source import PHOTOGRAPH_SECONDS
 from livefan.io.stream import is_address
 from livefan.live.heads import heads_in_use
 from livefan.live.photographs import Photographs
@@ -235,10 +236,18 @@ class Player(QObject):
             session.seek(session.duration)
 
     def step(self, frames: int) -> None:
-        """Go one frame forward (1) or back (-1), and pause."""
-        if self.session is not None and self.session.seekable:
-            self.session.step(frames)
-            self.changed.emit()
+        """Go one frame forward (1) or back (-1), and pause; sorted photographs follow in their order."""
+        session, shown = self.session, self.pictures.painter.shown.first
+        if session is None or not session.seekable:
+            return
+        if self.photographs.by_disagreement and shown is not None and shown.photographs:
+            session.paused = True
+            neighbour = self.photographs.neighbour(shown.frame.index, frames)
+            if neighbour is not None:
+                session.seek(neighbour * PHOTOGRAPH_SECONDS)
+        else:
+            session.step(frames)
+        self.changed.emit()
 
     # View.
 

@@ -47,10 +47,12 @@ class Photographs:
 
     Attributes:
         version: rises with every change.
+        by_disagreement: whether the photographs farthest apart come first; else the order is the folder's.
     """
 
     def __init__(self) -> None:
         self.version = 0
+        self.by_disagreement = False
         self._names: tuple[str, ...] = ()
         self._results: dict[int, Photograph] = {}
         self._lock = threading.Lock()
@@ -92,8 +94,8 @@ class Photographs:
             self._results.clear()
             self.version += 1
 
-    def all(self, *, by_disagreement: bool = False) -> list[Photograph]:
-        """Return all photographs in the order of the folder, or those farthest apart first.
+    def all(self) -> list[Photograph]:
+        """Return all photographs in their order.
 
         Sorted by disagreement, photographs without a common face follow those with a distance, and those
         without a result come last.
@@ -102,7 +104,13 @@ class Photographs:
             listed = [
                 self._results.get(index, Photograph(index, name)) for index, name in enumerate(self._names)
             ]
-        return sorted(listed, key=_disagreement) if by_disagreement else listed
+        return sorted(listed, key=_disagreement) if self.by_disagreement else listed
+
+    def neighbour(self, index: int, step: int) -> int | None:
+        """Return the index of the photograph some places after another, or before it; None at either end."""
+        order = [each.index for each in self.all()]
+        place = order.index(index) + step if index in order else -1
+        return order[place] if 0 <= place < len(order) else None
 
 
 def _disagreement(photograph: Photograph) -> tuple[int, float, int]:

@@ -64,6 +64,21 @@ def test_click_goes_to_a_photograph_and_measure_all_can_be_stopped(
     assert strip.model.row_of(0) == 1
 
 
+def test_present_thumbnail_stays_in_view_while_the_strip_is_resized(
+    strip: PhotographStrip, photographs: Path
+):
+    def in_view() -> bool:
+        viewport = strip.view.viewport()
+        assert viewport is not None
+        place = strip.view.visualRect(strip.model.index(3))
+        return viewport.rect().contains(place.adjusted(1, 0, -1, 0))  # Qt leaves the last column out
+
+    strip.show_state(result_of(3), str(photographs), measuring=False)
+    assert in_view()
+    strip.resize(420, strip.height())
+    assert in_view()
+
+
 def test_strip_hides_for_other_sources(strip: PhotographStrip, photographs: Path):
     strip.show_state(result_of(0), str(photographs), measuring=False)
     for result, source in (

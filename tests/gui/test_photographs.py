@@ -50,6 +50,17 @@ class TestPhotographs:
             (window.controls.back if number else window.controls.forward).trigger()
         assert not window.tool_bar.smoothing.isEnabled()
 
+    def test_actions_step_in_the_order_of_the_strip(self, drive: Driven, photographs: Path):
+        window = drive.open(source=str(photographs), sequence=False, start_at=6.0)
+        drive.until(lambda: index(window) == 3)
+        window.strip.sort.click()  # photographs with a result come first
+        window.controls.forward.trigger()
+        drive.until(lambda: index(window) == 0)
+        assert window.player.paused
+        window.player.photographs.forget_results()
+        window.controls.forward.trigger()
+        drive.until(lambda: index(window) == 1)
+
     def test_photograph_without_face_shows_a_message(self, drive: Driven, photographs: Path):
         (photographs / "broken.png").unlink()
         window = drive.open(source=str(photographs), sequence=False, start_at=4.0)

@@ -39,8 +39,11 @@ def test_badges_and_order_by_disagreement(face: Face):
     first, second, *_ = photographs.all()
     assert second.badges[0] == "2 faces"
     assert first.badges[0].endswith(" % apart")
-    names = [each.name for each in photographs.all(by_disagreement=True)]
+    photographs.by_disagreement = True
+    names = [each.name for each in photographs.all()]
     assert names == ["bert.jpg", "anna.jpg", "wall.jpg", "zoe.jpg"]
+    assert [photographs.neighbour(index, 1) for index in range(4)] == [2, 0, 3, None]
+    assert photographs.neighbour(1, -1) is None
     version = photographs.version
     photographs.add(result_of(2, []))
     assert photographs.version == version
