@@ -9,7 +9,9 @@ from PyQt6.QtWidgets import QSizePolicy, QWidget
 
 from livefan.measures.expressions import NAMES
 
-MOST_BARS = 14
+MOST_BARS = 10
+_FEWEST_BARS = 7
+"""Number of bars that have room in a small window."""
 _SHOWN_FROM = 0.08
 """Recent value from which a coefficient has a bar."""
 _FORGET = 0.97
@@ -32,11 +34,15 @@ class ExpressionBars(QWidget):
         self._recent = np.zeros(len(NAMES))
         self._values = np.zeros(len(NAMES))
         self.setAccessibleName(self.tr("expressions"))
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.MinimumExpanding)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Maximum)
 
     def sizeHint(self) -> QSize:  # noqa: N802
         """Return room for all bars."""
         return QSize(260, MOST_BARS * _ROW_PX)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """Return room for some bars."""
+        return QSize(260, _FEWEST_BARS * _ROW_PX)
 
     def show_values(self, values: np.ndarray | None) -> None:
         """Show ``(k,)`` coefficients in the order of ``NAMES``; None for no face."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PyQt6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from livefan.gui.expression_bars import ExpressionBars
 from livefan.gui.player import Player
@@ -34,6 +34,7 @@ class ExpressionPanel(QWidget):
         column.addWidget(self.gaze)
         column.addWidget(self.bars, stretch=1)
         column.addWidget(self.neutral)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)  # room for other panels
 
     def show_result(self, result: Result | None) -> None:
         """Show a result of the first model; None for no picture."""

@@ -327,6 +327,18 @@ class TestAppearance:
         window.start_page.update()
         drive.until(lambda: painted.count > 0)
 
+    def test_panel_of_expressions_leaves_room_for_the_models(self, drive: Driven):
+        window = drive.open()
+        models, expressions = window.panels.models, window.panels.expressions
+        for first, second in ((models, expressions), (expressions, models)):
+            models.hide()
+            expressions.hide()
+            first.show()
+            drive.qtbot.wait(50)
+            second.show()
+            drive.qtbot.wait(50)
+            assert models.height() > expressions.height()
+
     def test_buttons_in_the_title_detach_and_close_a_panel(self, drive: Driven):
         window = drive.open()
         plots = window.panels.plots
