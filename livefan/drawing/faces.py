@@ -23,6 +23,10 @@ OCCLUDED = 0.5
 _RING_PX = 2.0
 """Smallest radius of a ring; a smaller one would look like a point."""
 _DASHES = 8
+_EYES_TO_SIZE = 1.5
+"""Longer side of the landmarks of a neutral face, relative to the distance of its outer eye corners."""
+_LEAST_SIZE = 0.75
+"""Least size of a face relative to the longer side of its landmarks; the eyes of a profile are close."""
 _GAZE_LENGTH = 0.5
 """Length of a gaze arrow at a right angle to the camera, in face sizes."""
 _SHIFT = 4  # fractional bits of the coordinates given to OpenCV: sixteenths of a pixel
@@ -77,6 +81,13 @@ class OverlayStyle:
         return replace(self, **changes)
 
 
+def face_size(face: Face, scheme: LandmarkScheme) -> float:
+    """Return the size of a face in pixels; an open mouth does not change it."""
+    right, left = face.points_px[list(scheme.normaliser)]
+    longer = float((face.box_px[2:] - face.box_px[:2]).max())
+    return max(_EYES_TO_SIZE * float(np.linalg.norm(left - right)), _LEAST_SIZE * longer)
+
+
 def draw_faces(
     image: np.ndarray, faces: list[Face], scheme: LandmarkScheme, style: OverlayStyle | None = None
 ) -> None:
@@ -102,7 +113,7 @@ def draw_faces(
     _check_canvas(image)
     style = style or OverlayStyle()
     for face in faces:
-        size = min(float((face.box_px[2:] - face.box_px[:2]).max()), float(image.shape[0]))
+        size = min(face_size(face, scheme), float(image.shape[0]))
         thickness = max(1, round(style.weight * size / 220))
         if style.boxes:
             corners = _fixed(face.box_px.reshape(2, 2))
@@ -123,7 +134,7 @@ def draw_faces(
             hollow = None if face.occluded is None else face.occluded > OCCLUDED
             draw_points(image, face.points_px, colours, style.weight * size, hollow)
         if style.gaze:
-            _draw_gaze(image, face, style.gaze_colour, thickness)
+            _draw_gaze(image, face, face_size(face, scheme), style.gaze_colour, thickness)
         if style.numbers:
             _draw_numbers(image, face.points_px, size)
         if style.ids and _is_inside(face.box_px, image):
@@ -202,7 +213,7 @@ def draw_points(
         image: ``(height, width, 3)`` uint8 BGR, drawn on in place.
         points_px: ``(n, 2)`` centres in image pixels.
         colours: one BGR colour for each point.
-        size: width or height of the face in pixels, the larger; the radius grows with it.
+        size: size of the face in pixels; the radius grows with it.
         hollow: ``(n,)`` bool, the points to draw as rings; None for none.
     """
     radius_px = max(0.9, size / 110)
@@ -231,7 +242,7 @@ def draw_arrows(
         cv2.arrowedLine(image, start, end, colour, thickness, cv2.LINE_AA, _SHIFT, 0.2)
 
 
-def _draw_gaze(image: np.ndarray, face: Face, colour: Colour, thickness: int) -> None:
+def _draw_gaze(image: np.ndarray, face: Face, size: float, colour: Colour, thickness: int) -> None:
     """Draw an arrow from each pupil; its length is that of a rod seen from the camera."""
     if face.gaze is None or face.pupils_px is None:
         return
@@ -240,7 +251,7 @@ def _draw_gaze(image: np.ndarray, face: Face, colour: Colour, thickness: int) ->
     )
     yaw, pitch = angles.T
     across = np.stack([np.sin(yaw) * np.cos(pitch), -np.sin(pitch)], axis=1)
-    length = _GAZE_LENGTH * float((face.box_px[2:] - face.box_px[:2]).max())
+    length = _GAZE_LENGTH * size
     draw_arrows(image, face.pupils_px, face.pupils_px + length * across, [colour] * 2, thickness)
 
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from livefan.core.agreement import pair_common
-from livefan.drawing.faces import Colour, OverlayStyle, draw_arrows, draw_faces, draw_points
+from livefan.drawing.faces import Colour, OverlayStyle, draw_arrows, draw_faces, draw_points, face_size
 from livefan.live.heatmaps import FaceHeatmaps
 from livefan.live.labels import (
     ARROW_FACTOR,
@@ -272,6 +272,6 @@ def _draw_distances(canvas: np.ndarray, pair: Pair, pane: Pane) -> None:
         face, reference = pane.faces_on_pane(list(faces[apart.track_id]))
         colours = heat(apart.points / FAR_PERCENT)
         tips = reference.points_px + ARROW_FACTOR * (face.points_px - reference.points_px)
-        size = min(float((face.box_px[2:] - face.box_px[:2]).max()), float(canvas.shape[0]))
+        size = min(face_size(face, pair.common.scheme), float(canvas.shape[0]))
         draw_arrows(canvas, reference.points_px, tips, colours, max(1, round(size / 180)))
         draw_points(canvas, reference.points_px, colours, size)

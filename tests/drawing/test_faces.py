@@ -9,7 +9,7 @@ import pytest
 from livefan.core.errors import LivefanError
 from livefan.core.frame import Face, as_bgr
 from livefan.core.landmarks import IBUG_68
-from livefan.drawing.faces import OverlayStyle, draw_faces, draw_unsure_faces
+from livefan.drawing.faces import OverlayStyle, draw_faces, draw_unsure_faces, face_size
 
 
 @pytest.fixture
@@ -41,6 +41,17 @@ def test_covered_landmark_is_a_ring(face: Face):
     assert not image[20, 20].any()
     assert image[16:25, 16:25].any()
     assert image[100, 100].any()
+
+
+def test_lines_keep_their_thickness_while_the_mouth_opens():
+    points = np.stack([np.linspace(100, 520, 68), np.linspace(100, 520, 68)], axis=1)
+    points[list(IBUG_68.normaliser)] = (170, 200), (450, 200)
+    sizes = []
+    for chin in (520, 600):
+        points[8] = 300, chin
+        box = np.concatenate([points.min(axis=0), points.max(axis=0)])
+        sizes.append(face_size(Face(1, box, points.copy(), np.ones(68)), IBUG_68))
+    assert sizes == [pytest.approx(420)] * 2  # the longer side of the neutral face
 
 
 def test_each_part_can_be_switched_off(face: Face):
@@ -110,8 +121,9 @@ def test_id_of_a_face_outside_the_image_is_not_drawn(face: Face):
 
 
 def test_landmarks_without_confidence_have_a_colour_of_their_own():
-    points = np.array([[20.0, 20.0], [60.0, 60.0]])
-    face = Face(1, np.array([20.0, 20.0, 60.0, 60.0]), points, np.array([np.nan, 1.0]))
+    points, confidence = np.full((68, 2), 60.0), np.ones(68)
+    points[0], confidence[0] = 20.0, np.nan
+    face = Face(1, np.array([20.0, 20.0, 60.0, 60.0]), points, confidence)
     style = OverlayStyle(outlines=False, boxes=False, ids=False)
     image = np.zeros((80, 80, 3), np.uint8)
     draw_faces(image, [face], IBUG_68, style)
