@@ -12,17 +12,18 @@ from livefan.measures.expressions import NAMES
 MOST_BARS = 10
 _FEWEST_BARS = 7
 """Number of bars that have room in a small window."""
-_SHOWN_FROM = 0.08
-"""Recent value from which a coefficient has a bar."""
-_FORGET = 0.97
-"""Share of a recent maximum that is left after an update."""
+_SHOWN_FROM = 0.05
+"""Recent strength from which a coefficient has a bar."""
+_NEW = 0.05
+"""Share of the present value in the recent strength, a moving average."""
 _STICKY = 0.1
-"""Two bars change places only if their recent maxima differ by more."""
+"""Two bars change places only if their recent strengths differ by more."""
 _ROW_PX, _GAP_PX = 16, 4
+_TO_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
 class ExpressionBars(QWidget):
-    """Draws a bar for each coefficient that moved lately, sorted by its recent maximum.
+    """Draws a bar for each coefficient that moved lately, sorted by its recent strength.
 
     Attributes:
         shown: names of the coefficients with a bar, from the top.
@@ -31,7 +32,7 @@ class ExpressionBars(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.shown: list[str] = []
-        self._recent = np.zeros(len(NAMES))
+        self._recent: np.ndarray | None = None
         self._values = np.zeros(len(NAMES))
         self.setAccessibleName(self.tr("expressions"))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Maximum)
@@ -45,13 +46,19 @@ class ExpressionBars(QWidget):
         return QSize(260, _FEWEST_BARS * _ROW_PX)
 
     def show_values(self, values: np.ndarray | None) -> None:
-        """Show ``(k,)`` coefficients in the order of ``NAMES``; None for no face."""
-        self._values = np.zeros(len(NAMES)) if values is None else values
-        self._recent = np.maximum(_FORGET * self._recent, self._values)
-        moving = [name for name, recent in zip(NAMES, self._recent, strict=True) if recent > _SHOWN_FROM]
+        """Show ``(k,)`` coefficients in the order of ``NAMES``; None for no face, which forgets the order."""
+        if values is None:
+            self._recent, self.shown = None, []
+            self.update()
+            return
+        self._values = values
+        self._recent = values if self._recent is None else self._recent + _NEW * (values - self._recent)
+        recent = dict(zip(NAMES, self._recent.tolist(), strict=True))
+        moving = sorted(
+            (name for name in NAMES if recent[name] > _SHOWN_FROM), key=lambda name: -recent[name]
+        )
         kept = [name for name in self.shown if name in moving]
         order = kept + [name for name in moving if name not in kept]
-        recent = dict(zip(NAMES, self._recent.tolist(), strict=True))
         # Insertion sort with a margin, so that equal bars do not change places at every frame.
         for place in range(1, len(order)):
             while place and recent[order[place]] > recent[order[place - 1]] + _STICKY:
@@ -61,21 +68,19 @@ class ExpressionBars(QWidget):
         self.update()
 
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802
-        """Draw names and bars."""
+        """Draw names, bars and values."""
         painter = QPainter(self)
         palette = self.palette()
         metrics = painter.fontMetrics()
         left = max(metrics.horizontalAdvance(name) for name in NAMES) + 2 * _GAP_PX
-        width = max(1, self.width() - left - _GAP_PX)
+        number = metrics.horizontalAdvance("0.00") + 2 * _GAP_PX
+        width = max(1, self.width() - left - number)
         for row, name in enumerate(self.shown):
             top = row * _ROW_PX
             value = float(self._values[NAMES.index(name)])
             painter.setPen(palette.color(QPalette.ColorRole.WindowText))
-            painter.drawText(
-                QRect(0, top, left - _GAP_PX, _ROW_PX),
-                Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter,
-                name,
-            )
+            painter.drawText(QRect(0, top, left - _GAP_PX, _ROW_PX), _TO_RIGHT, name)
+            painter.drawText(QRect(left + width, top, number - _GAP_PX, _ROW_PX), _TO_RIGHT, f"{value:.2f}")
             bar = QRect(left, top + 2, width, _ROW_PX - _GAP_PX)
             painter.fillRect(bar, palette.color(QPalette.ColorRole.AlternateBase))
             bar.setWidth(round(width * value))

@@ -51,6 +51,8 @@ class ExpressionPanel(QWidget):
             return
         text = self.tr("Face {}, measured from neutral") if result.neutral else self.tr("Face {}")
         self.message.setText(text.format(face.track_id))
+        if result.photographs:
+            self.bars.show_values(None)  # each has an order of its own
         self.bars.show_values(face.expressions)
         if face.gaze is None:
             self.gaze.clear()

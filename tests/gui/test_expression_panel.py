@@ -70,6 +70,27 @@ def test_bars_show_what_moves_strongest_first(qtbot: QtBot):
         bars.show_values(values(mouthSmileLeft=0.9))
     assert bars.shown == ["mouthSmileLeft"]
     bars.grab()
+    bars.show_values(None)
+    assert bars.shown == []
+
+
+def test_order_of_bars_is_calm_and_bar_that_is_still_leaves_the_top(qtbot: QtBot):
+    bars = ExpressionBars()
+    qtbot.addWidget(bars)
+    bars.show_values(values(jawOpen=0.6, mouthSmileLeft=0.55, browInnerUp=0.3))
+    orders = set()
+    for number in range(120):  # talk, and a smile that trembles
+        talk = 0.3 + 0.3 * np.sin(number)
+        bars.show_values(values(jawOpen=talk, mouthSmileLeft=0.5 - 0.1 * np.cos(number), browInnerUp=0.3))
+        orders.add(tuple(bars.shown))
+    assert len(orders) <= 2
+    assert bars.shown[0] == "mouthSmileLeft"
+    for _ in range(20):
+        bars.show_values(values(browInnerUp=0.6, jawOpen=0.3))
+    assert bars.shown[0] == "browInnerUp"
+    for _ in range(60):
+        bars.show_values(values(browInnerUp=0.6, jawOpen=0.3))
+    assert bars.shown == ["browInnerUp", "jawOpen"]
 
 
 def test_panel_shows_a_face_and_takes_it_for_neutral(qtbot: QtBot):
