@@ -21,6 +21,7 @@ _RATE_BIN_S = 1.0
 _GAP_S = 1.5
 _RECENT_S = 2.0
 _TIME_TICKS_S = (30, 20, 10, 0)
+_NOTHING = np.empty(0), np.empty(0)
 _SHOWN = 0.98
 """Share of the values that lie within the height of a plot."""
 
@@ -139,11 +140,12 @@ class PlotsPanel(QWidget):
             stages = 1000 * np.cumsum([journey.stages for journey in journeys], axis=1)
             recent = 1000 * self._player.gauges.latency  # as in the status bar
             self.latency.show_values([(times, values) for values in stages.T], recent)
+        else:
+            self.latency.show_values([_NOTHING] * len(STAGES))
 
     def _show_rate(self) -> None:
         journeys = self._player.gauges.journeys
-        if journeys:
-            self.rate.show_values([frame_rates(journeys)])
+        self.rate.show_values([frame_rates(journeys) if journeys else _NOTHING])
 
     def _show_jitter(self) -> None:
         self.jitter.show_values([model.jitter.recent() for model in self._player.gauges.models])

@@ -2,14 +2,18 @@
 
 import itertools
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
+from pytestqt.qtbot import QtBot
 from windows import Driven
 
 from livefan.gui.curves import highest_by_column
-from livefan.gui.plots import LivePlot, frame_rates
-from livefan.live.statistics import Journey
+from livefan.gui.player import Player
+from livefan.gui.plots import LivePlot, PlotsPanel, frame_rates
+from livefan.live.statistics import Gauges, Journey
 
 
 class TestPlots:
@@ -50,6 +54,24 @@ class TestPlots:
         assert plot.area.top == 5.0
         plot.resize(300, 120)
         assert not plot.grab().toImage().isNull()
+
+
+def test_curves_end_with_their_source(qtbot: QtBot):
+    gauges = Gauges()
+    player = SimpleNamespace(session=None, gauges=gauges)
+    panel = PlotsPanel(cast(Player, player))
+    qtbot.addWidget(panel)
+    for second in range(4):
+        gauges._journeys.append(Journey(float(second), (0.01, 0.01, 0.01, 0.01)))
+    for _ in range(3):
+        panel.show_figures()
+    assert len(panel.latency.area.curves[0][0]) == 4
+    assert len(panel.rate.area.curves[0][0])
+    gauges.clear()
+    for _ in range(3):
+        panel.show_figures()
+    assert panel.latency.caption.text() == "latency"
+    assert not any(len(times) for times, _ in (*panel.latency.area.curves, *panel.rate.area.curves))
 
 
 def test_frame_rate_leaves_out_a_pause():
