@@ -96,7 +96,7 @@ def parse_address(text: str) -> Address:
     name = name.strip().lower()
     if not separator or name not in KINDS:
         known = ", ".join(f"{each}://" for each in KINDS)
-        raise LivefanError(f"{text!r} is not the address of an output; it starts with one of {known}")
+        raise LivefanError(f"{text!r} is not the address of an output; use one of {known}")
     kind = KINDS[name]
 
     def wrong(reason: str) -> LivefanError:

@@ -145,7 +145,7 @@ def test_status_on_a_terminal_is_one_line_that_is_rewritten(
 @pytest.mark.parametrize(
     ("addresses", "message"),
     [
-        (["vmc:/127.0.0.1"], "is not the address of an output; it starts with one of openseeface://"),
+        (["vmc:/127.0.0.1"], "is not the address of an output; use one of openseeface://"),
         (["vmc://127.0.0.1:0"], "the port is no number from 1 to 65535"),
         (
             ["vmc://?arkti"],
