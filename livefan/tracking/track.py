@@ -91,7 +91,7 @@ class Track:
     @property
     def is_lost(self) -> bool:
         """Whether the face has a very low score, or a low score for some frames."""
-        return self.misses >= _MAX_MISSES or self.located.face_score < _LOST_SCORE
+        return self.misses >= _MAX_MISSES
 
     @property
     def is_sure(self) -> bool:
@@ -125,7 +125,10 @@ class Track:
         return Crop((x + shift_x, y + shift_y), crop.side_px, crop.angle, crop.size)
 
     def update(self, located: Located, time: float) -> None:
-        """Add a measurement."""
+        """Add a measurement. One that shows no face ends the track, and leaves the place of the face."""
+        if located.face_score < _LOST_SCORE:
+            self.misses = _MAX_MISSES
+            return
         before, elapsed = self.box_px, time - self.seen_at
         self.located, self.seen_at = located, time
         if 0.0 < elapsed < _MAX_PREDICTION:
