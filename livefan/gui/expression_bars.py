@@ -1,4 +1,4 @@
-"""Bars of the expression coefficients that move, the strongest first."""
+"""Bars of the expression coefficients that move, the strongest of the last second first."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FEWEST_BARS = 7
 """Number of bars that have room in a small window."""
 _SHOWN_FROM = 0.05
 """Recent strength from which a coefficient has a bar."""
-_NEW = 0.05
+_NEW = 0.1
 """Share of the present value in the recent strength, a moving average."""
 _STICKY = 0.1
 """Two bars change places only if their recent strengths differ by more."""
