@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from PyQt6.QtCore import QRect, QSize, Qt
 from PyQt6.QtGui import QPainter, QPaintEvent, QPalette
@@ -14,8 +16,8 @@ _FEWEST_BARS = 7
 """Number of bars that have room in a small window."""
 _SHOWN_FROM = 0.05
 """Recent strength from which a coefficient has a bar."""
-_NEW = 0.1
-"""Share of the present value in the recent strength, a moving average."""
+_RECENT_S = 0.6
+"""Time constant of the recent strength in seconds: the largest value, which decays to the present one."""
 _STICKY = 0.1
 """Two bars change places only if their recent strengths differ by more."""
 _ROW_PX, _GAP_PX = 16, 4
@@ -34,6 +36,7 @@ class ExpressionBars(QWidget):
         self.shown: list[str] = []
         self._recent: np.ndarray | None = None
         self._values = np.zeros(len(NAMES))
+        self._seconds = 0.0
         self.setAccessibleName(self.tr("expressions"))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Maximum)
 
@@ -45,14 +48,20 @@ class ExpressionBars(QWidget):
         """Return room for some bars."""
         return QSize(260, _FEWEST_BARS * _ROW_PX)
 
-    def show_values(self, values: np.ndarray | None) -> None:
-        """Show ``(k,)`` coefficients in the order of ``NAMES``; None for no face, which forgets the order."""
+    def show_values(self, values: np.ndarray | None, seconds: float = 0.0) -> None:
+        """Show ``(k,)`` coefficients in the order of ``NAMES``; None for no face, which forgets the order.
+
+        Args:
+            seconds: time of the frame.
+        """
         if values is None:
             self._recent, self.shown = None, []
             self.update()
             return
-        self._values = values
-        self._recent = values if self._recent is None else self._recent + _NEW * (values - self._recent)
+        old = math.exp(-max(0.0, seconds - self._seconds) / _RECENT_S)
+        self._values, self._seconds = values, seconds
+        before = values if self._recent is None else self._recent
+        self._recent = np.maximum(values, values + old * (before - values))
         recent = dict(zip(NAMES, self._recent.tolist(), strict=True))
         moving = sorted(
             (name for name in NAMES if recent[name] > _SHOWN_FROM), key=lambda name: -recent[name]

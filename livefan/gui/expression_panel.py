@@ -40,7 +40,7 @@ class ExpressionPanel(QWidget):
         """Show a result of the first model; None for no picture."""
         if result is self._shown and result is not None:
             return
-        self._shown = result
+        before, self._shown = self._shown, result
         faces = [] if result is None else sorted(result.faces, key=lambda face: face.track_id)
         face = next((each for each in faces if each.expressions is not None), None)
         self.neutral.setEnabled(face is not None)
@@ -51,9 +51,9 @@ class ExpressionPanel(QWidget):
             return
         text = self.tr("Face {}, measured from neutral") if result.neutral else self.tr("Face {}")
         self.message.setText(text.format(face.track_id))
-        if result.photographs:
-            self.bars.show_values(None)  # each has an order of its own
-        self.bars.show_values(face.expressions)
+        if result.photographs or (before is not None and before.epoch != result.epoch):
+            self.bars.show_values(None)  # a new order for a photograph, and after a jump
+        self.bars.show_values(face.expressions, result.frame.source_time)
         if face.gaze is None:
             self.gaze.clear()
         else:

@@ -64,10 +64,9 @@ def test_bars_show_what_moves_strongest_first(qtbot: QtBot):
     qtbot.addWidget(bars)
     bars.show_values(values(mouthSmileLeft=0.3, jawOpen=0.8))
     assert bars.shown == ["jawOpen", "mouthSmileLeft"]
-    bars.show_values(values(mouthSmileLeft=0.35, jawOpen=0.35))
+    bars.show_values(values(mouthSmileLeft=0.35, jawOpen=0.35), 1 / 30)
     assert bars.shown == ["jawOpen", "mouthSmileLeft"]
-    for _ in range(120):
-        bars.show_values(values(mouthSmileLeft=0.9))
+    bars.show_values(values(mouthSmileLeft=0.9), 4.0)
     assert bars.shown == ["mouthSmileLeft"]
     bars.grab()
     bars.show_values(None)
@@ -81,15 +80,17 @@ def test_order_of_bars_is_calm_and_bar_that_is_still_leaves_the_top(qtbot: QtBot
     orders = set()
     for number in range(120):  # talk, and a smile that trembles
         talk = 0.3 + 0.3 * np.sin(number)
-        bars.show_values(values(jawOpen=talk, mouthSmileLeft=0.5 - 0.1 * np.cos(number), browInnerUp=0.3))
+        bars.show_values(
+            values(jawOpen=talk, mouthSmileLeft=0.5 - 0.1 * np.cos(number), browInnerUp=0.3), number / 30
+        )
         orders.add(tuple(bars.shown))
     assert len(orders) <= 2
-    assert bars.shown[0] == "mouthSmileLeft"
-    for _ in range(20):
-        bars.show_values(values(browInnerUp=0.6, jawOpen=0.3))
+    assert bars.shown[0] == "jawOpen"
+    for number in range(120, 140):
+        bars.show_values(values(browInnerUp=0.6, jawOpen=0.3), number / 30)
     assert bars.shown[0] == "browInnerUp"
-    for _ in range(60):
-        bars.show_values(values(browInnerUp=0.6, jawOpen=0.3))
+    for number in range(140, 200):
+        bars.show_values(values(browInnerUp=0.6, jawOpen=0.3), number / 30)
     assert bars.shown == ["browInnerUp", "jawOpen"]
 
 
@@ -113,6 +114,9 @@ def test_panel_shows_a_face_and_takes_it_for_neutral(qtbot: QtBot):
     panel.show_result(result_of(None))
     assert not panel.neutral.isEnabled()
     assert panel.message.text() == ""  # the head may be loading
+    panel.show_result(result_of(values(jawOpen=0.7)))
+    panel.show_result(replace(result_of(values(jawOpen=0.1, mouthPucker=0.15)), epoch=1))
+    assert panel.bars.shown == ["mouthPucker", "jawOpen"], "the order begins anew after a jump"
     player.session.heads.clear()
     panel.show_result(result_of(None))
     assert "no expressions" in panel.message.text()
