@@ -80,6 +80,8 @@ def _output(network: NetworkFile, outputs: list[Tensor], chosen: int, shape: tup
     sides = [side or 0 for side in tensor.shape]
     lines = ["[output]", *([f"name = {_quoted(tensor.name)}"] if tensor.name else [])]
     maps = _heatmap_layout(sides)
+    scores = [each for index, each in enumerate(outputs) if index != chosen and _n_numbers(each) == 1]
+    for_grey = _for_grey(network, shape) if maps is None or scores else []
     if maps is not None:
         n_points = sides[maps.index("C")]
         lines += [
@@ -91,24 +93,23 @@ def _output(network: NetworkFile, outputs: list[Tensor], chosen: int, shape: tup
         n_points, values = _points(sides)
         lines += [
             'kind = "coordinates"',
-            f"range = {_quoted(_range(network, chosen, shape))}  # one of {', '.join(RANGES)}",
+            f"range = {_quoted(_range(for_grey[chosen]))}  # one of {', '.join(RANGES)}",
             f"values = {values}  # numbers for each landmark; x and y come first",
         ]
-    scores = [each for index, each in enumerate(outputs) if index != chosen and _n_numbers(each) == 1]
     if scores and scores[0].name:
         lines += [
             "",
             "[score]  # of a face; remove the table if this output is something else",
             f"name = {_quoted(scores[0].name)}",
-            _score_kind(network, outputs.index(scores[0]), shape),
+            _score_kind(for_grey[outputs.index(scores[0])]),
             "least = 0.5",
         ]
     return [*lines, "", *_landmarks(n_points)]
 
 
-def _score_kind(network: NetworkFile, output: int, shape: tuple[int, ...]) -> str:
+def _score_kind(for_grey: np.ndarray) -> str:
     """Return the line with the likely kind of a score, from its value for a grey crop."""
-    if 0 <= _for_grey(network, output, shape).min(initial=0.5) <= 1:
+    if 0 <= for_grey.min(initial=0.5) <= 1:
         return 'kind = "probability"  # or "logit"'
     return 'kind = "logit"  # or "probability"'
 
@@ -135,12 +136,11 @@ def _points(sides: list[int]) -> tuple[int, int]:
     return n_numbers // values, values
 
 
-def _range(network: NetworkFile, output: int, shape: tuple[int, ...]) -> str:
+def _range(for_grey: np.ndarray) -> str:
     """Return the likely range of the coordinates, from the output for a grey crop."""
-    found = _for_grey(network, output, shape)
-    if np.abs(found).max(initial=0.0) > 2.0:
+    if np.abs(for_grey).max(initial=0.0) > 2.0:
         return "pixels"
-    return "signed" if found.min(initial=0.0) < -0.2 else "unit"
+    return "signed" if for_grey.min(initial=0.0) < -0.2 else "unit"
 
 
 def _landmarks(n_points: int) -> list[str]:
@@ -165,9 +165,9 @@ def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _for_grey(network: NetworkFile, output: int, shape: tuple[int, ...]) -> np.ndarray:
-    """Return an output for a grey crop."""
+def _for_grey(network: NetworkFile, shape: tuple[int, ...]) -> list[np.ndarray]:
+    """Return the outputs for a grey crop."""
     compiled = load_network("draft", lambda: network.for_input(shape), "float32", 1)
     kind = compiled.input(0).get_element_type().to_dtype()
     grey = np.full(shape, _GREY / 255 if np.issubdtype(kind, np.floating) else _GREY, kind)
-    return np.asarray(list(compiled(grey).values())[output], np.float64)
+    return [np.asarray(output, np.float64) for output in compiled(grey).values()]

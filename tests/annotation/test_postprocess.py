@@ -116,6 +116,13 @@ def test_track_that_is_found_again_after_another_one_took_its_place_keeps_its_id
     assert ids == [{1: 0}] * 80 + [{}] * 28 + [{1: 0}] * 42 + [{1: 1, 2: 0}] * 50
 
 
+def expressive(frame: int, points_px: np.ndarray, expressions: np.ndarray) -> Observation:
+    """Return a sure observation of face 1 with expressions."""
+    quality = np.full(68, 0.9), np.full(68, 2.0), 0.9
+    pupils_px = points_px[[37, 43]]
+    return Observation(frame, 1, points_px, *quality, expressions=expressions, pupils_px=pupils_px)
+
+
 def test_expressions_are_measured_from_the_first_second_of_each_face(tmp_path: Path):
     frames = [FrameInfo(n, n, n / 25, "", 640, 480) for n in range(100)]
     points_px = np.random.default_rng(0).uniform(100, 200, (68, 2))
@@ -124,10 +131,7 @@ def test_expressions_are_measured_from_the_first_second_of_each_face(tmp_path: P
     for n in range(100):
         expressions = np.full(len(NAMES), 0.1, np.float32)
         expressions[jaw_open] = 0.2 if n < 50 else 0.6
-        quality = np.full(68, 0.9), np.full(68, 2.0), 0.9
-        faces.append(
-            Observation(n, 1, points_px, *quality, expressions=expressions, pupils_px=points_px[[37, 43]])
-        )
+        faces.append(expressive(n, points_px, expressions))
     with Journal(tmp_path / "journal.sqlite", "test") as journal:
         journal.add(frames, faces, [], "")
         journal.finish([])
@@ -159,10 +163,7 @@ def blinking(tmp_path: Path) -> Iterator[Journal]:
     for n in range(300):
         expressions = np.full(len(NAMES), 0.1, np.float32)
         expressions[[RIGHT, LEFT]] = 0.15 + 0.1 * np.sin(n / 60) + np.array([1.1, 0.8]) * (n % 17 < 4)
-        quality = np.full(68, 0.9), np.full(68, 2.0), 0.9
-        faces.append(
-            Observation(n, 1, points_px, *quality, expressions=expressions, pupils_px=points_px[[37, 43]])
-        )
+        faces.append(expressive(n, points_px, expressions))
     with Journal(tmp_path / "journal.sqlite", "test") as journal:
         journal.add(frames, faces, [], "")
         journal.finish([])

@@ -107,6 +107,16 @@ def no_runtime(*args: object, **kwargs: object) -> None:
     raise LivefanError("no runtime")
 
 
+def record_frames(patch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list that gets the index of each frame that a pipeline processes from now on."""
+    processed: list[int] = []
+    process = Pipeline.process
+    patch.setattr(
+        Pipeline, "process", lambda self, frame: processed.append(frame.index) or process(self, frame)
+    )
+    return processed
+
+
 @pytest.mark.slow
 def test_annotation_that_is_stopped_seven_times_continues_to_the_same_result(
     tmp_path: Path, talk: Path, uninterrupted: Path
@@ -154,11 +164,7 @@ def test_measured_frames_are_not_measured_again(tmp_path: Path, talk: Path, monk
         stop_at(23, ctrl_c)(Pipeline, "process", patch)
         with pytest.raises(KeyboardInterrupt):
             annotate(talk, outputs)
-    processed: list[int] = []
-    process = Pipeline.process
-    monkeypatch.setattr(
-        Pipeline, "process", lambda self, frame: processed.append(frame.index) or process(self, frame)
-    )
+    processed = record_frames(monkeypatch)
     annotate(talk, outputs)
     assert processed == list(range(20, 35))  # the journal had four batches of five
 
@@ -222,11 +228,7 @@ def test_other_code_starts_anew(tmp_path: Path, talk: Path, monkeypatch: pytest.
         with pytest.raises(KeyboardInterrupt):
             annotate(talk, outputs)
     monkeypatch.setattr(fingerprint, "code_revision", lambda: "another")
-    processed: list[int] = []
-    process = Pipeline.process
-    monkeypatch.setattr(
-        Pipeline, "process", lambda self, frame: processed.append(frame.index) or process(self, frame)
-    )
+    processed = record_frames(monkeypatch)
     annotate(talk, outputs)
     assert processed == list(range(35))
     assert problems_before(talk, outputs, AnnotationSettings()) == []
@@ -250,12 +252,8 @@ def processed_after_a_stop(
         with pytest.raises(KeyboardInterrupt):
             annotate(images, outputs, AnnotationSettings(sequence=True))
     between()
-    processed: list[int] = []
-    process = Pipeline.process
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            Pipeline, "process", lambda self, frame: processed.append(frame.index) or process(self, frame)
-        )
+        processed = record_frames(patch)
         annotate(images, outputs, AnnotationSettings(sequence=True))
     return processed
 
@@ -315,11 +313,7 @@ def test_failed_continuation_keeps_the_earlier_work(
         patch.setattr(annotate_module, "open_runtime", no_runtime)
         with pytest.raises(LivefanError, match="no runtime"):
             annotate(recording, outputs)
-    processed: list[int] = []
-    process = Pipeline.process
-    monkeypatch.setattr(
-        Pipeline, "process", lambda self, frame: processed.append(frame.index) or process(self, frame)
-    )
+    processed = record_frames(monkeypatch)
     annotate(recording, outputs)
     assert processed[0] == 5
     assert not outputs.work.exists()
@@ -373,11 +367,7 @@ def test_full_database_is_reported_and_the_work_continues(
         with pytest.raises(StoppedError, match="make room on the disk"):
             annotate(talk, outputs)
     assert [path.name for path in tmp_path.iterdir()] == [".out.mkv.partial"]
-    processed: list[int] = []
-    process = Pipeline.process
-    monkeypatch.setattr(
-        Pipeline, "process", lambda self, frame: processed.append(frame.index) or process(self, frame)
-    )
+    processed = record_frames(monkeypatch)
     annotate(talk, outputs)
     assert processed[0] >= 5
     assert_same(tmp_path, uninterrupted)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from livefan.cli.commands.options import (
     add_runtime_options,
     check_png,
     notice,
+    part_share,
     print_left_out,
     runtime_choice,
 )
@@ -43,7 +43,7 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument(
         "--validation",
-        type=_share,
+        type=part_share,
         metavar="SHARE",
         help="measure on the faces that 'train --validation SHARE' holds out, in place of a split",
     )
@@ -211,14 +211,6 @@ def _figures(results: list[Evaluation]) -> dict[str, object]:
 
     skipped, rows = results[0].skipped, report.rows(results)
     return rows[0] | {"n_skipped": len(skipped), "skipped": skipped, "results": rows}
-
-
-def _share(text: str) -> float:
-    """Check a share between 0 and 1."""
-    with suppress(ValueError):
-        if 0 < float(text) < 1:
-            return float(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is not a share between 0 and 1")
 
 
 def _worst(arguments: argparse.Namespace) -> tuple[int, Path | None]:

@@ -7,6 +7,7 @@ import math
 import re
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -68,6 +69,14 @@ def number_between(least: float, most: float, name: str = "number") -> Callable[
 
 
 share = number_between(0.0, 1.0)
+
+
+def part_share(text: str) -> float:
+    """Read a share that is neither nothing nor all."""
+    with suppress(ValueError):
+        if 0 < float(text) < 1:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a share between 0 and 1")
 
 
 def picture_size(text: str) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from livefan.cli.commands.options import (
     Commands,
     add_dataset_options,
     add_extra_option,
+    part_share,
     positive_number,
     print_left_out,
     seed_number,
@@ -117,9 +118,9 @@ def _validation(text: str) -> str:
     """Check a way of validation: none, half, test, or a share between 0 and 1."""
     if text in ("none", "half", "test"):
         return text
-    with suppress(ValueError):
-        if 0 < float(text) < 1:
-            return text
+    with suppress(argparse.ArgumentTypeError):
+        part_share(text)
+        return text
     raise argparse.ArgumentTypeError(f"{text!r} is not none, half, test or a share between 0 and 1")
 
 
