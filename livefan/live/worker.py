@@ -37,7 +37,7 @@ class Model:
 
     Attributes:
         background: a change takes effect from the next frame on; faces are then found anew.
-        max_faces: largest number of tracked faces; a smaller one restarts the tracking.
+        max_faces: largest number of tracked faces; a smaller one ends the least certain tracks.
         smoothing: strength of the filter; a raw model is never filtered.
         heatmaps: whether results carry heatmaps; they cost another inference for each frame.
         heads: heads of the network that run; see :class:`livefan.tracking.pipeline.Pipeline`. Others run once
@@ -150,8 +150,6 @@ class Model:
             if self.photographs:
                 self.neutral.forget()
             self._epoch = epoch
-        if self.max_faces < self._pipeline.max_faces:
-            self._pipeline.reset()
         self._pipeline.max_faces = self.max_faces
         self._pipeline.want_heads(self.heads)
         self._heads_before = self._pipeline.heads

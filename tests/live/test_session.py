@@ -16,6 +16,7 @@ from livefan.core.landmarks import IBUG_68
 from livefan.core.rates import RateMeter
 from livefan.io.images import ImageSource
 from livefan.io.live_source import CapturedImage, LiveSource
+from livefan.io.open import open_source
 from livefan.live.advice import Advice, is_dark
 from livefan.live.result import Pair, Result
 from livefan.live.session import LiveSession
@@ -134,6 +135,17 @@ def test_message_of_loading_is_cleared_when_done(monkeypatch: pytest.MonkeyPatch
     model.close()
     assert messages[:2] == [f"Preparing {RAW.label}", f"Preparing {RAW.label}: choosing"]
     assert messages[-1] == ""
+
+
+def test_fewer_faces_keep_the_filter_of_those_that_stay(clip: Path):
+    model = Model(HALF, 5, lambda text: None, background=False)
+    with open_source(clip) as source:
+        frames = [frame for frame, _ in zip(source, range(2), strict=False)]
+    model.process(frames[0], 0)
+    model.max_faces = 1
+    (face,) = model.process(frames[1], 0).faces
+    model.close()
+    assert not np.array_equal(face.points_px, face.raw_points_px)
 
 
 def test_stop_leaves_no_thread(clip: Path):
