@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 from pathlib import Path
 
@@ -39,6 +40,7 @@ class Recordings(QObject):
         self._recorder: Recorder | None = None
         self._last_recorder: Recorder | None = None  # may still be writing
         self._kind = RecordingKind.SHOWN
+        self._recorded_until = -math.inf  # capture time of the last frame of a clean recording
         self._ended.connect(self._on_ended)
 
     @property
@@ -63,7 +65,7 @@ class Recordings(QObject):
             LivefanError: if the file exists or cannot be written.
         """
         self.stop()
-        self._kind = kind
+        self._kind, self._recorded_until = kind, -math.inf
         recorder = Recorder(
             path,
             model=model if kind is RecordingKind.CLEAN else None,
@@ -89,8 +91,10 @@ class Recordings(QObject):
 
     def add_result(self, result: Result) -> None:
         """Add the frame and the faces of a result to a clean recording."""
-        recorder = self._recorder
-        if recorder is not None and self._kind is RecordingKind.CLEAN:
+        recorder, captured_at = self._recorder, result.frame.captured_at
+        is_new = captured_at > self._recorded_until  # else a paused frame, processed again
+        if recorder is not None and self._kind is RecordingKind.CLEAN and is_new:
+            self._recorded_until = captured_at
             recorder.add(result, result.frame.image)
 
     def add_painted(self, painted: Painted) -> None:

@@ -54,6 +54,7 @@ class Crowd:
         self._count = count
         self._more_faces = more_faces
         self._counted_at = -math.inf
+        self._max_faces = 0  # of the last count
         self._message = ""
 
     def add(self, result: Result, max_faces: int) -> str:
@@ -65,8 +66,12 @@ class Crowd:
         """
         if len(result.faces) < max_faces:
             self._counted_at, self._message = -math.inf, ""
-        elif result.photographs or result.finished_at - self._counted_at >= _EVERY_S:
-            self._counted_at = result.finished_at
+        elif (
+            result.photographs
+            or max_faces != self._max_faces
+            or result.finished_at - self._counted_at >= _EVERY_S
+        ):
+            self._counted_at, self._max_faces = result.finished_at, max_faces
             self._message = self._message_of(len(result.faces), self._count(result))
         return self._message
 

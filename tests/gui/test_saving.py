@@ -17,7 +17,7 @@ from pytestqt.qtbot import QtBot
 from windows import RAW, Driven, full_size, index, paused_at_end, shows
 
 import livefan
-from livefan.core.frame import Frame
+from livefan.core.frame import Face, Frame
 from livefan.core.landmarks import IBUG_68
 from livefan.gui.action_context import Action, ActionContext
 from livefan.gui.actions.saving import CopyPicture, Record, Snapshot
@@ -28,6 +28,7 @@ from livefan.gui.start_up import StartUp
 from livefan.gui.view import FrameView
 from livefan.live.result import Result
 from livefan.live.view_state import Layout, View
+from livefan.tracking.model_spec import ModelChoice
 
 
 class Pictures(QObject):
@@ -182,6 +183,18 @@ class TestSaving:
         table = livefan.load_annotations(video.with_suffix(".csv")).to_pydict()
         with av.open(str(video)) as container:
             assert sum(1 for _ in container.decode(video=0)) == len(set(table["frame"]))
+
+    def test_paused_frame_that_is_processed_again_is_recorded_once(
+        self, qtbot: QtBot, photo: np.ndarray, face: Face, tmp_path: Path
+    ):
+        recordings = Recordings()
+        recordings.start(tmp_path / "a.mp4", RecordingKind.CLEAN, ModelChoice())
+        for captured_at in (1.0, 1.0, 1.1):
+            frame = Frame(photo, captured_at=captured_at)
+            recordings.add_result(Result(frame, [face], IBUG_68, "", "", 0.5, 0.0, 0.0, captured_at))
+        with qtbot.waitSignal(recordings.saved):
+            recordings.stop()
+        assert len(livefan.load_annotations(tmp_path / "a.csv").to_pydict()["frame"]) == 2
 
     def test_recording_to_unsupported_file_shows_a_message(self, drive: Driven, clip: Path, tmp_path: Path):
         window = drive.open(source=str(clip), record=tmp_path / "seen.avi")

@@ -116,6 +116,14 @@ class TestCliOverrides:
         assert capsys.readouterr().err == f"livefan: {error}\n"
         assert (tmp_path / there).read_text() == "mine"
 
+    def test_snapshot_replaces_no_file(self, images: Path, capsys: pytest.CaptureFixture[str]):
+        photograph = images / "0.png"
+        before = photograph.read_bytes()
+        assert main(["live", str(photograph), "--snapshot", str(photograph)]) == 2
+        error = f"{photograph}: exists already; choose another name for the snapshot, or remove it"
+        assert capsys.readouterr().err == f"livefan: {error}\n"
+        assert photograph.read_bytes() == before
+
     def test_recording_as_shown_keeps_data_files(self, ask, clip: Path, tmp_path: Path):
         (tmp_path / "a.csv").write_text("mine")
         window = ask(str(clip), "--record", str(tmp_path / "a.mp4"))

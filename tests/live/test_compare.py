@@ -185,8 +185,9 @@ def test_unusable_arguments_give_a_one_line_error(
     (tmp_path / "file").write_text("")
     (tmp_path / "empty").mkdir()
     (tmp_path / "others").mkdir()
-    (tmp_path / "before").mkdir()
-    (tmp_path / "before/report.html").write_text("measured before")
+    for name in ("report.html", "report.json", "side-by-side.mp4"):
+        (tmp_path / name / "before").mkdir(parents=True)
+        (tmp_path / name / "before" / name).write_text("measured before")
     write_pts(tmp_path / "others/else.pts", np.zeros((68, 2)))
     for arguments, message in (
         (["mobilefan-300w@torch", "mobilefan-300w@fast", "-o", str(tmp_path / "o")], "'fast' after the @"),
@@ -199,9 +200,12 @@ def test_unusable_arguments_give_a_one_line_error(
             "net.toml: no such file",
         ),
         (["mobilefan-300w@torch", "mobilefan-300w@torch", "-o", str(tmp_path / "file")], "is a file"),
-        (
-            ["mobilefan-300w@torch"] * 2 + ["-o", str(tmp_path / "before")],
-            "before/report.html: exists already; choose another folder, or add --overwrite",
+        *(
+            (
+                ["mobilefan-300w@torch"] * 2 + ["-o", str(tmp_path / name / "before")],
+                f"before/{name}: exists already; choose another folder, or add --overwrite",
+            )
+            for name in ("report.html", "report.json", "side-by-side.mp4")
         ),
         (
             ["mobilefan-300w@torch"] * 2 + ["-o", str(tmp_path / "o"), "--truth", str(tmp_path / "empty")],
@@ -217,7 +221,8 @@ def test_unusable_arguments_give_a_one_line_error(
         assert message in error
         assert len(error.strip().splitlines()) == 1
         assert not (tmp_path / "o").exists()
-    assert (tmp_path / "before/report.html").read_text() == "measured before"
+    for path in tmp_path.glob("*/before/*"):
+        assert path.read_text() == "measured before"
 
 
 @pytest.mark.slow

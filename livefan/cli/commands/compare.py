@@ -62,13 +62,14 @@ def run(arguments: argparse.Namespace) -> int:
         LivefanError: if the folder has a report already, or the comparison fails.
     """
     from livefan.live.compare import compare
-    from livefan.live.compare_report import REPORT_NAME
+    from livefan.live.compare_report import NUMBERS_NAME, REPORT_NAME
     from livefan.live.view_state import Layout
     from livefan.tracking.model_spec import ModelChoice
 
     report = arguments.out / REPORT_NAME
-    if report.exists() and not arguments.overwrite:
-        raise LivefanError(f"{report}: exists already; choose another folder, or add --overwrite")
+    for written in (report, arguments.out / NUMBERS_NAME, arguments.out / f"{arguments.layout}.mp4"):
+        if written.exists() and not arguments.overwrite:
+            raise LivefanError(f"{written}: exists already; choose another folder, or add --overwrite")
     done = compare(
         ModelChoice.parse(arguments.first),
         ModelChoice.parse(arguments.second),

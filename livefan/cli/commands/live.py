@@ -194,6 +194,10 @@ def run(arguments: argparse.Namespace) -> int:
     check_png(arguments.snapshot)
     if arguments.snapshot:
         check_folder(arguments.snapshot.parent)
+        if arguments.snapshot.exists():
+            raise LivefanError(
+                f"{arguments.snapshot}: exists already; choose another name for the snapshot, or remove it"
+            )
     first = _first(arguments)
     second = ModelChoice.parse(arguments.compare, arguments.threads) if arguments.compare else None
     if second is not None:
