@@ -111,6 +111,9 @@ class Runtime(ABC):
         """
         self._heads = self.known_heads & set(heads)
 
+    def expect_several(self) -> None:  # noqa: B027 - most runtimes need no preparation
+        """Prepare for calls with several crops, in a thread, so that the first takes no longer."""
+
     def buffer(self, count: int) -> np.ndarray:
         """Return ``(count, size, size, 3)`` uint8 memory for crops; every call returns the same memory.
 

@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Collection
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -36,12 +37,20 @@ def _outputs(request: Any) -> list[np.ndarray]:
     return [request.get_output_tensor(number).data for number in range(len(request.model_outputs))]
 
 
+def _in_thread(name: str, work: Callable[[], Any]) -> Future[Any]:
+    """Return the future result of work in a thread of its own, which ends after it."""
+    thread = ThreadPoolExecutor(1, name)
+    future = thread.submit(work)
+    thread.shutdown(wait=False)
+    return future
+
+
 class OpenVinoRuntime(Runtime):
     """A network that OpenVINO runs on the CPU.
 
     Several crops run in parallel, each in one thread, and the next one is cut meanwhile. This is faster than
     batches, and than all threads for one crop after the other; see benchmarks/README.md. The further networks
-    that this needs are loaded at the first call with several crops.
+    that this needs are loaded at the first call with several crops, or after :meth:`expect_several`.
 
     Args:
         weights: the weight file.
@@ -72,6 +81,7 @@ class OpenVinoRuntime(Runtime):
         self._further, self._threads, self._load = further, threads, load
         self._wanted_heads = self._heads
         self._loading: Future[Any] | None = None
+        self._expects_several = False
         self._use(network)
         side = network.input(0).shape[1]
         self._margin = side - self.input_size
@@ -83,6 +93,7 @@ class OpenVinoRuntime(Runtime):
         self._request = network.create_infer_request()
         self._found = _outputs(self._request)
         self._lanes: list[Any] = []
+        self._loading_lanes: Future[list[Any]] | None = None
         self._input: Any = None  # the tensor that the request is bound to
         self._kept = [np.empty((0, *each.shape[1:]), np.float32) for each in self._found]
 
@@ -94,9 +105,7 @@ class OpenVinoRuntime(Runtime):
             return
         self._wanted_heads, self._loading = wanted, None
         if wanted != self._heads:
-            thread = ThreadPoolExecutor(1, "livefan-heads")
-            self._loading = thread.submit(self._load, wanted)
-            thread.shutdown(wait=False)
+            self._loading = _in_thread("livefan-heads", partial(self._load, wanted))
 
     def _take_loaded(self) -> None:
         """Continue with the network with other heads, if it was loaded meanwhile."""
@@ -109,6 +118,15 @@ class OpenVinoRuntime(Runtime):
             self._heads = self._wanted_heads
         except Exception as error:  # the present network still runs
             _log.warning("the network with other heads cannot be loaded: %s", error)
+            return
+        if self._expects_several:
+            self.expect_several()
+
+    def expect_several(self) -> None:
+        """See :meth:`livefan.runtimes.base.Runtime.expect_several`; holds for heads that run later too."""
+        self._expects_several = True
+        if not self._lanes and self._loading_lanes is None:
+            self._loading_lanes = _in_thread("livefan-lanes", partial(self._load_lanes, self._heads))
 
     def buffer(self, count: int) -> np.ndarray:
         """See :meth:`livefan.runtimes.base.Runtime.buffer`; crops lie within their margins."""
@@ -181,9 +199,17 @@ class OpenVinoRuntime(Runtime):
 
     def _side_by_side(self) -> list[Any]:
         """Return the requests that run in parallel, one for each core; none on a single core."""
-        wanted = max(self._threads, min(_MOST_LANES, _cores()))
-        if not self._lanes and self._further is not None and wanted > 1:
-            own = [self._request] if self._threads == 1 else []
-            others = [self._further(self._heads, number) for number in range(1, wanted - len(own) + 1)]
-            self._lanes = own + [network.create_infer_request() for network in others]
+        if not self._lanes:
+            loading = self._loading_lanes
+            others = self._load_lanes(self._heads) if loading is None else loading.result()
+            own = [self._request] if others and self._threads == 1 else []
+            self._lanes = own + others
         return self._lanes
+
+    def _load_lanes(self, heads: frozenset[Head]) -> list[Any]:
+        """Return requests of the further networks, which run beside the own one if that has one thread."""
+        wanted = max(self._threads, min(_MOST_LANES, _cores()))
+        if self._further is None or wanted <= 1:
+            return []
+        count = wanted - (self._threads == 1)
+        return [self._further(heads, number).create_infer_request() for number in range(1, count + 1)]

@@ -217,11 +217,12 @@ class Pipeline:
         )
 
     def warm_up(self) -> None:
-        """Run detector and network once, so that the time of the first frame is that of any other."""
+        """Run detector and network once, so that the time of the first frames is that of any other."""
         self.process_image(np.zeros(_WARM_UP_SIZE, np.uint8))
         crop = self.runtime.buffer(1)
         crop[:] = 0
         self.runtime.run(crop)
+        self.runtime.expect_several()
 
     def close(self) -> None:
         """Release the detector and its thread."""

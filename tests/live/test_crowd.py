@@ -25,9 +25,7 @@ def test_further_faces_are_counted_every_few_seconds_while_the_limit_is_reached(
     assert len(counts) == 4
     assert crowd.add(replace(result, finished_at=104.0), 1) == ""
     two = replace(result, faces=[face, face], finished_at=104.1)
-    assert crowd.add(two, 2).startswith(
-        "6 faces in the picture, 2 followed"
-    )  # another limit: counted at once
+    assert crowd.add(two, 2).startswith("6 faces in the picture, 2 followed")  # counted at once
     assert crowd.add(replace(result, faces=[], finished_at=104.2), 1) == ""
     photograph = replace(result, photographs=("a.jpg",))
     assert crowd.add(photograph, 1).startswith("4 faces")
