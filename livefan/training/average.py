@@ -72,7 +72,7 @@ def average(
 
     def error_of(states: list[dict[str, Tensor]]) -> float:
         mean.load_state_dict(mean_state(states))
-        return validate(mean, faces, validation.scheme, torch.device("cpu"), info.decoder)
+        return validate(mean, faces, validation.scheme, torch.device("cpu"), info.decoder).nme
 
     paths = [weights.path for weights in loaded]
     states = {weights.path: weights.model.state_dict() for weights in loaded}

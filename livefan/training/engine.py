@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import defaultdict
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -112,6 +113,19 @@ def _finite(terms: dict[str, Tensor], step: int) -> dict[str, float]:
     return values
 
 
+class Validated(NamedTuple):
+    """The result of :func:`validate`.
+
+    Attributes:
+        nme: mean inter-ocular NME in percent; infinite or NaN if the outer eye corners of a face coincide, or
+            the network returns NaN.
+        face_score: mean confidence of the heatmaps, in [0, 1].
+    """
+
+    nme: float
+    face_score: float
+
+
 @torch.inference_mode()
 def validate(
     network: HeatmapNetwork,
@@ -119,18 +133,17 @@ def validate(
     scheme: LandmarkScheme,
     device: torch.device,
     decoder: str = "soft-argmax",
-) -> float:
-    """Return the mean inter-ocular NME in percent over landmark-box crops, computed in float32.
-
-    The result is infinite or NaN if the outer eye corners of a face coincide, or the network returns NaN.
-    """
+) -> Validated:
+    """Measure a network in float32 on landmark-box crops."""
     network.eval()
-    predicted, truth = [], []
+    predicted, truth, confidence = [], [], []
     for crops, points_crop, pixels_per_crop_pixel in DataLoader(faces, 32):
-        points = DECODERS[decoder](network(normalise(crops.to(device)))).points_crop
+        decoded = DECODERS[decoder](network(normalise(crops.to(device))))
         scale = pixels_per_crop_pixel[:, None, None]
-        predicted.append((points.cpu() * scale).numpy())
+        predicted.append((decoded.points_crop.cpu() * scale).numpy())
         truth.append((points_crop * scale).numpy())
+        confidence.append(decoded.confidence.cpu())
     true_px = np.concatenate(truth)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return float(nme(np.concatenate(predicted), true_px, inter_ocular(true_px, scheme)).mean())
+        error = float(nme(np.concatenate(predicted), true_px, inter_ocular(true_px, scheme)).mean())
+    return Validated(error, float(torch.cat(confidence).mean()))

@@ -20,7 +20,9 @@ from livefan.core.face_measures import EXPRESSION_NAMES
 from livefan.core.files import atomic_write
 from livefan.core.frame import Face, Frame
 from livefan.core.provenance import made_by
+from livefan.detection.detector import FaceDetector
 from livefan.io.open import open_source
+from livefan.io.source import Source
 from livefan.networks.checkpoint import Weights, load_weights, save_weights
 from livefan.networks.expression_head import ExpressionHead
 from livefan.networks.shape_refiner import in_own_frame
@@ -245,7 +247,7 @@ class _Collector:
                 return Samples(**arrays)
         rows = [row for face in self._faces(source) for row in self._rows(*face, rng)]
         if not rows:
-            raise LivefanError(f"{source}: no face was found; name other images or videos")
+            raise self._without_face(source)
         found = Samples(*(np.array(column) for column in zip(*rows, strict=True)))
         if kept is not None:
             with atomic_write(kept) as partial, partial.open("wb") as file:
@@ -260,9 +262,7 @@ class _Collector:
             open_source(str(source), photographs=True) as frames,
         ):
             before: Taught | None = None
-            every = self._choice.every
-            if frames.photographs:
-                every = max(1, math.ceil((frames.n_frames or 1) / self._choice.most))
+            every = self._every(frames)
             for frame in frames:
                 if frames.photographs and frame.index % every:
                     continue
@@ -273,6 +273,24 @@ class _Collector:
                     crop = upright_crop(faces[0].points_px, self._weights.scheme)
                     before = self._teacher.measure(frame.image, crop, before)
                     yield frame.image, faces[0], before
+
+    def _every(self, frames: Source) -> int:
+        """Return of how many frames of a source one is taken."""
+        if frames.photographs:
+            return max(1, math.ceil((frames.n_frames or 1) / self._choice.most))
+        return self._choice.every
+
+    def _without_face(self, source: Path) -> LivefanError:
+        """Return the error for a source without a sure face; the cause is the source or the network."""
+        with FaceDetector() as detector, open_source(str(source), photographs=True) as frames:
+            taken = (frame for frame in frames if frame.index % self._every(frames) == 0)
+            count = sum(len(detector.detect(frame.image)) for frame in taken)
+        if not count:
+            return LivefanError(f"{source}: no face was found; name other images or videos")
+        return LivefanError(
+            f"{source}: {count} faces found, all with a face score below {_LOWEST_SCORE:g}; train "
+            f"{self._weights.path} further"
+        )
 
     def _rows(
         self, image: np.ndarray, face: Face, taught: Taught, rng: np.random.Generator

@@ -21,12 +21,19 @@ class Progress:
     Attributes:
         epoch: number of finished epochs.
         best_nme: lowest validation NME so far, in percent; infinite without validation.
-        history: one entry an epoch: means of :func:`livefan.training.engine.train_epoch`, and validation NME.
+        history: one entry an epoch: means of :func:`livefan.training.engine.train_epoch`, validation NME, and
+            mean face score of the validation faces.
     """
 
     epoch: int = 0
     best_nme: float = math.inf
     history: list[dict[str, float]] = field(default_factory=list)
+
+    @property
+    def best_face_score(self) -> float | None:
+        """Mean face score of the best weights; None without validation, and for runs of earlier versions."""
+        best = (each for each in self.history if each.get("validation_nme") == self.best_nme)
+        return next(best, {}).get("face_score")
 
 
 @dataclass(frozen=True)

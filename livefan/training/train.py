@@ -169,10 +169,10 @@ def _validation_errors(
     scheme: LandmarkScheme,
     config: TrainConfig,
 ) -> dict[str, float]:
-    """Return the validation NMEs in percent of the averaged weights, for each size of crops."""
+    """Return figures of the averaged weights: NMEs in percent for each size of crops, mean face score."""
     network = state.average.network
     device = next(network.parameters()).device
     first, *others = (validate(network, faces, scheme, device, objective.decoder) for faces in held_out)
     sizes = config.input_sizes[1:]
-    named = {f"validation_nme_{size}": error for size, error in zip(sizes, others, strict=True)}
-    return {"validation_nme": first, **named}
+    named = {f"validation_nme_{size}": each.nme for size, each in zip(sizes, others, strict=True)}
+    return {"validation_nme": first.nme, **named, "face_score": first.face_score}

@@ -170,7 +170,7 @@ def test_average_is_validated_with_its_own_decoder(tmp_path: Path):
     assert mean.refiner is None
     held_out, cpu = EvaluationFaces(faces.faces, 96), torch.device("cpu")
     by_argmax, by_soft_argmax = (
-        validate(mean.model, held_out, IBUG_68, cpu, decoder) for decoder in ("argmax", "soft-argmax")
+        validate(mean.model, held_out, IBUG_68, cpu, decoder).nme for decoder in ("argmax", "soft-argmax")
     )
     assert error == pytest.approx(by_argmax, rel=1e-5)
     assert error != pytest.approx(by_soft_argmax, rel=1e-2)

@@ -9,6 +9,7 @@ import torch
 from clips import write_recording
 
 from livefan.core.crop import upright_crop
+from livefan.core.errors import LivefanError
 from livefan.core.face_measures import EXPRESSION_NAMES
 from livefan.core.frame import Face
 from livefan.core.landmarks import IBUG_68
@@ -113,6 +114,21 @@ def test_head_is_fitted_to_photographs_and_videos(
     with np.load(cache / cache_name(weights, video, choice)) as arrays:
         assert len(arrays["inputs"]) == 20
     assert cache_name(weights, folder, SampleChoice()) != cache_name(weights, folder, choice)
+
+
+@pytest.mark.slow
+def test_error_for_a_source_without_a_sure_face_tells_the_cause(
+    tmp_path: Path, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
+):
+    # Private: a score that no face reaches stands for a network with too little training.
+    monkeypatch.setattr("livefan.training.fit_expressions._LOWEST_SCORE", 1.1)
+    for name, image, message in (
+        ("face", photo, r"1 faces found, all with a face score below 1\.1; train .*half.* further"),
+        ("grey", np.full_like(photo, 90), "no face was found; name other images"),
+    ):
+        cv2.imwrite(str(tmp_path / f"{name}.png"), image)
+        with pytest.raises(LivefanError, match=f"{name}.png: {message}"):
+            fit_expressions("mobilefan-half-300w", [tmp_path / f"{name}.png"], [], tmp_path / "out")
 
 
 def test_weights_without_a_head_lose_it_when_they_are_saved(tmp_path: Path):

@@ -20,7 +20,9 @@ from livefan.io.pts_file import write_pts
 from livefan.networks.checkpoint import WeightsInfo, load_weights, save_weights
 from livefan.networks.mobilefan import MobileFAN
 from livefan.training.config import to_toml
+from livefan.training.engine import Validated
 from livefan.training.run import Run
+from livefan.training.state import Progress
 from livefan.training.train import train
 
 
@@ -146,7 +148,7 @@ def test_run_without_finite_validation_error_reports_that_nothing_was_kept(
 ):
     root, out = tmp_path / "root", tmp_path / "run"
     write_faces(root, 12)
-    monkeypatch.setattr("livefan.training.train.validate", lambda *given, **named: math.inf)
+    monkeypatch.setattr("livefan.training.train.validate", lambda *given, **named: Validated(math.inf, 0.5))
     (tmp_path / "run.toml").write_text(to_toml(replace(SMALL, epochs=1)))
     command = ["train", "--dataset", "pts", "--root", str(root), "--config", str(tmp_path / "run.toml")]
     assert main([*command, "--out", str(out), "--quiet"]) == 2
@@ -155,6 +157,31 @@ def test_run_without_finite_validation_error_reports_that_nothing_was_kept(
     assert "no epoch had a finite validation error, so no weights were written" in printed.err
     assert "best.safetensors" not in printed.out
     assert not (out / "best.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("score", "warning"),
+    [
+        (0.35, "; below 0.4, so the application shows no face; train for more epochs"),
+        (0.5, "; below 0.75, so the application shows few faces; train for more epochs"),
+        (0.92, ""),
+    ],
+)
+def test_training_ends_with_the_face_score(
+    tmp_path: Path,
+    score: float,
+    warning: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    history = [{"validation_nme": 9.0, "face_score": score}, {"validation_nme": 9.5, "face_score": 1.0}]
+    monkeypatch.setattr("livefan.training.train.train", lambda *given, **named: Progress(2, 9.0, history))
+    monkeypatch.setattr("livefan.export.export.export_graph", lambda path: None)
+    write_faces(tmp_path / "root", 12)
+    command = ["train", "--dataset", "pts", "--root", str(tmp_path / "root"), "--out", str(tmp_path / "run")]
+    assert main(command) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == f"mean face score of the validation faces {score:.2f}{warning}"
 
 
 @pytest.mark.slow

@@ -176,4 +176,15 @@ def run(arguments: argparse.Namespace) -> int:
             )
         export_graph(arguments.out / BEST_NAME)
         print(f"{arguments.out / BEST_NAME}: validation NME {progress.best_nme:.3f} %")
+        if progress.best_face_score is not None:
+            _print_face_score(progress.best_face_score)
     return 0
+
+
+def _print_face_score(score: float) -> None:
+    from livefan.tracking.landmarker import CONFIRMED_FACE_SCORE, MIN_FACE_SCORE
+
+    none = score < MIN_FACE_SCORE
+    least, shown = (MIN_FACE_SCORE, "no face") if none else (CONFIRMED_FACE_SCORE, "few faces")
+    warning = f"; below {least:g}, so the application shows {shown}; train for more epochs"
+    print(f"mean face score of the validation faces {score:.2f}{warning if score < least else ''}")
