@@ -9,7 +9,7 @@ from pathlib import Path
 from livefan.core.errors import LivefanError
 from livefan.datasets import cofw, pts, w300, wflw
 from livefan.datasets.duplicates import exclude_duplicates
-from livefan.datasets.faces import FaceSet, LabelledFace, print_skipped, read_images
+from livefan.datasets.faces import FaceSet, LabelledFace, labels_sha256, print_skipped, read_images
 from livefan.datasets.holdout import HALVES, VALIDATION_SEED, VALIDATION_SHARE, divide, divide_whole, halved
 from livefan.datasets.w300 import load_300w
 
@@ -21,6 +21,7 @@ __all__ = [
     "DataSet",
     "FaceSet",
     "LabelledFace",
+    "labels_sha256",
     "load",
     "load_300w",
     "load_held_out",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,6 +14,7 @@ import numpy as np
 from livefan.core.errors import LivefanError
 from livefan.core.landmarks import LandmarkScheme
 from livefan.core.metrics import inter_ocular
+from livefan.core.scheme_file import table_of
 from livefan.io.image_file import read_image
 
 _LARGEST_OVERHANG = 0.25
@@ -194,6 +197,16 @@ def fault_of(points_px: np.ndarray, scheme: LandmarkScheme) -> str:
     if not inter_ocular(points_px[None], scheme)[0] > 0:  # such as a file of placeholder labels
         return "the outer eye corners fall together"
     return ""
+
+
+def labels_sha256(*sets: FaceSet) -> str:
+    """Return one SHA-256 of the landmarks and schemes of sets of faces, in hexadecimal."""
+    digest = hashlib.sha256()
+    for faces in sets:
+        digest.update(json.dumps(table_of(faces.scheme)).encode())
+        for face in faces.faces:
+            digest.update(face.points_px.astype("<f8").tobytes())
+    return digest.hexdigest()
 
 
 def print_skipped(lines: Sequence[str]) -> None:

@@ -17,7 +17,7 @@ from livefan.core.landmarks import BUILT_IN
 from livefan.core.provenance import environment, portable_command, without_folder
 from livefan.core.resources import find_weights
 from livefan.core.scheme_file import table_of
-from livefan.datasets import VALIDATION_SEED, FaceSet
+from livefan.datasets import VALIDATION_SEED, FaceSet, labels_sha256
 from livefan.networks.checkpoint import WeightsInfo, read_tensors, save_weights
 from livefan.networks.checkpoint_info import refuse_pickle, sha256_of
 from livefan.training.config import TrainConfig, read_config, to_toml
@@ -28,7 +28,7 @@ STATE_NAME = "state.safetensors"
 CONFIG_NAME = "run.toml"
 FACES_NAME = "faces.txt"
 HASHES_NAME = "weights.json"
-"""SHA-256 of the files that ``init`` and ``teacher`` name."""
+"""SHA-256 of the files that ``init`` and ``teacher`` name, and of all labels."""
 RESUMED_NAME = "resumed.jsonl"
 ENVIRONMENT_NAME = "environment.json"
 
@@ -44,7 +44,7 @@ class Run:
 
     Raises:
         LivefanError: if init or teacher cannot be read, or the folder holds the results of a run with other
-            settings, faces, init or teacher.
+            settings, faces, labels, init or teacher.
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class Run:
         if validation is not None:
             self._faces += [_line(f"validation {face.place}") for face in validation.faces]
         self._hashes = {name: _hash(getattr(config, name)) for name in ("init", "teacher")}
+        self._hashes["labels"] = labels_sha256(*filter(None, (training, validation)))
         # A leading dot marks a file that an interrupted process left incomplete.
         self._continues = (folder / CONFIG_NAME).exists() and any(folder.glob("[!.]*.safetensors"))
         if self._continues:
@@ -94,18 +95,24 @@ class Run:
 
     def _check_hashes(self) -> None:
         path = self.folder / HASHES_NAME
-        if not path.exists():  # runs of earlier versions have none
+        if not path.exists():  # runs of earlier versions have none, or none of the labels
             return
         try:
             before = dict(json.loads(_read(path)))
         except (ValueError, TypeError) as error:
             raise LivefanError(f"{path}: is damaged ({error}); remove it, or choose another --out") from error
         for name, now in self._hashes.items():
-            if before.get(name, now) != now:
+            if before.get(name, now) == now:
+                continue
+            if name == "labels":
                 raise LivefanError(
-                    f"{path}: this folder holds a run whose {name}, {getattr(self.config, name)}, was "
-                    "another file; restore that file, or choose another --out"
+                    f"{path}: this folder holds a run on other labels or another scheme of the same faces; "
+                    "restore them, or choose another --out"
                 )
+            raise LivefanError(
+                f"{path}: this folder holds a run whose {name}, {getattr(self.config, name)}, was "
+                "another file; restore that file, or choose another --out"
+            )
 
     @property
     def precision(self) -> str:

@@ -45,8 +45,8 @@ def train(
 ) -> Progress:
     """Train a network. ``run_folder`` keeps the weights with the lowest validation NME.
 
-    A folder with the state of a run of the same settings and faces is resumed. A finished run is resumed if
-    the number of epochs is larger than before. Under torchrun all processes share every batch.
+    A folder with the state of a run of the same settings, faces and labels is resumed. A finished run is
+    resumed if the number of epochs is larger than before. Under torchrun all processes share every batch.
 
     Args:
         training, validation: labelled faces of one scheme. Without validation, ``run_folder`` keeps the
@@ -57,8 +57,8 @@ def train(
         quiet: show no progress bar, and print no summary and no epochs.
 
     Raises:
-        LivefanError: if the folder holds a run with other settings or faces, or another process trains in it;
-            if the faces are too few, the teacher has another scheme, or a loss is not finite.
+        LivefanError: if the folder holds a run with other settings, faces or labels, or another process
+            trains in it; if the faces are too few, the teacher has another scheme, or a loss is not finite.
     """
     run = Run(run_folder, config, training, validation)
     with join() as processes, ExitStack() as held:
@@ -83,7 +83,13 @@ def train(
                 draw_preview(training, config, partial, rows=4, samples=4)
         processes.wait()
         progress = run.resume(state)
-        if processes.first and not quiet and progress.epoch < config.epochs:
+        if processes.first and not quiet and progress.epoch >= config.epochs:
+            print(
+                f"{run_folder}: finished before, at epoch {progress.epoch}; raise --epochs or choose another "
+                "--out",
+                flush=True,
+            )
+        elif processes.first and not quiet:
             seconds = seconds_per_step(state, objective, config, processes)
             print(summary(config, state, used, (len(faces), len(held_out[0])), progress, seconds), flush=True)
         learner = _prepared(state.learner, processes, compiled=compiled)

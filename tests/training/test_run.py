@@ -9,12 +9,15 @@ import torch
 from marked_faces import SMALL, marked_faces, new_folder
 
 from livefan.core.errors import LivefanError
+from livefan.core.landmarks import IBUG_68
+from livefan.datasets import labels_sha256
 from livefan.networks.checkpoint import WeightsInfo, save_weights
 from livefan.networks.checkpoint_info import sha256_of
 from livefan.networks.mobilefan import MobileFAN
 from livefan.training.config import read_config, to_toml
 from livefan.training.losses import LandmarkCriterion
 from livefan.training.run import Run
+from livefan.training.state import Progress
 from livefan.training.train import train
 
 
@@ -114,7 +117,7 @@ def test_run_with_another_init_or_teacher_of_the_same_name_is_rejected(tmp_path:
         SMALL, epochs=1, response_weight=1.0, **{name: str(path) for name, path in paths.items()}
     )
     train(faces, faces, config, folder, quiet=True)
-    assert json.loads((folder / "weights.json").read_text()) == {
+    assert json.loads((folder / "weights.json").read_text()) == {"labels": labels_sha256(faces, faces)} | {
         name: sha256_of(path) for name, path in paths.items()
     }
     for name, path in paths.items():
@@ -182,6 +185,33 @@ def test_faces_with_any_file_name_are_recorded_and_resumed(tmp_path: Path):
     assert (folder / "faces.txt").read_text() == "train b\\udcfcro.png\ntrain two lines.png\n"
     assert len((folder / "skipped.txt").read_text().splitlines()) == 2
     Run(folder, SMALL, named, None)  # the same faces
+
+
+def test_run_on_other_labels_of_the_same_faces_is_rejected(tmp_path: Path):
+    faces, folder = marked_faces(new_folder(tmp_path / "f"), 2), new_folder(tmp_path / "r")
+    Run(folder, SMALL, faces, faces).begin()
+    (folder / "best.safetensors").write_bytes(b"")
+    Run(folder, SMALL, faces, faces)  # the same labels
+    moved = [replace(face, points_px=face.points_px + 0.5) for face in faces.faces]
+    renamed = replace(IBUG_68, name="other-68")
+    for other in (replace(faces, faces=moved), replace(faces, scheme=renamed)):
+        with pytest.raises(LivefanError, match=r"weights\.json: .* other labels or another scheme"):
+            Run(folder, SMALL, faces, other)
+    kept = json.loads((folder / "weights.json").read_text())
+    del kept["labels"]  # as runs of earlier versions have none
+    (folder / "weights.json").write_text(json.dumps(kept))
+    Run(folder, SMALL, faces, replace(faces, faces=moved)).begin()
+    assert "labels" in json.loads((folder / "weights.json").read_text())
+
+
+def test_finished_run_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    faces = marked_faces(new_folder(tmp_path / "f"), 4)
+    monkeypatch.setattr(Run, "resume", lambda run, state: Progress(epoch=2))
+    train(faces, faces, SMALL, tmp_path / "r")
+    message = f"{tmp_path}/r: finished before, at epoch 2; raise --epochs or choose another --out\n"
+    assert capsys.readouterr().out == message
 
 
 def test_damaged_state_gives_one_line_error(tmp_path: Path):
