@@ -2,6 +2,7 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,7 +17,7 @@ from livefan.cli.main import build_parser, main
 from livefan.core.errors import LivefanError
 from livefan.core.frame import Face
 from livefan.core.landmarks import IBUG_68
-from livefan.datasets import LabelledFace
+from livefan.datasets import FaceSet, LabelledFace, load_held_out
 from livefan.io.pts_file import write_pts
 from livefan.networks.checkpoint import load_weights, read_tensors, save_weights
 from livefan.networks.checkpoint_info import read_weight_file
@@ -261,6 +262,25 @@ def test_refiner_that_raises_the_validation_error_is_not_written(
     )
     assert message.count("\n") == 1
     assert not out.exists()
+
+
+def test_share_of_the_training_is_held_out_of_the_fit_too(
+    tmp_path: Path, face: Face, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "faces").mkdir()
+    for number in range(20):
+        (tmp_path / f"faces/{number}.png").touch()
+        write_pts(tmp_path / f"faces/{number}.pts", face.points_px)
+
+    def fit(weights: str, labelled: FaceSet, extra: None, validation: FaceSet, *given: Any, **named: Any):
+        held_out = load_held_out("pts", tmp_path / "faces", 0.3)
+        assert [each.name for each in validation.faces] == [each.name for each in held_out.faces]
+        assert len(labelled.faces) == 14
+        raise LivefanError("checked")
+
+    monkeypatch.setattr(fit_module, "refine", fit)
+    data = ["--dataset", "pts", "--root", str(tmp_path / "faces"), "--validation", "0.3"]
+    assert main(["refine", "absent", *data, "-o", str(tmp_path / "o.safetensors")]) == 2
 
 
 def test_missing_output_folder_is_reported_before_the_fit(

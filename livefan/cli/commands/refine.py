@@ -10,6 +10,7 @@ from livefan.cli.commands.options import (
     add_dataset_options,
     add_extra_option,
     add_fit_options,
+    part_share,
     positive_number,
     prepare_fit,
     print_left_out,
@@ -29,6 +30,12 @@ def add(commands: Commands) -> None:
     add_dataset_options(parser)
     add_extra_option(parser, "one view of each face")
     parser.add_argument(
+        "--validation",
+        type=part_share,
+        metavar="SHARE",
+        help="hold out the faces that 'train --validation SHARE' holds out (default: a tenth)",
+    )
+    parser.add_argument(
         "--passes",
         type=positive_number,
         default=8,
@@ -47,12 +54,17 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; return the exit code."""
-    from livefan.datasets import load_extra, load_training
+    from livefan.datasets import load_extra, load_held_out, load_training, load_training_with
     from livefan.export.export import export_graph
     from livefan.training.fit_refiner import refine
 
     prepare_fit(arguments)
-    labelled, validation = load_training(arguments.dataset, arguments.root)
+    data = arguments.dataset, arguments.root
+    if arguments.validation is None:
+        labelled, validation = load_training(*data)
+    else:
+        labelled, _ = load_training_with(*data, (), str(arguments.validation))
+        validation = load_held_out(*data, arguments.validation)
     print_left_out(labelled)
     done = refine(
         arguments.weights,
