@@ -37,6 +37,7 @@ from livefan.core.files import atomic_write
 from livefan.core.folder_lock import locked
 from livefan.core.provenance import environment
 from livefan.core.resources import bundled_folder, find_weights
+from livefan.external_models.open import is_external
 from livefan.training.config import read_config
 from livefan.training.distributed import own_rank
 
@@ -111,7 +112,8 @@ def find_recipe(name_or_path: str | Path) -> Path:
     if path.name == str(name_or_path) and bundled.is_file():
         return bundled
     known = ", ".join(sorted(each.stem for each in folder.glob("*.toml"))) or "none shipped"
-    raise LivefanError(f"{name_or_path}: no such recipe; give a path, or one of: {known}")
+    named = name_or_path or "--recipe ''"
+    raise LivefanError(f"{named}: no such recipe; give a path, or one of: {known}")
 
 
 def read_recipe(path: Path) -> list[Stage]:
@@ -144,8 +146,8 @@ def _read_stage(path: Path, name: str, table: Any) -> Stage:
 def run_recipe(path: Path, places: Places, parse: ParseCommand, seed: int = 0) -> None:
     """Run the stages of a recipe that are not finished.
 
-    Every command line, setting, folder, weight file and package is checked before the first stage. A stopped
-    stage is resumed by the next call, as far as its command can be resumed. Of several processes that
+    Every command line, setting, folder, weight file and package is checked before anything is written. A
+    stopped stage is resumed by the next call, as far as its command can be resumed. Of several processes that
     torchrun started, all run the ``train`` stages. The first runs the others; the rest wait for its marker.
 
     Args:
@@ -162,8 +164,9 @@ def run_recipe(path: Path, places: Places, parse: ParseCommand, seed: int = 0) -
     names = [stage.name for stage in stages]
     commands = [_command(path, stage, places, names[:number]) for number, stage in enumerate(stages, 1)]
     kept = path.read_text(encoding="utf-8") + (f"# --seed {seed}\n" if seed else "")
+    parsed = [_parsed(path, command, places, parse) for command in commands]
     _check_folder(kept, places.out)
-    missing = sorted(set(_missing(commands, places)))
+    missing = sorted(set(_missing(commands, parsed, places)))
     if missing:
         raise LivefanError(f"{path}: cannot begin; missing are: {'; '.join(missing)}")
     places.out.mkdir(parents=True, exist_ok=True)
@@ -171,7 +174,8 @@ def run_recipe(path: Path, places: Places, parse: ParseCommand, seed: int = 0) -
         partial.write_text(kept, encoding="utf-8")
     first = own_rank() == 0
     with locked(places.out) if first else nullcontext():
-        parsed = [parse(_with_settings(command, places)) for command in commands]
+        for command in commands:
+            _write_settings(command, places)
         _run_stages(path, commands, parsed, places.out, first=first)
 
 
@@ -219,21 +223,47 @@ def _command(path: Path, stage: Stage, places: Places, names: Sequence[str]) -> 
     words: list[str] = []
     try:
         for word in shlex.split(stage.command):
-            words += data if word == "{data}" else [word.format_map(paths)]
+            words += data if word == "{data}" else [_filled(word, paths)]
         settings = {
-            key: value.format_map(paths) if isinstance(value, str) else value
+            key: _filled(value, paths) if isinstance(value, str) else value
             for key, value in stage.settings.items()
         }
-    except (KeyError, IndexError, ValueError) as error:
-        known = ", ".join(f"{{{name}}}" for name in ("data", "unlabelled", "reference", *names))
-        raise LivefanError(
-            f"{path}: stage {stage.name}: unknown placeholder {error}; known here are {known}"
-        ) from error
-    try:
         read_config(None, settings)
-    except LivefanError as error:
+    except (LivefanError, ValueError) as error:  # a ValueError is of shlex, such as "No closing quotation"
         raise LivefanError(f"{path}: stage {stage.name}: {error}") from error
     return _Command(stage, words, settings)
+
+
+def _filled(text: str, paths: Mapping[str, str]) -> str:
+    """Return a text with paths in place of its placeholders.
+
+    Raises:
+        LivefanError: if a placeholder is unknown.
+    """
+    try:
+        return text.format_map(paths)
+    except (KeyError, IndexError, ValueError, AttributeError, TypeError) as error:
+        known = ", ".join(f"{{{name}}}" for name in paths)
+        raise LivefanError(
+            f"unknown placeholder in {text!r}; known here are {known}, and {{data}} as a word of its own"
+        ) from error
+
+
+def _parsed(path: Path, command: _Command, places: Places, parse: ParseCommand) -> argparse.Namespace:
+    """Parse the words of a stage; a ``train`` stage with settings gets their file.
+
+    Raises:
+        LivefanError: if the words are wrong, or name other settings.
+    """
+    try:
+        arguments = parse(command.words)
+        if command.settings:
+            if vars(arguments).get("config") or vars(arguments).get("seed") is not None:
+                raise LivefanError("its command has --config or --seed; write them into its settings")
+            arguments.config = _settings_path(command, places)
+    except LivefanError as error:
+        raise LivefanError(f"{path}: stage {command.stage.name}: {error}") from error
+    return arguments
 
 
 def _with_seed(stage: Stage, seed: int) -> Stage:
@@ -244,18 +274,20 @@ def _with_seed(stage: Stage, seed: int) -> Stage:
     return replace(stage, settings={**stage.settings, "seed": own + seed if isinstance(own, int) else own})
 
 
-def _with_settings(command: _Command, places: Places) -> list[str]:
-    """Write the settings of a ``train`` stage; return the words of its command with their file."""
+def _settings_path(command: _Command, places: Places) -> Path:
+    return places.out / f"{command.stage.name}.toml"
+
+
+def _write_settings(command: _Command, places: Places) -> None:
+    """Write the settings of a ``train`` stage."""
     if not command.settings:
-        return command.words
-    target = places.out / f"{command.stage.name}.toml"
-    with atomic_write(target) as partial:
+        return
+    with atomic_write(_settings_path(command, places)) as partial:
         # For strings, numbers and lists of them, JSON's notation is TOML's too.
         partial.write_text(
             "".join(f"{key} = {json.dumps(value)}\n" for key, value in command.settings.items()),
             encoding="utf-8",
         )
-    return [*command.words, "--config", str(target)]
 
 
 def _check_folder(recipe: str, out: Path) -> None:
@@ -267,7 +299,9 @@ def _check_folder(recipe: str, out: Path) -> None:
         )
 
 
-def _missing(commands: Sequence[_Command], places: Places) -> Iterator[str]:
+def _missing(
+    commands: Sequence[_Command], parsed: Sequence[argparse.Namespace], places: Places
+) -> Iterator[str]:
     """Yield all folders, weight files and packages that the stages need and that are missing."""
     if not places.root.is_dir():
         yield f"folder {places.root} (--root)"
@@ -280,19 +314,22 @@ def _missing(commands: Sequence[_Command], places: Places) -> Iterator[str]:
                 yield f"a folder of {content} (--{option})"
             elif not folder.exists():
                 yield f"folder {folder} (--{option})"
-    for command in commands:
+    for command, arguments in zip(commands, parsed, strict=True):
         package = _NEEDED_PACKAGES.get(command.words[0])
         if package and find_spec(package) is None:
             yield f"package {package}"
-        options = zip(command.words, command.words[1:], strict=False)
-        names = [value for option, value in options if option in ("--weights", "--init")]
-        names += [str(command.settings.get(name, "")) for name in ("init", "teacher")]
-        for name in filter(None, names):
+        names = [command.settings.get(name) for name in ("init", "teacher")]
+        for option in ("weights", "candidates", "init"):
+            value = vars(arguments).get(option)
+            names += value if isinstance(value, list) else [value]
+        for name in map(str, filter(None, names)):
             if not Path(name).is_relative_to(places.out) and not _weights_exist(name):
                 yield f"weights {name}"
 
 
 def _weights_exist(name: str) -> bool:
+    if is_external(name):
+        return True
     try:
         find_weights(name)
     except LivefanError:
@@ -307,5 +344,5 @@ def _marker(stage: Stage, out: Path) -> Path:
 def _is_finished(stage: Stage, out: Path) -> bool:
     # The folder of labels appears only when it is complete.
     return _marker(stage, out).exists() or (
-        stage.command.split()[0] == "label" and (out / stage.name).is_dir()
+        stage.command.split()[0] in ("label", "derive-labels") and (out / stage.name).is_dir()
     )

@@ -127,6 +127,9 @@ def test_everything_that_is_missing_is_named_before_the_first_stage(
     text = TINY.replace('init = "mobilefan-half', 'init = "absent').replace(
         "--weights mobilefan-half", "--weights gone"
     )
+    text += "[stages.int8]\ncommand = 'quantise no-such-300w {data}'\n"
+    text += "[stages.mean]\ncommand = 'average {distil}/best.safetensors none-300w {data} --out {mean}'\n"
+    text += "[stages.mesh]\ncommand = 'evaluate {data} --weights mediapipe'\n"
     (folder / "recipe.toml").write_text(text)
     (folder / "faces").rename(folder / "elsewhere")
     (folder / "unlabelled").rename(folder / "other")
@@ -138,8 +141,12 @@ def test_everything_that_is_missing_is_named_before_the_first_stage(
         f"{folder}/unlabelled (--unlabelled)",
         "absent-300w",
         "gone-300w",
+        "no-such-300w",
+        "none-300w",
     ):
         assert name in message
+    assert "weights mediapipe" not in message
+    assert "best.safetensors" not in message
     assert not (folder / "run").exists()
 
 
@@ -178,6 +185,8 @@ def test_recipe_is_found_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert main(["train", "--recipe", "mobilefan-9", *given]) == 2
     error = capsys.readouterr().err
     assert "mobilefan-9: no such recipe; give a path, or one of: " in error
+    assert main(["train", "--recipe", "", *given]) == 2
+    assert "--recipe '': no such recipe; give a path, or one of: " in capsys.readouterr().err
 
 
 def shrunk(text: str) -> str:
@@ -223,11 +232,11 @@ def test_bundled_recipe_runs_from_beginning_to_end(
 def test_recipe_that_labels_needs_a_folder_of_unlabelled_images(folder: Path):
     places = Places("pts", folder / "faces", None, folder / "run")
     with pytest.raises(LivefanError, match=r"missing are: a folder of unlabelled images \(--unlabelled\)$"):
-        run_recipe(folder / "recipe.toml", places, parse=not_called)
+        run_recipe(folder / "recipe.toml", places, lambda _: argparse.Namespace(run=not_called))
 
 
-def not_called(words: Sequence[str]) -> argparse.Namespace:
-    pytest.fail(f"{words} must not be run")
+def not_called(arguments: argparse.Namespace) -> int:
+    pytest.fail(f"{arguments} must not be run")
 
 
 @pytest.mark.parametrize(
@@ -239,13 +248,25 @@ def not_called(words: Sequence[str]) -> argparse.Namespace:
         ("[stages.a]\ncommand = 'label x'\nsettings = {epochs = 1}", "only the command train has settings"),
         (
             "[stages.a]\ncommand = 'label {b}'\n[stages.b]\ncommand = 'label x'",
-            "unknown placeholder 'b'; known",
+            r"unknown placeholder in '\{b\}'; known here are \{a\}, .* and \{data\} as a word of its own",
+        ),
+        ("[stages.a]\ncommand = 'label {unlabelled.x}'", r"unknown placeholder in '\{unlabelled\.x\}'"),
+        ("[stages.a]\ncommand = 'label x{data}'", r"unknown placeholder in 'x\{data\}'"),
+        ('[stages.a]\ncommand = "label \'x"', "stage a: No closing quotation"),
+        ("[stages.a]\ncommand = 'label x --speed 3 --out y'", "stage a: unrecognized arguments: --speed 3"),
+        (
+            "[stages.a]\ncommand = 'train {data} --out {a} --config x'\nsettings = {epochs = 1}",
+            "stage a: its command has --config or --seed; write them into its settings",
+        ),
+        (
+            "[stages.a]\ncommand = 'train {data} --out {a} --seed 1'\nsettings = {epochs = 1}",
+            "stage a: its command has --config or --seed; write them into its settings",
         ),
         (
             "[stages.a]\ncommand = 'train {data} --out {a}'\nsettings = {epochs = 0}",
             "stage a: settings: epochs must",
         ),
-        ("[stages.a]\ncommand = 'fly {data}'", "no command 'fly' in livefan"),
+        ("[stages.a]\ncommand = 'fly {data}'", "stage a: no command 'fly' in livefan"),
         ("stages", "cannot be read as a TOML recipe"),
     ],
 )
@@ -257,6 +278,20 @@ def test_wrong_recipe_gives_one_line_error(
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert re.search(message, error)
+    assert not (folder / "run").exists()
+
+
+def test_seed_beside_settings_in_a_file_is_rejected(folder: Path, capsys: pytest.CaptureFixture[str]):
+    (folder / "recipe.toml").write_text("[stages.a]\ncommand = 'train {data} --out {a} --config x'")
+    assert main([*command(folder), "--seed", "3"]) == 2
+    assert "stage a: its command has --config or --seed" in capsys.readouterr().err
+
+
+def test_labels_that_were_derived_before_a_stop_are_finished(folder: Path):
+    (folder / "recipe.toml").write_text("[stages.a]\ncommand = 'derive-labels {data} --out {a}'")
+    (folder / "run/a").mkdir(parents=True)
+    places = Places("pts", folder / "faces", None, folder / "run")
+    run_recipe(folder / "recipe.toml", places, lambda _: argparse.Namespace(run=not_called))
 
 
 def test_folder_of_another_recipe_is_rejected(folder: Path, capsys: pytest.CaptureFixture[str]):

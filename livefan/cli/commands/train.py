@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import cast
+from typing import NoReturn, cast
 
 from livefan.cli.commands.options import (
     Commands,
@@ -105,10 +105,15 @@ def _run_recipe(arguments: argparse.Namespace) -> int:
     places = Places(arguments.dataset, arguments.root, *folders)
     recipe = find_recipe(arguments.recipe)
 
+    def fail(message: str) -> NoReturn:
+        raise LivefanError(message)
+
     def parse(words: Sequence[str]) -> argparse.Namespace:
         if words[0] not in arguments.commands.choices:
-            raise LivefanError(f"{recipe}: no command {words[0]!r} in livefan")
-        return cast(argparse.Namespace, arguments.commands.choices[words[0]].parse_args(words[1:]))
+            raise LivefanError(f"no command {words[0]!r} in livefan")
+        parser = arguments.commands.choices[words[0]]
+        parser.error = fail  # in place of the end of the program, so that the error names recipe and stage
+        return cast(argparse.Namespace, parser.parse_args(words[1:]))
 
     run_recipe(recipe, places, parse, arguments.seed or 0)
     return 0
@@ -126,7 +131,7 @@ def _validation(text: str) -> str:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; return the exit code."""
-    if arguments.recipe:
+    if arguments.recipe is not None:
         return _run_recipe(arguments)
     if arguments.reference:
         raise LivefanError("--reference needs --recipe; for labels alone use the command derive-labels")
