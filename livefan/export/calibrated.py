@@ -6,6 +6,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+from livefan.core.errors import LivefanError
 from livefan.core.files import atomic_write, check_folder
 from livefan.export.export import export_graph
 from livefan.networks.checkpoint import write_info
@@ -24,13 +25,24 @@ def write_calibration(
     precisions get the new hash of the file.
 
     Raises:
-        LivefanError: if a file cannot be written, or a package for the graph is missing.
+        LivefanError: if a calibration cannot be read again, and then nothing is written; if a file cannot be
+            written, or a package for the graph is missing.
     """
     check_folder(weights.path.parent)
+    of_sigma, of_confidence = sigma.described(), confidence.described()
+    try:
+        SigmaCalibration.read(of_sigma, weights.scheme.n_points)
+    except ValueError as error:
+        raise LivefanError(f"{weights.path}: not written: {error}; train the network further") from error
+    try:
+        ConfidenceCalibration.read(of_confidence)
+    except ValueError as error:
+        raise LivefanError(
+            f"{weights.path}: not written: confidences of faces are not above those of crops without a face; "
+            "train the network further"
+        ) from error
     sha256 = weights.sha256
-    write_info(
-        weights.path, replace(weights.info, sigma=sigma.described(), confidence=confidence.described())
-    )
+    write_info(weights.path, replace(weights.info, sigma=of_sigma, confidence=of_confidence))
     adapt_files(weights, sha256, weights.path)
 
 

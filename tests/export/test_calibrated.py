@@ -62,6 +62,24 @@ def test_calibration_changes_sigma_and_no_landmark(tmp_path: Path, photo: np.nda
         read_weight_file(path)
 
 
+@pytest.mark.parametrize(
+    ("scale", "slope", "message"),
+    [
+        (2.0, -0.2, "confidences of faces are not above those of crops without a face; train"),
+        (2.0, 0.00001, "confidences of faces are not above those of crops without a face; train"),
+        (np.inf, 2.0, r"sigma calibration of shape \(98,\), expected 98 numbers above 0; train"),
+    ],
+)
+def test_calibration_that_cannot_be_read_again_is_not_written(
+    graphless: Path, scale: float, slope: float, message: str
+):
+    weights, before = read_weight_file(graphless), graphless.read_bytes()
+    sigma = SigmaCalibration(1.0, np.full(98, scale))
+    with pytest.raises(LivefanError, match=f"graphless.safetensors: not written: {message}"):
+        write_calibration(weights, sigma, ConfidenceCalibration(-1.0, slope))
+    assert graphless.read_bytes() == before
+
+
 @pytest.mark.parametrize("name", ["300w", "half-300w", "fast-300w", "wflw", "cofw"])
 def test_bundled_weights_are_calibrated(name: str):
     info = read_weight_file(f"mobilefan-{name}").info
