@@ -16,16 +16,18 @@ _N_EMPTY = 150
 
 
 def plain_and_hard_errors(runtime: Runtime, faces: FaceSet) -> LandmarkErrors:
-    """Measure a network on faces as they are, and in each hard form except profile views.
+    """Measure a network on faces as they are, and in each hard form except profile views, once each.
 
     Raises:
         LivefanError: if no face can be read.
     """
-    hard = hard_faces(faces, profiles=False)
-    both = replace(faces, faces=faces.faces + hard.faces)
-    kinds = ["plain"] * len(faces.faces) + [face.attributes[0] for face in hard.faces]
+    # Faces of afw stay unchanged among the hard ones.
+    hard = [face for face in hard_faces(faces, profiles=False).faces if face.attributes != ("afw",)]
+    both = replace(faces, faces=faces.faces + hard)
+    kinds = ["plain"] * len(faces.faces) + [face.attributes[0] for face in hard]
     originals = [getattr(face, "original", face) for face in both.faces]
-    return landmark_errors(runtime, both, kinds, [face.photograph for face in originals])
+    photographs = [f"{face.subset}/{face.photograph}" for face in originals]
+    return landmark_errors(runtime, both, kinds, photographs)
 
 
 def empty_confidences(runtime: Runtime, seed: int) -> np.ndarray:
