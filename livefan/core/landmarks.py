@@ -266,6 +266,9 @@ SCHEMES: dict[str, LandmarkScheme] = {scheme.name: scheme for scheme in (IBUG_68
 BUILT_IN = frozenset(SCHEMES)
 """Names of the schemes of data sets that every version knows."""
 
+_PLACES: dict[str, object] = {}
+"""The place where each further scheme was read first, by its name."""
+
 
 def register(scheme: LandmarkScheme, place: object) -> LandmarkScheme:
     """Make a user's scheme known by its name in this process, and return it.
@@ -279,7 +282,13 @@ def register(scheme: LandmarkScheme, place: object) -> LandmarkScheme:
         LivefanError: if another scheme has that name.
     """
     if scheme.name == MEDIAPIPE_478.name or SCHEMES.setdefault(scheme.name, scheme) != scheme:
-        raise LivefanError(f"{place}: another landmark scheme is called {scheme.name!r}; choose another name")
+        earlier = f" in {_PLACES[scheme.name]}" if scheme.name in _PLACES else ""
+        raise LivefanError(
+            f"{place}: another landmark scheme is called {scheme.name!r}{earlier}; choose another name "
+            "for yours"
+        )
+    if scheme.name not in BUILT_IN:
+        _PLACES.setdefault(scheme.name, place)
     return scheme
 
 

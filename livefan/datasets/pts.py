@@ -112,7 +112,7 @@ def load_pts_folder(root: Path, split: str) -> FaceSet:
     if not files:
         raise LivefanError(f"{root}: holds no .pts file; --root must hold images with .pts beside them")
     own = root / SCHEME_NAME
-    result = FaceSet(read_scheme(own) if own.is_file() else _scheme_of(files), [])
+    result = FaceSet(read_scheme(own) if own.is_file() else _scheme_of(files, own), [])
     for folder in sorted({path.parent for path in files}):
         kind = _FaceByLabel if (folder / LABELS_NAME).is_file() else _OwnFace
         add_folder(folder, folder.relative_to(root).as_posix(), (), result, kind)
@@ -121,17 +121,25 @@ def load_pts_folder(root: Path, split: str) -> FaceSet:
     return result if split == "all" else divide_whole(result, split)
 
 
-def _scheme_of(files: list[Path]) -> LandmarkScheme:
+def _scheme_of(files: list[Path], own: Path) -> LandmarkScheme:
+    """Return the scheme of the number of points in most files; ``own`` is the file that could define it."""
     counts: Counter[int] = Counter()
+    examples: dict[int, Path] = {}
     for path in files:
         try:
-            counts[len(read_pts(path))] += 1
+            count = len(read_pts(path))
         except LivefanError:
             continue  # add_folder reads the file again, and lists it as skipped
+        counts[count] += 1
+        examples.setdefault(count, path)
     by_count = {scheme.n_points: scheme for scheme in SCHEMES.values()}
-    count = counts.most_common(1)[0][0] if counts else 0
+    if not counts:
+        raise LivefanError(f"{files[0]}: is not a .pts file, nor is any other; write the labels anew")
+    count = counts.most_common(1)[0][0]
     if count not in by_count:
         known = ", ".join(f"{n} ({scheme.name})" for n, scheme in by_count.items())
-        found = f"holds {count} points a face" if counts else "is not a .pts file"
-        raise LivefanError(f"{files[0]}: {found}; known are {known}")
+        raise LivefanError(
+            f"{examples[count]}: holds {count} points a face; known are {known}; or define them in {own}, "
+            "see docs/train.md"
+        )
     return by_count[count]

@@ -172,7 +172,10 @@ def load_weights(
     file = read_weight_file(name_or_path)
     path, info, landmarks = file.path, file.info, file.scheme
     if scheme is not None and info.scheme != scheme:
-        raise LivefanError(f"{path}: was trained for scheme {info.scheme}, but {scheme} is needed here")
+        raise LivefanError(
+            f"{path}: was trained for scheme {info.scheme}, but {scheme} is needed here; train it for these "
+            "landmarks first"
+        )
     if info.decoder not in DECODERS:
         raise LivefanError(f"{path}: wants the decoder {info.decoder!r}; known are {', '.join(DECODERS)}")
     tensors, _ = read_tensors(path)

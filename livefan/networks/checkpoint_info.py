@@ -189,6 +189,8 @@ def read_weight_file(name_or_path: str | Path = DEFAULT_WEIGHTS) -> WeightFile:
     try:
         scheme = scheme_from(info.landmarks, path) if info.landmarks else scheme_by_name(info.scheme)
     except LivefanError as error:
+        if info.landmarks:  # the error names the file
+            raise
         raise LivefanError(f"{path}: {error}; use weights of a known scheme") from error
     try:
         SigmaCalibration.read(info.sigma, scheme.n_points)

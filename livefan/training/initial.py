@@ -123,7 +123,8 @@ def in_scheme(weights: Weights, scheme: LandmarkScheme) -> Weights:
         return replace(weights, refiner=None)
     if scheme_map(weights.scheme, scheme) is None:
         raise LivefanError(
-            f"{weights.path}: was trained for scheme {weights.scheme.name}, but {scheme.name} is needed here"
+            f"{weights.path}: was trained for scheme {weights.scheme.name}, but {scheme.name} is needed "
+            "here; train it for these landmarks first"
         )
     model = build_alike(weights.model, scheme.n_points)
     load_initial(model, weights.path, scheme)

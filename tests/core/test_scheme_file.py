@@ -43,6 +43,16 @@ def test_scheme_survives_its_table(scheme: LandmarkScheme):
     assert scheme_from(table_of(scheme), Path("x")) == scheme
 
 
+def test_other_scheme_of_one_name_names_both_places(tmp_path: Path):
+    text = EXAMPLE.read_text().replace('"mini-20"', '"twice-20"')
+    for name, content in (("a", text), ("b", text), ("c", text.replace('"chin"', '"jaw"'))):
+        (tmp_path / f"{name}.toml").write_text(content)
+    assert read_scheme(tmp_path / "a.toml") == read_scheme(tmp_path / "b.toml")
+    message = rf"c\.toml: another landmark scheme is called 'twice-20' in {tmp_path}/a\.toml; choose another"
+    with pytest.raises(LivefanError, match=message):
+        read_scheme(tmp_path / "c.toml")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

@@ -59,10 +59,18 @@ def test_scheme_is_that_of_most_files(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("points", "message"), [(None, "holds no .pts"), (5, "holds 5 points a face; known are 68 ")]
+    ("points", "message"),
+    [
+        (None, "holds no .pts"),
+        (
+            5,
+            r"b.pts: holds 5 points a face; known are 68 .*; or define them in .*/scheme\.toml, see docs",
+        ),
+    ],
 )
 def test_folder_without_usable_pts_is_an_error(tmp_path: Path, points: int | None, message: str):
     if points:
-        write_pts(tmp_path / "a.pts", np.ones((points, 2)))
+        for name, count in (("a", 68), ("b", points), ("c", points)):
+            write_pts(tmp_path / f"{name}.pts", np.ones((count, 2)))
     with pytest.raises(LivefanError, match=message):
         load("pts", tmp_path, "all")

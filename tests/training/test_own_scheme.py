@@ -15,11 +15,13 @@ from clips import write_recording
 from marked_faces import SMALL
 
 from livefan.cli.main import main
+from livefan.core.errors import LivefanError
 from livefan.core.frame import Face
+from livefan.core.resources import find_weights
 from livefan.core.scheme_file import read_scheme, table_of, toml_of
 from livefan.datasets import load
 from livefan.io.pts_file import write_pts
-from livefan.networks.checkpoint import load_weights, save_weights
+from livefan.networks.checkpoint import WeightsInfo, load_weights, save_weights
 from livefan.networks.checkpoint_info import read_weight_file
 from livefan.networks.mobilefan import MobileFAN
 from livefan.training.config import to_toml
@@ -54,6 +56,45 @@ def test_labels_by_a_network_for_own_landmarks_define_them(faces: Path, tmp_path
     own = save_own_network(faces / "scheme.toml", tmp_path / "own.safetensors")
     assert main(["label", str(faces), "-o", str(tmp_path / "labels"), "--weights", str(own), "--quiet"]) == 0
     assert read_scheme(tmp_path / "labels" / "scheme.toml").name == "mini-20"
+
+
+@pytest.mark.slow
+def test_weights_of_other_landmarks_are_named_with_the_folder(
+    faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    half = find_weights("mobilefan-half-300w")
+    data, out = ["--dataset", "pts", "--root", str(faces)], ["-o", str(tmp_path / "o.safetensors")]
+    apart = f"{half}: is of scheme 300w-68, the faces in {faces} of mini-20; train first, or name weights"
+    needed = (
+        f"{half}: was trained for scheme 300w-68, but mini-20 is needed here; train it for these landmarks"
+    )
+    for command, message in (
+        (["evaluate", "--weights", str(half)], apart),
+        (["calibrate-sigma", str(half), "--dry-run"], apart),
+        (["quantise", str(half)], apart),
+        (["refine", str(half), *out], needed),
+        (["average", str(half), *out], needed),
+    ):
+        assert main([*command, *data]) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_weights_with_another_scheme_of_that_name_are_named_once(tmp_path: Path):
+    text = Path("docs/scheme-20.toml").read_text().replace('"mini-20"', '"again-20"')
+    (tmp_path / "scheme.toml").write_text(text)
+    (tmp_path / "other.toml").write_text(
+        text.replace('"again-20"', '"renamed-20"').replace('"chin"', '"jaw"')
+    )
+    table = table_of(read_scheme(tmp_path / "other.toml")) | {"name": "again-20"}
+    path = tmp_path / "own.safetensors"
+    save_weights(path, MobileFAN(20, 0.5), WeightsInfo("again-20", 0.5, landmarks=table))
+    read_scheme(tmp_path / "scheme.toml")
+    with pytest.raises(LivefanError) as error:
+        read_weight_file(path)
+    assert str(error.value) == (
+        f"{path}: another landmark scheme is called 'again-20' in {tmp_path}/scheme.toml; choose another "
+        "name for yours"
+    )
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from livefan.cli.commands.options import Commands, add_dataset_options, print_left_out
+from livefan.cli.commands.options import Commands, add_dataset_options, check_scheme, print_left_out
 
 
 def add(commands: Commands) -> None:
@@ -47,6 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.dry_run:
         check_folder(weights.path.parent)
     faces = load(arguments.dataset, arguments.root, arguments.split)
+    check_scheme(weights.path, weights.scheme, faces, arguments.root)
     print_left_out(faces)
     runtime = open_runtime(arguments.weights, RuntimeChoice(precision="float32"))
     fitted, measured = halves(plain_and_hard_errors(runtime, faces))

@@ -11,6 +11,7 @@ from livefan.cli.commands.options import (
     add_dataset_options,
     add_runtime_options,
     check_png,
+    check_scheme,
     notice,
     part_share,
     print_left_out,
@@ -144,6 +145,7 @@ def run(arguments: argparse.Namespace) -> int:
             outputs.callback(model.close)
             results = [evaluate_external(model, faces)]
         else:
+            check_scheme(arguments.weights, runtimes[0][1].scheme, faces, arguments.root)
             results = [
                 evaluate(runtime, faces, crop=crop, flip=arguments.flip, decoder=decoder)
                 for crop in (CROPS if arguments.crop == "all" else [arguments.crop])

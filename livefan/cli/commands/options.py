@@ -16,6 +16,7 @@ from livefan.core.files import check_folder
 from livefan.core.resources import DEFAULT_WEIGHTS, full_name
 
 if TYPE_CHECKING:
+    from livefan.core.landmarks import LandmarkScheme
     from livefan.datasets import FaceSet
     from livefan.runtimes.base import RuntimeChoice
 
@@ -242,6 +243,19 @@ def print_left_out(faces: FaceSet) -> None:
         print(f"livefan: {folder}: missing; continuing without it", file=sys.stderr)
     for line in faces.duplicates:
         print(f"livefan: left out: {line}", file=sys.stderr)
+
+
+def check_scheme(weights: str | Path, scheme: LandmarkScheme, faces: FaceSet, root: Path) -> None:
+    """Raise an error if weights are of another landmark scheme than the faces in a folder.
+
+    Raises:
+        LivefanError: if they are.
+    """
+    if scheme != faces.scheme:
+        raise LivefanError(
+            f"{weights}: is of scheme {scheme.name}, the faces in {root} of {faces.scheme.name}; train "
+            "first, or name weights of this scheme"
+        )
 
 
 def add_runtime_options(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from livefan.cli.commands.options import Commands, add_dataset_options, print_left_out
+from livefan.cli.commands.options import Commands, add_dataset_options, check_scheme, print_left_out
 from livefan.core.errors import LivefanError
 
 
@@ -37,8 +37,10 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         training, validation = load_training(arguments.dataset, arguments.root)
         print_left_out(training)
-        size = read_weight_file(arguments.weights).info.input_size
-        done = quantise(arguments.weights, labelled_crops(training, size), validation)
+        weights = read_weight_file(arguments.weights)
+        check_scheme(weights.path, weights.scheme, training, arguments.root)
+        crops = labelled_crops(training, weights.info.input_size)
+        done = quantise(arguments.weights, crops, validation)
     print(f"{done.path}: quantised on {done.faces} faces")
     for precision, error in done.nme.items():
         print(f"{precision:9} validation NME {error:.3f} %")
