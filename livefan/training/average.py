@@ -93,7 +93,7 @@ def average(
     mean.load_state_dict(mean_state([states[path] for path in chosen]))
     # A candidate's refiner does not fit the mean, so none is written.
     training = dict(first.info.training)
-    training["averaged"] = ", ".join(path.stem for path in chosen)
+    training["averaged"] = ", ".join("/".join(path.with_suffix("").parts[-2:]) for path in chosen)
     training["averaged_by"] = made_by()
     training["validation"] = validation_text(best, validation)
     save_weights(output, mean, replace(first.info, training=training, sigma=None, confidence=None), half=half)

@@ -36,7 +36,7 @@ def test_greedy_average_never_raises_the_error_and_records_its_inputs(
     chosen, error = average(epochs, validation, tmp_path / "mean.safetensors")
     assert error <= progress.best_nme + 1e-6
     mean = load_weights(tmp_path / "mean.safetensors")
-    assert mean.info.training["averaged"] == ", ".join(path.stem for path in chosen)
+    assert mean.info.training["averaged"] == ", ".join(f"run/{path.stem}" for path in chosen)
     environment = json.loads((tmp_path / "run/environment.json").read_text())
     done = f"livefan average run/epoch-1.safetensors --root faces (commit {environment['commit']})"
     assert mean.info.training["averaged_by"] == done
@@ -63,14 +63,14 @@ def test_file_named_twice_counts_twice(tmp_path: Path, capsys: pytest.CaptureFix
     heads = []
     for name in ("x", "y"):
         network = MobileFAN(68, 0.5)
-        save_weights(tmp_path / f"{name}.safetensors", network, INFO)
+        save_weights(new_folder(tmp_path / name) / "best.safetensors", network, INFO)
         heads.append(network.head.weight)
-    x, y, mean = (str(tmp_path / f"{name}.safetensors") for name in ("x", "y", "mean"))
+    x, y, mean = (str(tmp_path / f"{name}.safetensors") for name in ("x/best", "y/best", "mean"))
     data = ["--root", str(tmp_path / "root"), "-o", mean]
     assert main(["average", x, x, y, "--all", *data]) == 0
     assert f"{mean}: mean of 3, " in capsys.readouterr().out
     info = load_weights(mean).info
-    assert info.training["averaged"] == "x, x, y"
+    assert info.training["averaged"] == "x/best, x/best, y/best"
     assert torch.allclose(load_weights(mean).model.head.weight, (2 * heads[0] + heads[1]) / 3, atol=1e-7)
     # Greedily once more of the same does not lower the error, and so is tried and left out.
     assert main(["average", x, x, *data]) == 0
