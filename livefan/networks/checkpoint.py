@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Container
 from dataclasses import asdict, dataclass, replace
@@ -23,7 +24,15 @@ from livefan.networks.mobilefan import HeatmapNetwork, build_network, channels_o
 from livefan.networks.reliability_head import ReliabilityHead
 from livefan.networks.shape_refiner import ShapeRefiner
 
-__all__ = ["Weights", "WeightsInfo", "load_weights", "read_tensors", "save_weights", "write_info"]
+__all__ = [
+    "Weights",
+    "WeightsInfo",
+    "landmark_digest",
+    "load_weights",
+    "read_tensors",
+    "save_weights",
+    "write_info",
+]
 
 _REFINER = "refiner."
 """Prefix of the names of the refiner's tensors."""
@@ -206,6 +215,18 @@ def load_weights(
         if part is not None:
             part.requires_grad_(False).eval().to(device)
     return Weights(path, model, landmarks, info, refiner, head, reliability)
+
+
+def landmark_digest(weights: Weights, described: bytes = b"") -> str:
+    """Return the SHA-256 of a text and of a landmark network with its refiner, in hexadecimal.
+
+    Heads, metadata and the floating-point format of the file do not count.
+    """
+    digest = hashlib.sha256(described)
+    for part in (weights.model, weights.refiner):
+        for tensor in part.state_dict().values() if part is not None else ():
+            digest.update(tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _expression_head(file: WeightFile, model: HeatmapNetwork, tensors: dict[str, Tensor]) -> ExpressionHead:

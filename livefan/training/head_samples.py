@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 
 from livefan.core.crop import Crop
 from livefan.core.files import name_bytes
-from livefan.networks.checkpoint import Weights
+from livefan.networks.checkpoint import Weights, landmark_digest
 from livefan.networks.checkpoint_info import read_weight_file
 from livefan.runtimes.onnx_graph import LandmarkGraph, export_module
 from livefan.runtimes.openvino_model import for_one_crop, from_onnx
@@ -75,11 +74,7 @@ def samples_digest(weights: Weights, described: str) -> str:
         weights: the network.
         described: everything else that the samples depend on.
     """
-    digest = hashlib.sha256(name_bytes(described))
-    for part in (weights.model, weights.refiner):
-        for tensor in part.state_dict().values() if part is not None else ():
-            digest.update(tensor.contiguous().numpy().tobytes())
-    return digest.hexdigest()[:12]
+    return landmark_digest(weights, name_bytes(described))[:12]
 
 
 def file_stamp(path: Path) -> str:

@@ -14,8 +14,8 @@ from livefan.core.errors import LivefanError
 from livefan.core.frame import Face
 from livefan.core.landmarks import IBUG_68
 from livefan.core.resources import find_weights
-from livefan.export.calibrated import write_calibration
-from livefan.networks.checkpoint import read_tensors, write_info
+from livefan.export.calibrated import Original, adapt_files, write_calibration
+from livefan.networks.checkpoint import load_weights, read_tensors, save_weights, write_info
 from livefan.networks.checkpoint_info import read_weight_file
 from livefan.networks.confidence_calibration import ConfidenceCalibration
 from livefan.networks.sigma_calibration import EXPECTED_ERROR, SigmaCalibration
@@ -60,6 +60,19 @@ def test_calibration_changes_sigma_and_no_landmark(tmp_path: Path, photo: np.nda
     write_info(path, replace(calibrated.info, sigma={"exponent": 1.0, "scale": [1.0]}))
     with pytest.raises(LivefanError, match="run calibrate-sigma again"):
         read_weight_file(path)
+
+
+def test_measured_precisions_go_to_equal_landmark_networks_alone(
+    graphless: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("livefan.export.calibrated.export_graph", lambda path: None)
+    weights, original = load_weights(graphless), Original.read(graphless)
+    graphless.with_suffix(".precisions.json").write_text(json.dumps({"weights_sha256": original.sha256}))
+    for half in (False, True):
+        out = tmp_path / f"{half}.safetensors"
+        save_weights(out, weights.model, replace(weights.info, training={"data": "x"}), half=half)
+        adapt_files(original, out)
+        assert out.with_suffix(".precisions.json").exists() != half
 
 
 @pytest.mark.parametrize(

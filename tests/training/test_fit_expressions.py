@@ -8,6 +8,7 @@ import pytest
 import torch
 from clips import write_recording
 
+from livefan.cli.main import main
 from livefan.core.crop import upright_crop
 from livefan.core.errors import LivefanError
 from livefan.core.face_measures import EXPRESSION_NAMES
@@ -129,6 +130,14 @@ def test_error_for_a_source_without_a_sure_face_tells_the_cause(
         cv2.imwrite(str(tmp_path / f"{name}.png"), image)
         with pytest.raises(LivefanError, match=f"{name}.png: {message}"):
             fit_expressions("mobilefan-half-300w", [tmp_path / f"{name}.png"], [], tmp_path / "out")
+
+
+def test_video_to_fit_to_and_to_measure_on_is_rejected(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "there").mkdir()
+    command = ["fit-expressions", "mobilefan-half-300w", "pictures", str(tmp_path / "a.mp4")]
+    held_out = str(tmp_path / "there/../a.mp4")
+    assert main([*command, "--hold-out", held_out, "-o", str(tmp_path / "o.safetensors")]) == 2
+    assert f"{tmp_path}/a.mp4: is also a video of --hold-out; name it once" in capsys.readouterr().err
 
 
 def test_weights_without_a_head_lose_it_when_they_are_saved(tmp_path: Path):

@@ -7,8 +7,10 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from labelled import add_face
 
 from livefan.cli.commands import fit_reliability as command
+from livefan.cli.main import main
 from livefan.core.errors import LivefanError
 from livefan.core.landmarks import IBUG_68
 from livefan.datasets import FaceSet, LabelledFace
@@ -142,6 +144,19 @@ def test_folder_without_pictures_gives_one_line_error(tmp_path: Path):
     for folder, message in ((tmp_path / "none", "no such folder"), (tmp_path, "holds no pictures")):
         with pytest.raises(LivefanError, match=message):
             fit_reliability("mobilefan-half-300w", None, None, folder, tmp_path / "out.safetensors", most=1)
+
+
+def test_command_names_what_it_leaves_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    def fit(*given: object, **named: object) -> None:
+        raise LivefanError("enough")
+
+    monkeypatch.setattr("livefan.training.fit_reliability.fit_reliability", fit)
+    add_face(tmp_path / "afw", "a")
+    data = ["--root", str(tmp_path), "-o", str(tmp_path / "o.safetensors")]
+    assert main(["fit-reliability", "mobilefan-half-300w", *data]) == 2
+    assert f"{tmp_path}/lfpw/trainset: missing; continuing without it" in capsys.readouterr().err
 
 
 def test_command_names_all_covers():

@@ -12,6 +12,7 @@ from livefan.cli.commands.options import (
     positive_number,
     prepare_fit,
 )
+from livefan.core.errors import LivefanError
 
 
 def add(commands: Commands) -> None:
@@ -71,13 +72,14 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; return the exit code."""
-    from livefan.export.calibrated import adapt_files
-    from livefan.networks.checkpoint_info import read_weight_file
+    from livefan.export.calibrated import Original, adapt_files
     from livefan.training.fit_expressions import SampleChoice, fit_expressions
 
-    before = read_weight_file(arguments.weights)
-    sha256 = before.sha256
+    for source in arguments.sources:
+        if source.resolve() in [video.resolve() for video in arguments.hold_out]:
+            raise LivefanError(f"{source}: is also a video of --hold-out; name it once")
     prepare_fit(arguments)
+    original = Original.read(arguments.weights)
     agreements = fit_expressions(
         arguments.weights,
         arguments.sources,
@@ -89,7 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
         cache=arguments.cache,
         quiet=arguments.quiet,
     )
-    adapt_files(before, sha256, arguments.out)
+    adapt_files(original, arguments.out)
     print(f"{arguments.out}: written with an expression head")
     for found in agreements:
         print(

@@ -13,6 +13,7 @@ from livefan.cli.commands.options import (
     listed,
     positive_number,
     prepare_fit,
+    print_left_out,
 )
 
 COVERS = ("hand", "hair", "object", "texture", "rectangle")
@@ -63,14 +64,13 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; return the exit code."""
     from livefan.datasets import load_training
-    from livefan.export.calibrated import adapt_files
-    from livefan.networks.checkpoint_info import read_weight_file
+    from livefan.export.calibrated import Original, adapt_files
     from livefan.training.fit_reliability import fit_reliability
 
-    before = read_weight_file(arguments.weights)
-    sha256 = before.sha256
     prepare_fit(arguments)
+    original = Original.read(arguments.weights)
     training, validation = load_training(arguments.dataset, arguments.root)
+    print_left_out(training)
     measured = fit_reliability(
         arguments.weights,
         training,
@@ -84,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
         cache=arguments.cache,
         quiet=arguments.quiet,
     )
-    adapt_files(before, sha256, arguments.out)
+    adapt_files(original, arguments.out)
     print(f"{arguments.out}: written with a reliability head; measured on {validation.title}:")
     for kind, area in measured.occlusion.items():
         fitted = " (not fitted to)" if kind in arguments.without else ""
