@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import math
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -295,18 +296,18 @@ def draw_views(portrait: Portrait, n_views: int, rng: np.random.Generator) -> li
 _FRONTAL, _SMALLEST_ROTATION, LARGEST_SOURCE_YAW = math.radians(6), math.radians(10), math.radians(45)
 """Below the first yaw either side is chosen. Faces above the last yaw are not rotated."""
 _SETTINGS_NAME = "views.json"
-"""File in a folder of views: number of views of each face, and the seed of their angles."""
+"""File in a folder of views: number of views of each face, seed of their angles, checksums of the labels."""
 
 
 def synthesise(faces: FaceSet, folder: Path, n_views: int = 3, seed: int = 0) -> Synthesised:
     """Write rotated views of every face as images with ``.pts`` beside them.
 
-    Existing views are kept, so the same call resumes a stopped run. The views of a face depend on the seed
-    and its name alone.
+    Existing views are kept, so the same call resumes a stopped run; those of changed labels are drawn anew.
+    The angles of a face depend on the seed and its name alone.
 
     Args:
         faces: faces of the 68-point scheme.
-        folder: created if it is absent; ``views.json`` in it holds number and seed.
+        folder: created if it is absent; ``views.json`` in it holds number, seed and checksums of the labels.
         n_views: views of each face.
 
     Raises:
@@ -317,9 +318,10 @@ def synthesise(faces: FaceSet, folder: Path, n_views: int = 3, seed: int = 0) ->
             f"{faces.title}: rotated views need the {IBUG_68.name} scheme, not {faces.scheme.name}"
         )
     folder.mkdir(parents=True, exist_ok=True)
-    _keep_settings(folder, {"views": n_views, "seed": seed})
     skipped, n_written = [], 0
     stems = stems_of([face.name for face in faces.faces])
+    labels = {stems[face.name]: zlib.crc32(face.points_px.tobytes()) for face in faces.faces}
+    _keep_settings(folder, {"views": n_views, "seed": seed}, labels)
     with FaceMesh() as mesh:
         for face in tqdm(faces.faces, "rotating faces", disable=None):
             stem = stems[face.name]
@@ -335,19 +337,32 @@ def synthesise(faces: FaceSet, folder: Path, n_views: int = 3, seed: int = 0) ->
     return Synthesised(n_written, skipped)
 
 
-def _keep_settings(folder: Path, settings: dict[str, int]) -> None:
-    """Write the settings of a folder of views; raise a LivefanError if it holds views of other settings."""
+def _keep_settings(folder: Path, settings: dict[str, int], labels: dict[str, int]) -> None:
+    """Write the settings of a folder of views, and checksums of labels by stem; remove views of other labels.
+
+    Raises:
+        LivefanError: if the folder holds views of other settings.
+    """
     path, now = folder / _SETTINGS_NAME, json.dumps(settings)
+    before: dict[str, int] = {}
     if path.exists():
         kept = path.read_text(encoding="utf-8").strip()
+        with suppress(ValueError, AttributeError, TypeError):  # else the text differs from the settings
+            table = json.loads(kept)
+            before = table.pop("labels", {})  # earlier versions wrote none
+            kept = json.dumps(table)
     else:
         kept = f"unknown settings, without {_SETTINGS_NAME}" if any(folder.glob("*-0.pts")) else ""
     if kept not in ("", now):
         raise LivefanError(
             f"{folder}: holds views of {kept}, not {now}; name the same settings, or choose another --out"
         )
+    for stem in labels.keys() & before.keys():
+        if labels[stem] != before[stem]:
+            for view in range(settings["views"]):
+                (folder / f"{stem}-{view}.pts").unlink(missing_ok=True)
     with atomic_write(path) as partial:
-        partial.write_text(now + "\n", encoding="utf-8")
+        partial.write_text(json.dumps(settings | {"labels": before | labels}) + "\n", encoding="utf-8")
 
 
 def _write_views(mesh: FaceMesh, face: LabelledFace, files: list[Path], rng: np.random.Generator) -> None:

@@ -172,6 +172,31 @@ def test_folder_of_views_of_other_settings_is_rejected(tmp_path: Path):
         synthesise(faces, tmp_path, 2, seed=1)
 
 
+def test_views_of_changed_labels_are_drawn_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    drawn: list[str] = []
+
+    def draw(mesh: object, face: LabelledFace, files: list[Path], rng: object) -> None:
+        drawn.append(face.image_path.stem)
+        for file in files:
+            write_pts(file, face.points_px)
+
+    # Private: the function that takes long.
+    monkeypatch.setattr("livefan.training.augmentation.face_profiling._write_views", draw)
+    points_px = np.random.default_rng(0).uniform(20, 80, (68, 2))
+    first, second = (LabelledFace(Path(f"{name}.png"), points_px, ".") for name in "ab")
+    moved = replace(second, points_px=points_px + 1)
+    settings = tmp_path / "views.json"
+    for labelled, expected in (([first, second], ["a", "b"]), ([first], []), ([first, moved], ["b"])):
+        drawn.clear()
+        synthesise(FaceSet(IBUG_68, labelled), tmp_path, 2)
+        assert drawn == expected
+    settings.write_text('{"views": 2, "seed": 0}\n')  # as earlier versions wrote it
+    for again, expected in ((second, []), (moved, ["b"])):
+        drawn.clear()
+        synthesise(FaceSet(IBUG_68, [first, again]), tmp_path, 2)
+        assert drawn == expected
+
+
 def test_faces_of_another_scheme_are_rejected(tmp_path: Path):
     wrong = FaceSet(WFLW_98, [], title="wflw train")
     with pytest.raises(LivefanError, match="300w-68"):
