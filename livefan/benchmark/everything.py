@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import statistics
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from livefan.benchmark.child import output_of
 from livefan.benchmark.suite import machine
 from livefan.core.errors import LivefanError
 from livefan.core.provenance import commit, without_folder
@@ -70,16 +68,10 @@ def measure_all(
 
 def _run(arguments: Sequence[str]) -> Any:
     """Return the figures that the command ``benchmark`` writes with some arguments."""
-    root = str(Path(__file__).parents[2])
-    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     with tempfile.TemporaryDirectory(prefix="livefan-benchmark-") as folder:
         file = Path(folder) / "part.json"
-        command = [sys.executable, "-m", "livefan", "benchmark", *arguments, "--json", str(file)]
-        environment = {**os.environ, "PYTHONPATH": path}
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-        if done.returncode:
-            reason = (done.stderr.strip().splitlines() or ["no message"])[-1].removeprefix("livefan: ")
-            raise LivefanError(f"benchmark {' '.join(arguments)}: {reason}")
+        command = ["-m", "livefan", "benchmark", *arguments, "--json", str(file)]
+        output_of(f"benchmark {' '.join(arguments)}", command)
         return json.loads(file.read_text(encoding="utf-8"))
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -12,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from livefan.benchmark.baselines import MEDIAPIPE, mediapipe_problem
-from livefan.core.errors import LivefanError
+from livefan.benchmark.child import output_of
 from livefan.runtimes.base import RuntimeChoice
 
 _FRAMES = 60
@@ -96,18 +94,7 @@ def footprints(clip: str | Path, weights: Mapping[str, str | Path], choice: Runt
 
 
 def _footprint(name: str, code: str, given: list[str]) -> Footprint:
-    package = Path(__file__).parents[2]
-    path = os.pathsep.join(filter(None, [str(package), os.environ.get("PYTHONPATH")]))
     begun = time.time()
-    done = subprocess.run(
-        [sys.executable, "-c", code + _REST, *given],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": path},
-    )
-    if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise LivefanError(f"{name} cannot be measured in a separate process: {reason}")
-    first, peak = json.loads(done.stdout.splitlines()[-1])
+    printed = output_of(f"{name} cannot be measured in a separate process", ["-c", code + _REST, *given])
+    first, peak = json.loads(printed.splitlines()[-1])
     return Footprint(name, first - begun, peak)

@@ -5,10 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from livefan.benchmark.child import output_of
 from livefan.benchmark.frames import (
     crowd,
     read_from_first_face,
@@ -27,7 +26,6 @@ from livefan.benchmark.frames import (
     write_frames,
 )
 from livefan.benchmark.suite import track_in_turn
-from livefan.core.errors import LivefanError
 from livefan.core.frame import Frame
 from livefan.runtimes.base import Runtime, RuntimeChoice
 from livefan.runtimes.selection import open_runtime
@@ -203,20 +201,9 @@ def _annotate(
 ) -> tuple[float, float | None]:
     """Annotate recordings in a new process; return seconds and peak memory of its largest process in MiB."""
     shutil.rmtree(out, ignore_errors=True)
-    root = str(Path(__file__).parents[2])
-    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     command = [sys.executable, "-m", "livefan", "annotate", *map(str, recordings), "-o", f"{out}/", "--quiet"]
     command += ["--weights", weights, "--runtime", choice.runtime, "--precision", choice.precision, *given]
     out.mkdir()
-    done = subprocess.run(
-        [sys.executable, "-c", _MEASURED, *command],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": path},
-    )
-    if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise LivefanError(f"annotate fails in the benchmark: {reason.removeprefix('livefan: ')}")
-    seconds, mebibytes = json.loads(done.stdout)
+    printed = output_of("annotate fails in the benchmark", ["-c", _MEASURED, *command])
+    seconds, mebibytes = json.loads(printed)
     return seconds, mebibytes

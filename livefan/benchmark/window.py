@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
-import signal
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from livefan.benchmark.child import output_of
 from livefan.benchmark.frames import read_frames, scaled, there_and_back, write_frames
-from livefan.core.errors import LivefanError
 from livefan.gui.app import has_screen
 from livefan.runtimes.base import RuntimeChoice
 from livefan.runtimes.selection import open_runtime
@@ -86,14 +82,12 @@ def benchmark_window(
     for model in (first, rival(first)):
         # The first use chooses the runtime, which does not belong to the start of the window.
         open_runtime(model.weights, RuntimeChoice(model.runtime, model.precision, model.threads))
-    environment = dict(os.environ)
-    if not has_screen():
-        environment["QT_QPA_PLATFORM"] = "offscreen"
+    variables = {} if has_screen() else {"QT_QPA_PLATFORM": "offscreen"}
     with tempfile.TemporaryDirectory(prefix="livefan-benchmark-") as folder:
         prepared = Path(folder) / "clip.mp4"
         frames = there_and_back(scaled(read_frames(clip, _CLIP_FRAMES // 2), *SIZE), _CLIP_FRAMES)
         write_frames(prepared, frames, RATE)
-        runs = [_run(prepared, weights, choice, environment, pace, rounds) for _ in range(repeats)]
+        runs = [_run(prepared, weights, choice, variables, pace, rounds) for _ in range(repeats)]
         return _median(runs)
 
 
@@ -125,40 +119,13 @@ def _median(reports: list[WindowReport]) -> WindowReport:
 
 
 def _run(
-    clip: Path, weights: str, choice: RuntimeChoice, environment: dict[str, str], pace: float, rounds: int
+    clip: Path, weights: str, choice: RuntimeChoice, variables: dict[str, str], pace: float, rounds: int
 ) -> WindowReport:
-    package = str(Path(__file__).parents[2])
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [package, environment.get("PYTHONPATH")]))
     model = [weights, choice.runtime, choice.precision, str(choice.threads)]
-    command = [
-        sys.executable,
-        "-m",
-        "livefan.benchmark.drive",
-        str(clip),
-        *model,
-        str(pace),
-        str(rounds),
-        str(time.time()),
-    ]
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=False, env=environment, timeout=_TIME_LIMIT_S
-        )
-    except subprocess.TimeoutExpired as error:
-        raise LivefanError(f"the window did not close within {_TIME_LIMIT_S} s") from error
-    if done.returncode:
-        raise LivefanError(f"the window cannot be measured: {failure(done)}")
-    return WindowReport(**json.loads(done.stdout.splitlines()[-1]))
-
-
-def failure(done: subprocess.CompletedProcess[str]) -> str:
-    """Return why a process failed: its last line on standard error, or its signal or exit code."""
-    lines = done.stderr.strip().splitlines()
-    if lines:
-        return lines[-1]
-    if done.returncode < 0:
-        return f"its process was ended by {signal.Signals(-done.returncode).name}"
-    return f"its process ended with exit code {done.returncode} and no message"
+    run = [*model, str(pace), str(rounds), str(time.time())]
+    command = ["-m", "livefan.benchmark.drive", str(clip), *run]
+    printed = output_of("the window cannot be measured", command, variables, _TIME_LIMIT_S)
+    return WindowReport(**json.loads(printed.splitlines()[-1]))
 
 
 def as_lines(report: WindowReport) -> list[str]:

@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -32,20 +30,3 @@ def test_window_is_measured(clip: Path, monkeypatch: pytest.MonkeyPatch):
 def test_window_failure_gives_one_line(tmp_path: Path, clip: Path):
     with pytest.raises(LivefanError, match=r"none\.safetensors"):
         window.benchmark_window(clip, str(tmp_path / "none.safetensors"), RuntimeChoice())
-
-
-@pytest.mark.parametrize(
-    ("code", "reason"),
-    [
-        pytest.param(
-            "import os, signal; os.kill(os.getpid(), signal.SIGTERM)",
-            "SIGTERM",
-            marks=pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals"),
-        ),
-        ("raise SystemExit('no such camera')", "no such camera"),
-        ("raise SystemExit(3)", "exit code 3"),
-    ],
-)
-def test_failure_of_a_process_has_a_reason(code: str, reason: str):
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert reason in window.failure(done)
