@@ -92,6 +92,8 @@ def test_every_public_name_can_be_imported():
     "arguments",
     [
         ["live", "--max-faces", "0"],
+        ["benchmark", "--frames", "99999999999999999999"],
+        ["runtimes", "--threads", "3000000000"],
         ["train", "--root", ".", "--out", "x", "--seed", "-1"],
         ["train", "--root", ".", "--out", "x", "--seed", "18446744073709551616"],
         ["refine", "w", "--root", ".", "-o", "x", "--seed", "18446744073709551616"],

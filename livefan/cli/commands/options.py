@@ -24,6 +24,7 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 DEFAULT_SMOOTHING = 0.5
 """The value of :data:`livefan.tracking.kalman.DEFAULT_STRENGTH`, whose import would load numpy."""
 _LEFT = "its last value"
+_LARGEST_NUMBER = 1_000_000
 _LARGEST_SEED = 2**64 - 1
 """The limit of :mod:`livefan.training.config`, whose import would load torch."""
 DEVICES = ("cpu", "gpu", "npu", "cuda", "directml", "coreml")
@@ -48,10 +49,11 @@ def seed_number(text: str) -> int:
 
 
 def positive_number(text: str) -> int:
-    """Read a whole number from 1."""
-    if whole_number(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
-    return int(text)
+    """Read a whole number from 1 to a million; far larger ones overflow in libraries."""
+    number = whole_number(text)
+    if not 1 <= number <= _LARGEST_NUMBER:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {_LARGEST_NUMBER}")
+    return number
 
 
 def number_between(least: float, most: float, name: str = "number") -> Callable[[str], float]:
