@@ -82,8 +82,8 @@ def benchmark_tracking(
     """
     photographs = _photographs(root, n_faces)
     results: dict[str, dict[str, Tally]] = {}
-    with closing(MediaPipeTracker()) as mediapipe:
-        trackers: dict[str, Tracker] = {"livefan": LivefanTracker(runtime), MEDIAPIPE: mediapipe}
+    with closing(LivefanTracker(runtime)) as own, closing(MediaPipeTracker()) as mediapipe:
+        trackers: dict[str, Tracker] = {"livefan": own, MEDIAPIPE: mediapipe}
         for name, tracker in trackers.items():
             log(name)
             results[name] = measure(tracker, photographs)
@@ -159,6 +159,10 @@ class LivefanTracker:
         faces = self._pipeline.process(Frame(image, source_time=time))
         return [Shown(face.track_id, face.points_px) for face in faces]
 
+    def close(self) -> None:
+        """Release the pipeline."""
+        self._pipeline.close()
+
 
 class MediaPipeTracker:
     """MediaPipe's FaceLandmarker, its landmarks mapped to 300W's 68 points."""
@@ -194,7 +198,7 @@ def _photographs(root: Path, count: int) -> list[Photograph]:
                 found.append(photograph)
             if len(found) == count:
                 return found
-    raise LivefanError(f"{root}: {len(found)} suitable faces, {count} needed; choose fewer faces")
+    raise LivefanError(f"{root}: {len(found)} suitable faces, {count} needed; name the folder of all of 300W")
 
 
 def _reduced(photograph: Photograph) -> Photograph:

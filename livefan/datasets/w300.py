@@ -53,5 +53,7 @@ def load_300w(root: Path, split: str) -> FaceSet:
         add_folder(folder, subset, attributes, result, _Face300W)
     if not result.faces:
         missing = result.absent[0] if result.absent else root / next(iter(_IMAGE_SETS[split]))
-        raise LivefanError(f"{missing}: no faces of the {split} split here; --root must hold 300W's folders")
+        raise LivefanError(
+            f"{missing}: no faces of the {split} split here; name the folder above 300W's folders"
+        )
     return divide(result, split) if split in ("train", "validation") else result

@@ -47,7 +47,7 @@ def images_in(folder: Path) -> list[Path]:
         files = [path for path in folder.iterdir() if not path.name.startswith(".")]
         paths = sorted((path for path in files if is_image_file(path)), key=natural_key)
     except OSError as error:
-        raise LivefanError(f"{folder}: {error.strerror}; check its permissions") from error
+        raise LivefanError(f"{folder}: {error.strerror}; check the path and its permissions") from error
     if not paths:
         kinds = ", ".join(sorted(suffix[1:] for suffix in IMAGE_SUFFIXES))
         raise LivefanError(f"{folder}: no images in this folder; it should hold files of type {kinds}")

@@ -6,6 +6,7 @@ import pytest
 
 from livefan.benchmark.empty_pictures import FalseFaces, as_lines, benchmark_empty, count_false_faces
 from livefan.benchmark.face_motions import empty_scene
+from livefan.core.errors import LivefanError
 from livefan.runtimes.base import Runtime
 
 
@@ -23,6 +24,11 @@ def test_pictures_with_a_face_are_counted_once_and_named(tmp_path: Path):
         "  2.png",
     ]
     assert "3.png" in as_lines({"program": counted})[3]
+
+
+def test_missing_folder_is_named_with_the_mend(tmp_path: Path):
+    with pytest.raises(LivefanError, match="gone: No such file or directory; check the path"):
+        count_false_faces(tmp_path / "gone", lambda image: [])
 
 
 @pytest.mark.slow

@@ -1,9 +1,16 @@
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from livefan.benchmark.face_motions import FACE_PX, HEIGHT, WIDTH, Photograph, Placement, empty_scene, render
-from livefan.benchmark.tracking import Shown, as_table, measure
+from livefan.benchmark.tracking import Shown, as_table, benchmark_tracking, measure
+from livefan.core.errors import LivefanError
 from livefan.core.frame import Face
+from livefan.core.landmarks import IBUG_68
+from livefan.datasets import FaceSet
+from livefan.runtimes.base import Runtime
 
 EMPTY = np.empty((1, 1, 3), np.uint8)
 
@@ -53,6 +60,29 @@ def test_displaced_landmarks_are_wrong_and_further_faces_false(photographs, monk
     tracker = Replay(monkeypatch, offset=0.2, n_extra=1)
     tally = measure(tracker, photographs)["nod"]
     assert (tally.wrong, tally.missed, tally.false) == (tally.frames, 0, tally.frames)
+
+
+def test_too_few_photographs_are_one_line_that_names_no_missing_option(
+    tmp_path: Path, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+):
+    with pytest.raises(LivefanError, match="name the folder above 300W's folders"):
+        benchmark_tracking(tmp_path / "gone", runtime)
+    monkeypatch.setattr("livefan.benchmark.tracking.load_300w", lambda root, split: FaceSet(IBUG_68, []))
+    with pytest.raises(LivefanError, match="0 suitable faces, 8 needed; name the folder of all of 300W"):
+        benchmark_tracking(tmp_path, runtime)
+
+
+def test_trackers_are_closed(tmp_path: Path, runtime: Runtime, monkeypatch: pytest.MonkeyPatch):
+    closed: list[str] = []
+
+    def opened(name: str) -> SimpleNamespace:
+        return SimpleNamespace(close=lambda: closed.append(name))
+
+    monkeypatch.setattr("livefan.benchmark.tracking.Pipeline", lambda *given, **named: opened("livefan"))
+    monkeypatch.setattr("livefan.benchmark.tracking.MediaPipeFinder", lambda: opened("MediaPipe"))
+    monkeypatch.setattr("livefan.benchmark.tracking._photographs", lambda *given: [])  # private: 300W
+    benchmark_tracking(tmp_path, runtime)
+    assert sorted(closed) == ["MediaPipe", "livefan"]
 
 
 def test_rendered_face_lies_where_its_landmarks_say(photographs):
