@@ -1,13 +1,29 @@
 """The speed of annotation, measured beside MediaPipe's face mesh."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import pytest
 from clips import shrunk, write_recording
 
+from livefan.annotation.outputs import Outputs
+from livefan.benchmark import annotating
 from livefan.benchmark.annotating import DATA_ONLY, WITH_VIDEO, as_lines, benchmark_annotate
 from livefan.benchmark.baselines import MEDIAPIPE
+
+
+def test_first_run_which_loads_networks_does_not_count(
+    tmp_path: Path, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
+):
+    made: list[Outputs] = []
+    monkeypatch.setattr(annotating, "annotate", lambda clip, outputs, *given, **named: made.append(outputs))
+    monkeypatch.setattr(annotating, "mediapipe_face_landmarker", lambda: nullcontext(lambda image: []))
+    talk = write_recording(tmp_path / "talk.mkv", [shrunk(photo)])
+    benchmark_annotate(talk, repeats=1)
+    uncounted, counted = made[:2], made[2:]
+    assert uncounted == counted
+    assert uncounted[0] != uncounted[1]
 
 
 @pytest.mark.usefixtures("mediapipe")
