@@ -198,8 +198,8 @@ def drive(clip: str, choice: ModelChoice, pace: float, rounds: int, begun_at: fl
 
 def main() -> int:
     """Run the script with the arguments of the command line and print the report as JSON."""
-    clip, weights, runtime, precision, threads, pace, rounds, begun_at = sys.argv[1:]
-    choice = ModelChoice(weights, runtime, precision, threads=int(threads))
+    clip, weights, runtime, precision, threads, device, pace, rounds, begun_at = sys.argv[1:]
+    choice = ModelChoice(weights, runtime, precision, threads=int(threads), device=device)
     try:
         report = drive(clip, choice, float(pace), int(rounds), float(begun_at))
     except LivefanError as error:

@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from livefan.benchmark.baselines import MEDIAPIPE, mediapipe_problem
@@ -20,7 +20,7 @@ import itertools, sys, time
 from livefan.io.open import open_source
 from livefan.tracking.pipeline import Pipeline
 from livefan.runtimes.base import RuntimeChoice
-choice = RuntimeChoice(*sys.argv[4:6], int(sys.argv[6]))
+choice = RuntimeChoice(*sys.argv[4:6], int(sys.argv[6]), sys.argv[7])
 pipeline = Pipeline(sys.argv[3], max_faces=1, runtime=choice, heads=())
 run = pipeline.process
 """
@@ -86,7 +86,7 @@ def footprints(clip: str | Path, weights: Mapping[str, str | Path], choice: Runt
     """
     measured = []
     for name, each in weights.items():
-        given = [str(clip), str(_FRAMES), str(each), choice.runtime, choice.precision, str(choice.threads)]
+        given = [str(clip), str(_FRAMES), str(each), *map(str, astuple(choice))]
         measured.append(_footprint(name, _LIVEFAN, given))
     if mediapipe_problem() is None:
         measured.append(_footprint(MEDIAPIPE, _BASELINE, [str(clip), str(_FRAMES)]))

@@ -91,7 +91,7 @@ def benchmark_growth(
 
     Args:
         clip: recording that shows a face.
-        count: frames for each number of faces and each frame size.
+        count: frames for each number of faces and each frame size, at least 6.
         minutes: lengths of the recordings to annotate.
         log: receives each row.
 
@@ -202,7 +202,8 @@ def _annotate(
     """Annotate recordings in a new process; return seconds and peak memory of its largest process in MiB."""
     shutil.rmtree(out, ignore_errors=True)
     command = [sys.executable, "-m", "livefan", "annotate", *map(str, recordings), "-o", f"{out}/", "--quiet"]
-    command += ["--weights", weights, "--runtime", choice.runtime, "--precision", choice.precision, *given]
+    command += ["--weights", weights, "--runtime", choice.runtime, "--precision", choice.precision]
+    command += ["--threads", str(choice.threads), "--device", choice.device, *given]
     out.mkdir()
     printed = output_of("annotate fails in the benchmark", ["-c", _MEASURED, *command])
     seconds, mebibytes = json.loads(printed)

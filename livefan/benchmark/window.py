@@ -8,7 +8,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from livefan.benchmark.child import output_of
@@ -78,10 +78,14 @@ def benchmark_window(
     Raises:
         LivefanError: if the clip cannot be read, or the window fails.
     """
-    first = ModelChoice(weights, choice.runtime, choice.precision, threads=choice.threads)
+    first = ModelChoice(
+        weights, choice.runtime, choice.precision, threads=choice.threads, device=choice.device
+    )
     for model in (first, rival(first)):
         # The first use chooses the runtime, which does not belong to the start of the window.
-        open_runtime(model.weights, RuntimeChoice(model.runtime, model.precision, model.threads))
+        open_runtime(
+            model.weights, RuntimeChoice(model.runtime, model.precision, model.threads, model.device)
+        )
     variables = {} if has_screen() else {"QT_QPA_PLATFORM": "offscreen"}
     with tempfile.TemporaryDirectory(prefix="livefan-benchmark-") as folder:
         prepared = Path(folder) / "clip.mp4"
@@ -121,9 +125,8 @@ def _median(reports: list[WindowReport]) -> WindowReport:
 def _run(
     clip: Path, weights: str, choice: RuntimeChoice, variables: dict[str, str], pace: float, rounds: int
 ) -> WindowReport:
-    model = [weights, choice.runtime, choice.precision, str(choice.threads)]
-    run = [*model, str(pace), str(rounds), str(time.time())]
-    command = ["-m", "livefan.benchmark.drive", str(clip), *run]
+    given = [str(clip), weights, *map(str, astuple(choice)), str(pace), str(rounds), str(time.time())]
+    command = ["-m", "livefan.benchmark.drive", *given]
     printed = output_of("the window cannot be measured", command, variables, _TIME_LIMIT_S)
     return WindowReport(**json.loads(printed.splitlines()[-1]))
 

@@ -8,6 +8,15 @@ from livefan.core.resources import DEFAULT_WEIGHTS
 from livefan.runtimes.base import RuntimeChoice
 
 
+def test_annotation_gets_threads_and_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    given: list[str] = []
+    monkeypatch.setattr(growth, "output_of", lambda what, command: given.extend(command) or "[2.0, 100.0]")
+    choice = RuntimeChoice("openvino", "float32", 2, "gpu")
+    # Private: the public function measures for minutes.
+    assert growth._annotate([tmp_path / "a.mp4"], tmp_path / "out", DEFAULT_WEIGHTS, choice) == (2.0, 100.0)
+    assert " --threads 2 --device gpu" in " ".join(given)
+
+
 @pytest.mark.slow
 def test_growth_measures_faces_sizes_lengths_and_recordings(clip: Path, monkeypatch: pytest.MonkeyPatch):
     given: list[tuple[int, tuple[str, ...]]] = []
