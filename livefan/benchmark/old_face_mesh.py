@@ -22,7 +22,8 @@ from livefan.benchmark.timing import Elsewhere
 from livefan.core.errors import LivefanError
 
 FACE_MESH = "MediaPipe face mesh"
-_MOST_BYTES = 3840 * 2160 * 3
+_LARGEST = (3840, 2160)
+_MOST_BYTES = 3 * _LARGEST[0] * _LARGEST[1]
 _MARK = "livefan:"
 """Begins the lines of the process that are answers; mediapipe may print others."""
 
@@ -53,7 +54,7 @@ def face_mesh(python: Path) -> Iterator[tuple[str, Callable[[np.ndarray], Elsewh
         python: interpreter of an environment with mediapipe 0.10.21 or older.
 
     Raises:
-        LivefanError: if the process does not start, or ends.
+        LivefanError: if the process does not start, or ends, or a frame is too large.
     """
     with tempfile.TemporaryDirectory(prefix="livefan-benchmark-") as folder, ExitStack() as stack:
         messages = stack.enter_context((Path(folder) / "messages").open("w+b"))
@@ -74,6 +75,11 @@ def face_mesh(python: Path) -> Iterator[tuple[str, Callable[[np.ndarray], Elsewh
             raise LivefanError(f"--mesh-python {python}: its process ended ({lines[-1]})")
 
         def track(image: np.ndarray) -> Elsewhere:
+            if image.nbytes > _MOST_BYTES:
+                raise LivefanError(
+                    f"--mesh-python: takes frames of at most {_LARGEST[0]} x {_LARGEST[1]} pixels, not "
+                    f"{image.shape[1]} x {image.shape[0]}; choose a smaller recording, or leave it out"
+                )
             pixels[: image.nbytes] = image.tobytes()
             assert process.stdin is not None
             with suppress(OSError):  # it ended: the answer says why

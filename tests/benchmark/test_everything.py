@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from livefan.benchmark import everything
+from livefan.benchmark import everything, old_face_mesh
 from livefan.benchmark.annotating import AnnotationSpeed
 from livefan.benchmark.everything import compare, measure_all, read_measurement
 from livefan.benchmark.frames import crowd
@@ -107,6 +107,16 @@ def test_tables_of_the_document_are_those_of_the_kept_files():
 def test_time_of_another_process_counts():
     timings = time_in_turn({"mesh": lambda _: Elsewhere(2.0, 1.0, 1)}, range(8))
     assert (timings["mesh"].median, timings["mesh"].processor) == (2000.0, 1000.0)
+
+
+def test_frame_larger_than_the_shared_memory_gives_one_line_error(monkeypatch: pytest.MonkeyPatch):
+    # Private: the process of the face mesh needs another environment.
+    monkeypatch.setattr(old_face_mesh, "_CODE", "print('livefan:0', flush=True); input()")
+    with (
+        face_mesh(Path(sys.executable)) as (_, track),
+        pytest.raises(LivefanError, match="at most 3840 x 2160 pixels, not 4000 x 2160"),
+    ):
+        track(np.zeros((2160, 4000, 3), np.uint8))
 
 
 @pytest.mark.slow
