@@ -34,8 +34,9 @@ def as_table(report: Report) -> Iterator[str]:
     yield "stages, 640 x 480"
     for name, timing in report.stages.items():
         yield _row(name, timing)
-    yield "CPU time of each step within a frame, 640 x 480"
-    yield from (f"  {line}" for line in budget_lines(report.budget))
+    if report.budget:
+        yield "CPU time of each step within a frame, 640 x 480"
+        yield from (f"  {line}" for line in budget_lines(report.budget))
     yield _row("end to end: capture to drawn", report.end_to_end)
     yield "faces, 1280 x 720"
     for count in report.faces:

@@ -31,14 +31,14 @@ from livefan.benchmark.timing import Stopwatch, Timing, summarise, time_in_block
 from livefan.core.crop import upright_crop
 from livefan.core.errors import LivefanError
 from livefan.core.frame import Face, Frame
-from livefan.core.provenance import commit
+from livefan.core.provenance import commit, without_folder
 from livefan.detection.detector import FaceDetector
 from livefan.drawing.faces import draw_faces
 from livefan.external_models.dlib_finder import DlibFinder
 from livefan.external_models.open import is_external
 from livefan.io.open import open_source
 from livefan.networks.checkpoint_info import read_weight_file
-from livefan.runtimes.base import Runtime, RuntimeChoice
+from livefan.runtimes.base import CPU, Runtime, RuntimeChoice
 from livefan.runtimes.cache import Store, installed_version
 from livefan.runtimes.network_files import openvino_model
 from livefan.runtimes.openvino_network import layer_seconds
@@ -85,7 +85,7 @@ class FrameSize:
 
 @dataclass(frozen=True)
 class Program:
-    """Weights (name or path), their hash, runtime and precision of one measured configuration."""
+    """Weights (name, or path without its folders), their hash, runtime and precision of a configuration."""
 
     weights: str
     weights_sha256: str
@@ -113,8 +113,9 @@ class Report:
         sizes: time by frame size.
         footprints: memory and start-up time, in separate processes.
         notes: deviations from the requested measurement.
-        layers: milliseconds of the network's slowest layers, by OpenVINO's counters.
-        budget: milliseconds of each step within a frame; see :mod:`livefan.benchmark.budget`.
+        layers: milliseconds of the network's slowest layers, without the decoder, by OpenVINO's counters.
+        budget: milliseconds of each step within a frame; see :mod:`livefan.benchmark.budget`. Empty with
+            several threads, since it holds the CPU time of one.
     """
 
     machine: str
@@ -220,7 +221,7 @@ def _measure(
     stages = {"capture": _time_capture(clip, count)} | _stages(runtime, standard)
     counted, layers = _layers(weights[LIVEFAN], runtime, choice)
     stages |= counted
-    shares = budget_of(runtime, there_and_back(standard, count))
+    budget = budget_of(runtime, there_and_back(standard, count)) if choice.threads == 1 else {}
     log("several faces")
     few = frames[:_FEW]
     centre, side = (face.box_px[:2] + face.box_px[2:]) / 2, float((face.box_px[2:] - face.box_px[:2]).max())
@@ -242,7 +243,12 @@ def _measure(
         clip=Path(clip).name,
         threads=choice.threads,
         programs={
-            name: Program(weights[name], read_weight_file(weights[name]).sha256, each.name, each.precision)
+            name: Program(
+                without_folder(weights[name]),
+                read_weight_file(weights[name]).sha256,
+                each.name,
+                each.precision,
+            )
             for name, each in runtimes.items()
         }
         | {model.label: _external_program(model) for model in external},
@@ -254,7 +260,7 @@ def _measure(
         footprints=sizes_of_processes,
         notes=notes,
         layers=layers,
-        budget=shares,
+        budget=budget,
     )
 
 
@@ -317,7 +323,7 @@ def _first_face(runtime: Runtime, frame: Frame) -> Face:
 
 def _external_program(model: ModelChoice) -> Program:
     with closing(model.pipeline()) as pipeline:
-        return Program(model.weights, model.sha256, pipeline.ran_by, "")
+        return Program(without_folder(model.weights), model.sha256, pipeline.ran_by, "")
 
 
 def _in_turn(
@@ -354,19 +360,19 @@ def _layers(
 ) -> tuple[dict[str, Timing], dict[str, float]]:
     """Return the times of network and decoder from OpenVINO's counters, and those of the slowest layers.
 
-    The layers are in milliseconds. Both are empty for other runtimes.
+    The layers are in milliseconds. Both are empty for other runtimes and devices.
     """
-    if runtime.name != "openvino":
+    if runtime.name != "openvino" or runtime.device != CPU:
         return {}, {}
     file = read_weight_file(weights)
     model = openvino_model(file, runtime.precision, Store(file.sha256, choice.threads), runtime.heads)
-    parts = layer_seconds(model, runtime.precision, choice.threads, _COUNTED)
-    totals = [sum(seconds for _, seconds in part) for part in parts]
-    stages = {
-        name: summarise([seconds], [seconds])
-        for name, seconds in zip(("model", "decode"), totals, strict=True)
+    network, decoder = layer_seconds(model, runtime.precision, choice.threads, _COUNTED)
+    totals = {
+        "model": sum(seconds for _, seconds in network),
+        "decode": sum(seconds for _, seconds in decoder),
     }
-    slowest = sorted(itertools.chain(*parts), key=lambda layer: -layer[1])[:_SHOWN_LAYERS]
+    stages = {name: summarise([seconds], [seconds]) for name, seconds in totals.items()}
+    slowest = sorted(network, key=lambda layer: -layer[1])[:_SHOWN_LAYERS]
     return stages, {name: 1000 * seconds for name, seconds in slowest}
 
 

@@ -1,6 +1,7 @@
 import pytest
 
 from livefan.benchmark import baselines
+from livefan.benchmark.budget import WHOLE
 from livefan.benchmark.footprint import Footprint
 from livefan.benchmark.suite import (
     LIVEFAN,
@@ -30,10 +31,12 @@ def report() -> Report:
             f"{LIVEFAN}, half": Timing(2.0, 3.0, 100, 1.8),
             baselines.MEDIAPIPE: Timing(8.0, 9.0, 100, 9.0),
         },
-        stages={"crop": Timing(0.5, 0.6, 100, 0.5)},
+        stages={"crop": Timing(0.5, 0.6, 100, 0.5), "model": Timing(2.0, 2.1, 100, 2.0)},
         end_to_end=Timing(7.0, 9.0, 100, 7.0),
         faces=[FaceCount(1, 1.0, timing), FaceCount(2, 2.0, timing)],
         sizes=[FrameSize(640, 480, timing)],
         footprints=[Footprint("livefan", 1.5, 200.0), Footprint(baselines.MEDIAPIPE, 1.0, None)],
         notes=["a note"],
+        layers={"Convolution_1": 1.0},
+        budget={WHOLE: 4.0, "crop": 0.5},
     )

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -32,5 +33,7 @@ def test_report_as_table_json_and_plot(report: Report, tmp_path: Path):
         "precision": "float32",
     }
     assert read["faces"][1]["frame"]["median"] == 4.0
+    assert "CPU time of each step" in table
+    assert "CPU time of each step" not in "\n".join(as_table(replace(report, threads=2, budget={})))
     draw_plot(report, tmp_path / "report.png")
     assert cv2.imread(str(tmp_path / "report.png")).shape[1] == 1400

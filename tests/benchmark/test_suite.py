@@ -2,12 +2,13 @@ import json
 import shutil
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 
-from livefan.benchmark import baselines, window
+from livefan.benchmark import baselines, suite, window
 from livefan.benchmark.annotating import AnnotationSpeed
 from livefan.benchmark.frames import read_frames, write_frames
 from livefan.benchmark.soak import Sample
@@ -73,6 +74,33 @@ def test_weights_of_the_same_file_name_are_all_measured(
     # Private: the measurement of all programs takes minutes.
     monkeypatch.setattr("livefan.benchmark.suite._measure", measure)
     benchmark(clip, DEFAULT_WEIGHTS, RuntimeChoice("torch"), also=list(map(str, taken)), count=20)
+
+
+@pytest.mark.slow
+def test_report_of_two_threads_has_layers_of_the_network_and_no_budget(
+    clip: Path, monkeypatch: pytest.MonkeyPatch
+):
+    # Private: the measurement of all programs takes minutes.
+    layers = [("convolution", 0.002)], [("exponential", 0.005)]
+    monkeypatch.setattr(suite, "layer_seconds", lambda *given: layers)
+    monkeypatch.setattr(suite, "footprints", lambda *given: [])
+    monkeypatch.setattr(suite, "mediapipe_problem", lambda: "left out")
+    monkeypatch.setattr(suite, "_pin_to_cores", lambda threads: [])
+    monkeypatch.setattr(suite, "_ROUNDS", 1)
+    monkeypatch.setattr(suite, "FACES", (1,))
+    monkeypatch.setattr(suite, "SIZES", ((320, 240),))
+    weights = read_weight_file("mobilefan-fast-300w").path
+    report = benchmark(clip, str(weights), RuntimeChoice("openvino", "float32", threads=2), count=20)
+    assert report.layers == {"convolution": 2.0}
+    assert (report.stages["model"].median, report.stages["decode"].median) == (2.0, 5.0)
+    assert report.budget == {}
+    assert report.programs[LIVEFAN].weights == weights.name
+
+
+def test_other_devices_have_no_counters_of_layers():
+    runtime = SimpleNamespace(name="openvino", device="gpu")
+    # Private: the public function needs such a device.
+    assert suite._layers(DEFAULT_WEIGHTS, runtime, RuntimeChoice("openvino", device="gpu")) == ({}, {})
 
 
 @pytest.mark.slow
