@@ -54,7 +54,6 @@ LIVEFAN = "livefan"
 SIZES = ((640, 480), (1280, 720), (1920, 1080), (3840, 2160))
 FACES = (1, 2, 5, 10)
 _SURROUNDINGS = 2.0
-_FEWEST = 20
 _FEWEST_SHOWN = 10
 """Minimum number of frames that show the face; the first five measurements of each stage do not count."""
 _ROUNDS = 3
@@ -166,16 +165,14 @@ def benchmark(
         weights: name or path of a weight file.
         choice: runtime and precision.
         also: further weight files, or models of other projects, measured beside the first.
-        count: number of frames.
+        count: number of frames, at least 20.
         dlib_model: dlib's shape predictor, to measure dlib too.
         mesh_python: interpreter that has MediaPipe's old face mesh, to measure it too.
         log: receives the name of each part as it starts.
 
     Raises:
-        LivefanError: if too few frames show a face, ``count`` is too small, or a baseline cannot be loaded.
+        LivefanError: if too few frames show a face, or a baseline cannot be loaded.
     """
-    if count < _FEWEST:
-        raise LivefanError(f"--frames {count}: at least {_FEWEST} frames are needed")
     external = [ModelChoice(each, threads=choice.threads) for each in also if is_external(each)]
     own = [each for each in also if not is_external(each)]
     for each in (weights, *own):

@@ -178,6 +178,8 @@ def test_json_has_the_figures_of_every_measurement(
         ]
         assert each["commit"] == commit()
         assert each["weights_sha256"] == read_weight_file(DEFAULT_WEIGHTS).sha256
+    own = read_weight_file(DEFAULT_WEIGHTS).path
+    assert kept("--minutes", 1, "--weights", own)["weights"] == own.name
     assert kept("--plot", tmp_path / "plot.png")["machine"] == "a machine"
     assert cv2.imread(str(tmp_path / "plot.png")) is not None
 
@@ -190,6 +192,12 @@ def test_json_has_the_figures_of_every_measurement(
         (["--gui", "--also", "other"], "--also cannot be combined with --gui"),
         (["--all", "--threads", "2"], "--threads cannot be combined with --all"),
         (["--compare", "a.json", "b.json", "--threads", "2"], "--threads cannot be combined with --compare"),
+        (["a.mp4", "--compare", "a.json", "b.json"], "CLIP cannot be combined with --compare"),
+        (["--compare", "a.json", "b.json", "--weights", "w"], "--weights cannot be combined with --compare"),
+        (["a.mp4", "--tracking", "300w"], "CLIP cannot be combined with --tracking"),
+        (["a.mp4", "--empty", "pictures"], "CLIP cannot be combined with --empty"),
+        (["--lengths", "1"], "--lengths needs --growth or --all"),
+        (["--growth", "--frames", "3"], "--frames 3: at least 20 frames are needed"),
         (["--plot", "a.what"], "a.what: images are written as PNG"),
         (["--json", "gone/a.json"], "gone: no such folder"),
         (["--minutes", "1", "--json", "gone/a.json"], "gone: no such folder"),

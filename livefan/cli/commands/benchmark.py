@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,21 +21,25 @@ from livefan.core.errors import LivefanError
 from livefan.core.resources import DEFAULT_WEIGHTS, bundled_clip
 
 if TYPE_CHECKING:
-    from livefan.runtimes.base import RuntimeChoice
+    from livefan.runtimes.base import Runtime, RuntimeChoice
 
 
 ALSO = ("mobilefan-half-300w", "mobilefan-fast-300w")
-_FRAMES = 100
-_INSTEAD = ("minutes", "annotate", "gui", "tracking", "growth", "all", "compare", "empty")
-_OF_THE_WHOLE = ("also", "frames", "dlib", "plot", "mesh_python", "repeats", "lengths")
-"""Options that the measurements of :data:`_INSTEAD` do not use, but those of :data:`_TAKES`."""
-_TAKES = {
-    "all": ("also", "frames", "dlib", "mesh_python", "repeats", "lengths"),
-    "annotate": ("mesh_python", "repeats"),
-    "growth": ("frames", "lengths"),
+_FRAMES, _FEWEST = 100, 20
+_WHOLE = ""
+_CLIP = ("clip", "weights", "threads")
+_USES: dict[str, tuple[str, ...]] = {
+    _WHOLE: (*_CLIP, "also", "frames", "dlib", "plot", "mesh_python"),
+    "minutes": _CLIP,
+    "annotate": (*_CLIP, "mesh_python", "repeats"),
+    "gui": _CLIP,
+    "tracking": ("weights", "threads"),
+    "growth": (*_CLIP, "frames", "lengths"),
+    "all": ("clip", "weights", "also", "frames", "dlib", "mesh_python", "repeats", "lengths"),
+    "compare": (),
+    "empty": ("weights", "threads"),
 }
-_WITHOUT_THREADS = ("all", "compare")
-"""Measurements without the option --threads: --all measures with one thread and with two."""
+"""The arguments that each measurement uses, of those that not every one does; the main one has no option."""
 _REPEATS = 3
 _LENGTHS = (0.5, 1.0, 2.0)
 
@@ -52,9 +57,7 @@ def add(commands: Commands) -> None:
         "clip", metavar="CLIP", nargs="?", help="recording that shows a face (default: the bundled clip)"
     )
     parser.add_argument(
-        "--weights",
-        default=DEFAULT_WEIGHTS,
-        help="weight file, or the name of a bundled one (default: %(default)s)",
+        "--weights", help=f"weight file, or the name of a bundled one (default: {DEFAULT_WEIGHTS})"
     )
     parser.add_argument(
         "--also",
@@ -67,7 +70,7 @@ def add(commands: Commands) -> None:
         "--frames",
         type=positive_number,
         metavar="N",
-        help=f"number of frames to measure on (default: {_FRAMES})",
+        help=f"number of frames to measure on, at least {_FEWEST} (default: {_FRAMES})",
     )
     parser.add_argument(
         "--dlib",
@@ -159,9 +162,10 @@ def run(arguments: argparse.Namespace) -> int:
 
     from livefan.core.files import atomic_write
 
-    instead = next((name for name in _INSTEAD if getattr(arguments, name)), None)
-    if instead:
-        _check_unused(arguments, instead)
+    _check_unused(arguments)
+    if arguments.frames is not None and arguments.frames < _FEWEST:
+        raise LivefanError(f"--frames {arguments.frames}: at least {_FEWEST} frames are needed")
+    arguments.weights = arguments.weights or DEFAULT_WEIGHTS
     check_png(arguments.plot)
     with ExitStack() as outputs:
         # Opened before the work, so that an output that cannot be written is reported at once.
@@ -191,13 +195,17 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _check_unused(arguments: argparse.Namespace, instead: str) -> None:
-    """Raise a LivefanError if an option was given that a measurement of :data:`_INSTEAD` does not use."""
-    unused = [name for name in _OF_THE_WHOLE if name not in _TAKES.get(instead, ())]
-    for name in (*unused, "threads") if instead in _WITHOUT_THREADS else unused:
-        if getattr(arguments, name) is not None:
-            option = name.replace("_", "-")
-            raise LivefanError(f"--{option} cannot be combined with --{instead}; leave one of them out")
+def _check_unused(arguments: argparse.Namespace) -> None:
+    """Raise a LivefanError if an argument was given that the measurement does not use; see :data:`_USES`."""
+    chosen = next((name for name in _USES if getattr(arguments, name, None)), _WHOLE)
+    for name in dict.fromkeys(itertools.chain(*_USES.values())):
+        if getattr(arguments, name) is None or name in _USES[chosen]:
+            continue
+        given = "CLIP" if name == "clip" else f"--{name.replace('_', '-')}"
+        if chosen:
+            raise LivefanError(f"{given} cannot be combined with --{chosen}; leave one of them out")
+        others = " or ".join(f"--{other}" for other, used in _USES.items() if name in used)
+        raise LivefanError(f"{given} needs {others}; add one, or leave it out")
 
 
 def _benchmark(
@@ -234,31 +242,40 @@ def _benchmark_gui(clip: str, weights: str, choice: RuntimeChoice) -> dict[str, 
 
 
 def _benchmark_tracking(root: Path, weights: str, choice: RuntimeChoice) -> dict[str, object]:
-    from livefan.benchmark.suite import machine
     from livefan.benchmark.tracking import as_table, benchmark_tracking
-    from livefan.core.provenance import commit
     from livefan.runtimes.selection import open_runtime
 
     runtime = open_runtime(weights, choice, log=notice(quiet=False))
     results = benchmark_tracking(root, runtime, log=notice(quiet=False))
     print("\n".join(as_table(results)))
     programs = {name: {row: asdict(tally) for row, tally in rows.items()} for name, rows in results.items()}
-    where = {"machine": machine(), "commit": commit(), "weights": weights}
-    return where | {"runtime": runtime.name, "precision": runtime.precision, "programs": programs}
+    return _of_runtime(weights, runtime) | {"programs": programs}
 
 
 def _benchmark_empty(folder: Path, weights: str, choice: RuntimeChoice) -> dict[str, object]:
     from livefan.benchmark.empty_pictures import as_lines, benchmark_empty
-    from livefan.benchmark.suite import machine
-    from livefan.core.provenance import commit
     from livefan.runtimes.selection import open_runtime
 
     runtime = open_runtime(weights, choice, log=notice(quiet=False))
     results = benchmark_empty(folder, runtime, log=notice(quiet=False))
     print("\n".join(as_lines(results)))
-    where = {"machine": machine(), "commit": commit(), "weights": weights}
-    programs = {name: asdict(counted) for name, counted in results.items()}
-    return where | {"runtime": runtime.name, "precision": runtime.precision, "programs": programs}
+    return _of_runtime(weights, runtime) | {
+        "programs": {name: asdict(each) for name, each in results.items()}
+    }
+
+
+def _of_runtime(weights: str, runtime: Runtime) -> dict[str, object]:
+    """Return machine, commit, weights and runtime of a measurement without a clip."""
+    from livefan.benchmark.suite import machine
+    from livefan.core.provenance import commit, without_folder
+
+    return {
+        "machine": machine(),
+        "commit": commit(),
+        "weights": without_folder(weights),
+        "runtime": runtime.name,
+        "precision": runtime.precision,
+    }
 
 
 def _benchmark_annotate(clip: str, arguments: argparse.Namespace, choice: RuntimeChoice) -> dict[str, object]:
@@ -314,10 +331,11 @@ def _benchmark_all(arguments: argparse.Namespace) -> dict[str, object]:
 
 def _compare(first: Path, second: Path) -> dict[str, object]:
     from livefan.benchmark.everything import compare, read_measurement
+    from livefan.core.provenance import without_folder
 
     lines = list(compare(read_measurement(first), read_measurement(second)))
     print("\n".join(lines))
-    return {"first": str(first), "second": str(second), "lines": lines}
+    return {"first": without_folder(str(first)), "second": without_folder(str(second)), "lines": lines}
 
 
 def _soak(clip: str, weights: str, choice: RuntimeChoice, minutes: int) -> dict[str, object]:
@@ -354,8 +372,9 @@ def _chosen(clip: str, weights: str, choice: RuntimeChoice) -> RuntimeChoice:
 def _circumstances(clip: str, weights: str, choice: RuntimeChoice) -> dict[str, object]:
     """Return machine, commit, clip, weights and runtime of a measurement."""
     from livefan.benchmark.suite import machine
-    from livefan.core.provenance import commit
+    from livefan.core.provenance import commit, without_folder
     from livefan.networks.checkpoint_info import read_weight_file
 
     where = {"machine": machine(), "commit": commit(), "clip": Path(clip).name}
-    return where | {"weights": weights, "weights_sha256": read_weight_file(weights).sha256} | asdict(choice)
+    weight_file = {"weights": without_folder(weights), "weights_sha256": read_weight_file(weights).sha256}
+    return where | weight_file | asdict(choice)
