@@ -34,25 +34,34 @@ def measure_all(
 ) -> dict[str, Any]:
     """Run every part in a process of its own, the parts in turn, and return their figures.
 
+    A part that fails leaves a problem, and the others are measured.
+
     Args:
         options: further arguments of the command for each part; parts that are not named are left out.
         repeats: number of rounds; the growth is measured in the first one only.
-        log: receives the name of each part as it starts.
+        log: receives the name of each part as it starts, and each problem.
 
     Returns:
-        Values for JSON: ``format``, ``machine``, ``commit``, ``versions``, ``command`` and ``parts``, a list
-        with the figures of every repeat for each part.
+        Values for JSON: ``format``, ``machine``, ``commit``, ``versions``, ``command``, ``problems`` (a line
+        for each failure) and ``parts``, a list with the figures of every repeat for each part.
 
     Raises:
-        LivefanError: if a part fails.
+        LivefanError: if every part fails; the first problem.
     """
     parts: dict[str, list[Any]] = {name: [] for name in _PARTS if name in options}
+    problems: list[str] = []
     for number in range(repeats):
         for name, results in parts.items():
             if number and name in _ONCE:
                 continue
             log(f"{name}, {number + 1} of {repeats}")
-            results.append(_run([*_PARTS[name], *options[name]]))
+            try:
+                results.append(_run([*_PARTS[name], *options[name]]))
+            except LivefanError as error:
+                problems.append(f"{name}, {number + 1} of {repeats}: {error}")
+                log(problems[-1])
+    if problems and not any(parts.values()):
+        raise LivefanError(problems[0])
     return {
         "format": FORMAT,
         "machine": machine(),
@@ -62,6 +71,7 @@ def measure_all(
             name: " ".join(["benchmark", *_PARTS[name], *map(without_folder, options[name])])
             for name in parts
         },
+        "problems": problems,
         "parts": parts,
     }
 
@@ -71,7 +81,7 @@ def _run(arguments: Sequence[str]) -> Any:
     with tempfile.TemporaryDirectory(prefix="livefan-benchmark-") as folder:
         file = Path(folder) / "part.json"
         command = ["-m", "livefan", "benchmark", *arguments, "--json", str(file)]
-        output_of(f"benchmark {' '.join(arguments)}", command)
+        output_of(f"benchmark {' '.join(map(without_folder, arguments))}", command)
         return json.loads(file.read_text(encoding="utf-8"))
 
 
@@ -83,7 +93,8 @@ def read_measurement(path: Path) -> dict[str, Any]:
     """
     try:
         read = json.loads(path.read_text(encoding="utf-8"))
-        if read["format"] == FORMAT and isinstance(read["parts"], dict):
+        texts = isinstance(read["commit"], str) and isinstance(read["machine"], str)
+        if read["format"] == FORMAT and isinstance(read["parts"], dict) and texts:
             return dict(read)
     except OSError as error:
         raise LivefanError(f"{path}: {error.strerror}; name a file of 'benchmark --all --json'") from error
@@ -95,15 +106,19 @@ def read_measurement(path: Path) -> dict[str, Any]:
 def figures(part: Any) -> dict[str, float]:
     """Return the times of one repeat of a part, by name, in the unit of the part."""
     found: dict[str, float] = {}
-    for group in ("in_turn", "stages"):
-        for name, timing in part.get(group, {}).items():
-            found[f"{group}: {name}".replace("in_turn", "in turn")] = timing["median"]
+    for name, timing in part.get("in_turn", {}).items():
+        found[f"in turn: {name}"] = timing["median"]
+        found[f"in turn: {name}, 95th percentile"] = timing["p95"]
+    for name, timing in part.get("stages", {}).items():
+        found[f"stages: {name}"] = timing["median"]
     if "end_to_end" in part:
         found["end to end"] = part["end_to_end"]["median"]
     for count in part.get("faces", []):
         found[f"faces: {count['faces']}"] = count["frame"]["median"]
     for size in part.get("sizes", []):
         found[f"frame: {size['width']} x {size['height']}"] = size["frame"]["median"]
+    for row in part.get("rows", []):
+        found[f"{row['grows']}: {row['value']}"] = row["time"]
     for name, seconds in part.get("seconds", {}).items():
         found[name] = seconds
     for own, others in part.get("ratios", {}).items():
@@ -119,11 +134,11 @@ def compare(first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[str
     if first["machine"] != second["machine"]:
         yield "the machines differ: only the ratios to other programs can be compared"
     for name in first["parts"]:
-        if name not in second["parts"]:
+        one, two = ([figures(part) for part in each["parts"].get(name, [])] for each in (first, second))
+        if not one or not two:
             continue
-        one, two = ([figures(part) for part in each["parts"][name]] for each in (first, second))
         yield f"{name}: second / first, range of {len(one)} x {len(two)} pairs of repeats"
-        for figure in one[0] if one else {}:
+        for figure in one[0]:
             before, after = ([each[figure] for each in repeats if each.get(figure)] for repeats in (one, two))
             if before and after:
                 ratios = [later / earlier for earlier in before for later in after]

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from livefan.benchmark.everything import ANNOTATE, GROWTH, ONE_CORE, TWO_CORES, figures, read_measurement
-from livefan.benchmark.suite import LIVEFAN
 
 BEGIN = "<!-- begin of the tables that python -m livefan.benchmark.tables writes -->"
 END = "<!-- end of these tables -->"
@@ -47,10 +46,11 @@ def short_table(name: str, measurement: Mapping[str, Any]) -> Iterator[str]:
     read = {core: [figures(part) for part in repeats] for core, repeats in cores.items()}
     ratios = dict.fromkeys(each for repeats in read.values() for each in repeats[0] if " / " in each)
     yield ""
-    yield f"| time of a frame ({name}: {measurement['machine']}; commit {measurement['commit']}) | " + (
-        " | ".join(cores) + " |"
-    )
-    yield "| --- |" + " --- |" * len(cores)
+    if ratios:
+        yield f"| time of a frame ({name}: {measurement['machine']}; commit {measurement['commit']}) | " + (
+            " | ".join(cores) + " |"
+        )
+        yield "| --- |" + " --- |" * len(cores)
     for figure in ratios:
         yield f"| {figure} | " + " | ".join(_middle(repeats, figure) for repeats in read.values()) + " |"
     speeds = parts.get(ANNOTATE) or []
@@ -98,7 +98,8 @@ def _core_tables(cores: Mapping[str, list[Any]], commands: Mapping[str, str]) ->
     is_ratio = [each for each in names if " / " in each]
     for figure in [*is_ratio, *(each for each in names if each not in is_ratio)]:
         yield f"| {figure} | " + " | ".join(_range(repeats, figure) for repeats in read.values()) + " |"
-    yield from _budget(cores.get(ONE_CORE, []))
+    if ONE_CORE in cores:
+        yield from _budget([each["budget"] for each in cores[ONE_CORE]])
     layers = cores.get(ONE_CORE, [{}])[0].get("layers") or {}
     network = cores.get(ONE_CORE, [{}])[0].get("stages", {}).get("model")
     if layers and network:
@@ -109,29 +110,7 @@ def _core_tables(cores: Mapping[str, list[Any]], commands: Mapping[str, str]) ->
             yield f"| {layer} | {milliseconds / network['median']:.1%} |"
 
 
-_STEPS = ("cut detector", "crop", "model", "decode", "smooth")
-
-
-def _budget(repeats: list[Any]) -> Iterator[str]:
-    """Yield the share of each step in the time of a frame on one core; the rest is mostly Python."""
-    if repeats and all(each.get("budget") for each in repeats):
-        yield from _measured_budget([each["budget"] for each in repeats])
-        return
-    if not repeats or not all(step in each["stages"] for each in repeats for step in _STEPS):
-        return
-    shares = [
-        {step: each["stages"][step]["median"] / each["in_turn"][LIVEFAN]["median"] for step in _STEPS}
-        for each in repeats
-    ]
-    yield ""
-    yield "| step, one core | share of a frame, % |"
-    yield "| --- | --- |"
-    for step in _STEPS:
-        yield f"| {step} | {_spread([100 * each[step] for each in shares])} |"
-    yield f"| rest | {_spread([100 * (1 - sum(each.values())) for each in shares])} |"
-
-
-def _measured_budget(repeats: list[dict[str, float]]) -> Iterator[str]:
+def _budget(repeats: list[dict[str, float]]) -> Iterator[str]:
     """Yield the shares that :mod:`livefan.benchmark.budget` measured; the first value is the whole frame."""
     whole, *steps = repeats[0]
     yield ""

@@ -81,6 +81,66 @@ def test_command_compares_two_files(measurement: dict, tmp_path: Path, capsys: p
         read_measurement(tmp_path / "c.json")
 
 
+def test_part_that_fails_leaves_a_problem_and_the_others_are_kept(
+    measurement: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    kept, broken = iter(measurement["parts"]["two cores"]), {"--annotate", "--growth", "1"}
+
+    def run(arguments: list[str]) -> object:
+        if broken & set(arguments[:2]):
+            raise LivefanError("the disk is full")
+        return next(kept)
+
+    monkeypatch.setattr(everything, "_run", run)  # private, as above
+    file = tmp_path / "all.json"
+    assert main(["benchmark", "--all", "--repeats", "2", "--json", str(file)]) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        f"livefan: {name} of 2: the disk is full"
+        for name in ("one core, 1", "annotate, 1", "growth, 1", "one core, 2", "annotate, 2")
+    ]
+    read = read_measurement(file)
+    assert read["problems"][0] == "one core, 1 of 2: the disk is full"
+    assert {name: len(repeats) for name, repeats in read["parts"].items()} == {
+        "one core": 0,
+        "two cores": 2,
+        "annotate": 0,
+        "growth": 0,
+    }
+    headings = [line for line in compare(measurement, read) if "pairs of repeats" in line]
+    assert headings == ["two cores: second / first, range of 2 x 2 pairs of repeats"]
+    assert "| livefan / MediaPipe FaceLandmarker | 0.50 |" in list(short_table("zen-3", read))
+    assert "| figure | two cores |" in list(tables("zen-3", read))
+    for name in read["parts"]:
+        read["parts"][name] = []
+    assert not any(line.startswith("|") for table in (short_table, tables) for line in table("zen-3", read))
+
+
+def test_failure_of_every_part_is_an_error(monkeypatch: pytest.MonkeyPatch):
+    def run(arguments: list[str]) -> object:
+        raise LivefanError("no face")
+
+    monkeypatch.setattr(everything, "_run", run)  # private, as above
+    with pytest.raises(LivefanError, match="growth, 1 of 1: no face"):
+        measure_all({everything.GROWTH: ()}, 1)
+
+
+def test_growth_is_compared_and_a_part_without_figures_is_left_out(measurement: dict):
+    lines = list(compare(measurement, measurement))
+    assert lines[-3:] == [
+        "growth: second / first, range of 1 x 1 pairs of repeats",
+        f"  {'faces on 1280 x 720: 20':58}  1.00  [1.00, 1.00]",
+        f"  {'length: 1 min':58}  1.00  [1.00, 1.00]",
+    ]
+
+
+@pytest.mark.parametrize("missing", ["commit", "machine", "parts"])
+def test_file_without_its_circumstances_is_refused(measurement: dict, tmp_path: Path, missing: str):
+    del measurement[missing]
+    (tmp_path / "a.json").write_text(json.dumps(measurement))
+    with pytest.raises(LivefanError, match="not written by 'benchmark --all --json'"):
+        read_measurement(tmp_path / "a.json")
+
+
 def test_document_gets_the_tables_of_kept_measurements(measurement: dict):
     text = f"before\n{BEGIN}\nold\n{END}\nafter\n"
     made = document_with_tables(text, {"zen-3": measurement}, tables)
@@ -89,6 +149,9 @@ def test_document_gets_the_tables_of_kept_measurements(measurement: dict):
     assert "old" not in made
     assert "| livefan / MediaPipe FaceLandmarker | 0.50 (0.50 to 0.50) | 0.50 (0.50 to 0.50) |" in made
     assert "| livefan | 3.75 (2.50 to 5.00) |" in made
+    assert "| in turn: livefan, 95th percentile | 5.00 (5.00 to 5.00) | 5.00 (5.00 to 5.00) |" in made
+    assert "| crop | 12.50 (12.50 to 12.50) |" in made
+    assert "| Convolution_1 | 50.0% |" in made
     assert "| length | 1 min | 7 s | 210 MiB |" in made
     assert document_with_tables(made, {"zen-3": measurement}, tables) == made
     assert document_with_tables(text, {}, tables) == text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -156,7 +157,7 @@ def add(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the command; return the exit code."""
+    """Run the command; return the exit code, which is 2 if a part of --all fails."""
     import json
     from contextlib import ExitStack
 
@@ -192,7 +193,7 @@ def run(arguments: argparse.Namespace) -> int:
             numbers = _benchmark(clip, arguments, choice, plot)
         if as_json:
             as_json.write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
-    return 0
+    return 2 if numbers.get("problems") else 0
 
 
 def _check_unused(arguments: argparse.Namespace) -> None:
@@ -326,6 +327,8 @@ def _benchmark_all(arguments: argparse.Namespace) -> dict[str, object]:
     measured = measure_all(options, arguments.repeats or _REPEATS, log=lambda text: print(text, flush=True))
     # Compared with itself: the range over the repeats shows how steady the machine was.
     print("\n".join(compare(measured, measured)))
+    for problem in measured["problems"]:
+        print(f"livefan: {problem}", file=sys.stderr)
     return measured
 
 
