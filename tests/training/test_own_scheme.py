@@ -23,7 +23,7 @@ from livefan.datasets import load
 from livefan.io.pts_file import write_pts
 from livefan.networks.checkpoint import WeightsInfo, load_weights, save_weights
 from livefan.networks.checkpoint_info import read_weight_file
-from livefan.networks.mobilefan import MobileFAN
+from livefan.networks.mobilefan import MobileFAN, build_alike
 from livefan.training.config import to_toml
 
 POINTS = (17, 21, 22, 26, 36, 37, 39, 41, 42, 43, 45, 47, 30, 31, 35, 48, 51, 54, 57, 8)
@@ -126,7 +126,7 @@ def test_own_landmarks_are_trained_measured_and_annotated(
 def save_own_network(scheme_file: Path, path: Path) -> Path:
     """Write the network of half width with the heatmaps of twenty of its landmarks."""
     source = load_weights("mobilefan-half-300w")
-    network = MobileFAN(20, 0.5)
+    network = build_alike(source.model, 20)
     network.encoder.load_state_dict(source.model.encoder.state_dict())
     network.decoder.load_state_dict(source.model.decoder.state_dict())
     with torch.no_grad():
