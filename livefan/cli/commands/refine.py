@@ -54,7 +54,7 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; return the exit code."""
-    from livefan.datasets import load_extra, load_held_out, load_training, load_training_with
+    from livefan.datasets import load_extra, load_training, load_training_with
     from livefan.export.export import export_graph
     from livefan.training.fit_refiner import refine
 
@@ -63,8 +63,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.validation is None:
         labelled, validation = load_training(*data)
     else:
-        labelled, _ = load_training_with(*data, (), str(arguments.validation))
-        validation = load_held_out(*data, arguments.validation)
+        labelled, held_out = load_training_with(*data, (), str(arguments.validation))
+        assert held_out is not None  # a share holds faces out
+        validation = held_out
     print_left_out(labelled)
     done = refine(
         arguments.weights,
