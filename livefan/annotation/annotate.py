@@ -241,6 +241,8 @@ class _Annotation:
                 threads.submit(open_runtime, weights, choice, copy=copy, heads=heads)
                 for copy in range(_AHEAD)
             ]
+            for table in self.outputs.tables:  # the import would hold up the first frames
+                format_of(table).load()
             ahead = [copy.result() for copy in copies]
         return open_runtime(weights, choice, heads=heads), ahead
 

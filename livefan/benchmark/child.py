@@ -20,6 +20,8 @@ def output_of(
 ) -> str:
     """Run this Python, where it finds this livefan, and return its standard output.
 
+    It keeps compiled modules, as an interpreter does by default: a start does not compile them again.
+
     Args:
         what: begins the error, such as "the window cannot be measured".
         arguments: arguments of the interpreter.
@@ -32,6 +34,7 @@ def output_of(
     """
     path = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
     environment = {**os.environ, **(variables or {}), "PYTHONPATH": path}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     command = [sys.executable, *arguments]
     try:
         done = subprocess.run(

@@ -10,34 +10,11 @@ import shlex
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import ClassVar, NoReturn
 
 import livefan
-from livefan.cli.commands import (
-    annotate,
-    average,
-    benchmark,
-    calibrate,
-    calibrate_sigma,
-    compare,
-    derive_labels,
-    describe_model,
-    evaluate,
-    export,
-    fit_expressions,
-    fit_reliability,
-    label,
-    live,
-    preview,
-    prune,
-    quantise,
-    refine,
-    runtimes,
-    stream,
-    synthesise_profiles,
-    train,
-)
 from livefan.cli.environment import (
     check_memory,
     discard_output,
@@ -57,29 +34,33 @@ _OPTIONAL_PACKAGES = ("torch", "onnx", "PyQt6")
 """Packages that only training, export and the reference runtime need, and the window."""
 
 _COMMANDS = (
-    live,
-    stream,
-    annotate,
-    evaluate,
-    train,
-    average,
-    prune,
-    calibrate,
-    calibrate_sigma,
-    preview,
-    synthesise_profiles,
-    label,
-    derive_labels,
-    compare,
-    describe_model,
-    export,
-    quantise,
-    refine,
-    runtimes,
-    fit_expressions,
-    fit_reliability,
-    benchmark,
+    "live",
+    "stream",
+    "annotate",
+    "evaluate",
+    "train",
+    "average",
+    "prune",
+    "calibrate",
+    "calibrate-sigma",
+    "preview",
+    "synthesise-profiles",
+    "label",
+    "derive-labels",
+    "compare",
+    "describe-model",
+    "export",
+    "quantise",
+    "refine",
+    "runtimes",
+    "fit-expressions",
+    "fit-reliability",
+    "benchmark",
 )
+"""The commands; each is a module of :mod:`livefan.cli.commands`."""
+
+_ALONE = tuple(name for name in _COMMANDS if name != "train")
+"""The commands that need no other one; a recipe of ``train`` runs others."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -120,14 +101,16 @@ def build_parser() -> argparse.ArgumentParser:
     return _build_parser()[0]
 
 
-def _build_parser() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentParser]]:
-    """Return the parser of the whole command line, and those of the commands by name."""
+def _build_parser(
+    names: Sequence[str] = _COMMANDS,
+) -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentParser]]:
+    """Return the parser of a command line with some commands, and those of the commands by name."""
     parser = _Parser(prog="livefan", description=(livefan.__doc__ or "").partition("\n")[0])
     parser.add_argument("--version", action=_Version, nargs=0, help="print version and commit")
     _add_verbose(parser, default=False)
     commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND")
-    for command in _COMMANDS:
-        command.add(commands)
+    for name in names:
+        import_module(f"livefan.cli.commands.{name.replace('-', '_')}").add(commands)
     for subparser in commands.choices.values():
         _add_verbose(subparser, default=argparse.SUPPRESS)  # else it would reset one before the command
     return parser, commands.choices
@@ -145,7 +128,8 @@ def _add_verbose(parser: argparse.ArgumentParser, default: bool | str) -> None:
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Parse the arguments; without a command it is ``live``."""
     _Parser.given = argv
-    parser, commands = _build_parser()
+    # The other commands are not imported: a third of the time until the command begins.
+    parser, commands = _build_parser([name for name in _ALONE if name in argv[:1]] or _COMMANDS)
     arguments, unknown = parser.parse_known_args(argv)
     if arguments.command is None:
         arguments, unknown = parser.parse_known_args([*argv, "live"])

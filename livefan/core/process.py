@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 import threading
@@ -10,15 +11,18 @@ from typing import NoReturn
 
 
 def end_process(code: int) -> NoReturn:
-    """Flush the standard streams and end the process with an exit code, also while threads run.
+    """Wait for threads, run the exit functions, and end the process with an exit code.
 
-    The compilation of a network cannot be stopped. An interpreter that shuts down during it aborts.
+    The interpreter is not shut down. It would take a tenth of a second to release the networks, and it aborts
+    during the compilation of a network in a thread, which cannot be stopped. Other threads are not waited for
+    then.
     """
+    if not any(thread.daemon and thread.name.startswith("livefan") for thread in threading.enumerate()):
+        threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
-    if any(thread.daemon and thread.name.startswith("livefan") for thread in threading.enumerate()):
-        os._exit(code)
-    sys.exit(code)
+    os._exit(code)
 
 
 def free_bytes() -> int | None:

@@ -38,6 +38,10 @@ class Format:
     suffix: str
     description: str
 
+    def load(self) -> None:
+        """Import the module, as the first use does."""
+        self._module()
+
     def writer(self, path: Path, metadata: Metadata) -> TableWriter:
         """Return a writer for a file, or for a folder if the format is one."""
         writer: TableWriter = self._module().Writer(path, metadata)

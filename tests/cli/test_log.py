@@ -28,7 +28,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def divide_by_zero(_: object) -> float:
         return 1 / 0
 
-    monkeypatch.setattr(main.annotate, "run", divide_by_zero)
+    monkeypatch.setattr("livefan.cli.commands.annotate.run", divide_by_zero)
     return ["annotate", "in.mp4", "-o", "out.mp4"]
 
 

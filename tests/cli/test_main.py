@@ -81,6 +81,29 @@ def test_help_loads_no_heavy_library():
     assert done.stdout.strip() == "[]"
 
 
+def test_command_imports_no_other_one():
+    code = (
+        "import sys; from livefan.cli.main import parse; parse(['runtimes']); "
+        "print([name for name in sys.modules if name.startswith('livefan.cli.commands.')])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=MAIN.parent
+    )
+    assert eval(done.stdout) == ["livefan.cli.commands.options", "livefan.cli.commands.runtimes"]
+
+
+def test_process_ends_after_its_threads_and_exit_functions():
+    code = (
+        "import atexit, threading; from livefan.core.process import end_process; "
+        "atexit.register(print, 'last'); "
+        "threading.Thread(target=lambda: print('worked', end=' ')).start(); end_process(3)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout) == (3, "worked last\n")
+
+
 def test_every_public_name_can_be_imported():
     for name in livefan.__all__:
         assert getattr(livefan, name) is not None
