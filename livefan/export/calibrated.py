@@ -66,9 +66,10 @@ def write_calibration(
             f"{weights.path}: not written: confidences of faces are not above those of crops without a face; "
             "train the network further"
         ) from error
-    original = Original.read(weights.path)
+    sha256 = weights.sha256
     write_info(weights.path, replace(weights.info, sigma=of_sigma, confidence=of_confidence))
-    adapt_files(original, weights.path)
+    _take_over(weights, sha256, weights.path)
+    export_graph(weights.path)
 
 
 def adapt_files(original: Original, out: Path) -> None:
@@ -84,15 +85,20 @@ def adapt_files(original: Original, out: Path) -> None:
     Raises:
         LivefanError: if a file cannot be written, or a package for the graph is missing.
     """
+    if landmark_digest(load_weights(out)) == original.landmarks:
+        _take_over(original.file, original.sha256, out)
+    export_graph(out)
+
+
+def _take_over(before: WeightFile, sha256: str, out: Path) -> None:
+    """Write int8 weights and measured precisions of a file, whose hash is given, for another one."""
     after = read_weight_file(out)
-    is_same = landmark_digest(load_weights(out)) == original.landmarks
-    for place in (int8_path, precisions_path) if is_same else ():
-        path, target = place(original.file), place(after)
-        if not path.is_file() or original.sha256 not in (text := path.read_text(encoding="utf-8")):
+    for place in (int8_path, precisions_path):
+        path, target = place(before), place(after)
+        if not path.is_file() or sha256 not in (text := path.read_text(encoding="utf-8")):
             continue  # there is none, or it belongs to other weights
         numbers, copy = (each.with_suffix(".bin") for each in (path, target))
         if place is int8_path and numbers.resolve() != copy.resolve():
             shutil.copyfile(numbers, copy)
         with atomic_write(target) as partial:
-            partial.write_text(text.replace(original.sha256, after.sha256), encoding="utf-8")
-    export_graph(out)
+            partial.write_text(text.replace(sha256, after.sha256), encoding="utf-8")
