@@ -39,7 +39,7 @@ def measure_all(
     Args:
         options: further arguments of the command for each part; parts that are not named are left out.
         repeats: number of rounds; the growth is measured in the first one only.
-        log: receives the name of each part as it starts, and each problem.
+        log: receives the name of each part as it starts.
 
     Returns:
         Values for JSON: ``format``, ``machine``, ``commit``, ``versions``, ``command``, ``problems`` (a line
@@ -59,7 +59,6 @@ def measure_all(
                 results.append(_run([*_PARTS[name], *options[name]]))
             except LivefanError as error:
                 problems.append(f"{name}, {number + 1} of {repeats}: {error}")
-                log(problems[-1])
     if problems and not any(parts.values()):
         raise LivefanError(problems[0])
     return {

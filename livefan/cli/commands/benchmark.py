@@ -239,7 +239,7 @@ def _benchmark_gui(clip: str, weights: str, choice: RuntimeChoice) -> dict[str, 
     # The window chooses the runtime again when it starts.
     report = benchmark_window(clip, weights, choice)
     print("\n".join(as_lines(report)))
-    return _circumstances(clip, weights, chosen) | asdict(report)
+    return _of_clip(clip, weights, chosen) | asdict(report)
 
 
 def _benchmark_tracking(root: Path, weights: str, choice: RuntimeChoice) -> dict[str, object]:
@@ -267,16 +267,7 @@ def _benchmark_empty(folder: Path, weights: str, choice: RuntimeChoice) -> dict[
 
 def _of_runtime(weights: str, runtime: Runtime) -> dict[str, object]:
     """Return machine, commit, weights and runtime of a measurement without a clip."""
-    from livefan.benchmark.suite import machine
-    from livefan.core.provenance import commit, without_folder
-
-    return {
-        "machine": machine(),
-        "commit": commit(),
-        "weights": without_folder(weights),
-        "runtime": runtime.name,
-        "precision": runtime.precision,
-    }
+    return _circumstances(weights) | {"runtime": runtime.name, "precision": runtime.precision}
 
 
 def _benchmark_annotate(clip: str, arguments: argparse.Namespace, choice: RuntimeChoice) -> dict[str, object]:
@@ -288,7 +279,7 @@ def _benchmark_annotate(clip: str, arguments: argparse.Namespace, choice: Runtim
     repeats, mesh_python = arguments.repeats or _REPEATS, arguments.mesh_python
     speed = benchmark_annotate(clip, weights, choice, repeats=repeats, mesh_python=mesh_python)
     print("\n".join(as_lines(speed)))
-    return _circumstances(clip, weights, choice) | asdict(speed)
+    return _of_clip(clip, weights, choice) | asdict(speed)
 
 
 def _benchmark_growth(clip: str, arguments: argparse.Namespace, choice: RuntimeChoice) -> dict[str, object]:
@@ -304,7 +295,7 @@ def _benchmark_growth(clip: str, arguments: argparse.Namespace, choice: RuntimeC
         minutes=arguments.lengths or _LENGTHS,
         log=lambda row: print(as_line(row), flush=True),
     )
-    return _circumstances(clip, weights, choice) | as_numbers(rows)
+    return _of_clip(clip, weights, choice) | as_numbers(rows)
 
 
 def _benchmark_all(arguments: argparse.Namespace) -> dict[str, object]:
@@ -355,7 +346,7 @@ def _soak(clip: str, weights: str, choice: RuntimeChoice, minutes: int) -> dict[
     choice = _chosen(clip, weights, choice)
     print(f"{'minute':>8} {'MiB':>10} {'median ms':>10} {'p95 ms':>10} {'processor ms':>12} {'frames':>8}")
     samples = soak(clip, weights, choice, minutes, log=show)
-    return _circumstances(clip, weights, choice) | {"samples": [asdict(sample) for sample in samples]}
+    return _of_clip(clip, weights, choice) | {"samples": [asdict(sample) for sample in samples]}
 
 
 def _chosen(clip: str, weights: str, choice: RuntimeChoice) -> RuntimeChoice:
@@ -372,12 +363,16 @@ def _chosen(clip: str, weights: str, choice: RuntimeChoice) -> RuntimeChoice:
     return replace(choice, runtime=runtime.name, precision=runtime.precision)
 
 
-def _circumstances(clip: str, weights: str, choice: RuntimeChoice) -> dict[str, object]:
+def _of_clip(clip: str, weights: str, choice: RuntimeChoice) -> dict[str, object]:
     """Return machine, commit, clip, weights and runtime of a measurement."""
-    from livefan.benchmark.suite import machine
-    from livefan.core.provenance import commit, without_folder
     from livefan.networks.checkpoint_info import read_weight_file
 
-    where = {"machine": machine(), "commit": commit(), "clip": Path(clip).name}
-    weight_file = {"weights": without_folder(weights), "weights_sha256": read_weight_file(weights).sha256}
-    return where | weight_file | asdict(choice)
+    sha256 = read_weight_file(weights).sha256
+    return _circumstances(weights, clip=Path(clip).name) | {"weights_sha256": sha256} | asdict(choice)
+
+
+def _circumstances(weights: str, **clip: str) -> dict[str, object]:
+    from livefan.benchmark.suite import machine
+    from livefan.core.provenance import commit, without_folder
+
+    return {"machine": machine(), "commit": commit(), **clip, "weights": without_folder(weights)}
