@@ -59,13 +59,12 @@ def data_paths(video: Path) -> tuple[Path, Path]:
     return video.with_suffix(".csv"), video.with_suffix(METADATA_SUFFIX)
 
 
-def check_recording(video: Path, *, data: bool, overwrite: bool = False) -> None:
+def check_recording(video: Path, *, data: bool) -> None:
     """Raise a LivefanError if a recording cannot be written, or must not replace a file.
 
     Args:
         video: the recording.
         data: whether its landmarks are written too.
-        overwrite: whether files that exist may be replaced.
 
     Raises:
         LivefanError: naming the first file at fault.
@@ -76,7 +75,7 @@ def check_recording(video: Path, *, data: bool, overwrite: bool = False) -> None
     for path in (video, *data_paths(video)) if data else (video,):
         if path.is_dir():
             raise LivefanError(f"{path}: is a folder; name a file for the recording")
-        if path.exists() and not overwrite:
+        if path.exists():
             raise LivefanError(f"{path}: exists already; choose another name for the recording, or remove it")
 
 
@@ -91,7 +90,6 @@ class Recorder:
     Args:
         path: the video; .mp4, .mov or .mkv.
         model: the model of the landmarks; None to write no data.
-        overwrite: whether files that exist may be replaced.
         on_end: called once, from the thread, with the finished recording, or with the error that prevents it;
             then there are no files.
 
@@ -104,10 +102,9 @@ class Recorder:
         path: Path,
         *,
         model: ModelChoice | None = None,
-        overwrite: bool = False,
         on_end: Callable[[Recorded | LivefanError], None] = lambda end: None,
     ) -> None:
-        check_recording(path, data=model is not None, overwrite=overwrite)
+        check_recording(path, data=model is not None)
         self._path = path
         self._model = model
         self._on_end = on_end

@@ -183,19 +183,13 @@ def test_recording_without_frames_is_an_error(tmp_path: Path):
 def test_unwritable_path_is_an_error_at_the_start(tmp_path: Path, name: str):
     (tmp_path / "folder.mp4").mkdir()
     with pytest.raises(LivefanError, match=str(tmp_path)):
-        Recorder(tmp_path / name, overwrite=True)
+        Recorder(tmp_path / name)
 
 
-def test_existing_files_are_replaced_only_with_overwrite(tmp_path: Path, photo: np.ndarray):
+def test_existing_data_files_are_not_replaced(tmp_path: Path):
     (tmp_path / "a.csv").write_text("mine")
     with pytest.raises(LivefanError, match=r"a\.csv: exists already"):
         Recorder(tmp_path / "a.mp4", model=ModelChoice())
-    recorder = Recorder(tmp_path / "a.mp4", model=ModelChoice(), overwrite=True)
-    recorder.start()
-    recorder.add(result_of(photo, 0, 0.0), photo)
-    recorder.stop()
-    recorder.join(PATIENCE_S)
-    assert (tmp_path / "a.csv").read_text() != "mine"
 
 
 def test_recording_without_data_leaves_existing_data_files_alone(tmp_path: Path, photo: np.ndarray):
