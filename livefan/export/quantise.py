@@ -11,6 +11,7 @@ import logging
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,7 +21,7 @@ import numpy as np
 from livefan.core.crop import crop_from_landmarks
 from livefan.core.errors import LivefanError
 from livefan.core.files import atomic_write, check_folder
-from livefan.datasets import FaceSet, print_skipped
+from livefan.datasets import FaceSet, print_skipped, read_images
 from livefan.evaluation.evaluate import Evaluation, evaluate
 from livefan.io.image_file import read_image
 from livefan.io.images import images_below
@@ -55,28 +56,20 @@ class Quantised:
     nme: dict[str, float]
 
 
-def labelled_crops(faces: FaceSet, size: int, count: int = FACES) -> list[np.ndarray]:
+def labelled_crops(faces: FaceSet, size: int) -> list[np.ndarray]:
     """Return crops of labelled faces drawn with a fixed seed, ``(size, size, 3)`` uint8 BGR each.
 
     Skipped and unreadable faces are printed.
     """
     order = np.random.default_rng(_SEED).permutation(len(faces.faces))
-    crops: list[np.ndarray] = []
     skipped = list(faces.skipped)
-    for number in order:
-        face = faces.faces[number]
-        try:
-            crops.append(crop_from_landmarks(face.points_px).sized(size).cut(face.read_image()))
-        except LivefanError as error:
-            skipped.append(str(error))
-            continue
-        if len(crops) == count:
-            break
+    readable = islice(read_images((faces.faces[number] for number in order), skipped), FACES)
+    crops = [crop_from_landmarks(face.points_px).sized(size).cut(image) for face, image in readable]
     print_skipped(skipped)
     return crops
 
 
-def found_crops(folder: Path, weights: str | Path, count: int = FACES) -> list[np.ndarray]:
+def found_crops(folder: Path, weights: str | Path) -> list[np.ndarray]:
     """Return crops of the detected faces in a folder of images, ``(size, size, 3)`` uint8 BGR each.
 
     Raises:
@@ -91,9 +84,9 @@ def found_crops(folder: Path, weights: str | Path, count: int = FACES) -> list[n
                 image = read_image(path)
                 for face in pipeline.process_image(image):
                     crops.append(crop_from_landmarks(face.points_px).sized(size).cut(image))
-            if len(crops) >= count:
+            if len(crops) >= FACES:
                 break
-    return crops[:count]
+    return crops[:FACES]
 
 
 def quantise(

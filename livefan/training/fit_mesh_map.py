@@ -11,7 +11,7 @@ from livefan.core.errors import LivefanError
 from livefan.core.landmarks import IBUG_68
 from livefan.core.metrics import inter_ocular, nme
 from livefan.core.provenance import commit
-from livefan.datasets import FaceSet, print_skipped
+from livefan.datasets import FaceSet, print_skipped, read_images
 from livefan.external_models.mediapipe_finder import MeshFinder
 from livefan.external_models.mesh_map import N_INPUTS, MeshFrame, MeshMap, mesh_inputs
 from livefan.training.augmentation.face_mesh import canvas
@@ -82,15 +82,10 @@ def _pairs(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the meshes and labels of the faces that MediaPipe finds; list unreadable ones in ``skipped``."""
     meshes, labels = [], []
-    for face in tqdm(faces.faces, label, leave=False, disable=None):
+    for face, image in read_images(tqdm(faces.faces, label, leave=False, disable=None), skipped):
         crop = canvas(face.points_px)
-        try:
-            found = finder.find_alone(crop.cut(face.read_image()), max_faces=1)
-        except LivefanError as error:
-            skipped.append(str(error))
-            continue
         labelled = crop.to_crop(face.points_px)
-        for mesh in found:
+        for mesh in finder.find_alone(crop.cut(image), max_faces=1):
             distance = float(np.linalg.norm(mesh.mean(axis=0) - labelled.mean(axis=0)))
             if distance < _FARTHEST * float(np.ptp(labelled, axis=0).max()):
                 meshes.append(mesh)

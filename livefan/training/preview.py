@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -10,7 +11,7 @@ import numpy as np
 from livefan.core.crop import crop_from_landmarks
 from livefan.core.errors import LivefanError
 from livefan.core.landmarks import LandmarkScheme
-from livefan.datasets import FaceSet, LabelledFace
+from livefan.datasets import FaceSet, LabelledFace, read_images
 from livefan.training.augmentation.augment import TrainingFaces
 from livefan.training.config import TrainConfig
 
@@ -33,15 +34,9 @@ def draw_preview(faces: FaceSet, config: TrainConfig, path: Path, *, rows: int =
     Raises:
         LivefanError: if no image can be read.
     """
-    chosen: list[LabelledFace] = []
-    for index in np.random.default_rng(config.seed).permutation(len(faces.faces)):
-        try:
-            faces.faces[index].read_image()
-        except LivefanError:
-            continue
-        chosen.append(faces.faces[index])
-        if len(chosen) == rows:
-            break
+    order = np.random.default_rng(config.seed).permutation(len(faces.faces))
+    readable = read_images((faces.faces[index] for index in order), [])
+    chosen = [face for face, _ in islice(readable, rows)]
     if not chosen:
         raise LivefanError(f"{faces.title}: no image can be read; check --root")
     trained = TrainingFaces(chosen, faces.scheme, config)
