@@ -33,6 +33,8 @@ from livefan.tracking.rts import smooth_recording
 
 CLIP_FRAMES = (200, 300, 380)
 RATES = (30.0, 60.0)
+_DERIVATIVE_CUTOFF = 1.0
+"""Cutoff frequency of the velocity in the One-Euro filter, in Hz."""
 SETTLED = 1.0
 """Seconds at the beginning of a motion that are not evaluated."""
 
@@ -93,11 +95,10 @@ class OneEuro:
     Args:
         min_cutoff: cutoff frequency at rest in Hz; the defaults are those of MediaPipe for face landmarks.
         beta: increase of the cutoff frequency with speed.
-        derivative_cutoff: cutoff frequency of the velocity in Hz.
     """
 
-    def __init__(self, min_cutoff: float = 0.05, beta: float = 80.0, derivative_cutoff: float = 1.0) -> None:
-        self._min_cutoff, self._beta, self._derivative_cutoff = min_cutoff, beta, derivative_cutoff
+    def __init__(self, min_cutoff: float = 0.05, beta: float = 80.0) -> None:
+        self._min_cutoff, self._beta = min_cutoff, beta
         self._filtered: np.ndarray | None = None
         self._velocity = self._measured = np.empty((0, 2))
         self._time = 0.0
@@ -110,7 +111,7 @@ class OneEuro:
             elapsed = time - self._time
             size = np.ptp(points_px, axis=0).mean()
             velocity = (points_px - self._measured) / size / elapsed
-            self._velocity += _share(self._derivative_cutoff, elapsed) * (velocity - self._velocity)
+            self._velocity += _share(_DERIVATIVE_CUTOFF, elapsed) * (velocity - self._velocity)
             share = _share(self._min_cutoff + self._beta * np.abs(self._velocity), elapsed)
             self._filtered = self._filtered + share * (points_px - self._filtered)
         self._measured, self._time = points_px, time

@@ -17,19 +17,20 @@ def checked_number(name: str, value: Any, low: float, high: float = math.inf) ->
     """
     is_number = isinstance(value, Real) and not isinstance(value, bool)
     if not is_number or not low <= value <= high or math.isinf(value):
-        raise LivefanError(f"{name}={value!r}: pass a number {_range(low, high)}")
+        limits = f"of at least {low:g}" if math.isinf(high) else f"from {low:g} to {high:g}"
+        raise LivefanError(f"{name}={value!r}: pass a number {limits}")
     return float(value)
 
 
-def checked_integer(name: str, value: Any, low: int, high: float = math.inf) -> int:
+def checked_integer(name: str, value: Any, low: int) -> int:
     """Return an argument as an int.
 
     Raises:
-        LivefanError: if it is not an integer from ``low`` to ``high``; the message names argument and range.
+        LivefanError: if it is not an integer of at least ``low``; the message names argument and range.
     """
     is_integer = isinstance(value, Integral) and not isinstance(value, bool)
-    if not is_integer or not low <= int(value) <= high:
-        raise LivefanError(f"{name}={value!r}: pass an integer {_range(low, high)}")
+    if not is_integer or int(value) < low:
+        raise LivefanError(f"{name}={value!r}: pass an integer of at least {low}")
     return int(value)
 
 
@@ -38,7 +39,3 @@ def checked_type(name: str, value: Any, *types: type) -> None:
     if not isinstance(value, types):
         expected = " or ".join("None" if each is type(None) else each.__name__ for each in types)
         raise LivefanError(f"{name}={value!r}: pass a {expected}")
-
-
-def _range(low: float, high: float) -> str:
-    return f"of at least {low:g}" if math.isinf(high) else f"from {low:g} to {high:g}"

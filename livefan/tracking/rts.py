@@ -13,14 +13,12 @@ import numpy as np
 
 from livefan.tracking.filterpy_kalman import rts_smoother
 from livefan.tracking.kalman import DEFAULT_STRENGTH, KalmanSmoother, Step
-from livefan.tracking.noise_model import SmootherSettings
 
 
 def smooth_recording(
     points_px: np.ndarray,
     sigma_px: np.ndarray,
     times: np.ndarray,
-    settings: SmootherSettings | None = None,
     strength: float = DEFAULT_STRENGTH,
 ) -> np.ndarray:
     """Smooth all landmarks of one face in a recording.
@@ -32,7 +30,6 @@ def smooth_recording(
         points_px: ``(frames, n, 2)`` measured landmarks in image pixels, of the frames that show the face.
         sigma_px: ``(frames, n)`` widths of the heatmaps in image pixels.
         times: ``(frames,)`` capture times in seconds, increasing; frames without the face are left out.
-        settings: the noise model.
         strength: as :attr:`livefan.tracking.kalman.KalmanSmoother.strength`.
 
     Returns:
@@ -40,7 +37,7 @@ def smooth_recording(
     """
     if strength <= 0.0 or not len(points_px):
         return np.array(points_px, np.float64)
-    smoother = KalmanSmoother(settings, strength)
+    smoother = KalmanSmoother(strength=strength)
     steps: list[Step] = []
     for points, sigma, time in zip(points_px, sigma_px, times, strict=True):
         smoother.update(points, sigma, float(time))
