@@ -43,6 +43,7 @@ from livefan.training.head_samples import (
     samples_digest,
     sampling_network,
 )
+from livefan.training.optimisation import anneal
 
 _MOVES = 0.05
 """Standard deviation above which a coefficient moves in a recording."""
@@ -465,8 +466,7 @@ def _fit_coefficients(
     unused = torch.zeros(_BATCH, 4)
     for step in range(steps):
         chosen = torch.randint(len(targets), (_BATCH,))
-        for group in optimiser.param_groups:
-            group["lr"] = _LEARNING_RATE * 0.5 * (1 + math.cos(math.pi * step / steps))
+        anneal(optimiser, _LEARNING_RATE, step, steps)
         disturbed = inputs[chosen] + noise * torch.randn(_BATCH, inputs.shape[1])
         found = head.coefficients(torch.cat([disturbed, unused], 1))
         optimiser.zero_grad(set_to_none=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +24,7 @@ from livefan.runtimes.torch_runtime import TorchRuntime
 from livefan.training.augmentation.augment import TrainingFaces
 from livefan.training.config import TrainConfig
 from livefan.training.initial import in_scheme
+from livefan.training.optimisation import anneal
 from livefan.training.precision import autocast, choose_dtype
 from livefan.training.run import validation_text
 
@@ -287,8 +287,7 @@ def fit_refiner(views: Views, scheme: LandmarkScheme, seed: int = 0) -> ShapeRef
     optimiser = torch.optim.AdamW(refiner.parameters(), _LEARNING_RATE, weight_decay=_WEIGHT_DECAY)
     for step in range(_STEPS):
         chosen = torch.randint(len(inputs), (_BATCH,))
-        for group in optimiser.param_groups:
-            group["lr"] = _LEARNING_RATE * 0.5 * (1 + math.cos(math.pi * step / _STEPS))
+        anneal(optimiser, _LEARNING_RATE, step, _STEPS)
         errors = refiner.offsets(inputs[chosen]) - targets[chosen]
         distances = (errors.square().sum(-1) + _SOFTNESS**2).sqrt()
         optimiser.zero_grad(set_to_none=True)

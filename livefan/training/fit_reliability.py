@@ -18,6 +18,7 @@ from livefan.io.images import images_below
 from livefan.networks.checkpoint import Weights, load_weights, save_weights
 from livefan.networks.reliability_head import ReliabilityHead
 from livefan.training.measure_reliability import Measured, measure
+from livefan.training.optimisation import anneal
 from livefan.training.reliability_samples import Collector, Samples
 
 _HALVES = 2
@@ -136,8 +137,7 @@ def fit_head(head: ReliabilityHead, samples: Samples, seed: int = 0, steps: int 
     dropped = nn.Dropout(_DROPOUT)
     for step in range(steps):
         chosen = torch.randint(len(faces.kinds), (_BATCH,))
-        for group in optimiser.param_groups:
-            group["lr"] = _LEARNING_RATE * 0.5 * (1 + math.cos(math.pi * step / steps))
+        anneal(optimiser, _LEARNING_RATE, step, steps)
         inputs = dropped((faces.at_points[chosen].float() - means) / sigmas)
         occluded, log_error = head.of_landmarks(inputs, faces.shape[chosen])
         over = log_errors[chosen] - log_error

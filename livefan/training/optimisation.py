@@ -25,6 +25,12 @@ def set_learning_rate(
         group["lr"] = config.learning_rate * learning_rate_factor(step, steps_per_epoch, config)
 
 
+def anneal(optimiser: torch.optim.Optimizer, rate: float, step: int, steps: int) -> None:
+    """Set the learning rate of a step; over all steps it falls from ``rate`` to zero along a cosine."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate * 0.5 * (1 + math.cos(math.pi * step / steps))
+
+
 def learning_rate_factor(step: int, steps_per_epoch: int, config: TrainConfig) -> float:
     """Return the learning rate of a step as a factor of its peak.
 
