@@ -65,14 +65,22 @@ class Footprint:
 def peak_mebibytes() -> float | None:
     """Return the peak resident memory of this process in MiB, or None where the system does not report it."""
     if sys.platform.startswith("linux"):
-        # getrusage of a forked process includes the memory of its parent.
-        status = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-        return int(next(line for line in status if line.startswith("VmHWM")).split()[1]) / 1024
+        return _linux_mebibytes("VmHWM")  # getrusage of a forked process includes the memory of its parent
     try:
         import resource
     except ImportError:  # Windows
         return None
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def held_mebibytes() -> float | None:
+    """Return the resident memory of this process in MiB; without Linux, :func:`peak_mebibytes`."""
+    return _linux_mebibytes("VmRSS") if sys.platform.startswith("linux") else peak_mebibytes()
+
+
+def _linux_mebibytes(field: str) -> float:
+    status = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    return int(next(line for line in status if line.startswith(field)).split()[1]) / 1024
 
 
 def footprints(clip: str | Path, weights: Mapping[str, str | Path], choice: RuntimeChoice) -> list[Footprint]:

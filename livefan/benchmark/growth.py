@@ -18,14 +18,13 @@ from typing import Any
 
 from livefan.benchmark.child import output_of
 from livefan.benchmark.frames import (
-    crowd,
     read_from_first_face,
     repeat_video,
     scaled,
     there_and_back,
     write_frames,
 )
-from livefan.benchmark.suite import track_in_turn
+from livefan.benchmark.suite import crowds, track_in_turn
 from livefan.core.frame import Frame
 from livefan.runtimes.base import Runtime, RuntimeChoice
 from livefan.runtimes.selection import open_runtime
@@ -54,7 +53,6 @@ sys.exit(code)
 """Runs a command. The peak memory of a process counts that of its parent before it, so this one is small."""
 _RUNS = 3
 """Runs of which the median counts."""
-_SURROUNDINGS = 2.0
 
 
 @dataclass(frozen=True)
@@ -127,9 +125,8 @@ def as_numbers(rows: Sequence[Row]) -> dict[str, Any]:
 def _faces_and_sizes(frames: list[Frame], runtime: Runtime, count: int) -> Iterator[Row]:
     with Pipeline(runtime, max_faces=1) as pipeline:
         (face, *_) = pipeline.process_image(frames[0].image)
-    centre, side = (face.box_px[:2] + face.box_px[2:]) / 2, float((face.box_px[2:] - face.box_px[:2]).max())
-    crowds = {str(n): (n, crowd(frames, centre, _SURROUNDINGS * side, n, dense=True)) for n in FACES}
-    for name, (timing, found) in track_in_turn(runtime, crowds, count).items():
+    in_crowds = track_in_turn(runtime, crowds(frames, face, FACES, dense=True), count)
+    for name, (timing, found) in in_crowds.items():
         yield Row("faces on 1280 x 720", name, timing.median, "ms", note=f"{found:.1f} found")
     kinds = {f"{width} x {height}": (1, scaled(frames, width, height)) for width, height in SIZES}
     for name, (timing, _) in track_in_turn(runtime, kinds, count).items():

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from livefan.benchmark.footprint import peak_mebibytes
+from livefan.benchmark.footprint import held_mebibytes
 from livefan.benchmark.timing import Stopwatch, Timing
 from livefan.core.frame import Frame
 from livefan.io.open import open_source
@@ -29,14 +28,6 @@ class Sample:
     minutes: float
     mebibytes: float | None
     frame: Timing
-
-
-def held_mebibytes() -> float | None:
-    """Return the resident memory of this process in MiB; without Linux, :func:`peak_mebibytes`."""
-    if not sys.platform.startswith("linux"):
-        return peak_mebibytes()
-    status = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-    return int(next(line for line in status if line.startswith("VmRSS")).split()[1]) / 1024
 
 
 def soak(

@@ -221,12 +221,8 @@ def _measure(
     budget = budget_of(runtime, there_and_back(standard, count)) if choice.threads == 1 else {}
     log("several faces")
     few = frames[:_FEW]
-    centre, side = (face.box_px[:2] + face.box_px[2:]) / 2, float((face.box_px[2:] - face.box_px[:2]).max())
-    crowds = {str(n): (n, crowd(few, centre, _SURROUNDINGS * side, n)) for n in FACES}
-    faces = [
-        FaceCount(int(name), found, timing)
-        for name, (timing, found) in track_in_turn(runtime, crowds, count).items()
-    ]
+    in_crowds = track_in_turn(runtime, crowds(few, face, FACES), count)
+    faces = [FaceCount(int(name), found, timing) for name, (timing, found) in in_crowds.items()]
     log("frame sizes")
     by_size = {str(size): (1, scaled(few, *size)) for size in SIZES}
     followed = track_in_turn(runtime, by_size, count).values()
@@ -428,6 +424,14 @@ def _time_capture(clip: str | Path, count: int) -> Timing:
             watch.end()
             watch.begin()
     return watch.timing(warm_up=5)
+
+
+def crowds(
+    frames: Sequence[Frame], face: Face, counts: Sequence[int], *, dense: bool = False
+) -> dict[str, tuple[int, list[Frame]]]:
+    """Return frames that show a face several times, for :func:`track_in_turn`; see :func:`crowd`."""
+    centre, side = (face.box_px[:2] + face.box_px[2:]) / 2, float((face.box_px[2:] - face.box_px[:2]).max())
+    return {str(n): (n, crowd(frames, centre, _SURROUNDINGS * side, n, dense=dense)) for n in counts}
 
 
 def track_in_turn(

@@ -83,9 +83,7 @@ def benchmark_window(
     )
     for model in (first, rival(first)):
         # The first use chooses the runtime, which does not belong to the start of the window.
-        open_runtime(
-            model.weights, RuntimeChoice(model.runtime, model.precision, model.threads, model.device)
-        )
+        open_runtime(model.weights, model.runtime_choice)
     variables = {} if has_screen() else {"QT_QPA_PLATFORM": "offscreen"}
     with tempfile.TemporaryDirectory(prefix="livefan-benchmark-") as folder:
         prepared = Path(folder) / "clip.mp4"

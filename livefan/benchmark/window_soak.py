@@ -25,7 +25,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from livefan.benchmark.soak import held_mebibytes
+from livefan.benchmark.footprint import held_mebibytes
 from livefan.gui.app import leave_qt_to_pyqt
 from livefan.io.open import open_source
 

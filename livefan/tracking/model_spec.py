@@ -150,10 +150,11 @@ class ModelChoice:
             raise LivefanError(
                 f"{self.weights}: has no choice of runtimes, precisions and devices; leave {self._words} out"
             )
-        check_choice(self._runtime_choice)
+        check_choice(self.runtime_choice)
 
     @property
-    def _runtime_choice(self) -> RuntimeChoice:
+    def runtime_choice(self) -> RuntimeChoice:
+        """The choice of the runtime."""
         return RuntimeChoice(self.runtime, self.precision, self.threads, self.device)
 
     @cached_property
@@ -189,7 +190,7 @@ class ModelChoice:
             smoothing=smoothing,
             max_faces=max_faces,
             background=background,
-            runtime=self._runtime_choice,
+            runtime=self.runtime_choice,
             heads=heads,
             log=log,
         )
