@@ -191,13 +191,7 @@ def run(arguments: argparse.Namespace) -> int:
     from livefan.outputs.output_group import OutputGroup
     from livefan.tracking.model_spec import ModelChoice
 
-    check_png(arguments.snapshot)
-    if arguments.snapshot:
-        check_folder(arguments.snapshot.parent)
-        if arguments.snapshot.exists():
-            raise LivefanError(
-                f"{arguments.snapshot}: exists already; choose another name for the snapshot, or remove it"
-            )
+    _check_snapshot(arguments.snapshot)
     first = _first(arguments)
     second = ModelChoice.parse(arguments.compare, arguments.threads) if arguments.compare else None
     if second is not None:
@@ -253,6 +247,15 @@ def _check_model(arguments: argparse.Namespace) -> None:
     first = _first(arguments)
     assert first is not None
     first.check()
+
+
+def _check_snapshot(path: Path | None) -> None:
+    """Check the picture to save, before the window opens."""
+    check_png(path)
+    if path is not None:
+        check_folder(path.parent)
+        if path.exists():
+            raise LivefanError(f"{path}: exists already; choose another name for the snapshot, or remove it")
 
 
 def _check_recordings(arguments: argparse.Namespace) -> None:
