@@ -197,7 +197,7 @@ def test_links_lead_to_files_and_headings(path: Path):
 
 def test_options_in_running_text_exist(capsys: pytest.CaptureFixture[str]):
     """Options of other programs stand in code that names the program."""
-    usage = build_parser().format_help()
+    usage = build_parser()[0].format_help()
     commands = re.findall(r"^ {4}([a-z][a-z-]*)", usage, re.MULTILINE)
     assert "annotate" in commands
     for command in commands:

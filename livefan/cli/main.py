@@ -96,12 +96,7 @@ def version_line() -> str:
     return f"livefan {__version__}" + (f", commit {revision}" if revision != __version__ else "")
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of the whole command line."""
-    return _build_parser()[0]
-
-
-def _build_parser(
+def build_parser(
     names: Sequence[str] = _COMMANDS,
 ) -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentParser]]:
     """Return the parser of a command line with some commands, and those of the commands by name."""
@@ -129,7 +124,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Parse the arguments; without a command it is ``live``."""
     _Parser.given = argv
     # The other commands are not imported: a third of the time until the command begins.
-    parser, commands = _build_parser([name for name in _ALONE if name in argv[:1]] or _COMMANDS)
+    parser, commands = build_parser([name for name in _ALONE if name in argv[:1]] or _COMMANDS)
     arguments, unknown = parser.parse_known_args(argv)
     if arguments.command is None:
         arguments, unknown = parser.parse_known_args([*argv, "live"])

@@ -13,7 +13,7 @@ import pytest
 from clips import moved, shrunk, write_recording
 
 import livefan
-from livefan.cli.main import build_parser, main
+from livefan.cli.main import main, parse
 from livefan.tracking.pipeline import Pipeline
 
 MAIN = Path(__file__).parents[2] / "main.py"
@@ -66,8 +66,7 @@ def test_version_names_the_version_and_the_commit(
     ids=["default", "chosen", "none"],
 )
 def test_smoothing_strength_is_an_option(options: list[str], strength: float):
-    arguments = build_parser().parse_args(["live", *options])
-    assert arguments.smoothing == strength
+    assert parse(["live", *options]).smoothing == strength
 
 
 def test_help_loads_no_heavy_library():

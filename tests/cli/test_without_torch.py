@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow.csv
 import pytest
 from clips import write_recording
+from compiled_networks import shared_folder
 
 from livefan.cli.main import main
 from livefan.core.frame import Face
@@ -27,7 +28,7 @@ sys.exit(main(sys.argv[1:]))
 
 
 def call(cache: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run livefan without torch, and with an empty cache."""
+    """Run livefan without torch, and with a folder for compiled networks."""
     return subprocess.run(
         [sys.executable, "-c", _PROGRAM, *map(str, arguments)],
         cwd=Path(__file__).parents[2],
@@ -64,7 +65,7 @@ def test_evaluate_gives_the_error_of_torch(tmp_path: Path, photo: np.ndarray, fa
     write_pts(own / "face.pts", face.points_px + 2)
     command = ["evaluate", "--dataset", "pts", "--root", own, "--split", "all", "--precision", "float32"]
     command += ["--weights", "mobilefan-half-300w"]
-    without = call(tmp_path / "cache", *command, "--runtime", "openvino", "--json", tmp_path / "a.json")
+    without = call(shared_folder(), *command, "--runtime", "openvino", "--json", tmp_path / "a.json")
     assert without.returncode == 0, without.stderr
     assert main([*map(str, command), "--runtime", "torch", "--json", str(tmp_path / "b.json")]) == 0
     errors = [json.loads((tmp_path / name).read_text()) for name in ("a.json", "b.json")]

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from untrained import moving_refiner
 
-from livefan.cli.main import build_parser, main
+from livefan.cli.main import main, parse
 from livefan.core.errors import LivefanError
 from livefan.core.frame import Face
 from livefan.core.landmarks import IBUG_68
@@ -153,7 +153,7 @@ def test_largest_seed_is_accepted(monkeypatch: pytest.MonkeyPatch):
     command = ["refine", "w", "--root", ".", "-o", "x", "--seed", str(2**64 - 1)]
     monkeypatch.setattr(STEPS, 2)
     shapes = torch.rand(8, 68, 2) * 200
-    refiner = fit_refiner(views_of(shapes, shapes + 1), IBUG_68, build_parser().parse_args(command).seed)
+    refiner = fit_refiner(views_of(shapes, shapes + 1), IBUG_68, parse(command).seed)
     assert torch.isfinite(refiner(shapes)).all()
 
 
