@@ -7,7 +7,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
-from types import TracebackType
 
 from livefan.core.errors import LivefanError
 from livefan.core.frame import Frame
@@ -103,10 +102,7 @@ class Source(ABC):
         Raises:
             LivefanError: if the source can no longer be read.
         """
-        with self._use() as is_open:
-            if self.seekable and is_open:
-                with one_line_errors(self.name):
-                    self._seek(seconds, before=False)
+        self._move(seconds, before=False)
 
     def seek_before(self, seconds: float) -> None:
         """Move to the last frame whose ``source_time`` is before a time; to the first, if there is none.
@@ -114,10 +110,13 @@ class Source(ABC):
         Raises:
             LivefanError: if the source can no longer be read.
         """
+        self._move(seconds, before=True)
+
+    def _move(self, seconds: float, *, before: bool) -> None:
         with self._use() as is_open:
             if self.seekable and is_open:
                 with one_line_errors(self.name):
-                    self._seek(seconds, before=True)
+                    self._seek(seconds, before=before)
 
     def close(self) -> None:
         """Close the source, from any thread and any number of times, without waiting.
@@ -161,7 +160,5 @@ class Source(ABC):
     def __enter__(self) -> Source:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()

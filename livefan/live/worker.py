@@ -36,6 +36,7 @@ class Model:
         on_error: receives a message if another model cannot be loaded, and the present one stays.
 
     Attributes:
+        choice: the requested model; it runs from the next frame on.
         background: a change takes effect from the next frame on; faces are then found anew.
         max_faces: largest number of tracked faces; a smaller one ends the least certain tracks.
         smoothing: strength of the filter; a raw model is never filtered.
@@ -72,8 +73,8 @@ class Model:
         self.max_faces = max_faces
         self._log = log
         self._on_error = on_error
-        self._requested = choice
-        self._choice = choice
+        self.choice = choice
+        self._loaded = choice
         self._in_background = background  # of the loaded pipeline
         self._pipeline: LandmarkModel | None = None
         self._probe: HeatmapProbe | None = None
@@ -81,23 +82,14 @@ class Model:
         self._epoch = 0
         self._heads_before: frozenset[Head] = frozenset()  # of the last frame
 
-    @property
-    def choice(self) -> ModelChoice:
-        """The requested model; it runs from the next frame on."""
-        return self._requested
-
-    @choice.setter
-    def choice(self, choice: ModelChoice) -> None:
-        self._requested = choice
-
     def prepare(self) -> bool:
         """Load and warm up the requested model if it is not loaded; return whether it was loaded now.
 
         Raises:
             LivefanError: if it cannot be loaded and no model was loaded before; otherwise that one stays.
         """
-        requested, background = self._requested, self.background
-        if self._pipeline is not None and (requested, background) == (self._choice, self._in_background):
+        requested, background = self.choice, self.background
+        if self._pipeline is not None and (requested, background) == (self._loaded, self._in_background):
             return False
         self._report_preparing(requested, "")
         self.preparing = True
@@ -118,8 +110,8 @@ class Model:
         except LivefanError as error:
             if self._pipeline is None:
                 raise
-            if self._requested is requested:
-                self._requested = self._choice
+            if self.choice is requested:
+                self.choice = self._loaded
             self.background = self._in_background
             self._log("")
             self._on_error(str(error))
@@ -127,7 +119,7 @@ class Model:
         pipeline.warm_up()
         self._log("")
         self.close()
-        self._pipeline, self._choice, self._in_background = pipeline, requested, background
+        self._pipeline, self._loaded, self._in_background = pipeline, requested, background
         return True
 
     def _report_preparing(self, requested: ModelChoice, text: str) -> None:
@@ -153,7 +145,7 @@ class Model:
         self._pipeline.max_faces = self.max_faces
         self._pipeline.want_heads(self.heads)
         self._heads_before = self._pipeline.heads
-        self._pipeline.smoothing = 0.0 if self._choice.raw or self.photographs else self.smoothing
+        self._pipeline.smoothing = 0.0 if self._loaded.raw or self.photographs else self.smoothing
         started = time.perf_counter()
         faces = self.neutral.calibrated(self._faces(self._pipeline, frame), frame.source_time)
         finished = time.perf_counter()
@@ -162,7 +154,7 @@ class Model:
             frame=frame,
             faces=faces,
             scheme=self._pipeline.scheme,
-            label=self._choice.label,
+            label=self._loaded.label,
             runtime=self._pipeline.ran_by,
             smoothing=self._pipeline.smoothing,
             waited=started - frame.captured_at,
@@ -196,11 +188,11 @@ class Model:
 
     def with_heatmaps(self, result: Result) -> Result:
         """Return a result of this model with the heatmaps of its faces; an external model has none."""
-        if self._choice.is_external:
+        if self._loaded.is_external:
             return result
         if self._probe is None:
             self._log("loading the network for heatmaps")
-            self._probe = HeatmapProbe(self._choice.file, self._choice.threads)
+            self._probe = HeatmapProbe(self._loaded.file, self._loaded.threads)
             self._log("")
         return replace(result, heatmaps=self._probe.heatmaps(result.frame.image, result.faces))
 

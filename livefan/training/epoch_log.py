@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from livefan.io.image_file import read_image
@@ -59,9 +58,7 @@ class EpochLog:
     def __enter__(self) -> EpochLog:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         if self._board is not None:
             self._board.close()
 

@@ -17,7 +17,6 @@ from tqdm import tqdm
 from livefan.core.crop import upright_crop
 from livefan.core.errors import LivefanError
 from livefan.core.face_measures import EXPRESSION_NAMES
-from livefan.core.files import atomic_write
 from livefan.core.frame import Face, Frame
 from livefan.core.provenance import made_by
 from livefan.detection.detector import FaceDetector
@@ -42,6 +41,7 @@ from livefan.training.head_samples import (
     file_stamp,
     samples_digest,
     sampling_network,
+    save_samples,
 )
 from livefan.training.optimisation import anneal
 
@@ -251,8 +251,7 @@ class _Collector:
             raise self._without_face(source)
         found = Samples(*(np.array(column) for column in zip(*rows, strict=True)))
         if kept is not None:
-            with atomic_write(kept) as partial, partial.open("wb") as file:
-                np.savez(file, **{field.name: getattr(found, field.name) for field in fields(found)})
+            save_samples(kept, found)
         return found
 
     def _faces(self, source: Path) -> Iterator[tuple[np.ndarray, Face, Taught]]:

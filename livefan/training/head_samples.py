@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from livefan.core.crop import Crop
-from livefan.core.files import name_bytes
+from livefan.core.files import atomic_write, name_bytes
 from livefan.networks.checkpoint import Weights, landmark_digest
 from livefan.networks.checkpoint_info import read_weight_file
 from livefan.runtimes.onnx_graph import LandmarkGraph, export_module
@@ -75,6 +76,15 @@ def samples_digest(weights: Weights, described: str) -> str:
         described: everything else that the samples depend on.
     """
     return landmark_digest(weights, name_bytes(described))[:12]
+
+
+def save_samples(path: Path, samples: Any) -> None:
+    """Write the fields of a dataclass, arrays or tensors, as a NumPy file; it appears whole or not at all."""
+    arrays: dict[str, Any] = {
+        field.name: np.asarray(getattr(samples, field.name)) for field in fields(samples)
+    }
+    with atomic_write(path) as partial, partial.open("wb") as file:
+        np.savez(file, **arrays)
 
 
 def file_stamp(path: Path) -> str:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,14 +14,13 @@ from torch import Tensor
 from tqdm import tqdm
 
 from livefan.core.crop import crop_from_landmarks
-from livefan.core.files import atomic_write
 from livefan.datasets import FaceSet, LabelledFace, print_skipped, read_images
 from livefan.detection.detector import FaceDetector
 from livefan.io.image_file import read_image
 from livefan.networks.checkpoint import Weights
 from livefan.networks.reliability_head import ReliabilityHead
 from livefan.training.augmentation.empty_crops import background_crop, empty_crops, made_crops
-from livefan.training.head_samples import file_stamp, samples_digest, sampling_network
+from livefan.training.head_samples import file_stamp, samples_digest, sampling_network, save_samples
 from livefan.training.reliability_views import face_views
 
 NO_FACE = ("background", "picture", "made")
@@ -93,11 +91,7 @@ class Collector:
                 return Samples(**tensors, kinds=stored["kinds"])
         found = self._collected(faces, pictures, disturb)
         if kept is not None:
-            arrays: dict[str, Any] = {
-                each.name: np.asarray(getattr(found, each.name)) for each in fields(found)
-            }
-            with atomic_write(kept) as partial, partial.open("wb") as file:
-                np.savez(file, **arrays)
+            save_samples(kept, found)
         return found
 
     def _cache_name(self, faces: FaceSet, pictures: Sequence[Path], disturb: bool) -> str:
