@@ -215,7 +215,7 @@ def _measure(
     log("other programs")
     in_turn = _in_turn(runtimes, external, there_and_back(standard, _ROUNDS * count), *further)
     log("stages")
-    stages = {"capture": _time_capture(clip, count)} | _stages(runtime, standard)
+    stages = {"capture": _time_frames(clip, count)} | _stages(runtime, standard)
     counted, layers = _layers(weights[LIVEFAN], runtime, choice)
     stages |= counted
     budget = budget_of(runtime, there_and_back(standard, count)) if choice.threads == 1 else {}
@@ -370,14 +370,10 @@ def _layers(
 
 
 def _end_to_end(runtime: Runtime, clip: str | Path, count: int) -> Timing:
-    watch = Stopwatch()
-    with Pipeline(runtime, max_faces=1) as pipeline, open_source(str(clip)) as source:
-        watch.begin()
-        for frame in itertools.islice(source, count):
-            draw_faces(frame.image, pipeline.process(frame), runtime.scheme)
-            watch.end()
-            watch.begin()
-    return watch.timing(warm_up=5)
+    with Pipeline(runtime, max_faces=1) as pipeline:
+        return _time_frames(
+            clip, count, lambda frame: draw_faces(frame.image, pipeline.process(frame), runtime.scheme)
+        )
 
 
 def _stages(runtime: Runtime, frames: list[Frame]) -> dict[str, Timing]:
@@ -415,12 +411,15 @@ def _width(face: Face) -> np.ndarray:
     return face.width_px
 
 
-def _time_capture(clip: str | Path, count: int) -> Timing:
-    """Return the time of decoding a frame of the clip."""
+def _time_frames(
+    clip: str | Path, count: int, work: Callable[[Frame], object] = lambda frame: None
+) -> Timing:
+    """Return the time of decoding a frame of the clip, and of some work on it."""
     watch = Stopwatch()
     with open_source(str(clip)) as source:
         watch.begin()
-        for _ in itertools.islice(source, count):
+        for frame in itertools.islice(source, count):
+            work(frame)
             watch.end()
             watch.begin()
     return watch.timing(warm_up=5)

@@ -67,7 +67,7 @@ def make_pictures(folder: Path, *, seconds: float = 15.0) -> list[Path]:
         _play_to(window, 120)
         made.append(_save(_grab(window), folder / "comparing.png"))
     with _window(_SMALL_SIZE, layout=Layout.SIDE_BY_SIDE, **{**options, "panels": ()}) as window:
-        rate = _n_frames(window) / _duration(window)
+        rate = _frame_rate(window)
         frames = []
         for index in range(0, round(seconds * rate), _EVERY):
             _play_to(window, index)
@@ -123,18 +123,12 @@ def _play_to(window: MainWindow, index: int) -> None:
         _wait(window, lambda each=each: _index(window) == each + 1)  # type: ignore[misc]
 
 
-def _n_frames(window: MainWindow) -> int:
+def _frame_rate(window: MainWindow) -> float:
     session = window.player.session
     assert session is not None
     assert session.n_frames is not None
-    return session.n_frames
-
-
-def _duration(window: MainWindow) -> float:
-    session = window.player.session
-    assert session is not None
     assert session.duration is not None
-    return session.duration
+    return session.n_frames / session.duration
 
 
 def _grab(window: MainWindow) -> Image.Image:
