@@ -1,6 +1,8 @@
 """Pruning inside of blocks and of the decoder's stages."""
 
+from copy import deepcopy
 from dataclasses import replace
+from functools import cache
 from operator import le
 from pathlib import Path
 
@@ -32,6 +34,11 @@ def crops() -> list[np.ndarray]:
 
 def network(width: float = 0.25) -> MobileFAN:
     """Return a narrow MobileFAN with random weights whose activations have the scale of a trained network."""
+    return deepcopy(_network(width))
+
+
+@cache
+def _network(width: float) -> MobileFAN:
     torch.manual_seed(0)
     made = MobileFAN(68, width).train()
     nn.init.normal_(made.head.weight, std=0.1)
