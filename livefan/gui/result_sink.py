@@ -60,6 +60,6 @@ class ResultSink:
 
     def add_pair(self, pair: Pair) -> None:
         """Add the results of both models on a frame."""
-        self._gauges.see_pair(pair)
+        shown = self._gauges.see_pair(pair)
         self._photographs.add_pair(pair)
-        self._painter.see_pair(pair)
+        self._painter.see_pair(shown)

@@ -100,7 +100,7 @@ class Painter:
             has_heatmaps = pair is not None and bool(result.heatmaps) and _same_frame(result, pair.first)
             if pair is not None and has_heatmaps:  # of the paused frame
                 pair = replace(pair, first=replace(pair.first, heatmaps=result.heatmaps))
-            self._shown = Shown(result, pair)
+            self._shown = Shown(pair.first if pair is not None and has_heatmaps else result, pair)
             if self._view.layout is Layout.SINGLE or pair is None or has_heatmaps:
                 self._wake()
 
@@ -114,13 +114,18 @@ class Painter:
                 self._wake()
 
     def see_pair(self, pair: Pair) -> None:
-        """Add a pair of results; heatmaps that the first model has added since to its result are kept."""
+        """Add a pair of results; heatmaps that the first model has added since to its result are kept.
+
+        A pair with other faces than the first model's result of the same frame replaces these faces.
+        """
         with self._changed:
             first = self._shown.first
             if first is not None and first.heatmaps and _same_frame(first, pair.first):
                 pair = replace(pair, first=replace(pair.first, heatmaps=first.heatmaps))
-            self._shown = replace(self._shown, pair=pair)
-            if self._view.layout is not Layout.SINGLE:
+            others = first is not None and first.faces is not pair.first.faces
+            recalled = first is not None and others and _same_frame(first, pair.first)
+            self._shown = Shown(pair.first if recalled else first, pair)
+            if recalled or self._view.layout is not Layout.SINGLE:
                 self._wake()
 
     def forget(self, *, all_of_it: bool = False) -> None:

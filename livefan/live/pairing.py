@@ -37,7 +37,7 @@ class Pairing:
         with self._lock:
             other = self._waiting[1 - side].get(key)
             waiting = self._waiting[side]
-            waiting[key] = _without_images(result)
+            waiting[key] = without_images(result)
             if result.heatmaps:
                 self._heatmaps[side].append((key, result.heatmaps))
             heatmaps = next((maps for of, maps in self._heatmaps[1 - side] if of == key), ())
@@ -57,7 +57,7 @@ class Pairing:
                 heatmaps.clear()
 
 
-def _without_images(result: Result) -> Result:
+def without_images(result: Result) -> Result:
     """Return a result without its large arrays; the result that completes a pair brings the image."""
     return replace(result, frame=replace(result.frame, image=_NO_IMAGE), heatmaps=())
 

@@ -166,13 +166,12 @@ class Gauges:
         if side == 0 and not comparing:
             self.models[0].add_jitter(result)
 
-    def see_pair(self, pair: Pair) -> None:
-        """Add a pair of results."""
+    def see_pair(self, pair: Pair) -> Pair:
+        """Add a pair of results; return the pair to show, see :meth:`ComparisonResults.add`."""
         with self._lock:
             started = self._newest is None
-            self._newest = pair
             self._current = self._results.setdefault(_key(pair), ComparisonResults())
-            self._current.add(pair)
+            self._newest = shown = self._current.add(pair)
             if (mean := pair.apart) is not None:
                 self.apart.add(mean.overall)
         common = pair.common
@@ -182,6 +181,7 @@ class Gauges:
             if started:
                 model.clear_jitter()
             model.add_jitter(result, common.scheme, indices)
+        return shown
 
     def see_painted(self, painted: Painted, now: float) -> None:
         """Add a picture that appeared on the screen at a time of :func:`time.perf_counter`."""

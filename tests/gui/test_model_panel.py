@@ -122,6 +122,9 @@ class TestComparison:
         at = item.data(Qt.ItemDataRole.UserRole)
         drive.until(lambda: abs(pane(window).result.frame.source_time - at) < 0.05)
         assert window.player.paused
+        row = item.text().split()[0]
+        drive.until(lambda: f"{window.player.gauges.newest.apart.overall:.2f}" == row)
+        assert pane(window).result.faces is window.player.gauges.newest.first.faces
 
     @pytest.mark.slow
     def test_timeline_shows_distances_along_the_recording(self, drive: Driven, images: Path):

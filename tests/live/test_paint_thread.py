@@ -64,6 +64,22 @@ def test_failed_callback_is_reported(start: Callable[..., Painter]):
     assert errors[0] == "internal error: ValueError: no room"
 
 
+def test_recalled_landmarks_are_shown_in_every_layout_and_keep_their_place_with_heatmaps(
+    start: Callable[..., Painter],
+):
+    painter = start(lambda painted: None)
+    measured = result()
+    recalled = replace(measured, faces=[])
+    painter.see_first(measured)
+    painter.see_pair(pair(recalled, recalled))
+    assert painter.shown.first is recalled  # the layout of one model
+    maps = (FaceHeatmaps(1, Crop((16.0, 12.0), 20.0), np.ones((68, 4, 4), np.float32)),)
+    painter.see_first(replace(measured, heatmaps=maps))
+    assert painter.shown.first is not None
+    assert painter.shown.first.faces is recalled.faces
+    assert painter.shown.first.heatmaps is maps
+
+
 @pytest.mark.parametrize("order", ["first model first", "second model first"])
 def test_heatmaps_of_a_paused_pair_are_kept_in_any_order(start: Callable[..., Painter], order: str):
     painter = start(lambda painted: None)
