@@ -35,6 +35,7 @@ class StartPage(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.message = QLabel()
+        self.message.setTextFormat(Qt.TextFormat.PlainText)  # a file name may look like HTML
         self.message.setWordWrap(True)
         self.message.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.buttons = [

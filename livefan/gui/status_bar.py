@@ -60,6 +60,8 @@ class StatusBar(QStatusBar):
         self.progress.setFixedWidth(_PROGRESS_PX)  # else its text may be cut
         self.progress.hide()
         self.cancel = _button(self.tr("Cancel"))
+        for label in (self.message, self.figures):
+            label.setTextFormat(Qt.TextFormat.PlainText)  # a file name may look like HTML
         self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         # A long message must not widen the window.
         self.message.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)

@@ -10,6 +10,7 @@ from pytestqt.qtbot import QtBot
 from windows import Driven, index, paused_at_end
 
 from livefan.gui.messages import Kind, Message
+from livefan.gui.start_page import StartPage
 from livefan.gui.status_bar import StatusBar
 
 
@@ -42,6 +43,17 @@ def test_message_has_the_room_of_outputs_and_figures_and_is_shortened_in_its_mid
     start, end = (bar.message.grab().toImage().copy(QRect(*place)) for place in _ends(bar))
     assert _has_ink(start)
     assert _has_ink(end)
+
+
+def test_angle_brackets_of_a_file_name_are_shown(qtbot: QtBot):
+    bar, page = StatusBar(QLabel()), StartPage()
+    for widget in (bar, page):
+        qtbot.addWidget(widget)
+    text = "<i>clip</i>.mp4: not found"
+    for label in (bar.message, bar.figures, page.message):
+        label.setWordWrap(False)
+        label.setText(text)
+        assert label.sizeHint().width() >= label.fontMetrics().horizontalAdvance(text)
 
 
 def _ends(bar: StatusBar) -> list[tuple[int, int, int, int]]:
