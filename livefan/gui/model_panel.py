@@ -89,6 +89,7 @@ class ModelPanel(QScrollArea):
         self.worst.setToolTip(self.tr("Click to go to the frame"))
         self.worst.setMinimumHeight(_LIST_HEIGHT_PX)
         self.worst.itemClicked.connect(self._go_to)
+        self.worst.itemActivated.connect(self._go_to)  # by the keyboard
         heading = QLabel(self.tr("<b>Largest distances</b> (click to go there)"))
         self._choices = _column(self.first, self.second, self.table)
         self._differences = _column(self.progress, self.apart, self.regions)
@@ -249,12 +250,16 @@ class ModelPanel(QScrollArea):
         if shown == self._worst_shown:
             return
         self._worst_shown = shown
+        chosen = self.worst.currentItem()
+        chosen_s = chosen.data(Qt.ItemDataRole.UserRole) if chosen is not None else None
         for row, disagreement in enumerate(worst):
             item = self.worst.item(row) or QListWidgetItem(self.worst)
             item.setText(self._worst_text(disagreement, gauges))
             item.setData(Qt.ItemDataRole.UserRole, disagreement.time_s)
         while self.worst.count() > len(worst):
             self.worst.takeItem(self.worst.count() - 1)
+        times_s = [each.time_s for each in worst]
+        self.worst.setCurrentRow(times_s.index(chosen_s) if chosen_s in times_s else -1)
 
     def _worst_text(self, disagreement: Disagreement, gauges: Gauges) -> str:
         """Return distance, position and worst region of one disagreement."""

@@ -5,6 +5,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PyQt6.QtCore import QEvent, QPoint, QPointF, Qt
 from PyQt6.QtWidgets import QComboBox, QFileDialog
@@ -12,8 +13,9 @@ from pytestqt.qtbot import QtBot
 from toy_network import DESCRIPTION, save_described
 from windows import RAW, Driven, index, mouse, pane, paused_at_end
 
-from livefan.core.agreement import OTHER_REGION
-from livefan.core.frame import Face
+from livefan.core.agreement import OTHER_REGION, Disagreement
+from livefan.core.frame import Face, Frame
+from livefan.core.landmarks import IBUG_68
 from livefan.external_models.open import available_programs
 from livefan.gui.actions.models import ExportReport
 from livefan.gui.actions.sources import open_dropped
@@ -21,6 +23,7 @@ from livefan.gui.messages import Kind
 from livefan.gui.model_picker import ModelPicker
 from livefan.gui.report_export import ReportExport
 from livefan.gui.session_config import SessionConfig
+from livefan.live.result import Pair, Result
 from livefan.live.view_state import Layout
 from livefan.tracking.model_spec import ModelChoice
 
@@ -36,6 +39,27 @@ def test_report_that_cannot_be_written_names_the_place_and_the_mend(
     with qtbot.waitSignal(reports.error) as error:
         reports.start(SessionConfig("a.mp4", second=RAW), tmp_path / "report", Layout.SINGLE)
     assert error.args == ["/cdrom: Read-only file system; check the place, its permissions and free space"]
+
+
+def distant_pair(index: int, distance: float) -> Pair:
+    """Return results on a frame, one frame a second, whose landmarks are this many percent apart."""
+    frame = Frame(np.zeros((2, 2, 3), np.uint8), index, 0.0, float(index))
+    result = Result(frame, [], IBUG_68, "a", "made", 0.0, 0.0, 0.01, 0.0)
+    return Pair(result, result, (Disagreement(index, float(index), 1, np.full(68, distance)),))
+
+
+def test_chosen_row_keeps_its_moment_when_larger_distances_follow(drive: Driven):
+    window = drive.open(second=RAW)
+    gauges, panel = window.player.gauges, window.models
+    gauges.see_pair(distant_pair(0, 2.0))
+    panel.show_distances()
+    panel.worst.setCurrentRow(0)
+    gauges.see_pair(distant_pair(1, 3.0))
+    panel.show_distances()
+    assert panel.worst.currentRow() == 1
+    gauges.see_pair(distant_pair(0, 0.0))  # measured again
+    panel.show_distances()
+    assert panel.worst.currentItem() is None
 
 
 class TestComparison:
@@ -118,7 +142,8 @@ class TestComparison:
         assert not window.models.over_time.isVisible()  # the timeline shows it along the recording
         drive.until(lambda: window.models.worst.count() >= 2)
         item = window.models.worst.item(0)
-        window.models.worst.itemClicked.emit(item)
+        window.models.worst.setCurrentItem(item)
+        drive.qtbot.keyClick(window.models.worst, Qt.Key.Key_Return)
         at = item.data(Qt.ItemDataRole.UserRole)
         drive.until(lambda: abs(pane(window).result.frame.source_time - at) < 0.05)
         assert window.player.paused
