@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from PyQt6.QtCore import QObject, Qt, QUrl
+from PyQt6.QtCore import QObject, QSize, Qt, QUrl
 from PyQt6.QtGui import QDesktopServices
 from PyQt6.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
     QFileDialog,
     QInputDialog,
+    QLabel,
     QLineEdit,
     QMainWindow,
     QMessageBox,
+    QScrollArea,
     QStyle,
     QToolButton,
+    QVBoxLayout,
 )
 
 from livefan.external_models.description import SUFFIX as DESCRIPTION_SUFFIX
@@ -33,6 +38,10 @@ _ARROWS = {
     "toParentButton": QStyle.StandardPixmap.SP_FileDialogToParent,
 }
 """Buttons of Qt's file dialog whose icons are black in every theme."""
+_AROUND_PX = 40
+"""Room for margins and spacing around the text of a dialog."""
+_SYSTEM_FRAME = QSize(8, 40)
+"""Room for the system's window frame, which is absent until the dialog is shown."""
 _MODEL_SUFFIXES = (".safetensors", *NETWORK_SUFFIXES, DESCRIPTION_SUFFIX)
 
 
@@ -112,20 +121,43 @@ class WindowDialogs(QObject):
         """Open the list of shortcuts."""
         bar = self._window.menuBar()
         assert bar is not None
-        self._open_sheet(self.tr("Keyboard and mouse"), help_texts.shortcut_sheet(bar))
+        sheet = _Sheet(self._window, help_texts.shortcut_sheet(bar))
+        sheet.setWindowTitle(self.tr("Keyboard and mouse"))
+        sheet.open()
 
     def show_about(self) -> None:
         """Open the description of livefan."""
-        self._open_sheet(self.tr("About livefan"), help_texts.about())
+        about = QMessageBox(self._window)
+        about.setWindowTitle(self.tr("About livefan"))
+        about.setTextFormat(Qt.TextFormat.RichText)
+        about.setText(help_texts.about())
+        about.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        about.open()
 
-    def _open_sheet(self, title: str, text: str) -> None:
-        """Show a text, and return at once: the window stays up to date behind it."""
-        sheet = QMessageBox(self._window)
-        sheet.setWindowTitle(title)
-        sheet.setTextFormat(Qt.TextFormat.RichText)
-        sheet.setText(text)
-        sheet.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        sheet.open()
+
+class _Sheet(QDialog):
+    """Shows a wide text, with scroll bars on a small screen; a message box would cut it.
+
+    Args:
+        window: the window below; it stays up to date.
+        text: the text, as HTML.
+    """
+
+    def __init__(self, window: QMainWindow, text: str) -> None:
+        super().__init__(window)
+        label, area = QLabel(text), QScrollArea()
+        area.setFrameShape(QScrollArea.Shape.NoFrame)
+        area.setWidget(label)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok)
+        buttons.accepted.connect(self.accept)
+        column = QVBoxLayout(self)
+        column.addWidget(area)
+        column.addWidget(buttons)
+        screen = window.screen()
+        assert screen is not None
+        around = QSize(_AROUND_PX, buttons.sizeHint().height() + _AROUND_PX)
+        self.resize((label.sizeHint() + around).boundedTo(screen.availableSize() - _SYSTEM_FRAME))
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
 
 
 def _pattern(suffixes: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 from PyQt6.QtCore import Qt
-from PyQt6.QtWidgets import QMenu, QMessageBox
+from PyQt6.QtWidgets import QDialog, QLabel, QMenu, QMessageBox
 from windows import RAW, Driven, index, pane, paused_at_end, shows
 
 import livefan
@@ -109,8 +109,11 @@ class TestMenus:
             if action.shortcut().toString():
                 assert action.text().replace("&", "").removesuffix(" …") in sheet
         window.controls.shortcuts.trigger()
-        (shown,) = window.findChildren(QMessageBox)
-        assert shown.text() == sheet
+        (shown,) = window.findChildren(QDialog)
+        (label,) = shown.findChildren(QLabel)
+        assert label.text() == sheet
+        assert label.width() >= label.sizeHint().width()  # it is not cut
+        assert label.height() >= label.sizeHint().height()
         shown.close()
 
     def test_about_shows_the_version(self, drive: Driven):
