@@ -6,6 +6,7 @@ from PyQt6.QtWidgets import QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidg
 
 from livefan.gui.expression_bars import ExpressionBars
 from livefan.gui.player import Player
+from livefan.gui.space_key import PressedBySpace
 from livefan.live.result import Result
 
 
@@ -25,6 +26,7 @@ class ExpressionPanel(QWidget):
         self.bars = ExpressionBars()
         self.gaze = QLabel()
         self.neutral = QPushButton(self.tr("&Neutral face"))
+        PressedBySpace(self.neutral)
         self.neutral.setToolTip(
             self.tr("Take the expressions of the next second for neutral, for each face by its number")
         )

@@ -12,6 +12,7 @@ from livefan.core.resources import shipped_models
 from livefan.external_models.open import available_programs
 from livefan.gui.drop_down import DropDown
 from livefan.gui.model_card import ModelCard
+from livefan.gui.space_key import PressedBySpace
 from livefan.gui.theme import small_label, with_mark
 from livefan.runtimes.base import AUTO, PRECISIONS, RUNTIMES
 from livefan.tracking.model_spec import ModelChoice
@@ -61,6 +62,7 @@ class ModelPicker(QFrame):
         for name in PRECISIONS:
             self.precision.addItem(name, name)
         self.raw = QCheckBox(self.tr("raw"))
+        PressedBySpace(self.raw)
         self.raw.setToolTip(self.tr("Landmarks without smoothing"))
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)

@@ -18,6 +18,7 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
+from livefan.gui.space_key import PressedBySpace
 from livefan.gui.thumbnails import THUMBNAIL_SIZE, Thumbnails
 from livefan.io.source import PHOTOGRAPH_SECONDS
 from livefan.live.photographs import Photograph, Photographs
@@ -162,7 +163,7 @@ class PhotographStrip(QWidget):
         self.sort.setToolTip(self.tr("Photographs on which the two models are farthest apart come first"))
         self.sort.toggled.connect(self._sort)
         for button in (self.measure, self.sort):
-            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            PressedBySpace(button)
         column = QVBoxLayout()
         column.addStretch(1)
         column.addWidget(self.measure)

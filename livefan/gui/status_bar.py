@@ -12,6 +12,7 @@ from livefan.gui.messages import Kind, Message
 from livefan.gui.picture_labels import speed_text
 from livefan.gui.picture_state import shown_speed
 from livefan.gui.player import Player
+from livefan.gui.space_key import PressedBySpace
 from livefan.gui.view import FrameView
 from livefan.live.result import Result
 from livefan.live.session import LiveSession
@@ -162,6 +163,6 @@ def _button(text: str) -> QToolButton:
     button = QToolButton()
     button.setText(text)
     button.setAutoRaise(True)
-    button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    PressedBySpace(button)
     button.hide()
     return button

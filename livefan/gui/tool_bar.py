@@ -54,7 +54,7 @@ class ToolBar(QToolBar):
         slider.setValue(round(100 * self._context.player.config.smoothing))
         slider.setMinimumWidth(60)
         slider.setMaximumWidth(110)
-        slider.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        slider.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         slider.setAccessibleName(self.tr("smoothing"))
         slider.setToolTip(self.tr("Strength of the filter on landmarks; left: off"))
         slider.valueChanged.connect(lambda value: self._context.player.change(smoothing=value / 100))

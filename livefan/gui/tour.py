@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PyQt6.QtCore import QEvent, QObject, QPoint, Qt, pyqtSignal
+from PyQt6.QtCore import QEvent, QObject, QPoint, pyqtSignal
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from livefan.gui.space_key import PressedBySpace
 
 _WIDTH_PX = 300
 _GAP_PX = 8
@@ -45,7 +47,7 @@ class Tour(QFrame):
         self.skip = QPushButton(self.tr("Skip"))
         self.next = QPushButton()
         for button in (self.skip, self.next):
-            button.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # keys still control the picture
+            PressedBySpace(button)  # other keys still control the picture
         self.skip.clicked.connect(self._end)
         self.next.clicked.connect(self._go_on)
         row = QHBoxLayout()
