@@ -92,10 +92,10 @@ class StatusBar(QStatusBar):
             self.figures.setText("")
         elif result.photographs:
             self.figures.setText(self._photograph_text(result))
-        elif session.seekable:
-            self.figures.setText(self._recording_text(session, player, result))
-        else:
+        elif session.live:
             self.figures.setText(self._live_text(session, player, view))
+        else:
+            self.figures.setText(self._recording_text(session, player, result))
         self._make_room()
 
     def _show_progress(self, player: Player) -> None:

@@ -66,6 +66,12 @@ def _has_ink(image: QImage) -> bool:
     return len(seen) > 1
 
 
+def test_still_image_as_a_video_has_the_figures_of_a_recording(drive: Driven, images: Path):
+    window = drive.open(source=str(images / "0.png"))
+    drive.until(lambda: index(window) == 0 and window.player.paused)
+    drive.until(lambda: window.status_bar.figures.text() == "frame 1 of 1")
+
+
 class TestMessages:
     @pytest.mark.slow
     def test_long_message_hides_the_figures(self, drive: Driven, images: Path):
