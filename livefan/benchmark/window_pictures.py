@@ -40,7 +40,7 @@ from livefan.tracking.model_spec import ModelChoice  # noqa: E402
 _SIZE = (1180, 720)
 _SMALL_SIZE = (900, 560)
 _PATIENCE_S = 300.0
-_RIVAL = ModelChoice("teacher-300w")
+_COMPARED = {"first": ModelChoice("mobilefan-half-300w"), "second": ModelChoice("mobilefan-300w")}
 _EVERY = 3
 """The animation shows each third frame."""
 _QUALITY = 55
@@ -62,7 +62,7 @@ def make_pictures(folder: Path, *, seconds: float = 15.0) -> list[Path]:
     with _window(_SIZE, panels=("expressions",)) as window:
         _play_to(window, 150)
         made.append(_save(_grab(window), folder / "window.png"))
-    options: dict[str, Any] = {"second": _RIVAL, "panels": ("models",), "theme": "dark"}
+    options: dict[str, Any] = {**_COMPARED, "panels": ("models",), "theme": "dark"}
     with _window(_SIZE, layout=Layout.DIFFERENCE, **options) as window:
         _play_to(window, 120)
         made.append(_save(_grab(window), folder / "comparing.png"))
