@@ -124,6 +124,17 @@ def test_impossible_outputs_are_refused_before_the_work(
     assert (images / "a_1.png").read_bytes() == b"precious"
 
 
+@pytest.mark.parametrize("ending", ["", "/"])
+def test_existing_pts_folder_is_an_output_of_its_own(
+    tmp_path: Path, plain: Path, capsys: pytest.CaptureFixture[str], ending: str
+):
+    out = tmp_path / "out.pts"
+    out.mkdir()
+    assert main(["annotate", str(plain), "-o", f"{out}{ending}"]) == 2
+    assert f"{out}: exists already; add --overwrite" in capsys.readouterr().err
+    assert list(out.iterdir()) == []
+
+
 @pytest.mark.slow
 def test_overwrite_replaces_files_and_folders(tmp_path: Path, plain: Path):
     outputs = Outputs(tmp_path / "out", None, (".csv", ".pts"))

@@ -141,8 +141,9 @@ def run(arguments: argparse.Namespace) -> int:
     for line in images_left_out(arguments.recordings):
         print(f"livefan: {line}", file=sys.stderr)
     folder = Path(arguments.out)
+    is_pts = folder.suffix.lower() == ".pts"  # a folder of its own format, also where it exists
     names_folder = not folder.suffix.strip(".") and folder.name[:1] not in (".", "-")
-    to_folder = folder.is_dir() or arguments.out.endswith(("/", os.sep)) or names_folder
+    to_folder = not is_pts and (folder.is_dir() or arguments.out.endswith(("/", os.sep)) or names_folder)
     images = () if to_folder or not many or not folder.suffix else only_images(recordings)
     many = (many and not images) or to_folder
     if many and not to_folder and folder.name.lower().endswith((*VIDEO_SUFFIXES, *SUFFIXES)):
