@@ -101,6 +101,17 @@ class Outputs:
                 raise LivefanError(f"{path}: is a folder; name a file for the output")
             if path.exists() and not overwrite:
                 raise LivefanError(f"{path}: exists already; add --overwrite to replace it")
+        if self.metadata.exists():
+            self._check_other_formats()
+
+    def _check_other_formats(self) -> None:
+        """Raise a LivefanError if earlier data of another format would be left with the new metadata."""
+        for path in map(self._with_suffix, SUFFIXES):
+            if path.exists() and path not in self.tables:
+                raise LivefanError(
+                    f"{path}: is of an earlier annotation and would not fit the new {self.metadata.name}; "
+                    "write this format too, or move it away"
+                )
 
     def _check_names(self, codec: str) -> None:
         if self.picture is not None and not self.image:

@@ -135,6 +135,19 @@ def test_existing_pts_folder_is_an_output_of_its_own(
     assert list(out.iterdir()) == []
 
 
+def test_data_of_another_format_are_not_left_with_new_metadata(
+    tmp_path: Path, plain: Path, capsys: pytest.CaptureFixture[str]
+):
+    for name in ("out.csv", "out.livefan.json"):
+        (tmp_path / name).write_text("earlier")
+    given = ["annotate", str(plain), "-o", str(tmp_path / "out.parquet"), "--overwrite"]
+    assert main(given) == 2
+    error = capsys.readouterr().err
+    assert "out.csv: is of an earlier annotation and would not fit the new out.livefan.json" in error
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.csv", "out.livefan.json"]
+    assert (tmp_path / "out.livefan.json").read_text() == "earlier"
+
+
 @pytest.mark.slow
 def test_overwrite_replaces_files_and_folders(tmp_path: Path, plain: Path):
     outputs = Outputs(tmp_path / "out", None, (".csv", ".pts"))
