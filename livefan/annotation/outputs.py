@@ -142,7 +142,7 @@ class Outputs:
             if not finished.exists():
                 continue  # moved by a run that was stopped here
             if path.is_dir():
-                shutil.rmtree(path)
+                remove(path)
             os.replace(finished, path)
         self.clear()
 
@@ -155,8 +155,8 @@ class Outputs:
 
 
 def remove(path: Path) -> None:
-    """Remove a file or folder, if it exists."""
-    if path.is_dir():
+    """Remove a file or folder, if it exists; of a link the link alone."""
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)

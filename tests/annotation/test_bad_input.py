@@ -2,6 +2,7 @@
 
 import os
 import random
+import sys
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -157,6 +158,20 @@ def test_overwrite_replaces_files_and_folders(tmp_path: Path, plain: Path):
     annotate(plain, outputs, overwrite=True)
     assert livefan.load_annotations(outputs.tables[0]).num_rows == 40
     assert not (tmp_path / "out.pts/old.pts").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
+def test_overwrite_replaces_a_link_and_not_the_folder_behind_it(tmp_path: Path):
+    outputs = Outputs(tmp_path / "out", None, (".pts",))
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store/old.pts").write_text("old")
+    outputs.tables[0].symlink_to(tmp_path / "store")
+    for path in (outputs.work / "out.pts/new.pts", outputs.work / outputs.metadata.name):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("new")
+    outputs.place()
+    assert [path.name for path in outputs.tables[0].iterdir()] == ["new.pts"]
+    assert (tmp_path / "store/old.pts").read_text() == "old"
 
 
 def test_truncated_recording_keeps_its_readable_frames(tmp_path: Path, plain: Path):
