@@ -10,16 +10,19 @@ from openvino import opset13 as ops
 SIZE = 32
 
 
-def save_constant_network(path: Path, *outputs: np.ndarray, channels: int = 3) -> Path:
+def save_constant_network(
+    path: Path, *outputs: np.ndarray, channels: int = 3, kind: type = np.float32
+) -> Path:
     """Write an OpenVINO network (.xml) with an input of ``(1, 32, 32, channels)``.
 
     Args:
         path: the file.
         outputs: values of the outputs, which are named ``out_0`` and so on.
+        kind: type of the input.
     """
-    taken = ops.parameter([1, SIZE, SIZE, channels], np.float32, name="image")
+    taken = ops.parameter([1, SIZE, SIZE, channels], kind, name="image")
     taken.output(0).set_names({"image"})
-    nothing = ops.multiply(ops.reduce_mean(taken, [0, 1, 2, 3]), np.float32(0))
+    nothing = ops.multiply(ops.reduce_mean(ops.convert(taken, "f32"), [0, 1, 2, 3]), np.float32(0))
     results: list[Any] = []
     for number, values in enumerate(outputs):
         made = ops.add(ops.constant(values.astype(np.float32)), nothing)

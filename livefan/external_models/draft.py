@@ -63,13 +63,19 @@ def _input(network: NetworkFile) -> tuple[str, int, int, list[str]]:
     size, channels = sides["H"] or sides["W"] or _USUAL_SIZE, sides["C"] or 3
     colour = '"grey"' if channels == 1 else '"RGB"  # or "BGR"'
     is_open = sides["H"] is None and sides["W"] is None
+    takes_pixels = network.inputs[0].kind in (
+        "u8",
+        "i32",
+        "u16",
+        "i64",
+    )  # whole numbers: no range from 0 to 1
     lines = [
         "[input]",
         f"layout = {_quoted(layout)}",
         f"size = {size}" + ("  # the file leaves the size open" if is_open else ""),
         f"colour = {colour}",
         "mean = 0.0  # subtracted from pixels of 0 to 255; a number, or one for each colour",
-        "std = 255.0  # divides the difference",
+        f"std = {1.0 if takes_pixels else 255.0}  # divides the difference",
     ]
     return layout, size, channels, lines
 

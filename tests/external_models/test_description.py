@@ -150,3 +150,12 @@ def test_draft_guesses_from_shapes_and_values(tmp_path: Path, output: np.ndarray
     draft = draft_description(NetworkFile(network), tmp_path / "net.toml")
     for line in (*lines, 'colour = "grey"'):
         assert line in draft
+
+
+@pytest.mark.parametrize(("kind", "std"), [(np.uint8, 1.0), (np.float32, 255.0)])
+def test_draft_scales_pixels_for_floating_point_numbers_alone(tmp_path: Path, kind: type, std: float):
+    """A network that takes bytes, as those that 'export' writes, would get zeros and ones otherwise."""
+    network = save_constant_network(tmp_path / "net.xml", POINTS, kind=kind)
+    path = tmp_path / "net.toml"
+    path.write_text(draft_description(NetworkFile(network), path))
+    assert read_description(path).input.std.tolist() == [std] * 3
