@@ -61,7 +61,7 @@ def table(evaluations: Sequence[Evaluation]) -> str:
 
 
 def region_table(evaluation: Evaluation) -> str:
-    """Return the mean error of each part of the face as text in columns, in percent as NME.
+    """Return the mean error of each part of the face as text in columns, in percent as NME; - for no face.
 
     Parts are the names of landmarks without side and number, such as ``jaw`` and ``eye``.
     """
@@ -76,7 +76,8 @@ def region_table(evaluation: Evaluation) -> str:
     lines = [f"{'region':16}{'landmarks':>10}{'NME ocular, %':>15}"]
     for region in dict.fromkeys(regions):
         chosen = np.array([name == region for name in regions])
-        lines.append(f"{region:16}{chosen.sum():10}{100 * apart[:, chosen].mean():15.3f}")
+        error = f"{100 * apart[:, chosen].mean():.3f}" if found else "-"
+        lines.append(f"{region:16}{chosen.sum():10}{error:>15}")
     return "\n".join(lines)
 
 

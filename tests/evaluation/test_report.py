@@ -37,6 +37,13 @@ def test_regions_have_their_own_errors(evaluation: Evaluation):
     assert float(lines["eye"]) == 0
 
 
+@pytest.mark.filterwarnings("error")
+def test_regions_of_missed_faces_have_no_error(evaluation: Evaluation):
+    missed = replace(evaluation.faces[0], predicted_px=None, nme=np.inf)
+    lines = region_table(replace(evaluation, faces=[missed])).splitlines()[1:]
+    assert {line.split()[2] for line in lines} == {"-"}
+
+
 @pytest.mark.slow
 def test_legend_of_the_error_curves_lies_beside_the_plot(
     evaluation: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
