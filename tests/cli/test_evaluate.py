@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from evaluations import evaluated_face, write_labelled_folder
 from labelled import add_face
+from toy_network import save_described
 
 from livefan.cli.main import main
 from livefan.core.frame import Face
@@ -134,6 +135,19 @@ def test_unreadable_split_gives_one_line_that_names_a_file(own: Path, capsys: py
         "livefan: pts all: holds no face that can be used; check --root; the first of 4 skipped: "
     )
     assert str(own / "text.pts") in message
+    assert message.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "option", [("--precision", "int8"), ("--runtime", "onnxruntime"), ("--device", "gpu")]
+)
+def test_network_of_another_project_has_no_runtime_to_choose(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: tuple[str, str]
+):
+    network = save_described(tmp_path, np.full((1, 136), 0.5))
+    assert call("--dataset", "pts", "--root", tmp_path, "--weights", network, *option) == 2
+    message = capsys.readouterr().err
+    assert message.startswith(f"livefan: {network}: has no choice of runtimes, precisions and devices")
     assert message.count("\n") == 1
 
 

@@ -180,6 +180,11 @@ def _external_model(arguments: argparse.Namespace) -> LandmarkModel | None:
         raise LivefanError(
             f"{arguments.weights}: finds faces by itself; leave --crop, --flip and --decoder out"
         )
+    if arguments.runtime == "onnxruntime" or arguments.precision != "auto" or arguments.device != "cpu":
+        raise LivefanError(
+            f"{arguments.weights}: has no choice of runtimes, precisions and devices; leave --runtime, "
+            "--precision and --device out"
+        )
     return choice.pipeline(smoothing=0.0)
 
 
