@@ -12,6 +12,7 @@ from livefan.annotation.outputs import Outputs
 from livefan.annotation.recordings import STANDARD_INPUT
 from livefan.core.errors import LivefanError
 from livefan.core.files import LONGEST_NAME, shortened, unique_names
+from livefan.formats.metadata import METADATA_SUFFIX
 from livefan.io.images import holds_one_image, images_in, is_image_file, is_image_pattern, natural_key
 from livefan.io.video import RECORDING_SUFFIXES
 
@@ -119,6 +120,29 @@ def name_outputs(
         base = folder / shortened(names[recording], LONGEST_NAME - _LONGEST_SUFFIX)
         outputs.append(Outputs(base, picture, tuple(formats)))
     return outputs
+
+
+def earlier_names(recordings: Sequence[str], outputs: Sequence[Outputs]) -> list[str]:
+    """Return a line for each annotation in the output folder whose recording gets another name now.
+
+    The first recording of a stem has the stem for its name; with a second one of this stem, both get longer
+    names. A reader of the folder would count the earlier annotation too.
+
+    Args:
+        recordings: the recordings of a batch.
+        outputs: their outputs, of :func:`name_outputs`.
+    """
+    names = {each.base.name for each in outputs}
+    lines: dict[str, str] = {}
+    for recording, each in zip(recordings, outputs, strict=True):
+        stem = shortened(_stem(recording), LONGEST_NAME - _LONGEST_SUFFIX)
+        earlier = each.base.with_name(stem + METADATA_SUFFIX)
+        if stem not in names and earlier.is_file():
+            lines[stem] = (
+                f"{earlier}: is of an earlier annotation; several recordings are called {stem} now and have "
+                "longer names; remove the earlier outputs, or the folder holds a recording twice"
+            )
+    return list(lines.values())
 
 
 def _stem(recording: str) -> str:

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from livefan.annotation.inputs import find_recordings, name_outputs
+from livefan.annotation.inputs import earlier_names, find_recordings, name_outputs
 from livefan.annotation.recordings import name_of
 from livefan.core.errors import LivefanError
 
@@ -82,3 +82,13 @@ def test_outputs_of_a_recording_with_a_long_name_are_shortened(tmp_path: Path):
     names = [path.name for each in outputs for path in each]
     assert len(set(names)) == 6
     assert max(map(len, names)) <= 255
+
+
+def test_annotation_whose_recording_gets_a_longer_name_is_named(tmp_path: Path):
+    """With a.mkv beside it, a.mp4 becomes a_mp4; a reader of the folder would count it twice."""
+    (tmp_path / "a.livefan.json").touch()
+    for recordings, count in ((["a.mp4", "b.mp4"], 0), (["a.mp4", "a.mkv", "b.mp4"], 1)):
+        outputs = name_outputs(recordings, tmp_path, None, [".csv"])
+        lines = earlier_names(recordings, outputs)
+        assert len(lines) == count
+        assert all(f"{tmp_path / 'a.livefan.json'}: is of an earlier annotation" in line for line in lines)

@@ -270,11 +270,14 @@ def _tasks(
 def _run_batch(tasks: Sequence[Task], arguments: argparse.Namespace) -> int:
     from livefan.annotation.batch import best_jobs, run_batch, summary
     from livefan.annotation.cluster import run_on_cluster
+    from livefan.annotation.inputs import earlier_names
     from livefan.annotation.runtimes_used import note_on_other_runtimes
 
     outcomes: list[Outcome] = []
-    if note := note_on_other_runtimes(tasks):
-        print(f"livefan: {note}", file=sys.stderr)
+    given = [task.recording for task in tasks]
+    for note in (*earlier_names(given, [task.outputs for task in tasks]), note_on_other_runtimes(tasks)):
+        if note:
+            print(f"livefan: {note}", file=sys.stderr)
     if arguments.scheduler:
         ready = run_on_cluster(tasks, arguments.scheduler)
     else:
@@ -284,7 +287,6 @@ def _run_batch(tasks: Sequence[Task], arguments: argparse.Namespace) -> int:
         for outcome in ready:
             outcomes.append(outcome)
             progress.update(len(outcomes))
-    given = [task.recording for task in tasks]
     outcomes.sort(key=lambda outcome: given.index(outcome.recording))
     print(summary(outcomes))
     for note in (note for each in outcomes if each.result for note in each.result.notes):
