@@ -18,6 +18,7 @@ from livefan.core.landmarks import IBUG_68, WFLW_TO_IBUG
 from livefan.core.provenance import commit
 from livefan.datasets import LabelledFace
 from livefan.evaluation.evaluate import EvaluatedFace, Evaluation
+from livefan.io.pts_file import write_pts
 from livefan.networks.checkpoint_info import read_weight_file
 from livefan.tracking.pipeline import Pipeline
 
@@ -149,6 +150,24 @@ def test_network_of_another_project_has_no_runtime_to_choose(
     message = capsys.readouterr().err
     assert message.startswith(f"livefan: {network}: has no choice of runtimes, precisions and devices")
     assert message.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_labelled_face_of_a_crowd_is_found_by_a_network_of_another_project(
+    tmp_path: Path, photo: np.ndarray, face: Face
+):
+    tile, scale = cv2.resize(photo, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), 0.5
+    crowd = np.tile(tile, (3, 2, 1))
+    for number in range(6):
+        place = np.array([number % 2 * tile.shape[1], number // 2 * tile.shape[0]])
+        cv2.imwrite(str(tmp_path / f"{number}.png"), crowd)
+        write_pts(tmp_path / f"{number}.pts", (face.points_px + 0.5) * scale - 0.5 + place)
+    low, size = face.points_px.min(axis=0), float(np.ptp(face.points_px, axis=0).max())
+    points = (face.points_px - low - np.ptp(face.points_px, axis=0) / 2) / (1.25 * size) + 0.5
+    network = save_described(tmp_path, points.reshape(1, 136))
+    given = ["--dataset", "pts", "--root", tmp_path, "--split", "all", "--weights", network]
+    assert call(*given, "--json", tmp_path / "n.json") == 0
+    assert json.loads((tmp_path / "n.json").read_text())["n_missed"] == 0
 
 
 def test_wflw_can_be_evaluated_with_68_point_weights_on_request(

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from livefan.runtimes.base import Runtime
     from livefan.tracking.landmark_model import LandmarkModel
 
+_MOST_FACES = 100
+"""Faces that a model of another project may find in an image; only one of them may be labelled."""
+
 
 def add(commands: Commands) -> None:
     """Add the command to the parser."""
@@ -185,7 +188,7 @@ def _external_model(arguments: argparse.Namespace) -> LandmarkModel | None:
             f"{arguments.weights}: has no choice of runtimes, precisions and devices; leave --runtime, "
             "--precision and --device out"
         )
-    return choice.pipeline(smoothing=0.0)
+    return choice.pipeline(smoothing=0.0, max_faces=_MOST_FACES)
 
 
 def _external_figures(model: LandmarkModel) -> dict[str, object]:
