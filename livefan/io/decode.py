@@ -61,6 +61,8 @@ def decode(container: InputContainer, stream: VideoStream, losses: DecodingLosse
         try:
             for packet in container.demux(stream):
                 errors_in_a_row = 0
+                if not packet.size and packet.pts is not None:
+                    continue  # the last picture is shown further, as in Theora
                 losses.packets += packet.size > 0
                 if packet.is_corrupt:  # cut off by the end of the file: half a picture at best
                     losses.errors += 1

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -33,6 +34,7 @@ from numbered import (
 from PIL import Image
 
 from livefan.core.errors import LivefanError
+from livefan.io.decode import DecodingLosses, decode
 from livefan.io.open import open_source
 
 
@@ -359,6 +361,20 @@ def test_every_decoder_error_gives_one_line(
     with pytest.raises(LivefanError, match=r"clip\.mp4: reading failed") as error:
         open_source(numbered_clip)
     assert "\n" not in str(error.value)
+
+
+def test_empty_packet_shows_a_picture_further_and_is_no_damage(numbered_clip: Path) -> None:
+    """Theora stores a picture that equals the last one as a packet without data."""
+    with av.open(str(numbered_clip)) as container:
+        stream = container.streams.video[0]
+        packets = list(container.demux(stream))
+        empty = av.Packet()
+        empty.stream, empty.pts, empty.dts = stream, packets[5].pts, packets[5].dts
+        packets.insert(5, empty)
+        losses = DecodingLosses()
+        repeating: Any = SimpleNamespace(demux=lambda stream: packets)
+        assert len(list(decode(repeating, stream, losses))) == N_FRAMES
+    assert (losses.packets, losses.errors) == (N_FRAMES, 0)
 
 
 @pytest.mark.parametrize(
