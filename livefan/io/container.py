@@ -100,6 +100,26 @@ def _has_timestamps(container: InputContainer) -> bool:
     return not (container.format.flags & flag.value or container.format.name.endswith("_pipe"))
 
 
+def frame_rate(stream: VideoStream) -> Fraction | None:
+    """Return the mean frame rate of a stream; None if it states none.
+
+    Of a raw DV file, FFmpeg gives the ticks of a second as its mean rate; its guess is right.
+    """
+    average, guessed = stream.average_rate, stream.guessed_rate
+    return guessed if average is None or _counts_ticks(stream) else average
+
+
+def stated_frames(stream: VideoStream) -> int | None:
+    """Return the number of frames that a stream states; None if it states none."""
+    return None if _counts_ticks(stream) else stream.frames or None
+
+
+def _counts_ticks(stream: VideoStream) -> bool:
+    """Return whether FFmpeg gives ticks for frames, as of a raw DV file."""
+    average, guessed = stream.average_rate, stream.guessed_rate
+    return bool(average and guessed and average > _HIGHEST_RATE >= guessed)
+
+
 def video_stream(container: InputContainer, name: str) -> VideoStream:
     """Return the stream of moving pictures.
 

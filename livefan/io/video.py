@@ -17,9 +17,11 @@ from livefan.core.errors import LivefanError
 from livefan.core.frame import Damage, Frame
 from livefan.io.container import (
     clock_start,
+    frame_rate,
     named_errors,
     open_container,
     set_decoder_threads,
+    stated_frames,
     stated_seconds,
     states_rate,
     video_stream,
@@ -96,11 +98,11 @@ class VideoSource(Source):
         self.time_base = self._stream.time_base or Fraction(1, _DEFAULT_TICKS)
         self.clock_start = clock_start(self._container, self.time_base)
         self.colour_tagged = self._stream.codec_context.colorspace != _COLOUR_UNKNOWN
-        rate = self._stream.average_rate or self._stream.guessed_rate
+        rate = frame_rate(self._stream)
         self.fps = float(rate) if rate else None
         self.rate_assumed = not (rate and states_rate(self._container, self._stream))
         self._stated_seconds = stated_seconds(self._container, self._stream)
-        self.n_frames = self._stream.frames or None
+        self.n_frames = self._stated_frames = stated_frames(self._stream)
         if self.n_frames is None and self._stated_seconds and self.fps:
             self.n_frames = round(self._stated_seconds * self.fps)
         counted_seconds = self.n_frames / self.fps if self.n_frames and self.fps else None
@@ -214,11 +216,11 @@ class VideoSource(Source):
             )
         # A tolerance of one and a half frames: containers round durations, and some omit that of the last.
         if self._stated_seconds is not None and self._stated_seconds - end > 1.5 * period:
-            about = "" if self._stream.frames else "about "  # computed from the duration
+            about = "" if self._stated_frames else "about "  # computed from the duration
             total = f" of {about}{self.n_frames}" if self.n_frames else ""
             self.warnings.append(f"{self.name}: ends early, {self._next_index}{total} frames could be read")
         elif self._losses.errors or self._losses.concealed:
-            lost = self._losses.lost_frames(self._stream.frames, self._next_index)
+            lost = self._losses.lost_frames(self._stated_frames or 0, self._next_index)
             self.warnings.append(
                 f"{self.name}: damaged (frames lost: {lost}, shown with errors: {self._losses.concealed})"
             )

@@ -363,6 +363,20 @@ def test_every_decoder_error_gives_one_line(
     assert "\n" not in str(error.value)
 
 
+def test_raw_dv_has_the_rate_of_its_pictures(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "tape.dv"), "w") as container:
+        stream: Any = container.add_stream("dvvideo", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 720, 576, "yuv420p"
+        for number in range(4):
+            image = np.full((576, 720, 3), 40 * number, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image).reformat(format="yuv420p")))
+        container.mux(stream.encode(None))
+    with open_source(tmp_path / "tape.dv") as source:
+        assert (source.fps, source.n_frames) == (25, 4)
+        assert [frame.source_time for frame in source] == pytest.approx([0, 0.04, 0.08, 0.12])
+    assert source.warnings == []
+
+
 def test_empty_packet_shows_a_picture_further_and_is_no_damage(numbered_clip: Path) -> None:
     """Theora stores a picture that equals the last one as a packet without data."""
     with av.open(str(numbered_clip)) as container:
