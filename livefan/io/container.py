@@ -24,6 +24,8 @@ _STILL_CODECS = frozenset({"bmp", "gif", "mjpeg", "png", "tiff", "webp"})
 _SMALL_PIXELS = 1280 * 720
 _HIGHEST_RATE = 1000
 """Frames a second; headers that state more are damaged."""
+DURATION_FROM_ZERO = frozenset({"asf", "avi", "flv", "nut"})
+"""Formats whose durations count from time zero, although their pictures may begin later."""
 _ANY_START = frozenset({"mpegts", "mpeg", "mpegvideo"})
 """Formats whose clocks begin at any time."""
 

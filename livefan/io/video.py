@@ -16,6 +16,7 @@ from av.video.frame import VideoFrame
 from livefan.core.errors import LivefanError
 from livefan.core.frame import Damage, Frame
 from livefan.io.container import (
+    DURATION_FROM_ZERO,
     clock_start,
     frame_rate,
     named_errors,
@@ -214,6 +215,8 @@ class VideoSource(Source):
             self.warnings.append(
                 f"{self.name}: its timestamps jump back {jumps} times; later frames were moved on"
             )
+        if self._container.format.name in DURATION_FROM_ZERO:
+            end += float((self._first_tick or 0) * self.time_base)
         # A tolerance of one and a half frames: containers round durations, and some omit that of the last.
         if self._stated_seconds is not None and self._stated_seconds - end > 1.5 * period:
             about = "" if self._stated_frames else "about "  # computed from the duration

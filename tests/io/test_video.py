@@ -363,6 +363,15 @@ def test_every_decoder_error_gives_one_line(
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("suffix", [".asf", ".flv", ".nut"])
+def test_late_start_counts_in_the_duration_of_some_formats(tmp_path: Path, suffix: str) -> None:
+    times = [1000 + 40 * number for number in range(20)]
+    path = write_clip(tmp_path / f"late{suffix}", [picture_of(n) for n in range(20)], milliseconds=times)
+    with open_source(path) as source:
+        assert len(list(source)) == 20
+    assert source.warnings == []
+
+
 def test_raw_dv_has_the_rate_of_its_pictures(tmp_path: Path) -> None:
     with av.open(str(tmp_path / "tape.dv"), "w") as container:
         stream: Any = container.add_stream("dvvideo", rate=25)
