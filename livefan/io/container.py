@@ -26,6 +26,8 @@ _HIGHEST_RATE = 1000
 """Frames a second; headers that state more are damaged."""
 DURATION_FROM_ZERO = frozenset({"asf", "avi", "flv", "nut"})
 """Formats whose durations count from time zero, although their pictures may begin later."""
+DECODING_TIMES_ALONE = frozenset({"asf", "avi"})
+"""Formats that hold the times of decoding alone. FFmpeg guesses those of presentation, wrongly for H.264."""
 _ANY_START = frozenset({"mpegts", "mpeg", "mpegvideo"})
 """Formats whose clocks begin at any time."""
 

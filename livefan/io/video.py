@@ -16,6 +16,7 @@ from av.video.frame import VideoFrame
 from livefan.core.errors import LivefanError
 from livefan.core.frame import Damage, Frame
 from livefan.io.container import (
+    DECODING_TIMES_ALONE,
     DURATION_FROM_ZERO,
     clock_start,
     frame_rate,
@@ -125,7 +126,10 @@ class VideoSource(Source):
         period = 1 / self.fps if self.fps else 1 / DEFAULT_FPS
         clock = TimestampClock(self.time_base, period, round(self.clock_start / self.time_base))
         end: float | None = 0.0 if self._first_tick is None else None
-        for picture in deinterlaced(decode(self._container, self._stream, self._losses)):
+        pictures = decode(self._container, self._stream, self._losses)
+        if self._container.format.name in DECODING_TIMES_ALONE:
+            pictures = _at_times_of_decoding(pictures)
+        for picture in deinterlaced(pictures):
             tick = clock.tick(picture)
             if self._first_tick is None:
                 self._first_tick = tick
@@ -230,6 +234,20 @@ class VideoSource(Source):
 
     def _named_errors(self) -> AbstractContextManager[None]:
         return named_errors(self.name, "cannot be decoded", "convert it to H.264 or get it anew")
+
+
+def _at_times_of_decoding(pictures: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
+    """Yield pictures with the times of decoding at which they leave the decoder.
+
+    The last pictures leave it at the end of the recording and have no time. A first picture without one, as
+    after a seek to the end, keeps FFmpeg's guess.
+    """
+    is_first = True
+    for picture in pictures:
+        if picture.dts is not None or not is_first:
+            picture.pts = picture.dts
+        is_first = False
+        yield picture
 
 
 def _is_past(frame_seconds: float, seconds: float, before: bool) -> bool:

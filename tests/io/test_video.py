@@ -363,6 +363,25 @@ def test_every_decoder_error_gives_one_line(
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("suffix", [".avi", ".asf"])
+def test_reordered_pictures_keep_even_times_where_only_decoding_times_are_stored(
+    tmp_path: Path, suffix: str
+) -> None:
+    def reorder(stream: Any) -> None:
+        stream.codec_context.options = {"crf": "12", "bf": "3", "x264-params": "b-adapt=0:scenecut=0"}
+        stream.gop_size = 12
+
+    path = write_clip(tmp_path / f"clip{suffix}", [picture_of(n) for n in range(20)], turn=reorder)
+    with open_source(path) as source:
+        frames = list(source)
+        assert [number_of(frame.image) for frame in frames] == list(range(20))
+        assert [frame.source_time for frame in frames] == pytest.approx([n / RATE for n in range(20)])
+        source.seek(19 / RATE)
+        frame = source.read()
+        assert frame is not None
+        assert (number_of(frame.image), frame.source_time) == (19, pytest.approx(19 / RATE))
+
+
 @pytest.mark.parametrize("suffix", [".asf", ".flv", ".nut"])
 def test_late_start_counts_in_the_duration_of_some_formats(tmp_path: Path, suffix: str) -> None:
     times = [1000 + 40 * number for number in range(20)]
