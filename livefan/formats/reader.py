@@ -39,6 +39,8 @@ def load_annotations(path: str | Path, *, tidy: bool = False) -> pa.Table:
         >>> table = livefan.load_annotations("talk.csv")  # doctest: +SKIP
         >>> table["yaw_deg"].to_numpy().max()  # doctest: +SKIP
     """
+    if not str(path).strip():  # Path would take an empty name for the current folder
+        raise LivefanError("no annotations given; name a file or a folder")
     path = Path(path)
     if not path.exists():
         raise LivefanError(f"{path}: no such file or folder; check the path")

@@ -112,3 +112,11 @@ def test_missing_or_damaged_files_give_one_line_errors(tmp_path: Path, write):
     ):
         with pytest.raises(LivefanError, match=message):
             livefan.load_annotations(tmp_path / name)
+
+
+def test_empty_path_is_not_the_current_folder(tmp_path: Path, write, monkeypatch: pytest.MonkeyPatch):
+    write(tmp_path / "out")
+    monkeypatch.chdir(tmp_path)
+    assert livefan.load_annotations(".").num_rows
+    with pytest.raises(LivefanError, match="no annotations given"):
+        livefan.load_annotations("")
