@@ -137,10 +137,7 @@ def as_bgr(image: Any, name: str = "image") -> np.ndarray:
         LivefanError: if the image has no pixels, or another shape or type.
     """
     if hasattr(image, "getbands") and hasattr(image, "convert"):  # a PIL image, without importing PIL
-        if image.mode in ("I", "F") or image.mode.startswith("I;16"):  # PIL would clip these at 255
-            image = np.asarray(image)
-        else:
-            image = np.asarray(image.convert("RGB"))[..., ::-1]
+        image = _from_pil(image, name)
     if not isinstance(image, np.ndarray):
         raise LivefanError(f"{name}: a {type(image).__name__} is not an image; {_EXPECTED}")
     if image.ndim not in (2, 3) or image.size == 0:
@@ -156,6 +153,16 @@ def as_bgr(image: Any, name: str = "image") -> np.ndarray:
     elif channels != 3:
         raise LivefanError(f"{name}: {channels} channels in shape {image.shape}; {_EXPECTED}")
     return np.ascontiguousarray(image)
+
+
+def _from_pil(image: Any, name: str) -> np.ndarray:
+    """Return the pixels of a PIL image: BGR, or of one channel where PIL would clip them at 255."""
+    try:
+        if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+            return np.asarray(image)
+        return np.asarray(image.convert("RGB"))[..., ::-1]
+    except (OSError, ValueError) as error:  # PIL reads a file now
+        raise LivefanError(f"{name}: PIL cannot read it ({error}); get the file anew") from error
 
 
 def _as_uint8(image: np.ndarray, name: str) -> np.ndarray:

@@ -1,3 +1,4 @@
+import io
 import time
 from dataclasses import replace
 
@@ -117,6 +118,15 @@ def test_any_array_is_converted_or_refused(shape: list[int], kind: str):
         return
     assert converted.shape == (*array.shape[:2], 3)
     assert converted.dtype == np.uint8
+
+
+def test_truncated_file_of_a_pil_image_gives_one_line():
+    data = io.BytesIO()
+    Image.new("RGB", (64, 64)).save(data, "PNG")
+    image = Image.open(io.BytesIO(data.getvalue()[:60]))
+    with pytest.raises(LivefanError, match="frame 3: PIL cannot read it") as caught:
+        as_bgr(image, "frame 3")
+    assert "\n" not in str(caught.value)
 
 
 def test_gaze_is_computed_once_at_its_first_use():
