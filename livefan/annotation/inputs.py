@@ -42,7 +42,7 @@ def find_recordings(inputs: Sequence[str]) -> tuple[list[str], bool]:
             many = many or bool(inside)
             found += inside or [given]
         elif given != STANDARD_INPUT and not path.exists() and any(sign in given for sign in "*?["):
-            matches = [path for path in map(Path, glob.glob(given, recursive=True)) if path.is_file()]
+            matches = [path for path in map(Path, glob.glob(given, recursive=True)) if _is_file(path)]
             if not matches:
                 raise LivefanError(f"{given}: matches no file; check the path")
             many = True
@@ -55,7 +55,7 @@ def find_recordings(inputs: Sequence[str]) -> tuple[list[str], bool]:
 def _in_folder(folder: Path) -> list[str]:
     """Return the recordings in a folder; none if it holds only images."""
     try:
-        files = [path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")]
+        files = [path for path in folder.iterdir() if _is_file(path) and not path.name.startswith(".")]
     except OSError as error:
         raise LivefanError(f"{folder}: {error.strerror}; check its permissions") from error
     recordings = [path for path in files if path.suffix.lower() in RECORDING_SUFFIXES]
@@ -65,6 +65,11 @@ def _in_folder(folder: Path) -> list[str]:
             f"folders by a pattern such as '{folder}/**/*.mp4'"
         )
     return [str(path) for path in sorted(recordings, key=natural_key)]
+
+
+def _is_file(path: Path) -> bool:
+    """Return whether a path is a file, or a link to a file that is gone, which is reported as missing."""
+    return path.is_file() or (path.is_symlink() and not path.exists())
 
 
 def only_images(recordings: Sequence[str]) -> tuple[Path, ...]:

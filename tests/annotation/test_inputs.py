@@ -76,6 +76,16 @@ def test_links_give_their_own_names(tmp_path: Path):
     assert name_of((tmp_path / "videos/1.png",)) == "videos"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
+def test_dead_link_in_a_folder_is_a_recording(tmp_path: Path):
+    """git-annex and DVC leave such links where a file was not fetched; it must not be left out silently."""
+    (tmp_path / "a.mp4").touch()
+    (tmp_path / "gone.mp4").symlink_to(tmp_path / "store.bin")
+    (tmp_path / "notes.txt").symlink_to(tmp_path / "store.bin")
+    found = [str(tmp_path / "a.mp4"), str(tmp_path / "gone.mp4")]
+    assert find_recordings([str(tmp_path)]) == find_recordings([f"{tmp_path}/*.mp4"]) == (found, True)
+
+
 def test_outputs_of_a_recording_with_a_long_name_are_shortened(tmp_path: Path):
     recordings = ["x" * 246 + end for end in ("a.mp4", "b.mp4")]
     outputs = name_outputs(recordings, tmp_path, ".mp4", [".coco.json"])
