@@ -124,13 +124,17 @@ def quantise(
     metadata = {"weights_sha256": weights.sha256, "precision": "int8", "calibration_faces": str(len(crops))}
     measured = _measure(weights, model, metadata, validation) if validation else {}
     nme = {name: round(each.accuracy.nme_inter_ocular, 4) for name, each in measured.items()}
+    earlier = read_precisions(weights)
     _forget_int8(weights)
     save_model(model, int8_path(weights), metadata)
     if validation:
         kept = {"weights_sha256": weights.sha256, "validation": validation.title}
         of_int8 = measured["int8"]
         print_skipped(of_int8.skipped)
-        _write_precisions(weights, kept | {"faces": len(of_int8.faces), "nme": nme})
+        faces = len(of_int8.faces)
+        if faces == earlier.faces:  # bfloat16 may have been measured on another CPU
+            nme = earlier.nme | nme
+        _write_precisions(weights, kept | {"faces": faces, "nme": nme})
     return Quantised(int8_path(weights), len(crops), nme)
 
 
@@ -151,6 +155,7 @@ def _quantised(model: Any, crops: list[np.ndarray]) -> Any:
     try:
         with without_telemetry():
             import nncf
+            from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters, OverflowFix
     except ImportError as error:
         raise LivefanError(f"NNCF cannot be loaded ({error}); run: pip install nncf") from error
     # Not nncf.set_log_level, which also sets the level of handlers that other loggers share.
@@ -164,6 +169,8 @@ def _quantised(model: Any, crops: list[np.ndarray]) -> Any:
         preset=nncf.QuantizationPreset.MIXED,
         subset_size=len(crops),
         ignored_scope=nncf.IgnoredScope(names=decoder, validate=False),
+        # Weights of seven bits: with eight, sums of two products overflow on CPUs without VNNI.
+        advanced_parameters=AdvancedQuantizationParameters(overflow_fix=OverflowFix.ENABLE),
     )
 
 

@@ -82,6 +82,16 @@ def test_new_int8_model_runs_and_replaces_the_former(
     assert capsys.readouterr().err.count("lost.png") == 1
     assert {"float32", "int8"} <= done.nme.keys()
     assert read_precisions(read_weight_file(path)) == Precisions(done.nme, 1)
+    kept = {
+        "weights_sha256": read_weight_file(path).sha256,
+        "faces": 1,
+        "nme": {"bfloat16": 5.0, "int8": 5.0},
+    }
+    precisions_path(read_weight_file(path)).write_text(json.dumps(kept))
+    with monkeypatch.context() as patch:
+        patch.setattr("livefan.export.quantise.has_bfloat16", lambda: False)
+        again = quantise(path, calibration, FaceSet(WFLW_98, [face], title="own"))
+    assert again.nme == {"bfloat16": 5.0} | {name: done.nme[name] for name in ("float32", "int8")}
     runtime = open_runtime(path, choice, cache=tmp_path / "cache")
     assert not np.array_equal(runtime.run(crops), former)
     refined, unrefined = (
