@@ -131,10 +131,9 @@ def quantise(
         kept = {"weights_sha256": weights.sha256, "validation": validation.title}
         of_int8 = measured["int8"]
         print_skipped(of_int8.skipped)
-        faces = len(of_int8.faces)
-        if faces == earlier.faces:  # bfloat16 may have been measured on another CPU
-            nme = earlier.nme | nme
-        _write_precisions(weights, kept | {"faces": faces, "nme": nme})
+        if earlier.nme.get("float32") == nme["float32"]:  # the same faces
+            nme = earlier.nme | nme  # bfloat16 may have been measured on another CPU
+        _write_precisions(weights, kept | {"faces": len(of_int8.faces), "nme": nme})
     return Quantised(int8_path(weights), len(crops), nme)
 
 
