@@ -21,7 +21,9 @@ def test_annotation_gets_threads_and_device(tmp_path: Path, monkeypatch: pytest.
 def test_growth_measures_faces_sizes_lengths_and_recordings(clip: Path, monkeypatch: pytest.MonkeyPatch):
     given: list[tuple[int, tuple[str, ...]]] = []
 
-    def annotate(recordings: list[Path], out: Path, weights: str, choice: RuntimeChoice, *options: str):
+    def annotate(
+        recordings: list[Path], out: Path, weights: str, choice: RuntimeChoice, *options: str, name: str = ""
+    ):
         assert all(path.stat().st_size for path in recordings)
         given.append((len(recordings), options))
         return 2.0, 100.0
