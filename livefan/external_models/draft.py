@@ -13,6 +13,8 @@ from livefan.external_models.description import ABSENT, MAP_PARTS, RANGES
 from livefan.external_models.network_file import NetworkFile, Tensor
 from livefan.runtimes.openvino_network import load_network
 
+_WHOLE_NUMBERS = frozenset({"u8", "u16", "i32", "i64"})
+"""Types of inputs whose pixels have no range from 0 to 1."""
 _USUAL_SIZE = 256
 _SMALLEST_MAP = 8
 """Least height and width of heatmaps; smaller maps are features."""
@@ -63,12 +65,7 @@ def _input(network: NetworkFile) -> tuple[str, int, int, list[str]]:
     size, channels = sides["H"] or sides["W"] or _USUAL_SIZE, sides["C"] or 3
     colour = '"grey"' if channels == 1 else '"RGB"  # or "BGR"'
     is_open = sides["H"] is None and sides["W"] is None
-    takes_pixels = network.inputs[0].kind in (
-        "u8",
-        "i32",
-        "u16",
-        "i64",
-    )  # whole numbers: no range from 0 to 1
+    takes_pixels = network.inputs[0].kind in _WHOLE_NUMBERS
     lines = [
         "[input]",
         f"layout = {_quoted(layout)}",

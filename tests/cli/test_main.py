@@ -69,26 +69,27 @@ def test_smoothing_strength_is_an_option(options: list[str], strength: float):
     assert parse(["live", *options]).smoothing == strength
 
 
+def run_python(code: str) -> tuple[int, str]:
+    """Run code in a new interpreter; return its exit code and what it prints."""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=MAIN.parent)
+    return done.returncode, done.stdout
+
+
 def test_help_loads_no_heavy_library():
     code = (
         "import sys, livefan.cli.main; livefan.cli.main.build_parser(); "
         "print(sorted({'torch', 'mediapipe', 'PyQt6', 'cv2'} & set(sys.modules)))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=MAIN.parent
-    )
-    assert done.stdout.strip() == "[]"
+    assert run_python(code) == (0, "[]\n")
 
 
 def test_command_imports_no_other_one():
     code = (
         "import sys; from livefan.cli.main import parse; parse(['runtimes']); "
-        "print([name for name in sys.modules if name.startswith('livefan.cli.commands.')])"
+        "print(*[name for name in sys.modules if name.startswith('livefan.cli.commands.')])"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=MAIN.parent
-    )
-    assert eval(done.stdout) == ["livefan.cli.commands.options", "livefan.cli.commands.runtimes"]
+    assert run_python(code) == (0, "livefan.cli.commands.options livefan.cli.commands.runtimes\n")
 
 
 def test_process_ends_after_its_threads_and_exit_functions():
@@ -97,10 +98,7 @@ def test_process_ends_after_its_threads_and_exit_functions():
         "atexit.register(print, 'last'); "
         "threading.Thread(target=lambda: print('worked', end=' ')).start(); end_process(3)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert (done.returncode, done.stdout) == (3, "worked last\n")
+    assert run_python(code) == (3, "worked last\n")
 
 
 def test_every_public_name_can_be_imported():
@@ -340,10 +338,7 @@ def test_running_thread_does_not_keep_the_process():
         "threading.Thread(target=time.sleep, args=(600,), name='livefan-second', daemon=True).start(); "
         "print('printed'); end_process(3)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", busy], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert (done.returncode, done.stdout) == (3, "printed\n")
+    assert run_python(busy) == (3, "printed\n")
 
 
 @pytest.mark.slow
