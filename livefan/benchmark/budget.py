@@ -34,7 +34,6 @@ _STEPS: tuple[tuple[str, Any, str], ...] = (
     ("landmarks in the image", pipeline, "locate"),
     ("place of the crop", Crop, "sized"),
     ("crop", Crop, "cut"),
-    ("motion of the track", Track, "distance_px"),
     ("motion of the track", Track, "update"),
     ("appearance, five times a second", Track, "update_appearance"),
     ("smoothing", KalmanSmoother, "update"),

@@ -49,6 +49,7 @@ class Located:
         width_px: ``(n,)`` float64 width of the heatmap of each landmark in image pixels; see
             :class:`livefan.networks.heatmaps.Decoded`. Filters take it as the measurement noise.
         margin: distance of the outermost landmark from the edge of the crop, as a share of its side.
+        off_centre: distance of the middle of the landmarks from that of the crop, in face sizes.
         sigma_px: ``(n,)`` float64 radius in image pixels that holds 68 % of the errors; the width, if the
             weights have no calibration. None if unknown.
         expressions: ``(k,)`` float32 expression coefficients in [0, 1]; None if no expression head ran.
@@ -61,6 +62,7 @@ class Located:
     heatmap_confidence: np.ndarray
     width_px: np.ndarray
     margin: float = 0.5
+    off_centre: float = 0.0
     sigma_px: np.ndarray | None = None
     expressions: np.ndarray | None = None
     pupils_px: np.ndarray | None = None
@@ -162,7 +164,9 @@ def _in_image(crop: Crop, found: np.ndarray, runtime: Runtime, number: int) -> L
         number: number of the crop in this run.
     """
     points_crop = found[:, :2]
-    low, high = np.minimum.reduce(points_crop, axis=None), np.maximum.reduce(points_crop, axis=None)
+    left, top = np.minimum.reduce(points_crop).tolist()
+    right, bottom = np.maximum.reduce(points_crop).tolist()
+    last = crop.size - 1
     width_px = found[:, 3] * (crop.side_px / crop.size)
     expressions = pupils_px = occluded = presence = None
     if runtime.expressions is not None and runtime.pupils_crop is not None:
@@ -174,7 +178,8 @@ def _in_image(crop: Crop, found: np.ndarray, runtime: Runtime, number: int) -> L
         crop.to_image(points_crop),
         found[:, 2],
         width_px,
-        min(float(low), crop.size - 1 - float(high)) / crop.size,
+        min(left, top, last - right, last - bottom) / crop.size,
+        math.hypot(left + right - last, top + bottom - last) / (2 * max(right - left, bottom - top, 1e-6)),
         _sigma_px(runtime, number, width_px, crop),
         expressions,
         pupils_px,

@@ -59,8 +59,8 @@ _MAX_AGE = 0.3
 """Time in seconds without a frame after which a face may be anywhere, and is detected anew."""
 
 _MAX_OFFSET = 0.05
-"""Offset of a face from its expected place, in face sizes, above which it is located again in a centred crop.
-Landmarks at the edge of a crop are less accurate."""
+"""Offset of a face from the middle of its crop, in face sizes, above which it is located again in a centred
+crop. Landmarks at the edge of a crop are less accurate."""
 
 _MIN_MARGIN, _WIDER = 0.02, 1.1
 """Distance of a landmark from the edge of its crop, as a share of the side, below which the face may extend
@@ -349,8 +349,8 @@ class Pipeline:
     def _locate_again(self, image: np.ndarray, located: list[Located]) -> list[Located]:
         """Locate the faces again that are off-centre in their crop or hardly fit into it."""
         crops: dict[int, Crop] = {}
-        for number, (track, found) in enumerate(zip(self._tracks, located, strict=True)):
-            moved = track.distance_px(found, self._time) > _MAX_OFFSET * track.size_px
+        for number, found in enumerate(located):
+            moved = found.off_centre > _MAX_OFFSET
             if found.face_score >= MIN_FACE_SCORE and (moved or found.margin < _MIN_MARGIN):
                 crop = upright_crop(found.points_px, self.scheme)
                 crops[number] = crop if moved else replace(crop, side_px=crop.side_px * _WIDER)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from livefan.io.video import VideoSource
 from livefan.networks.checkpoint_info import read_weight_file
 from livefan.runtimes.base import Runtime, RuntimeChoice
 from livefan.runtimes.selection import open_runtime
+from livefan.tracking.detection_schedule import DetectionSchedule
 from livefan.tracking.lookahead import LookingAhead
 from livefan.tracking.pipeline import Pipeline
 
@@ -98,3 +100,21 @@ def test_face_that_jumps_is_found_at_its_new_place(runtimes: list[Runtime], phot
     assert np.ptp(nose[:6]) < 0.5
     assert np.ptp(nose[7:]) < 1.5  # of 12, on a face of 160 pixels
     assert nose[-1] - nose[0] == pytest.approx(12, abs=1)
+
+
+def test_networks_work_while_the_detector_runs(
+    runtimes: list[Runtime], talk: list[Frame], monkeypatch: pytest.MonkeyPatch
+):
+    ahead = looking_ahead(runtimes)
+    detect = DetectionSchedule.detect
+    started: list[int] = []
+
+    def counted(self: DetectionSchedule, *arguments: Any, **named: Any) -> Any:
+        started.append(len(ahead._started))
+        return detect(self, *arguments, **named)
+
+    monkeypatch.setattr(DetectionSchedule, "detect", counted)
+    list(ahead.process_all(talk[:40]))
+    assert started[0] == 1  # no face was followed yet, so the third frame waits for its place
+    assert len(started) > 1
+    assert set(started[1:]) == {2}
