@@ -13,6 +13,7 @@ from labelled import add_face
 from toy_network import save_described
 
 from livefan.cli.main import main
+from livefan.core.errors import LivefanError
 from livefan.core.frame import Face
 from livefan.core.landmarks import IBUG_68, WFLW_TO_IBUG
 from livefan.core.provenance import commit
@@ -20,6 +21,7 @@ from livefan.datasets import LabelledFace
 from livefan.evaluation.evaluate import EvaluatedFace, Evaluation
 from livefan.io.pts_file import write_pts
 from livefan.networks.checkpoint_info import read_weight_file
+from livefan.tracking.model_spec import ModelChoice
 from livefan.tracking.pipeline import Pipeline
 
 
@@ -140,7 +142,8 @@ def test_unreadable_split_gives_one_line_that_names_a_file(own: Path, capsys: py
 
 
 @pytest.mark.parametrize(
-    "option", [("--precision", "int8"), ("--runtime", "onnxruntime"), ("--device", "gpu")]
+    "option",
+    [("--precision", "int8"), ("--runtime", "onnxruntime"), ("--runtime", "openvino"), ("--device", "gpu")],
 )
 def test_network_of_another_project_has_no_runtime_to_choose(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], option: tuple[str, str]
@@ -148,8 +151,10 @@ def test_network_of_another_project_has_no_runtime_to_choose(
     network = save_described(tmp_path, np.full((1, 136), 0.5))
     assert call("--dataset", "pts", "--root", tmp_path, "--weights", network, *option) == 2
     message = capsys.readouterr().err
+    with pytest.raises(LivefanError) as caught:
+        ModelChoice.parse(f"{network}@{option[1]}")
+    assert message == f"livefan: {caught.value}\n"
     assert message.startswith(f"livefan: {network}: has no choice of runtimes, precisions and devices")
-    assert message.count("\n") == 1
 
 
 @pytest.mark.slow

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _MOST_FACES = 100
 """Faces that a model of another project may find in an image; only one of them may be labelled."""
+_RUNTIME = "torch"
+"""The runtime of weights if the options name none."""
 
 
 def add(commands: Commands) -> None:
@@ -86,7 +88,7 @@ def add(commands: Commands) -> None:
         "description, which find the faces by themselves (default: %(default)s)",
     )
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the figures to a JSON file")
-    add_runtime_options(parser, "torch")
+    add_runtime_options(parser, _RUNTIME)
     parser.add_argument(
         "--ced", metavar="FILE", type=Path, help="write a plot of the cumulative error distribution (.png)"
     )
@@ -174,19 +176,19 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _external_model(arguments: argparse.Namespace) -> LandmarkModel | None:
     """Return the model of another project that is measured; None for weights."""
+    from livefan.runtimes.base import AUTO
     from livefan.tracking.model_spec import ModelChoice
 
-    choice = ModelChoice(arguments.weights, threads=arguments.threads or 1)
+    asked = runtime_choice(arguments)
+    runtime = AUTO if asked.runtime == _RUNTIME else asked.runtime
+    choice = ModelChoice(
+        arguments.weights, runtime, asked.precision, threads=asked.threads, device=asked.device
+    )
     if not choice.is_external:
         return None
     if arguments.crop != "landmarks" or arguments.flip or arguments.decoder:
         raise LivefanError(
             f"{arguments.weights}: finds faces by itself; leave --crop, --flip and --decoder out"
-        )
-    if arguments.runtime == "onnxruntime" or arguments.precision != "auto" or arguments.device != "cpu":
-        raise LivefanError(
-            f"{arguments.weights}: has no choice of runtimes, precisions and devices; leave --runtime, "
-            "--precision and --device out"
         )
     return choice.pipeline(smoothing=0.0, max_faces=_MOST_FACES)
 
