@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
+from livefan.core.errors import LivefanError
 from livefan.formats.columns import (
     FRAME_COLUMNS,
     OPENINGS,
@@ -51,7 +52,12 @@ class Writer(TableWriter):
                 name = f"frame_{index:06}_face_{face.track_id}.pts"
                 _write_pts(self.path / name, np.round(face.points_px, 3) + 1)
             if not frame.faces:
-                _write_pts(self.path / f"frame_{index:06}.pts", np.empty((0, 2)))
+                _write_pts(_empty_file(self.path, index), np.empty((0, 2)))
+
+
+def _empty_file(folder: Path, index: int) -> Path:
+    """Return the path of the file of a frame without a face."""
+    return folder / f"frame_{index:06}.pts"
 
 
 def _write_pts(path: Path, points: np.ndarray) -> None:
@@ -82,6 +88,12 @@ def read(path: Path) -> pa.Table:
             for track_id, file in of_frame:
                 yield cells + _row(track_id, file, n_points)
             if not of_frame:
+                empty = _empty_file(path, frame["frame"])
+                if not empty.exists():
+                    raise LivefanError(
+                        f"{path}: frame {frame['frame']} has no file, such as {empty.name}; copy the whole "
+                        "folder again, or annotate the recording again"
+                    )
                 yield cells
 
     return table_from_rows(rows(), metadata)

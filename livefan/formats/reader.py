@@ -33,7 +33,7 @@ def load_annotations(path: str | Path, *, tidy: bool = False) -> pa.Table:
             ``y``, ``confidence``, ``raw_x`` and ``raw_y``; frames without a face have no rows.
 
     Raises:
-        LivefanError: if the path does not exist, is damaged, or does not hold annotations.
+        LivefanError: if the path does not exist, is damaged or cut, or does not hold annotations.
 
     Examples:
         >>> table = livefan.load_annotations("talk.csv")  # doctest: +SKIP
@@ -53,11 +53,27 @@ def _load(path: Path) -> pa.Table:
     """Load the data of one recording."""
     data_format = format_of(path)
     try:
-        return data_format.read(path)
+        table = data_format.read(path)
     except LivefanError:
         raise
     except (OSError, pa.ArrowException, ValueError, KeyError, TypeError, IndexError) as error:
         raise LivefanError(f"{path}: not annotations, or damaged; annotate the recording again") from error
+    _check_complete(table, path)
+    return table
+
+
+def _check_complete(table: pa.Table, path: Path) -> None:
+    """Raise a LivefanError if the metadata beside the data state another number of frames.
+
+    Text that ends after a whole row is a valid shorter file. Formats with embedded metadata state no number.
+    """
+    expected = json.loads(table.schema.metadata[b"livefan"]).get("n_frames")
+    found = len(table["frame"].unique())
+    if expected not in (None, found):
+        raise LivefanError(
+            f"{path}: frames found: {found}, by its metadata: {expected}; copy the whole file again, or "
+            "annotate the recording again"
+        )
 
 
 def _load_folder(folder: Path) -> pa.Table:

@@ -114,6 +114,37 @@ def test_missing_or_damaged_files_give_one_line_errors(tmp_path: Path, write):
             livefan.load_annotations(tmp_path / name)
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_table_that_is_cut_after_a_whole_row_is_refused(tmp_path: Path, write, suffix: str):
+    """Such a file is valid; only the metadata beside it state how many frames there were."""
+    (path,) = write(tmp_path / "out", [suffix])
+    rows = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(rows[:-1]))
+    with pytest.raises(LivefanError, match=rf"out{suffix}: frames found: 3, by its metadata: 4; copy"):
+        livefan.load_annotations(path)
+    with pytest.raises(LivefanError, match=rf"out{suffix}: frames found"):
+        livefan.load_annotations(tmp_path)  # of all recordings in the folder
+    description = tmp_path / "out.livefan.json"
+    values = json.loads(description.read_text())
+    del values["n_frames"]
+    description.write_text(json.dumps(values))
+    assert livefan.load_annotations(path)["frame"].to_pylist()[-1] == 2
+
+
+@pytest.mark.parametrize("lost", ["frame_000001.pts", "frame_000003_face_1.pts", "last row of frames.csv"])
+def test_pts_folder_without_the_files_of_a_frame_is_refused(tmp_path: Path, write, lost: str):
+    (folder,) = write(tmp_path / "out", [".pts"])
+    if lost.endswith(".pts"):
+        (folder / lost).unlink()
+        message = rf"out\.pts: frame {int(lost[6:12])} has no file, such as {lost[:12]}\.pts; copy"
+    else:
+        frames = folder / "frames.csv"
+        frames.write_text("".join(frames.read_text().splitlines(keepends=True)[:-1]))
+        message = r"out\.pts: frames found: 3, by its metadata: 4"
+    with pytest.raises(LivefanError, match=message):
+        livefan.load_annotations(folder)
+
+
 def test_empty_path_is_not_the_current_folder(tmp_path: Path, write, monkeypatch: pytest.MonkeyPatch):
     write(tmp_path / "out")
     monkeypatch.chdir(tmp_path)
