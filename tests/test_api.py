@@ -4,11 +4,13 @@ import doctest
 import importlib
 import itertools
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 import livefan
@@ -51,6 +53,20 @@ def test_dir_lists_every_public_name():
 def test_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="crop"):
         livefan.crop_faces  # noqa: B018
+
+
+@pytest.mark.parametrize("value", [None, ["clip.mp4"], 0.5, b"clip.mp4"], ids=repr)
+@pytest.mark.parametrize("name", ["open_source", "load_annotations", "load_weights", "CaptureThread"])
+def test_argument_of_a_wrong_type_gives_a_line_that_names_it(name: str, value: object):
+    with pytest.raises(livefan.LivefanError) as caught:
+        getattr(livefan, name)(value)
+    assert re.fullmatch(rf"\w+={re.escape(repr(value))}: pass a [\w ]+", str(caught.value))
+
+
+def test_name_in_place_of_a_landmark_scheme_gives_one_line():
+    image = np.zeros((8, 8, 3), np.uint8)
+    with pytest.raises(livefan.LivefanError, match=r"^scheme='300w-68': pass a LandmarkScheme$"):
+        livefan.draw_faces(image, [], "300w-68")  # type: ignore[arg-type]
 
 
 def test_import_changes_no_environment_variable():

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+from livefan.core.arguments import checked_type
 from livefan.core.errors import LivefanError
 
 DEFAULT_WEIGHTS = "mobilefan-300w"
@@ -43,6 +45,7 @@ def find_weights(name_or_path: str | Path) -> Path:
     Raises:
         LivefanError: if neither exists.
     """
+    checked_type("name_or_path", name_or_path, str, os.PathLike)
     path = Path(name_or_path)
     if path.is_file():
         return path

@@ -8,6 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from livefan.core.arguments import checked_type
 from livefan.core.errors import LivefanError
 from livefan.core.frame import Face
 from livefan.core.landmarks import LandmarkScheme
@@ -111,6 +112,7 @@ def draw_faces(
         True
     """
     _check_canvas(image)
+    checked_type("scheme", scheme, LandmarkScheme)
     style = style or OverlayStyle()
     for face in faces:
         size = min(face_size(face, scheme), float(image.shape[0]))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from pathlib import Path
 
 import pyarrow as pa
 
+from livefan.core.arguments import checked_type
 from livefan.core.errors import LivefanError
 from livefan.formats.columns import landmark_names, table_schema
 from livefan.formats.columns import tidy as tidy_table
@@ -39,6 +41,7 @@ def load_annotations(path: str | Path, *, tidy: bool = False) -> pa.Table:
         >>> table = livefan.load_annotations("talk.csv")  # doctest: +SKIP
         >>> table["yaw_deg"].to_numpy().max()  # doctest: +SKIP
     """
+    checked_type("path", path, str, os.PathLike)
     if not str(path).strip():  # Path would take an empty name for the current folder
         raise LivefanError("no annotations given; name a file or a folder")
     path = Path(path)

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from livefan.core.arguments import checked_type
 from livefan.core.errors import LivefanError
 from livefan.core.frame import Frame
 from livefan.core.rates import RateMeter
@@ -68,6 +69,7 @@ class CaptureThread:
         hold_at_end: bool = False,
         on_status: Callable[[str], None] | None = None,
     ) -> None:
+        checked_type("source", source, Source)
         self.source = source
         self.dropped = 0
         self.epoch = 0

@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from livefan.core.arguments import checked_type
 from livefan.core.errors import LivefanError
 from livefan.io.animation import AnimationSource, n_pictures
 from livefan.io.camera import Camera, camera_index
@@ -52,6 +53,7 @@ def open_source(
         ...     print(next(iter(source)).image.shape)
         (360, 640, 3)
     """
+    checked_type("spec", spec, str, int, os.PathLike)
     if isinstance(spec, int):
         return Camera(spec, size)
     if isinstance(spec, str) and is_url(spec):
