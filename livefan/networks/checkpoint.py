@@ -17,7 +17,13 @@ from livefan.core.errors import LivefanError
 from livefan.core.files import atomic_write
 from livefan.core.landmarks import LandmarkScheme
 from livefan.core.resources import DEFAULT_WEIGHTS
-from livefan.networks.checkpoint_info import WeightFile, WeightsInfo, read_weight_file, refuse_pickle
+from livefan.networks.checkpoint_info import (
+    WeightFile,
+    WeightsInfo,
+    read_weight_file,
+    refuse_pickle,
+    unreadable,
+)
 from livefan.networks.expression_head import ExpressionHead
 from livefan.networks.heatmaps import DECODERS
 from livefan.networks.mobilefan import HeatmapNetwork, build_network, channels_of
@@ -93,7 +99,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             tensors = {key: opened.get_tensor(key) for key in opened.keys()}  # noqa: SIM118
             return tensors, opened.metadata() or {}
     except (SafetensorError, OSError, ValueError) as error:
-        raise LivefanError(f"{path}: not a whole safetensors file ({error}); copy it again") from error
+        raise unreadable(path, error) from error
 
 
 def save_weights(

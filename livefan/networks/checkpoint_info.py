@@ -147,6 +147,16 @@ def refuse_pickle(path: Path) -> None:
         )
 
 
+def unreadable(path: Path, error: Exception) -> LivefanError:
+    """Return the error for a file that cannot be read as safetensors, by its suffix."""
+    if path.suffix.lower() == ".safetensors":
+        return LivefanError(f"{path}: not a whole safetensors file ({error}); copy it again")
+    return LivefanError(
+        f"{path}: not a safetensors file, as livefan's own weights are; give networks of other projects to "
+        "'compare', 'live' or 'evaluate', see docs/compare.md"
+    )
+
+
 def read_info(path: Path, metadata: Mapping[str, str]) -> WeightsInfo:
     """Return the metadata of a weight file; errors name ``path``.
 
@@ -178,7 +188,7 @@ def read_weight_file(name_or_path: str | Path = DEFAULT_WEIGHTS) -> WeightFile:
         with safe_open(path, framework="np") as opened:
             metadata = opened.metadata() or {}
     except (SafetensorError, OSError, ValueError) as error:
-        raise LivefanError(f"{path}: not a whole safetensors file ({error}); copy it again") from error
+        raise unreadable(path, error) from error
     info = read_info(path, metadata)
     known_input = ("RGB", IMAGENET_MEAN, IMAGENET_STD)
     if info.input_size not in INPUT_SIZES or (info.colour_order, info.mean, info.std) != known_input:

@@ -3,6 +3,7 @@ import os
 import pickle
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -136,7 +137,18 @@ def test_truncated_or_damaged_file_is_rejected(small: Path):
         small.write_bytes(damaged)
         with pytest.raises(LivefanError) as error:
             load_weights(small)
-        one_line(error, small)
+        assert one_line(error, small).endswith("copy it again")
+
+
+@pytest.mark.parametrize("read", [load_weights, read_tensors])
+def test_network_of_another_project_is_named_as_such(tmp_path: Path, read: Callable[[Path], object]):
+    path = tmp_path / "net.onnx"
+    path.write_bytes(b"\x08\x08\x12\x07pytorch" * 20)
+    with pytest.raises(
+        LivefanError, match=r"not a safetensors file.*'compare', 'live' or 'evaluate'"
+    ) as error:
+        read(path)
+    assert "copy it again" not in one_line(error, path)
 
 
 def test_checkpoint_of_another_scheme_is_rejected(small: Path):
