@@ -111,6 +111,10 @@ class Recordings(QObject):
         if isinstance(end, LivefanError):
             self.error.emit(self.tr("Recording failed: {}").format(end))
             return
-        dropped = self.tr(", {} frames dropped").format(end.left_out) if end.left_out else ""
-        text = self.tr("Recorded {} ({} frames, {:.1f} s{})")
-        self.saved.emit(end.path, text.format(end.path, end.n_frames, end.seconds, dropped))
+        frames = self._count(end.n_frames)
+        dropped = self.tr(", {} dropped").format(self._count(end.left_out)) if end.left_out else ""
+        text = self.tr("Recorded {} ({}, {:.1f} s{})")
+        self.saved.emit(end.path, text.format(end.path, frames, end.seconds, dropped))
+
+    def _count(self, n_frames: int) -> str:
+        return self.tr("1 frame") if n_frames == 1 else self.tr("{} frames").format(n_frames)

@@ -26,6 +26,7 @@ from livefan.gui.recordings import RecordingKind, Recordings
 from livefan.gui.session_config import CliOverrides
 from livefan.gui.start_up import StartUp
 from livefan.gui.view import FrameView
+from livefan.live.recorder import Recorded
 from livefan.live.result import Result
 from livefan.live.view_state import Layout, View
 from livefan.tracking.model_spec import ModelChoice
@@ -74,6 +75,34 @@ def test_recording_that_fails_at_once_ends_with_an_error(
     assert recordings.kind is None
     assert len(errors) == 1
     assert "No space left" in errors[0]
+
+
+@pytest.mark.parametrize(
+    ("n_frames", "left_out", "text"),
+    [
+        (1, 0, "(1 frame, 0.5 s)"),
+        (12, 0, "(12 frames, 0.5 s)"),
+        (12, 1, "(12 frames, 0.5 s, 1 frame dropped)"),
+        (1, 3, "(1 frame, 0.5 s, 3 frames dropped)"),
+    ],
+)
+def test_message_of_a_recording_counts_its_frames(
+    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_frames: int, left_out: int, text: str
+):
+    path, messages = tmp_path / "a.mp4", []
+
+    class Ended:
+        """A recorder that ends at once."""
+
+        def __init__(self, path: Path, *, on_end: Callable[[Recorded], None], **how: object) -> None:
+            self.start = lambda: on_end(Recorded(path, n_frames, 0.5, left_out))
+            self.stop = lambda: None
+
+    monkeypatch.setattr("livefan.gui.recordings.Recorder", Ended)
+    recordings = Recordings()
+    recordings.saved.connect(lambda path, message: messages.append(message))
+    recordings.start(path, RecordingKind.SHOWN, RAW)
+    assert messages == [f"Recorded {path} {text}"]
 
 
 class TestSaving:
