@@ -37,7 +37,7 @@ class SessionStatus:
         """Report the end of the recording, its problems or the advice, if changed."""
         text = self.advice
         if capture.at_end and not capture.source.photographs:
-            text = "The recording has ended."
+            text = "Playback has ended."
         if capture.at_end or capture.restarted:
             text = "; ".join(capture.source.warnings) or text
         with self._lock:

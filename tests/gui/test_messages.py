@@ -49,12 +49,12 @@ def test_saved_file_stays_until_an_error_or_an_action(messages: Messages):
     messages.error.emit("the disk is full")
     assert messages.shown.kind is Kind.ERROR
     messages.saved.emit(Path("b.png"), "Saved b.png")
-    messages.status.emit("The recording has ended.")
+    messages.status.emit("Playback has ended.")
     messages.status.emit("")
     assert messages.shown == Message("Saved b.png", Kind.SAVED)
-    messages.status.emit("The recording has ended.")
+    messages.status.emit("Playback has ended.")
     messages.forget_saved()
-    assert messages.shown.text == "The recording has ended."
+    assert messages.shown.text == "Playback has ended."
 
 
 def test_notice_is_shown_while_there_is_no_other_message(messages: Messages):

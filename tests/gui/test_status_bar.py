@@ -86,7 +86,7 @@ class TestMessages:
     def test_messages_of_the_session_are_translated(self, drive: Driven, images: Path):
         class German(QTranslator):
             def translate(self, context: str, text: str, *rest: object) -> str:  # type: ignore[override]
-                known = {("live", "The recording has ended."): "Die Aufnahme ist zu Ende."}
+                known = {("live", "Playback has ended."): "Die Wiedergabe ist beendet."}
                 return known.get((context, text), "")
 
             def isEmpty(self) -> bool:  # noqa: N802
@@ -96,7 +96,7 @@ class TestMessages:
         QApplication.installTranslator(translator)
         try:
             window = drive.open(source=str(images), sequence=True)
-            drive.until(lambda: window.status_bar.message.text() == "Die Aufnahme ist zu Ende.")
+            drive.until(lambda: window.status_bar.message.text() == "Die Wiedergabe ist beendet.")
         finally:
             QApplication.removeTranslator(translator)
 

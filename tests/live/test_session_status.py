@@ -19,4 +19,4 @@ def test_problems_of_a_recording_are_reported_at_its_end_and_after_a_restart():
     assert messages[-1] == "cut.mp4: ends early"
     capture.at_end, source.warnings = True, []
     status.report_state(cast(CaptureThread, capture))
-    assert messages[-1] == "The recording has ended."
+    assert messages[-1] == "Playback has ended."
