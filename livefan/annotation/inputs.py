@@ -49,7 +49,7 @@ def find_recordings(inputs: Sequence[str]) -> tuple[list[str], bool]:
             found += [str(match) for match in sorted(matches, key=natural_key)]
         else:
             found.append(given)
-    return list(dict.fromkeys(found)), many
+    return _without_repeats(found), many
 
 
 def _in_folder(folder: Path) -> list[str]:
@@ -84,7 +84,15 @@ def one_by_one(recordings: Sequence[str]) -> list[str]:
     for recording in recordings:
         is_folder = recording != STANDARD_INPUT and Path(recording).is_dir()
         found += [str(path) for path in images_in(Path(recording))] if is_folder else [recording]
-    return list(dict.fromkeys(found))
+    return _without_repeats(found)
+
+
+def _without_repeats(recordings: Sequence[str]) -> list[str]:
+    """Return recordings with each place once, as it was named first."""
+    by_place: dict[str, str] = {}
+    for recording in recordings:
+        by_place.setdefault(_place(recording), recording)
+    return list(by_place.values())
 
 
 def images_left_out(inputs: Sequence[str]) -> list[str]:
@@ -105,33 +113,40 @@ def name_outputs(
 ) -> list[Outputs]:
     """Return outputs in a folder that are named after their recordings.
 
+    The names do not depend on the present folder or on how a path is written.
+
     Args:
         suffix: suffix of the videos; None for data only. A recording that is an image becomes a .png.
         formats: suffixes of the data files.
     """
-    stems = {recording: _stem(recording) for recording in recordings}
+    outputs = []
+    for recording, name in zip(recordings, _names([_place(each) for each in recordings]), strict=True):
+        is_image = holds_one_image(Path(recording)) and not is_image_pattern(recording)
+        picture = ".png" if suffix and is_image else suffix
+        outputs.append(Outputs(folder / name, picture, tuple(formats)))
+    return outputs
+
+
+def _names(paths: Sequence[str]) -> list[str]:
+    """Return unique names for recordings; names that would be equal get a checksum of the path."""
+    stems = {path: _stem(path) for path in paths}
     count = Counter(stem.lower() for stem in stems.values())
     names = unique_names(
         {
             # a.mkv and a.mp4 would both become a.mp4.
-            recording: stem if count[stem.lower()] == 1 else (Path(recording).name or stem).replace(".", "_")
-            for recording, stem in stems.items()
+            path: stem if count[stem.lower()] == 1 else (Path(path).name or stem).replace(".", "_")
+            for path, stem in stems.items()
         }
     )
-    outputs = []
-    for recording in recordings:
-        is_image = holds_one_image(Path(recording)) and not is_image_pattern(recording)
-        picture = ".png" if suffix and is_image else suffix
-        base = folder / shortened(names[recording], LONGEST_NAME - _LONGEST_SUFFIX)
-        outputs.append(Outputs(base, picture, tuple(formats)))
-    return outputs
+    return [shortened(names[path], LONGEST_NAME - _LONGEST_SUFFIX) for path in paths]
 
 
 def earlier_names(recordings: Sequence[str], outputs: Sequence[Outputs]) -> list[str]:
     """Return a line for each annotation in the output folder whose recording gets another name now.
 
     The first recording of a stem has the stem for its name; with a second one of this stem, both get longer
-    names. A reader of the folder would count the earlier annotation too.
+    names. Earlier versions took the checksum of the path as it was written. A reader of the folder would
+    count the earlier annotation too.
 
     Args:
         recordings: the recordings of a batch.
@@ -139,15 +154,24 @@ def earlier_names(recordings: Sequence[str], outputs: Sequence[Outputs]) -> list
     """
     names = {each.base.name for each in outputs}
     lines: dict[str, str] = {}
-    for recording, each in zip(recordings, outputs, strict=True):
+    for recording, as_written, each in zip(recordings, _names(recordings), outputs, strict=True):
         stem = shortened(_stem(recording), LONGEST_NAME - _LONGEST_SUFFIX)
-        earlier = each.base.with_name(stem + METADATA_SUFFIX)
-        if stem not in names and earlier.is_file():
-            lines[stem] = (
-                f"{earlier}: is of an earlier annotation; several recordings are called {stem} now and have "
-                "longer names; remove the earlier outputs, or the folder holds a recording twice"
-            )
+        for name in (stem, as_written):
+            earlier = each.base.with_name(name + METADATA_SUFFIX)
+            if name not in names and earlier.is_file():
+                lines[name] = (
+                    f"{earlier}: is of an earlier annotation; several recordings are called {stem} and have "
+                    "other names now; remove the earlier outputs, or the folder holds a recording twice"
+                )
     return list(lines.values())
+
+
+def _place(recording: str) -> str:
+    """Return the absolute path of a recording; a link stands for itself, links to its folder are followed."""
+    if recording == STANDARD_INPUT:
+        return recording
+    folder, name = os.path.split(os.path.abspath(recording))
+    return os.path.join(os.path.realpath(folder), name)
 
 
 def _stem(recording: str) -> str:

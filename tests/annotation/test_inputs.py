@@ -1,6 +1,7 @@
 """The recordings that arguments name, and the names of their outputs."""
 
 import sys
+import zlib
 from pathlib import Path
 
 import cv2
@@ -63,6 +64,30 @@ def test_recordings_with_equal_names_have_unique_outputs(tmp_path: Path, monkeyp
     assert name_outputs([*recordings[:2], "new/a.mp4"], tmp_path, None, [".csv"])[:2] == outputs[:2]
 
 
+def test_names_of_outputs_do_not_depend_on_how_a_path_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The same batch from another folder continues the same work."""
+    for place in ("x/a.mp4", "y/a.mp4"):
+        (tmp_path / place).parent.mkdir()
+        (tmp_path / place).touch()
+    found = []
+    for folder, recordings in (
+        (".", [str(tmp_path / "x/a.mp4"), str(tmp_path / "y/a.mp4")]),
+        (".", ["x/a.mp4", "./y/a.mp4"]),
+        ("x", ["a.mp4", "../y/a.mp4"]),
+    ):
+        monkeypatch.chdir(tmp_path / folder)
+        found.append([each.base.name for each in name_outputs(recordings, tmp_path, None, [".csv"])])
+    assert found[0] == found[1] == found[2]
+    assert len(set(found[0])) == 2
+    monkeypatch.chdir(tmp_path)
+    assert find_recordings(["x/a.mp4", "./x/a.mp4", "y", str(tmp_path / "y/a.mp4")]) == (
+        ["x/a.mp4", "y/a.mp4"],
+        True,
+    )
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
 def test_links_give_their_own_names(tmp_path: Path):
     """Folders of git-annex and DVC hold links to files that are named after their content."""
@@ -102,3 +127,17 @@ def test_annotation_whose_recording_gets_a_longer_name_is_named(tmp_path: Path):
         lines = earlier_names(recordings, outputs)
         assert len(lines) == count
         assert all(f"{tmp_path / 'a.livefan.json'}: is of an earlier annotation" in line for line in lines)
+
+
+def test_annotation_that_was_named_after_a_path_as_written_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Earlier versions took the checksum of the path as given, here of ``x/a.mp4``."""
+    monkeypatch.chdir(tmp_path)
+    earlier = tmp_path / f"a_mp4-{zlib.crc32(b'x/a.mp4'):08x}.livefan.json"
+    earlier.touch()
+    for recordings, count in ((["x/a.mp4", "b.mp4"], 0), (["x/a.mp4", "y/a.mp4"], 1)):
+        outputs = name_outputs(recordings, tmp_path, None, [".csv"])
+        lines = earlier_names(recordings, outputs)
+        assert len(lines) == count
+        assert all(line.startswith(f"{earlier}: is of an earlier annotation") for line in lines)
