@@ -85,7 +85,8 @@ def run(arguments: argparse.Namespace) -> int:
     for line in done.warnings:
         print(f"livefan: {line}", file=sys.stderr)
     apart = sum(each.overall for each in done.disagreements) / len(done.disagreements)
-    print(f"{report}: {done.n_frames} frames, {apart:.2f} % apart on {done.scheme.n_points} landmarks")
+    frames = "1 frame" if done.n_frames == 1 else f"{done.n_frames} frames"
+    print(f"{report}: {frames}, {apart:.2f} % apart on {done.scheme.n_points} landmarks")
     for side in done.sides:
         line = f"  {side.label}: {side.latency_ms:.1f} ms a frame"
         if side.jitter.values:
