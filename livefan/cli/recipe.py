@@ -318,6 +318,9 @@ def _missing(
         package = _NEEDED_PACKAGES.get(command.words[0])
         if package and find_spec(package) is None:
             yield f"package {package}"
+        for folder in vars(arguments).get("extra") or ():
+            if not folder.is_relative_to(places.out) and not folder.is_dir():
+                yield f"folder {folder} (--extra)"
         names = [command.settings.get(name) for name in ("init", "teacher")]
         for option in ("weights", "candidates", "init"):
             value = vars(arguments).get(option)

@@ -326,3 +326,15 @@ def test_staged_recipes_have_valid_settings(path: Path):
     assert read_recipe(path)
     for table in tomllib.loads(path.read_text())["stages"].values():
         read_config(None, table.get("settings", {}))
+
+
+def test_missing_extra_folder_is_named_before_the_first_stage(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+):
+    text = "[stages.first]\ncommand = 'preview {data} -o {first}.png'\n"
+    text += "[stages.last]\ncommand = 'train {data} --extra absent --extra {first} --out {last}'\n"
+    (folder / "own.toml").write_text(text)
+    data = ["--dataset", "pts", "--root", str(folder / "faces")]
+    assert main(["train", "--recipe", str(folder / "own.toml"), *data, "--out", str(folder / "run")]) == 2
+    assert capsys.readouterr().err.endswith("missing are: folder absent (--extra)\n")
+    assert not (folder / "run").exists()
