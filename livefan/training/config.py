@@ -22,6 +22,7 @@ _CHOICES = {
     "schedule": ("cosine", "steps"),
     "precision": PRECISIONS,
 }
+_KINDS = {str: "text", int: "whole number", float: "number", tuple: "list of whole numbers"}
 _RANGES: dict[str, tuple[float, float]] = {
     "width": (0.1, 4),
     "epochs": (1, math.inf),
@@ -223,8 +224,7 @@ def _typed(key: str, value: object, kind: type) -> object:
     if isinstance(value, list) and kind is tuple and all(type(each) is int for each in value):
         return tuple(value)
     if type(value) is not kind:
-        name = "list of whole numbers" if kind is tuple else kind.__name__
-        raise ValueError(f"{key} must be a {name}, not {value!r}")
+        raise ValueError(f"{key} must be a {_KINDS[kind]}, not {value!r}")
     return value
 
 

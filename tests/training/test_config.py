@@ -19,7 +19,7 @@ def test_settings_survive_toml_and_wrong_ones_are_named(tmp_path: Path):
     assert read_config(path, {"epochs": 7}).epochs == 7
     for text, message in (
         ("speed = 3", "unknown setting 'speed'"),
-        ("epochs = 'many'", "epochs must be a int"),
+        ("epochs = 'many'", "epochs must be a whole number, not 'many'"),
         ("epochs = 0", "at least 1"),
         ("epochs = ", "cannot be read"),
         ("milestones = ['a']", "list of whole numbers"),
