@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,10 @@ class EpochLog:
         """Log the latest epoch."""
         latest = self._progress.history[-1]
         if self._board is not None:
-            for name, value in latest.items():
-                if name != "epoch":
-                    self._board.add_scalar(name, value, self._progress.epoch)
+            with suppress(OSError):  # see __exit__
+                for name, value in latest.items():
+                    if name != "epoch":
+                        self._board.add_scalar(name, value, self._progress.epoch)
         if not self._quiet:
             print(self._line(latest), flush=True)
 
@@ -60,7 +62,9 @@ class EpochLog:
 
     def __exit__(self, *error: object) -> None:
         if self._board is not None:
-            self._board.close()
+            # On a full disk TensorBoard's error names no file, and would hide that of the run's own files.
+            with suppress(OSError):
+                self._board.close()
 
 
 def _tensorboard(folder: Path) -> Any:
