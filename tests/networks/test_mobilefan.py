@@ -1,3 +1,4 @@
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,17 @@ from livefan.training.narrowing import narrow_mobilefan
 PARAMETERS = {"mobilefan": 2.12, "resnet50": 34.01, "efficientnet-lite2": 7.97}
 
 
-@pytest.fixture(params=ARCHITECTURES)
-def network(request: pytest.FixtureRequest) -> HeatmapNetwork:
+@pytest.fixture(scope="module", params=ARCHITECTURES)
+def original(request: pytest.FixtureRequest) -> HeatmapNetwork:
+    """A network with random weights; not to be changed."""
     torch.manual_seed(0)
     return build_network(request.param, 68).eval()
+
+
+@pytest.fixture
+def network(original: HeatmapNetwork) -> HeatmapNetwork:
+    """A copy, because a copy takes less time than random weights."""
+    return deepcopy(original)
 
 
 @pytest.mark.slow
