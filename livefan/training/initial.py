@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from torch import Tensor
 from livefan.core.errors import LivefanError
 from livefan.core.landmarks import LandmarkScheme
 from livefan.core.resources import DEFAULT_WEIGHTS, find_weights
+from livefan.datasets import LabelledFace
 from livefan.networks.checkpoint import Weights, load_weights, read_tensors
 from livefan.networks.checkpoint_info import read_info, read_weight_file
 from livefan.networks.mobilefan import (
@@ -22,20 +24,27 @@ from livefan.networks.mobilefan import (
     build_network,
     channels_of,
 )
+from livefan.runtimes.base import RuntimeChoice
+from livefan.runtimes.selection import open_runtime
 from livefan.training.narrowing import narrow_channels, narrow_mobilefan
+from livefan.training.nearest_landmarks import nearest_landmarks
 from livefan.training.scheme_map import scheme_map
 
 _HEAD = "head."
 
 
 def load_initial(
-    model: HeatmapNetwork, name_or_path: str | Path, scheme: LandmarkScheme | None = None
+    model: HeatmapNetwork,
+    name_or_path: str | Path,
+    scheme: LandmarkScheme | None = None,
+    faces: Sequence[LabelledFace] = (),
 ) -> None:
     """Load as many weights of a file into a network as fit.
 
     - Weights of the same network are loaded whole.
     - If only the landmarks differ, encoder and decoder are loaded. Heatmaps of WFLW and COFW begin
-      as the heatmaps nearby; see :func:`livefan.training.scheme_map.scheme_map`.
+      as the heatmaps nearby; see :func:`livefan.training.scheme_map.scheme_map`. Those of other schemes begin
+      so too, if there are faces to find the nearest ones.
     - Weights of a wider MobileFAN are narrowed to the width of the network.
     - Of other files the encoder is loaded.
 
@@ -44,15 +53,22 @@ def load_initial(
         name_or_path: livefan weights, or encoder weights with their public names. The batch counters of
             batch norm may be absent.
         scheme: the landmark scheme of the network.
+        faces: labelled faces of this scheme; see :mod:`livefan.training.nearest_landmarks`.
 
     Raises:
         LivefanError: if a tensor of the encoder is absent or has another shape.
     """
     path = find_weights(name_or_path)
-    _load(model, path, *read_tensors(path), scheme)
+    _load(model, path, *read_tensors(path), scheme, faces)
 
 
-def initial_network(architecture: str, width: float, init: str, scheme: LandmarkScheme) -> HeatmapNetwork:
+def initial_network(
+    architecture: str,
+    width: float,
+    init: str,
+    scheme: LandmarkScheme,
+    faces: Sequence[LabelledFace] = (),
+) -> HeatmapNetwork:
     """Return a network that starts from a weight file, by bundled name or path; random if the name is empty.
 
     A pruned network stays pruned, and a narrower one has at most its channels. See :func:`load_initial` for
@@ -67,7 +83,7 @@ def initial_network(architecture: str, width: float, init: str, scheme: Landmark
     tensors, metadata = read_tensors(path)
     channels = _initial_channels(path, tensors, metadata, architecture, width)
     network = build_network(architecture, scheme.n_points, width, channels)
-    _load(network, path, tensors, metadata, scheme)
+    _load(network, path, tensors, metadata, scheme, faces)
     return network
 
 
@@ -77,6 +93,7 @@ def _load(
     tensors: dict[str, Tensor],
     metadata: dict[str, str],
     scheme: LandmarkScheme | None,
+    faces: Sequence[LabelledFace],
 ) -> None:
     own = model.state_dict()
     fitting = {key: tensors[key] for key, value in own.items() if _fits(tensors.get(key), value)}
@@ -88,12 +105,16 @@ def _load(
         whole = len(fitting) == len(own)
         model.load_state_dict(fitting if whole else own | _without_head(fitting))
         if not whole and source and scheme:
-            _load_nearest_heatmaps(model, tensors, scheme_map(source, scheme))
+            head = {name: tensors[f"{_HEAD}{name}"].float() for name in ("weight", "bias")}
+            _load_nearest_heatmaps(model, head, _nearest(path, source, scheme, faces))
         return
     if isinstance(model, MobileFAN) and is_livefan:
         info = read_info(path, metadata)
         if info.architecture == MobileFAN.architecture and info.width > model.width:
-            _load_narrowed(model, path, with_head=source == scheme)
+            nearest = None
+            if source and scheme and source != scheme:
+                nearest = _nearest(path, source, scheme, faces)
+            _load_narrowed(model, path, with_head=source == scheme, nearest=nearest)
             return
     _load_encoder(model, tensors, path)
 
@@ -140,24 +161,35 @@ def _without_head(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {key: value for key, value in tensors.items() if not key.startswith(_HEAD)}
 
 
+def _nearest(
+    path: Path, source: LandmarkScheme, target: LandmarkScheme, faces: Sequence[LabelledFace]
+) -> np.ndarray | None:
+    """Return the map from the landmarks of a weight file to those of a scheme; None if it is unknown."""
+    known = scheme_map(source, target)
+    if known is not None or not faces:
+        return known
+    runtime = open_runtime(path, RuntimeChoice("torch", "float32"), heads=())
+    return nearest_landmarks(runtime, faces, target)
+
+
 def _load_nearest_heatmaps(
-    model: HeatmapNetwork, tensors: dict[str, Tensor], nearest: np.ndarray | None
+    model: HeatmapNetwork, head: dict[str, Tensor], nearest: np.ndarray | None
 ) -> None:
     """Load means of the source's heatmaps into the head; ``nearest`` has a row for each landmark."""
     if nearest is None:
         return
     mixture = torch.from_numpy(nearest).float()
-    weight, bias = tensors[f"{_HEAD}weight"].float(), tensors[f"{_HEAD}bias"].float()
-    mixed = {"weight": (mixture @ weight.flatten(1))[..., None, None], "bias": mixture @ bias}
-    model.head.load_state_dict(mixed)
+    mixed = (mixture @ head["weight"].flatten(1))[..., None, None]
+    model.head.load_state_dict({"weight": mixed, "bias": mixture @ head["bias"]})
 
 
-def _load_narrowed(model: MobileFAN, path: Path, *, with_head: bool) -> None:
-    """Load the narrowed weights of a wider network, perhaps with its head if that fits."""
+def _load_narrowed(model: MobileFAN, path: Path, *, with_head: bool, nearest: np.ndarray | None) -> None:
+    """Load the narrowed weights of a wider network, perhaps with its head, or its nearest heatmaps."""
     wide = load_weights(path).model
     assert isinstance(wide, MobileFAN)
     narrow = narrow_mobilefan(wide, model.width)
     if not with_head or wide.n_points != model.n_points:
+        _load_nearest_heatmaps(model, dict(narrow.head.state_dict()), nearest)
         narrow.head = model.head
     model.load_state_dict(narrow.state_dict())
 

@@ -73,7 +73,7 @@ def train(
         if len(faces) < config.batch_size or (validation and not len(held_out[0])):
             raise _too_few(faces, held_out[0], config)
         _check_shares(config, processes)
-        state, objective = _build(training.scheme, config, processes.device, dtype)
+        state, objective = _build(training, config, processes.device, dtype)
         used = hardware(processes, dtype)
         if processes.first:
             run_folder.mkdir(parents=True, exist_ok=True)
@@ -138,10 +138,11 @@ def _check_shares(config: TrainConfig, processes: Processes) -> None:
 
 
 def _build(
-    scheme: LandmarkScheme, config: TrainConfig, device: torch.device, dtype: torch.dtype
+    training: FaceSet, config: TrainConfig, device: torch.device, dtype: torch.dtype
 ) -> tuple[State, Objective]:
     """Build the network with its initial weights, the optimiser and the objective."""
-    network = initial_network(config.architecture, config.width, config.init, scheme)
+    scheme = training.scheme
+    network = initial_network(config.architecture, config.width, config.init, scheme, training.faces)
     teacher = load_weights(config.teacher, scheme=scheme.name, device=device) if config.teacher else None
     # Without the aligned term the adapters would have no gradients, which several processes cannot share.
     lifts = teacher is not None and config.aligned_weight > 0

@@ -17,6 +17,7 @@ from marked_faces import SMALL
 from livefan.cli.main import main
 from livefan.core.errors import LivefanError
 from livefan.core.frame import Face
+from livefan.core.landmarks import IBUG_68
 from livefan.core.resources import find_weights
 from livefan.core.scheme_file import read_scheme, table_of, toml_of
 from livefan.datasets import load
@@ -24,7 +25,11 @@ from livefan.io.pts_file import write_pts
 from livefan.networks.checkpoint import WeightsInfo, load_weights, save_weights
 from livefan.networks.checkpoint_info import read_weight_file
 from livefan.networks.mobilefan import MobileFAN, build_alike
+from livefan.runtimes.base import RuntimeChoice
+from livefan.runtimes.selection import open_runtime
 from livefan.training.config import to_toml
+from livefan.training.initial import initial_network
+from livefan.training.nearest_landmarks import nearest_landmarks
 
 POINTS = (17, 21, 22, 26, 36, 37, 39, 41, 42, 43, 45, 47, 30, 31, 35, 48, 51, 54, 57, 8)
 """For each point of the example scheme, the one of 300W at about the same place."""
@@ -43,6 +48,24 @@ def faces(tmp_path: Path, photo: np.ndarray, face: Face) -> Path:
 
 def test_folder_with_a_scheme_file_is_read_with_its_landmarks(faces: Path):
     assert load("pts", faces, "all").scheme.name == "mini-20"
+
+
+@pytest.mark.parametrize(("init", "width"), [("mobilefan-half-300w", 0.5), ("mobilefan-300w", 0.5)])
+def test_heatmaps_of_own_landmarks_begin_as_the_nearest_ones(faces: Path, init: str, width: float):
+    (faces / "0.png").write_bytes(b"")  # an image that cannot be read does not count
+    own = load("pts", faces, "all")
+    network = initial_network("mobilefan", width, init, own.scheme, own.faces)
+    source = initial_network("mobilefan", width, init, IBUG_68)
+    assert torch.allclose(network.head.weight, source.head.weight[list(POINTS)])
+    assert torch.allclose(network.head.bias, source.head.bias[list(POINTS)])
+
+
+def test_heatmaps_begin_at_random_if_no_face_is_found(faces: Path):
+    own = load("pts", faces, "all")
+    for face in own.faces:
+        cv2.imwrite(str(face.image_path), np.zeros((400, 400, 3)))
+    runtime = open_runtime("mobilefan-half-300w", RuntimeChoice("torch"), heads=())
+    assert nearest_landmarks(runtime, own.faces, own.scheme) is None
 
 
 def test_scheme_is_written_as_a_file_that_defines_it(faces: Path, tmp_path: Path):
