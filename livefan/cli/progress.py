@@ -12,6 +12,11 @@ INTERVAL_S = 30.0
 """Seconds from one line to the next where standard error is not a terminal."""
 
 
+def counted(number: int, unit: str) -> str:
+    """Return a number with its unit in words: ``1 frame``, ``2 frames``."""
+    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
+
+
 class Progress(AbstractContextManager[Any]):
     """Reports how many units of work are done, while its context lasts.
 

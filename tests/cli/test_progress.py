@@ -7,7 +7,7 @@ import time
 import pytest
 
 from livefan.cli import progress
-from livefan.cli.progress import Progress
+from livefan.cli.progress import Progress, counted
 
 
 def test_lines_are_printed_where_there_is_no_terminal(
@@ -61,3 +61,8 @@ def test_terminal_shows_a_bar(monkeypatch: pytest.MonkeyPatch):
         bar.update(20, 20, "2.0 x real time")
     assert "annotating: 100%" in terminal.getvalue()
     assert "2.0 x real time" in terminal.getvalue()
+
+
+@pytest.mark.parametrize(("number", "text"), [(0, "0 frames"), (1, "1 frame"), (2, "2 frames")])
+def test_number_with_its_unit(number: int, text: str):
+    assert counted(number, "frame") == text

@@ -18,7 +18,7 @@ from livefan.cli.commands.options import (
     listed,
     seconds_up_to,
 )
-from livefan.cli.progress import Progress
+from livefan.cli.progress import Progress, counted
 from livefan.core.errors import LivefanError
 from livefan.core.files import check_folder
 from livefan.formats.registry import FORMATS, SUFFIXES
@@ -237,8 +237,7 @@ def _without(path: Path, suffix: str) -> Path:
 
 def _summary(result: AnnotationResult) -> str:
     faces = f", {result.n_faces} faces" if result.n_faces > 1 else ""
-    frames = "1 frame" if result.n_frames == 1 else f"{result.n_frames} frames"
-    return f"{frames}, {result.n_with_face} with a face{faces}"
+    return f"{counted(result.n_frames, 'frame')}, {result.n_with_face} with a face{faces}"
 
 
 def _report(problems: Sequence[str]) -> int:

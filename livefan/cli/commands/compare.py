@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from livefan.cli.commands.options import Commands, add_tracking_options
+from livefan.cli.progress import counted
 from livefan.core.errors import LivefanError
 from livefan.core.resources import bundled_clip
 
@@ -85,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
     for line in done.warnings:
         print(f"livefan: {line}", file=sys.stderr)
     apart = sum(each.overall for each in done.disagreements) / len(done.disagreements)
-    frames = "1 frame" if done.n_frames == 1 else f"{done.n_frames} frames"
+    frames = counted(done.n_frames, "frame")
     print(f"{report}: {frames}, {apart:.2f} % apart on {done.scheme.n_points} landmarks")
     for side in done.sides:
         line = f"  {side.label}: {side.latency_ms:.1f} ms a frame"
