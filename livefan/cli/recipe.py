@@ -40,6 +40,7 @@ from livefan.core.resources import bundled_folder, find_weights
 from livefan.external_models.open import is_external
 from livefan.training.config import read_config
 from livefan.training.distributed import own_rank
+from livefan.training.run import BEST_NAME, EPOCH_NAME
 
 RECIPE_NAME = "recipe.toml"
 """Copy of the recipe in the output folder, with the seed in its last line if one was given."""
@@ -257,6 +258,8 @@ def _parsed(path: Path, command: _Command, places: Places, parse: ParseCommand) 
     """
     try:
         arguments = parse(command.words)
+        if vars(arguments).get("recipe") is not None:
+            raise LivefanError("a stage cannot run another recipe; write its stages into this one")
         if command.settings:
             if vars(arguments).get("config") or vars(arguments).get("seed") is not None:
                 raise LivefanError("its command has --config or --seed; write them into its settings")
@@ -314,20 +317,37 @@ def _missing(
                 yield f"a folder of {content} (--{option})"
             elif not folder.exists():
                 yield f"folder {folder} (--{option})"
+    written: set[Path] = set()
     for command, arguments in zip(commands, parsed, strict=True):
         package = _NEEDED_PACKAGES.get(command.words[0])
         if package and find_spec(package) is None:
             yield f"package {package}"
         for folder in vars(arguments).get("extra") or ():
-            if not folder.is_relative_to(places.out) and not folder.is_dir():
+            if folder not in written and not folder.is_dir():
                 yield f"folder {folder} (--extra)"
         names = [command.settings.get(name) for name in ("init", "teacher")]
         for option in ("weights", "candidates", "init"):
             value = vars(arguments).get(option)
             names += value if isinstance(value, list) else [value]
         for name in map(str, filter(None, names)):
-            if not Path(name).is_relative_to(places.out) and not _weights_exist(name):
+            if Path(name) not in written and not _weights_exist(name):
                 yield f"weights {name}"
+        written.update(_written(command, arguments))
+
+
+def _written(command: _Command, arguments: argparse.Namespace) -> Iterator[Path]:
+    """Yield the weight files that a training stage writes, or the file or folder of another stage."""
+    out: Path | None = vars(arguments).get("out")
+    if out is None:
+        return
+    if command.words[0] != "train":
+        yield out
+        return
+    yield out / BEST_NAME
+    if arguments.keep_epochs:
+        config = read_config(None if command.settings else arguments.config, command.settings)
+        epochs = range(1, (arguments.epochs or config.epochs) + 1)
+        yield from (out / EPOCH_NAME.format(epoch) for epoch in epochs)
 
 
 def _weights_exist(name: str) -> bool:

@@ -211,7 +211,8 @@ def _choose(layer: _Layer, samples: Tensor, share: float) -> _Choice:
     channels = torch.tensor(sorted(order[before - after :]))
     rebuild = torch.linalg.solve(moments[channels][:, channels], moments[channels]).T
     unexplained = moments - rebuild @ moments[channels]
-    return _Choice(channels, mean, rebuild, float(_variance(layer.reader, unexplained) / whole))
+    lost = _variance(layer.reader, unexplained).clamp(min=0) / whole  # rounding can make 0 negative
+    return _Choice(channels, mean, rebuild, float(lost))
 
 
 def _variance(reader: Tensor, moments: Tensor) -> Tensor:

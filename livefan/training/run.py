@@ -24,6 +24,8 @@ from livefan.training.config import TrainConfig, read_config, to_toml
 from livefan.training.state import Progress, State
 
 BEST_NAME = "best.safetensors"
+EPOCH_NAME = "epoch-{}.safetensors"
+"""Weights of an epoch, counted from 1."""
 STATE_NAME = "state.safetensors"
 CONFIG_NAME = "run.toml"
 FACES_NAME = "faces.txt"
@@ -174,7 +176,7 @@ class Run:
             keep_epoch: also write the weights of this epoch to a file of their own.
         """
         if keep_epoch:
-            save_weights(self.folder / f"epoch-{progress.epoch}.safetensors", state.average.network, info)
+            save_weights(self.folder / EPOCH_NAME.format(progress.epoch), state.average.network, info)
         error = progress.history[-1].get("validation_nme")
         if error is None or error < progress.best_nme:
             progress.best_nme = math.inf if error is None else error

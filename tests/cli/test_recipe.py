@@ -230,6 +230,7 @@ def test_bundled_recipe_runs_from_beginning_to_end(
 
 
 def test_recipe_that_labels_needs_a_folder_of_unlabelled_images(folder: Path):
+    (folder / "recipe.toml").write_text("[stages.labels]\ncommand = 'label {unlabelled} --out {labels}'")
     places = Places("pts", folder / "faces", None, folder / "run")
     with pytest.raises(LivefanError, match=r"missing are: a folder of unlabelled images \(--unlabelled\)$"):
         run_recipe(folder / "recipe.toml", places, lambda _: argparse.Namespace(run=not_called))
@@ -267,6 +268,10 @@ def not_called(arguments: argparse.Namespace) -> int:
             "stage a: settings: epochs must",
         ),
         ("[stages.a]\ncommand = 'fly {data}'", "stage a: no command 'fly' in livefan"),
+        (
+            "[stages.a]\ncommand = 'train --recipe mobilefan-wflw {data} --out {a}'",
+            "stage a: a stage cannot run another recipe; write its stages into this one",
+        ),
         ("stages", "cannot be read as a TOML recipe"),
     ],
 )
@@ -328,10 +333,42 @@ def test_staged_recipes_have_valid_settings(path: Path):
         read_config(None, table.get("settings", {}))
 
 
+def test_stage_that_asks_for_help_is_rejected(folder: Path, capsys: pytest.CaptureFixture[str]):
+    (folder / "recipe.toml").write_text("[stages.a]\ncommand = 'train --help'")
+    assert main(command(folder)) == 2
+    assert "stage a: asks for help; a stage must run" in capsys.readouterr().err
+    assert not (folder / "run").exists()
+
+
+def test_weights_that_no_earlier_stage_writes_are_named_before_the_first_stage(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+):
+    (folder / "recipe.toml").write_text(
+        f"""
+[stages.first]
+command = "train {{data}} --out {{first}} --keep-epochs"
+settings = {{ epochs = 3, {START} }}
+[stages.mean]
+command = "average {{first}}/epoch-3.safetensors {{first}}/epoch-4.safetensors {{data}} --out {{mean}}"
+[stages.last]
+command = "train {{data}} --extra {{first}} --out {{last}}"
+settings = {{ init = "{{first}}/bset.safetensors", teacher = "{{mean}}", response_weight = 1.0 }}
+"""
+    )
+    assert main(command(folder)) == 2
+    run = folder / "run"
+    missing = [
+        f"folder {run}/first (--extra)",
+        *(f"weights {run}/first/{name}.safetensors" for name in ("bset", "epoch-4")),
+    ]
+    assert capsys.readouterr().err.endswith(f"missing are: {'; '.join(missing)}\n")
+    assert not run.exists()
+
+
 def test_missing_extra_folder_is_named_before_the_first_stage(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ):
-    text = "[stages.first]\ncommand = 'preview {data} -o {first}.png'\n"
+    text = "[stages.first]\ncommand = 'synthesise-profiles {data} -o {first}'\n"
     text += "[stages.last]\ncommand = 'train {data} --extra absent --extra {first} --out {last}'\n"
     (folder / "own.toml").write_text(text)
     data = ["--dataset", "pts", "--root", str(folder / "faces")]

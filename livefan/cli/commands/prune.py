@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from livefan.cli.commands.options import Commands, add_dataset_options, print_left_out
-from livefan.core.errors import LivefanError
+from livefan.cli.commands.options import Commands, add_dataset_options, part_share, print_left_out
 
 
 def add(commands: Commands) -> None:
@@ -24,7 +23,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("-o", "--out", type=Path, required=True, help="weight file to write")
     parser.add_argument(
         "--share",
-        type=float,
+        type=part_share,
         default=0.01,
         metavar="SHARE",
         help="largest share of the variance of a layer's output that may be lost (default: %(default)s)",
@@ -41,10 +40,6 @@ def run(arguments: argparse.Namespace) -> int:
     from livefan.networks.checkpoint import load_weights
     from livefan.training.pruning import prune
 
-    if not 0 < arguments.share < 1:
-        raise LivefanError(
-            f"--share {arguments.share} is not between 0 and 1; choose 0.01 for a quarter less"
-        )
     weights = load_weights(arguments.weights)
     with atomic_write(arguments.out) as partial:
         training, _ = load_training(arguments.dataset, arguments.root)

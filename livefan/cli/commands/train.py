@@ -112,7 +112,9 @@ def _run_recipe(arguments: argparse.Namespace) -> int:
         if words[0] not in arguments.commands.choices:
             raise LivefanError(f"no command {words[0]!r} in livefan")
         parser = arguments.commands.choices[words[0]]
-        parser.error = fail  # in place of the end of the program, so that the error names recipe and stage
+        # In place of the end of the program, so that the error names recipe and stage.
+        parser.error = fail
+        parser.exit = lambda *_: fail("asks for help; a stage must run")
         return cast(argparse.Namespace, parser.parse_args(words[1:]))
 
     run_recipe(recipe, places, parse, arguments.seed or 0)
