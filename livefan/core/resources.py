@@ -10,6 +10,7 @@ from livefan.core.errors import LivefanError
 
 DEFAULT_WEIGHTS = "mobilefan-300w"
 IMAGENET_ENCODER = "mobilenetv2-imagenet"
+TEACHER_ENCODER = "efficientnet-lite2-imagenet"
 SHORT_NAMES = {"fast": "mobilefan-fast-300w"}
 """Short names of shipped weights, see :func:`full_name`."""
 CLIP_NAME = "expressions.mp4"
@@ -63,5 +64,6 @@ def full_name(name_or_path: str) -> str:
 
 def shipped_models() -> list[str]:
     """Return the names of the shipped landmark networks, the default first."""
-    names = {file.stem for file in bundled_folder("weights").glob("*.safetensors")} - {IMAGENET_ENCODER}
+    names = {file.stem for file in bundled_folder("weights").glob("*.safetensors")}
+    names -= {IMAGENET_ENCODER, TEACHER_ENCODER}
     return sorted(names, key=lambda name: (name != DEFAULT_WEIGHTS, name))

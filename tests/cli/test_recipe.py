@@ -197,7 +197,7 @@ def shrunk(text: str) -> str:
     text = re.sub(r'\[stages\.(int8|reliability|expressions)\]\ncommand = ".*"\n', "", text)
     text = text.replace("--keep-unrefined", "--passes 2 --keep-unrefined")
     text = text.replace('teacher = "teacher-300w"', 'teacher = "mobilefan-300w"')
-    return text.replace('init = ""', 'init = "teacher-300w"').replace(
+    return text.replace('init = "efficientnet-lite2-imagenet"', 'init = "teacher-300w"').replace(
         "--weights {first}/best.safetensors", ""
     )
 

@@ -12,9 +12,15 @@ from safetensors.torch import load_file, save_file
 
 from livefan.core.errors import LivefanError
 from livefan.core.landmarks import COFW_29
-from livefan.core.resources import IMAGENET_ENCODER, bundled_folder, find_weights
+from livefan.core.resources import (
+    IMAGENET_ENCODER,
+    TEACHER_ENCODER,
+    bundled_folder,
+    find_weights,
+    shipped_models,
+)
 from livefan.networks.checkpoint import Weights, WeightsInfo, load_weights, read_tensors, save_weights
-from livefan.networks.mobilefan import MobileFAN
+from livefan.networks.mobilefan import MobileFAN, build_network
 from livefan.training.initial import load_initial
 
 
@@ -208,6 +214,16 @@ def test_network_starts_from_imagenet_or_from_another_network(small: Path):
     assert torch.equal(of_other_points.encoder.features[0][0].weight, half.encoder.features[0][0].weight)
     with pytest.raises(LivefanError, match="width 0"):
         load_initial(MobileFAN(68, 0.5), IMAGENET_ENCODER)
+
+
+def test_teacher_starts_from_imagenet():
+    teacher = build_network("efficientnet-lite2", 68)
+    load_initial(teacher, TEACHER_ENCODER)
+    imagenet = load_file(bundled_folder("weights") / f"{TEACHER_ENCODER}.safetensors")
+    state = teacher.encoder.state_dict()
+    assert all(torch.equal(state[name], tensor.float()) for name, tensor in imagenet.items())
+    assert state.keys() - imagenet.keys() == {name for name in state if name.endswith("num_batches_tracked")}
+    assert TEACHER_ENCODER not in shipped_models()
 
 
 def test_failed_save_keeps_the_former_file(small: Path, monkeypatch: pytest.MonkeyPatch):
