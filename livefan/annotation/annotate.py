@@ -192,6 +192,7 @@ class _Annotation:
         self.recording, self.outputs, self.settings = recording, outputs, settings
         self.weights, self.on_progress = weights, on_progress
         self.n_with_face = 0
+        self._n_faces = 0
         self.ids: set[int] = set()
         self.seconds = 0.0
         self.request = ""
@@ -399,10 +400,12 @@ class _Annotation:
                 self._draw(partial(renderer.finish, journal.n_frames))
         path = work / self.outputs.metadata.name
         problems = self._problems_of_data(metadata.recording, journal)
-        metadata.write(path, n_frames=journal.n_frames, problems=problems, request=self.request)
+        counts = {"n_frames": journal.n_frames, "n_faces": self._n_faces}
+        metadata.write(path, **counts, problems=problems, request=self.request)
 
     def _count(self, frame: AnnotatedFrame) -> None:
         self.n_with_face += bool(frame.faces)
+        self._n_faces += len(frame.faces)
         self.ids.update(face.track_id for face in frame.faces)
         self.seconds = frame.info.seconds
 

@@ -66,17 +66,22 @@ def _load(path: Path) -> pa.Table:
 
 
 def _check_complete(table: pa.Table, path: Path) -> None:
-    """Raise a LivefanError if the metadata beside the data state another number of frames.
+    """Raise a LivefanError if the metadata beside the data state other numbers of frames or faces.
 
-    Text that ends after a whole row is a valid shorter file. Formats with embedded metadata state no number.
+    Text that ends after a whole row is a valid shorter file. Formats with embedded metadata state no numbers.
     """
-    expected = json.loads(table.schema.metadata[b"livefan"]).get("n_frames")
-    found = len(table["frame"].unique())
-    if expected not in (None, found):
-        raise LivefanError(
-            f"{path}: frames found: {found}, by its metadata: {expected}; copy the whole file again, or "
-            "annotate the recording again"
-        )
+    stated = json.loads(table.schema.metadata[b"livefan"])
+    track_ids = table["track_id"]
+    for what, found in (
+        ("frames", len(table["frame"].unique())),
+        ("faces", len(track_ids) - track_ids.null_count),
+    ):
+        expected = stated.get(f"n_{what}")
+        if expected not in (None, found):
+            raise LivefanError(
+                f"{path}: {what} found: {found}, by its metadata: {expected}; copy the whole file again, or "
+                "annotate the recording again"
+            )
 
 
 def _load_folder(folder: Path) -> pa.Table:

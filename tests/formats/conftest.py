@@ -73,7 +73,8 @@ def write(frames: list[AnnotatedFrame], metadata: Metadata) -> Write:
                 writer = stack.enter_context(format_of(path).writer(path, named))
                 writer.write(frames[:3])
                 writer.write(frames[3:])
-        named.write(metadata_path(paths[0], suffixes[0]), n_frames=len(frames))
+        counts = {"n_frames": len(frames), "n_faces": sum(len(frame.faces) for frame in frames)}
+        named.write(metadata_path(paths[0], suffixes[0]), **counts)
         return paths
 
     return write

@@ -126,9 +126,21 @@ def test_table_that_is_cut_after_a_whole_row_is_refused(tmp_path: Path, write, s
         livefan.load_annotations(tmp_path)  # of all recordings in the folder
     description = tmp_path / "out.livefan.json"
     values = json.loads(description.read_text())
-    del values["n_frames"]
+    del values["n_frames"], values["n_faces"]
     description.write_text(json.dumps(values))
     assert livefan.load_annotations(path)["frame"].to_pylist()[-1] == 2
+
+
+def test_table_that_is_cut_between_two_faces_of_a_frame_is_refused(tmp_path: Path, write):
+    (path,) = write(tmp_path / "out", [".csv"])
+    rows = path.read_text().splitlines(keepends=True)
+    of_two = [
+        number for number, row in enumerate(rows) if row.split(",")[0] == rows[number - 1].split(",")[0]
+    ]
+    del rows[of_two[-1]]
+    path.write_text("".join(rows))
+    with pytest.raises(LivefanError, match=r"out\.csv: faces found: \d, by its metadata: \d; copy"):
+        livefan.load_annotations(path)
 
 
 @pytest.mark.parametrize("lost", ["frame_000001.pts", "frame_000003_face_1.pts", "last row of frames.csv"])
