@@ -12,7 +12,7 @@ def add(commands: Commands) -> None:
     parser = commands.add_parser(
         "calibrate-sigma",
         help="calibrate the stated errors and confidences of landmarks",
-        description="Fit sigma, the radius that holds 68 %% of the errors of a landmark, and confidence, the "
+        description="Fit sigma, the radius that holds 68 % of the errors of a landmark, and confidence, the "
         "probability that a landmark is in its place, to plain and hard forms of one half of the validation "
         "faces. Both maps are written to the metadata of the weight file. The command prints how well they "
         "hold on the other half.",

@@ -19,9 +19,9 @@ def add(commands: Commands) -> None:
         help="compare two models over a recording or images: a side-by-side video and a report",
         description="Run two models on the same frames. A model is a weight file or the name of a bundled "
         "one, mediapipe, dlib, or a network file (.onnx, .xml, .tflite) with its description beside it (see "
-        "describe-model). Options of a model follow an @, separated by commas: a runtime, a precision, and "
-        "raw for no smoothing, as in mobilefan-300w@openvino,int8,raw. Distances are percentages of the "
-        "distance between the eyes that model B finds; name a teacher as B.",
+        "describe-model). Options of a model follow an @, separated by commas: a runtime, a precision, a "
+        "device, and raw for no smoothing, as in mobilefan-300w@openvino,int8,raw. Distances are percentages "
+        "of the distance between the outer eye corners that model B finds; name a teacher as B.",
     )
     parser.add_argument("first", metavar="A", help="the first model")
     parser.add_argument("second", metavar="B", help="the second model")

@@ -44,8 +44,9 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--split",
         default="validation",
-        help="train; validation, which is held out of train; for 300w common, challenging or full; for wflw "
-        "and cofw test; for pts all (default: %(default)s)",
+        help="train; validation, which is held out of train, or its halves validation-choice and "
+        "validation-report; for 300w common, challenging or full; for wflw and cofw test; for wflw also its "
+        "halves test-reference and test-held-out; for pts all (default: %(default)s)",
     )
     parser.add_argument(
         "--validation",
