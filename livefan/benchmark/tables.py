@@ -14,7 +14,7 @@ from typing import Any
 
 from livefan.benchmark.everything import ANNOTATE, GROWTH, ONE_CORE, TWO_CORES, figures, read_measurement
 
-BEGIN = "<!-- begin of the tables that python -m livefan.benchmark.tables writes -->"
+BEGIN = "<!-- start of the tables that python -m livefan.benchmark.tables writes -->"
 END = "<!-- end of these tables -->"
 _ROOT = Path(__file__).parents[2]
 FOLDER = _ROOT / "benchmarks"

@@ -57,7 +57,7 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--width",
         type=float,
-        help="width multiplier of the network: 1.0 or 0.5 (default: as in the configuration)",
+        help="width multiplier of the encoder, 0.1 to 4 (default: as in the configuration)",
     )
     parser.add_argument(
         "--epochs",
