@@ -37,7 +37,8 @@ def rows(evaluations: Sequence[Evaluation]) -> list[dict[str, object]]:
             **part.numbers(),
         }
         for evaluation in evaluations
-        for name, part in {"all": evaluation, **evaluation.subsets()}.items()
+        # No dict: an image set may be a folder called "all".
+        for name, part in [("all", evaluation), *evaluation.subsets().items()]
     ]
 
 

@@ -24,6 +24,14 @@ def test_table_has_a_line_for_each_evaluation_and_subset(evaluation: Evaluation)
     assert [row["subset"] for row in rows([evaluation])][:3] == ["all", "common", "challenging"]
 
 
+def test_image_set_called_all_does_not_replace_the_whole(evaluation: Evaluation):
+    first, second, *_ = evaluation.faces
+    parts = [replace(first, face=replace(first.face, attributes=(), subset="all"))]
+    parts.append(replace(second, face=replace(second.face, attributes=(), subset="more")))
+    found = [(row["subset"], row["n_faces"]) for row in rows([replace(evaluation, faces=parts)])]
+    assert found == [("all", 2), ("all", 1), ("more", 1)]
+
+
 def test_regions_have_their_own_errors(evaluation: Evaluation):
     found = evaluation.faces[0]
     moved = found.face.points_px.copy()
