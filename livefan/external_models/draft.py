@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from livefan.core.errors import LivefanError
 from livefan.core.landmarks import MEDIAPIPE_478, SCHEMES
 from livefan.external_models.description import ABSENT, MAP_PARTS, RANGES
 from livefan.external_models.network_file import NetworkFile, Tensor
@@ -29,10 +30,18 @@ def draft_description(network: NetworkFile, path: Path) -> str:
     Args:
         network: the network.
         path: the description; the network is named relative to its folder.
+
+    Raises:
+        LivefanError: if the network does not take one square image.
     """
+    if [len(each.shape) for each in network.inputs] != [4]:
+        raise _undescribable(network, "only networks with one input of four sides, an image, can run")
     layout, size, channels, input_lines = _input(network)
     shape = (1, size, size, channels) if layout == "NHWC" else (1, channels, size, size)
-    outputs = network.outputs_for(shape)
+    try:
+        outputs = network.outputs_for(shape)
+    except RuntimeError as error:
+        raise _undescribable(network, f"it refuses a square image, {list(shape)}") from error
     chosen = max(range(len(outputs)), key=lambda index: _n_numbers(outputs[index]))
     model = Path(os.path.relpath(network.path, path.parent)).as_posix()
     return "\n".join(
@@ -56,10 +65,16 @@ def draft_description(network: NetworkFile, path: Path) -> str:
     )
 
 
+def _undescribable(network: NetworkFile, problem: str) -> LivefanError:
+    return LivefanError(
+        f"{network.path}: cannot be described: {problem}; name a landmark network; this one has "
+        f"{network.shapes}"
+    )
+
+
 def _input(network: NetworkFile) -> tuple[str, int, int, list[str]]:
-    """Return layout, size and channels of the first input, and the lines that describe it."""
+    """Return layout, size and channels of the input, and the lines that describe it."""
     shape = network.inputs[0].shape
-    shape = shape if len(shape) == 4 else (None,) * 4
     layout = "NHWC" if shape[3] in (1, 3) else "NCHW"
     sides = dict(zip(layout, shape, strict=True))
     size, channels = sides["H"] or sides["W"] or _USUAL_SIZE, sides["C"] or 3

@@ -1,9 +1,12 @@
 """Descriptions of networks: good ones, and one line for each kind of wrong one."""
 
+import math
 from pathlib import Path
 
 import numpy as np
+import openvino
 import pytest
+from openvino import opset13 as ops
 from toy_network import DESCRIPTION, save_constant_network
 
 from livefan.core.errors import LivefanError
@@ -150,6 +153,27 @@ def test_draft_guesses_from_shapes_and_values(tmp_path: Path, output: np.ndarray
     draft = draft_description(NetworkFile(network), tmp_path / "net.toml")
     for line in (*lines, 'colour = "grey"'):
         assert line in draft
+
+
+@pytest.mark.parametrize(
+    ("shapes", "problem"),
+    [
+        ([[1, 8]], "one input of four sides"),
+        ([[1, 3, 8, 8], [1, 136]], "one input of four sides"),
+        ([[1, 3, 8, 16]], r"it refuses a square image, \[1, 3, 8, 8\]"),
+    ],
+)
+def test_draft_of_a_network_for_something_else_gives_one_line_error(
+    tmp_path: Path, shapes: list[list[int]], problem: str
+):
+    taken = [ops.parameter(shape, np.float32) for shape in shapes]
+    rows = [
+        ops.reshape(each, [1, math.prod(shape)], False) for each, shape in zip(taken, shapes, strict=True)
+    ]
+    openvino.save_model(openvino.Model([ops.concat(rows, 1)], taken), str(tmp_path / "net.xml"))
+    with pytest.raises(LivefanError, match=rf"net\.xml: cannot be described: .*{problem}") as caught:
+        draft_description(NetworkFile(tmp_path / "net.xml"), tmp_path / "net.toml")
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(("kind", "std"), [(np.uint8, 1.0), (np.float32, 255.0)])
