@@ -46,7 +46,7 @@ class Run:
 
     Raises:
         LivefanError: if init or teacher cannot be read, or the folder holds the results of a run with other
-            settings, faces, labels, init or teacher.
+            settings, faces, labels, init or teacher, or with unknown settings.
     """
 
     def __init__(
@@ -59,8 +59,15 @@ class Run:
             self._faces += [_line(f"validation {face.place}") for face in validation.faces]
         self._hashes = {name: _hash(getattr(config, name)) for name in ("init", "teacher")}
         self._hashes["labels"] = labels_sha256(*filter(None, (training, validation)))
+        has_config = (folder / CONFIG_NAME).exists()
+        for name in (STATE_NAME, BEST_NAME):
+            if not has_config and (folder / name).exists():
+                raise LivefanError(
+                    f"{folder / CONFIG_NAME}: missing, but {name} beside it is of a run; restore it, or "
+                    "choose another --out"
+                )
         # A leading dot marks a file that an interrupted process left incomplete.
-        self._continues = (folder / CONFIG_NAME).exists() and any(folder.glob("[!.]*.safetensors"))
+        self._continues = has_config and any(folder.glob("[!.]*.safetensors"))
         if self._continues:
             self._check_settings()
             self._check_faces()

@@ -62,16 +62,26 @@ def train(
     """
     run = Run(run_folder, config, training, validation)
     with join() as processes, ExitStack() as held:
-        dtype = _dtype(config, processes, run.precision)
+        dtype = _dtype(config, processes, run)
         torch.manual_seed(config.seed)
         faces = TrainingFaces(training.faces, training.scheme, config)
         validated = validation.faces if validation else []
         held_out = [EvaluationFaces(validated, size) for size in config.input_sizes]
-        skipped = [*training.skipped, *faces.skipped, *held_out[0].skipped]
+        # Sets that were divided from one list share its skipped files.
+        others = [line for line in validation.skipped if line not in training.skipped] if validation else []
+        skipped = [*training.skipped, *others, *faces.skipped, *held_out[0].skipped]
         if processes.first:
             print_skipped(skipped)
-        if len(faces) < config.batch_size or (validation and not len(held_out[0])):
-            raise _too_few(faces, held_out[0], config)
+        if len(faces) < config.batch_size:
+            raise LivefanError(
+                f"{len(faces)} training faces are too few for batches of {config.batch_size}; check --root, "
+                "or write a smaller batch_size into the file of --config"
+            )
+        if validation and not len(held_out[0]):
+            raise LivefanError(
+                f"{len(faces)} training faces, but none for validation; check --root, or give --validation a "
+                "larger share or none"
+            )
         _check_shares(config, processes)
         state, objective = _build(training, config, processes.device, dtype)
         used = hardware(processes, dtype)
@@ -113,19 +123,18 @@ def train(
     return progress
 
 
-def _dtype(config: TrainConfig, processes: Processes, earlier: str) -> torch.dtype:
+def _dtype(config: TrainConfig, processes: Processes, run: Run) -> torch.dtype:
     """Return the floating-point format of the run, the same in all processes, and that in which it began."""
+    earlier = run.precision
     precision = earlier if config.precision == "auto" and earlier in PRECISIONS else config.precision
+    if precision != config.precision and precision == "float16" and processes.device.type == "cpu":
+        raise LivefanError(
+            f"{run.folder}: this run began in float16, which needs a GPU; continue it on one, or choose "
+            "another --out"
+        )
     own = choose_dtype(precision, processes.device)
     votes = processes.mean({name_of(dtype): float(dtype is own) for dtype in DTYPES})
     return max(DTYPES, key=lambda dtype: votes[name_of(dtype)])
-
-
-def _too_few(faces: TrainingFaces, held_out: EvaluationFaces, config: TrainConfig) -> LivefanError:
-    return LivefanError(
-        f"{len(faces)} training and {len(held_out)} validation faces are too few for batches of "
-        f"{config.batch_size}; check --root, or write a smaller batch_size into the file of --config"
-    )
 
 
 def _check_shares(config: TrainConfig, processes: Processes) -> None:

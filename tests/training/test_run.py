@@ -37,6 +37,25 @@ def test_run_with_other_settings_is_rejected(tmp_path: Path, other: dict[str, in
         train(faces, faces, replace(SMALL, **other), tmp_path / "r", quiet=True)
 
 
+@pytest.mark.parametrize("name", ["state.safetensors", "best.safetensors"])
+def test_results_of_a_run_with_unknown_settings_are_not_replaced(tmp_path: Path, name: str):
+    faces, folder = marked_faces(tmp_path, 4), new_folder(tmp_path / "r")
+    (folder / name).write_bytes(b"kept")
+    with pytest.raises(LivefanError, match=rf"run\.toml: missing, but {name} .*; restore it, or choose"):
+        train(faces, faces, SMALL, folder, quiet=True)
+    assert [path.name for path in folder.iterdir()] == [name]
+
+
+def test_run_that_began_in_float16_needs_a_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    faces, folder = marked_faces(tmp_path, 4), new_folder(tmp_path / "r")
+    (folder / "run.toml").write_text(to_toml(SMALL))
+    (folder / "best.safetensors").write_bytes(b"")
+    (folder / "environment.json").write_text(json.dumps({"precision": "float16"}))
+    with pytest.raises(LivefanError, match=r"r: this run began in float16, .*choose another --out"):
+        train(faces, faces, SMALL, folder, quiet=True)
+
+
 @pytest.mark.slow
 def test_finished_run_continues_with_more_epochs(tmp_path: Path):
     faces, folder = marked_faces(new_folder(tmp_path / "f"), 4), tmp_path / "r"

@@ -127,6 +127,30 @@ def test_folder_without_faces_gives_one_line_error(tmp_path: Path, capsys: pytes
     assert not (tmp_path / "run").exists()
 
 
+def test_folder_of_one_recording_gives_one_line_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    write_faces(tmp_path / "root", 5)
+    for path in list((tmp_path / "root").iterdir()):
+        path.rename(path.with_stem(f"talk-frame{path.stem:0>6}_0"))
+    (tmp_path / "small.toml").write_text(to_toml(SMALL))
+    command = ["train", "--dataset", "pts", "--root", str(tmp_path / "root"), "--out", str(tmp_path / "run")]
+    assert main([*command, "--config", str(tmp_path / "small.toml")]) == 2
+    assert capsys.readouterr().err == (
+        "livefan: 5 training faces, but none for validation; check --root, or give --validation a larger "
+        "share or none\n"
+    )
+    assert not (tmp_path / "run").exists()
+
+
+def test_skipped_files_of_another_validation_set_are_printed_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    run, faces = new_folder(tmp_path / "run"), marked_faces(new_folder(tmp_path / "faces"), 4)
+    training, validation = (replace(faces, skipped=lines) for lines in (["both"], ["both", "test"]))
+    with locked(run), pytest.raises(LivefanError, match="at work here"):
+        train(training, validation, SMALL, run, quiet=True)
+    assert capsys.readouterr().err == "skipped: both\nskipped: test\nskipped in all: 2\n"
+
+
 def test_extra_faces_are_added_to_the_training_faces(tmp_path: Path):
     for name in ("lfpw/trainset", "helen/trainset", "afw"):
         write_faces(tmp_path / "root" / name, 8)
