@@ -32,9 +32,10 @@ def stems_of(paths: Sequence[str]) -> dict[str, str]:
     """Return a unique file stem for each image path: the path without suffix, its parts joined by dashes.
 
     Some paths give equal stems, as ``a.jpg`` and ``a.png``, or ``a/b.jpg`` and ``a-b.jpg``; see
-    :func:`unique_names`.
+    :func:`unique_names`. Long ones are shortened, so that a number and a suffix may follow.
     """
-    return unique_names({path: "-".join(Path(path).with_suffix("").parts) for path in paths})
+    names = unique_names({path: "-".join(Path(path).with_suffix("").parts) for path in paths})
+    return {path: shortened(name, LONGEST_NAME - _LONGEST_ENDING) for path, name in names.items()}
 
 
 def name_bytes(name: str) -> bytes:
@@ -44,6 +45,8 @@ def name_bytes(name: str) -> bytes:
 
 LONGEST_NAME = 255
 """Bytes that file systems allow for a file name."""
+_LONGEST_ENDING = 40
+"""Bytes that callers of :func:`stems_of` may append, such as the number of a frame."""
 
 
 def hidden_name(name: str, ending: str) -> str:

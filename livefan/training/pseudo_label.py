@@ -239,7 +239,8 @@ def _open_journal(partial: Path, settings: dict[str, object]) -> dict[str, Label
     """
     partial.mkdir(exist_ok=True)
     journal = partial / _JOURNAL
-    first, *lines = (journal.read_text(encoding="utf-8") if journal.is_file() else "").split("\n")
+    content = journal.read_bytes() if journal.is_file() else b""
+    first, *lines = content.split(b"\n")
     if not lines and set(partial.iterdir()) <= {journal}:  # not even the first line is complete
         journal.write_text(json.dumps(settings) + "\n", encoding="utf-8")
         return {}
@@ -254,7 +255,7 @@ def _open_journal(partial: Path, settings: dict[str, object]) -> dict[str, Label
             f"{partial}: this folder holds unfinished labels of other images, weights or settings; repeat "
             "the same command as then, choose another --out, or remove the folder"
         )
-    os.truncate(journal, journal.read_bytes().rindex(b"\n") + 1)
+    os.truncate(journal, content.rindex(b"\n") + 1)
     return done
 
 
@@ -300,15 +301,20 @@ def _find_files(given: Path, excluded: Sequence[Path]) -> tuple[Path, list[Path]
 
 
 def _read_images(path: Path, name: str, stem: str, every: float, problems: list[str]) -> Iterator[_Image]:
-    """Yield an image, or the chosen frames of a video; append warnings and errors to ``problems``."""
+    """Yield an image, or the chosen frames of a video; append warnings and errors to ``problems``.
+
+    A damaged image, and a frame that was decoded with errors, are left out.
+    """
     due = 0.0
     try:
         with open_source(path) as source:
             is_image = isinstance(source, ImageSource)
             for frame in source:
+                if frame.damage == "errors":
+                    continue
                 if is_image:
                     yield _Image(name, stem, frame.image)
-                elif frame.source_time >= due - _SAME_INSTANT and frame.damage != "errors":
+                elif frame.source_time >= due - _SAME_INSTANT:
                     due = frame.source_time + every
                     yield _Image(f"{name}, frame {frame.index}", f"{stem}-frame{frame.index:06}", frame.image)
         warnings = source.warnings

@@ -97,6 +97,25 @@ def test_labelled_faces_can_be_trained_on_and_the_rest_is_explained(
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
+def test_damaged_image_is_left_out_with_the_reason(runtime: Runtime, photo: np.ndarray, tmp_path: Path):
+    (tmp_path / "in").mkdir()
+    encoded = cv2.imencode(".jpg", photo)[1].tobytes()
+    middle = len(encoded) // 2
+    (tmp_path / "in/bad.jpg").write_bytes(encoded[:middle] + encoded[middle + 999 :])
+    labels = label([runtime], tmp_path / "in", tmp_path / "out", quiet=True)
+    assert labels.kept == 0
+    assert [line[:18] for line in labels.left_out] == ["bad.jpg: damaged ("]
+
+
+def test_image_below_long_names_is_labelled(runtime: Runtime, photo: np.ndarray, tmp_path: Path):
+    folder = tmp_path / "in" / ("a" * 100) / ("b" * 100)
+    folder.mkdir(parents=True)
+    for name in (f"{'c' * 100}1.png", f"{'c' * 100}2.png"):
+        cv2.imwrite(str(folder / name), photo)
+    assert label([runtime], tmp_path / "in", tmp_path / "out", quiet=True).kept == 2
+    assert len(load("pts", tmp_path / "out", "all").faces) == 2
+
+
 def test_strict_criteria_leave_everything_out_with_the_reason(
     runtime: Runtime, photo: np.ndarray, tmp_path: Path
 ):
@@ -287,6 +306,17 @@ def test_labelling_stopped_before_the_first_image_starts_anew(
     partial.mkdir()
     (partial / "journal.jsonl").write_text('{"criteria": {"disagr')
     assert label([runtime], tmp_path / "in", tmp_path / "out", quiet=True).kept == 1
+
+
+def test_damaged_journal_gives_one_line_error(runtime: Runtime, photo: np.ndarray, tmp_path: Path):
+    (tmp_path / "in").mkdir()
+    cv2.imwrite(str(tmp_path / "in/face.png"), photo)
+    partial = tmp_path / ".out.partial"
+    partial.mkdir()
+    (partial / "journal.jsonl").write_bytes(b"\xff\xfe\n")
+    (partial / "face_0.jpg").write_bytes(b"")
+    with pytest.raises(LivefanError, match="holds unfinished labels of other images"):
+        label([runtime], tmp_path / "in", tmp_path / "out", quiet=True)
 
 
 def test_output_inside_the_input_folder_is_not_labelled(
