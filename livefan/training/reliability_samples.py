@@ -120,7 +120,7 @@ class Collector:
             for image in images:
                 for crop in empty_crops(image, detector, self._size, rng):
                     self._add(crop, "picture")
-        if not self._rows:
+        if set(self._kinds) <= set(NO_FACE):
             raise faces.unusable(skipped)
         print_skipped(skipped)
         for crop in made_crops(_N_MADE, self._size, rng):

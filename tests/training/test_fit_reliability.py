@@ -146,6 +146,16 @@ def test_folder_without_pictures_gives_one_line_error(tmp_path: Path):
             fit_reliability("mobilefan-half-300w", None, None, folder, tmp_path / "out.safetensors", most=1)
 
 
+def test_pictures_alone_give_one_line_error(tmp_path: Path, photo: np.ndarray, face):
+    """Rows of pictures without faces are no rows to fit to."""
+    cv2.imwrite(str(tmp_path / "wall.png"), photo[:20, :20])
+    faces = FaceSet(IBUG_68, [LabelledFace(tmp_path / "gone.png", face.points_px, "made")], title="one face")
+    collector = Collector(load_weights("mobilefan-half-300w"), None, quiet=True)
+    collector._run = lambda pixels: [np.zeros((68, 4)), np.zeros((68, 9)), np.zeros(8)]  # private: no network
+    with pytest.raises(LivefanError, match=r"one face: holds no face that can be used; .*gone\.png"):
+        collector.samples(faces, [tmp_path / "wall.png"], disturb=True)
+
+
 def test_command_names_what_it_leaves_out(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
