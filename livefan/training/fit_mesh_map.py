@@ -42,8 +42,12 @@ def fit_mesh_map(training: FaceSet, validation: FaceSet, output: Path) -> dict[s
     finally:
         finder.close()
     print_skipped(skipped)
-    if len(meshes) < _RANK or not len(test_meshes):
-        raise LivefanError(f"{training.title}: MediaPipe finds {len(meshes)} faces, {_RANK} are needed")
+    for faces, found, needed in ((training, meshes, _RANK), (validation, test_meshes, 1)):
+        if len(found) < needed:
+            raise LivefanError(
+                f"{faces.title}: MediaPipe finds {len(found)} of its {len(faces.faces)} faces, but {needed} "
+                "are needed; name a --root with more faces"
+            )
     fitted = fit(meshes, labels)
     predicted = np.array([fitted.apply(mesh) for mesh in test_meshes])
     error = float(nme(predicted, test_labels, inter_ocular(test_labels, IBUG_68)).mean())
