@@ -72,12 +72,10 @@ def atomic_write(path: Path) -> Iterator[Path]:
     no file; such an error gets the name of ``path``.
 
     Raises:
-        LivefanError: if the folder does not exist or cannot be written to.
+        LivefanError: as :func:`check_file`.
     """
     path = Path(path)
-    check_folder(path.parent)
-    if path.is_dir():
-        raise LivefanError(f"{path}: is a folder; name a file for the output")
+    check_file(path)
     partial = path.with_name(hidden_name(path.stem, f".{os.getpid()}.partial{path.suffix}"))
     try:
         yield partial
@@ -89,6 +87,17 @@ def atomic_write(path: Path) -> Iterator[Path]:
         raise
     finally:
         partial.unlink(missing_ok=True)
+
+
+def check_file(path: Path) -> None:
+    """Check, before the work begins, that a file can be written.
+
+    Raises:
+        LivefanError: if its folder does not exist or is not writable, or it is a folder itself.
+    """
+    check_folder(path.parent)
+    if path.is_dir():
+        raise LivefanError(f"{path}: is a folder; name a file for the output")
 
 
 def check_folder(folder: Path) -> None:

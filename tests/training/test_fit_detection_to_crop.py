@@ -69,10 +69,14 @@ def test_detector_model_with_too_few_faces_gives_one_line_error(
 
 
 @pytest.mark.parametrize("option", [[], ["--mediapipe"]], ids=["detector", "mesh"])
-def test_missing_output_folder_is_named_before_faces_are_read(
+def test_wrong_output_is_named_before_faces_are_read(
     tmp_path: Path, option: list[str], capsys: pytest.CaptureFixture[str]
 ):
-    out = tmp_path / "missing/out.json"
-    given = ["--dataset", "pts", "--root", str(tmp_path / "no faces"), "-o", str(out)]
-    assert main(["calibrate", *given, *option]) == 2
-    assert capsys.readouterr().err == f"livefan: {out.parent}: no such folder; create it first\n"
+    missing = tmp_path / "missing"
+    for out, said in (
+        (missing / "out.json", f"{missing}: no such folder; create it first"),
+        (tmp_path, f"{tmp_path}: is a folder; name a file for the output"),
+    ):
+        given = ["--dataset", "pts", "--root", str(tmp_path / "no faces"), "-o", str(out)]
+        assert main(["calibrate", *given, *option]) == 2
+        assert capsys.readouterr().err == f"livefan: {said}\n"

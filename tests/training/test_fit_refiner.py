@@ -291,6 +291,13 @@ def test_missing_output_folder_is_reported_before_the_fit(
     assert "gone: no such folder" in capsys.readouterr().err
 
 
+def test_folder_for_the_output_is_reported_before_the_fit(
+    small: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    assert main(["refine", str(small), "--root", str(tmp_path), "-o", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == f"livefan: {tmp_path}: is a folder; name a file for the output\n"
+
+
 def test_extra_faces_of_another_scheme_are_rejected_before_the_fit(
     tmp_path: Path, small: Path, face: Face, photo: np.ndarray, capsys: pytest.CaptureFixture[str]
 ):

@@ -30,11 +30,11 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; return the exit code."""
-    from livefan.core.files import check_folder
+    from livefan.core.files import check_file
     from livefan.datasets import load_training
     from livefan.training.fit_detection_to_crop import calibrate
 
-    check_folder(arguments.out.parent)
+    check_file(arguments.out)
     training, validation = load_training(arguments.dataset, arguments.root)
     print_left_out(training)
     if arguments.mediapipe:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from livefan.core.errors import LivefanError
-from livefan.core.files import check_folder
+from livefan.core.files import check_file, check_folder
 from livefan.core.resources import DEFAULT_WEIGHTS, full_name
 
 if TYPE_CHECKING:
@@ -167,16 +167,16 @@ def add_fit_options(parser: argparse.ArgumentParser, seed: str = "seed") -> None
 
 
 def prepare_fit(arguments: argparse.Namespace) -> None:
-    """Check the folders of a command that fits a part of a network, and set its CPU threads.
+    """Check the output and the cache of a command that fits a part of a network, and set its CPU threads.
 
     Raises:
-        LivefanError: if a folder does not exist or is not writable.
+        LivefanError: if a folder does not exist or is not writable, or the output is a folder.
     """
     import torch
 
-    for folder in (arguments.out.parent, getattr(arguments, "cache", None)):
-        if folder is not None:
-            check_folder(folder)
+    check_file(arguments.out)
+    if getattr(arguments, "cache", None) is not None:
+        check_folder(arguments.cache)
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
 
