@@ -46,7 +46,7 @@ def read(path: Path) -> pa.Table:
         null_values=[""],
         quoted_strings_can_be_null=True,
     )
-    parse = pyarrow.csv.ParseOptions(newlines_in_values=bool(set("\r\n") & set(metadata["recording"])))
+    parse = pyarrow.csv.ParseOptions(newlines_in_values=True)  # in the names of a recording and of its images
     with path.open("rb") as file:
         table = pyarrow.csv.read_csv(file, convert_options=convert, parse_options=parse)
     return conform(table, metadata)

@@ -12,6 +12,8 @@ from livefan.core.face_measures import EXPRESSION_NAMES as NAMES
 from livefan.core.face_measures import Blink, Gaze
 from livefan.core.landmarks import IBUG_68
 from livefan.formats.columns import FRAME_COLUMNS, MEASURES, table_schema
+from livefan.formats.metadata import Metadata
+from livefan.formats.records import AnnotatedFrame, FrameInfo
 from livefan.formats.registry import FORMATS, SUFFIXES, format_of
 
 
@@ -92,6 +94,16 @@ def test_any_name_of_a_recording_is_kept(tmp_path: Path, write, suffix: str, rec
     table = livefan.load_annotations(path)
     assert table["recording"].to_pylist() == [recording] * 5
     assert table["damage"].to_pylist() == ["", "", "", "errors", "gap"]
+
+
+def test_line_ends_in_the_names_of_many_images_are_kept(tmp_path: Path, metadata: Metadata):
+    """A CSV file of more than a megabyte is read in blocks."""
+    names = [("a\nb" * 20) + f"{index}.png" for index in range(9000)]
+    infos = [FrameInfo(index, index, 0.0, "", 9, 9, name) for index, name in enumerate(names)]
+    with FORMATS["csv"].writer(tmp_path / "out.csv", metadata) as writer:
+        writer.write([AnnotatedFrame(info, ()) for info in infos])
+    metadata.write(tmp_path / "out.livefan.json")
+    assert livefan.load_annotations(tmp_path / "out.csv")["image"].to_pylist() == names
 
 
 def test_suffix_decides_the_format_in_any_case():
