@@ -109,7 +109,7 @@ def _greedy_soup(
     alone = {path: error_of([state]) for path, state in states.items()}
     chosen: list[Path] = []
     best = float("inf")
-    for path in sorted(paths, key=lambda path: alone[path]):
+    for path in sorted(paths, key=lambda path: (math.isnan(alone[path]), alone[path])):
         error = error_of([states[each] for each in (*chosen, path)])
         print(f"{path}: alone {alone[path]:.3f} %, in the mean {error:.3f} %")
         if error < best:

@@ -17,7 +17,7 @@ from livefan.networks.checkpoint import WeightsInfo, load_weights, save_weights
 from livefan.networks.mobilefan import MobileFAN
 from livefan.training.augmentation.augment import EvaluationFaces
 from livefan.training.average import average
-from livefan.training.engine import validate
+from livefan.training.engine import Validated, validate
 from livefan.training.train import train
 
 INFO = WeightsInfo("300w-68", 0.5, input_size=96)
@@ -54,6 +54,20 @@ def test_greedy_average_never_raises_the_error_and_records_its_inputs(
     heads = [load_weights(path).model.head.weight for path in epochs]
     mean_head = load_weights(tmp_path / "all.safetensors").model.head.weight
     assert torch.allclose(mean_head, torch.stack(heads).mean(0), atol=1e-7)
+
+
+def test_broken_file_does_not_change_which_one_is_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    paths = [tmp_path / f"{name}.safetensors" for name in ("worse", "broken", "better")]
+    for path, error in zip(paths, (3.0, torch.nan, 2.0), strict=True):
+        network = MobileFAN(68, 0.5)
+        torch.nn.init.constant_(network.head.bias, error)
+        save_weights(path, network, INFO)
+    monkeypatch.setattr(
+        "livefan.training.average.validate",
+        lambda network, *_: Validated(network.head.bias.mean().item(), 1.0),
+    )
+    faces = marked_faces(new_folder(tmp_path / "faces"), 1)
+    assert average(paths, faces, tmp_path / "mean.safetensors") == ([paths[2]], 2.0)
 
 
 @pytest.mark.slow
