@@ -39,6 +39,7 @@ from livefan.training.head_samples import (
     disturbed_colours,
     disturbed_crop,
     file_stamp,
+    read_samples,
     samples_digest,
     sampling_network,
     save_samples,
@@ -244,8 +245,7 @@ class _Collector:
         """Return the samples of a source, from the cache if they are there."""
         kept = None if self._cache is None else self._cache / cache_name(self._weights, source, self._choice)
         if kept is not None and kept.is_file():
-            with np.load(kept) as arrays:
-                return Samples(**arrays)
+            return Samples(**read_samples(kept))
         rows = [row for face in self._faces(source) for row in self._rows(*face, rng)]
         if not rows:
             raise self._without_face(source)

@@ -7,12 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import cv2
 import numpy as np
 from torch import Tensor, nn
 
 from livefan.core.crop import Crop
+from livefan.core.errors import LivefanError
 from livefan.core.files import atomic_write, name_bytes
 from livefan.networks.checkpoint import Weights, landmark_digest
 from livefan.networks.checkpoint_info import read_weight_file
@@ -85,6 +87,19 @@ def save_samples(path: Path, samples: Any) -> None:
     }
     with atomic_write(path) as partial, partial.open("wb") as file:
         np.savez(file, **arrays)
+
+
+def read_samples(path: Path) -> dict[str, np.ndarray]:
+    """Return the arrays of a file of :func:`save_samples`, by name.
+
+    Raises:
+        LivefanError: if it is damaged.
+    """
+    try:
+        with np.load(path) as arrays:
+            return dict(arrays)
+    except (OSError, EOFError, ValueError, BadZipFile) as error:
+        raise LivefanError(f"{path}: not whole samples of faces ({error}); remove the file") from error
 
 
 def file_stamp(path: Path) -> str:

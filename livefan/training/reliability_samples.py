@@ -20,7 +20,13 @@ from livefan.io.image_file import read_image
 from livefan.networks.checkpoint import Weights
 from livefan.networks.reliability_head import ReliabilityHead
 from livefan.training.augmentation.empty_crops import background_crop, empty_crops, made_crops
-from livefan.training.head_samples import file_stamp, samples_digest, sampling_network, save_samples
+from livefan.training.head_samples import (
+    file_stamp,
+    read_samples,
+    samples_digest,
+    sampling_network,
+    save_samples,
+)
 from livefan.training.reliability_views import face_views
 
 NO_FACE = ("background", "picture", "made")
@@ -86,9 +92,9 @@ class Collector:
         """
         kept = None if self._cache is None else self._cache / self._cache_name(faces, pictures, disturb)
         if kept is not None and kept.is_file():
-            with np.load(kept) as stored:
-                tensors = {name: torch.from_numpy(stored[name]) for name in stored.files if name != "kinds"}
-                return Samples(**tensors, kinds=stored["kinds"])
+            stored = read_samples(kept)
+            kinds = stored.pop("kinds")
+            return Samples(**{name: torch.from_numpy(each) for name, each in stored.items()}, kinds=kinds)
         found = self._collected(faces, pictures, disturb)
         if kept is not None:
             save_samples(kept, found)

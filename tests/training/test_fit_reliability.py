@@ -115,6 +115,11 @@ def test_samples_are_read_from_the_cache(photo: np.ndarray, face, tmp_path: Path
     cv2.imwrite(str(image), 255 - photo)
     Collector(weights, None, cache=tmp_path, quiet=True).samples(faces, [], disturb=False)
     assert len(ran) == 4
+    for content in (b"", b"PK\x03\x04"):
+        for path in tmp_path.glob("*.npz"):
+            path.write_bytes(content)
+        with pytest.raises(LivefanError, match=r"\.npz: not whole samples .*; remove the file"):
+            Collector(weights, None, cache=tmp_path, quiet=True).samples(faces, [], disturb=False)
 
 
 def test_made_crops_show_nothing():
