@@ -53,7 +53,8 @@ def train(
             latest weights.
         run_folder: gets ``best.safetensors``, ``history.json`` and the files of :class:`Run`.
         keep_epochs: also write the weights of every epoch, as ``epoch-N.safetensors``.
-        compiled: compile the network with torch.compile. This takes some minutes and makes steps faster.
+        compiled: compile the network with torch.compile. This takes some minutes; steps are then faster on
+            some machines.
         quiet: show no progress bar, and print no summary and no epochs.
 
     Raises:

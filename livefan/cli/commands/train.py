@@ -88,7 +88,7 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--compile",
         action="store_true",
-        help="compile the network: 25 to 50 %% faster after minutes of compilation; needs a C++ compiler",
+        help="compile the network, for some minutes: faster on some machines; needs a C++ compiler",
     )
     parser.add_argument("--quiet", action="store_true", help="report no progress")
     parser.set_defaults(run=run, commands=commands)
