@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -251,7 +252,7 @@ class _Reader:
     def _by_channel(self, key: str, channels: int) -> np.ndarray:
         value = self._value("input", key)
         values = value if isinstance(value, list) else [value] * channels
-        if len(values) != channels or not all(map(_is_number, values)):
+        if len(values) != channels or not all(_is_number(each) and math.isfinite(each) for each in values):
             raise self._wrong("input", key, f"{value!r} is neither a number nor a list of {channels} numbers")
         return np.array(values, np.float32)
 

@@ -188,10 +188,11 @@ class Run:
         if error is None or error < progress.best_nme:
             progress.best_nme = math.inf if error is None else error
             save_weights(self.folder / BEST_NAME, state.average.network, info)
+        # The state comes last: a run that stops before it repeats the epoch and writes the others again.
+        self._write("history.json", json.dumps(progress.history, indent=1) + "\n")
         with atomic_write(self.folder / STATE_NAME) as partial:
             # safetensors' save_file raises its own error on a full disk, not an OSError.
             partial.write_bytes(save(state.tensors(), metadata={"progress": json.dumps(vars(progress))}))
-        self._write("history.json", json.dumps(progress.history, indent=1) + "\n")
 
     def describe(self, progress: Progress, n_faces: int, decoder: str) -> WeightsInfo:
         """Return the metadata of a weight file of this run."""

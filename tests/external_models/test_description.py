@@ -69,6 +69,7 @@ def test_parts_of_the_landmarks_may_be_mapped(folder: Path):
         ('"RGB"', '"rgb"', r"\[input\] colour: 'rgb' is none of RGB, BGR, grey"),
         ('"NHWC"', '"NCHW"', r"\[input\] layout: gives \[1, 3, 32, 32\]"),
         ("std = 255.0", "std = [1, 0, 1]", r"\[input\] std: must not be zero"),
+        ("std = 255.0", "std = nan", r"\[input\] std: nan is neither a number nor a list of 3 numbers"),
         ("mean = 0.0", "mean = [1, 2]", r"\[input\] mean: \[1, 2\] is neither a number nor a list of 3"),
         ("side = 1.25", "side = 0", r"\[crop\] side: 0 is not a number from 0.1 to 10"),
         ("upright = true", "upright = 1", r"\[crop\] upright: 1 is neither true nor false"),

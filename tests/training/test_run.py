@@ -3,10 +3,12 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from marked_faces import SMALL, marked_faces, new_folder
+from safetensors.torch import save
 
 from livefan.core.errors import LivefanError
 from livefan.core.landmarks import IBUG_68
@@ -178,6 +180,23 @@ def test_run_records_environment_faces_and_each_resumption(tmp_path: Path):
     assert latest.keys() == environment.keys()
     assert latest["time"] >= environment["time"]
     assert json.loads((tmp_path / "r/environment.json").read_text()) == environment
+
+
+@pytest.mark.slow
+def test_history_is_as_long_as_the_state_whenever_the_run_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """It is written before the state: without the state, the epoch is repeated."""
+    faces, folder = marked_faces(tmp_path, 4), new_folder(tmp_path / "r")
+    epochs: list[int] = []
+
+    def save_state(*given: Any, **metadata: Any) -> bytes:
+        epochs.append(len(json.loads((folder / "history.json").read_text())))
+        return save(*given, **metadata)
+
+    monkeypatch.setattr("livefan.training.run.save", save_state)
+    train(faces, faces, SMALL, folder, quiet=True)
+    assert epochs == [1, 2]
 
 
 def test_damaged_files_of_a_run_give_one_line_errors(tmp_path: Path):
