@@ -36,9 +36,8 @@ from livefan.detection.detector import load_detectors
 from livefan.formats.metadata import Metadata, ModelInfo, recording_name
 from livefan.formats.records import AnnotatedFrame
 from livefan.formats.registry import format_of
-from livefan.io.animation import AnimationSource
-from livefan.io.images import ImageSource
 from livefan.io.source import Source
+from livefan.io.video import VideoSource
 from livefan.networks.checkpoint_info import Head, WeightFile, read_weight_file
 from livefan.runtimes.base import Runtime
 from livefan.runtimes.selection import open_runtime
@@ -290,7 +289,7 @@ class _Annotation:
             elif not journal.complete:
                 measure(source, pipeline, journal, pass_on)
             writing.result()
-            return self._problems_of_data(name, journal) + self._finish_video(recording, journal, source)
+            return self._problems_of_data(name, journal) + self._finish_video(journal, source)
 
     def _problems_of_data(self, name: str, journal: Journal) -> list[str]:
         """Return what is wrong with the recording, once all of it is measured."""
@@ -298,23 +297,22 @@ class _Annotation:
             return journal.warnings
         return [*journal.warnings, f"{name}: no face was found on any of its {journal.n_frames} frames"]
 
-    def _finish_video(self, recording: Recording, journal: Journal, source: Source) -> list[str]:
+    def _finish_video(self, journal: Journal, source: Source) -> list[str]:
         """Write the video file, if there is one; return the problems of the video."""
         picture = self.outputs.picture
         if picture is None:
             return []
         problems: list[str] = []
         if not self.outputs.image:
-            self._draw(lambda: problems.extend(self._mux(recording, journal, source, picture)))
+            self._draw(lambda: problems.extend(self._mux(journal, source, picture)))
         if self.video_failure:
             remove(self.outputs.work / picture.name)
             written = ", ".join(str(path) for path in self.outputs.tables)
             problems.append(f"{self.video_failure}; the data are complete in {written}")
         return problems
 
-    def _mux(self, recording: Recording, journal: Journal, source: Source, picture: Path) -> list[str]:
-        has_streams = not isinstance(source, ImageSource | AnimationSource)
-        location = f"file:{recording}" if has_streams else None
+    def _mux(self, journal: Journal, source: Source, picture: Path) -> list[str]:
+        location = source.location if isinstance(source, VideoSource) else None
         return mux(journal, source, location, self.outputs.work / picture.name, self.settings.video)
 
     def _draw(self, step: Callable[[], None]) -> None:

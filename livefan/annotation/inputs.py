@@ -14,6 +14,7 @@ from livefan.core.errors import LivefanError
 from livefan.core.files import LONGEST_NAME, shortened, unique_names
 from livefan.formats.metadata import METADATA_SUFFIX
 from livefan.io.images import holds_one_image, images_in, is_image_file, is_image_pattern, natural_key
+from livefan.io.stream import is_address
 from livefan.io.video import RECORDING_SUFFIXES
 
 _LONGEST_SUFFIX = 25
@@ -41,7 +42,7 @@ def find_recordings(inputs: Sequence[str]) -> tuple[list[str], bool]:
             inside = _in_folder(path)
             many = many or bool(inside)
             found += inside or [given]
-        elif given != STANDARD_INPUT and not path.exists() and any(sign in given for sign in "*?["):
+        elif _is_pattern(given):
             matches = [path for path in map(Path, glob.glob(given, recursive=True)) if _is_file(path)]
             if not matches:
                 raise LivefanError(f"{given}: matches no file; check the path")
@@ -50,6 +51,12 @@ def find_recordings(inputs: Sequence[str]) -> tuple[list[str], bool]:
         else:
             found.append(given)
     return _without_repeats(found), many
+
+
+def _is_pattern(given: str) -> bool:
+    """Return whether an input is a glob pattern; an address may hold the same signs."""
+    is_path = given != STANDARD_INPUT and not is_address(given)
+    return is_path and not Path(given).exists() and any(sign in given for sign in "*?[")
 
 
 def _in_folder(folder: Path) -> list[str]:

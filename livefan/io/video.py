@@ -67,13 +67,16 @@ class VideoSource(Source):
         name: name to show to the user.
         container: the opened location; None to open it here.
 
+    Attributes:
+        location: FFmpeg's name of the video.
+
     Raises:
         LivefanError: if no frame can be read.
     """
 
     def __init__(self, location: str, name: str, container: InputContainer | None = None) -> None:
         super().__init__(name)
-        self._location = location
+        self.location = location
         self._container = container or open_container(location, name)
         try:
             with self._named_errors():
@@ -109,7 +112,7 @@ class VideoSource(Source):
             self.n_frames = round(self._stated_seconds * self.fps)
         counted_seconds = self.n_frames / self.fps if self.n_frames and self.fps else None
         self.duration = self._stated_seconds or counted_seconds
-        self.seekable = self._location.startswith("file:")
+        self.seekable = self.location.startswith("file:")
 
     def _read_frame(self) -> Frame | None:
         with self._named_errors():
@@ -208,7 +211,7 @@ class VideoSource(Source):
     def _pictures_from_the_start(self) -> Iterator[_TimedPicture]:
         """Yield all pictures; only a newly opened file is certain to start with its first."""
         self._container.close()
-        self._container = open_container(self._location, self.name)
+        self._container = open_container(self.location, self.name)
         self._stream = video_stream(self._container, self.name)
         set_decoder_threads(self._stream)
         return self._timed_pictures()

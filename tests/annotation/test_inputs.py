@@ -36,6 +36,10 @@ def test_folders_globs_and_paths_name_recordings(tmp_path: Path, talks: Path, ph
             found(nothing)
 
 
+def test_address_with_a_query_is_no_pattern():
+    assert find_recordings(["http://host/talk.mp4?key=1"]) == (["http://host/talk.mp4?key=1"], False)
+
+
 def test_outputs_are_named_after_their_recordings(tmp_path: Path):
     outputs = name_outputs(["x/a.mp4", "y/a.mkv", "b.mov", "c.jpg"], tmp_path, ".mp4", [".csv"])
     names = [[path.name for path in each] for each in outputs]

@@ -1,5 +1,7 @@
 """The annotated video: timestamps, and copies of the other streams."""
 
+import http.server
+import threading
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -179,6 +181,37 @@ def test_colon_in_a_name_is_no_protocol(
     monkeypatch.chdir(tmp_path)
     annotate(clip, Outputs(Path(name)))
     assert len(read_pictures(tmp_path / f"{name}.mp4")[0]) == 3
+
+
+def test_sound_of_a_recording_in_the_home_folder_is_kept(
+    tmp_path: Path, small: np.ndarray, monkeypatch: pytest.MonkeyPatch
+):
+    clip = write_recording(tmp_path / "in.mp4", [small] * 5, sound=True)
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    outputs = Outputs(tmp_path / "out")
+    assert annotate("~/in.mp4", outputs).problems == []
+    assert read_packets(outputs.picture or clip, "audio") == read_packets(clip, "audio")
+
+
+def test_sound_of_a_recording_at_an_address_is_kept(tmp_path: Path, small: np.ndarray):
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments, directory=str(tmp_path))
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    clip = write_recording(tmp_path / "in.mp4", [small] * 5, sound=True)
+    outputs = Outputs(tmp_path / "out")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        try:
+            result = annotate(f"http://127.0.0.1:{server.server_port}/in.mp4?key=1", outputs)
+        finally:
+            server.shutdown()
+    assert result.problems == []
+    assert read_packets(outputs.picture or clip, "audio") == read_packets(clip, "audio")
 
 
 @pytest.mark.slow
