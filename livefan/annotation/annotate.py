@@ -223,6 +223,9 @@ class _Annotation:
             finally:
                 n_frames = self.n_measured = journal.n_frames
                 self.has_earlier_work = n_frames > 0
+        if self.video_failure and self.outputs.picture is not None:
+            # An earlier video, which was to be replaced, does not belong to the new data.
+            remove(self.outputs.picture)
         self.outputs.place()
         return AnnotationResult(
             name, n_frames, self.n_with_face, len(self.ids), self.seconds, problems, notes

@@ -17,9 +17,12 @@ from clips import (
 )
 
 import livefan
+from livefan.annotation import annotate as annotate_module
 from livefan.annotation import mux
 from livefan.annotation.annotate import annotate
+from livefan.annotation.batch import Task, run_task
 from livefan.annotation.outputs import Outputs
+from livefan.annotation.settings import AnnotationSettings
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
@@ -212,6 +215,25 @@ def test_sound_of_a_recording_at_an_address_is_kept(tmp_path: Path, small: np.nd
             server.shutdown()
     assert result.problems == []
     assert read_packets(outputs.picture or clip, "audio") == read_packets(clip, "audio")
+
+
+def test_earlier_video_does_not_stay_beside_new_data(
+    tmp_path: Path, small: np.ndarray, monkeypatch: pytest.MonkeyPatch
+):
+    clip = write_recording(tmp_path / "in.mp4", [small] * 3)
+    task = Task(str(clip), Outputs(tmp_path / "out"), AnnotationSettings(), overwrite=True)
+    (tmp_path / "out.mp4").write_bytes(b"earlier")
+
+    def refuse(*arguments: Any) -> None:
+        raise livefan.LivefanError("refused")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(annotate_module, "mux", refuse)
+        (problem,) = run_task(task).problems
+    assert problem == f"refused; the data are complete in {tmp_path / 'out.csv'}"
+    assert not (tmp_path / "out.mp4").exists()
+    assert run_task(task).problems == []
+    assert len(read_pictures(tmp_path / "out.mp4")[0]) == 3
 
 
 @pytest.mark.slow
