@@ -26,6 +26,7 @@ from livefan.annotation.settings import AnnotationSettings
 from livefan.core.errors import LivefanError
 from livefan.core.folder_lock import locked
 from livefan.core.process import free_bytes
+from livefan.io.open import display_name
 
 _log = logging.getLogger(__name__)
 _CORES_OF_A_JOB = 1.5
@@ -121,7 +122,7 @@ def _reason_to_overwrite(task: Task) -> str:
         reason = f"the recording changed after {task.outputs.metadata.name} was written"
     else:
         reason = "its outputs exist already, from other settings, another recording or another version"
-    return f"{task.recording}: {reason}; add --overwrite to annotate it again"
+    return f"{display_name(task.recording)}: {reason}; add --overwrite to annotate it again"
 
 
 @contextmanager
@@ -143,7 +144,7 @@ def _collected_log() -> Iterator[list[str]]:
 def _one_line(task: Task, error: Exception) -> str:
     if isinstance(error, LivefanError):
         return str(error)
-    return f"{task.recording}: {type(error).__name__}: {error}".splitlines()[0]
+    return f"{display_name(task.recording)}: {type(error).__name__}: {error}".splitlines()[0]
 
 
 def log_outcome(outcome: Outcome) -> None:
@@ -236,7 +237,8 @@ def _work(
             try:
                 ready.put(_result(_submit(pool, task), stopping))
             except BrokenProcessPool:
-                problem = f"{task.recording}: its worker process died; give the command again to retry"
+                name = display_name(task.recording)
+                problem = f"{name}: its worker process died; give the command again to retry"
                 ready.put(Outcome(task.recording, problem=problem))
                 pool.shutdown()
                 pool = None
@@ -312,7 +314,7 @@ def summary(outcomes: Sequence[Outcome]) -> str:
     """Return a table with the outcome of each recording."""
     lines = [("recording", "frames", "with face", "faces", "seconds", "x real time", "")]
     for outcome in outcomes:
-        name = Path(outcome.recording).name or outcome.recording
+        name = Path(display_name(outcome.recording)).name or outcome.recording
         result = outcome.result
         if result is None:
             done = "done before, with problems" if outcome.earlier else "done before"

@@ -14,7 +14,7 @@ from livefan.core.errors import LivefanError
 from livefan.core.files import LONGEST_NAME, shortened, unique_names
 from livefan.formats.metadata import METADATA_SUFFIX
 from livefan.io.images import holds_one_image, images_in, is_image_file, is_image_pattern, natural_key
-from livefan.io.stream import is_address
+from livefan.io.stream import is_address, public_name
 from livefan.io.video import RECORDING_SUFFIXES
 
 _LONGEST_SUFFIX = 25
@@ -175,7 +175,7 @@ def earlier_names(recordings: Sequence[str], outputs: Sequence[Outputs]) -> list
 
 def _place(recording: str) -> str:
     """Return the absolute path of a recording; a link stands for itself, links to its folder are followed."""
-    if recording == STANDARD_INPUT:
+    if recording == STANDARD_INPUT or is_address(recording):
         return recording
     folder, name = os.path.split(os.path.abspath(recording))
     return os.path.join(os.path.realpath(folder), name)
@@ -184,5 +184,7 @@ def _place(recording: str) -> str:
 def _stem(recording: str) -> str:
     if recording == STANDARD_INPUT:
         return "standard-input"
+    if is_address(recording):
+        return Path(public_name(recording)).stem
     path = Path(os.path.abspath(recording))  # names a link itself, not the file that it leads to
     return path.name if path.is_dir() else path.stem.replace("%", "")

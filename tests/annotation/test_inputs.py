@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from livefan.annotation.batch import Outcome, summary
 from livefan.annotation.inputs import earlier_names, find_recordings, name_outputs
 from livefan.annotation.recordings import name_of
 from livefan.core.errors import LivefanError
@@ -38,6 +39,13 @@ def test_folders_globs_and_paths_name_recordings(tmp_path: Path, talks: Path, ph
 
 def test_address_with_a_query_is_no_pattern():
     assert find_recordings(["http://host/talk.mp4?key=1"]) == (["http://host/talk.mp4?key=1"], False)
+
+
+def test_names_and_summary_hold_no_secret_of_an_address(tmp_path: Path):
+    address = "http://me:secret@host/talk.mp4?key=secret.1/secret"
+    (outputs,) = name_outputs([address], tmp_path, ".mp4", [".csv"])
+    assert outputs.base.name == "talk"
+    assert "secret" not in summary([Outcome(address, problem="fails")])
 
 
 def test_outputs_are_named_after_their_recordings(tmp_path: Path):
