@@ -96,6 +96,8 @@ class Outputs:
                 )
             if path.exists() and any(path.samefile(file) for file in read):
                 raise LivefanError(f"{path}: is the input; choose another name for the output")
+            if path.is_dir() and any(path.resolve() in file.resolve().parents for file in read):
+                raise LivefanError(f"{path}: holds the input; choose another name for the output")
             check_folder(path.parent)
             if path.is_dir() and path.suffix.lower() != ".pts":
                 raise LivefanError(f"{path}: is a folder; name a file for the output")

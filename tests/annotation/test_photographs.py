@@ -15,6 +15,7 @@ from livefan.annotation.annotate import annotate
 from livefan.annotation.outputs import Outputs
 from livefan.annotation.settings import AnnotationSettings
 from livefan.cli.main import main
+from livefan.core.errors import LivefanError
 from livefan.core.landmarks import IBUG_68
 from livefan.core.resources import DEFAULT_WEIGHTS
 from livefan.formats.registry import SUFFIXES
@@ -113,3 +114,12 @@ def test_photographs_are_shown_in_a_video(tmp_path: Path, album: Path):
     with livefan.open_source(tmp_path / "out.mp4") as source:
         assert [frame.source_time for frame in source] == pytest.approx([0, 2, 6])
         assert source.duration == pytest.approx(8, abs=0.1)
+
+
+def test_folder_of_points_that_holds_the_input_is_not_replaced(tmp_path: Path, small: np.ndarray):
+    picture = tmp_path / "faces.pts" / "a.png"
+    picture.parent.mkdir()
+    cv2.imwrite(str(picture), small)
+    with pytest.raises(LivefanError, match="holds the input"):
+        annotate(picture, Outputs(tmp_path / "faces", None, (".pts",)), overwrite=True)
+    assert picture.is_file()
