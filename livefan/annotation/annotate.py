@@ -15,7 +15,7 @@ from typing import Any
 
 from livefan.annotation.fingerprint import files_of, journal_identity, request_digest, runtime_of
 from livefan.annotation.frame_buffer import FrameBuffer, capacity_for
-from livefan.annotation.journal import Journal
+from livefan.annotation.journal import Journal, reserved
 from livefan.annotation.measure import measure, measure_photographs
 from livefan.annotation.mux import mux
 from livefan.annotation.outputs import Outputs, remove
@@ -209,14 +209,18 @@ class _Annotation:
         self.outputs.work.mkdir(exist_ok=True)
         name = name_of(recording)
         content = ""
-        if can_be_read_once(recording):
-            copy = self.outputs.work / "standard-input"
-            content = spool(recording, copy)
-            recording = copy
-        self.request = request_digest(recording, content, self.outputs, self.settings, self.weights)
-        runtime, ahead = self._load_networks()
-        identity = journal_identity(recording, content, self.settings, self.weights, runtime)
-        with Journal(self.outputs.work / _JOURNAL, identity) as journal:
+        with ExitStack() as stack:
+            with ExitStack() as beginning:
+                if can_be_read_once(recording):
+                    # Another process must not write the copy that this one reads.
+                    beginning.enter_context(reserved(self.outputs.work / _JOURNAL))
+                    copy = self.outputs.work / "standard-input"
+                    content = spool(recording, copy)
+                    recording = copy
+                self.request = request_digest(recording, content, self.outputs, self.settings, self.weights)
+                runtime, ahead = self._load_networks()
+                identity = journal_identity(recording, content, self.settings, self.weights, runtime)
+                journal = stack.enter_context(Journal(self.outputs.work / _JOURNAL, identity))
             notes = self._notes(journal, runtime)
             try:
                 problems = self._annotate(recording, name, journal, runtime, ahead)

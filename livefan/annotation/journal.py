@@ -10,7 +10,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from livefan.annotation.observations import AppearanceSample, Observation
-from livefan.core.errors import StoppedError
+from livefan.core.errors import LivefanError, StoppedError
+from livefan.core.folder_lock import locked
 from livefan.formats.records import FrameInfo
 
 _TABLES = """
@@ -70,7 +71,7 @@ class Journal:
         self.complete = self.note("complete") is not None
 
     def _open(self, annotation: str) -> sqlite3.Connection:
-        database = self._connect()
+        database = _connect(self.path)
         try:
             (known,) = database.execute("select value from notes where name = 'annotation'").fetchone()
             (sound,) = database.execute("pragma quick_check(1)").fetchone()
@@ -80,35 +81,15 @@ class Journal:
         except (sqlite3.Error, TypeError) as error:
             if "locked" in str(error):
                 database.close()
-                raise self._in_use() from error
+                raise _in_use(self.path) from error
         database.close()
         for suffix in ("", "-wal", "-shm", "-journal"):
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
-        database = self._connect()
+        database = _connect(self.path)
         with self._one_line_errors():
             database.executescript(f"begin; {_TABLES} commit;")
             database.execute("insert into notes values ('annotation', ?)", (annotation,))
         return database
-
-    def _connect(self) -> sqlite3.Connection:
-        # Autocommit: `_transaction` begins and ends transactions.
-        database = sqlite3.connect(self.path, timeout=1.0, isolation_level=None, check_same_thread=False)
-        try:
-            database.execute("pragma locking_mode = exclusive")
-            database.execute("pragma journal_mode = wal")
-            database.execute("pragma synchronous = normal")
-            database.execute("begin exclusive")  # takes the lock now, not at the first write
-            database.execute("commit")
-        except sqlite3.Error as error:
-            if "locked" in str(error):
-                database.close()
-                raise self._in_use() from error
-        return database
-
-    def _in_use(self) -> StoppedError:
-        return StoppedError(
-            f"{self.path.parent}: another livefan is at work on this output; wait for it or stop it"
-        )
 
     def close(self) -> None:
         """Close the database; a thread that waits in :meth:`wait_for` gets an error."""
@@ -327,3 +308,43 @@ class Journal:
                 f"{self.path.parent.parent}: cannot be written ({error}); make room on the disk and "
                 "give the same command again; it continues there"
             ) from error
+
+
+@contextmanager
+def reserved(path: Path) -> Iterator[None]:
+    """Keep other processes from beginning on an annotation, until its journal is open and does so.
+
+    Args:
+        path: the journal.
+
+    Raises:
+        StoppedError: if another process has reserved the annotation or uses the journal.
+    """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(path.parent))
+        except LivefanError as error:
+            raise _in_use(path) from error
+        if path.exists():
+            _connect(path).close()
+        yield
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    # Autocommit: `_transaction` begins and ends transactions.
+    database = sqlite3.connect(path, timeout=1.0, isolation_level=None, check_same_thread=False)
+    try:
+        database.execute("pragma locking_mode = exclusive")
+        database.execute("pragma journal_mode = wal")
+        database.execute("pragma synchronous = normal")
+        database.execute("begin exclusive")  # takes the lock now, not at the first write
+        database.execute("commit")
+    except sqlite3.Error as error:
+        if "locked" in str(error):
+            database.close()
+            raise _in_use(path) from error
+    return database
+
+
+def _in_use(path: Path) -> StoppedError:
+    return StoppedError(f"{path.parent}: another livefan is at work on this output; wait for it or stop it")

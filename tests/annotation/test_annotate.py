@@ -24,9 +24,10 @@ from clips import (
 import livefan
 from livefan.annotation import postprocess
 from livefan.annotation.annotate import AnnotationResult, annotate, heads_to_run
+from livefan.annotation.journal import Journal, reserved
 from livefan.annotation.outputs import Outputs
 from livefan.annotation.settings import AnnotationSettings
-from livefan.core.errors import LivefanError
+from livefan.core.errors import LivefanError, StoppedError
 from livefan.core.landmarks import IBUG_68
 from livefan.core.resources import DEFAULT_WEIGHTS
 from livefan.drawing.faces import OverlayStyle
@@ -252,3 +253,18 @@ def test_standard_input_is_annotated(tmp_path: Path, small: np.ndarray, monkeypa
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         *("in.mkv", "out.csv", "out.livefan.json", "out.mkv")
     ]
+
+
+@pytest.mark.parametrize("state", ["reading", "measuring"])
+def test_standard_input_of_a_running_annotation_is_not_written_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str
+):
+    outputs = Outputs(tmp_path / "out")
+    outputs.work.mkdir()
+    copy, journal = outputs.work / "standard-input", outputs.work / "journal.sqlite"
+    copy.write_bytes(b"read by the other")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"new")))
+    with reserved(journal) if state == "reading" else Journal(journal, "other"):
+        with pytest.raises(StoppedError, match="another livefan is at work on this output"):
+            annotate("-", outputs)
+        assert copy.read_bytes() == b"read by the other"

@@ -14,7 +14,7 @@ import pytest
 from clips import moved, read_packets, read_pictures, shrunk, write_recording
 
 from livefan.annotation import annotate as annotate_module
-from livefan.annotation import codecs, fingerprint, measure, postprocess
+from livefan.annotation import codecs, fingerprint, journal, measure, postprocess
 from livefan.annotation.annotate import annotate, problems_before
 from livefan.annotation.journal import Journal
 from livefan.annotation.outputs import Outputs
@@ -355,15 +355,15 @@ def test_full_database_is_reported_and_the_work_continues(
 ):
     """A database at its maximum size fails like one on a full disk."""
     outputs = Outputs(tmp_path / "out", ".mkv", FORMATS)
-    connect = Journal._connect  # private: only the connection has the limit that fails like a full disk
+    connect = journal._connect  # private: only the connection has the limit that fails like a full disk
 
-    def limited(self: Journal) -> object:
-        database = connect(self)
+    def limited(path: Path) -> object:
+        database = connect(path)
         database.execute("pragma max_page_count = 24")
         return database
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Journal, "_connect", limited)
+        patch.setattr(journal, "_connect", limited)
         with pytest.raises(StoppedError, match="make room on the disk"):
             annotate(talk, outputs)
     assert [path.name for path in tmp_path.iterdir()] == [".out.mkv.partial"]
