@@ -252,7 +252,7 @@ class _Reader:
     def _by_channel(self, key: str, channels: int) -> np.ndarray:
         value = self._value("input", key)
         values = value if isinstance(value, list) else [value] * channels
-        if len(values) != channels or not all(_is_number(each) and math.isfinite(each) for each in values):
+        if len(values) != channels or not all(map(_is_number, values)):
             raise self._wrong("input", key, f"{value!r} is neither a number nor a list of {channels} numbers")
         return np.array(values, np.float32)
 
@@ -383,4 +383,4 @@ class _Reader:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
