@@ -33,6 +33,7 @@ class Result:
             anything else none. A photograph has nothing to do with others, and its faces are numbered from 1.
         neutral: whether expressions are measured from neutral ones, see
             :class:`livefan.measures.expressions.NeutralFaces`.
+        spec: specification of the model; files of different folders can have the same label.
     """
 
     frame: Frame
@@ -48,6 +49,7 @@ class Result:
     heatmaps: tuple[FaceHeatmaps, ...] = ()
     photographs: tuple[str, ...] = ()
     neutral: bool = False
+    spec: str = ""
 
 
 @dataclass(frozen=True)

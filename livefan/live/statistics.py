@@ -257,4 +257,4 @@ class Gauges:
 
 def _key(pair: Pair) -> tuple[object, ...]:
     """Return the settings of a comparison."""
-    return tuple((each.label, each.runtime, each.smoothing) for each in (pair.first, pair.second))
+    return tuple((each.spec, each.runtime, each.smoothing) for each in (pair.first, pair.second))

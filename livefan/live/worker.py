@@ -163,6 +163,7 @@ class Model:
             epoch=epoch,
             photographs=self.photographs,
             neutral=self.neutral.in_use,
+            spec=self._loaded.spec,
         )
         return self.with_heatmaps(result) if self.heatmaps else result
 

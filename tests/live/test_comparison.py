@@ -147,7 +147,9 @@ def test_neutral_expression_is_kept_after_a_jump_but_not_for_another_photograph(
     )
     pipeline.reset = pipeline.warm_up = pipeline.close = lambda: None
     pipeline.want_heads = lambda heads: None
-    choice = SimpleNamespace(label="made", raw=True, is_external=False, pipeline=lambda **how: pipeline)
+    choice = SimpleNamespace(
+        label="made", spec="made", raw=True, is_external=False, pipeline=lambda **how: pipeline
+    )
     model = Model(cast(ModelChoice, choice), 1, lambda text: None)
     model.photographs = photographs
     model.neutral.request()
@@ -330,13 +332,15 @@ def test_camera_is_in_real_time_and_a_recording_is_not(
     assert compared.session.speed is None
 
 
-def both_of(photo: np.ndarray, face: Face, index: int, by: float = 2.0, *, second: str = "b") -> Pair:
+def both_of(
+    photo: np.ndarray, face: Face, index: int, by: float = 2.0, *, second: str = "b.safetensors"
+) -> Pair:
     """Return a pair whose landmarks are ``by`` pixels apart along both axes."""
     frame = Frame(photo, index, 0.0, index / 25)
     moved = replace(face, points_px=face.points_px + by, box_px=face.box_px + by)
     results = [
-        Result(frame, [each], IBUG_68, label, "openvino", 0.5, 0.0, 0.01, 0.0)
-        for each, label in ((face, "a"), (moved, second))
+        Result(frame, [each], IBUG_68, Path(spec).stem, "openvino", 0.5, 0.0, 0.01, 0.0, spec=spec)
+        for each, spec in ((face, "a.safetensors"), (moved, second))
     ]
     return pair(*results)
 
@@ -377,8 +381,9 @@ def test_results_return_with_the_same_models(photo: np.ndarray, face: Face):
     worst = gauges.worst[0]
     gauges.forget_comparison()
     assert str(gauges.coverage(10)) == "0 of 10 frames"
-    add(gauges, both_of(photo, face, 0, second="another"))
-    assert str(gauges.coverage(10)) == "1 of 10 frames"
+    for second in ("another.safetensors", "run/b.safetensors"):  # the latter has the same label
+        add(gauges, both_of(photo, face, 0, second=second))
+        assert str(gauges.coverage(10)) == "1 of 10 frames"
     gauges.forget_comparison()
     add(gauges, both_of(photo, face, 7))
     assert str(gauges.coverage(10)) == "6 of 10 frames"
