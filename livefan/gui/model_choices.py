@@ -33,11 +33,11 @@ class ModelChoices(QObject):
     def choose_first(self, choice: ModelChoice) -> None:
         """Run another model from the next frame on."""
         self._runner.change(first=choice)
-        self._clear_comparison()
-        self._gauges.models[0].clear()
         if (session := self._runner.session) is not None:
             session.first = choice
             session.second = self._runner.config.second
+        self._clear_comparison()
+        self._gauges.models[0].clear()
         self.changed.emit()
 
     def choose_second(self, choice: ModelChoice | None) -> None:
@@ -61,10 +61,11 @@ class ModelChoices(QObject):
             self.lost.emit()
 
     def _pass_second(self) -> None:
-        """Give the session its second model."""
+        """Give the session its second model, and forget the results of the former one until now."""
         session, second = self._runner.session, self._runner.config.second
         if session is not None and session.second != second:
             session.second = second
+            self._clear_comparison()
 
     def _clear_comparison(self) -> None:
         self._gauges.forget_comparison()

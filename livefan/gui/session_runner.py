@@ -11,6 +11,7 @@ from PyQt6.QtCore import QObject, pyqtBoundSignal, pyqtSignal
 
 from livefan.gui.result_sink import ResultSink
 from livefan.gui.session_config import SessionConfig
+from livefan.live.result import Pair
 from livefan.live.session import LiveSession
 
 _Value = TypeVar("_Value")
@@ -119,7 +120,7 @@ class SessionRunner(QObject):
             every_frame=config.every_frame,
             on_result=lambda result: self._pass_result(self._results.add_first, session, result),
             on_second=lambda result: self._pass_result(self._results.add_second, session, result),
-            on_pair=lambda pair: self._pass_result(self._results.add_pair, session, pair),
+            on_pair=lambda pair: self._pass_pair(session, pair),
             on_status=lambda text: self._pass(self._status, session, text),
             on_error=lambda text: self._pass(self._error, session, text),
             on_end=lambda error: self._pass(self._end, session, error or ""),
@@ -135,6 +136,12 @@ class SessionRunner(QObject):
         """Pass on a result, unless the session was stopped while it processed the frame."""
         if session is self._session:
             receive(value)
+
+    def _pass_pair(self, session: LiveSession, pair: Pair) -> None:
+        """Pass on the results of both models, unless one was replaced while it processed the frame."""
+        first, second = session.first, session.second
+        if second is not None and (pair.first.spec, pair.second.spec) == (first.spec, second.spec):
+            self._pass_result(self._results.add_pair, session, pair)
 
     @staticmethod
     def _pass(signal: pyqtBoundSignal, session: LiveSession, text: str) -> None:
