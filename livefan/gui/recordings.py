@@ -38,7 +38,7 @@ class Recordings(QObject):
     def __init__(self) -> None:
         super().__init__()
         self._recorder: Recorder | None = None
-        self._last_recorder: Recorder | None = None  # may still be writing
+        self._writing: list[Recorder] = []  # with those that were stopped and still write
         self._kind = RecordingKind.SHOWN
         self._recorded_until = -math.inf  # capture time of the last frame of a clean recording
         self._ended.connect(self._on_ended)
@@ -71,7 +71,8 @@ class Recordings(QObject):
             model=model if kind is RecordingKind.CLEAN else None,
             on_end=lambda end: self._ended.emit(recorder, end),
         )
-        self._recorder = self._last_recorder = recorder
+        self._recorder = recorder
+        self._writing.append(recorder)
         recorder.start()
         self.changed.emit()
 
@@ -83,9 +84,9 @@ class Recordings(QObject):
             self.changed.emit()
 
     def join(self) -> None:
-        """Wait until the last file is complete."""
-        if self._last_recorder is not None:
-            self._last_recorder.join()
+        """Wait until all files are complete."""
+        for recorder in self._writing:
+            recorder.join()
 
     # Called from the threads of session and painter.
 
@@ -106,6 +107,7 @@ class Recordings(QObject):
     # Called by a signal, in the window's thread.
 
     def _on_ended(self, recorder: Recorder, end: Recorded | LivefanError) -> None:
+        self._writing.remove(recorder)
         if recorder is self._recorder:
             self.stop()
         if isinstance(end, LivefanError):

@@ -1,6 +1,7 @@
 """Tests of snapshots and recordings."""
 
 import errno
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,6 +27,7 @@ from livefan.gui.recordings import RecordingKind, Recordings
 from livefan.gui.session_config import CliOverrides
 from livefan.gui.start_up import StartUp
 from livefan.gui.view import FrameView
+from livefan.io.video_writer import VideoWriter
 from livefan.live.recorder import Recorded
 from livefan.live.result import Result
 from livefan.live.view_state import Layout, View
@@ -59,6 +61,28 @@ class InThisThread:
 
     def join(self, timeout: float | None = None) -> None:
         pass
+
+
+def test_end_waits_for_every_recording(
+    qtbot: QtBot, photo: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    write = VideoWriter.write
+
+    def write_slowly(writer: VideoWriter, image: np.ndarray, source_time: float) -> None:
+        if writer.path.stem == "first":
+            time.sleep(0.1)
+        write(writer, image, source_time)
+
+    monkeypatch.setattr(VideoWriter, "write", write_slowly)
+    recordings = Recordings()
+    for name in ("first", "second"):
+        recordings.start(tmp_path / f"{name}.mp4", RecordingKind.CLEAN, ModelChoice())
+        for captured_at in range(5):
+            frame = Frame(photo, captured_at=captured_at, source_time=captured_at)
+            recordings.add_result(Result(frame, [], IBUG_68, "", "", 0.5, 0.0, 0.0, captured_at))
+    recordings.stop()
+    recordings.join()
+    assert {path.stem for path in tmp_path.glob("*.mp4")} == {"first", "second"}
 
 
 def test_recording_that_fails_at_once_ends_with_an_error(
