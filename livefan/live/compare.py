@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -73,6 +74,9 @@ def compare(
     ground_truth = GroundTruth(truth, *schemes) if truth else None
     if output.exists() and not output.is_dir():
         raise LivefanError(f"{output}: is a file; name a folder for the comparison")
+    video_path = output / f"{layout}.mp4"
+    if video_path.exists() and _is_source(video_path, source):
+        raise LivefanError(f"{video_path}: is the source; choose another folder for the comparison")
     with ExitStack() as stack:
         models = [
             stack.enter_context(_open_model(choice, max_faces, smoothing)) for choice in (first, second)
@@ -87,7 +91,7 @@ def compare(
             for model in models:
                 model.photographs = tuple(path.name for path in frames.paths)
         stack.enter_context(_created(output))
-        video = stack.enter_context(VideoWriter(output / f"{layout}.mp4"))
+        video = stack.enter_context(VideoWriter(video_path))
         comparison = Comparison(
             schemes,
             _labels(first, second),
@@ -110,6 +114,13 @@ def compare(
     strengths = both.first.smoothing, both.second.smoothing
     write_report(output, comparison, (first, second), strengths, display_name(source), names, examples)
     return comparison
+
+
+def _is_source(path: Path, source: str | Path) -> bool:
+    """Return whether an existing file is the source itself."""
+    with suppress(OSError):  # the source is no file
+        return path.samefile(os.path.expanduser(source))
+    return False
 
 
 @contextmanager

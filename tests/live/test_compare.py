@@ -1,6 +1,7 @@
 """Comparison of two models: video, report, numbers and errors."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -223,6 +224,15 @@ def test_unusable_arguments_give_a_one_line_error(
         assert not (tmp_path / "o").exists()
     for path in tmp_path.glob("*/before/*"):
         assert path.read_text() == "measured before"
+
+
+def test_video_does_not_replace_the_source(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    source = tmp_path / "side-by-side.mp4"
+    shutil.copy(bundled_clip(), source)
+    models = ["mobilefan-fast-300w", "mobilefan-half-300w"]
+    assert main(["compare", *models, "--source", str(source), "-o", str(tmp_path), "--overwrite"]) == 2
+    assert f"{source}: is the source; choose another folder" in capsys.readouterr().err
+    assert source.read_bytes() == bundled_clip().read_bytes()
 
 
 @pytest.mark.slow
