@@ -86,6 +86,7 @@ def compare(
             raise LivefanError(f"{display_name(source)}: is a live source; compare takes a recording")
         stems = [path.stem for path in frames.paths] if isinstance(frames, ImageSource) else []
         if ground_truth is not None:
+            ground_truth.tell_apart(frozenset(stems))
             _check_coverage(ground_truth, frames, stems, display_name(source))
         if frames.photographs and isinstance(frames, ImageSource):
             for model in models:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +47,11 @@ class GroundTruth:
         if not self._by_stem:
             raise LivefanError(f"{folder}: holds no .pts files; --truth must name a folder of them")
         self.scheme = self._scheme_of_files(schemes)
+
+    def tell_apart(self, names: Collection[str]) -> None:
+        """Take a file with the stem of an image for that image alone, not for a face of another image."""
+        for stem, paths in self._by_numbered_stem.items():
+            self._by_numbered_stem[stem] = [path for path in paths if path.stem not in names]
 
     def points_of(self, name: str) -> list[np.ndarray]:
         """Return the ``(n, 2)`` landmarks, in pixels, of each face of an image or frame, by its stem."""

@@ -134,6 +134,14 @@ def test_video_shows_both_models_side_by_side(output: Path):
     assert 0.5 < np.abs(left.astype(int) - right).mean() < 20  # the same picture in two colours
 
 
+def test_ground_truth_of_another_image_is_not_taken_for_a_face(tmp_path: Path):
+    for name in ("shot_1", "shot_2", "both_0", "both_1"):
+        write_pts(tmp_path / f"{name}.pts", np.zeros((68, 2)))
+    truth = GroundTruth(tmp_path, IBUG_68)
+    truth.tell_apart({"shot", "shot_1", "both"})
+    assert [len(truth.points_of(name)) for name in ("shot", "shot_1", "both")] == [1, 1, 2]
+
+
 def test_ground_truth_of_frames_and_of_images_with_several_faces(tmp_path: Path):
     points = np.arange(136.0).reshape(68, 2)
     for name in ("one", "two_0", "two_1", "frame_000012_face_1", "twofold_9"):
