@@ -74,6 +74,10 @@ def test_command_compares_two_files(measurement: dict, tmp_path: Path, capsys: p
         (tmp_path / f"{name}.json").write_text(json.dumps(measurement))
     assert main(["benchmark", "--compare", str(tmp_path / "a.json"), str(tmp_path / "b.json")]) == 0
     assert "second / first" in capsys.readouterr().out
+    files = [str(tmp_path / f"{name}.json") for name in ("a", "b")]
+    assert main(["benchmark", "--compare", *files, "--json", files[0]]) == 2
+    assert "a.json: is a measurement to compare" in capsys.readouterr().err
+    assert json.loads((tmp_path / "a.json").read_text()) == measurement
     (tmp_path / "b.json").write_text("{}")
     assert main(["benchmark", "--compare", str(tmp_path / "a.json"), str(tmp_path / "b.json")]) == 2
     assert "not written by 'benchmark --all --json'" in capsys.readouterr().err

@@ -168,6 +168,9 @@ def run(arguments: argparse.Namespace) -> int:
         raise LivefanError(f"--frames {arguments.frames}: at least {_FEWEST} frames are needed")
     arguments.weights = arguments.weights or DEFAULT_WEIGHTS
     check_png(arguments.plot)
+    out = arguments.json
+    if out and out.exists() and any(each.exists() and out.samefile(each) for each in arguments.compare or ()):
+        raise LivefanError(f"{out}: is a measurement to compare; choose another file for --json")
     with ExitStack() as outputs:
         # Opened before the work, so that an output that cannot be written is reported at once.
         wanted = (arguments.json, arguments.plot)
